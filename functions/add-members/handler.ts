@@ -1,0 +1,28 @@
+import * as v from 'valibot';
+import { formatMessageId } from '../../shared/domain/position.ts';
+import { ok, route } from '../../shared/http/route.ts';
+import { groupId, listOf, userId } from '../../shared/http/schemas.ts';
+import { addMembers } from '../../shared/watermarks/members.ts';
+import { createStores } from '../composition.ts';
+
+const stores = createStores();
+
+/** One member named in the path, or several in the body. */
+const one = route({ params: v.object({ groupId, userId }) }, async ({ params }) => {
+  const [joined] = await addMembers(stores, params.groupId, [params.userId]);
+  if (!joined) throw new Error('a join had no outcome');
+  const joinedAfter = formatMessageId(joined.membership.joinedAfter);
+  return ok({ ...params, joinedAfter }, joined.isNew ? 201 : 200);
+});
+
+const several = route(
+  { params: v.object({ groupId }), body: v.strictObject({ userIds: listOf(userId) }) },
+  async ({ params, body }) => {
+    const joined = await addMembers(stores, params.groupId, [...new Set(body.userIds)]);
+    const added = joined.filter(({ isNew }) => isNew).length;
+    return ok({ added, existing: joined.length - added });
+  },
+);
+
+export const handler: typeof one = ((event, context) =>
+  event.pathParameters?.userId === undefined ? several(event, context) : one(event, context)) as typeof one;

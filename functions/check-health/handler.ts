@@ -1,0 +1,21 @@
+import { ok, route } from '../../shared/http/route.ts';
+import { createStores } from '../composition.ts';
+
+const { ledger, cache } = createStores();
+
+/** Without the ledger nothing can be acknowledged; without the cache everything works, slower. */
+export const handler = route({}, async () => {
+  const [isLedgerUp, isCacheUp] = await Promise.all([
+    ledger.probe().then(
+      () => true,
+      () => false,
+    ),
+    cache.probe(),
+  ]);
+  const status = isLedgerUp ? (isCacheUp ? 'ok' : 'degraded') : 'unavailable';
+  return ok({ status, ledger: say(isLedgerUp), cache: say(isCacheUp) }, isLedgerUp ? 200 : 503);
+});
+
+function say(isUp: boolean) {
+  return isUp ? 'ok' : 'unavailable';
+}

@@ -1,0 +1,48 @@
+import { CacheConnection, type CacheCredentials } from '../shared/cache/connection.ts';
+import { GroupCache } from '../shared/cache/group-cache.ts';
+import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
+import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
+import type { MembershipMode } from '../shared/watermarks/mark-read.ts';
+import type { Stores } from '../shared/watermarks/stores.ts';
+
+/** A variable of the function's environment. Its absence is a mistake of the deployment, found at the first start. */
+export function variable(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`the environment variable ${name} is missing`);
+  return value;
+}
+
+/** The stores as every function of the service uses them. The cache connects while the function still starts. */
+export function createStores(): Stores {
+  return {
+    ledger: createLedger(createLedgerClient(), {
+      tableName: variable('TABLE_NAME'),
+      membersIndexName: variable('MEMBERS_INDEX_NAME'),
+      messageRetentionDays: Number(variable('MESSAGE_RETENTION_DAYS')),
+    }),
+    cache: createCache(),
+    nowMs: Date.now,
+  };
+}
+
+export function createCache(): GroupCache {
+  const secrets = createSecretsClient();
+  const arn = variable('UPSTASH_SECRET_ARN');
+  const connection = new CacheConnection({
+    credentials: async () => credentialsIn(await readSecret(secrets, arn)),
+  });
+  connection.warm();
+  return new GroupCache(connection);
+}
+
+export function membershipMode(): MembershipMode {
+  const mode = variable('MEMBERSHIP');
+  if (mode !== 'strict' && mode !== 'open') throw new Error(`MEMBERSHIP must be strict or open, not ${mode}`);
+  return mode;
+}
+
+function credentialsIn(secret: string): CacheCredentials {
+  const { url, token } = JSON.parse(secret) as Partial<CacheCredentials>;
+  if (!url || !token) throw new Error('the Upstash secret must be JSON with url and token');
+  return { url, token };
+}

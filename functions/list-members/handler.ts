@@ -1,0 +1,22 @@
+import * as v from 'valibot';
+import { formatMessageId } from '../../shared/domain/position.ts';
+import { ok, route } from '../../shared/http/route.ts';
+import { encodeCursor, groupId, limit, userCursor } from '../../shared/http/schemas.ts';
+import { createStores } from '../composition.ts';
+
+const { ledger } = createStores();
+
+const input = { params: v.object({ groupId }), query: v.object({ limit, cursor: userCursor }) };
+
+export const handler = route(input, async ({ params, query }) => {
+  const { members, next } = await ledger.memberships.page(params.groupId, query.limit, query.cursor ?? null);
+  return ok({
+    members: members.map(({ userId, membership }) => ({
+      userId,
+      // What others may see: a private read does not show here.
+      messageId: formatMessageId(membership.public.position),
+      joinedAfter: formatMessageId(membership.joinedAfter),
+    })),
+    cursor: next && encodeCursor(next),
+  });
+});

@@ -1,0 +1,23 @@
+import * as v from 'valibot';
+import { formatMessageId } from '../../shared/domain/position.ts';
+import { ok, route } from '../../shared/http/route.ts';
+import { groupId, messageId, time, userId } from '../../shared/http/schemas.ts';
+import { recordMessage } from '../../shared/watermarks/messages.ts';
+import { createStores } from '../composition.ts';
+
+const stores = createStores();
+
+const input = {
+  params: v.object({ groupId }),
+  body: v.strictObject({ messageId, senderId: userId, sentAt: v.optional(time) }),
+};
+
+export const handler = route(input, async ({ params, body }) => {
+  const { messageId: position, senderId, sentAt: sentAtMs } = body;
+  const sent = { groupId: params.groupId, position, senderId, sentAtMs };
+  const { head, known } = await recordMessage(stores, sent);
+  return ok(
+    { groupId: params.groupId, messageId: formatMessageId(position), head: formatMessageId(head) },
+    known ? 200 : 201,
+  );
+});

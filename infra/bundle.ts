@@ -1,0 +1,84 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile } from 'esbuild';
+
+const projectFolder = fileURLToPath(new URL('..', import.meta.url));
+
+/** Every Lambda: its folder in `functions/`, its bundle's folder and the end of its deployed name. */
+export const functionNames = [
+  'mark-read',
+  'get-watermark',
+  'get-message-status',
+  'add-members',
+  'list-members',
+  'remove-member',
+  'record-message',
+  'delete-message',
+  'check-health',
+  'apply-facts',
+  'project-ledger',
+  'notify',
+] as const;
+
+export type FunctionName = (typeof functionNames)[number];
+
+/**
+ * Bundles every function into `dist/functions/<name>/index.mjs`, with `<name>.meta.json` beside the folder to tell
+ * what went in. One call of esbuild for all, since starting it and reading the SDK is most of the work.
+ *
+ * @returns the folder that holds the bundles' folders
+ */
+export async function bundleFunctions(): Promise<string> {
+  const outdir = join(projectFolder, 'dist', 'functions');
+  const { outputFiles, metafile } = await build({
+    absWorkingDir: projectFolder,
+    entryPoints: functionNames.map((name) => ({ in: `functions/${name}/handler.ts`, out: `${name}/index` })),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
+    mainFields: ['module', 'main'],
+    alias: { '@aws-sdk/credential-provider-node': './functions/lambda-credentials.ts' },
+    loader: { '.lua': 'text' },
+    // An ES module has no `require`, which the CommonJS packages among the dependencies call for Node's own modules.
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+  });
+  await Promise.all([
+    ...outputFiles.map(({ path, contents }) => replace(path, contents)),
+    ...functionNames.map((name) =>
+      replace(join(outdir, `${name}.meta.json`), Buffer.from(JSON.stringify(metafileOf(name, metafile)))),
+    ),
+  ]);
+  return outdir;
+}
+
+function metafileOf(name: FunctionName, all: Metafile): Metafile {
+  const outputs = Object.entries(all.outputs).filter(([path]) => path.endsWith(`/${name}/index.mjs`));
+  const used = new Set(outputs.flatMap(([, output]) => Object.keys(output.inputs)));
+  return {
+    inputs: Object.fromEntries(Object.entries(all.inputs).filter(([path]) => used.has(path))),
+    outputs: Object.fromEntries(outputs),
+  };
+}
+
+/**
+ * Never leaves half a file to be seen, because another process may be reading the bundles at this moment. The new file
+ * grows outside of the bundles' folders, whose whole contents are what gets deployed.
+ */
+async function replace(path: string, contents: Uint8Array): Promise<void> {
+  const present = await readFile(path).catch(() => undefined);
+  if (present?.equals(contents)) return;
+  await mkdir(dirname(path), { recursive: true });
+  const growing = join(projectFolder, 'dist', `${crypto.randomUUID()}.growing`);
+  await writeFile(growing, contents);
+  await rename(growing, path);
+}

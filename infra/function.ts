@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Architecture,
+  Code,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import type { FunctionName } from './bundle.ts';
+
+export interface TidemarkFunctionProps {
+  readonly description: string;
+  /** The folder of all bundles, as `bundleFunctions` returns it. */
+  readonly bundles: string;
+  /** @default 10 seconds */
+  readonly timeout?: Duration;
+  readonly environment?: Record<string, string>;
+}
+
+/**
+ * A Lambda as all of them are. It may write its log and its traces and nothing else: each construct that it depends on
+ * adds the actions it needs, together with the environment variables that lead there.
+ */
+export class TidemarkFunction extends LambdaFunction {
+  constructor(scope: Construct, name: FunctionName, props: TidemarkFunctionProps) {
+    const functionName = `${Stack.of(scope).stackName}-${name}`;
+    const logGroup = new LogGroup(scope, `${name}-log`, {
+      logGroupName: `/aws/lambda/${functionName}`,
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    // CDK's own role would carry a managed policy that lets it write to every log group of the account.
+    const role = new Role(scope, `${name}-role`, {
+      description: `What ${functionName} may do`,
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    });
+    logGroup.grantWrite(role);
+    Validations.of(role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'X-Ray has no resources to name: xray:PutTraceSegments and PutTelemetryRecords exist for * only.',
+    });
+    super(scope, name, {
+      functionName,
+      description: props.description,
+      code: Code.fromAsset(join(props.bundles, name)),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: 256,
+      timeout: props.timeout ?? Duration.seconds(10),
+      environment: props.environment ?? {},
+      tracing: Tracing.ACTIVE,
+      loggingFormat: LoggingFormat.JSON,
+      logGroup,
+      role,
+    });
+  }
+
+  /** Adds exactly these actions on exactly these resources. */
+  allow(actions: readonly string[], resource: string): void {
+    this.addToRolePolicy(new PolicyStatement({ actions: [...actions], resources: [resource] }));
+  }
+}

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { TidemarkFunction } from './function.ts';
+
+const membersIndexName = 'members';
+
+/** The DynamoDB table that is the truth, with the stream that everything else follows from. */
+export class Ledger extends Construct {
+  readonly tableName: string;
+  readonly streamArn: string;
+  readonly #tableArn: string;
+  readonly #messageRetentionDays: number;
+
+  constructor(scope: Construct, id: string, messageRetentionDays: number) {
+    super(scope, id);
+    this.#messageRetentionDays = messageRetentionDays;
+    const table = new Table(this, 'Table', {
+      partitionKey: { name: 'PK', type: AttributeType.STRING },
+      sortKey: { name: 'SK', type: AttributeType.STRING },
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
+      timeToLiveAttribute: 'expiresAt',
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    // Only keys are projected, so that a watermark can move without a write to the index.
+    table.addGlobalSecondaryIndex({
+      indexName: membersIndexName,
+      partitionKey: { name: 'groupId', type: AttributeType.STRING },
+      sortKey: { name: 'userId', type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
+    this.tableName = table.tableName;
+    this.#tableArn = table.tableArn;
+    assert(table.tableStreamArn !== undefined, 'the table has a stream');
+    this.streamArn = table.tableStreamArn;
+  }
+
+  /** Lets a function do these to the items of the table, and tells it what the table is like. */
+  allow(user: TidemarkFunction, actions: readonly string[]): void {
+    user.addEnvironment('TABLE_NAME', this.tableName);
+    user.addEnvironment('MEMBERS_INDEX_NAME', membersIndexName);
+    user.addEnvironment('MESSAGE_RETENTION_DAYS', String(this.#messageRetentionDays));
+    user.allow(
+      actions.map((action) => `dynamodb:${action}`),
+      this.#tableArn,
+    );
+  }
+
+  /** Lets a function list the members of a group. */
+  allowListingMembers(user: TidemarkFunction): void {
+    user.allow(['dynamodb:Query'], `${this.#tableArn}/index/${membersIndexName}`);
+  }
+
+  /** Lets a function be fed by the stream. */
+  allowReadingStream(reader: TidemarkFunction): void {
+    reader.allow(
+      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
+      this.streamArn,
+    );
+  }
+}

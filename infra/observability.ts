@@ -1,0 +1,87 @@
+import { Duration, Stack } from 'aws-cdk-lib';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { Construct } from 'constructs';
+import { DeadLetterQueue } from './dead-letter-queue.ts';
+import { TidemarkFunction } from './function.ts';
+
+export interface ObservabilityProps {
+  readonly httpApi: HttpApi;
+  readonly projector: TidemarkFunction;
+}
+
+interface AlarmRule {
+  readonly metric: IMetric;
+  readonly threshold: number;
+  readonly meaning: string;
+}
+
+const period = Duration.minutes(5);
+
+/**
+ * The alarms. Functions and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
+ * this construct comes last in its stack.
+ */
+export class Observability extends Construct {
+  constructor(scope: Construct, id: string, { httpApi, projector }: ObservabilityProps) {
+    super(scope, id);
+    this.#alarm('api-server-errors', {
+      metric: httpApi.metricServerError({ period, statistic: 'Sum' }),
+      threshold: 5,
+      meaning: 'The API answered 5 or more requests with a fault of its own within 5 minutes',
+    });
+    this.#alarm('projection-behind', {
+      metric: projector.metric('IteratorAge', { period, statistic: 'Maximum' }),
+      threshold: Duration.minutes(5).toMilliseconds(),
+      meaning: 'Cache and events are 5 minutes or more behind the ledger',
+    });
+    for (const construct of Stack.of(this).node.findAll()) {
+      if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
+      if (construct instanceof DeadLetterQueue) this.#watchDeadLetters(construct);
+    }
+  }
+
+  #watchFunction(watched: TidemarkFunction): void {
+    this.#alarm(`${watched.node.id}-failing`, {
+      metric: new MathExpression({
+        // A function that is throttled at every call reports no errors at all, and nothing plus something is nothing.
+        expression: 'FILL(errors, 0) + FILL(throttles, 0)',
+        usingMetrics: {
+          errors: watched.metricErrors({ period, statistic: 'Sum' }),
+          throttles: watched.metricThrottles({ period, statistic: 'Sum' }),
+        },
+        label: 'errors and throttles',
+        period,
+      }),
+      threshold: 1,
+      meaning: `${watched.node.id} threw, ran out of time or was throttled`,
+    });
+  }
+
+  #watchDeadLetters(queue: DeadLetterQueue): void {
+    this.#alarm(queue.label, {
+      metric: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
+      threshold: 1,
+      meaning: `Something was given up and waits in ${queue.label}`,
+    });
+  }
+
+  #alarm(name: string, { metric, threshold, meaning }: AlarmRule): void {
+    new Alarm(this, name, {
+      alarmName: `${Stack.of(this).stackName}-${name}`,
+      alarmDescription: meaning,
+      metric,
+      threshold,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // Without traffic there is no data.
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+  }
+}

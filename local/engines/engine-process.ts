@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { COMMAND_NOT_FOUND, type GuardedProcess, startGuardedProcess } from './guarded-process.ts';
+
+export interface EngineCommand {
+  readonly name: string;
+  readonly command: string;
+  readonly args: (port: number) => readonly string[];
+  /** Asks the engine once whether it works; a rejection counts as "not yet". */
+  readonly answers: (port: number, deadline: AbortSignal) => Promise<boolean>;
+  readonly deadlineMs: number;
+  /** The port that it must have; without one it gets a free one. */
+  readonly port?: number | undefined;
+}
+
+export type EngineStart =
+  | { readonly outcome: 'ready'; readonly port: number; readonly process: GuardedProcess }
+  | { readonly outcome: 'command not found' }
+  | { readonly outcome: 'failed'; readonly error: Error };
+
+const PORT_ATTEMPTS = 5;
+const ASK_EVERY_MS = 20;
+
+/** Starts an engine that serves a TCP port and waits until it answers. */
+export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
+  for (let attempt = 1; ; attempt++) {
+    const port = engine.port ?? (await findFreePort());
+    const process = await startGuardedProcess(engine.command, engine.args(port));
+    if (await becomesReady(engine, port, process)) return { outcome: 'ready', port, process };
+
+    await process.stop(0);
+    const { code, signal } = await process.exited;
+    if (code === COMMAND_NOT_FOUND) return { outcome: 'command not found' };
+    // Somebody may take the free port before the engine does: then another one is tried.
+    const portTaken = /address already in use/i.test(process.lastOutput());
+    if (!portTaken || engine.port !== undefined || attempt === PORT_ATTEMPTS) {
+      const how = signal === null ? `exited with code ${code}` : `did not answer within ${engine.deadlineMs} ms`;
+      return { outcome: 'failed', error: new Error(`${engine.name} ${how}. It printed:\n${process.lastOutput()}`) };
+    }
+  }
+}
+
+async function becomesReady(engine: EngineCommand, port: number, process: GuardedProcess): Promise<boolean> {
+  const gone = new AbortController();
+  process.exited.then(() => gone.abort());
+  const deadline = AbortSignal.any([gone.signal, AbortSignal.timeout(engine.deadlineMs)]);
+  while (!deadline.aborted) {
+    const ready = await engine.answers(port, deadline).catch(() => false);
+    // An answer is worth nothing when the engine is gone: it came from whoever else has the port.
+    if (ready && !deadline.aborted) return true;
+    await delay(ASK_EVERY_MS);
+  }
+  return false;
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return address.port;
+}

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { startEmbeddedRedis } from './embedded-redis.ts';
+import { startEngine } from './engine-process.ts';
+
+export type RedisEngine = 'redis-server' | 'embedded';
+
+export interface RunningRedis {
+  readonly engine: RedisEngine;
+  readonly url: string;
+  /** Null when the engine runs inside this process, or was started by somebody else. */
+  readonly pid: number | null;
+  stop(): Promise<void>;
+}
+
+export interface RedisOptions {
+  /** A Redis that runs already: it is used as it is, and never stopped. */
+  readonly url?: string | undefined;
+  /** The engine to use; without one, `redis-server` where it is installed and the embedded one elsewhere. */
+  readonly preferred?: RedisEngine;
+  /** The port to use; without one, a free one. */
+  readonly port?: number;
+}
+
+export async function startRedis({ url, preferred, port }: RedisOptions = {}): Promise<RunningRedis> {
+  if (url !== undefined) return { engine: 'redis-server', url, pid: null, stop: async () => {} };
+  if (preferred === 'embedded') return startEmbedded(port);
+
+  const start = await startEngine({
+    name: 'redis-server',
+    command: 'redis-server',
+    // Nothing is written to disk: the cache is a copy that may be lost at any time.
+    args: (freePort) => ['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
+    answers: answersPing,
+    deadlineMs: 10_000,
+    port,
+  });
+  if (start.outcome === 'failed') throw start.error;
+  if (start.outcome === 'ready') {
+    const { process: server } = start;
+    return {
+      engine: 'redis-server',
+      url: `redis://127.0.0.1:${start.port}`,
+      pid: server.pid,
+      stop: () => server.stop(),
+    };
+  }
+  if (preferred === 'redis-server' || process.env.TIDEMARK_REQUIRE_REDIS_SERVER === '1') {
+    throw new Error('redis-server is required here, but the PATH has none: install Redis.');
+  }
+  return startEmbedded(port);
+}
+
+async function startEmbedded(wantedPort: number | undefined): Promise<RunningRedis> {
+  const { port, close } = await startEmbeddedRedis(wantedPort);
+  return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, stop: close };
+}
+
+async function answersPing(port: number, deadline: AbortSignal): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect', { signal: deadline });
+    socket.write('PING\r\n');
+    const [answer] = await once(socket, 'data', { signal: deadline });
+    return String(answer) === '+PONG\r\n';
+  } finally {
+    socket.destroy();
+  }
+}

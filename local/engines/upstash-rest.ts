@@ -1,0 +1,252 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Redis } from 'ioredis';
+import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
+
+export interface UpstashRestOptions {
+  readonly redisUrl: string;
+  readonly token: string;
+  /** Without one, a free one. */
+  readonly port?: number;
+}
+
+export interface UpstashRest {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Integers come as text, since a JavaScript number would round them above 2^53. */
+type Reply = string | Buffer | null | Error | readonly Reply[];
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * Commands that change the state of a connection, or block it: Upstash has none of them over REST, where no request
+ * has a connection of its own, and here they would harm everybody on the one connection.
+ */
+const UNAVAILABLE = new Set(
+  (
+    'AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DISCARD EXEC HELLO MONITOR MULTI ' +
+    'PSUBSCRIBE PUNSUBSCRIBE QUIT RESET SELECT SHUTDOWN SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE UNSUBSCRIBE UNWATCH WAIT ' +
+    'WATCH'
+  ).split(' '),
+);
+
+/**
+ * Upstash's REST API in front of a Redis, as https://upstash.com/docs/redis/features/restapi describes it and the
+ * stock client uses it. Not there: event streams, RESP replies, read-only tokens, and Upstash's limits.
+ */
+export async function startUpstashRest({ redisUrl, token, port = 0 }: UpstashRestOptions): Promise<UpstashRest> {
+  const redis = new Redis(redisUrl, {
+    lazyConnect: true,
+    stringNumbers: true,
+    // A command without an answer may have run: whether to try again is for the caller to decide, never for us.
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: () => 50,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+  });
+  redis.on('error', () => {}); // each request that needs the connection says so itself
+  await redis.connect().catch(() => {});
+  const withoutLockFlag = createLockFlagRemover();
+
+  const server = createServer((request, response) => {
+    readBody(request)
+      .then((body) => answer(request, body))
+      .then((reply) => send(response, reply))
+      .catch((error: unknown) => send(response, refuse(500, `ERR ${String(error)}`)));
+  });
+  // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
+  server.keepAliveTimeout = 600_000;
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      redis.disconnect();
+      await once(server, 'close');
+    },
+  };
+
+  async function answer(request: IncomingMessage, body: Buffer): Promise<Answer> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    if (!isAuthorized(request, searchParams)) return refuse(401, 'WRONGPASS invalid or missing auth token');
+    if (!['GET', 'HEAD', 'POST', 'PUT'].includes(request.method ?? '')) return refuse(405, 'ERR method not allowed');
+
+    const encode = request.headers['upstash-encoding'] === 'base64' ? encodeBase64 : encodeText;
+    switch (pathname) {
+      case '/':
+        return runCommand(parseCommand(parseJson(body)), encode);
+      case '/pipeline':
+        return runBatch(parseCommands(parseJson(body)), encode, pipeline);
+      case '/multi-exec':
+        return runBatch(parseCommands(parseJson(body)), encode, transaction);
+      default:
+        return runCommand(commandOfPath(pathname, searchParams, body), encode);
+    }
+  }
+
+  function isAuthorized(request: IncomingMessage, searchParams: URLSearchParams): boolean {
+    const { authorization } = request.headers;
+    const given = authorization === undefined ? searchParams.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
+    return given === token;
+  }
+
+  async function runCommand(command: RedisCommand | 'malformed', encode: Encode): Promise<Answer> {
+    if (command === 'malformed') return refuse(400, 'ERR failed to parse command');
+    const reply = await run(command);
+    if (reply instanceof Unreachable) return refuse(503, reply.message);
+    return { status: reply instanceof Error ? 400 : 200, body: resultOf(reply, encode) };
+  }
+
+  async function runBatch(
+    commands: readonly RedisCommand[] | 'malformed',
+    encode: Encode,
+    runAll: (commands: readonly RedisCommand[]) => Promise<readonly Reply[] | Error>,
+  ): Promise<Answer> {
+    if (commands === 'malformed') return refuse(400, 'ERR failed to parse pipeline request');
+    const replies = await runAll(commands);
+    if (replies instanceof Unreachable) return refuse(503, replies.message);
+    if (replies instanceof Error) return refuse(400, replies.message);
+    return { status: 200, body: `[${replies.map((reply) => resultOf(reply, encode)).join()}]` };
+  }
+
+  async function pipeline(commands: readonly RedisCommand[]): Promise<readonly Reply[] | Error> {
+    const replies = await Promise.all(commands.map(run));
+    return replies.find((reply) => reply instanceof Unreachable) ?? replies;
+  }
+
+  /** All is written in one go, so nobody's command can come between MULTI and EXEC on the shared connection. */
+  async function transaction(commands: readonly RedisCommand[]): Promise<readonly Reply[] | Error> {
+    const unavailable = commands.map(refusalOf).find((refusal) => refusal !== undefined);
+    if (unavailable !== undefined) return unavailable;
+    const plain = commands.map(withoutLockFlag);
+    const [, ...replies] = await Promise.all([
+      call(['MULTI']),
+      ...plain.map(({ command }) => call(command)),
+      call(['EXEC']),
+    ]);
+    const outcome = replies.pop() ?? null;
+    if (outcome instanceof Error) return outcome;
+    if (!Array.isArray(outcome)) throw new Error('EXEC answered without an array');
+    return outcome.map((reply: Reply, index) => seenInstead(reply, plain[index]?.replyInstead));
+  }
+
+  async function run(command: RedisCommand): Promise<Reply> {
+    const refusal = refusalOf(command);
+    if (refusal !== undefined) return refusal;
+    const plain = withoutLockFlag(command);
+    return seenInstead(await call(plain.command), plain.replyInstead);
+  }
+
+  async function call([name, ...args]: RedisCommand): Promise<Reply> {
+    try {
+      // In capitals: for names in small letters the client rewrites some arguments and replies.
+      return (await redis.callBuffer(String(name).toUpperCase(), args)) as Reply;
+    } catch (error) {
+      if (error instanceof Error && error.name === 'ReplyError') return error;
+      return new Unreachable(`ERR Redis does not answer: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
+
+/** Redis gave no reply. Whether it ran the command is not known. */
+class Unreachable extends Error {}
+
+function refusalOf([name]: RedisCommand): Error | undefined {
+  const upper = String(name).toUpperCase();
+  return UNAVAILABLE.has(upper) ? new Error(`ERR Command is not available: '${upper}'`) : undefined;
+}
+
+function seenInstead(reply: Reply, replyInstead: string | undefined): Reply {
+  return replyInstead === undefined || reply instanceof Error ? reply : Buffer.from(replyInstead);
+}
+
+/** JSON, with numbers as their text, so that none is rounded. */
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString(), (_key, value: unknown, context?: { source?: string }) =>
+      typeof value === 'number' ? context?.source : value,
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+function parseCommand(json: unknown): RedisCommand | 'malformed' {
+  if (!Array.isArray(json) || json.length === 0) return 'malformed';
+  const scalars = json.every((argument) => typeof argument === 'string' || typeof argument === 'boolean');
+  return scalars ? json.map(String) : 'malformed';
+}
+
+function parseCommands(json: unknown): readonly RedisCommand[] | 'malformed' {
+  if (!Array.isArray(json) || json.length === 0) return 'malformed';
+  const commands: RedisCommand[] = [];
+  for (const row of json) {
+    const command = parseCommand(row);
+    if (command === 'malformed') return 'malformed';
+    commands.push(command);
+  }
+  return commands;
+}
+
+/** `/set/foo?EX=100` with the value as the body is `SET foo <value> EX 100`. */
+function commandOfPath(pathname: string, searchParams: URLSearchParams, body: Buffer): RedisCommand | 'malformed' {
+  const options = [...searchParams].filter(([name]) => name !== '_token').flat();
+  try {
+    const segments = pathname.slice(1).split('/').map(decodeURIComponent);
+    return [...segments, ...(body.length > 0 ? [body] : []), ...options];
+  } catch {
+    return 'malformed';
+  }
+}
+
+type Encode = (bytes: Buffer) => string;
+
+const encodeText: Encode = (bytes) => JSON.stringify(bytes.toString());
+const encodeBase64: Encode = (bytes) => `"${bytes.toString('base64')}"`;
+const OK = Buffer.from('OK');
+
+function resultOf(reply: Reply, encode: Encode): string {
+  if (reply instanceof Error) return JSON.stringify({ error: reply.message });
+  // Of all replies, this one is never encoded.
+  if (Buffer.isBuffer(reply) && reply.equals(OK)) return '{"result":"OK"}';
+  return `{"result":${valueOf(reply, encode)}}`;
+}
+
+function valueOf(reply: Reply, encode: Encode): string {
+  if (reply === null) return 'null';
+  if (typeof reply === 'string') return reply;
+  if (Buffer.isBuffer(reply)) return encode(reply);
+  if (reply instanceof Error) return encode(Buffer.from(reply.message));
+  return `[${reply.map((element) => valueOf(element, encode)).join()}]`;
+}
+
+function refuse(status: number, error: string): Answer {
+  return { status, body: JSON.stringify({ error }) };
+}
+
+/** By events, since an async iterator would cost more than everything else that a request needs here. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.once('end', () => resolve(Buffer.concat(chunks)));
+  request.once('error', reject);
+  return promise;
+}
+
+function send(response: ServerResponse, { status, body }: Answer): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

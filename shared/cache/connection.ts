@@ -1,0 +1,106 @@
+import { Redis } from '@upstash/redis';
+import { SCRIPTS, type ScriptName } from './scripts.ts';
+
+export interface CacheCredentials {
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface ConnectionOptions {
+  /** Where Upstash is and its token. Asked for again after it was refused, so that a token can be rotated. */
+  readonly credentials: () => Promise<CacheCredentials>;
+  /** How long one call may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  readonly nowMs?: () => number;
+}
+
+const DEFAULT_TIMEOUT_MS = 250;
+
+/** So many failures in a row, and the cache is left alone for so long: a caller waits for it no more. */
+const FAILURES_TO_OPEN = 3;
+const OPEN_MS = 3_000;
+
+/** What Upstash answers to a token that is not, or no longer, the right one. */
+const REFUSED = /WRONGPASS|NOAUTH|unauthorized/i;
+
+type Script = ReturnType<Redis['createScript']>;
+
+/** Calls the cache's scripts and takes no failure to the caller: without a cache the ledger answers. */
+export class CacheConnection {
+  readonly #options: ConnectionOptions;
+  readonly #timeoutMs: number;
+  readonly #nowMs: () => number;
+  #scripts: Promise<Record<ScriptName, Script>> | null = null;
+  #failures = 0;
+  #closedAgainAtMs = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#nowMs = options.nowMs ?? Date.now;
+  }
+
+  /** A script's reply as `read` understands it; null where the cache did not give one in time. */
+  async run<T>(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly string[],
+    read: (reply: unknown) => T,
+  ): Promise<T | null> {
+    if (this.#nowMs() < this.#closedAgainAtMs) return null;
+    try {
+      const scripts = await this.#connected();
+      const result = read(await scripts[name].exec([...keys], [...args]));
+      this.#failures = 0;
+      return result;
+    } catch (error) {
+      this.#fail(error);
+      return null;
+    }
+  }
+
+  /** Opens the connection ahead of the first call; a failure shows in that call. */
+  warm(): void {
+    this.#connected().catch(() => undefined);
+  }
+
+  async #connected(): Promise<Record<ScriptName, Script>> {
+    this.#scripts ??= this.#connect().catch((error: unknown) => {
+      this.#scripts = null;
+      throw error;
+    });
+    return this.#scripts;
+  }
+
+  async #connect(): Promise<Record<ScriptName, Script>> {
+    const { url, token } = await this.#options.credentials();
+    const redis = new Redis({
+      url,
+      token,
+      automaticDeserialization: false,
+      responseEncoding: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+      retry: false,
+      // Given as a function: an aborted signal of any other form resolves as if it had succeeded.
+      signal: () => AbortSignal.timeout(this.#timeoutMs),
+    });
+    return {
+      readView: redis.createScript(SCRIPTS.readView),
+      mergeGroup: redis.createScript(SCRIPTS.mergeGroup),
+    };
+  }
+
+  #fail(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (REFUSED.test(reason)) this.#scripts = null;
+    this.#failures += 1;
+    const isOpening = this.#failures >= FAILURES_TO_OPEN;
+    if (isOpening) this.#closedAgainAtMs = this.#nowMs() + OPEN_MS;
+    console.warn({
+      message: isOpening ? 'cache left alone for a while' : 'cache did not answer',
+      // Upstash repeats the whole command behind its message.
+      reason: reason.split(', command was:')[0],
+    });
+  }
+}

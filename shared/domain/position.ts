@@ -1,0 +1,42 @@
+declare const positionBrand: unique symbol;
+
+/**
+ * A message id as 20 zero-padded decimal digits, so that text order is numeric order in JavaScript,
+ * DynamoDB and Redis alike. Ids are unsigned 64-bit integers: a number or a Redis score would round them.
+ */
+export type Position = string & { readonly [positionBrand]: true };
+
+const DIGITS = 20;
+const MESSAGE_ID = /^[1-9][0-9]{0,19}$/;
+
+/** Before every message: nothing read, nothing recorded. */
+export const START = '0'.repeat(DIGITS) as Position;
+
+/** The position of the largest message id, 2^64-1. */
+export const END = '18446744073709551615' as Position;
+
+/**
+ * The position of a message id given as a decimal string, or as an integer up to 2^53-1.
+ * Null for anything else: zero, signs, fractions, exponents, leading zeros, blanks, ids above 2^64-1.
+ */
+export function parseMessageId(value: unknown): Position | null {
+  const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
+  if (typeof text !== 'string' || !MESSAGE_ID.test(text)) return null;
+  const position = text.padStart(DIGITS, '0') as Position;
+  return position <= END ? position : null;
+}
+
+/** The decimal message id at a position; null at the start, where there is none. */
+export function formatMessageId(position: Position): string | null {
+  return position === START ? null : position.replace(/^0+/, '');
+}
+
+/** Reads back what this service itself stored. Throws on anything that is not a position. */
+export function storedPosition(text: string): Position {
+  if (!/^[0-9]{20}$/.test(text) || text > END) throw new Error(`not a position: ${JSON.stringify(text)}`);
+  return text as Position;
+}
+
+export function laterOf<T extends string>(a: T, b: T): T {
+  return a >= b ? a : b;
+}

@@ -1,0 +1,51 @@
+import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { SOURCE, type TidemarkEvent, VERSION } from './event.ts';
+
+/** The most entries that EventBridge takes in one call. */
+const MAX_ENTRIES = 10;
+
+/** Puts events on the bus, and tells which of them the bus did not take. */
+export interface Publisher {
+  /** Publishes in order. Resolves to those of the events that the bus did not take. */
+  publish(events: readonly TidemarkEvent[]): Promise<readonly TidemarkEvent[]>;
+}
+
+export function createPublisher(client: EventBridgeClient, busName: string): Publisher {
+  return {
+    async publish(events) {
+      const failed: TidemarkEvent[] = [];
+      for (let start = 0; start < events.length; start += MAX_ENTRIES) {
+        const batch = events.slice(start, start + MAX_ENTRIES);
+        failed.push(...(await putBatch(client, busName, batch)));
+      }
+      return failed;
+    },
+  };
+}
+
+async function putBatch(
+  client: EventBridgeClient,
+  busName: string,
+  events: readonly TidemarkEvent[],
+): Promise<readonly TidemarkEvent[]> {
+  try {
+    const { Entries = [] } = await client.send(
+      new PutEventsCommand({ Entries: events.map((event) => entryOf(event, busName)) }),
+    );
+    const failed = events.filter((_, index) => !Entries[index]?.EventId);
+    if (failed.length > 0) console.error({ message: 'the bus refused events', refused: Entries.filter((entry) => entry.ErrorCode) });
+    return failed;
+  } catch (error) {
+    console.error({ message: 'the bus did not take events', count: events.length, error });
+    return events;
+  }
+}
+
+function entryOf({ type, ...detail }: TidemarkEvent, busName: string) {
+  return {
+    EventBusName: busName,
+    Source: SOURCE,
+    DetailType: type,
+    Detail: JSON.stringify({ version: VERSION, ...detail }),
+  };
+}

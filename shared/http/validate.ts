@@ -1,0 +1,17 @@
+import * as v from 'valibot';
+import { type InvalidField, invalidFields } from '../domain/errors.ts';
+
+/** The value as the schema gives it out. Throws `invalid_request` with every field that is wrong, and why. */
+export function validate<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  throw invalidFields(result.issues.map(fieldOf));
+}
+
+function fieldOf(issue: v.BaseIssue<unknown>): InvalidField {
+  const path = v.getDotPath(issue) ?? '';
+  if (issue.type === 'strict_object' && issue.expected === 'never') return { path, message: 'is not a known field' };
+  if (issue.type === 'strict_object' && issue.received === 'undefined') return { path, message: 'is required' };
+  if (issue.type === 'strict_object') return { path, message: 'must be a JSON object' };
+  return { path, message: issue.message };
+}

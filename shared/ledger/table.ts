@@ -1,0 +1,128 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { unavailable } from '../domain/errors.ts';
+import type { Item } from './items.ts';
+import type { Key } from './keys.ts';
+
+/** A conditional update of one item: what to set, what to remove, and the clauses that must all hold. */
+export interface Update {
+  readonly key: Key;
+  readonly set: Item;
+  /** Attributes to set only where they are absent. */
+  readonly setIfAbsent?: Item;
+  readonly remove?: readonly string[];
+  readonly conditions: readonly Clause[];
+}
+
+/** A named condition. `#name` stands for an attribute, each value for one placeholder. */
+export interface Clause {
+  readonly expression: string;
+  readonly names: readonly string[];
+  readonly values?: Item;
+}
+
+export const isAbsent: Clause = { expression: 'attribute_not_exists(#PK)', names: ['PK'] };
+
+export const exists = (name: string): Clause => ({ expression: `attribute_exists(#${name})`, names: [name] });
+
+export const lacks = (name: string): Clause => ({ expression: `attribute_not_exists(#${name})`, names: [name] });
+
+export const isBelow = (name: string, value: Item[string]): Clause => compare(name, '<', value);
+
+export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
+
+export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
+
+export const beginsWith = (name: string, prefix: string): Clause => ({
+  expression: `begins_with(#${name}, :${name}Prefix)`,
+  names: [name],
+  values: { [`:${name}Prefix`]: { S: prefix } },
+});
+
+export const anyOf = (...clauses: readonly Clause[]): Clause => ({
+  expression: `(${clauses.map(({ expression }) => expression).join(' OR ')})`,
+  names: clauses.flatMap(({ names }) => names),
+  values: Object.assign({}, ...clauses.map(({ values }) => values)),
+});
+
+/** The new item where the update was made; where a condition failed, the item as it stands (null if none). */
+export type Updated = { readonly applied: true; readonly item: Item } | { readonly applied: false; readonly item: Item | null };
+
+/** The ledger's table: single-item reads and conditional writes, each one network call. */
+export class Table {
+  readonly client: DynamoDBClient;
+  readonly name: string;
+
+  constructor(client: DynamoDBClient, name: string) {
+    this.client = client;
+    this.name = name;
+  }
+
+  /** Strongly consistent, since its answer decides what is written or told next. */
+  async get(key: Key): Promise<Item | null> {
+    const command = new GetItemCommand({ TableName: this.name, Key: key, ConsistentRead: true });
+    const { Item } = await this.call(() => this.client.send(command));
+    return Item ?? null;
+  }
+
+  async update(update: Update): Promise<Updated> {
+    const command = new UpdateItemCommand({
+      TableName: this.name,
+      Key: update.key,
+      ...expressionsOf(update),
+      ReturnValues: 'ALL_NEW',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    });
+    try {
+      const { Attributes } = await this.client.send(command);
+      return { applied: true, item: Attributes ?? {} };
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return { applied: false, item: error.Item ?? null };
+      throw unavailable(error);
+    }
+  }
+
+  /** Whatever the ledger refuses or leaves unanswered is one thing to a caller: retry later. */
+  async call<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}
+
+function compare(name: string, operator: string, value: Item[string]): Clause {
+  const placeholder = `:${name}Bound`;
+  return { expression: `#${name} ${operator} ${placeholder}`, names: [name], values: { [placeholder]: value } };
+}
+
+function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Update) {
+  const sets = [
+    ...Object.keys(set).map((name) => `#${name} = :${name}`),
+    ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
+  ];
+  const removals = remove.map((name) => `#${name}`);
+  const names = [
+    ...Object.keys(set),
+    ...Object.keys(setIfAbsent),
+    ...remove,
+    ...conditions.flatMap((clause) => clause.names),
+  ];
+  const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
+  return {
+    UpdateExpression: `SET ${sets.join(', ')}${removals.length ? ` REMOVE ${removals.join(', ')}` : ''}`,
+    ...(conditions.length && {
+      ConditionExpression: conditions.map(({ expression }) => expression).join(' AND '),
+    }),
+    ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
+    ExpressionAttributeValues: Object.assign(
+      Object.fromEntries(values),
+      ...conditions.map((clause) => clause.values ?? {}),
+    ) as Item,
+  };
+}

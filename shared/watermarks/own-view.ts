@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import type { Change, View } from '../cache/group-cache.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
+import { isSame, type Membership, merge } from '../domain/membership.ts';
+import type { Message, Unread } from '../domain/message.ts';
+import { type Position, START } from '../domain/position.ts';
+import type { Stores } from './stores.ts';
+
+/** What one member sees of a group. Without a recorded message there is no head and nothing to count. */
+export interface OwnView {
+  readonly membership: Membership;
+  readonly head: Position | null;
+  readonly unread: Unread | null;
+}
+
+/** The window has lost this much to deletions before it is loaded anew for a member who reads from below it. */
+const WORN_SHARE = 0.9;
+
+/** Messages handed to the cache in one call, so that no call grows with the window. */
+const LOAD_CHUNK = 1_000;
+
+/** The caller's own view, or null where the caller is no member. One call where the cache holds it. */
+export async function lookAt(stores: Stores, groupId: GroupId, userId: UserId): Promise<OwnView | null> {
+  const view = await stores.cache.read(groupId, userId);
+  const membership = memberIn(view) ?? (await readMember(stores, groupId, userId));
+  return membership && completeView(stores, groupId, userId, membership, view);
+}
+
+/** The membership that the cache holds. A departure there is no answer: only the ledger turns anyone away. */
+export function memberIn(view: View | null): Membership | null {
+  return view?.state?.kind === 'member' ? view.state : null;
+}
+
+export async function readMember(
+  { ledger }: Stores,
+  groupId: GroupId,
+  userId: UserId,
+): Promise<Membership | null> {
+  const state = await ledger.memberships.read(userId, groupId);
+  return state?.kind === 'member' ? state : null;
+}
+
+/**
+ * Completes what the cache told, from the ledger where the cache lacks something, and lets the cache have it.
+ * `view` is null where the cache did not answer: then it is not asked again in this call.
+ */
+export async function completeView(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  known: Membership,
+  view: View | null,
+): Promise<OwnView> {
+  const told = view && ownViewIn(stores, known, view);
+  if (told) return told;
+  const filled = view && (await fill(stores, groupId, userId, known, view));
+  return (filled && ownViewIn(stores, known, filled)) ?? countInLedger(stores, groupId, userId, known);
+}
+
+/** What a view tells by itself; null where it does not tell the unread count of the newest state that is known. */
+function ownViewIn({ cache }: Stores, known: Membership, { state, head, window }: View): OwnView | null {
+  if (!window || !state) return null;
+  const membership = merge(known, state);
+  if (membership.kind === 'departed' || !isSame(membership, state)) return null;
+  if (!head) return { membership, head, unread: null };
+  const exact = membership.self.position >= window.floor;
+  if (!exact && window.kept < cache.capacity * WORN_SHARE) return null;
+  return { membership, head, unread: { count: window.unread, exact } };
+}
+
+async function countInLedger(
+  { ledger, cache }: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  membership: Membership,
+): Promise<OwnView> {
+  const [head, above] = await Promise.all([
+    ledger.messages.readHead(groupId),
+    ledger.messages.newest(groupId, membership.self.position, cache.capacity + 1),
+  ]);
+  if (!head) return { membership, head, unread: null };
+  const live = above.filter(({ deleted }) => !deleted);
+  const ofOthers = live.slice(0, cache.capacity).filter(({ senderId }) => senderId !== userId);
+  return { membership, head, unread: { count: ofOthers.length, exact: live.length <= cache.capacity } };
+}
+
+/** Gives the cache the membership, and the window of messages where it has none that tells enough. */
+async function fill(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  membership: Membership,
+  view: View,
+): Promise<View | null> {
+  const member: Change = { kind: 'member', userId, state: membership };
+  const isWindowEnough = view.window && membership.self.position >= view.window.floor;
+  if (isWindowEnough) return stores.cache.mergeFor(groupId, userId, [member]);
+  return loadWindow(stores, groupId, userId, member);
+}
+
+/**
+ * Loads the newest messages into the cache while others go on recording and deleting. The load is announced first:
+ * from then on the cache collects what is merged beside it, so that together with what the ledger holds now nothing
+ * is missing. Where the cache lost the announcement, the load proves nothing and is not declared done.
+ */
+async function loadWindow(
+  { cache, ledger }: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  member: Change,
+): Promise<View | null> {
+  const token = randomUUID();
+  if (!(await cache.merge(groupId, [{ kind: 'load', token }]))) return null;
+  const [head, newest] = await Promise.all([
+    ledger.messages.readHead(groupId),
+    ledger.messages.newest(groupId, START, cache.capacity + 1),
+  ]);
+  const above = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? START;
+  const changes = newest.filter(({ position }) => position > above).map(messageChange);
+  for (let start = 0; start < changes.length; start += LOAD_CHUNK) {
+    if (!(await cache.merge(groupId, changes.slice(start, start + LOAD_CHUNK)))) return null;
+  }
+  return cache.mergeFor(groupId, userId, [
+    member,
+    ...(head ? [{ kind: 'head', position: head } as const] : []),
+    { kind: 'loaded', token, above },
+  ]);
+}
+
+function messageChange(message: Message): Change {
+  return { kind: 'message', message };
+}

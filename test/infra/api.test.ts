@@ -1,0 +1,93 @@
+import { describe, expect, test } from '@jest/globals';
+import { ofType, synthesize } from './synthesized.ts';
+
+const template = synthesize();
+const routes = Object.values(ofType(template, 'AWS::ApiGatewayV2::Route')).map(
+  ({ Properties }) => Properties,
+);
+const integrations = ofType(template, 'AWS::ApiGatewayV2::Integration');
+
+/** The function that a route's target leads to. */
+function functionBehind(target: unknown): unknown {
+  const integration = integrations[String(target).replace('integrations/', '')]?.Properties;
+  expect(integration).toMatchObject({ IntegrationType: 'AWS_PROXY', PayloadFormatVersion: '2.0' });
+  return integration?.IntegrationUri;
+}
+
+describe('the API', () => {
+  test('leads each route to its function, with the scope that its token needs', () => {
+    const seen = routes.map(({ RouteKey, AuthorizationType, AuthorizationScopes, AuthorizerId, Target }) => [
+      RouteKey,
+      AuthorizationType,
+      AuthorizationScopes,
+      AuthorizerId,
+      functionBehind(Target),
+    ]);
+    const user = ['JWT', ['tidemark/user'], 'ApiHttpJwt'];
+    const service = ['JWT', ['tidemark/service'], 'ApiHttpJwt'];
+    expect(seen).toEqual([
+      ['PUT /v1/groups/{groupId}/watermark', ...user, 'Apimarkread.Arn'],
+      ['PUT /v1/users/{userId}/groups/{groupId}/watermark', ...service, 'Apimarkread.Arn'],
+      ['GET /v1/groups/{groupId}/watermark', ...user, 'Apigetwatermark.Arn'],
+      ['POST /v1/groups/{groupId}/messages/status', ...user, 'Apigetmessagestatus.Arn'],
+      ['PUT /v1/groups/{groupId}/members/{userId}', ...service, 'Apiaddmembers.Arn'],
+      ['POST /v1/groups/{groupId}/members', ...service, 'Apiaddmembers.Arn'],
+      ['GET /v1/groups/{groupId}/members', ...service, 'Apilistmembers.Arn'],
+      ['DELETE /v1/groups/{groupId}/members/{userId}', ...service, 'Apiremovemember.Arn'],
+      ['POST /v1/groups/{groupId}/messages', ...service, 'Apirecordmessage.Arn'],
+      ['DELETE /v1/groups/{groupId}/messages/{messageId}', ...service, 'Apideletemessage.Arn'],
+      ['GET /v1/health', 'NONE', undefined, undefined, 'Apicheckhealth.Arn'],
+    ]);
+  });
+
+  test('takes tokens of the one issuer for the one audience, from the header', () => {
+    expect(ofType(template, 'AWS::ApiGatewayV2::Authorizer')).toMatchObject({
+      ApiHttpJwt: {
+        Properties: {
+          AuthorizerType: 'JWT',
+          IdentitySource: ['$request.header.Authorization'],
+          JwtConfiguration: { Issuer: 'https://login.example.com/', Audience: ['tidemark'] },
+        },
+      },
+    });
+  });
+
+  test('may call a function for that function’s own paths only', () => {
+    const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission'))
+      .filter(({ Properties }) => Properties.Principal === 'apigateway.amazonaws.com')
+      .map(({ Properties }) => [Properties.FunctionName, Properties.SourceArn]);
+    const api = 'arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiHttp/*/*';
+    expect(permissions).toEqual([
+      ['Apimarkread.Arn', `${api}/v1/groups/{groupId}/watermark`],
+      ['Apimarkread.Arn', `${api}/v1/users/{userId}/groups/{groupId}/watermark`],
+      ['Apigetwatermark.Arn', `${api}/v1/groups/{groupId}/watermark`],
+      ['Apigetmessagestatus.Arn', `${api}/v1/groups/{groupId}/messages/status`],
+      ['Apiaddmembers.Arn', `${api}/v1/groups/{groupId}/members/{userId}`],
+      ['Apiaddmembers.Arn', `${api}/v1/groups/{groupId}/members`],
+      ['Apilistmembers.Arn', `${api}/v1/groups/{groupId}/members`],
+      ['Apiremovemember.Arn', `${api}/v1/groups/{groupId}/members/{userId}`],
+      ['Apirecordmessage.Arn', `${api}/v1/groups/{groupId}/messages`],
+      ['Apideletemessage.Arn', `${api}/v1/groups/{groupId}/messages/{messageId}`],
+      ['Apicheckhealth.Arn', `${api}/v1/health`],
+    ]);
+  });
+
+  test('is throttled, and writes an access log without tokens or bodies', () => {
+    const format =
+      '{"requestId":"$context.requestId","time":"$context.requestTime","route":"$context.routeKey",' +
+      '"path":"$context.path","status":"$context.status","subject":"$context.authorizer.claims.sub",' +
+      '"sourceIp":"$context.identity.sourceIp","latencyMs":"$context.responseLatency",' +
+      '"integrationLatencyMs":"$context.integrationLatency",' +
+      '"integrationError":"$context.integrationErrorMessage","authorizerError":"$context.authorizer.error"}';
+    expect(ofType(template, 'AWS::ApiGatewayV2::Stage')).toMatchObject({
+      ApiStage: {
+        Properties: {
+          StageName: '$default',
+          AutoDeploy: true,
+          DefaultRouteSettings: { ThrottlingRateLimit: 2000, ThrottlingBurstLimit: 1000 },
+          AccessLogSettings: { DestinationArn: 'ApiAccessLog.Arn', Format: format },
+        },
+      },
+    });
+  });
+});

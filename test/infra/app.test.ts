@@ -1,0 +1,29 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+test('a context that will not do ends the synthesis with what to pass, and writes nothing', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
+  const context = {
+    stage: 'prod',
+    jwtIssuer: 'login.example.com',
+    upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
+  };
+  const { status, stderr } = spawnSync(process.execPath, ['infra/app.ts'], {
+    cwd: new URL('../..', import.meta.url),
+    env: { CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify(context) },
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe(
+    'The context of this deployment will not do:\n' +
+      '- jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens. ' +
+      "Pass for example: -c jwtIssuer='https://login.example.com/'\n" +
+      '- jwtAudience is missing. It must be the "aud" of your tokens, without blanks or commas. ' +
+      "Pass for example: -c jwtAudience='tidemark'\n",
+  );
+  expect(status).toBe(1);
+  expect(readdirSync(outdir)).toEqual([]);
+  rmSync(outdir, { recursive: true });
+});

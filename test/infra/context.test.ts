@@ -1,0 +1,131 @@
+import { describe, expect, test } from '@jest/globals';
+import { readContext } from '../../infra/context.ts';
+
+const complete = {
+  stage: 'prod',
+  jwtIssuer: 'https://login.example.com/',
+  jwtAudience: 'tidemark',
+  upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
+};
+
+function read(given: Record<string, unknown>) {
+  return readContext((key) => given[key]);
+}
+
+describe('a context that is complete', () => {
+  test('has defaults for what may be left out', () => {
+    expect(read(complete)).toEqual({
+      ok: true,
+      context: {
+        stage: 'prod',
+        jwtIssuer: 'https://login.example.com/',
+        jwtAudience: 'tidemark',
+        upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
+        factsSource: 'chat',
+        membership: 'strict',
+        messageRetentionDays: 90,
+      },
+    });
+  });
+
+  test('takes over what is given', () => {
+    const given = {
+      ...complete,
+      factsSource: 'com.example.chat',
+      membership: 'open',
+      messageRetentionDays: '30',
+      webhookUrl: 'https://chat.example.com/hooks/tidemark?tenant=7',
+    };
+    expect(read(given)).toMatchObject({
+      ok: true,
+      context: {
+        factsSource: 'com.example.chat',
+        membership: 'open',
+        messageRetentionDays: 30,
+        webhookUrl: 'https://chat.example.com/hooks/tidemark?tenant=7',
+      },
+    });
+  });
+
+  test.each([
+    ['messageRetentionDays', 365],
+    ['messageRetentionDays', '3650'],
+    ['stage', 'pull-request-1234567'],
+    ['jwtIssuer', 'https://issuer.tidemark.localhost'],
+    ['jwtIssuer', 'http://127.0.0.1:9000'],
+    ['jwtIssuer', 'http://localhost:9000/realms/chat'],
+    ['webhookUrl', 'http://127.0.0.1:4000/hook'],
+    ['webhookUrl', 'http://[::1]:4000/hook'],
+    ['upstashSecretArn', 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-Ab1Cd2'],
+  ])('may have %s %p', (key, value) => {
+    expect(read({ ...complete, [key]: value }).ok).toBe(true);
+  });
+});
+
+describe('a context with faults', () => {
+  test('is told everything that is missing at once', () => {
+    expect(read({})).toEqual({
+      ok: false,
+      problems: [
+        "stage is missing. It must be up to 20 lower-case letters, digits and single hyphens, beginning with a letter. Pass for example: -c stage='prod'",
+        'jwtIssuer is missing. It must be an https URL, exactly as it stands in the "iss" of your tokens. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
+        'jwtAudience is missing. It must be the "aud" of your tokens, without blanks or commas. Pass for example: -c jwtAudience=\'tidemark\'',
+        'upstashSecretArn is missing. It must be the complete ARN (it ends in six random characters) of a secret {"url","token"} for Upstash. Pass for example: -c upstashSecretArn=\'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2\'',
+      ],
+    });
+  });
+
+  test('is told everything that is malformed at once', () => {
+    const given = {
+      ...complete,
+      jwtIssuer: 'login.example.com',
+      membership: 'closed',
+      messageRetentionDays: 0,
+    };
+    expect(read(given)).toEqual({
+      ok: false,
+      problems: [
+        'jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
+        'membership is "closed". It must be "strict" or "open". Pass for example: -c membership=\'strict\'',
+        "messageRetentionDays is 0. It must be a whole number of days from 1 to 3650. Pass for example: -c messageRetentionDays='90'",
+      ],
+    });
+  });
+
+  test.each([
+    ['stage', '', `It must be up to 20 lower-case letters`],
+    ['stage', 'Prod', 'It must be up to 20 lower-case letters'],
+    ['stage', 'prod-', 'It must be up to 20 lower-case letters'],
+    ['stage', '1prod', 'It must be up to 20 lower-case letters'],
+    ['stage', 'a-stage-of-21-letters', 'It must be up to 20 lower-case letters'],
+    ['jwtIssuer', 'http://login.example.com/', 'It must be an https URL'],
+    ['jwtIssuer', 'http://localhost.example.com/', 'It must be an https URL'],
+    ['jwtIssuer', 'https://login.example.com/?tenant=7', 'It must be an https URL'],
+    ['jwtIssuer', ' https://login.example.com/', 'It must be an https URL'],
+    ['jwtIssuer', ['https://login.example.com/'], 'It must be an https URL'],
+    ['jwtAudience', 'one,two', 'It must be the "aud" of your tokens'],
+    ['jwtAudience', '', 'It must be the "aud" of your tokens'],
+    ['upstashSecretArn', 'tidemark/upstash', 'It must be the complete ARN'],
+    [
+      'upstashSecretArn',
+      'arn:aws:secretsmanager:eu-central-1:123456789012:secret:upstash',
+      'It must be the complete ARN',
+    ],
+    ['factsSource', 'tidemark', "It must be the source of your chat's events"],
+    ['factsSource', 'aws.ec2', "It must be the source of your chat's events"],
+    ['factsSource', 'my chat', "It must be the source of your chat's events"],
+    ['membership', true, 'It must be "strict" or "open"'],
+    ['messageRetentionDays', '3651', 'It must be a whole number of days'],
+    ['messageRetentionDays', '30.5', 'It must be a whole number of days'],
+    ['messageRetentionDays', '1e2', 'It must be a whole number of days'],
+    ['webhookUrl', '', 'It must be an https URL without user or password'],
+    ['webhookUrl', 'http://chat.example.com/hook', 'It must be an https URL without user or password'],
+    ['webhookUrl', 'https://user:pass@chat.example.com/', 'It must be an https URL without user or password'],
+    ['webhookUrl', 'ftp://127.0.0.1/', 'It must be an https URL without user or password'],
+  ])('may not have %s %p', (key, value, advice) => {
+    const reading = read({ ...complete, [key]: value });
+    expect(reading.ok ? [] : reading.problems).toEqual([
+      expect.stringContaining(`${key} is ${JSON.stringify(value)}. ${advice}`),
+    ]);
+  });
+});

@@ -1,0 +1,105 @@
+import { expect, test } from '@jest/globals';
+import { ofType, synthesize } from './synthesized.ts';
+
+const template = synthesize();
+const alarms = Object.fromEntries(
+  Object.values(ofType(template, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => [
+    Properties.AlarmName,
+    Properties,
+  ]),
+);
+
+test('these alarms exist', () => {
+  expect(Object.keys(alarms)).toEqual([
+    'tidemark-test-api-server-errors',
+    'tidemark-test-projection-behind',
+    'tidemark-test-mark-read-failing',
+    'tidemark-test-get-watermark-failing',
+    'tidemark-test-get-message-status-failing',
+    'tidemark-test-add-members-failing',
+    'tidemark-test-list-members-failing',
+    'tidemark-test-remove-member-failing',
+    'tidemark-test-record-message-failing',
+    'tidemark-test-delete-message-failing',
+    'tidemark-test-check-health-failing',
+    'tidemark-test-project-ledger-failing',
+    'tidemark-test-project-ledger-dead-letters',
+    'tidemark-test-apply-facts-failing',
+    'tidemark-test-apply-facts-dead-letters',
+    'tidemark-test-notify-failing',
+    'tidemark-test-notify-dead-letters',
+  ]);
+});
+
+test('no alarm goes off for want of traffic', () => {
+  for (const alarm of Object.values(alarms)) {
+    expect(alarm).toMatchObject({
+      TreatMissingData: 'notBreaching',
+      ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+      EvaluationPeriods: 1,
+    });
+  }
+});
+
+test('the API’s own faults are noticed', () => {
+  expect(alarms['tidemark-test-api-server-errors']).toMatchObject({
+    Namespace: 'AWS/ApiGateway',
+    MetricName: '5xx',
+    Dimensions: [{ Name: 'ApiId', Value: 'ApiHttp' }],
+    Statistic: 'Sum',
+    Period: 300,
+    Threshold: 5,
+  });
+});
+
+test('a projector that falls behind is noticed', () => {
+  expect(alarms['tidemark-test-projection-behind']).toMatchObject({
+    Namespace: 'AWS/Lambda',
+    MetricName: 'IteratorAge',
+    Dimensions: [{ Name: 'FunctionName', Value: 'Projectionprojectledger' }],
+    Statistic: 'Maximum',
+    Threshold: 300000,
+  });
+});
+
+test.each([
+  ['tidemark-test-project-ledger-dead-letters', 'ProjectionDeadLetters.QueueName'],
+  ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
+  ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
+])('%s goes off at the first message', (alarm, queueName) => {
+  expect(alarms[alarm]).toMatchObject({
+    Namespace: 'AWS/SQS',
+    MetricName: 'ApproximateNumberOfMessagesVisible',
+    Dimensions: [{ Name: 'QueueName', Value: queueName }],
+    Statistic: 'Maximum',
+    Threshold: 1,
+  });
+});
+
+test('errors and throttles of a function count alike, one without the other', () => {
+  const metric = (MetricName: string) => ({
+    Metric: {
+      Namespace: 'AWS/Lambda',
+      MetricName,
+      Dimensions: [{ Name: 'FunctionName', Value: 'Apimarkread' }],
+    },
+    Stat: 'Sum',
+    Period: 300,
+  });
+  expect(alarms['tidemark-test-mark-read-failing']).toMatchObject({
+    Threshold: 1,
+    Metrics: [
+      { Expression: 'FILL(errors, 0) + FILL(throttles, 0)' },
+      { Id: 'errors', ReturnData: false, MetricStat: metric('Errors') },
+      { Id: 'throttles', ReturnData: false, MetricStat: metric('Throttles') },
+    ],
+  });
+});
+
+test('every log ends after 30 days and with the stack', () => {
+  const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
+  expect(logs).toHaveLength(13);
+  for (const log of logs) {
+    expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
+  }
+});

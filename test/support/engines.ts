@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+
+/** Where the engines are that the tests of one run share. */
+export const engines = {
+  dynamodbEndpoint: published('TIDEMARK_TEST_DYNAMODB_ENDPOINT'),
+  redisUrl: published('TIDEMARK_TEST_REDIS_URL'),
+  redisEngine: published('TIDEMARK_TEST_REDIS_ENGINE'),
+  upstashUrl: published('TIDEMARK_TEST_UPSTASH_URL'),
+  upstashToken: published('TIDEMARK_TEST_UPSTASH_TOKEN'),
+} as const;
+
+function published(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: the global setup of the tests sets it`);
+  return value;
+}
+
+/** An id that no other test uses, so that tests share the engines without seeing each other. */
+export function freshPrefix(kind = 'g'): string {
+  return `${kind}-${randomBytes(6).toString('hex')}`;
+}
+
+/**
+ * Calls `attempt` until it neither throws nor rejects, and returns what it returned. After the deadline the last
+ * error is thrown.
+ */
+export async function eventually<T>(attempt: () => T | Promise<T>, { deadlineMs = 10_000 } = {}): Promise<T> {
+  const deadline = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await delay(10);
+    }
+  }
+}
+
+/** A client of DynamoDB Local that needs no environment. */
+export function connectDynamoDb(): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint: engines.dynamodbEndpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+}
+
+/** Creates a table as the stack declares the ledger, written out here so that a mistake there does not hide itself. */
+export async function createLedgerTable(tableName: string): Promise<void> {
+  const client = connectDynamoDb();
+  await client.send(
+    new CreateTableCommand({
+      TableName: tableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [
+        { AttributeName: 'PK', AttributeType: 'S' },
+        { AttributeName: 'SK', AttributeType: 'S' },
+        { AttributeName: 'groupId', AttributeType: 'S' },
+        { AttributeName: 'userId', AttributeType: 'S' },
+      ],
+      KeySchema: [
+        { AttributeName: 'PK', KeyType: 'HASH' },
+        { AttributeName: 'SK', KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'members',
+          KeySchema: [
+            { AttributeName: 'groupId', KeyType: 'HASH' },
+            { AttributeName: 'userId', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+    }),
+  );
+  client.destroy();
+}

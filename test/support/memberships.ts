@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import type { Membership, MembershipState } from '../../shared/domain/membership.ts';
+import type { Position } from '../../shared/domain/position.ts';
+
+const IDS = [0n, 1n, 2n, 99n, 100n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 2n, 2n ** 64n - 1n];
+
+/** Few positions, so that copies meet, with those among them that a double cannot tell apart. */
+const position = fc.constantFrom(...IDS).map((id) => String(id).padStart(20, '0') as Position);
+
+/** A register's time belongs to its position: the write that moved it set both. */
+const register = position.map((at) => ({ position: at, at: at.endsWith('0') ? null : Number(at.slice(-4)) }));
+
+const generation = fc.integer({ min: 1_700_000_000_000, max: 1_700_000_000_003 });
+
+const membership: fc.Arbitrary<Membership> = fc.record({
+  kind: fc.constant('member' as const),
+  generation,
+  joinedAfter: fc.constant('00000000000000000001' as Position),
+  self: fc
+    .tuple(register, fc.constantFrom(0, 1, 2, 9, 10, 100))
+    .map(([moved, revision]) => ({ ...moved, revision })),
+  public: register,
+  delivered: register,
+});
+
+/** Copies of one membership as two stores, late retries and reordered streams may hold them. */
+export const copy: fc.Arbitrary<MembershipState> = fc.oneof(
+  { weight: 5, arbitrary: membership },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('departed' as const), generation }) },
+);

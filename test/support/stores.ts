@@ -1,0 +1,73 @@
+import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { CacheConnection } from '../../shared/cache/connection.ts';
+import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../shared/domain/ids.ts';
+import { type Position, parseMessageId } from '../../shared/domain/position.ts';
+import { createLedger } from '../../shared/ledger/ledger.ts';
+import type { Stores } from '../../shared/watermarks/stores.ts';
+import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engines.ts';
+
+/** The stores on the real engines, with every network call that they make counted by what it asks. */
+export interface CountedStores extends Stores {
+  /** The ledger's commands and the cache's requests since the last call of `callsSince`, in order. */
+  takeCalls(): string[];
+  close(): Promise<void>;
+}
+
+export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {}): Promise<CountedStores> {
+  const tableName = freshPrefix('ledger');
+  await createLedgerTable(tableName);
+  const client = connectDynamoDb();
+  let calls: string[] = [];
+  client.middlewareStack.add(
+    (next, context) => (args) => {
+      calls.push(`ledger ${String(context.commandName).replace('Command', '')}`);
+      return next(args);
+    },
+    // Behind the retries, so that each try counts.
+    { step: 'deserialize' },
+  );
+  const restoreFetch = countRequests(engines.upstashUrl, () => calls.push('cache'));
+  const connection = new CacheConnection({
+    credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
+    // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
+    timeoutMs: 5_000,
+  });
+  return {
+    ledger: createLedger(client, { tableName, membersIndexName: 'members', messageRetentionDays: 90 }),
+    cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity }),
+    nowMs: Date.now,
+    takeCalls() {
+      const taken = calls;
+      calls = [];
+      return taken;
+    },
+    async close() {
+      restoreFetch();
+      await client.send(new DeleteTableCommand({ TableName: tableName }));
+      client.destroy();
+    },
+  };
+}
+
+export const aGroup = (): GroupId => freshPrefix('g') as GroupId;
+export const aUser = (name = 'u'): UserId => freshPrefix(name) as UserId;
+
+/** The position of a message id that a test knows to be valid. */
+export function at(messageId: number | string): Position {
+  const position = parseMessageId(messageId);
+  if (!position) throw new Error(`not a message id: ${messageId}`);
+  return position;
+}
+
+function countRequests(url: string, count: () => void): () => void {
+  const original = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    const target = input instanceof Request ? input.url : String(input);
+    if (target.startsWith(url)) count();
+    return original(input, init);
+  };
+  return () => {
+    globalThis.fetch = original;
+  };
+}
