@@ -30,7 +30,9 @@ const Manifest = v.object({
     v.string(),
     v.object({
       type: v.string(),
-      properties: v.optional(v.object({ templateFile: v.optional(v.string()), file: v.optional(v.string()) })),
+      properties: v.optional(
+        v.object({ templateFile: v.optional(v.string()), file: v.optional(v.string()) }),
+      ),
     }),
   ),
 });
@@ -62,7 +64,9 @@ type RawResources = v.InferOutput<typeof RawTemplate>['Resources'];
 /** Reads a cloud assembly (`cdk.out`) of one stack. */
 export function loadTemplate(assemblyDirectory: string): Template {
   const { artifacts } = readJson(Manifest, join(assemblyDirectory, 'manifest.json'));
-  const stacks = Object.entries(artifacts).filter(([, artifact]) => artifact.type === 'aws:cloudformation:stack');
+  const stacks = Object.entries(artifacts).filter(
+    ([, artifact]) => artifact.type === 'aws:cloudformation:stack',
+  );
   const [stack] = stacks;
   const templateFile = stack?.[1].properties?.templateFile;
   if (stack === undefined || stacks.length > 1 || templateFile === undefined) {
@@ -197,7 +201,9 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     Ref: (argument, where) => refer(text(argument, where), where),
     'Fn::GetAtt': (argument, where) => {
       const [logicalId, attribute] =
-        typeof argument === 'string' ? splitOnce(argument, '.') : list(argument, where).map((part) => text(part, where));
+        typeof argument === 'string'
+          ? splitOnce(argument, '.')
+          : list(argument, where).map((part) => text(part, where));
       return getAttribute(logicalId ?? '', attribute ?? '', where);
     },
     'Fn::Join': (argument, where) => {
@@ -221,19 +227,24 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
         if (literal !== '') return `\${${name}}`;
         if (own.has(name)) return text(resolve(own.get(name), where), where);
         const [logicalId, attribute] = splitOnce(name, '.');
-        return text(attribute === undefined ? refer(name, where) : getAttribute(logicalId, attribute, where), where);
+        return text(
+          attribute === undefined ? refer(name, where) : getAttribute(logicalId, attribute, where),
+          where,
+        );
       });
     },
   };
 
   const resolve: Resolver = (value, where) => {
-    if (Array.isArray(value)) return value.map((item) => resolve(item, where)).filter((item) => item !== undefined);
+    if (Array.isArray(value))
+      return value.map((item) => resolve(item, where)).filter((item) => item !== undefined);
     if (!isObject(value)) return value;
     const entries = Object.entries(value);
     const [first] = entries;
     if (entries.length === 1 && first !== undefined && (first[0] === 'Ref' || first[0].startsWith('Fn::'))) {
       const intrinsic = intrinsics[first[0]];
-      if (intrinsic === undefined) throw new TemplateError(`${where}: the local stack does not know ${first[0]}`);
+      if (intrinsic === undefined)
+        throw new TemplateError(`${where}: the local stack does not know ${first[0]}`);
       return intrinsic(first[1], where);
     }
     return Object.fromEntries(
@@ -263,8 +274,10 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     const known = identities.get(logicalId);
     if (known !== undefined) return known;
     const resource = resources[logicalId];
-    if (resource === undefined) throw new TemplateError(`${where} refers to ${logicalId}, which does not exist`);
-    if (underWay.has(logicalId)) throw new TemplateError(`${where}: the name of ${logicalId} depends on itself`);
+    if (resource === undefined)
+      throw new TemplateError(`${where} refers to ${logicalId}, which does not exist`);
+    if (underWay.has(logicalId))
+      throw new TemplateError(`${where}: the name of ${logicalId} depends on itself`);
     underWay.add(logicalId);
     const property = (name: string, otherwise: string) => {
       const given = resource.Properties[name];
@@ -287,7 +300,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function text(value: unknown, where: string): string {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
   throw new TemplateError(`${where}: expected a string, got ${JSON.stringify(value)}`);
 }
 

@@ -31,7 +31,9 @@ const JVM_FLAGS = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
  * Starts Amazon's DynamoDB Local and waits until it answers. It listens on every address of the machine, and nothing
  * can make it do otherwise.
  */
-export async function startDynamoDbLocal({ dataDirectory }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
+export async function startDynamoDbLocal({
+  dataDirectory,
+}: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
   if (dataDirectory !== undefined) mkdirSync(dataDirectory, { recursive: true });
   const jar = findJar();
   const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';

@@ -35,8 +35,12 @@ export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
     // Somebody may take the free port before the engine does: then another one is tried.
     const portTaken = /address already in use/i.test(process.lastOutput());
     if (!portTaken || engine.port !== undefined || attempt === PORT_ATTEMPTS) {
-      const how = signal === null ? `exited with code ${code}` : `did not answer within ${engine.deadlineMs} ms`;
-      return { outcome: 'failed', error: new Error(`${engine.name} ${how}. It printed:\n${process.lastOutput()}`) };
+      const how =
+        signal === null ? `exited with code ${code}` : `did not answer within ${engine.deadlineMs} ms`;
+      return {
+        outcome: 'failed',
+        error: new Error(`${engine.name} ${how}. It printed:\n${process.lastOutput()}`),
+      };
     }
   }
 }

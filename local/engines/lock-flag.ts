@@ -45,7 +45,11 @@ export function createLockFlagRemover(): (command: RedisCommand) => PlainCommand
     }
   };
 
-  function scriptCommand(name: string | Buffer, subcommand: string | Buffer, rest: RedisCommand): PlainCommand {
+  function scriptCommand(
+    name: string | Buffer,
+    subcommand: string | Buffer,
+    rest: RedisCommand,
+  ): PlainCommand {
     switch (String(subcommand).toUpperCase()) {
       case 'EXISTS':
         return { command: [name, subcommand, ...rest.map(plainSha)] };

@@ -39,7 +39,11 @@ const UNAVAILABLE = new Set(
  * Upstash's REST API in front of a Redis, as https://upstash.com/docs/redis/features/restapi describes it and the
  * stock client uses it. Not there: event streams, RESP replies, read-only tokens, and Upstash's limits.
  */
-export async function startUpstashRest({ redisUrl, token, port = 0 }: UpstashRestOptions): Promise<UpstashRest> {
+export async function startUpstashRest({
+  redisUrl,
+  token,
+  port = 0,
+}: UpstashRestOptions): Promise<UpstashRest> {
   const redis = new Redis(redisUrl, {
     lazyConnect: true,
     stringNumbers: true,
@@ -81,7 +85,8 @@ export async function startUpstashRest({ redisUrl, token, port = 0 }: UpstashRes
   async function answer(request: IncomingMessage, body: Buffer): Promise<Answer> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     if (!isAuthorized(request, searchParams)) return refuse(401, 'WRONGPASS invalid or missing auth token');
-    if (!['GET', 'HEAD', 'POST', 'PUT'].includes(request.method ?? '')) return refuse(405, 'ERR method not allowed');
+    if (!['GET', 'HEAD', 'POST', 'PUT'].includes(request.method ?? ''))
+      return refuse(405, 'ERR method not allowed');
 
     const encode = request.headers['upstash-encoding'] === 'base64' ? encodeBase64 : encodeText;
     switch (pathname) {
@@ -98,7 +103,8 @@ export async function startUpstashRest({ redisUrl, token, port = 0 }: UpstashRes
 
   function isAuthorized(request: IncomingMessage, searchParams: URLSearchParams): boolean {
     const { authorization } = request.headers;
-    const given = authorization === undefined ? searchParams.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
+    const given =
+      authorization === undefined ? searchParams.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
     return given === token;
   }
 
@@ -201,7 +207,11 @@ function parseCommands(json: unknown): readonly RedisCommand[] | 'malformed' {
 }
 
 /** `/set/foo?EX=100` with the value as the body is `SET foo <value> EX 100`. */
-function commandOfPath(pathname: string, searchParams: URLSearchParams, body: Buffer): RedisCommand | 'malformed' {
+function commandOfPath(
+  pathname: string,
+  searchParams: URLSearchParams,
+  body: Buffer,
+): RedisCommand | 'malformed' {
   const options = [...searchParams].filter(([name]) => name !== '_token').flat();
   try {
     const segments = pathname.slice(1).split('/').map(decodeURIComponent);
@@ -221,15 +231,15 @@ function resultOf(reply: Reply, encode: Encode): string {
   if (reply instanceof Error) return JSON.stringify({ error: reply.message });
   // Of all replies, this one is never encoded.
   if (Buffer.isBuffer(reply) && reply.equals(OK)) return '{"result":"OK"}';
-  return `{"result":${valueOf(reply, encode)}}`;
+  return `{"result":${textOf(reply, encode)}}`;
 }
 
-function valueOf(reply: Reply, encode: Encode): string {
+function textOf(reply: Reply, encode: Encode): string {
   if (reply === null) return 'null';
   if (typeof reply === 'string') return reply;
   if (Buffer.isBuffer(reply)) return encode(reply);
   if (reply instanceof Error) return encode(Buffer.from(reply.message));
-  return `[${reply.map((element) => valueOf(element, encode)).join()}]`;
+  return `[${reply.map((element) => textOf(element, encode)).join()}]`;
 }
 
 function refuse(status: number, error: string): Answer {
@@ -247,6 +257,9 @@ function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(body),
+  });
   response.end(body);
 }

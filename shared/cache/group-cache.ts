@@ -54,7 +54,12 @@ export class GroupCache {
 
   /** Merges what the ledger said. False when the cache does not answer. One call. */
   async merge(groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
-    const reply = await this.#connection.run('mergeGroup', keysOf(groupId), this.#arguments('', changes), () => true);
+    const reply = await this.#connection.run(
+      'mergeGroup',
+      keysOf(groupId),
+      this.#arguments('', changes),
+      () => true,
+    );
     return reply ?? false;
   }
 

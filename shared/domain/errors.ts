@@ -11,7 +11,11 @@ export class TidemarkError extends Error {
   readonly code: ErrorCode;
   readonly fields: readonly InvalidField[];
 
-  constructor(code: ErrorCode, detail: string, options: { cause?: unknown; fields?: readonly InvalidField[] } = {}) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { cause?: unknown; fields?: readonly InvalidField[] } = {},
+  ) {
     super(detail, { cause: options.cause });
     this.name = 'TidemarkError';
     this.code = code;

@@ -33,7 +33,11 @@ async function putBatch(
       new PutEventsCommand({ Entries: events.map((event) => entryOf(event, busName)) }),
     );
     const failed = events.filter((_, index) => !Entries[index]?.EventId);
-    if (failed.length > 0) console.error({ message: 'the bus refused events', refused: Entries.filter((entry) => entry.ErrorCode) });
+    if (failed.length > 0)
+      console.error({
+        message: 'the bus refused events',
+        refused: Entries.filter((entry) => entry.ErrorCode),
+      });
     return failed;
   } catch (error) {
     console.error({ message: 'the bus did not take events', count: events.length, error });

@@ -20,7 +20,10 @@ export function parseJsonBody({ text, isBase64, contentType }: Body): unknown {
   if (!text) return undefined;
   const bytes = Buffer.from(text, isBase64 ? 'base64' : 'utf8');
   if (bytes.byteLength > MAX_BODY_BYTES) {
-    throw new TidemarkError('too_large', `The body has ${bytes.byteLength} bytes; at most ${MAX_BODY_BYTES} are taken.`);
+    throw new TidemarkError(
+      'too_large',
+      `The body has ${bytes.byteLength} bytes; at most ${MAX_BODY_BYTES} are taken.`,
+    );
   }
   if (!JSON_TYPE.test(contentType ?? '')) {
     throw invalidFields([{ path: '', message: 'the content type must be application/json' }]);

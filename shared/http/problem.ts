@@ -23,7 +23,8 @@ export function problemAnswer(error: unknown, requestId: string): Answer {
   const known = error instanceof TidemarkError ? error : null;
   const code = known?.code ?? 'internal';
   const { status, title } = PROBLEMS[code];
-  const detail = known?.message ?? 'The request failed. It is not known whether it took effect; it may be repeated.';
+  const detail =
+    known?.message ?? 'The request failed. It is not known whether it took effect; it may be repeated.';
   return {
     statusCode: status,
     headers: {

@@ -88,7 +88,8 @@ function problems(): MiddlewareObj<Event, Answer> {
       const { error, event } = request;
       const isExpected = error instanceof TidemarkError;
       if (!isExpected) console.error({ message: 'a request failed', error });
-      else if (error.code === 'unavailable') console.warn({ message: 'the ledger is unavailable', cause: error.cause });
+      else if (error.code === 'unavailable')
+        console.warn({ message: 'the ledger is unavailable', cause: error.cause });
       request.response = problemAnswer(error, event.requestContext.requestId);
     },
   };

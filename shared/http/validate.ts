@@ -10,8 +10,10 @@ export function validate<T>(schema: v.GenericSchema<unknown, T>, value: unknown)
 
 function fieldOf(issue: v.BaseIssue<unknown>): InvalidField {
   const path = v.getDotPath(issue) ?? '';
-  if (issue.type === 'strict_object' && issue.expected === 'never') return { path, message: 'is not a known field' };
-  if (issue.type === 'strict_object' && issue.received === 'undefined') return { path, message: 'is required' };
+  if (issue.type === 'strict_object' && issue.expected === 'never')
+    return { path, message: 'is not a known field' };
+  if (issue.type === 'strict_object' && issue.received === 'undefined')
+    return { path, message: 'is required' };
   if (issue.type === 'strict_object') return { path, message: 'must be a JSON object' };
   return { path, message: issue.message };
 }

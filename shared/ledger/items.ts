@@ -28,7 +28,9 @@ export function revisionPrefix(revision: number): string {
 
 /** A register as the ledger compares it: text whose order is the order of the register. */
 export function registerText(name: RegisterName, register: OwnRegister | Register): string {
-  return name === 'self' ? revisionPrefix((register as OwnRegister).revision) + register.position : register.position;
+  return name === 'self'
+    ? revisionPrefix((register as OwnRegister).revision) + register.position
+    : register.position;
 }
 
 /** A membership without its key, for the ledger. A register that never moved has no time. */

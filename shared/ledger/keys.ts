@@ -5,7 +5,8 @@ import type { Position } from '../domain/position.ts';
 export type Key = { readonly PK: AttributeValue.SMember; readonly SK: AttributeValue.SMember };
 
 /** Keys are built here and parsed nowhere: what an item is about stands in its attributes. */
-export const membershipKey = (userId: UserId, groupId: GroupId): Key => key(`USER#${userId}`, `GROUP#${groupId}`);
+export const membershipKey = (userId: UserId, groupId: GroupId): Key =>
+  key(`USER#${userId}`, `GROUP#${groupId}`);
 
 export const headKey = (groupId: GroupId): Key => key(`GROUP#${groupId}`, 'HEAD');
 

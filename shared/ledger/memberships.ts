@@ -126,7 +126,10 @@ export class Memberships {
     groupId: GroupId,
     limit: number,
     after: UserId | null,
-  ): Promise<{ readonly members: readonly { userId: UserId; membership: Membership }[]; readonly next: UserId | null }> {
+  ): Promise<{
+    readonly members: readonly { userId: UserId; membership: Membership }[];
+    readonly next: UserId | null;
+  }> {
     const listed = await this.#table.call(() =>
       this.#table.client.send(
         new QueryCommand({
@@ -154,7 +157,9 @@ export class Memberships {
       if (attempt === MAX_ATTEMPTS) throw unavailable(new Error('a batch of memberships stayed unprocessed'));
       const reply = await this.#table.call(() =>
         this.#table.client.send(
-          new BatchGetItemCommand({ RequestItems: { [this.#table.name]: { Keys: keys, ConsistentRead: true } } }),
+          new BatchGetItemCommand({
+            RequestItems: { [this.#table.name]: { Keys: keys, ConsistentRead: true } },
+          }),
         ),
       );
       for (const item of reply.Responses?.[this.#table.name] ?? []) {

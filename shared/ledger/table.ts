@@ -29,7 +29,10 @@ export const isAbsent: Clause = { expression: 'attribute_not_exists(#PK)', names
 
 export const exists = (name: string): Clause => ({ expression: `attribute_exists(#${name})`, names: [name] });
 
-export const lacks = (name: string): Clause => ({ expression: `attribute_not_exists(#${name})`, names: [name] });
+export const lacks = (name: string): Clause => ({
+  expression: `attribute_not_exists(#${name})`,
+  names: [name],
+});
 
 export const isBelow = (name: string, value: Item[string]): Clause => compare(name, '<', value);
 
@@ -50,7 +53,9 @@ export const anyOf = (...clauses: readonly Clause[]): Clause => ({
 });
 
 /** The new item where the update was made; where a condition failed, the item as it stands (null if none). */
-export type Updated = { readonly applied: true; readonly item: Item } | { readonly applied: false; readonly item: Item | null };
+export type Updated =
+  | { readonly applied: true; readonly item: Item }
+  | { readonly applied: false; readonly item: Item | null };
 
 /** The ledger's table: single-item reads and conditional writes, each one network call. */
 export class Table {
@@ -81,7 +86,8 @@ export class Table {
       const { Attributes } = await this.client.send(command);
       return { applied: true, item: Attributes ?? {} };
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException) return { applied: false, item: error.Item ?? null };
+      if (error instanceof ConditionalCheckFailedException)
+        return { applied: false, item: error.Item ?? null };
       throw unavailable(error);
     }
   }
@@ -98,7 +104,11 @@ export class Table {
 
 function compare(name: string, operator: string, value: Item[string]): Clause {
   const placeholder = `:${name}Bound`;
-  return { expression: `#${name} ${operator} ${placeholder}`, names: [name], values: { [placeholder]: value } };
+  return {
+    expression: `#${name} ${operator} ${placeholder}`,
+    names: [name],
+    values: { [placeholder]: value },
+  };
 }
 
 function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Update) {

@@ -72,7 +72,10 @@ async function mergeIntoCache(cache: GroupCache, news: readonly News[]): Promise
 
 async function publish({ publisher, published }: Projection, news: readonly News[]): Promise<string[]> {
   const fresh = news.filter(({ sequenceNumber, moved }) => moved && !published.has(sequenceNumber));
-  const members = Map.groupBy(fresh, ({ moved }) => moved && `${moved.groupId}|${moved.userId}|${moved.after.generation}`);
+  const members = Map.groupBy(
+    fresh,
+    ({ moved }) => moved && `${moved.groupId}|${moved.userId}|${moved.after.generation}`,
+  );
   const sources = new Map<TidemarkEvent, News[]>();
   for (const ofMember of members.values()) {
     const [first, last] = [ofMember.at(0)?.moved, ofMember.at(-1)?.moved];

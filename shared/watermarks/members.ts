@@ -70,7 +70,9 @@ export async function applyJoin(
 ): Promise<void> {
   const head = (await stores.ledger.messages.readHead(groupId)) ?? START;
   await change(stores, groupId, userId, (current) =>
-    current && (current.kind === 'member' || current.generation >= joinedAtMs) ? current : joinAt(head, joinedAtMs),
+    current && (current.kind === 'member' || current.generation >= joinedAtMs)
+      ? current
+      : joinAt(head, joinedAtMs),
   );
 }
 

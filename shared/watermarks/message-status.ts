@@ -12,6 +12,7 @@ export async function readWatermark(
   const view = await stores.cache.read(groupId, userId);
   const membership = memberIn(view) ?? (await readMember(stores, groupId, userId));
   if (!membership) return null;
-  if (view && !memberIn(view)) await stores.cache.merge(groupId, [{ kind: 'member', userId, state: membership }]);
+  if (view && !memberIn(view))
+    await stores.cache.merge(groupId, [{ kind: 'member', userId, state: membership }]);
   return membership.self.position;
 }

@@ -52,7 +52,8 @@ const holders: [string, Holder, number][] = [
 ];
 
 describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) => {
-  const check = (property: fc.IAsyncProperty<unknown>) => fc.assert(property as fc.IAsyncProperty<[unknown]>, { numRuns });
+  const check = (property: fc.IAsyncProperty<unknown>) =>
+    fc.assert(property as fc.IAsyncProperty<[unknown]>, { numRuns });
 
   test('is commutative', () =>
     check(
@@ -64,9 +65,11 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
   test('is associative: any order of any number of copies ends alike', () =>
     check(
       fc.asyncProperty(
-        fc.array(copy, { minLength: 3, maxLength: 5 }).chain((copies) =>
-          fc.tuple(fc.constant(copies), fc.shuffledSubarray(copies, { minLength: copies.length })),
-        ),
+        fc
+          .array(copy, { minLength: 3, maxLength: 5 })
+          .chain((copies) =>
+            fc.tuple(fc.constant(copies), fc.shuffledSubarray(copies, { minLength: copies.length })),
+          ),
         async ([copies, shuffled]) => {
           expect(await final(holder, shuffled)).toEqual(await final(holder, copies));
         },
