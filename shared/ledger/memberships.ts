@@ -28,6 +28,7 @@ import { membershipKey } from './keys.ts';
 import {
   anyOf,
   beginsWith,
+  type Clause,
   equals,
   exists,
   isAbsent,
@@ -228,6 +229,10 @@ function timeless(next: Membership, names: readonly RegisterName[]): string[] {
   return names.filter((name) => next[name].at === null).map(timeOf);
 }
 
-function isKind({ kind }: MembershipState) {
-  return kind === 'member' ? exists(CURRENT_MEMBER) : lacks(CURRENT_MEMBER);
+/** That the ledger still holds exactly this state, for a write that replaces all of it. */
+function unchanged(state: MembershipState): Clause[] {
+  const generation = equals('generation', { N: String(state.generation) });
+  if (state.kind === 'departed') return [generation, lacks(CURRENT_MEMBER)];
+  const registers = REGISTER_NAMES.map((name) => equals(name, { S: registerText(name, state[name]) }));
+  return [generation, exists(CURRENT_MEMBER), ...registers];
 }

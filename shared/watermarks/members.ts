@@ -60,7 +60,7 @@ export async function removeMember(stores: Stores, groupId: GroupId, userId: Use
 
 /**
  * A join that was heard of as an event, which may be late or a repetition: its own time decides. One from before the
- * last departure says nothing.
+ * last departure says nothing. One of a member says that no departure from before it, still on its way, counts.
  */
 export async function applyJoin(
   stores: Stores,
@@ -69,11 +69,10 @@ export async function applyJoin(
   joinedAtMs: number,
 ): Promise<void> {
   const head = (await stores.ledger.messages.readHead(groupId)) ?? START;
-  await change(stores, groupId, userId, (current) =>
-    current && (current.kind === 'member' || current.generation >= joinedAtMs)
-      ? current
-      : joinAt(head, joinedAtMs),
-  );
+  await change(stores, groupId, userId, (current) => {
+    if (current && current.generation >= joinedAtMs) return current;
+    return current?.kind === 'member' ? { ...current, generation: joinedAtMs } : joinAt(head, joinedAtMs);
+  });
 }
 
 /** A departure that was heard of as an event: it ends the memberships that began up to then. */
