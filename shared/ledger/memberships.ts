@@ -201,9 +201,7 @@ function updateOf(
     key,
     set: membershipItem(userId, groupId, next),
     remove: [FORMER_MEMBER, 'expiresAt', ...timeless(next, REGISTER_NAMES)],
-    conditions: current
-      ? [equals('generation', { N: String(current.generation) }), isKind(current)]
-      : [isAbsent],
+    conditions: current ? unchanged(current) : [isAbsent],
   };
 }
 
