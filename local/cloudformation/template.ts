@@ -21,6 +21,8 @@ export interface Resource {
 export interface Template {
   readonly stackName: string;
   readonly resources: readonly Resource[];
+  /** What the resource is called: what Ref and Fn::GetAtt answer. */
+  identityOf(logicalId: string): Identity;
   /** The directory of the asset that the template knows by this S3 key. */
   assetDirectory(objectKey: string): string | undefined;
 }
@@ -87,7 +89,7 @@ export function loadTemplate(assemblyDirectory: string): Template {
   const raw = readJson(RawTemplate, join(assemblyDirectory, templateFile));
   return {
     stackName: stack[0],
-    resources: resolveResources(stack[0], raw),
+    ...resolveResources(stack[0], raw),
     assetDirectory: (objectKey) => assetDirectories.get(objectKey),
   };
 }
@@ -99,9 +101,9 @@ function readJson<T extends v.GenericSchema>(schema: T, file: string): v.InferOu
   throw new TemplateError(`${file}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
 }
 
-export function resolveResources(stackName: string, raw: v.InferOutput<typeof RawTemplate>): Resource[] {
-  const resolve = createResolver(stackName, raw);
-  return Object.entries(raw.Resources)
+function resolveResources(stackName: string, raw: v.InferOutput<typeof RawTemplate>) {
+  const { resolve, identityOf } = createResolver(stackName, raw);
+  const resources = Object.entries(raw.Resources)
     .filter(([, { Type }]) => Type !== 'AWS::CDK::Metadata')
     .map(([logicalId, { Type: type, Properties, Condition }]) => {
       if (Condition !== undefined) {
@@ -109,9 +111,10 @@ export function resolveResources(stackName: string, raw: v.InferOutput<typeof Ra
       }
       return { logicalId, type, properties: resolve(Properties, logicalId) };
     });
+  return { resources, identityOf: (logicalId: string) => identityOf(logicalId, 'the local stack') };
 }
 
-interface Identity {
+export interface Identity {
   readonly ref: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
@@ -183,7 +186,7 @@ const unknownIdentity = ({ logicalId, type }: { logicalId: string; type: string 
 
 type Resolver = (value: unknown, where: string) => unknown;
 
-function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate>): Resolver {
+function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate>) {
   const resources: RawResources = raw.Resources;
   const identities = new Map<string, Identity>();
   const underWay = new Set<string>();
@@ -251,7 +254,7 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
       entries.map(([key, item]) => [key, resolve(item, where)]).filter(([, item]) => item !== undefined),
     );
   };
-  return resolve;
+  return { resolve, identityOf };
 
   function refer(name: string, where: string): unknown {
     if (name in pseudoParameters) return pseudoParameters[name];

@@ -1,0 +1,29 @@
+import type { Journal } from './journal.ts';
+
+export interface DeadLetter {
+  /** The queue's ARN. */
+  readonly queue: string;
+  readonly receivedAt: string;
+  readonly message: unknown;
+  readonly reason: string;
+}
+
+/** The dead-letter queues, all in one list. */
+export class DeadLetters {
+  readonly #journal: Journal<DeadLetter>;
+  readonly #queues: ReadonlySet<string>;
+
+  constructor(journal: Journal<DeadLetter>, queueNames: readonly string[]) {
+    this.#journal = journal;
+    this.#queues = new Set(queueNames);
+  }
+
+  get all(): readonly DeadLetter[] {
+    return this.#journal.entries;
+  }
+
+  add(queue: string, message: unknown, reason: string): void {
+    if (!this.#queues.has(queue.split(':').at(-1) ?? '')) throw new Error(`there is no queue ${queue}`);
+    this.#journal.append({ queue, receivedAt: new Date().toISOString(), message, reason });
+  }
+}

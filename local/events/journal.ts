@@ -1,0 +1,59 @@
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+/** More entries than this are forgotten at the next start, the oldest first. */
+const KEPT_ENTRIES = 10_000;
+
+/** A list that survives the process: each entry is on disk, as far as the kernel, before `append` returns. */
+export class Journal<T> {
+  readonly #entries: T[];
+  readonly #descriptor: number;
+
+  constructor(file: string) {
+    mkdirSync(dirname(file), { recursive: true });
+    this.#entries = existsSync(file) ? readEntries<T>(file).slice(-KEPT_ENTRIES) : [];
+    // Written anew, so that half a line at the end of a killed run does not spoil the next one.
+    writeFileSync(`${file}.new`, this.#entries.map(lineOf).join(''));
+    renameSync(`${file}.new`, file);
+    this.#descriptor = openSync(file, 'a');
+  }
+
+  get entries(): readonly T[] {
+    return this.#entries;
+  }
+
+  append(entry: T): void {
+    appendFileSync(this.#descriptor, lineOf(entry));
+    this.#entries.push(entry);
+    if (this.#entries.length > 2 * KEPT_ENTRIES) this.#entries.splice(0, KEPT_ENTRIES);
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+function readEntries<T>(file: string): T[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line, index, lines) => {
+      if (line === '') return [];
+      try {
+        return [JSON.parse(line) as T];
+      } catch (error) {
+        if (index === lines.length - 1) return [];
+        throw error;
+      }
+    });
+}
+
+const lineOf = (entry: unknown): string => `${JSON.stringify(entry)}\n`;

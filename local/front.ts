@@ -1,0 +1,47 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { UsageError } from './data-directory.ts';
+import type { ProxyResponse } from './http/http-api.ts';
+
+export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
+
+export interface Front {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** The one address that users of the local stack talk to. Throws where the port is taken. */
+export async function startFront(port: number, answer: Answer): Promise<Front> {
+  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    void respond(request, response, answer);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new UsageError(`Port ${port} is in use; choose another with --port.`)
+          : error,
+      );
+    });
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+  try {
+    const { statusCode, headers, body } = await answer(request);
+    response.writeHead(statusCode, { ...headers, 'content-length': Buffer.byteLength(body) });
+    response.end(body);
+  } catch {
+    // A caller that went away in the middle of its request gets no answer, and harms nobody else.
+    response.destroy();
+  }
+}

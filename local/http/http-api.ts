@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
+import { type Template, TemplateError } from '../cloudformation/template.ts';
+import type { Lambda } from '../lambda/lambda.ts';
+import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
+import { proxyEvent } from './payload.ts';
+import { gatewayProblem } from './problem.ts';
+import { bySpecificity, matchPath, parseRouteKey, type RoutePattern } from './routes.ts';
+
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+
+interface Route extends RoutePattern {
+  readonly routeKey: string;
+  readonly functionName: string;
+  readonly timeoutMs: number;
+  readonly authorizer: JwtAuthorizer | null;
+  readonly scopes: readonly string[];
+}
+
+export interface ProxyResponse {
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly body: string | Buffer;
+}
+
+/** The template's HTTP API: its routes, each with authorizer, scopes and function. */
+export class HttpApi {
+  readonly #routes: readonly Route[];
+  readonly #lambda: Lambda;
+
+  constructor(template: Template, lambda: Lambda, keySetUrl: (issuer: string) => string) {
+    this.#lambda = lambda;
+    const apiId = onlyResource(template, 'AWS::ApiGatewayV2::Api').logicalId;
+    const authorizers = new Map(
+      resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
+        logicalId,
+        new JwtAuthorizer(properties, keySetUrl),
+      ]),
+    );
+    const integrations = new Map(
+      resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(({ logicalId, properties }) => [
+        logicalId,
+        properties,
+      ]),
+    );
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
+      ({ properties }) => properties.Principal === 'apigateway.amazonaws.com',
+    );
+    this.#routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route')
+      .map(({ logicalId, properties }): Route => {
+        const {
+          RouteKey: routeKey,
+          Target,
+          AuthorizationType,
+          AuthorizerId = '',
+          AuthorizationScopes,
+        } = properties;
+        const integration = integrations.get(Target.replace('integrations/', ''));
+        if (!integration) throw new TemplateError(`${logicalId}: there is no integration ${Target}`);
+        const authorizer = AuthorizationType === 'JWT' ? authorizers.get(AuthorizerId) : null;
+        if (authorizer === undefined)
+          throw new TemplateError(`${logicalId}: there is no authorizer ${AuthorizerId}`);
+        const functionName = functionNameIn(integration.IntegrationUri);
+        lambda.pool(functionName);
+        const pattern = parseRouteKey(routeKey);
+        const mayInvoke = permissions.some(
+          ({ properties: { FunctionName, SourceArn } }) =>
+            functionNameIn(FunctionName) === functionName &&
+            SourceArn.includes(`:${apiId}/`) &&
+            isCovered(SourceArn, pattern),
+        );
+        if (!mayInvoke)
+          throw new TemplateError(`${logicalId}: API Gateway may not invoke ${functionName} for ${routeKey}`);
+        const timeoutMs = integration.TimeoutInMillis;
+        return { ...pattern, routeKey, functionName, timeoutMs, authorizer, scopes: AuthorizationScopes };
+      })
+      .toSorted(bySpecificity);
+  }
+
+  async handle(request: IncomingMessage): Promise<ProxyResponse> {
+    const requestId = randomUUID();
+    const [rawPath = '', rawQuery = ''] = splitOnce(request.url ?? '/', '?');
+    const found = this.#find(request.method ?? 'GET', rawPath);
+    if (!found) return gatewayProblem(404, 'There is no such route.', requestId);
+    const { route } = found;
+    const authorization = await authorize(route, request);
+    if (authorization?.outcome === 'unauthorized')
+      return gatewayProblem(401, authorization.reason, requestId);
+    if (authorization?.outcome === 'forbidden') {
+      return gatewayProblem(403, `The token lacks the scope ${route.scopes.join(' or ')}.`, requestId);
+    }
+    let parameters: Record<string, string>;
+    try {
+      parameters = decodeAll(found.parameters);
+    } catch {
+      return gatewayProblem(400, 'The path holds a malformed percent escape.', requestId);
+    }
+    const body = await readBody(request);
+    if (!body) return gatewayProblem(413, `The body has more than ${MAX_BODY_BYTES} bytes.`, requestId);
+    const event = proxyEvent({
+      request,
+      requestId,
+      routeKey: route.routeKey,
+      rawPath,
+      rawQuery,
+      parameters,
+      body,
+      authorization,
+    });
+    return this.#invoke(route, JSON.stringify(event), requestId);
+  }
+
+  #find(method: string, path: string): { route: Route; parameters: Record<string, string> } | null {
+    for (const route of this.#routes) {
+      const parameters = route.method === method ? matchPath(route, path) : null;
+      if (parameters) return { route, parameters };
+    }
+    return null;
+  }
+
+  async #invoke(
+    { functionName, timeoutMs }: Route,
+    payload: string,
+    requestId: string,
+  ): Promise<ProxyResponse> {
+    const timeout = Promise.withResolvers<null>();
+    const timer = setTimeout(() => timeout.resolve(null), timeoutMs);
+    const result = await Promise.race([this.#lambda.invoke(functionName, payload), timeout.promise]);
+    clearTimeout(timer);
+    if (!result) return gatewayProblem(503, 'The service took too long.', requestId);
+    if (!result.ok) return gatewayProblem(500, 'The request failed. It may be repeated.', requestId);
+    return responseOf(result.payload);
+  }
+}
+
+async function authorize(route: Route, request: IncomingMessage): Promise<Authorization | null> {
+  return route.authorizer?.authorize(request.headers.authorization, route.scopes) ?? null;
+}
+
+/** Whether the ARN of a permission, `...:<api>/<stage>/<method>/<path>` with stars, covers a route. */
+function isCovered(sourceArn: string, { segments }: RoutePattern): boolean {
+  const path = sourceArn.split('/').slice(3);
+  return path.join('/') === '*' || path.join('/') === segments.join('/');
+}
+
+/** Segments are told apart before they are decoded: an escaped slash is part of its segment. */
+function decodeAll(parameters: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, value]) => [name, decodeURIComponent(value)]),
+  );
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  return size <= MAX_BODY_BYTES ? Buffer.concat(chunks) : null;
+}
+
+/** A function's answer in payload format 2.0; whatever has no status is a body with 200. */
+function responseOf(payload: string): ProxyResponse {
+  const answer = JSON.parse(payload) as {
+    statusCode?: number;
+    headers?: Record<string, string>;
+    cookies?: string[];
+    body?: string;
+    isBase64Encoded?: boolean;
+  } | null;
+  if (answer?.statusCode === undefined) {
+    return { statusCode: 200, headers: { 'content-type': 'application/json' }, body: payload };
+  }
+  const { statusCode, headers = {}, cookies = [], body = '', isBase64Encoded = false } = answer;
+  return {
+    statusCode,
+    headers: cookies.length > 0 ? { ...headers, 'set-cookie': cookies } : headers,
+    body: isBase64Encoded ? Buffer.from(body, 'base64') : body,
+  };
+}
+
+function splitOnce(source: string, separator: string): [string, string?] {
+  const at = source.indexOf(separator);
+  return at < 0 ? [source] : [source.slice(0, at), source.slice(at + 1)];
+}

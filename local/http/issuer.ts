@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+
+/** Without a port, so that a token outlives a restart on another one. The local authorizer knows where it answers. */
+export const ISSUER = 'https://issuer.tidemark.localhost';
+export const AUDIENCE = 'tidemark-local';
+
+export const SCOPES = { user: 'tidemark/user', service: 'tidemark/service' } as const;
+
+const ALGORITHM = 'RS256';
+const VALIDITY = '30d';
+
+/** Issues the tokens of one data directory, with a key of its own. */
+export class Issuer {
+  readonly #key: JWK;
+
+  private constructor(key: JWK) {
+    this.#key = key;
+  }
+
+  /** Takes the key of a data directory, making one where there is none yet. */
+  static async open(dataDirectory: string): Promise<Issuer> {
+    const file = join(dataDirectory, 'issuer.json');
+    if (!existsSync(file)) {
+      mkdirSync(dataDirectory, { recursive: true });
+      const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
+      const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: ALGORITHM, use: 'sig' };
+      try {
+        writeFileSync(file, JSON.stringify(key), { mode: 0o600, flag: 'wx' });
+      } catch (error) {
+        // Another process was faster: its key is as good.
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+    }
+    return new Issuer(JSON.parse(readFileSync(file, 'utf8')) as JWK);
+  }
+
+  /** What `/.well-known/jwks.json` answers: the public half. */
+  get keySet() {
+    const { kty, n, e, kid, alg, use } = this.#key;
+    return { keys: [{ kty, n, e, kid, alg, use }] };
+  }
+
+  async issue(subject: string, scope: (typeof SCOPES)[keyof typeof SCOPES]): Promise<string> {
+    return new SignJWT({ scope })
+      .setProtectedHeader({ alg: ALGORITHM, kid: this.#key.kid ?? '', typ: 'JWT' })
+      .setIssuer(ISSUER)
+      .setAudience(AUDIENCE)
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime(VALIDITY)
+      .sign(await importJWK(this.#key, ALGORITHM));
+  }
+}

@@ -1,0 +1,85 @@
+import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { Properties } from '../cloudformation/properties.ts';
+
+export type Authorization =
+  | { readonly outcome: 'allowed'; readonly claims: Record<string, string>; readonly scopes: string[] | null }
+  | { readonly outcome: 'unauthorized'; readonly reason: string }
+  | { readonly outcome: 'forbidden' };
+
+/** API Gateway takes RSA signatures only. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512'];
+
+const REMEMBERED_TOKENS = 1_000;
+
+/**
+ * A JWT authorizer of an HTTP API
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html).
+ */
+export class JwtAuthorizer {
+  readonly #issuer: string;
+  readonly #audience: readonly string[];
+  readonly #keys: JWTVerifyGetKey;
+  /** Signatures found good: checking one costs more than the rest of the gateway. Times are checked at each call. */
+  readonly #verified = new Map<string, JWTPayload>();
+
+  constructor(
+    { JwtConfiguration }: Properties<'AWS::ApiGatewayV2::Authorizer'>,
+    keySetUrl: (issuer: string) => string,
+  ) {
+    this.#issuer = JwtConfiguration.Issuer;
+    this.#audience = JwtConfiguration.Audience;
+    this.#keys = createRemoteJWKSet(new URL(keySetUrl(this.#issuer)), { cooldownDuration: 1_000 });
+  }
+
+  async authorize(header: string | undefined, requiredScopes: readonly string[]): Promise<Authorization> {
+    const token = /^(?:Bearer )?(\S+)$/i.exec(header ?? '')?.[1];
+    if (!token) return { outcome: 'unauthorized', reason: 'a bearer token is required' };
+    let payload: JWTPayload;
+    try {
+      payload = await this.#verify(token);
+    } catch (error) {
+      return { outcome: 'unauthorized', reason: error instanceof Error ? error.message : String(error) };
+    }
+    const scopes = scopesOf(payload);
+    if (requiredScopes.length > 0 && !requiredScopes.some((scope) => scopes.includes(scope))) {
+      return { outcome: 'forbidden' };
+    }
+    const claims = Object.entries(payload).map(([name, value]) => [name, claimText(value)]);
+    return {
+      outcome: 'allowed',
+      claims: Object.fromEntries(claims),
+      scopes: requiredScopes.length > 0 ? scopes : null,
+    };
+  }
+
+  async #verify(token: string): Promise<JWTPayload> {
+    const payload = this.#verified.get(token) ?? (await this.#verifySignature(token));
+    const now = Date.now() / 1000;
+    if (payload.exp === undefined || payload.exp <= now) throw new Error('the token has expired');
+    if (payload.nbf !== undefined && payload.nbf > now) throw new Error('the token is not valid yet');
+    if (payload.iat !== undefined && payload.iat > now) throw new Error('the token is issued in the future');
+    const audience = [payload.aud ?? payload.client_id].flat();
+    if (!audience.some((one) => typeof one === 'string' && this.#audience.includes(one))) {
+      throw new Error('the token is for another audience');
+    }
+    return payload;
+  }
+
+  async #verifySignature(token: string): Promise<JWTPayload> {
+    const { payload } = await jwtVerify(token, this.#keys, { issuer: this.#issuer, algorithms: ALGORITHMS });
+    if (this.#verified.size >= REMEMBERED_TOKENS) this.#verified.clear();
+    this.#verified.set(token, payload);
+    return payload;
+  }
+}
+
+function scopesOf({ scope, scp }: JWTPayload): string[] {
+  const claim = scope ?? scp;
+  if (Array.isArray(claim)) return claim.map(String);
+  return typeof claim === 'string' ? claim.split(' ') : [];
+}
+
+/** API Gateway passes every claim on as text, lists in brackets. */
+function claimText(value: unknown): string {
+  return Array.isArray(value) ? `[${value.map(String).join(' ')}]` : String(value);
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http';
+import { ACCOUNT_ID } from '../cloudformation/template.ts';
+import type { Authorization } from './jwt-authorizer.ts';
+
+export interface ProxyRequest {
+  readonly request: IncomingMessage;
+  readonly requestId: string;
+  readonly routeKey: string;
+  readonly rawPath: string;
+  readonly rawQuery: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+  readonly authorization: Authorization | null;
+}
+
+const TEXT_TYPE = /^(text\/|application\/(json|javascript|xml|problem\+json)|.*\+(json|xml))/i;
+
+/**
+ * What a function behind an HTTP API receives, in payload format 2.0
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
+ */
+export function proxyEvent(proxied: ProxyRequest) {
+  const { request, requestId, routeKey, rawPath, rawQuery, parameters, body, authorization } = proxied;
+  const headers = headersOf(request);
+  const now = new Date();
+  const isText = TEXT_TYPE.test(headers['content-type'] ?? '');
+  return {
+    version: '2.0',
+    routeKey,
+    rawPath,
+    rawQueryString: rawQuery,
+    ...(request.headers.cookie && { cookies: request.headers.cookie.split('; ') }),
+    headers,
+    ...(rawQuery && { queryStringParameters: queryOf(rawQuery) }),
+    ...(Object.keys(parameters).length > 0 && { pathParameters: parameters }),
+    requestContext: {
+      accountId: ACCOUNT_ID,
+      apiId: 'local',
+      ...(authorization?.outcome === 'allowed' && {
+        authorizer: { jwt: { claims: authorization.claims, scopes: authorization.scopes } },
+      }),
+      domainName: headers.host ?? 'localhost',
+      domainPrefix: 'localhost',
+      http: {
+        method: request.method,
+        path: rawPath,
+        protocol: `HTTP/${request.httpVersion}`,
+        sourceIp: request.socket.remoteAddress ?? '127.0.0.1',
+        userAgent: headers['user-agent'] ?? '',
+      },
+      requestId,
+      routeKey,
+      stage: '$default',
+      time: now.toUTCString(),
+      timeEpoch: now.getTime(),
+    },
+    ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
+    isBase64Encoded: body.length > 0 && !isText,
+  };
+}
+
+/** Lower-case names, repeated ones joined by commas; cookies stand elsewhere. */
+function headersOf({ headersDistinct }: IncomingMessage): Record<string, string> {
+  const headers = Object.entries(headersDistinct).filter(([name]) => name !== 'cookie');
+  return Object.fromEntries(headers.map(([name, values]) => [name, (values ?? []).join(',')]));
+}
+
+function queryOf(rawQuery: string): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(rawQuery)) {
+    const before = parameters[name];
+    parameters[name] = before === undefined ? value : `${before},${value}`;
+  }
+  return parameters;
+}

@@ -1,0 +1,114 @@
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+export interface FunctionDefinition {
+  readonly name: string;
+  /** The bundle's file. */
+  readonly bundle: string;
+  readonly exportName: string;
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface InstanceData {
+  readonly bundle: string;
+  readonly exportName: string;
+  readonly functionName: string;
+  readonly memoryMb: number;
+}
+
+export interface Invocation {
+  readonly requestId: string;
+  readonly payload: string;
+  readonly deadlineMs: number;
+}
+
+export type InvocationResult =
+  | { readonly ok: true; readonly payload: string }
+  | { readonly ok: false; readonly errorType: string; readonly errorMessage: string };
+
+const WORKER = fileURLToPath(new URL('./instance-worker.ts', import.meta.url));
+
+/** One instance of a function on a thread of its own. It takes one request at a time and may be killed at any moment. */
+export class Instance {
+  /** Resolves when the function has started; to what went wrong where it could not. */
+  readonly started: Promise<InvocationResult | null>;
+  readonly #definition: FunctionDefinition;
+  readonly #worker: Worker;
+  #answer: ((result: InvocationResult) => void) | null = null;
+  #isGone = false;
+
+  constructor(definition: FunctionDefinition, print: (line: string) => void) {
+    const { name, bundle, exportName, memoryMb, environment } = definition;
+    this.#definition = definition;
+    this.#worker = new Worker(WORKER, {
+      workerData: { bundle, exportName, functionName: name, memoryMb } satisfies InstanceData,
+      env: { ...environment },
+      execArgv: ['--disable-warning=ExperimentalWarning'],
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+      stdout: true,
+      stderr: true,
+    });
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => print(text.trimEnd()));
+    }
+    this.started = new Promise((resolve) => {
+      this.#worker.once('message', () => resolve(null));
+      this.#worker.on('error', (error: Error) => {
+        const failure = { ok: false, errorType: error.name, errorMessage: error.message } as const;
+        resolve(failure);
+        this.#end(failure);
+      });
+      this.#worker.once('exit', () => {
+        const failure = {
+          ok: false,
+          errorType: 'Runtime.ExitError',
+          errorMessage: 'the instance ended',
+        } as const;
+        resolve(failure);
+        this.#end(failure);
+      });
+    });
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** Handles one request. An instance that does not answer in time is killed. Never rejects. */
+  async handle(requestId: string, payload: string): Promise<InvocationResult> {
+    if (this.#isGone)
+      return { ok: false, errorType: 'Runtime.ExitError', errorMessage: 'the instance ended' };
+    const { timeoutMs } = this.#definition;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        const errorMessage = `Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
+        this.#end({ ok: false, errorType: 'Sandbox.Timedout', errorMessage });
+        void this.kill();
+      }, timeoutMs);
+      this.#answer = (result) => {
+        clearTimeout(timer);
+        this.#answer = null;
+        resolve(result);
+      };
+      this.#worker.once('message', (result: InvocationResult) => this.#answer?.(result));
+      this.#worker.postMessage({
+        requestId,
+        payload,
+        deadlineMs: Date.now() + timeoutMs,
+      } satisfies Invocation);
+    });
+  }
+
+  /** Ends it at once, whatever it is doing. */
+  async kill(): Promise<void> {
+    this.#isGone = true;
+    await this.#worker.terminate();
+  }
+
+  #end(failure: InvocationResult): void {
+    this.#isGone = true;
+    this.#answer?.(failure);
+  }
+}

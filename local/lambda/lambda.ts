@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
+import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
+import type { Log } from '../log.ts';
+import { FunctionPool } from './function-pool.ts';
+import type { InvocationResult } from './instance.ts';
+
+/** AWS waits one minute, then two, before it invokes anew; nobody wants to wait for that at a laptop. */
+const RETRY_DELAYS_MS = [500, 1_000];
+
+export interface LambdaOptions {
+  /** What every function's environment has besides its own: where AWS is, and who calls. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly deadLetters: DeadLetters;
+  readonly log: Log;
+}
+
+interface AsyncSettings {
+  readonly maxRetries: number;
+  readonly onFailure: string | undefined;
+}
+
+/** The template's functions. */
+export class Lambda {
+  readonly #pools = new Map<string, FunctionPool>();
+  readonly #asyncSettings = new Map<string, AsyncSettings>();
+  readonly #options: LambdaOptions;
+  #isStopped = false;
+
+  constructor(template: Template, options: LambdaOptions) {
+    this.#options = options;
+    for (const { logicalId, properties } of resourcesOf(template, 'AWS::Lambda::Function')) {
+      const { FunctionName: name, Handler, Timeout, MemorySize, Code, Environment } = properties;
+      const folder = template.assetDirectory(Code.S3Key);
+      if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
+      const [file = '', exportName = ''] = Handler.split('.');
+      const definition = {
+        name,
+        bundle: pathToFileURL(join(folder, `${file}.mjs`)).href,
+        exportName,
+        memoryMb: MemorySize,
+        timeoutMs: Timeout * 1000,
+        environment: {
+          ...Environment.Variables,
+          AWS_REGION: REGION,
+          AWS_LAMBDA_FUNCTION_NAME: name,
+          AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
+          ...options.environment,
+        },
+      };
+      this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line)));
+    }
+    for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
+      this.#asyncSettings.set(functionNameIn(properties.FunctionName), {
+        maxRetries: properties.MaximumRetryAttempts,
+        onFailure: properties.DestinationConfig.OnFailure?.Destination,
+      });
+    }
+  }
+
+  /** Throws where there is no such function: something in the template refers to nothing. */
+  pool(nameOrArn: string): FunctionPool {
+    const pool = this.#pools.get(functionNameIn(nameOrArn));
+    if (!pool) throw new TemplateError(`there is no function ${nameOrArn}`);
+    return pool;
+  }
+
+  /** How many instances each function has. */
+  sizes(): Record<string, number> {
+    return Object.fromEntries([...this.#pools].map(([name, { size }]) => [name, size]));
+  }
+
+  invoke(nameOrArn: string, payload: string): Promise<InvocationResult> {
+    return this.pool(nameOrArn).invoke(payload);
+  }
+
+  /**
+   * Invokes as an event: what fails is tried again as its EventInvokeConfig says, then goes to its failure
+   * destination. Resolves once either has happened; a try that follows does not hold up the caller's next event.
+   */
+  async invokeAsync(
+    nameOrArn: string,
+    payload: string,
+    settled: () => void,
+    attempt = 0,
+  ): Promise<InvocationResult> {
+    const result = await this.invoke(nameOrArn, payload);
+    if (this.#isStopped) return result;
+    if (result.ok) {
+      settled();
+      return result;
+    }
+    const settings = this.#asyncSettings.get(functionNameIn(nameOrArn)) ?? {
+      maxRetries: 2,
+      onFailure: undefined,
+    };
+    if (attempt < settings.maxRetries) {
+      const delay = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)];
+      setTimeout(() => {
+        if (!this.#isStopped) void this.invokeAsync(nameOrArn, payload, settled, attempt + 1);
+      }, delay).unref();
+      return result;
+    }
+    if (settings.onFailure)
+      this.#options.deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
+    settled();
+    return result;
+  }
+
+  async kill(nameOrArn?: string): Promise<void> {
+    const pools = nameOrArn === undefined ? [...this.#pools.values()] : [this.pool(nameOrArn)];
+    await Promise.all(pools.map((pool) => pool.kill()));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.kill();
+  }
+}

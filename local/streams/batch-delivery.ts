@@ -1,0 +1,104 @@
+import type { InvocationResult } from '../lambda/instance.ts';
+
+/** What an event source mapping says of failures. Attempts and ages below 0 mean no bound, as on AWS. */
+export interface RetryPolicy {
+  readonly maxRetries: number;
+  readonly maxAgeSeconds: number;
+  readonly bisects: boolean;
+  readonly reportsItemFailures: boolean;
+}
+
+export interface StreamItem {
+  readonly sequenceNumber: string;
+  readonly createdAtMs: number;
+}
+
+export interface BatchDelivery<R extends StreamItem> {
+  readonly policy: RetryPolicy;
+  readonly invoke: (records: readonly R[]) => Promise<InvocationResult>;
+  /** Takes records that are given up. */
+  readonly giveUp: (records: readonly R[], reason: string) => void;
+  readonly isStopped: () => boolean;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+const FIRST_BACKOFF_MS = 100;
+const LAST_BACKOFF_MS = 1_000;
+
+/**
+ * Delivers one batch of a shard as Lambda's event source does: in order, again from the first record that failed, and
+ * where bounds are reached gives up what failed and no more. Resolves to whether all of it was handled, which is not
+ * so when the stack stops in between.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+ */
+export async function deliverBatch<R extends StreamItem>(
+  delivery: BatchDelivery<R>,
+  batch: readonly R[],
+): Promise<boolean> {
+  const { policy, invoke, giveUp, isStopped, wait } = delivery;
+  let records = batch;
+  let retries = 0;
+  let backoffMs = FIRST_BACKOFF_MS;
+  while (records.length > 0) {
+    if (isStopped()) return false;
+    const tooOld = records.filter((record) => isTooOld(record, policy));
+    if (tooOld.length > 0) {
+      giveUp(tooOld, 'older than the maximum record age');
+      records = records.filter((record) => !tooOld.includes(record));
+      continue;
+    }
+    const outcome = outcomeOf(await invoke(records), records, policy);
+    if (isStopped()) return false;
+    if (outcome.failedFrom >= records.length) return true;
+    if (outcome.failedFrom > 0) retries = 0;
+    records = records.slice(outcome.failedFrom);
+    retries += 1;
+    if (outcome.isWhole && policy.bisects && records.length > 1) {
+      // Splitting finds the record that spoils the batch, and does not count as a try.
+      const middle = Math.ceil(records.length / 2);
+      if (!(await deliverBatch(delivery, records.slice(0, middle)))) return false;
+      records = records.slice(middle);
+      retries = 0;
+      continue;
+    }
+    if (policy.maxRetries >= 0 && retries > policy.maxRetries) {
+      const given = outcome.isWhole && !policy.bisects ? records : records.slice(0, 1);
+      giveUp(given, outcome.reason);
+      records = records.slice(given.length);
+      retries = 0;
+      continue;
+    }
+    await wait(backoffMs);
+    backoffMs = Math.min(backoffMs * 2, LAST_BACKOFF_MS);
+  }
+  return true;
+}
+
+interface Outcome {
+  /** The index of the first record that failed; past the end where none did. */
+  readonly failedFrom: number;
+  /** The function failed as a whole and named no record. */
+  readonly isWhole: boolean;
+  readonly reason: string;
+}
+
+function outcomeOf(result: InvocationResult, records: readonly StreamItem[], policy: RetryPolicy): Outcome {
+  const whole = (reason: string): Outcome => ({ failedFrom: 0, isWhole: true, reason });
+  if (!result.ok) return whole(result.errorMessage);
+  if (!policy.reportsItemFailures) return { failedFrom: records.length, isWhole: false, reason: '' };
+  const reply = JSON.parse(result.payload) as { batchItemFailures?: { itemIdentifier?: string }[] } | null;
+  const failures = reply?.batchItemFailures ?? [];
+  const failed = failures.map(({ itemIdentifier }) =>
+    records.findIndex(({ sequenceNumber }) => sequenceNumber === itemIdentifier),
+  );
+  if (failed.includes(-1)) return whole('the function named a record that is not of the batch');
+  return {
+    failedFrom: Math.min(records.length, ...failed),
+    isWhole: false,
+    reason: 'the function reported a failure',
+  };
+}
+
+function isTooOld({ createdAtMs }: StreamItem, { maxAgeSeconds }: RetryPolicy): boolean {
+  return maxAgeSeconds >= 0 && Date.now() - createdAtMs > maxAgeSeconds * 1000;
+}

@@ -1,0 +1,204 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
+import {
+  DescribeStreamCommand,
+  type DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  type Shard,
+  type _Record as StreamsRecord,
+} from '@aws-sdk/client-dynamodb-streams';
+import { functionNameIn, onlyResource, type Properties } from '../cloudformation/properties.ts';
+import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
+import { compilePattern } from '../events/event-pattern.ts';
+import type { Lambda } from '../lambda/lambda.ts';
+import type { Log } from '../log.ts';
+import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
+import type { Checkpoints } from './checkpoints.ts';
+
+const POLL_MS = 50;
+const SHARDS_MS = 1_000;
+
+/** A record as Lambda passes it on. */
+interface PolledRecord extends StreamItem {
+  readonly event: Record<string, unknown>;
+}
+
+export interface StreamPollerOptions {
+  readonly dynamodb: DynamoDBClient;
+  readonly streams: DynamoDBStreamsClient;
+  readonly tableName: string;
+  readonly lambda: Lambda;
+  readonly deadLetters: DeadLetters;
+  readonly checkpoints: Checkpoints;
+  readonly log: Log;
+}
+
+/** The template's event source: carries the table's stream to its function, each shard in order, parents first. */
+export class StreamPoller {
+  readonly #options: StreamPollerOptions;
+  readonly #source: Properties<'AWS::Lambda::EventSourceMapping'>;
+  readonly #matches: (record: unknown) => boolean;
+  readonly #shards = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(template: Template, options: StreamPollerOptions) {
+    const { properties, logicalId } = onlyResource(template, 'AWS::Lambda::EventSourceMapping');
+    if (!properties.EventSourceArn.includes(`:table/${options.tableName}/stream/`)) {
+      throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
+    }
+    options.lambda.pool(properties.FunctionName);
+    const tests = properties.FilterCriteria.Filters.map(({ Pattern }) => compilePattern(JSON.parse(Pattern)));
+    this.#matches = (record) => tests.length === 0 || tests.some((test) => test(record));
+    this.#source = properties;
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { dynamodb, tableName } = this.#options;
+    const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: tableName }));
+    if (!Table?.LatestStreamArn) throw new TemplateError(`the table ${tableName} has no stream`);
+    this.#running = this.#watch(Table.LatestStreamArn);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await Promise.all(this.#shards.values());
+  }
+
+  /** Looks for new shards for as long as the stack runs. */
+  async #watch(streamArn: string): Promise<void> {
+    while (!this.#isStopped()) {
+      try {
+        for (const shard of await this.#describe(streamArn)) {
+          if (shard.ShardId && !this.#shards.has(shard.ShardId)) {
+            this.#shards.set(shard.ShardId, this.#follow(streamArn, shard.ShardId, shard.ParentShardId));
+          }
+        }
+      } catch (error) {
+        this.#complain('the stream cannot be read', error);
+      }
+      await this.#wait(SHARDS_MS);
+    }
+  }
+
+  async #describe(streamArn: string): Promise<Shard[]> {
+    const shards: Shard[] = [];
+    let after: string | undefined;
+    do {
+      const command = new DescribeStreamCommand({
+        StreamArn: streamArn,
+        ...(after && { ExclusiveStartShardId: after }),
+      });
+      const { StreamDescription } = await this.#options.streams.send(command);
+      shards.push(...(StreamDescription?.Shards ?? []));
+      after = StreamDescription?.LastEvaluatedShardId;
+    } while (after);
+    return shards;
+  }
+
+  /** Reads one shard to its end, after its parent's. */
+  async #follow(streamArn: string, shardId: string, parentId: string | undefined): Promise<void> {
+    if (parentId) await this.#shards.get(parentId);
+    while (!this.#isStopped()) {
+      try {
+        let iterator = await this.#iterator(streamArn, shardId);
+        while (iterator && !this.#isStopped()) {
+          const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: this.#source.BatchSize });
+          const { Records = [], NextShardIterator } = await this.#options.streams.send(command);
+          if (!(await this.#handle(shardId, Records))) return;
+          iterator = NextShardIterator;
+          if (Records.length === 0) await this.#wait(POLL_MS);
+        }
+        return;
+      } catch (error) {
+        // An iterator expires, and the engine may be restarting: go on from the checkpoint.
+        this.#complain('the stream cannot be read', error);
+        await this.#wait(SHARDS_MS);
+      }
+    }
+  }
+
+  async #iterator(streamArn: string, shardId: string): Promise<string | undefined> {
+    const { checkpoints, streams } = this.#options;
+    const sequenceNumber = checkpoints.get(shardId);
+    const from = sequenceNumber
+      ? ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: sequenceNumber } as const)
+      : ({ ShardIteratorType: this.#source.StartingPosition } as const);
+    const command = new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from });
+    return (await streams.send(command)).ShardIterator;
+  }
+
+  async #handle(shardId: string, polled: readonly StreamsRecord[]): Promise<boolean> {
+    const last = polled.at(-1)?.dynamodb?.SequenceNumber;
+    if (!last) return true;
+    const { lambda, deadLetters, checkpoints } = this.#options;
+    const { FunctionName, DestinationConfig } = this.#source;
+    const records = polled.map(recordOf).filter(({ event }) => this.#matches(event));
+    const isHandled = await deliverBatch(
+      {
+        policy: this.#policy(),
+        invoke: (batch) =>
+          lambda.invoke(FunctionName, JSON.stringify({ Records: batch.map(({ event }) => event) })),
+        giveUp: (given, reason) => {
+          const queue = DestinationConfig.OnFailure?.Destination;
+          const sequenceNumbers = given.map(({ sequenceNumber }) => sequenceNumber);
+          if (queue)
+            deadLetters.add(
+              queue,
+              { functionName: functionNameIn(FunctionName), shardId, sequenceNumbers },
+              reason,
+            );
+          this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
+        },
+        isStopped: () => this.#isStopped(),
+        wait: (ms) => this.#wait(ms),
+      },
+      records,
+    );
+    if (isHandled) checkpoints.set(shardId, last);
+    return isHandled;
+  }
+
+  #policy(): RetryPolicy {
+    return {
+      maxRetries: this.#source.MaximumRetryAttempts,
+      maxAgeSeconds: this.#source.MaximumRecordAgeInSeconds,
+      bisects: this.#source.BisectBatchOnFunctionError,
+      reportsItemFailures: this.#source.FunctionResponseTypes.length > 0,
+    };
+  }
+
+  #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+
+  #complain(what: string, error: unknown): void {
+    if (!this.#isStopped())
+      this.#options.log.line(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function recordOf({ eventID, eventName, dynamodb }: StreamsRecord): PolledRecord {
+  const createdAtMs = dynamodb?.ApproximateCreationDateTime?.getTime() ?? Date.now();
+  return {
+    sequenceNumber: dynamodb?.SequenceNumber ?? '',
+    createdAtMs,
+    event: {
+      eventID,
+      eventName,
+      eventVersion: '1.1',
+      eventSource: 'aws:dynamodb',
+      awsRegion: REGION,
+      dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAtMs / 1000) },
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+/** Runs the CDK app as the CDK's command does, with its bundles, and reads the template that it writes. */
+export async function synthesize(
+  outputDirectory: string,
+  context: Readonly<Record<string, string>>,
+): Promise<Template> {
+  try {
+    await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'infra/app.ts'], {
+      cwd: PROJECT,
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        CDK_OUTDIR: outputDirectory,
+        CDK_CONTEXT_JSON: JSON.stringify(context),
+        // CloudFormation's own rules are checked by `cdk synth` and the tests; here they would double the start.
+        CDK_VALIDATION: 'false',
+      },
+    });
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    throw new TemplateError(stderr?.trim() || String(error), { cause: error });
+  }
+  return loadTemplate(outputDirectory);
+}
