@@ -7,19 +7,22 @@ export class UsageError extends Error {
 }
 
 /** What the local stack keeps, and nothing else that a directory given by hand may hold. */
-const CONTENTS = [
+const DATA = [
   'dynamodb',
   'cdk.out',
   'dev.json',
   'running.json',
-  'issuer.json',
-  'secrets.json',
   'checkpoints.json',
   'events.jsonl',
   'deliveries.jsonl',
   'notifications.jsonl',
   'dead-letters.jsonl',
-];
+] as const;
+
+/** Keys and secrets are no data: tokens that were handed out stay good when the data is forgotten. */
+const KEYS = ['issuer.json', 'secrets.json'] as const;
+
+export type FileName = (typeof DATA)[number] | (typeof KEYS)[number];
 
 /** What dev.json tells of a running stack. */
 export interface StackDescription {
@@ -40,12 +43,12 @@ export class DataDirectory {
     this.path = resolve(path);
   }
 
-  file(name: (typeof CONTENTS)[number]): string {
+  file(name: FileName): string {
     return join(this.path, name);
   }
 
   forget(): void {
-    for (const name of CONTENTS) rmSync(join(this.path, name), { recursive: true, force: true });
+    for (const name of DATA) rmSync(join(this.path, name), { recursive: true, force: true });
   }
 
   /** Takes the directory for this process. Throws where another one that still runs has it. */
@@ -79,7 +82,7 @@ export class DataDirectory {
     return secret;
   }
 
-  #read<T>(name: string): T | null {
+  #read<T>(name: FileName): T | null {
     try {
       return JSON.parse(readFileSync(this.file(name), 'utf8')) as T;
     } catch (error) {
@@ -89,7 +92,7 @@ export class DataDirectory {
   }
 
   /** Whoever reads it sees all of it. Only the user may: it holds a token. */
-  #write(name: string, value: unknown): void {
+  #write(name: FileName, value: unknown): void {
     writeFileSync(`${this.file(name)}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${this.file(name)}.new`, this.file(name));
   }

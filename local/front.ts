@@ -38,10 +38,15 @@ export async function startFront(port: number, answer: Answer): Promise<Front> {
 async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
   try {
     const { statusCode, headers, body } = await answer(request);
+    if (response.destroyed) return;
     response.writeHead(statusCode, { ...headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
   } catch {
-    // A caller that went away in the middle of its request gets no answer, and harms nobody else.
-    response.destroy();
+    // A caller that went away gets no answer, and harms nobody else; a function's unusable answer is its fault.
+    if (response.headersSent) response.destroy();
+    else
+      response
+        .writeHead(500, { 'content-type': 'application/json' })
+        .end('{"message":"Internal Server Error"}');
   }
 }

@@ -1,5 +1,6 @@
 import {
   CreateTableCommand,
+  DeleteTableCommand,
   DescribeTableCommand,
   type DynamoDBClient,
   ResourceNotFoundException,
@@ -10,8 +11,12 @@ import { onlyResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
 import { UsageError } from './data-directory.ts';
 
-/** Creates the template's table where there is none yet, and returns its name. */
-export async function ensureTable(client: DynamoDBClient, template: Template): Promise<string> {
+/** Creates the template's table where there is none yet, or anew where it is to be fresh, and returns its name. */
+export async function ensureTable(
+  client: DynamoDBClient,
+  template: Template,
+  fresh: boolean,
+): Promise<string> {
   const { logicalId, properties } = onlyResource(template, 'AWS::DynamoDB::Table');
   const TableName = template.identityOf(logicalId).ref;
   const {
@@ -21,7 +26,11 @@ export async function ensureTable(client: DynamoDBClient, template: Template): P
     StreamSpecification,
     TimeToLiveSpecification,
   } = properties;
-  const existing = await describe(client, TableName);
+  let existing = await describe(client, TableName);
+  if (existing && fresh) {
+    await client.send(new DeleteTableCommand({ TableName }));
+    existing = undefined;
+  }
   if (existing) {
     const declared = GlobalSecondaryIndexes.map(({ IndexName }) => IndexName).toSorted();
     const present = (existing.GlobalSecondaryIndexes ?? []).map(({ IndexName }) => IndexName).toSorted();

@@ -1,9 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { Redis } from 'ioredis';
 import { startAwsEndpoint } from './aws-endpoint.ts';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { REGION } from './cloudformation/template.ts';
-import { DataDirectory, type StackDescription } from './data-directory.ts';
+import { DataDirectory, type FileName, type StackDescription } from './data-directory.ts';
 import { startDynamoDbLocal } from './engines/dynamodb-local.ts';
 import { startRedis } from './engines/redis.ts';
 import { startUpstashRest } from './engines/upstash-rest.ts';
@@ -130,9 +131,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       () => tables.destroy(),
       () => streams.destroy(),
     );
-    const tableName = await ensureTable(tables, template);
+    const tableName = await ensureTable(tables, template, options.fresh ?? false);
+    if (options.fresh) await forgetCache(cache.redis.url);
 
-    const journal = <T>(name: Parameters<DataDirectory['file']>[0]) => {
+    const journal = <T>(name: FileName) => {
       const opened = new Journal<T>(directory.file(name));
       stops.push(() => opened.close());
       return opened;
@@ -154,15 +156,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         AWS_ENDPOINT_URL_EVENTBRIDGE: awsUrl,
       },
     });
-    stops.push(() => lambda.stop());
     const bus = new EventBus(template, {
       events: journal<BusEvent>('events.jsonl'),
       deliveries: journal<Delivery>('deliveries.jsonl'),
       lambda,
+      deadLetters,
       log,
     });
-    // Undone before the journals close: a function that answers late writes no more.
-    stops.push(() => lambda.stop());
     aws.serve({ secrets, bus });
     const poller = new StreamPoller(template, {
       dynamodb: tables,
@@ -191,7 +191,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     };
     answer = async () => json(200, { pid: process.pid });
     await poller.start();
-    stops.push(() => poller.stop());
+    // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
+    stops.push(async () => {
+      const polled = poller.stop();
+      await lambda.stop();
+      await polled;
+    });
     bus.resume();
 
     const description: StackDescription = {
@@ -227,6 +232,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stops.push(() => upstash.close());
     return { redis: { engine: redis.engine, url: redis.url, pid: redis.pid }, upstashUrl: upstash.url };
   }
+}
+
+/** A Redis that was given may hold what an earlier ledger said; a cache must not be ahead of its ledger. */
+async function forgetCache(redisUrl: string): Promise<void> {
+  const redis = new Redis(redisUrl);
+  for await (const keys of redis.scanStream({ match: 'tm:*', count: 1_000 }) as AsyncIterable<string[]>) {
+    if (keys.length > 0) await redis.unlink(keys);
+  }
+  redis.disconnect();
 }
 
 interface Engine {

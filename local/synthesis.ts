@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { checkTypes } from './cloudformation/properties.ts';
 import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
@@ -26,5 +27,7 @@ export async function synthesize(
     const { stderr } = error as { stderr?: string };
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });
   }
-  return loadTemplate(outputDirectory);
+  const template = loadTemplate(outputDirectory);
+  checkTypes(template);
+  return template;
 }

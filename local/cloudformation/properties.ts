@@ -1,32 +1,51 @@
 import * as v from 'valibot';
 import { type Resource, type Template, TemplateError } from './template.ts';
 
+/*
+ * Every schema is strict: a property that it neither honours nor names as ignored stops the start, since what is left
+ * out here in silence would come to light on AWS alone.
+ */
+
+/** Properties that change nothing which could be seen on one machine. */
+const ignored = <const Name extends string>(...names: Name[]) =>
+  Object.fromEntries(names.map((name) => [name, v.optional(v.unknown())])) as Record<
+    Name,
+    v.OptionalSchema<v.UnknownSchema, undefined>
+  >;
+
 const text = v.string();
 const texts = v.array(text);
 const count = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.transform(Number), v.integer());
 /** -1 stands for no bound. */
 const bound = v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1)), -1);
 const failureDestination = v.optional(
-  v.object({ OnFailure: v.optional(v.object({ Destination: text })) }),
+  v.strictObject({ OnFailure: v.optional(v.strictObject({ Destination: text })) }),
   {},
 );
 
 const SCHEMAS = {
-  'AWS::Lambda::Function': v.object({
+  'AWS::Lambda::Function': v.strictObject({
+    ...ignored('Architectures', 'Description', 'LoggingConfig', 'Role', 'TracingConfig'),
     FunctionName: text,
     Handler: text,
     Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs Node.js alone')),
     MemorySize: count,
     Timeout: count,
-    Code: v.object({ S3Key: text }),
-    Environment: v.optional(v.object({ Variables: v.record(text, text) }), { Variables: {} }),
+    Code: v.strictObject({ S3Bucket: text, S3Key: text }),
+    Environment: v.optional(v.strictObject({ Variables: v.record(text, text) }), { Variables: {} }),
   }),
-  'AWS::Lambda::EventInvokeConfig': v.object({
+  'AWS::Lambda::EventInvokeConfig': v.strictObject({
+    Qualifier: v.literal('$LATEST'),
+    MaximumEventAgeInSeconds: v.optional(count),
     FunctionName: text,
     MaximumRetryAttempts: v.optional(count, 2),
     DestinationConfig: failureDestination,
   }),
-  'AWS::Lambda::EventSourceMapping': v.object({
+  'AWS::Lambda::EventSourceMapping': v.strictObject({
+    MaximumBatchingWindowInSeconds: v.optional(v.literal(0)),
+    ParallelizationFactor: v.optional(v.literal(1)),
+    Enabled: v.optional(v.literal(true)),
+    ...ignored('Tags'),
     EventSourceArn: text,
     FunctionName: text,
     StartingPosition: v.picklist(['TRIM_HORIZON', 'LATEST']),
@@ -35,45 +54,56 @@ const SCHEMAS = {
     MaximumRecordAgeInSeconds: bound,
     BisectBatchOnFunctionError: v.optional(v.boolean(), false),
     FunctionResponseTypes: v.optional(v.array(v.literal('ReportBatchItemFailures')), []),
-    FilterCriteria: v.optional(v.object({ Filters: v.array(v.object({ Pattern: text })) }), { Filters: [] }),
+    FilterCriteria: v.optional(v.strictObject({ Filters: v.array(v.strictObject({ Pattern: text })) }), {
+      Filters: [],
+    }),
     DestinationConfig: failureDestination,
   }),
-  'AWS::Lambda::Permission': v.object({
+  'AWS::Lambda::Permission': v.strictObject({
     FunctionName: text,
     Action: v.literal('lambda:InvokeFunction'),
     Principal: text,
     SourceArn: v.optional(text, ''),
   }),
-  'AWS::ApiGatewayV2::Api': v.object({ ProtocolType: v.literal('HTTP') }),
-  'AWS::ApiGatewayV2::Route': v.object({
+  'AWS::ApiGatewayV2::Api': v.strictObject({
+    ...ignored('Name', 'Description', 'Tags'),
+    ProtocolType: v.literal('HTTP'),
+  }),
+  'AWS::ApiGatewayV2::Route': v.strictObject({
+    ApiId: text,
     RouteKey: text,
     AuthorizationType: v.optional(v.picklist(['NONE', 'JWT']), 'NONE'),
     AuthorizerId: v.optional(text, ''),
     AuthorizationScopes: v.optional(texts, []),
     Target: text,
   }),
-  'AWS::ApiGatewayV2::Integration': v.object({
+  'AWS::ApiGatewayV2::Integration': v.strictObject({
+    ApiId: text,
     IntegrationType: v.literal('AWS_PROXY'),
     IntegrationUri: text,
     PayloadFormatVersion: v.literal('2.0'),
     TimeoutInMillis: v.optional(count, 30_000),
   }),
-  'AWS::ApiGatewayV2::Authorizer': v.object({
+  'AWS::ApiGatewayV2::Authorizer': v.strictObject({
+    ApiId: text,
+    Name: text,
     AuthorizerType: v.literal('JWT'),
     IdentitySource: v.tuple([v.literal('$request.header.Authorization')]),
-    JwtConfiguration: v.object({ Audience: texts, Issuer: text }),
+    JwtConfiguration: v.strictObject({ Audience: texts, Issuer: text }),
   }),
-  'AWS::DynamoDB::Table': v.object({
+  'AWS::DynamoDB::Table': v.strictObject({
+    BillingMode: v.literal('PAY_PER_REQUEST'),
+    ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification', 'Tags'),
     AttributeDefinitions: v.array(
-      v.object({ AttributeName: text, AttributeType: v.picklist(['S', 'N', 'B']) }),
+      v.strictObject({ AttributeName: text, AttributeType: v.picklist(['S', 'N', 'B']) }),
     ),
-    KeySchema: v.array(v.object({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
+    KeySchema: v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
     GlobalSecondaryIndexes: v.optional(
       v.array(
-        v.object({
+        v.strictObject({
           IndexName: text,
-          KeySchema: v.array(v.object({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
-          Projection: v.object({
+          KeySchema: v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
+          Projection: v.strictObject({
             ProjectionType: v.picklist(['ALL', 'KEYS_ONLY', 'INCLUDE']),
             NonKeyAttributes: v.optional(texts, []),
           }),
@@ -81,22 +111,38 @@ const SCHEMAS = {
       ),
       [],
     ),
-    StreamSpecification: v.object({
+    StreamSpecification: v.strictObject({
       StreamViewType: v.picklist(['NEW_AND_OLD_IMAGES', 'NEW_IMAGE', 'OLD_IMAGE', 'KEYS_ONLY']),
     }),
-    TimeToLiveSpecification: v.optional(v.object({ AttributeName: text, Enabled: v.boolean() })),
+    TimeToLiveSpecification: v.optional(v.strictObject({ AttributeName: text, Enabled: v.boolean() })),
   }),
-  'AWS::Events::EventBus': v.object({ Name: text }),
-  'AWS::Events::Rule': v.object({
+  'AWS::Events::EventBus': v.strictObject({
+    ...ignored('Description', 'Tags'),
+    Name: text,
+  }),
+  'AWS::Events::Rule': v.strictObject({
+    ...ignored('Description'),
     EventBusName: v.optional(text, 'default'),
     EventPattern: v.record(text, v.unknown()),
     State: v.optional(v.picklist(['ENABLED', 'DISABLED']), 'ENABLED'),
-    Targets: v.array(v.object({ Arn: text, Id: text })),
+    Targets: v.array(
+      v.strictObject({
+        Arn: text,
+        Id: text,
+        DeadLetterConfig: v.optional(v.strictObject({ Arn: text })),
+        // Invoking a function never fails here; what the function does is for its EventInvokeConfig.
+        ...ignored('RetryPolicy'),
+      }),
+    ),
   }),
-  'AWS::SecretsManager::Secret': v.object({
-    GenerateSecretString: v.object({ PasswordLength: count, ExcludePunctuation: v.literal(true) }),
+  'AWS::SecretsManager::Secret': v.strictObject({
+    ...ignored('Description', 'Name', 'Tags'),
+    GenerateSecretString: v.strictObject({ PasswordLength: count, ExcludePunctuation: v.literal(true) }),
   }),
-  'AWS::SQS::Queue': v.object({ QueueName: text }),
+  'AWS::SQS::Queue': v.strictObject({
+    ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled', 'Tags'),
+    QueueName: text,
+  }),
 } as const;
 
 export type ResourceType = keyof typeof SCHEMAS;
@@ -105,6 +151,22 @@ export type Properties<T extends ResourceType> = v.InferOutput<(typeof SCHEMAS)[
 export interface TypedResource<T extends ResourceType> {
   readonly logicalId: string;
   readonly properties: Properties<T>;
+}
+
+/** Types that exist on AWS alone, or that are read by way of those above. */
+const ELSEWHERE = new Set([
+  'AWS::ApiGatewayV2::Stage',
+  'AWS::CloudWatch::Alarm',
+  'AWS::IAM::Policy',
+  'AWS::IAM::Role',
+  'AWS::Logs::LogGroup',
+  'AWS::SQS::QueuePolicy',
+]);
+
+/** Throws where the template has a type of resource that the local stack has never heard of. */
+export function checkTypes(template: Template): void {
+  const unknown = template.resources.find(({ type }) => !(type in SCHEMAS) && !ELSEWHERE.has(type));
+  if (unknown) throw new TemplateError(`${unknown.logicalId}: the local stack does not know ${unknown.type}`);
 }
 
 /** The resources of a type, with the properties that the local stack honours. Throws on a value that it cannot. */

@@ -40,7 +40,7 @@ export async function startGuardedProcess(
   args: readonly string[],
   defaultGraceMs = 2_000,
 ): Promise<GuardedProcess> {
-  const child = spawn('sh', ['-c', WATCHED, 'sh', command, ...args], {
+  const child = spawn('/bin/sh', ['-c', WATCHED, 'sh', command, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C in a terminal reaches this process alone, which stops its engines in order.
     detached: true,

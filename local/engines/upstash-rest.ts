@@ -23,6 +23,8 @@ interface Answer {
   readonly body: string;
 }
 
+const RECONNECT_AFTER_MS = 50;
+
 /**
  * Commands that change the state of a connection, or block it: Upstash has none of them over REST, where no request
  * has a connection of its own, and here they would harm everybody on the one connection.
@@ -51,26 +53,27 @@ export async function startUpstashRest({
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
-    retryStrategy: () => 50,
+    retryStrategy: () => RECONNECT_AFTER_MS,
     enableReadyCheck: false,
     disableClientInfo: true,
   });
-  redis.on('error', () => {}); // each request that needs the connection says so itself
-  await redis.connect().catch(() => {});
+  redis.on('error', () => {}); // every request that needs the connection says so itself
   const withoutLockFlag = createLockFlagRemover();
 
   const server = createServer((request, response) => {
     readBody(request)
       .then((body) => answer(request, body))
-      .then((reply) => send(response, reply))
-      .catch((error: unknown) => send(response, refuse(500, `ERR ${String(error)}`)));
+      .catch((error: unknown) => refuse(500, `ERR ${String(error)}`))
+      .then((reply) => send(response, reply));
   });
   // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
   server.keepAliveTimeout = 600_000;
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
+  const closed = once(server, 'close');
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  await redis.connect().catch(() => {}); // it goes on trying by itself
 
   return {
     url: `http://127.0.0.1:${address.port}`,
@@ -78,18 +81,19 @@ export async function startUpstashRest({
       server.close();
       server.closeAllConnections();
       redis.disconnect();
-      await once(server, 'close');
+      await closed;
     },
   };
 
   async function answer(request: IncomingMessage, body: Buffer): Promise<Answer> {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    if (!isAuthorized(request, searchParams)) return refuse(401, 'WRONGPASS invalid or missing auth token');
+    const [path = '/', query] = (request.url ?? '/').split('?', 2);
+    const parameters = new URLSearchParams(query);
+    if (!isAuthorized(request, parameters)) return refuse(401, 'WRONGPASS invalid or missing auth token');
     if (!['GET', 'HEAD', 'POST', 'PUT'].includes(request.method ?? ''))
       return refuse(405, 'ERR method not allowed');
 
     const encode = request.headers['upstash-encoding'] === 'base64' ? encodeBase64 : encodeText;
-    switch (pathname) {
+    switch (path) {
       case '/':
         return runCommand(parseCommand(parseJson(body)), encode);
       case '/pipeline':
@@ -97,14 +101,14 @@ export async function startUpstashRest({
       case '/multi-exec':
         return runBatch(parseCommands(parseJson(body)), encode, transaction);
       default:
-        return runCommand(commandOfPath(pathname, searchParams, body), encode);
+        return runCommand(commandOfPath(path, parameters, body), encode);
     }
   }
 
-  function isAuthorized(request: IncomingMessage, searchParams: URLSearchParams): boolean {
+  function isAuthorized(request: IncomingMessage, parameters: URLSearchParams): boolean {
     const { authorization } = request.headers;
     const given =
-      authorization === undefined ? searchParams.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
+      authorization === undefined ? parameters.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
     return given === token;
   }
 
@@ -207,14 +211,10 @@ function parseCommands(json: unknown): readonly RedisCommand[] | 'malformed' {
 }
 
 /** `/set/foo?EX=100` with the value as the body is `SET foo <value> EX 100`. */
-function commandOfPath(
-  pathname: string,
-  searchParams: URLSearchParams,
-  body: Buffer,
-): RedisCommand | 'malformed' {
-  const options = [...searchParams].filter(([name]) => name !== '_token').flat();
+function commandOfPath(path: string, parameters: URLSearchParams, body: Buffer): RedisCommand | 'malformed' {
+  const options = [...parameters].filter(([name]) => name !== '_token').flat();
   try {
-    const segments = pathname.slice(1).split('/').map(decodeURIComponent);
+    const segments = path.slice(1).split('/').map(decodeURIComponent);
     return [...segments, ...(body.length > 0 ? [body] : []), ...options];
   } catch {
     return 'malformed';

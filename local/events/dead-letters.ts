@@ -1,3 +1,4 @@
+import { TemplateError } from '../cloudformation/template.ts';
 import type { Journal } from './journal.ts';
 
 export interface DeadLetter {
@@ -22,8 +23,13 @@ export class DeadLetters {
     return this.#journal.entries;
   }
 
+  /** Throws where there is no such queue: something in the template refers to nothing. */
+  check(queue: string): void {
+    if (!this.#queues.has(queue.split(':').at(-1) ?? ''))
+      throw new TemplateError(`there is no queue ${queue}`);
+  }
+
   add(queue: string, message: unknown, reason: string): void {
-    if (!this.#queues.has(queue.split(':').at(-1) ?? '')) throw new Error(`there is no queue ${queue}`);
     this.#journal.append({ queue, receivedAt: new Date().toISOString(), message, reason });
   }
 }

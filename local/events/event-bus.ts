@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
-import { ACCOUNT_ID, REGION, type Template } from '../cloudformation/template.ts';
+import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { compilePattern } from './event-pattern.ts';
 import type { Journal } from './journal.ts';
 
@@ -45,6 +46,7 @@ export interface EventBusOptions {
   readonly events: Journal<BusEvent>;
   readonly deliveries: Journal<Delivery>;
   readonly lambda: Lambda;
+  readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
 
@@ -59,18 +61,22 @@ export class EventBus {
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
     this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
-    const invocable = new Set(
-      resourcesOf(template, 'AWS::Lambda::Permission')
-        .filter(({ properties }) => properties.Principal === 'events.amazonaws.com')
-        .map(({ properties }) => functionNameIn(properties.FunctionName)),
+    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
+      ({ properties }) => properties.Principal === 'events.amazonaws.com',
     );
     this.#rules = resourcesOf(template, 'AWS::Events::Rule')
       .filter(({ properties }) => properties.State === 'ENABLED' && properties.EventBusName === this.name)
       .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
-        Targets.map(({ Arn, Id }) => {
+        Targets.map(({ Arn, Id, DeadLetterConfig }) => {
           const functionName = functionNameIn(Arn);
           options.lambda.pool(functionName);
-          if (!invocable.has(functionName)) throw new Error(`${logicalId} may not invoke ${functionName}`);
+          if (DeadLetterConfig) options.deadLetters.check(DeadLetterConfig.Arn);
+          const ruleArn = template.identityOf(logicalId).attributes.Arn;
+          const mayInvoke = permissions.some(
+            ({ properties }) =>
+              functionNameIn(properties.FunctionName) === functionName && properties.SourceArn === ruleArn,
+          );
+          if (!mayInvoke) throw new TemplateError(`${logicalId} may not invoke ${functionName}`);
           return { name: `${logicalId}/${Id}`, functionName, matches: compilePattern(EventPattern) };
         }),
       );
@@ -115,11 +121,14 @@ export class EventBus {
     });
     const settled = () => deliveries.append({ eventId: event.id, rule: rule.name });
     const before = this.#lines.get(rule.name) ?? Promise.resolve();
-    const delivery = before.then(async () => {
-      const result = await lambda.invokeAsync(rule.functionName, payload, settled);
-      const outcome = result.ok ? 'ok' : `failed: ${result.errorMessage}`;
-      log.line(`delivery ${event['detail-type']} to ${rule.functionName} ${outcome}`);
-    });
+    const delivery = before
+      .then(async () => {
+        const result = await lambda.invokeAsync(rule.functionName, payload, settled);
+        const outcome = result.ok ? 'ok' : `failed: ${result.errorMessage}`;
+        log.line(`delivery ${event['detail-type']} to ${rule.functionName} ${outcome}`);
+      })
+      // One delivery that goes wrong must not end the line; unsettled, it is made again at the next start.
+      .catch((error: unknown) => log.line(`delivery ${event['detail-type']} broke: ${String(error)}`));
     this.#lines.set(rule.name, delivery);
   }
 }

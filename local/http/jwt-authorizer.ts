@@ -66,7 +66,12 @@ export class JwtAuthorizer {
   }
 
   async #verifySignature(token: string): Promise<JWTPayload> {
-    const { payload } = await jwtVerify(token, this.#keys, { issuer: this.#issuer, algorithms: ALGORITHMS });
+    const { payload, protectedHeader } = await jwtVerify(token, this.#keys, {
+      issuer: this.#issuer,
+      algorithms: ALGORITHMS,
+    });
+    // API Gateway looks keys up by their id alone.
+    if (!protectedHeader.kid) throw new Error('the token names no key');
     if (this.#verified.size >= REMEMBERED_TOKENS) this.#verified.clear();
     this.#verified.set(token, payload);
     return payload;

@@ -51,12 +51,18 @@ export function proxyEvent(proxied: ProxyRequest) {
       requestId,
       routeKey,
       stage: '$default',
-      time: now.toUTCString(),
+      time: commonLogTime(now),
       timeEpoch: now.getTime(),
     },
     ...(body.length > 0 && { body: body.toString(isText ? 'utf8' : 'base64') }),
     isBase64Encoded: body.length > 0 && !isText,
   };
+}
+
+/** As access logs write times: 12/Mar/2020:19:03:58 +0000. */
+function commonLogTime(time: Date): string {
+  const [, day, month, year, clock] = time.toUTCString().split(' ');
+  return `${day}/${month}/${year}:${clock} +0000`;
 }
 
 /** Lower-case names, repeated ones joined by commas; cookies stand elsewhere. */

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 
 export interface FunctionDefinition {
   readonly name: string;
+  readonly arn: string;
   /** The bundle's file. */
   readonly bundle: string;
   readonly exportName: string;
@@ -15,6 +16,7 @@ export interface InstanceData {
   readonly bundle: string;
   readonly exportName: string;
   readonly functionName: string;
+  readonly functionArn: string;
   readonly memoryMb: number;
 }
 
@@ -28,7 +30,7 @@ export type InvocationResult =
   | { readonly ok: true; readonly payload: string }
   | { readonly ok: false; readonly errorType: string; readonly errorMessage: string };
 
-const WORKER = fileURLToPath(new URL('./instance-worker.ts', import.meta.url));
+const WORKER = fileURLToPath(new URL('./instance-worker.mjs', import.meta.url));
 
 /** One instance of a function on a thread of its own. It takes one request at a time and may be killed at any moment. */
 export class Instance {
@@ -40,12 +42,18 @@ export class Instance {
   #isGone = false;
 
   constructor(definition: FunctionDefinition, print: (line: string) => void) {
-    const { name, bundle, exportName, memoryMb, environment } = definition;
+    const { name, arn, bundle, exportName, memoryMb, environment } = definition;
     this.#definition = definition;
     this.#worker = new Worker(WORKER, {
-      workerData: { bundle, exportName, functionName: name, memoryMb } satisfies InstanceData,
+      workerData: {
+        bundle,
+        exportName,
+        functionName: name,
+        functionArn: arn,
+        memoryMb,
+      } satisfies InstanceData,
       env: { ...environment },
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: [],
       resourceLimits: { maxOldGenerationSizeMb: memoryMb },
       stdout: true,
       stderr: true,

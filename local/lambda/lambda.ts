@@ -38,6 +38,7 @@ export class Lambda {
       const [file = '', exportName = ''] = Handler.split('.');
       const definition = {
         name,
+        arn: template.identityOf(logicalId).attributes.Arn ?? '',
         bundle: pathToFileURL(join(folder, `${file}.mjs`)).href,
         exportName,
         memoryMb: MemorySize,
@@ -53,9 +54,11 @@ export class Lambda {
       this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line)));
     }
     for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
+      const onFailure = properties.DestinationConfig.OnFailure?.Destination;
+      if (onFailure) options.deadLetters.check(onFailure);
       this.#asyncSettings.set(functionNameIn(properties.FunctionName), {
         maxRetries: properties.MaximumRetryAttempts,
-        onFailure: properties.DestinationConfig.OnFailure?.Destination,
+        onFailure,
       });
     }
   }

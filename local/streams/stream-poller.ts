@@ -18,7 +18,10 @@ import type { Log } from '../log.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
-const POLL_MS = 50;
+/** How often a shard is asked: often while things happen, since what is polled together is told together. */
+const BUSY_POLL_MS = 10;
+const IDLE_POLL_MS = 100;
+const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
 /** A record as Lambda passes it on. */
@@ -51,6 +54,8 @@ export class StreamPoller {
       throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
     }
     options.lambda.pool(properties.FunctionName);
+    const queue = properties.DestinationConfig.OnFailure?.Destination;
+    if (queue) options.deadLetters.check(queue);
     const tests = properties.FilterCriteria.Filters.map(({ Pattern }) => compilePattern(JSON.parse(Pattern)));
     this.#matches = (record) => tests.length === 0 || tests.some((test) => test(record));
     this.#source = properties;
@@ -104,15 +109,17 @@ export class StreamPoller {
   /** Reads one shard to its end, after its parent's. */
   async #follow(streamArn: string, shardId: string, parentId: string | undefined): Promise<void> {
     if (parentId) await this.#shards.get(parentId);
+    let busyUntilMs = 0;
     while (!this.#isStopped()) {
       try {
-        let iterator = await this.#iterator(streamArn, shardId);
+        let iterator = await this.#iterator(streamArn, shardId, parentId !== undefined);
         while (iterator && !this.#isStopped()) {
           const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: this.#source.BatchSize });
           const { Records = [], NextShardIterator } = await this.#options.streams.send(command);
           if (!(await this.#handle(shardId, Records))) return;
           iterator = NextShardIterator;
-          if (Records.length === 0) await this.#wait(POLL_MS);
+          if (Records.length > 0) busyUntilMs = Date.now() + IDLE_AFTER_MS;
+          else await this.#wait(Date.now() < busyUntilMs ? BUSY_POLL_MS : IDLE_POLL_MS);
         }
         return;
       } catch (error) {
@@ -123,12 +130,13 @@ export class StreamPoller {
     }
   }
 
-  async #iterator(streamArn: string, shardId: string): Promise<string | undefined> {
+  async #iterator(streamArn: string, shardId: string, isChild: boolean): Promise<string | undefined> {
     const { checkpoints, streams } = this.#options;
     const sequenceNumber = checkpoints.get(shardId);
     const from = sequenceNumber
       ? ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: sequenceNumber } as const)
-      : ({ ShardIteratorType: this.#source.StartingPosition } as const);
+      : // What a shard inherits is not to be skipped: the position is where the first one starts.
+        ({ ShardIteratorType: isChild ? 'TRIM_HORIZON' : this.#source.StartingPosition } as const);
     const command = new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from });
     return (await streams.send(command)).ShardIterator;
   }
@@ -138,7 +146,9 @@ export class StreamPoller {
     if (!last) return true;
     const { lambda, deadLetters, checkpoints } = this.#options;
     const { FunctionName, DestinationConfig } = this.#source;
-    const records = polled.map(recordOf).filter(({ event }) => this.#matches(event));
+    const records = polled
+      .map((record) => recordOf(record, this.#source.EventSourceArn))
+      .filter(({ event }) => this.#matches(event));
     const isHandled = await deliverBatch(
       {
         policy: this.#policy(),
@@ -187,7 +197,7 @@ export class StreamPoller {
   }
 }
 
-function recordOf({ eventID, eventName, dynamodb }: StreamsRecord): PolledRecord {
+function recordOf({ eventID, eventName, dynamodb }: StreamsRecord, eventSourceARN: string): PolledRecord {
   const createdAtMs = dynamodb?.ApproximateCreationDateTime?.getTime() ?? Date.now();
   return {
     sequenceNumber: dynamodb?.SequenceNumber ?? '',
@@ -198,6 +208,7 @@ function recordOf({ eventID, eventName, dynamodb }: StreamsRecord): PolledRecord
       eventVersion: '1.1',
       eventSource: 'aws:dynamodb',
       awsRegion: REGION,
+      eventSourceARN,
       dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAtMs / 1000) },
     },
   };

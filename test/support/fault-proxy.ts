@@ -1,0 +1,192 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestOf,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { SCRIPTS } from '../../shared/cache/scripts.ts';
+
+export interface ProxiedRequest {
+  /**
+   * What is asked: the operation of an AWS service; `readView`, `mergeFor` (a caller waits for its view) or `merge` of
+   * the cache; method and path of anything else.
+   */
+  readonly operation: string;
+  readonly body: string;
+}
+
+/** What becomes of a request. `then` runs at that point, and is waited for before the connection breaks. */
+export type Fault =
+  | { readonly kind: 'lose request'; readonly then?: () => Promise<void> }
+  | { readonly kind: 'lose answer'; readonly then?: () => Promise<void> }
+  | { readonly kind: 'hang' }
+  | { readonly kind: 'answer'; readonly status: number; readonly body: unknown };
+
+/** Whether a fault is meant for a request. */
+export type Match = string | ((request: ProxiedRequest) => boolean);
+
+/** DynamoDB's refusals as its JSON protocol sends them. */
+export const THROTTLED = dynamoDbError(400, 'ThrottlingException');
+export const THROUGHPUT_EXCEEDED = dynamoDbError(400, 'ProvisionedThroughputExceededException');
+export const INTERNAL_ERROR = dynamoDbError(500, 'InternalServerError');
+
+function dynamoDbError(status: number, name: string): Fault {
+  return {
+    kind: 'answer',
+    status,
+    body: { __type: `com.amazonaws.dynamodb.v20120810#${name}`, message: 'a fault of the test' },
+  };
+}
+
+interface Rule {
+  readonly match: Match;
+  readonly fault: Fault;
+  readonly isOnce: boolean;
+}
+
+/** Stands between the functions and a service. Passes requests on, except those that a test has other plans for. */
+export class FaultProxy {
+  readonly url: string;
+  /** Every request so far, in order. */
+  readonly requests: ProxiedRequest[] = [];
+  readonly #server: ReturnType<typeof createServer>;
+  readonly #agent = new Agent({ keepAlive: true });
+  #target: URL | null = null;
+  #rules: Rule[] = [];
+
+  static async start(): Promise<FaultProxy> {
+    const server = createServer({ keepAliveTimeout: 60_000 });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new FaultProxy(server);
+  }
+
+  private constructor(server: ReturnType<typeof createServer>) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      this.#handle(request, response).catch(() => response.destroy());
+    });
+  }
+
+  /** Where requests go from now on. Returns the address to ask instead. */
+  standBefore(url: string): string {
+    this.#target = new URL(url);
+    return this.url + (this.#target.pathname === '/' ? '' : this.#target.pathname);
+  }
+
+  /** The next request that matches, and no other. */
+  once(match: Match, fault: Fault): void {
+    this.#rules.push({ match, fault, isOnce: true });
+  }
+
+  /** Every request that matches, until `clear`. */
+  always(match: Match, fault: Fault): void {
+    this.#rules.push({ match, fault, isOnce: false });
+  }
+
+  clear(): void {
+    this.#rules = [];
+  }
+
+  /** How many requests of an operation came so far. */
+  count(operation: string): number {
+    return this.requests.filter((request) => request.operation === operation).length;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    this.#agent.destroy();
+  }
+
+  async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await buffer(incoming);
+    const request = { operation: operationOf(incoming, body), body: body.toString() };
+    this.requests.push(request);
+    const fault = this.#take(request);
+    if (fault?.kind === 'hang') return;
+    if (fault?.kind === 'answer') {
+      response.writeHead(fault.status, { 'content-type': 'application/x-amz-json-1.0' });
+      response.end(JSON.stringify(fault.body));
+      return;
+    }
+    if (fault?.kind === 'lose request') {
+      await fault.then?.();
+      response.destroy();
+      return;
+    }
+    const answer = await this.#forward(incoming, body);
+    if (fault) {
+      await fault.then?.();
+      response.destroy();
+      return;
+    }
+    response.writeHead(answer.status, answer.headers).end(answer.body);
+  }
+
+  #take(request: ProxiedRequest): Fault | null {
+    const rule = this.#rules.find(({ match }) =>
+      typeof match === 'string' ? match === request.operation : match(request),
+    );
+    if (rule?.isOnce) this.#rules = this.#rules.filter((other) => other !== rule);
+    return rule?.fault ?? null;
+  }
+
+  async #forward(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
+    if (!this.#target) throw new Error('the proxy stands before nothing');
+    const { hostname, port } = this.#target;
+    const outgoing = requestOf({
+      agent: this.#agent,
+      hostname,
+      port,
+      method: incoming.method,
+      path: incoming.url,
+      headers: incoming.headers,
+    });
+    outgoing.end(body);
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+    return { status: answer.statusCode ?? 502, headers: headersOf(answer), body: await buffer(answer) };
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+/** Without those that say how this one connection is used. */
+function headersOf({ headers }: IncomingMessage): IncomingHttpHeaders {
+  const { connection, 'keep-alive': keepAlive, 'transfer-encoding': encoding, ...others } = headers;
+  return others;
+}
+
+const READ_VIEW = createHash('sha1').update(SCRIPTS.readView).digest('hex');
+
+function operationOf({ headers, method, url }: IncomingMessage, body: Buffer): string {
+  const target = headers['x-amz-target'];
+  if (typeof target === 'string') return target.split('.').at(-1) ?? target;
+  const command = commandOf(body);
+  const isScript = /^eval(sha)?$/i.test(command?.[0] ?? '');
+  if (!command || !isScript) return `${method} ${url}`;
+  if (command[1] === READ_VIEW || command[1] === SCRIPTS.readView) return 'readView';
+  // After the number of keys, the two keys, the time to live and the capacity.
+  const viewer = command[7];
+  return viewer ? 'mergeFor' : 'merge';
+}
+
+function commandOf(body: Buffer): string[] | null {
+  try {
+    const command: unknown = JSON.parse(body.toString());
+    return Array.isArray(command) ? command.map(String) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,211 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { Redis } from 'ioredis';
+import { type Service, type Stack, startStack } from '../../local/stack.ts';
+import { freshPrefix } from './engines.ts';
+import { FaultProxy } from './fault-proxy.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** What was answered in JSON; empty where nothing was. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+export interface WatermarkEvent {
+  readonly id: string;
+  readonly 'detail-type': string;
+  readonly detail: {
+    readonly groupId: string;
+    readonly userId: string;
+    readonly from: string | null;
+    readonly to: string;
+  };
+}
+
+/** Calls a stack over HTTP, in the name of whoever the token speaks for. */
+export class Api {
+  readonly #url: string;
+  readonly #token: (subject: string, scope: 'user' | 'service') => Promise<string>;
+  readonly #tokens = new Map<string, Promise<string>>();
+
+  constructor(url: string, token: (subject: string, scope: 'user' | 'service') => Promise<string>) {
+    this.#url = url;
+    this.#token = token;
+  }
+
+  async asUser(userId: string, method: string, path: string, body?: unknown): Promise<Answer> {
+    return this.#call(userId, 'user', method, path, body);
+  }
+
+  async asService(method: string, path: string, body?: unknown): Promise<Answer> {
+    return this.#call('service', 'service', method, path, body);
+  }
+
+  mark(groupId: string, userId: string, messageId: number | string): Promise<Answer> {
+    return this.asUser(userId, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: String(messageId) });
+  }
+
+  watermark(groupId: string, userId: string): Promise<Answer> {
+    return this.asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
+  }
+
+  statuses(groupId: string, userId: string, ...messageIds: number[]): Promise<Answer> {
+    return this.asUser(userId, 'POST', `/v1/groups/${groupId}/messages/status`, {
+      messageIds: messageIds.map(String),
+    });
+  }
+
+  record(groupId: string, messageId: number, senderId: string): Promise<Answer> {
+    return this.asService('POST', `/v1/groups/${groupId}/messages`, {
+      messageId: String(messageId),
+      senderId,
+    });
+  }
+
+  /** A group with these members, for which messages 1 to `head` are recorded, all sent by the first. */
+  async openGroup(members: readonly string[], head: number): Promise<string> {
+    const groupId = freshPrefix();
+    const added = await this.asService('POST', `/v1/groups/${groupId}/members`, { userIds: members });
+    if (added.status !== 200) throw new Error(`the members were not added: ${added.status}`);
+    for (let messageId = 1; messageId <= head; messageId += 1) {
+      const recorded = await this.record(groupId, messageId, members[0] ?? 'nobody');
+      if (recorded.status !== 201) throw new Error(`a message was not recorded: ${recorded.status}`);
+    }
+    return groupId;
+  }
+
+  /** The events of one member's watermark, in the order of the bus. */
+  async watermarkEvents(groupId: string, userId: string): Promise<WatermarkEvent[]> {
+    const { events } = (await this.#inspect('events')) as { events: WatermarkEvent[] };
+    return events.filter(
+      (event) =>
+        event['detail-type'] === 'WatermarkAdvanced' &&
+        event.detail.groupId === groupId &&
+        event.detail.userId === userId,
+    );
+  }
+
+  /** The events of one member's watermark that the webhook received. */
+  async notified(groupId: string, userId: string): Promise<WatermarkEvent[]> {
+    const { notifications } = (await this.#inspect('notifications')) as {
+      notifications: { body: string }[];
+    };
+    return notifications
+      .map(({ body }) => JSON.parse(body) as WatermarkEvent)
+      .filter(({ detail }) => detail.groupId === groupId && detail.userId === userId);
+  }
+
+  async deadLetters(): Promise<unknown[]> {
+    return ((await this.#inspect('dead-letters')) as { deadLetters: unknown[] }).deadLetters;
+  }
+
+  async #inspect(what: string): Promise<unknown> {
+    return (await fetch(`${this.#url}/_local/${what}`)).json();
+  }
+
+  async #call(
+    subject: string,
+    scope: 'user' | 'service',
+    method: string,
+    path: string,
+    body: unknown,
+  ): Promise<Answer> {
+    const key = `${scope} ${subject}`;
+    const token = this.#tokens.get(key) ?? this.#token(subject, scope);
+    this.#tokens.set(key, token);
+    const response = await fetch(this.#url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${await token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+    };
+  }
+}
+
+/** A stack with engines of its own and a proxy before each service that the functions talk to. */
+export interface FaultStack {
+  readonly stack: Stack;
+  readonly api: Api;
+  readonly proxies: Readonly<Record<Service, FaultProxy>>;
+  /** The name of a function's deployment, by the name of its folder. */
+  functionName(folder: string): string;
+  /** What the ledger holds of a member's public watermark, as the position's text. */
+  ledgerPosition(groupId: string, userId: string): Promise<string | undefined>;
+  /** What the cache holds of a member, as its text; null where it holds nothing. */
+  cachedText(groupId: string, userId: string): Promise<string | null>;
+  stop(): Promise<void>;
+}
+
+export async function startFaultStack(): Promise<FaultStack> {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
+  const proxies = {
+    upstash: await FaultProxy.start(),
+    dynamodb: await FaultProxy.start(),
+    aws: await FaultProxy.start(),
+    webhook: await FaultProxy.start(),
+  };
+  const cleanUp = async () => {
+    await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
+    await rm(dataDirectory, { recursive: true, force: true });
+  };
+  const stack = await startStack({
+    port: 0,
+    dataDirectory,
+    intercept: (service, url) => proxies[service].standBefore(url),
+  }).catch(async (error: unknown) => {
+    await cleanUp();
+    throw error;
+  });
+  const { apiUrl, redis, dynamodb } = stack.description;
+  const client = new DynamoDBClient({
+    endpoint: dynamodb.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  return {
+    stack,
+    proxies,
+    api: new Api(apiUrl, (subject, scope) => stack.issueToken(subject, scope)),
+    functionName(folder) {
+      const name = Object.keys(stack.lambda.sizes()).find((known) => known.endsWith(`-${folder}`));
+      if (!name) throw new Error(`there is no function ${folder}`);
+      return name;
+    },
+    async ledgerPosition(groupId, userId) {
+      const Key = { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } };
+      const command = new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true });
+      return (await client.send(command)).Item?.public?.S;
+    },
+    async cachedText(groupId, userId) {
+      const connection = new Redis(redis.url, { lazyConnect: true, maxRetriesPerRequest: 1 });
+      connection.on('error', () => undefined);
+      try {
+        await connection.connect();
+        return await connection.hget(`tm:{${groupId}}:members`, userId);
+      } finally {
+        connection.disconnect();
+      }
+    },
+    async stop() {
+      client.destroy();
+      await stack.stop();
+      await cleanUp();
+    },
+  };
+}
+
+/** A message id as the ledger and the cache write it. */
+export function positionText(messageId: number): string {
+  return String(messageId).padStart(20, '0');
+}

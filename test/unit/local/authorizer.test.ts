@@ -1,0 +1,114 @@
+import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { JwtAuthorizer } from '../../../local/http/jwt-authorizer.ts';
+
+const ISSUER = 'https://issuer.example';
+const NOW = Math.floor(Date.now() / 1000);
+const CLAIMS = {
+  iss: ISSUER,
+  aud: 'app',
+  sub: 'alice',
+  scope: 'tidemark/user other',
+  iat: NOW - 10,
+  exp: NOW + 600,
+};
+
+const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+
+let server: Server;
+let authorizer: JwtAuthorizer;
+beforeAll(async () => {
+  const jwk = { ...key.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' };
+  server = createServer((_request, response) => response.end(JSON.stringify({ keys: [jwk] })));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  authorizer = new JwtAuthorizer(
+    {
+      ApiId: 'api',
+      Name: 'jwt',
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Audience: ['app'], Issuer: ISSUER },
+    },
+    () => `http://127.0.0.1:${port}/jwks.json`,
+  );
+});
+afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Signed with Node's own crypto, so that the authorizer's library does not check itself. */
+async function token(
+  claims: object,
+  header: object = { alg: 'RS256', kid: 'k1' },
+  privateKey: KeyObject = key.privateKey,
+) {
+  const { sign } = await import('node:crypto');
+  const text = `${base64(header)}.${base64(claims)}`;
+  return `${text}.${sign('sha256', Buffer.from(text), privateKey).toString('base64url')}`;
+}
+
+describe('a JWT authorizer', () => {
+  test('lets a good token in, with its claims as text', async () => {
+    const allowed = await authorizer.authorize(`Bearer ${await token({ ...CLAIMS, groups: ['a', 'b'] })}`, [
+      'tidemark/user',
+    ]);
+    expect(allowed).toMatchObject({
+      outcome: 'allowed',
+      claims: { sub: 'alice', exp: String(NOW + 600), groups: '[a b]' },
+      scopes: ['tidemark/user', 'other'],
+    });
+  });
+
+  test('takes the client id where there is no audience', async () => {
+    const { aud: _aud, ...claims } = CLAIMS;
+    const allowed = await authorizer.authorize(`Bearer ${await token({ ...claims, client_id: 'app' })}`, []);
+    expect(allowed.outcome).toBe('allowed');
+  });
+
+  test('forbids what the token has no scope for', async () => {
+    expect(await authorizer.authorize(`Bearer ${await token(CLAIMS)}`, ['tidemark/service'])).toEqual({
+      outcome: 'forbidden',
+    });
+  });
+
+  test.each([
+    ['expired', { ...CLAIMS, exp: NOW - 1 }],
+    ['without an end', { ...CLAIMS, exp: undefined }],
+    ['not valid yet', { ...CLAIMS, nbf: NOW + 60 }],
+    ['issued in the future', { ...CLAIMS, iat: NOW + 60 }],
+    ['of another issuer', { ...CLAIMS, iss: 'https://evil.example' }],
+    ['for another audience', { ...CLAIMS, aud: 'other' }],
+  ])('refuses a token that is %s, also the second time', async (_name, claims) => {
+    const header = `Bearer ${await token(claims)}`;
+    expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('unauthorized');
+    expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('unauthorized');
+  });
+
+  test('refuses what is not signed by the issuer', async () => {
+    const publicPem = key.publicKey.export({ format: 'pem', type: 'spki' }).toString();
+    const hmacText = `${base64({ alg: 'HS256', kid: 'k1' })}.${base64(CLAIMS)}`;
+    const good = await token(CLAIMS);
+    const forged = {
+      none: undefined,
+      empty: '',
+      garbage: 'Bearer abc.def.ghi',
+      'no signature': `Bearer ${base64({ alg: 'none' })}.${base64(CLAIMS)}.`,
+      'HMAC with the public key': `Bearer ${hmacText}.${createHmac('sha256', publicPem).update(hmacText).digest('base64url')}`,
+      'unknown key': `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k2' })}`,
+      "a stranger's key": `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k1' }, stranger.privateKey)}`,
+      'changed claims': `Bearer ${good.split('.')[0]}.${base64({ ...CLAIMS, sub: 'bob' })}.${good.split('.')[2]}`,
+      'another scheme': `Basic ${good}`,
+    };
+    const outcomes = Object.entries(forged).map(async ([name, header]) => [
+      name,
+      (await authorizer.authorize(header, ['tidemark/user'])).outcome,
+    ]);
+    expect(Object.fromEntries(await Promise.all(outcomes))).toEqual(
+      Object.fromEntries(Object.keys(forged).map((name) => [name, 'unauthorized'])),
+    );
+  });
+});

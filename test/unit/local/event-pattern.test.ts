@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import { compilePattern } from '../../../local/events/event-pattern.ts';
+
+const event = { source: 'chat', 'detail-type': 'MessageSent', detail: { groupId: 'g', tags: ['a', 'b'] } };
+
+describe('an event pattern', () => {
+  test.each([
+    [{ source: ['chat'] }],
+    [{ source: ['other', 'chat'], 'detail-type': ['MessageSent'] }],
+    [{ source: [{ prefix: 'ch' }] }],
+    [{ source: [{ suffix: 'at' }] }],
+    [{ source: [{ 'anything-but': 'mail' }] }],
+    [{ source: [{ 'anything-but': ['mail', 'sms'] }] }],
+    [{ detail: { groupId: ['g'] } }],
+    [{ detail: { groupId: [{ exists: true }] } }],
+    [{ detail: { other: [{ exists: false }] } }],
+    [{ detail: { tags: ['b'] } }],
+    [{}],
+  ])('%j matches', (pattern) => {
+    expect(compilePattern(pattern)(event)).toBe(true);
+  });
+
+  test.each([
+    [{ source: ['tidemark'] }],
+    [{ source: ['chat'], 'detail-type': ['MemberLeft'] }],
+    [{ source: [{ prefix: 'at' }] }],
+    [{ source: [{ 'anything-but': ['chat'] }] }],
+    [{ detail: { groupId: [{ exists: false }] } }],
+    [{ detail: { other: ['x'] } }],
+    [{ missing: { deep: ['x'] } }],
+  ])('%j does not match', (pattern) => {
+    expect(compilePattern(pattern)(event)).toBe(false);
+  });
+
+  test.each([
+    [{ source: [{ wildcard: 'c*' }] }],
+    [{ source: [{ 'anything-but': { prefix: 'c' } }] }],
+    [{ source: 'chat' }],
+    ['chat'],
+  ])('%j is refused, since it is not known here', (pattern) => {
+    expect(() => compilePattern(pattern)).toThrow('event pattern');
+  });
+});
