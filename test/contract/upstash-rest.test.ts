@@ -144,14 +144,16 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
     });
 
     // The embedded engine itself computes with doubles.
-    (kind === 'redis-server' ? test : test.skip)('in a reply are not rounded', async () => {
-      await exactClient.set(key, '9007199254740992');
-      expect(await ask(`/incr/${key}`)).toEqual({ status: 200, body: '{"result":9007199254740993}' });
-      expect(await ask('/pipeline', `[["DECRBY", "${key}", "18014398509481987"]]`)).toEqual({
-        status: 200,
-        body: '[{"result":-9007199254740994}]',
+    if (kind === 'redis-server') {
+      test('in a reply are not rounded', async () => {
+        await exactClient.set(key, '9007199254740992');
+        expect(await ask(`/incr/${key}`)).toEqual({ status: 200, body: '{"result":9007199254740993}' });
+        expect(await ask('/pipeline', `[["DECRBY", "${key}", "18014398509481987"]]`)).toEqual({
+          status: 200,
+          body: '[{"result":-9007199254740994}]',
+        });
       });
-    });
+    }
   });
 
   describe('scripts', () => {
@@ -313,11 +315,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
     test('dies, requests fail at once; when it is back, they work again', async () => {
       await client.set(key, 'a');
       await killRedis();
-      const { status, body } = await eventually(async () => {
-        const response = await ask(`/get/${key}`);
-        expect(response.status).toBe(503);
-        return response;
-      });
+      const { status, body } = await ask(`/get/${key}`);
       expect(status).toBe(503);
       expect(JSON.parse(body)).toEqual({ error: expect.stringMatching(/^ERR Redis does not answer: /) });
       await expect(client.pipeline().get(key).exec()).rejects.toThrow('ERR Redis does not answer');
@@ -328,27 +326,34 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await client.createScript('#!lua flags=allow-key-locking\nreturn 1').exec([], [])).toBe(1);
     });
 
-    const testWithProcess = kind === 'redis-server' ? test : test.skip;
+    // What follows needs a process of its own to stop.
+    if (kind === 'embedded') return;
 
-    testWithProcess('hangs, requests wait for it', async () => {
-      const pid = Number(redis.pid);
-      process.kill(pid, 'SIGSTOP');
+    /** Lets the front read what was sent before: it answers these without Redis. */
+    async function askWithoutRedis(): Promise<void> {
+      for (let n = 0; n < 50; n++) {
+        await ask('/', '["PING"]', { headers: { authorization: 'Bearer wrong' } });
+      }
+    }
+
+    test('hangs, requests wait for it', async () => {
+      process.kill(Number(redis.pid), 'SIGSTOP');
       let answered = false;
       const waiting = client.incr(key).finally(() => {
         answered = true;
       });
-      for (let n = 0; n < 50; n++) await ask('/', '["PING"]', { headers: { authorization: 'Bearer wrong' } });
+      await askWithoutRedis();
       expect(answered).toBe(false);
-      process.kill(pid, 'SIGCONT');
+      process.kill(Number(redis.pid), 'SIGCONT');
       expect(await waiting).toBe(1);
     });
 
-    testWithProcess('dies before it answers, the command is never sent a second time', async () => {
+    test('dies before it answers, the command is never sent a second time', async () => {
       process.kill(Number(redis.pid), 'SIGSTOP');
-      const unanswered = client.incr(key);
-      // The front has read the command once it has answered a later request on another connection.
-      await ask('/', '["PING"]', { headers: { authorization: 'Bearer wrong' } });
-      await Promise.all([killRedis(), expect(unanswered).rejects.toThrow('ERR Redis does not answer')]);
+      const refused = expect(client.incr(key)).rejects.toThrow('ERR Redis does not answer');
+      await askWithoutRedis();
+      await killRedis();
+      await refused;
       redis = await startRedis({ preferred: kind, port: Number(new URL(redis.url).port) });
       expect(await eventually(() => client.get(key))).toBeNull();
     });

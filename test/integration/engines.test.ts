@@ -1,14 +1,185 @@
-import { DescribeTableCommand } from '@aws-sdk/client-dynamodb';
-import { expect, test } from '@jest/globals';
-import { connectDynamoDb, createLedgerTable, freshPrefix } from '../support/engines.ts';
+import { spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import {
+  DescribeStreamCommand,
+  DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+} from '@aws-sdk/client-dynamodb-streams';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startDynamoDbLocal } from '../../local/engines/dynamodb-local.ts';
+import { startGuardedProcess } from '../../local/engines/guarded-process.ts';
+import { eventually } from '../support/engines.ts';
 
-test('the ledger table has its index and its stream', async () => {
-  const name = freshPrefix('ledger');
-  await createLedgerTable(name);
-  const client = connectDynamoDb();
-  const { Table: table } = await client.send(new DescribeTableCommand({ TableName: name }));
-  expect(table?.TableStatus).toBe('ACTIVE');
-  expect(table?.StreamSpecification?.StreamViewType).toBe('NEW_AND_OLD_IMAGES');
-  expect(table?.GlobalSecondaryIndexes?.map(({ IndexName }) => IndexName)).toEqual(['members']);
-  client.destroy();
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tidemark-engines-'));
+});
+
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Runs a script in a Node.js of its own, beside the engines' modules. */
+function startNode(script: string, env: NodeJS.ProcessEnv = {}) {
+  const cwd = new URL('../../local/engines/', import.meta.url);
+  return spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    cwd,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+const SERVER = `const server = require('node:net').createServer().listen(0, '127.0.0.1', () => {
+  process.on('SIGTERM', () => {});
+  console.log(JSON.stringify({ pid: process.pid, port: server.address().port }));
+});`;
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).then((listening) => {
+    socket.destroy();
+    return listening === true;
+  });
+}
+
+describe('a guarded process', () => {
+  test('has its own process id and is gone once it is stopped, even when it refuses to end', async () => {
+    const server = await startGuardedProcess(process.execPath, ['--eval', SERVER]);
+    const printed = await eventually(() => JSON.parse(server.lastOutput()));
+    expect(printed.pid).toBe(server.pid);
+    expect(await isListening(printed.port)).toBe(true);
+    await Promise.all([server.stop(10), server.stop(10)]);
+    expect(await isListening(printed.port)).toBe(false);
+    expect(await server.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    await server.stop();
+  });
+
+  test('tells how it ended and what it printed last', async () => {
+    const failing = await startGuardedProcess('/bin/sh', ['-c', 'echo out; echo "went wrong" >&2; exit 3']);
+    expect(await failing.exited).toEqual({ code: 3, signal: null });
+    expect(failing.lastOutput().split('\n').sort()).toEqual(['out', 'went wrong']);
+    await failing.stop();
+  });
+
+  test('dies with its parent, also when that is killed', async () => {
+    const parent = startNode(`
+      import { startGuardedProcess } from './guarded-process.ts';
+      const server = await startGuardedProcess(process.execPath, ['--eval', ${JSON.stringify(SERVER)}]);
+      const waiting = setInterval(() => {
+        if (!server.lastOutput()) return;
+        console.log(server.lastOutput());
+        clearInterval(waiting);
+      }, 5);
+    `);
+    const output: string = await new Promise((resolve) =>
+      parent.stdout.once('data', (data) => resolve(`${data}`)),
+    );
+    const { port } = JSON.parse(output);
+    expect(await isListening(port)).toBe(true);
+    parent.kill('SIGKILL');
+    await eventually(async () => expect(await isListening(port)).toBe(false));
+  });
+});
+
+describe('DynamoDB Local', () => {
+  test('keeps items and stream when it is killed and started again', async () => {
+    const dataDirectory = join(directory, 'dynamodb');
+    const first = await startDynamoDbLocal({ dataDirectory });
+    const settings = { region: 'us-east-1', credentials: { accessKeyId: 'local', secretAccessKey: 'local' } };
+    const before = new DynamoDBClient({ ...settings, endpoint: first.endpoint });
+    await before.send(
+      new CreateTableCommand({
+        TableName: 'kept',
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: [{ AttributeName: 'PK', AttributeType: 'S' }],
+        KeySchema: [{ AttributeName: 'PK', KeyType: 'HASH' }],
+        StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+      }),
+    );
+    await before.send(new PutItemCommand({ TableName: 'kept', Item: { PK: { S: 'a' }, value: { N: '1' } } }));
+    process.kill(first.pid, 'SIGKILL');
+    expect(await first.exited).toEqual({ code: null, signal: 'SIGKILL' });
+
+    const second = await startDynamoDbLocal({ dataDirectory });
+    const after = new DynamoDBClient({ ...settings, endpoint: second.endpoint });
+    const streams = new DynamoDBStreamsClient({ ...settings, endpoint: second.endpoint });
+    const { Item: item } = await after.send(
+      new GetItemCommand({ TableName: 'kept', Key: { PK: { S: 'a' } } }),
+    );
+    expect(item).toEqual({ PK: { S: 'a' }, value: { N: '1' } });
+    const { Table: table } = await after.send(new DescribeTableCommand({ TableName: 'kept' }));
+    const StreamArn = table?.LatestStreamArn;
+    const { StreamDescription: stream } = await streams.send(new DescribeStreamCommand({ StreamArn }));
+    const { ShardIterator } = await streams.send(
+      new GetShardIteratorCommand({
+        StreamArn,
+        ShardId: stream?.Shards?.[0]?.ShardId,
+        ShardIteratorType: 'TRIM_HORIZON',
+      }),
+    );
+    const { Records: records } = await streams.send(new GetRecordsCommand({ ShardIterator }));
+    expect(records?.map(({ dynamodb }) => dynamodb?.NewImage)).toEqual([
+      { PK: { S: 'a' }, value: { N: '1' } },
+    ]);
+    await second.stop();
+  });
+
+  test.each([
+    ['no Java', undefined, 'none was found'],
+    ['an old Java', 'openjdk version "11.0.2" 2019-01-15', 'the one found is version "11.0.2"'],
+    ['a very old Java', 'java version "1.8.0_392"', 'the one found is version "1.8.0_392"'],
+  ])('asks for Java in one sentence where there is %s', async (name, version, found) => {
+    const javaHome = join(directory, name);
+    await mkdir(join(javaHome, 'bin'), { recursive: true });
+    if (version !== undefined) {
+      const java = join(javaHome, 'bin', 'java');
+      await writeFile(java, `#!/bin/sh\n[ "$1" = -version ] && echo '${version}' >&2 && exit 0\nexit 1\n`);
+      await chmod(java, 0o755);
+    }
+    const { stdout } = startNode(
+      `import { startDynamoDbLocal } from './dynamodb-local.ts';
+       await startDynamoDbLocal().catch((error) => console.log(error.name, '|', error.message));`,
+      { JAVA_HOME: javaHome },
+    );
+    expect(await text(stdout)).toBe(
+      `JavaRequiredError | DynamoDB Local needs Java 17 or newer, and ${found}: install one or point JAVA_HOME at it.\n`,
+    );
+  });
+});
+
+describe('where no redis-server is installed', () => {
+  const start = `
+    import { startRedis } from './redis.ts';
+    try {
+      const redis = await startRedis();
+      console.log(redis.engine, redis.pid);
+      await redis.stop();
+    } catch (error) {
+      console.log(error.message);
+    }`;
+
+  test('the embedded engine is used', async () => {
+    const { stdout } = startNode(start, { PATH: directory, TIDEMARK_REQUIRE_REDIS_SERVER: '' });
+    expect(await text(stdout)).toBe('embedded null\n');
+  });
+
+  test('a run that requires the real one fails', async () => {
+    const { stdout } = startNode(start, { PATH: directory, TIDEMARK_REQUIRE_REDIS_SERVER: '1' });
+    expect(await text(stdout)).toBe('redis-server is required here, but the PATH has none: install Redis.\n');
+  });
 });

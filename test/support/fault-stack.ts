@@ -144,6 +144,7 @@ export interface FaultStack {
   ledgerPosition(groupId: string, userId: string): Promise<string | undefined>;
   /** What the cache holds of a member, as its text; null where it holds nothing. */
   cachedText(groupId: string, userId: string): Promise<string | null>;
+  emptyCache(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -187,15 +188,10 @@ export async function startFaultStack(): Promise<FaultStack> {
       const command = new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true });
       return (await client.send(command)).Item?.public?.S;
     },
-    async cachedText(groupId, userId) {
-      const connection = new Redis(redis.url, { lazyConnect: true, maxRetriesPerRequest: 1 });
-      connection.on('error', () => undefined);
-      try {
-        await connection.connect();
-        return await connection.hget(`tm:{${groupId}}:members`, userId);
-      } finally {
-        connection.disconnect();
-      }
+    cachedText: (groupId, userId) =>
+      withRedis(redis.url, (connection) => connection.hget(`tm:{${groupId}}:members`, userId)),
+    async emptyCache() {
+      await withRedis(redis.url, (connection) => connection.flushall());
     },
     async stop() {
       client.destroy();
@@ -203,6 +199,17 @@ export async function startFaultStack(): Promise<FaultStack> {
       await cleanUp();
     },
   };
+}
+
+async function withRedis<T>(url: string, ask: (connection: Redis) => Promise<T>): Promise<T> {
+  const connection = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1 });
+  connection.on('error', () => undefined); // the question that fails says so itself
+  try {
+    await connection.connect();
+    return await ask(connection);
+  } finally {
+    connection.disconnect();
+  }
 }
 
 /** A message id as the ledger and the cache write it. */

@@ -2,7 +2,6 @@ import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { CacheConnection } from '../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
-import { type Position, parseMessageId } from '../../shared/domain/position.ts';
 import { createLedger } from '../../shared/ledger/ledger.ts';
 import type { Stores } from '../../shared/watermarks/stores.ts';
 import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engines.ts';
@@ -52,13 +51,6 @@ export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {
 
 export const aGroup = (): GroupId => freshPrefix('g') as GroupId;
 export const aUser = (name = 'u'): UserId => freshPrefix(name) as UserId;
-
-/** The position of a message id that a test knows to be valid. */
-export function at(messageId: number | string): Position {
-  const position = parseMessageId(messageId);
-  if (!position) throw new Error(`not a message id: ${messageId}`);
-  return position;
-}
 
 function countRequests(url: string, count: () => void): () => void {
   const original = globalThis.fetch;

@@ -4,7 +4,8 @@ import { addMembers, removeMember } from '../../../shared/watermarks/members.ts'
 import { readWatermark } from '../../../shared/watermarks/message-status.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt } from '../../../shared/watermarks/own-view.ts';
-import { aGroup, at, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
 beforeAll(async () => {

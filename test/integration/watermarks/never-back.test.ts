@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { markRead } from '../../../shared/watermarks/mark-read.ts';
 import { addMembers } from '../../../shared/watermarks/members.ts';
 import { lookAt } from '../../../shared/watermarks/own-view.ts';
-import { aGroup, at, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
 beforeAll(async () => {

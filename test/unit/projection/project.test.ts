@@ -1,0 +1,168 @@
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { advance, joinAt } from '../../../shared/domain/membership.ts';
+import type { TidemarkEvent } from '../../../shared/events/event.ts';
+import type { Item } from '../../../shared/ledger/items.ts';
+import { membershipItem } from '../../../shared/ledger/items.ts';
+import { project, type StreamRecord } from '../../../shared/projection/project.ts';
+import { RecentRecords } from '../../../shared/projection/recent-records.ts';
+import { at } from '../../support/positions.ts';
+
+const T = 1_700_000_000_000;
+const G = 'g' as GroupId;
+
+/** Records what it is told; which groups and users it fails for, a test says. */
+class Outside {
+  readonly merged: [string, Change[]][] = [];
+  readonly published: TidemarkEvent[] = [];
+  failingGroups = new Set<string>();
+  failingUsers = new Set<string>();
+
+  readonly cache = {
+    merge: async (groupId: string, changes: Change[]) => {
+      if (this.failingGroups.has(groupId)) return false;
+      this.merged.push([groupId, changes]);
+      return true;
+    },
+  } as unknown as GroupCache;
+
+  readonly publisher = {
+    publish: async (events: readonly TidemarkEvent[]) => {
+      const failed = events.filter(({ userId }) => this.failingUsers.has(userId));
+      this.published.push(...events.filter((event) => !failed.includes(event)));
+      return failed;
+    },
+  };
+}
+
+let outside: Outside;
+let run: (records: readonly StreamRecord[]) => Promise<string[]>;
+beforeEach(() => {
+  outside = new Outside();
+  const { cache, publisher } = outside;
+  const published = new RecentRecords(100);
+  run = (records) => project({ cache, publisher, published }, records);
+});
+
+let sequence = 0;
+function next(): string {
+  sequence += 1;
+  return String(sequence).padStart(6, '0');
+}
+
+const membership = (userId: string, read: number, generation = T, groupId = G): Item =>
+  membershipItem(
+    userId as UserId,
+    groupId,
+    read === 0 ? joinAt(at(1), generation) : advance(joinAt(at(1), generation), at(read), T + read),
+  );
+
+const move = (userId: string, from: number, to: number, groupId = G): StreamRecord => ({
+  sequenceNumber: next(),
+  before: membership(userId, from, T, groupId),
+  after: membership(userId, to, T, groupId),
+});
+
+const told = () => outside.published.map(({ userId, from, to }) => [userId, from, to]);
+
+describe('the projector', () => {
+  test('tells several moves of one member as one, from the oldest to the newest', async () => {
+    expect(await run([move('a', 0, 5), move('b', 0, 3), move('a', 5, 9), move('a', 9, 20)])).toEqual([]);
+    expect(told()).toEqual([
+      ['a', '1', '20'],
+      ['b', '1', '3'],
+    ]);
+    expect(outside.published[0]).toEqual({
+      type: 'WatermarkAdvanced',
+      groupId: 'g',
+      userId: 'a',
+      from: '1',
+      to: '20',
+      readAt: '2023-11-14T22:13:20.020Z',
+    });
+  });
+
+  test('merges a batch with one call for each group', async () => {
+    await run([move('a', 0, 5), move('b', 0, 3, 'h' as GroupId), move('a', 5, 9)]);
+    expect(outside.merged.map(([groupId, changes]) => [groupId, changes.length])).toEqual([
+      ['g', 2],
+      ['h', 1],
+    ]);
+  });
+
+  test('tells of no move where a member joins, leaves or joins anew', async () => {
+    const joined = { sequenceNumber: next(), before: null, after: membership('a', 0) };
+    const rejoined = { sequenceNumber: next(), before: membership('a', 9), after: membership('a', 0, T + 1) };
+    expect(await run([joined, rejoined])).toEqual([]);
+    expect(told()).toEqual([]);
+  });
+
+  test('keeps what a member read before it joined anew', async () => {
+    const rejoined = { sequenceNumber: next(), before: membership('a', 9), after: membership('a', 0, T + 1) };
+    const after = {
+      sequenceNumber: next(),
+      before: membership('a', 0, T + 1),
+      after: membership('a', 30, T + 1),
+    };
+    await run([move('a', 5, 9), rejoined, after]);
+    expect(told()).toEqual([
+      ['a', '5', '9'],
+      ['a', '1', '30'],
+    ]);
+  });
+
+  test('fails the records of an event that the bus refused, and no others', async () => {
+    outside.failingUsers.add('b');
+    const records = [move('a', 0, 5), move('b', 0, 3), move('b', 3, 4), move('c', 0, 7)];
+    expect(await run(records)).toEqual([records[1]?.sequenceNumber, records[2]?.sequenceNumber]);
+    expect(told()).toEqual([
+      ['a', '1', '5'],
+      ['c', '1', '7'],
+    ]);
+  });
+
+  test('fails the records that the cache did not take, and tells of them all the same, once', async () => {
+    outside.failingGroups.add('g');
+    const [first, second] = [move('a', 0, 5), move('b', 0, 3, 'h' as GroupId)];
+    expect(await run([first, second])).toEqual([first.sequenceNumber]);
+    expect(await run([first, second])).toEqual([first.sequenceNumber]);
+    outside.failingGroups.clear();
+    expect(await run([first, second])).toEqual([]);
+    expect(told()).toEqual([
+      ['a', '1', '5'],
+      ['b', '1', '3'],
+    ]);
+  });
+
+  test('fails a record that it cannot read, and no other', async () => {
+    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    const poison = { sequenceNumber: next(), before: null, after: { PK: { S: 'x' }, SK: { S: 'y' } } };
+    expect(await run([move('a', 0, 5), poison, move('b', 0, 3)])).toEqual([poison.sequenceNumber]);
+    expect(told()).toHaveLength(2);
+    expect(complaints).toHaveBeenCalledTimes(1);
+    complaints.mockRestore();
+  });
+
+  test('takes a message that expires for one that is gone, and an expired departure for nothing', async () => {
+    const message: Item = {
+      kind: { S: 'message' },
+      groupId: { S: 'g' },
+      position: { S: at(7) },
+      senderId: { S: 'a' },
+    };
+    const departed: Item = {
+      kind: { S: 'membership' },
+      groupId: { S: 'g' },
+      formerUserId: { S: 'a' },
+      generation: { N: String(T) },
+    };
+    await run([
+      { sequenceNumber: next(), before: message, after: null },
+      { sequenceNumber: next(), before: departed, after: null },
+    ]);
+    expect(outside.merged).toEqual([
+      ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
+    ]);
+  });
+});
