@@ -50,9 +50,9 @@ export async function startUpstashRest({
     lazyConnect: true,
     stringNumbers: true,
     // A command without an answer may have run: whether to try again is for the caller to decide, never for us.
-    autoResendUnfulfilledCommands: true,
-    maxRetriesPerRequest: null,
-    enableOfflineQueue: true,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
     retryStrategy: () => RECONNECT_AFTER_MS,
     enableReadyCheck: false,
     disableClientInfo: true,

@@ -4,7 +4,7 @@ import { type FunctionDefinition, Instance, type InvocationResult } from './inst
 /** So many requests of one function run at once here; more of them wait. */
 const MAX_INSTANCES = 10;
 
-const IDLE_MS = 60_000;
+const IDLE_MS = 30_000;
 
 interface Waiting {
   readonly payload: string;

@@ -54,7 +54,8 @@ export class Instance {
       } satisfies InstanceData,
       env: { ...environment },
       execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+      // A small nursery: ten instances of each of a dozen functions share the machine.
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 8 },
       stdout: true,
       stderr: true,
     });

@@ -1,9 +1,13 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-/** How far each shard of the stream has been handled. Survives the process; never half written. */
+/** What is handled again after a crash, at the most: a write for each batch would hold up everything else. */
+const SAVE_AFTER_MS = 200;
+
+/** How far each shard of the stream has been handled. Survives the process; never half written, never ahead. */
 export class Checkpoints {
   readonly #file: string;
   readonly #positions: Record<string, string>;
+  #saving: NodeJS.Timeout | null = null;
 
   constructor(file: string) {
     this.#file = file;
@@ -18,6 +22,12 @@ export class Checkpoints {
 
   set(shardId: string, sequenceNumber: string): void {
     this.#positions[shardId] = sequenceNumber;
+    this.#saving ??= setTimeout(() => this.save(), SAVE_AFTER_MS);
+  }
+
+  save(): void {
+    if (this.#saving) clearTimeout(this.#saving);
+    this.#saving = null;
     writeFileSync(`${this.#file}.new`, JSON.stringify(this.#positions));
     renameSync(`${this.#file}.new`, this.#file);
   }

@@ -19,7 +19,7 @@ import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-deliver
 import type { Checkpoints } from './checkpoints.ts';
 
 /** How often a shard is asked: often while things happen, since what is polled together is told together. */
-const BUSY_POLL_MS = 10;
+const BUSY_POLL_MS = 20;
 const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
@@ -73,6 +73,7 @@ export class StreamPoller {
     this.#stop.abort();
     await this.#running;
     await Promise.all(this.#shards.values());
+    this.#options.checkpoints.save();
   }
 
   /** Looks for new shards for as long as the stack runs. */
