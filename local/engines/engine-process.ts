@@ -27,7 +27,8 @@ export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
   for (let attempt = 1; ; attempt++) {
     const port = engine.port ?? (await findFreePort());
     const process = await startGuardedProcess(engine.command, engine.args(port));
-    if (await becomesReady(engine, port, process)) return { outcome: 'ready', port, process };
+    const answer = await firstAnswer(engine, port, process);
+    if (answer === 'ready') return { outcome: 'ready', port, process };
 
     await process.stop(0);
     const { code, signal } = await process.exited;
@@ -36,7 +37,9 @@ export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
     const portTaken = /address already in use/i.test(process.lastOutput());
     if (!portTaken || engine.port !== undefined || attempt === PORT_ATTEMPTS) {
       const how =
-        signal === null ? `exited with code ${code}` : `did not answer within ${engine.deadlineMs} ms`;
+        answer === 'exited'
+          ? `ended with ${code ?? signal}`
+          : `did not answer within ${engine.deadlineMs} ms`;
       return {
         outcome: 'failed',
         error: new Error(`${engine.name} ${how}. It printed:\n${process.lastOutput()}`),
@@ -45,17 +48,21 @@ export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
   }
 }
 
-async function becomesReady(engine: EngineCommand, port: number, process: GuardedProcess): Promise<boolean> {
+async function firstAnswer(
+  engine: EngineCommand,
+  port: number,
+  process: GuardedProcess,
+): Promise<'ready' | 'exited' | 'none'> {
   const gone = new AbortController();
   process.exited.then(() => gone.abort());
   const deadline = AbortSignal.any([gone.signal, AbortSignal.timeout(engine.deadlineMs)]);
   while (!deadline.aborted) {
     const ready = await engine.answers(port, deadline).catch(() => false);
     // An answer is worth nothing when the engine is gone: it came from whoever else has the port.
-    if (ready && !deadline.aborted) return true;
+    if (ready && !deadline.aborted) return 'ready';
     await delay(ASK_EVERY_MS);
   }
-  return false;
+  return gone.signal.aborted ? 'exited' : 'none';
 }
 
 async function findFreePort(): Promise<number> {

@@ -54,8 +54,10 @@ export function createLockFlagRemover(): (command: RedisCommand) => PlainCommand
       case 'EXISTS':
         return { command: [name, subcommand, ...rest.map(plainSha)] };
       case 'LOAD': {
-        const script = String(rest[0]);
-        return { command: [name, subcommand, withoutFlag(script)], replyInstead: sha1(script) };
+        const [text, ...more] = rest;
+        if (text === undefined) return { command: [name, subcommand] };
+        const script = String(text);
+        return { command: [name, subcommand, withoutFlag(script), ...more], replyInstead: sha1(script) };
       }
       default:
         return { command: [name, subcommand, ...rest] };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -215,4 +216,37 @@ async function withRedis<T>(url: string, ask: (connection: Redis) => Promise<T>)
 /** A message id as the ledger and the cache write it. */
 export function positionText(messageId: number): string {
   return String(messageId).padStart(20, '0');
+}
+
+/**
+ * Whether a process runs. One that is dead and waits for its parent to notice does not.
+ */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    // The state follows the command's name, which stands in parentheses.
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+/** That events lead from one message id to another without a gap; they may repeat what was told before. */
+export function expectCovered(
+  events: readonly WatermarkEvent[],
+  { from, to }: { readonly from: number | null; readonly to: number },
+): void {
+  let covered = from;
+  for (const { detail } of events) {
+    const start = detail.from === null ? null : Number(detail.from);
+    if (start !== null && (covered === null || start > covered)) {
+      throw new Error(`nothing tells of what lies between ${covered} and ${start}`);
+    }
+    covered = Math.max(covered ?? 0, Number(detail.to));
+  }
+  if (covered !== to) throw new Error(`the events lead to ${covered}, not to ${to}`);
 }

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { Redis } from '@upstash/redis';
+import { runRound } from './measurement.ts';
+import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
+
+/*
+ * The floor: a bare script that makes the calls of a mark or a read to the same engines, with the same clients, and
+ * does nothing besides. It is told where they are in its argument, and what to run over its channel.
+ */
+const { upstash, dynamodb, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
+
+// What the bundles do: Lua files are text.
+registerHooks({
+  load: (url, context, nextLoad) =>
+    url.endsWith('.lua')
+      ? {
+          format: 'module',
+          source: `export default ${JSON.stringify(readFileSync(fileURLToPath(url), 'utf8'))};`,
+          shortCircuit: true,
+        }
+      : nextLoad(url, context),
+});
+const { SCRIPTS } = await import('../shared/cache/scripts.ts');
+
+const IDLE_MS = '604800000';
+const CAPACITY = '5000';
+
+const redis = new Redis({
+  ...upstash,
+  automaticDeserialization: false,
+  responseEncoding: false,
+  enableAutoPipelining: false,
+  enableTelemetry: false,
+  retry: false,
+});
+const readView = redis.createScript<unknown[]>(SCRIPTS.readView);
+const mergeGroup = redis.createScript<unknown[]>(SCRIPTS.mergeGroup);
+const ledger = new DynamoDBClient({
+  region: 'us-east-1',
+  endpoint: dynamodb.endpoint,
+  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+});
+
+const keys = [`tm:{${groupId}}:members`, `tm:{${groupId}}:messages`];
+
+/** The position that each user has reached so far. */
+const reached = userIds.map(() => 0);
+
+async function read(caller: number): Promise<string> {
+  const [membership] = await readView.exec(keys, [userIds[caller] ?? '']);
+  if (typeof membership !== 'string') throw new Error(`the cache does not hold ${userIds[caller]}`);
+  return membership;
+}
+
+async function markForward(caller: number): Promise<void> {
+  const userId = userIds[caller] ?? '';
+  const [generation = '', joinedAfter = ''] = (await read(caller)).split('|');
+  const next = (reached[caller] ?? 0) + 1;
+  const position = String(next).padStart(20, '0');
+  const at = Date.now();
+  await ledger.send(
+    new UpdateItemCommand({
+      TableName: dynamodb.table,
+      Key: { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } },
+      UpdateExpression:
+        'SET #self = :self, #selfAt = :at, #public = :position, #publicAt = :at, #delivered = :position, #deliveredAt = :at',
+      ConditionExpression:
+        'attribute_exists(#userId) AND #generation = :generation AND #self < :self AND #public < :position AND ' +
+        '#delivered < :position AND begins_with(#self, :revision)',
+      ExpressionAttributeNames: Object.fromEntries(
+        [
+          ...['userId', 'generation', 'self', 'selfAt'],
+          ...['public', 'publicAt', 'delivered', 'deliveredAt'],
+        ].map((name) => [`#${name}`, name]),
+      ),
+      ExpressionAttributeValues: {
+        ':generation': { N: String(Number.parseInt(generation, 36)) },
+        ':revision': { S: '0000000000:' },
+        ':self': { S: `0000000000:${position}` },
+        ':position': { S: position },
+        ':at': { N: String(at) },
+      },
+      ReturnValues: 'ALL_NEW',
+      ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+    }),
+  );
+  const membership = `${generation}|${joinedAfter}|${position}@${at.toString(36)}`;
+  await mergeGroup.exec(keys, [IDLE_MS, CAPACITY, userId, 'member', userId, membership]);
+  reached[caller] = next;
+}
+
+const calls: Record<Operation, (caller: number) => Promise<unknown>> = {
+  'read the watermark': read,
+  'mark, nothing new': read,
+  'mark, forward': markForward,
+};
+
+process.on('message', async ({ operation, callers, bounds }: FloorRequest) => {
+  const call = calls[operation];
+  process.send?.(
+    await runRound(callers, bounds, async (caller) => {
+      await call(caller);
+    }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send?.('ready');

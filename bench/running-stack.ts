@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { DataDirectory, type StackDescription } from '../local/data-directory.ts';
+import { startGuardedProcess } from '../local/engines/guarded-process.ts';
+
+const DEADLINE_MS = 60_000;
+const ASK_EVERY_MS = 20;
+const STOP_GRACE_MS = 15_000;
+
+export interface RunningStack {
+  readonly description: StackDescription;
+  readonly dataDirectory: string;
+  /** From the start of its process until it answered. */
+  readonly startedInMs: number;
+}
+
+/** Lends a local stack in a process of its own, with empty data, and ends it whatever comes of its use. */
+export async function withStack(use: (stack: RunningStack) => Promise<void>): Promise<void> {
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
+  const begun = performance.now();
+  // It ends with this process, even if nothing of the below gets to run.
+  const dev = await startGuardedProcess(process.execPath, [
+    fileURLToPath(new URL('../local/dev.ts', import.meta.url)),
+    ...['--port', '0', '--data', dataDirectory],
+  ]);
+  let hasExited = false;
+  void dev.exited.then(() => {
+    hasExited = true;
+  });
+  try {
+    const description = await becomesReady();
+    const health = await fetch(`${description.apiUrl}/v1/health`);
+    if (!health.ok) throw new Error(`the local stack is not healthy: ${await health.text()}`);
+    await use({ description, dataDirectory, startedInMs: performance.now() - begun });
+  } finally {
+    await dev.stop(STOP_GRACE_MS);
+    rmSync(dataDirectory, { recursive: true, force: true });
+  }
+
+  async function becomesReady(): Promise<StackDescription> {
+    const directory = new DataDirectory(dataDirectory);
+    while (!hasExited && performance.now() - begun < DEADLINE_MS) {
+      const description = directory.description();
+      if (description) return description;
+      await delay(ASK_EVERY_MS);
+    }
+    throw new Error(`the local stack did not start. It printed:\n${dev.lastOutput()}`);
+  }
+}

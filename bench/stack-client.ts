@@ -1,0 +1,125 @@
+import { Agent, request } from 'node:http';
+import { Issuer, SCOPES } from '../local/http/issuer.ts';
+import { type Bounds, type Round, runRound } from './measurement.ts';
+import type { Operation } from './operations.ts';
+import type { RunningStack } from './running-stack.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Speaks HTTP with a local stack over connections that stay open. */
+export class StackClient {
+  readonly #apiUrl: string;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+
+  constructor(apiUrl: string) {
+    this.#apiUrl = apiUrl;
+  }
+
+  call(method: string, path: string, token: string, body?: unknown): Promise<Answer> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(text !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(text),
+      }),
+    };
+    return new Promise((resolve, reject) => {
+      const sent = request(this.#apiUrl + path, { method, agent: this.#agent, headers }, (response) => {
+        let received = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          received += chunk;
+        });
+        response.once('end', () => resolve({ status: response.statusCode ?? 0, body: received }));
+        response.once('error', reject);
+      });
+      sent.once('error', reject);
+      sent.end(text);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+/** A member who reads and marks, one call after the other. */
+interface Member {
+  readonly token: string;
+  reached: number;
+}
+
+/** The group that is measured, with the members who call the stack. */
+export class MeasuredGroup {
+  readonly #client: StackClient;
+  readonly #path: string;
+  readonly #members: readonly Member[];
+
+  private constructor(client: StackClient, groupId: string, members: readonly Member[]) {
+    this.#client = client;
+    this.#path = `/v1/groups/${groupId}/watermark`;
+    this.#members = members;
+  }
+
+  /** Makes the group: members first, so that all of its messages are theirs to read, then messages. */
+  static async prepare(
+    client: StackClient,
+    stack: RunningStack,
+    group: { readonly id: string; readonly callers: readonly string[]; readonly others: readonly string[] },
+  ): Promise<MeasuredGroup> {
+    const issuer = await Issuer.open(stack.dataDirectory);
+    const service = await issuer.issue('service', SCOPES.service);
+    const prepare = async (path: string, body: unknown) => {
+      const { status, body: answered } = await client.call(
+        'POST',
+        `/v1/groups/${group.id}${path}`,
+        service,
+        body,
+      );
+      if (status >= 300) throw new Error(`POST ${path} was answered ${status}: ${answered}`);
+    };
+    await prepare('/members', { userIds: [...group.callers, ...group.others] });
+    for (const messageId of messageIds()) await prepare('/messages', { messageId, senderId: 'a-sender' });
+    const tokens = await Promise.all(group.callers.map((userId) => issuer.issue(userId, SCOPES.user)));
+    const members = tokens.map((token) => ({ token, reached: 0 }));
+    const measured = new MeasuredGroup(client, group.id, members);
+    // A mark with nothing new needs something that is old.
+    for (const member of members) await measured.#mark(member, 1, true);
+    return measured;
+  }
+
+  run(operation: Operation, callers: number, bounds: Bounds): Promise<Round> {
+    return runRound(callers, bounds, async (caller) => {
+      const member = this.#members[caller];
+      if (!member) throw new Error(`there is no member for caller ${caller}`);
+      if (operation === 'read the watermark') await this.#call('GET', member);
+      else if (operation === 'mark, nothing new') await this.#mark(member, member.reached, false);
+      else await this.#mark(member, member.reached + 1, true);
+    });
+  }
+
+  async #mark(member: Member, position: number, isForward: boolean): Promise<void> {
+    const { advanced } = await this.#call('PUT', member, { messageId: String(position) });
+    // Otherwise something else than the operation of that name would be measured.
+    if (advanced !== isForward) throw new Error(`a mark of ${position} was answered advanced: ${advanced}`);
+    member.reached = position;
+  }
+
+  async #call(method: string, { token }: Member, body?: unknown): Promise<{ advanced?: boolean }> {
+    const answer = await this.#client.call(method, this.#path, token, body);
+    if (answer.status !== 200) throw new Error(`${method} was answered ${answer.status}: ${answer.body}`);
+    return JSON.parse(answer.body) as { advanced?: boolean };
+  }
+}
+
+const MESSAGES = 100;
+const MESSAGE_DISTANCE = 1_000_000;
+
+/** Far apart, so that every mark of a run moves forward and stays below the head. */
+function messageIds(): string[] {
+  return Array.from({ length: MESSAGES }, (_, index) => String((index + 1) * MESSAGE_DISTANCE));
+}

@@ -1,0 +1,106 @@
+import { type FloorProcess, startFloor } from './floor-process.ts';
+import { type Bounds, type Round, summarize } from './measurement.ts';
+import { type Operation, operations } from './operations.ts';
+import { type RunningStack, withStack } from './running-stack.ts';
+import { MeasuredGroup, StackClient } from './stack-client.ts';
+import { memoryTable } from './start-section.ts';
+import { digits, formatTable, verdict } from './table.ts';
+
+const CALLERS = [1, 8, 32] as const;
+const MAX_CALLERS = Math.max(...CALLERS);
+const ROUNDS = 6;
+
+/** At one caller, where the aim is. */
+const RATIO_AIM = 2;
+
+/** Enough for both compilers to have seen every path: V8 in the functions' instances, and DynamoDB Local's JVM. */
+const WARM_UP: Bounds = { calls: 1_000, ms: 15_000 };
+
+const GROUP = 'bench';
+
+/** Marks and reads through the whole local stack, beside the bare calls to its engines. */
+export async function measureStack(): Promise<void> {
+  await withStack(async (stack) => {
+    const client = new StackClient(stack.description.apiUrl);
+    let floor: FloorProcess | null = null;
+    try {
+      const callers = usersOf('caller');
+      const others = usersOf('floor');
+      const group = await MeasuredGroup.prepare(client, stack, { id: GROUP, callers, others });
+      floor = await startFloor(floorSetting(stack, others));
+      await printSpeed(group, floor);
+      console.log('\nMemory of the stack after that');
+      console.log(memoryTable(stack.description));
+    } finally {
+      floor?.stop();
+      client.close();
+    }
+  });
+}
+
+async function printSpeed(group: MeasuredGroup, floor: FloorProcess): Promise<void> {
+  for (const operation of operations) {
+    for (const callers of CALLERS) {
+      await group.run(operation, callers, WARM_UP);
+      await floor.run({ operation, callers, bounds: WARM_UP });
+    }
+  }
+  const rows: string[][] = [];
+  for (const operation of operations) {
+    for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers));
+  }
+  console.log(
+    'Calls through the local stack, beside the same calls made to its engines by a bare script (floor)',
+  );
+  console.log(
+    formatTable(
+      [
+        ...['operation', 'callers'],
+        ...['p50 ms', 'p99 ms', 'calls/s'],
+        ...['floor p50', 'p99', 'calls/s'],
+        ...['p50 ratio', 'aim', ''],
+      ],
+      rows,
+    ),
+  );
+}
+
+/** Rounds of both in turn, each first as often as the other: what else the machine does hits both alike. */
+async function measure(
+  group: MeasuredGroup,
+  floor: FloorProcess,
+  operation: Operation,
+  callers: number,
+): Promise<string[]> {
+  const bounds: Bounds = { calls: 100 + 50 * callers, ms: 1_500 };
+  const ofStack: Round[] = [];
+  const ofFloor: Round[] = [];
+  const sides = [
+    async () => ofStack.push(await group.run(operation, callers, bounds)),
+    async () => ofFloor.push(await floor.run({ operation, callers, bounds })),
+  ];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) await side();
+  }
+  const stack = summarize(ofStack);
+  const bare = summarize(ofFloor);
+  const ratio = stack.p50 / bare.p50;
+  return [
+    ...[operation, String(callers)],
+    ...[stack, bare].flatMap(({ p50, p99, callsPerSecond }) => [
+      digits(p50),
+      digits(p99),
+      callsPerSecond.toFixed(0),
+    ]),
+    ratio.toFixed(2),
+    ...(callers === 1 ? [`<= ${RATIO_AIM}`, verdict(ratio, RATIO_AIM)] : []),
+  ];
+}
+
+function usersOf(side: string): string[] {
+  return Array.from({ length: MAX_CALLERS }, (_, index) => `${side}-${index}`);
+}
+
+function floorSetting({ description: { upstash, dynamodb } }: RunningStack, userIds: readonly string[]) {
+  return { upstash, dynamodb, groupId: GROUP, userIds };
+}
