@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,6 +7,7 @@ import { build } from 'esbuild';
 import { bundleFunctions, functionNames } from '../infra/bundle.ts';
 import { quantile } from './measurement.ts';
 import { digits, formatTable, verdict } from './table.ts';
+import { makeTemporaryDirectory } from './temporary-directory.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -52,7 +52,8 @@ interface Bundle {
 
 /** Size, import and memory of every function's bundle, beside one made without care. */
 export async function measureBundles(): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
+  const temporary = makeTemporaryDirectory();
+  const directory = temporary.path;
   try {
     const careful = await bundleFunctions();
     await bundleNaively(directory);
@@ -90,7 +91,7 @@ export async function measureBundles(): Promise<void> {
       ),
     );
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    temporary.remove();
   }
 }
 

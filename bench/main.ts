@@ -18,4 +18,7 @@ async function main(): Promise<void> {
   }
 }
 
+// Whatever was started ends with this process, and temporary directories go at its exit.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 await main();

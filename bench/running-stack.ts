@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DataDirectory, type StackDescription } from '../local/data-directory.ts';
 import { startGuardedProcess } from '../local/engines/guarded-process.ts';
+import { makeTemporaryDirectory } from './temporary-directory.ts';
 
 const DEADLINE_MS = 60_000;
 const ASK_EVERY_MS = 20;
@@ -19,7 +17,8 @@ export interface RunningStack {
 
 /** Lends a local stack in a process of its own, with empty data, and ends it whatever comes of its use. */
 export async function withStack(use: (stack: RunningStack) => Promise<void>): Promise<void> {
-  const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
+  const temporary = makeTemporaryDirectory();
+  const dataDirectory = temporary.path;
   const begun = performance.now();
   // It ends with this process, even if nothing of the below gets to run.
   const dev = await startGuardedProcess(process.execPath, [
@@ -37,7 +36,7 @@ export async function withStack(use: (stack: RunningStack) => Promise<void>): Pr
     await use({ description, dataDirectory, startedInMs: performance.now() - begun });
   } finally {
     await dev.stop(STOP_GRACE_MS);
-    rmSync(dataDirectory, { recursive: true, force: true });
+    temporary.remove();
   }
 
   async function becomesReady(): Promise<StackDescription> {

@@ -14,7 +14,7 @@ const ROUNDS = 6;
 const RATIO_AIM = 2;
 
 /** Enough for both compilers to have seen every path: V8 in the functions' instances, and DynamoDB Local's JVM. */
-const WARM_UP: Bounds = { calls: 1_000, ms: 15_000 };
+const WARM_UP: Bounds = { calls: 1_000, ms: 5_000 };
 
 const GROUP = 'bench';
 

@@ -86,9 +86,13 @@ export class FaultProxy {
     this.#rules.push({ match, fault, isOnce: true });
   }
 
-  /** Every request that matches, until `clear`. */
-  always(match: Match, fault: Fault): void {
-    this.#rules.push({ match, fault, isOnce: false });
+  /** Every request that matches, until `clear` or a call of what this returns. */
+  always(match: Match, fault: Fault): () => void {
+    const rule = { match, fault, isOnce: false };
+    this.#rules.push(rule);
+    return () => {
+      this.#rules = this.#rules.filter((other) => other !== rule);
+    };
   }
 
   clear(): void {

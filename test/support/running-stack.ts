@@ -122,3 +122,46 @@ function parse(text: string): Json {
     return null;
   }
 }
+
+export interface Route {
+  readonly scope: 'user' | 'service';
+  readonly method: string;
+  /** With `{groupId}`, `{userId}` and `{messageId}` where they stand. */
+  readonly path: string;
+  /** A valid one; undefined where the route takes none. */
+  readonly body?: { readonly [name: string]: Json };
+}
+
+/** The routes of the main job. */
+export const ROUTES: readonly Route[] = [
+  { scope: 'user', method: 'PUT', path: '/v1/groups/{groupId}/watermark', body: { messageId: '1' } },
+  { scope: 'user', method: 'GET', path: '/v1/groups/{groupId}/watermark' },
+  {
+    scope: 'user',
+    method: 'POST',
+    path: '/v1/groups/{groupId}/messages/status',
+    body: { messageIds: ['1'] },
+  },
+  { scope: 'service', method: 'PUT', path: '/v1/groups/{groupId}/members/{userId}' },
+  { scope: 'service', method: 'POST', path: '/v1/groups/{groupId}/members', body: { userIds: ['bob'] } },
+  { scope: 'service', method: 'GET', path: '/v1/groups/{groupId}/members' },
+  { scope: 'service', method: 'DELETE', path: '/v1/groups/{groupId}/members/{userId}' },
+  {
+    scope: 'service',
+    method: 'POST',
+    path: '/v1/groups/{groupId}/messages',
+    body: { messageId: '1', senderId: 'alice' },
+  },
+  { scope: 'service', method: 'DELETE', path: '/v1/groups/{groupId}/messages/{messageId}' },
+  {
+    scope: 'service',
+    method: 'PUT',
+    path: '/v1/users/{userId}/groups/{groupId}/watermark',
+    body: { messageId: '1' },
+  },
+];
+
+/** The path of a route with these ids in it, as they are. */
+export function pathOf({ path }: Route, ids: Readonly<Record<string, string>>): string {
+  return path.replace(/\{(\w+)\}/g, (_placeholder, name: string) => ids[name] ?? '');
+}

@@ -1,0 +1,199 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/engines.ts';
+import {
+  type Fault,
+  type FaultProxy,
+  INTERNAL_ERROR,
+  THROTTLED,
+  THROUGHPUT_EXCEEDED,
+} from '../support/fault-proxy.ts';
+import {
+  type Answer,
+  expectCovered,
+  type FaultStack,
+  positionText,
+  startFaultStack,
+} from '../support/fault-stack.ts';
+
+const HEAD = 10;
+
+let faults: FaultStack;
+let ledger: FaultProxy;
+let groupId: string;
+
+beforeAll(async () => {
+  faults = await startFaultStack();
+  ledger = faults.proxies.dynamodb;
+}, 60_000);
+afterAll(() => faults.stop());
+
+beforeEach(async () => {
+  groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
+  expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
+  await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
+}, 60_000);
+afterEach(() => ledger.clear());
+
+const refusals: readonly (readonly [string, Fault])[] = [
+  ['throttles', THROTTLED],
+  ['has no throughput left', THROUGHPUT_EXCEEDED],
+  ['fails inside', INTERNAL_ERROR],
+  ['breaks every connection', { kind: 'lose request' }],
+];
+
+describe.each(refusals)('the ledger %s', (_what, fault) => {
+  test('a mark is refused, has not happened, and heals by being repeated', async () => {
+    ledger.always('UpdateItem', fault);
+    expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
+    await expectReadUpTo(3);
+    expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(3));
+    expect(await faults.cachedText(groupId, 'ann')).not.toContain(positionText(8));
+
+    ledger.clear();
+    await expectMarkTaken(8, { advanced: true });
+  });
+
+  test('what the cache knows is still told, and what it does not know is refused', async () => {
+    ledger.always(() => true, fault);
+    await expectReadUpTo(3);
+    expect(await faults.api.statuses(groupId, 'ann', 3, 4)).toMatchObject({
+      status: 200,
+      body: { statuses: [{ read: true }, { read: false }] },
+    });
+    // Marks that move nothing ask the cache alone.
+    expect(await faults.api.mark(groupId, 'ann', 2)).toMatchObject({
+      status: 200,
+      body: { messageId: '3', advanced: false },
+    });
+    await faults.emptyCache();
+    expectUnavailable(await faults.api.watermark(groupId, 'ann'));
+    expectUnavailable(await faults.api.statuses(groupId, 'ann', 3));
+
+    ledger.clear();
+    await expectReadUpTo(3);
+  });
+});
+
+test('during an outage back ends are refused in the same way: members and messages', async () => {
+  ledger.always(() => true, INTERNAL_ERROR);
+  const refused = [
+    await faults.api.asService('PUT', `/v1/groups/${groupId}/members/ben`),
+    await faults.api.asService('POST', `/v1/groups/${groupId}/members`, { userIds: ['ben'] }),
+    await faults.api.asService('GET', `/v1/groups/${groupId}/members`),
+    await faults.api.asService('DELETE', `/v1/groups/${groupId}/members/ann`),
+    await faults.api.record(groupId, 11, 'sender'),
+    await faults.api.asService('DELETE', `/v1/groups/${groupId}/messages/10`),
+    await faults.api.asService('PUT', `/v1/users/ann/groups/${groupId}/watermark`, { messageId: '8' }),
+  ];
+  for (const answer of refused) expectUnavailable(answer);
+
+  ledger.clear();
+  expect(await faults.api.asService('GET', `/v1/groups/${groupId}/members`)).toMatchObject({
+    body: { members: [{ userId: 'ann', messageId: '3' }, { userId: 'sender' }] },
+  });
+  expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
+    body: { head: '10', unread: { count: 7, exact: true } },
+  });
+  expect((await faults.api.record(groupId, 11, 'sender')).status).toBe(201);
+  expect(await faults.api.asService('PUT', `/v1/groups/${groupId}/members/ben`)).toMatchObject({
+    status: 201,
+    body: { joinedAfter: '11' },
+  });
+});
+
+describe('the ledger does not answer', () => {
+  test('a mark that nobody heard of is refused and heals by being repeated', async () => {
+    ledger.always('UpdateItem', { kind: 'hang' });
+    expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
+    await expectReadUpTo(3);
+
+    ledger.clear();
+    await expectMarkTaken(8, { advanced: true });
+  });
+
+  test('a mark that was made, while its answer is lost, is refused, and acknowledged when repeated', async () => {
+    ledger.always('UpdateItem', { kind: 'lose answer' });
+    expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
+    expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(8));
+
+    ledger.clear();
+    expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
+    await expectTold(8);
+  });
+
+  test('an answer lost once is not noticed: the same mark is made again and acknowledged', async () => {
+    ledger.once('UpdateItem', { kind: 'lose answer' });
+    expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({ status: 200, body: { messageId: '8' } });
+    await expectTold(8);
+  });
+
+  test('a message half recorded is whole once it is recorded again', async () => {
+    ledger.always(
+      ({ operation, body }) => operation === 'UpdateItem' && body.includes('"HEAD"'),
+      INTERNAL_ERROR,
+    );
+    expectUnavailable(await faults.api.record(groupId, 11, 'sender'));
+    ledger.clear();
+    expect(await faults.api.record(groupId, 11, 'sender')).toMatchObject({ body: { head: '11' } });
+    expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
+      body: { head: '11', unread: { count: 8, exact: true } },
+    });
+    expect(await faults.api.watermark(groupId, 'sender')).toMatchObject({
+      body: { messageId: '11', unread: { count: 0, exact: true } },
+    });
+  });
+});
+
+test('in and out of an outage, whatever was acknowledged is read from then on', async () => {
+  const faultsInTurn: readonly (Fault | null)[] = [
+    { kind: 'lose request' },
+    null,
+    { kind: 'lose answer' },
+    INTERNAL_ERROR,
+  ];
+  let acknowledged = 3;
+  for (let messageId = 4; messageId <= HEAD; messageId += 1) {
+    for (const fault of faultsInTurn) {
+      ledger.clear();
+      if (fault) ledger.always('UpdateItem', fault);
+      const { status } = await faults.api.mark(groupId, 'ann', messageId);
+      if (status === 200) acknowledged = messageId;
+      const { body } = await faults.api.watermark(groupId, 'ann');
+      expect(Number(body.messageId)).toBeGreaterThanOrEqual(acknowledged);
+    }
+  }
+  await expectTold(HEAD);
+}, 60_000);
+
+function expectUnavailable({ status, headers, body }: Answer): void {
+  expect({ status, body }).toMatchObject({ status: 503, body: { status: 503, code: 'unavailable' } });
+  expect(headers.get('content-type')).toBe('application/problem+json');
+  expect(headers.get('retry-after')).toMatch(/^[1-9][0-9]*$/);
+}
+
+async function expectReadUpTo(messageId: number): Promise<void> {
+  expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
+    status: 200,
+    body: { messageId: String(messageId), unread: { count: HEAD - messageId, exact: true } },
+  });
+}
+
+async function expectMarkTaken(messageId: number, { advanced }: { advanced: boolean }): Promise<void> {
+  expect(await faults.api.mark(groupId, 'ann', messageId)).toMatchObject({
+    status: 200,
+    body: { messageId: String(messageId), advanced },
+  });
+  await expectTold(messageId);
+}
+
+/** Every store, every reader and every listener has it. */
+async function expectTold(messageId: number): Promise<void> {
+  await expectReadUpTo(messageId);
+  expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(messageId));
+  await eventually(async () =>
+    expect(await faults.cachedText(groupId, 'ann')).toContain(positionText(messageId)),
+  );
+  await eventually(async () =>
+    expectCovered(await faults.api.notified(groupId, 'ann'), { from: null, to: messageId }),
+  );
+}

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/engines.ts';
+import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
+
+const MARKS = 500;
+const CALLERS = 10;
+const READERS = 4;
+
+let faults: FaultStack;
+beforeAll(async () => {
+  faults = await startFaultStack();
+}, 60_000);
+afterAll(() => faults.stop());
+
+test('500 marks in random order by 10 callers at once, while 4 readers look: nobody sees it go back', async () => {
+  const { api } = faults;
+  const groupId = await api.openGroup(['sender', 'reader'], 0);
+  expect((await api.record(groupId, MARKS, 'sender')).status).toBe(201);
+
+  let isMarking = true;
+  const readers = Array.from({ length: READERS }, async () => {
+    const seen: number[] = [];
+    while (isMarking) {
+      const { status, body } = await api.watermark(groupId, 'reader');
+      seen.push(status === 200 ? Number(body.messageId) : Number.NaN);
+    }
+    return seen;
+  });
+  const marks = shuffled(Array.from({ length: MARKS }, (_, index) => index + 1));
+  const callers = Array.from({ length: CALLERS }, async (_, caller) => {
+    const refused: unknown[] = [];
+    for (const messageId of marks.filter((_mark, index) => index % CALLERS === caller)) {
+      const { status, body } = await api.mark(groupId, 'reader', messageId);
+      if (status !== 200 || Number(body.messageId) < messageId) refused.push({ messageId, status, body });
+    }
+    return refused;
+  });
+  const refused = await Promise.all(callers).finally(() => {
+    isMarking = false;
+  });
+  expect(refused.flat()).toEqual([]);
+  expect(faults.stack.lambda.sizes()[faults.functionName('mark-read')]).toBe(CALLERS);
+
+  for (const seen of await Promise.all(readers)) {
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen).toEqual(seen.toSorted((a, b) => a - b));
+  }
+  expect(await api.watermark(groupId, 'reader')).toMatchObject({ body: { messageId: '500' } });
+  expect(await faults.ledgerPosition(groupId, 'reader')).toBe(positionText(500));
+  expect(await faults.cachedText(groupId, 'reader')).toContain(positionText(500));
+
+  const events = await eventually(async () => {
+    const told = await api.watermarkEvents(groupId, 'reader');
+    expect(told.at(-1)?.detail.to).toBe('500');
+    return told;
+  });
+  // What is told twice is told in the same words.
+  const moves = [
+    ...new Map(events.map(({ detail: { from, to } }) => [`${from} to ${to}`, { from, to }])).values(),
+  ];
+  expect(moves[0]?.from).toBeNull();
+  expect(moves.slice(1).map(({ from }) => from)).toEqual(moves.slice(0, -1).map(({ to }) => to));
+}, 120_000);
+
+function shuffled<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => ({ value, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ value }) => value);
+}
