@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { Redis } from '@upstash/redis';
 import { runRound } from './measurement.ts';
 import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
@@ -46,6 +51,13 @@ const ledger = new DynamoDBClient({
 
 const keys = [`tm:{${groupId}}:members`, `tm:{${groupId}}:messages`];
 
+/**
+ * A table of its own on the same engine, with a stream as costly to write: were it the stack's own table, its projector
+ * would work on every mark of the floor, and what it takes from the machine would be counted as the floor's.
+ */
+const TABLE = 'bench-floor';
+const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } });
+
 /** The position that each user has reached so far. */
 const reached = userIds.map(() => 0);
 
@@ -63,8 +75,8 @@ async function markForward(caller: number): Promise<void> {
   const at = Date.now();
   await ledger.send(
     new UpdateItemCommand({
-      TableName: dynamodb.table,
-      Key: { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } },
+      TableName: TABLE,
+      Key: keyOf(userId),
       UpdateExpression:
         'SET #self = :self, #selfAt = :at, #public = :position, #publicAt = :at, #delivered = :position, #deliveredAt = :at',
       ConditionExpression:
@@ -92,6 +104,48 @@ async function markForward(caller: number): Promise<void> {
   reached[caller] = next;
 }
 
+/** The members as the stack's ledger holds them, so that the floor's writes are of the same size. */
+async function prepareLedger(): Promise<void> {
+  const names = ['PK', 'SK', 'groupId', 'userId'];
+  await ledger.send(
+    new CreateTableCommand({
+      TableName: TABLE,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: names.map((name) => ({ AttributeName: name, AttributeType: 'S' })),
+      KeySchema: [
+        { AttributeName: 'PK', KeyType: 'HASH' },
+        { AttributeName: 'SK', KeyType: 'RANGE' },
+      ],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'members',
+          KeySchema: [
+            { AttributeName: 'groupId', KeyType: 'HASH' },
+            { AttributeName: 'userId', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+      StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' },
+    }),
+  );
+  for (const [caller, userId] of userIds.entries()) {
+    const [generation = '', joinedAfter = ''] = (await read(caller)).split('|');
+    const Item = {
+      ...keyOf(userId),
+      kind: { S: 'membership' },
+      groupId: { S: groupId },
+      userId: { S: userId },
+      generation: { N: String(Number.parseInt(generation, 36)) },
+      joinedAfter: { S: joinedAfter },
+      self: { S: `0000000000:${joinedAfter}` },
+      public: { S: joinedAfter },
+      delivered: { S: joinedAfter },
+    };
+    await ledger.send(new PutItemCommand({ TableName: TABLE, Item }));
+  }
+}
+
 const calls: Record<Operation, (caller: number) => Promise<unknown>> = {
   'read the watermark': read,
   'mark, nothing new': read,
@@ -107,4 +161,5 @@ process.on('message', async ({ operation, callers, bounds }: FloorRequest) => {
   );
 });
 process.on('disconnect', () => process.exit());
+await prepareLedger();
 process.send?.('ready');

@@ -13,7 +13,7 @@ export interface FloorRequest {
 /** Where the engines are, and whose memberships the floor may move: one user for each caller. */
 export interface FloorSetting {
   readonly upstash: { readonly url: string; readonly token: string };
-  readonly dynamodb: { readonly endpoint: string; readonly table: string };
+  readonly dynamodb: { readonly endpoint: string };
   readonly groupId: string;
   readonly userIds: readonly string[];
 }

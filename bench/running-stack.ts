@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DataDirectory, type StackDescription } from '../local/data-directory.ts';
@@ -48,4 +49,25 @@ export async function withStack(use: (stack: RunningStack) => Promise<void>): Pr
     }
     throw new Error(`the local stack did not start. It printed:\n${dev.lastOutput()}`);
   }
+}
+
+const QUIET_MS = 500;
+const SETTLE_DEADLINE_MS = 20_000;
+
+/** Waits until the events of earlier marks are delivered. False where that took too long. */
+export async function settle({ dataDirectory }: RunningStack): Promise<boolean> {
+  const directory = new DataDirectory(dataDirectory);
+  const sizes = () =>
+    (['events.jsonl', 'deliveries.jsonl'] as const).map((name) => statSync(directory.file(name)).size).join();
+  const begun = performance.now();
+  let seen = sizes();
+  let changedAt = begun;
+  while (performance.now() - changedAt < QUIET_MS) {
+    if (performance.now() - begun > SETTLE_DEADLINE_MS) return false;
+    await delay(ASK_EVERY_MS);
+    const now = sizes();
+    if (now !== seen) changedAt = performance.now();
+    seen = now;
+  }
+  return true;
 }

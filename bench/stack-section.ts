@@ -1,7 +1,7 @@
 import { type FloorProcess, startFloor } from './floor-process.ts';
 import { type Bounds, type Round, summarize } from './measurement.ts';
 import { type Operation, operations } from './operations.ts';
-import { type RunningStack, withStack } from './running-stack.ts';
+import { type RunningStack, settle, withStack } from './running-stack.ts';
 import { MeasuredGroup, StackClient } from './stack-client.ts';
 import { memoryTable } from './start-section.ts';
 import { digits, formatTable, verdict } from './table.ts';
@@ -14,7 +14,8 @@ const ROUNDS = 6;
 const RATIO_AIM = 2;
 
 /** Enough for both compilers to have seen every path: V8 in the functions' instances, and DynamoDB Local's JVM. */
-const WARM_UP: Bounds = { calls: 1_000, ms: 5_000 };
+const WARM_UP: Bounds = { calls: 800, ms: 10_000 };
+const WARM_UP_CALLERS = 8;
 
 const GROUP = 'bench';
 
@@ -28,7 +29,7 @@ export async function measureStack(): Promise<void> {
       const others = usersOf('floor');
       const group = await MeasuredGroup.prepare(client, stack, { id: GROUP, callers, others });
       floor = await startFloor(floorSetting(stack, others));
-      await printSpeed(group, floor);
+      await printSpeed(stack, group, floor);
       console.log('\nMemory of the stack after that');
       console.log(memoryTable(stack.description));
     } finally {
@@ -38,16 +39,18 @@ export async function measureStack(): Promise<void> {
   });
 }
 
-async function printSpeed(group: MeasuredGroup, floor: FloorProcess): Promise<void> {
+async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: FloorProcess): Promise<void> {
   for (const operation of operations) {
-    for (const callers of CALLERS) {
-      await group.run(operation, callers, WARM_UP);
-      await floor.run({ operation, callers, bounds: WARM_UP });
-    }
+    await group.run(operation, WARM_UP_CALLERS, WARM_UP);
+    await floor.run({ operation, callers: WARM_UP_CALLERS, bounds: WARM_UP });
   }
+  let unsettled = 0;
+  const beforeEach = async () => {
+    if (!(await settle(stack))) unsettled += 1;
+  };
   const rows: string[][] = [];
   for (const operation of operations) {
-    for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers));
+    for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers, beforeEach));
   }
   console.log(
     'Calls through the local stack, beside the same calls made to its engines by a bare script (floor)',
@@ -63,16 +66,22 @@ async function printSpeed(group: MeasuredGroup, floor: FloorProcess): Promise<vo
       rows,
     ),
   );
+  if (unsettled > 0)
+    console.log(`Beware: ${unsettled} rounds began while earlier events were being delivered.`);
 }
 
-/** Rounds of both in turn, each first as often as the other: what else the machine does hits both alike. */
+/**
+ * Rounds of both in turn, each first as often as the other: what else the machine does hits both alike. The events of
+ * earlier marks are delivered before a round begins, or their work would be counted as the floor's.
+ */
 async function measure(
   group: MeasuredGroup,
   floor: FloorProcess,
   operation: Operation,
   callers: number,
+  beforeEach: () => Promise<void>,
 ): Promise<string[]> {
-  const bounds: Bounds = { calls: 100 + 50 * callers, ms: 1_500 };
+  const bounds: Bounds = { calls: 100 + 20 * callers, ms: 1_000 };
   const ofStack: Round[] = [];
   const ofFloor: Round[] = [];
   const sides = [
@@ -80,7 +89,10 @@ async function measure(
     async () => ofFloor.push(await floor.run({ operation, callers, bounds })),
   ];
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const side of round % 2 === 0 ? sides : sides.toReversed()) await side();
+    for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
+      await beforeEach();
+      await side();
+    }
   }
   const stack = summarize(ofStack);
   const bare = summarize(ofFloor);

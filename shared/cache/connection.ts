@@ -9,14 +9,23 @@ export interface CacheCredentials {
 export interface ConnectionOptions {
   /** Where Upstash is and its token. Asked for again after it was refused, so that a token can be rotated. */
   readonly credentials: () => Promise<CacheCredentials>;
-  /** How long one call may take, in milliseconds. */
-  readonly timeoutMs?: number;
+  /** How long a question and how long a merge may take, in milliseconds. */
+  readonly timeoutsMs?: Timeouts;
   readonly nowMs?: () => number;
 }
 
-const DEFAULT_TIMEOUT_MS = 250;
+export interface Timeouts {
+  readonly ask: number;
+  readonly tell: number;
+}
 
-/** So many failures in a row, and the cache is left alone for so long: a caller waits for it no more. */
+/** A merge that is given up leaves an old value to be read until the projector has caught up: it may take longer. */
+const TIMEOUTS_MS: Timeouts = { ask: 200, tell: 500 };
+
+/** A merge after the last call failed: an attempt, since the cache may be back, that nobody waits long for. */
+const TROUBLED_TELL_MS = 50;
+
+/** So many failures in a row, and the cache is asked no more for so long. It is still told what the ledger said. */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 3_000;
 
@@ -28,15 +37,15 @@ type Script = ReturnType<Redis['createScript']>;
 /** Calls the cache's scripts and takes no failure to the caller: without a cache the ledger answers. */
 export class CacheConnection {
   readonly #options: ConnectionOptions;
-  readonly #timeoutMs: number;
+  readonly #timeouts: Timeouts;
   readonly #nowMs: () => number;
   #scripts: Promise<Record<ScriptName, Script>> | null = null;
   #failures = 0;
-  #closedAgainAtMs = 0;
+  #askAgainAtMs = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#timeouts = options.timeoutsMs ?? TIMEOUTS_MS;
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
@@ -47,11 +56,12 @@ export class CacheConnection {
     args: readonly string[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    if (this.#nowMs() < this.#closedAgainAtMs) return null;
+    if (name === 'readView' && this.#nowMs() < this.#askAgainAtMs) return null;
     try {
       const scripts = await this.#connected();
       const result = read(await scripts[name].exec([...keys], [...args]));
       this.#failures = 0;
+      this.#askAgainAtMs = 0;
       return result;
     } catch (error) {
       this.#fail(error);
@@ -73,21 +83,15 @@ export class CacheConnection {
   }
 
   async #connect(): Promise<Record<ScriptName, Script>> {
-    const { url, token } = await this.#options.credentials();
-    const redis = new Redis({
-      url,
-      token,
-      automaticDeserialization: false,
-      responseEncoding: false,
-      enableAutoPipelining: false,
-      enableTelemetry: false,
-      retry: false,
-      // Given as a function: an aborted signal of any other form resolves as if it had succeeded.
-      signal: () => AbortSignal.timeout(this.#timeoutMs),
-    });
+    const credentials = await this.#options.credentials();
+    const { ask, tell } = this.#timeouts;
+    const asking = connect(credentials, () => ask);
+    const telling = connect(credentials, () =>
+      this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell,
+    );
     return {
-      readView: redis.createScript(SCRIPTS.readView),
-      mergeGroup: redis.createScript(SCRIPTS.mergeGroup),
+      readView: asking.createScript(SCRIPTS.readView),
+      mergeGroup: telling.createScript(SCRIPTS.mergeGroup),
     };
   }
 
@@ -96,11 +100,25 @@ export class CacheConnection {
     if (REFUSED.test(reason)) this.#scripts = null;
     this.#failures += 1;
     const isOpening = this.#failures >= FAILURES_TO_OPEN;
-    if (isOpening) this.#closedAgainAtMs = this.#nowMs() + OPEN_MS;
+    if (isOpening) this.#askAgainAtMs = this.#nowMs() + OPEN_MS;
     console.warn({
-      message: isOpening ? 'cache left alone for a while' : 'cache did not answer',
+      message: isOpening ? 'cache is not asked for a while' : 'cache did not answer',
       // Upstash repeats the whole command behind its message.
       reason: reason.split(', command was:')[0],
     });
   }
+}
+
+function connect({ url, token }: CacheCredentials, timeoutMs: () => number): Redis {
+  return new Redis({
+    url,
+    token,
+    automaticDeserialization: false,
+    responseEncoding: false,
+    enableAutoPipelining: false,
+    enableTelemetry: false,
+    retry: false,
+    // Given as a function: an aborted signal of any other form resolves as if it had succeeded.
+    signal: () => AbortSignal.timeout(timeoutMs()),
+  });
 }

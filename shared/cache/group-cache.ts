@@ -8,6 +8,8 @@ import { decodeMembership, encodeMembership } from './membership-text.ts';
 /** Something that the ledger has said of a group. */
 export type Change =
   | { readonly kind: 'member'; readonly userId: UserId; readonly state: MembershipState }
+  /** The same, of a moment that may be long past: it brings no member into the cache that is not there. */
+  | { readonly kind: 'known-member'; readonly userId: UserId; readonly state: MembershipState }
   | { readonly kind: 'head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
@@ -85,6 +87,8 @@ function entryOf(change: Change): string[] {
   switch (change.kind) {
     case 'member':
       return ['member', change.userId, encodeMembership(change.state)];
+    case 'known-member':
+      return ['known-member', change.userId, encodeMembership(change.state)];
     case 'head':
       return ['head', change.position];
     case 'message': {

@@ -1,7 +1,9 @@
 -- Merges what the ledger says of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set
 -- ARGV: time to live in ms, messages to keep, user whose view to reply ('' for none), then entries:
---   member <user> <text>            a membership or departure
+--   member <user> <text>            a membership or departure, as the ledger has just told it
+--   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
+--                                   missing one is asked of the ledger, and an old one would be believed
 --   head <position>
 --   sent <position> <sender>
 --   deleted <position>
@@ -53,6 +55,10 @@ function merges.member(user, text)
   if merged ~= current then redis.call('HSET', members, user, merged) end
 end
 
+merges['known-member'] = function(user, text)
+  if is_departed(decode(text)) or redis.call('HEXISTS', members, user) == 1 then merges.member(user, text) end
+end
+
 function merges.head(position)
   local current = state(messages, 'head')
   if not current or position > current then set_state(messages, 'head', position) end
@@ -85,7 +91,7 @@ function merges.loaded(token, position)
   redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load}')
 end
 
-local arity = { member = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2 }
+local arity = { member = 2, ['known-member'] = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2 }
 local index = 4
 while index <= #ARGV do
   local kind = ARGV[index]

@@ -16,7 +16,8 @@ export const messageId: v.GenericSchema<unknown, Position> = parsed(
 
 /** An RFC 3339 time, as milliseconds since the epoch. */
 export const time = parsed(
-  (value) => (typeof value === 'string' && RFC_3339.test(value) ? validTime(Date.parse(value)) : null),
+  (value) =>
+    typeof value === 'string' && RFC_3339.test(value) && isDay(value) ? validTime(Date.parse(value)) : null,
   'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z',
 );
 
@@ -54,6 +55,12 @@ function decodeCursor(cursor: string) {
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
+/** `Date.parse` takes 30 February for 2 March. */
+function isDay(time: string): boolean {
+  const [year, month, day] = time.slice(0, 10).split('-').map(Number);
+  return new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
+}
 
 function validTime(ms: number): number | null {
   return Number.isNaN(ms) || ms < 0 ? null : ms;

@@ -105,7 +105,7 @@ function newsOf({ sequenceNumber, before, after }: StreamRecord): News {
     case 'membership': {
       const { userId, state } = fact;
       // A departure that expires leaves nothing to say.
-      const change: Change | null = is ? { kind: 'member', userId, state } : null;
+      const change: Change | null = is ? { kind: 'known-member', userId, state } : null;
       const before = was?.kind === 'membership' ? was.state : null;
       const moved =
         is && state.kind === 'member' && before?.kind === 'member' && before.generation === state.generation

@@ -49,7 +49,8 @@ export async function markRead(
   if (state?.kind !== 'member') {
     return mode === 'open' && known ? markRead(stores, groupId, userId, requested, mode) : null;
   }
-  const merged = seen && (await cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state }]));
+  // Told also where it did not answer before: it may be back, and another instance may read from it by now.
+  const merged = await cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state }]);
   const view = await completeView(stores, groupId, userId, state, merged);
   return { view, advanced: changed, clamped };
 }

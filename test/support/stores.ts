@@ -30,7 +30,7 @@ export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {
   const connection = new CacheConnection({
     credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
     // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
-    timeoutMs: 5_000,
+    timeoutsMs: { ask: 5_000, tell: 5_000 },
   });
   return {
     ledger: createLedger(client, { tableName, membersIndexName: 'members', messageRetentionDays: 90 }),
