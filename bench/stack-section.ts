@@ -14,8 +14,7 @@ const ROUNDS = 6;
 const RATIO_AIM = 2;
 
 /** Enough for both compilers to have seen every path: V8 in the functions' instances, and DynamoDB Local's JVM. */
-const WARM_UP: Bounds = { calls: 800, ms: 10_000 };
-const WARM_UP_CALLERS = 8;
+const WARM_UP: Bounds = { calls: 800, ms: 6_000 };
 
 const GROUP = 'bench';
 
@@ -40,10 +39,6 @@ export async function measureStack(): Promise<void> {
 }
 
 async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: FloorProcess): Promise<void> {
-  for (const operation of operations) {
-    await group.run(operation, WARM_UP_CALLERS, WARM_UP);
-    await floor.run({ operation, callers: WARM_UP_CALLERS, bounds: WARM_UP });
-  }
   let unsettled = 0;
   const beforeEach = async () => {
     if (!(await settle(stack))) unsettled += 1;
@@ -82,6 +77,9 @@ async function measure(
   beforeEach: () => Promise<void>,
 ): Promise<string[]> {
   const bounds: Bounds = { calls: 100 + 20 * callers, ms: 1_000 };
+  // Right before, since instances that stay idle end.
+  await group.run(operation, callers, WARM_UP);
+  await floor.run({ operation, callers, bounds: WARM_UP });
   const ofStack: Round[] = [];
   const ofFloor: Round[] = [];
   const sides = [

@@ -119,8 +119,9 @@ describe('the cache hangs', () => {
     const traffic = startTraffic();
     await traffic.reaches(HEAD / 4);
     pauseRedis();
+    const staleBefore = traffic.staleReads.length;
     await traffic.reaches((HEAD * 3) / 4);
-    expect(traffic.staleReads).toEqual([]);
+    expect(traffic.staleReads.slice(staleBefore)).toEqual([]);
     resumeRedis();
     await traffic.ends();
     // It goes on with what it held before: until the projector has caught up, reads may tell an older mark.
