@@ -68,7 +68,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 
   async function start(): Promise<Stack> {
-    let answer = async (path: string): Promise<ProxyResponse> =>
+    const beforeServing = (path: string): ProxyResponse =>
       path === '/_local/stack'
         ? json(200, { pid: process.pid })
         : gatewayProblem(503, 'The stack is starting.', '');
@@ -76,7 +76,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       null;
     const front = await startFront(options.port, async (request) => {
       const [path = ''] = (request.url ?? '').split('?');
-      return serve && path !== '/_local/stack' ? serve(path, request) : answer(path);
+      return serve && path !== '/_local/stack' ? serve(path, request) : beforeServing(path);
     });
     stops.push(() => front.close());
 
@@ -189,7 +189,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       log.line(`${request.method} ${path} ${response.statusCode} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
       return response;
     };
-    answer = async () => json(200, { pid: process.pid });
     await poller.start();
     // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
     stops.push(async () => {
