@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
+import { readBody } from '../http/body.ts';
 import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
 
 export interface UpstashRestOptions {
@@ -24,6 +25,8 @@ interface Answer {
 }
 
 const RECONNECT_AFTER_MS = 50;
+
+const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
 /**
  * Commands that change the state of a connection, or block it: Upstash has none of them over REST, where no request
@@ -61,8 +64,8 @@ export async function startUpstashRest({
   const withoutLockFlag = createLockFlagRemover();
 
   const server = createServer((request, response) => {
-    readBody(request)
-      .then((body) => answer(request, body))
+    readBody(request, MAX_REQUEST_BYTES)
+      .then((body) => (body ? answer(request, body) : refuse(400, 'ERR max request size exceeded')))
       .catch((error: unknown) => refuse(500, `ERR ${String(error)}`))
       .then((reply) => send(response, reply));
   });
@@ -244,16 +247,6 @@ function textOf(reply: Reply, encode: Encode): string {
 
 function refuse(status: number, error: string): Answer {
   return { status, body: JSON.stringify({ error }) };
-}
-
-/** By events, since an async iterator would cost more than everything else that a request needs here. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk));
-  request.once('end', () => resolve(Buffer.concat(chunks)));
-  request.once('error', reject);
-  return promise;
 }
 
 function send(response: ServerResponse, { status, body }: Answer): void {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Lambda } from '../lambda/lambda.ts';
+import { readBody } from './body.ts';
 import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
@@ -96,7 +97,7 @@ export class HttpApi {
     } catch {
       return gatewayProblem(400, 'The path holds a malformed percent escape.', requestId);
     }
-    const body = await readBody(request);
+    const body = await readBody(request, MAX_BODY_BYTES);
     if (!body) return gatewayProblem(413, `The body has more than ${MAX_BODY_BYTES} bytes.`, requestId);
     const event = proxyEvent({
       request,
@@ -149,16 +150,6 @@ function decodeAll(parameters: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, value]) => [name, decodeURIComponent(value)]),
   );
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | null> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-  }
-  return size <= MAX_BODY_BYTES ? Buffer.concat(chunks) : null;
 }
 
 /** A function's answer in payload format 2.0; whatever has no status is a body with 200. */
