@@ -14,3 +14,8 @@ export function watermarkAnswer(groupId: GroupId, userId: UserId, { membership, 
     unread,
   };
 }
+
+/** The same with the group's head. */
+export function viewAnswer(groupId: GroupId, userId: UserId, view: OwnView) {
+  return { ...watermarkAnswer(groupId, userId, view), head: view.head && formatMessageId(view.head) };
+}

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   HttpApi,
@@ -31,8 +31,12 @@ interface Endpoint {
   /** What it does to the items of the ledger. */
   readonly ledgerActions: readonly string[];
   readonly listsMembers?: true;
+  readonly timeout?: Duration;
   readonly environment?: Record<string, string>;
 }
+
+/** Whoever asks first of all for the receipts of a large group loads them: just within what the gateway waits for. */
+const WHOLE_GROUP = Duration.seconds(29);
 
 function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
   const { DELETE, GET, POST, PUT } = HttpMethod;
@@ -50,6 +54,26 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
       environment: { MEMBERSHIP: membership },
     },
     {
+      name: 'mark-unread',
+      description: "Takes a member's own watermark back",
+      routes: [{ method: POST, path: '/v1/groups/{groupId}/unread', scope: user }],
+      ledgerActions: ['GetItem', 'UpdateItem', 'Query'],
+    },
+    {
+      name: 'mark-delivered',
+      description: 'Moves forward what was delivered to a member',
+      routes: [{ method: PUT, path: '/v1/groups/{groupId}/delivered', scope: user }],
+      ledgerActions: ['GetItem', 'UpdateItem'],
+      environment: { MEMBERSHIP: membership },
+    },
+    {
+      name: 'mark-groups',
+      description: "Moves a member's watermarks in several groups forward",
+      routes: [{ method: POST, path: '/v1/watermarks', scope: user }],
+      ledgerActions: ['GetItem', 'UpdateItem'],
+      environment: { MEMBERSHIP: membership },
+    },
+    {
       name: 'get-watermark',
       description: "Tells a member's own watermark and unread count",
       routes: [{ method: GET, path: '/v1/groups/{groupId}/watermark', scope: user }],
@@ -60,6 +84,28 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
       description: 'Tells which messages a member has read',
       routes: [{ method: POST, path: '/v1/groups/{groupId}/messages/status', scope: user }],
       ledgerActions: ['GetItem'],
+    },
+    {
+      name: 'get-inbox',
+      description: "Lists a user's groups with what is unread in them",
+      routes: [{ method: GET, path: '/v1/inbox', scope: user }],
+      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
+    },
+    {
+      name: 'list-receipts',
+      description: 'Lists who has read a message',
+      routes: [{ method: GET, path: '/v1/groups/{groupId}/messages/{messageId}/receipts', scope: user }],
+      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
+      listsMembers: true,
+      timeout: WHOLE_GROUP,
+    },
+    {
+      name: 'count-receipts',
+      description: 'Counts who has read messages',
+      routes: [{ method: POST, path: '/v1/groups/{groupId}/receipts', scope: user }],
+      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
+      listsMembers: true,
+      timeout: WHOLE_GROUP,
     },
     {
       name: 'add-members',
@@ -134,6 +180,7 @@ export class Api extends Construct {
         bundles,
         description: endpoint.description,
         environment: endpoint.environment ?? {},
+        ...(endpoint.timeout && { timeout: endpoint.timeout }),
       });
       cache.allow(handler);
       ledger.allow(handler, endpoint.ledgerActions);

@@ -8,8 +8,14 @@ const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 /** Every Lambda: its folder in `functions/`, its bundle's folder and the end of its deployed name. */
 export const functionNames = [
   'mark-read',
+  'mark-unread',
+  'mark-delivered',
+  'mark-groups',
   'get-watermark',
   'get-message-status',
+  'get-inbox',
+  'list-receipts',
+  'count-receipts',
   'add-members',
   'list-members',
   'remove-member',

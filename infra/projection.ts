@@ -29,6 +29,9 @@ export class Projection extends Construct {
     cache.allow(this.projector);
     this.projector.allow(['events:PutEvents'], bus.eventBusArn);
     ledger.allowReadingStream(this.projector);
+    // To find out whether everyone has read as far, where the cache does not know.
+    ledger.allow(this.projector, ['BatchGetItem']);
+    ledger.allowListingMembers(this.projector);
 
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', 'project-ledger-dead-letters');
     new EventSourceMapping(this, 'Source', {

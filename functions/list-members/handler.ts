@@ -1,12 +1,13 @@
 import * as v from 'valibot';
+import { parseUserId } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { encodeCursor, groupId, limit, userCursor } from '../../shared/http/schemas.ts';
+import { cursorOf, encodeCursor, groupId, limit } from '../../shared/http/schemas.ts';
 import { createStores } from '../composition.ts';
 
 const { ledger } = createStores();
 
-const input = { params: v.object({ groupId }), query: v.object({ limit, cursor: userCursor }) };
+const input = { params: v.object({ groupId }), query: v.object({ limit, cursor: cursorOf(parseUserId) }) };
 
 export const handler = route(input, async ({ params, query }) => {
   const { members, next } = await ledger.memberships.page(params.groupId, query.limit, query.cursor ?? null);

@@ -5,10 +5,12 @@ import { createPublisher } from '../../shared/events/publisher.ts';
 import type { Item } from '../../shared/ledger/items.ts';
 import { project, type StreamRecord } from '../../shared/projection/project.ts';
 import { RecentRecords } from '../../shared/projection/recent-records.ts';
-import { createCache, variable } from '../composition.ts';
+import { createStores, variable } from '../composition.ts';
+
+const { cache, ledger } = createStores();
 
 const projection = {
-  cache: createCache(),
+  ...{ cache, ledger },
   publisher: createPublisher(new EventBridgeClient({}), variable('EVENT_BUS_NAME')),
   published: new RecentRecords(10_000),
 };

@@ -1,5 +1,5 @@
 import { Redis } from '@upstash/redis';
-import { SCRIPTS, type ScriptName } from './scripts.ts';
+import { QUESTIONS, type QuestionName, type ScriptName, TIDINGS } from './scripts.ts';
 
 export interface CacheCredentials {
   readonly url: string;
@@ -56,7 +56,7 @@ export class CacheConnection {
     args: readonly string[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    if (name === 'readView' && this.#nowMs() < this.#askAgainAtMs) return null;
+    if (isQuestion(name) && this.#nowMs() < this.#askAgainAtMs) return null;
     try {
       const scripts = await this.#connected();
       const result = read(await scripts[name].exec([...keys], [...args]));
@@ -89,10 +89,11 @@ export class CacheConnection {
     const telling = connect(credentials, () =>
       this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell,
     );
-    return {
-      readView: asking.createScript(SCRIPTS.readView),
-      mergeGroup: telling.createScript(SCRIPTS.mergeGroup),
-    };
+    const scripts = [
+      ...Object.entries(QUESTIONS).map(([name, source]) => [name, asking.createScript(source)]),
+      ...Object.entries(TIDINGS).map(([name, source]) => [name, telling.createScript(source)]),
+    ];
+    return Object.fromEntries(scripts) as Record<ScriptName, Script>;
   }
 
   #fail(error: unknown): void {
@@ -107,6 +108,10 @@ export class CacheConnection {
       reason: reason.split(', command was:')[0],
     });
   }
+}
+
+function isQuestion(name: ScriptName): name is QuestionName {
+  return name in QUESTIONS;
 }
 
 function connect({ url, token }: CacheCredentials, timeoutMs: () => number): Redis {

@@ -1,9 +1,12 @@
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
-import { type Position, storedPosition } from '../domain/position.ts';
+import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
+import { keysOf } from './keys.ts';
 import { decodeMembership, encodeMembership } from './membership-text.ts';
+import { ReceiptsIndex } from './receipts-index.ts';
+import { arrayIn, positionIn } from './replies.ts';
 
 /** Something that the ledger has said of a group. */
 export type Change =
@@ -13,28 +16,57 @@ export type Change =
   | { readonly kind: 'head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
-  | { readonly kind: 'loaded'; readonly token: string; readonly above: Position };
+  | { readonly kind: 'loaded'; readonly token: string; readonly above: Position }
+  /** Of a load of the receipts, the members up to this one are told; whoever loads goes on until the lease ends. */
+  | {
+      readonly kind: 'index';
+      readonly token: string;
+      readonly leaseEndMs: number;
+      readonly lastUserId: UserId;
+    }
+  | { readonly kind: 'indexed'; readonly token: string }
+  /** A member whom, as it seems, nobody's public watermark is behind. */
+  | { readonly kind: 'laggard'; readonly userId: UserId };
 
 /** What the cache knows of a group for one member. Null is "ask the ledger", never "there is none". */
 export interface View {
   readonly state: MembershipState | null;
+  /** The start where no message is recorded. */
   readonly head: Position | null;
-  /** The messages kept: all above `floor`. `unread` of them are above the member's own view and of others. */
-  readonly window: { readonly floor: Position; readonly unread: number; readonly kept: number } | null;
+  readonly window: Window | null;
 }
+
+/** The messages kept: all above `floor`. `unread` of them are above the member's own view and of others. */
+export interface Window {
+  readonly floor: Position;
+  readonly unread: number;
+  readonly kept: number;
+}
+
+/** What the inbox shows of one group. The window is told only where the head is past the position read up to. */
+export type InboxView = Pick<View, 'head' | 'window'>;
 
 export interface GroupCacheOptions {
   /** How many messages of a group are kept. */
   readonly capacity: number;
   /** How long a group that does not change is kept, in milliseconds. */
   readonly idleMs: number;
+  /** How long the receipts of a group that nobody asks for are kept, in milliseconds. */
+  readonly receiptsIdleMs: number;
 }
 
-export const DEFAULT_GROUP_CACHE: GroupCacheOptions = { capacity: 5_000, idleMs: 7 * 86_400_000 };
+const DAY_MS = 86_400_000;
+
+export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
+  capacity: 5_000,
+  idleMs: 7 * DAY_MS,
+  receiptsIdleMs: DAY_MS,
+};
 
 /** The cache, group by group. It holds only what the ledger has said, and may lose any of it at any time. */
 export class GroupCache {
   readonly capacity: number;
+  readonly receipts: ReceiptsIndex;
   readonly #connection: CacheConnection;
   readonly #idleMs: number;
 
@@ -42,46 +74,84 @@ export class GroupCache {
     this.#connection = connection;
     this.capacity = options.capacity;
     this.#idleMs = options.idleMs;
+    this.receipts = new ReceiptsIndex(connection, options);
   }
 
   /** Null when the cache does not answer. One call. */
   async read(groupId: GroupId, userId: UserId): Promise<View | null> {
-    return this.#connection.run('readView', keysOf(groupId), [userId], viewOf);
+    const { members, messages, head } = keysOf(groupId);
+    return this.#connection.run('readView', [members, messages, head], [userId], viewOf);
+  }
+
+  /**
+   * Reads, and lets nobody take the member's own view from the cache until the ledger has told it again. Null when the
+   * cache does not answer. One call.
+   */
+  async doubt(groupId: GroupId, userId: UserId): Promise<View | null> {
+    const { members, messages, head } = keysOf(groupId);
+    return this.#connection.run('doubtMember', [members, messages, head], [userId], viewOf);
+  }
+
+  /** What is unread of groups, in their order, given how far the user has read in each. One call. */
+  async readInbox(
+    userId: UserId,
+    groups: readonly { readonly groupId: GroupId; readonly readUpTo: Position }[],
+  ): Promise<InboxView[] | null> {
+    const keys = groups.map(({ groupId }) => keysOf(groupId));
+    return this.#connection.run(
+      'readInbox',
+      [...keys.map(({ head }) => head), ...keys.map(({ messages }) => messages)],
+      [userId, ...groups.map(({ readUpTo }) => readUpTo)],
+      (reply) => arrayIn(reply, groups.length).map(inboxViewOf),
+    );
   }
 
   /** Merges what the ledger said, and tells what a member then sees. Null when the cache does not answer. One call. */
   async mergeFor(groupId: GroupId, userId: UserId, changes: readonly Change[]): Promise<View | null> {
-    return this.#connection.run('mergeGroup', keysOf(groupId), this.#arguments(userId, changes), viewOf);
+    return this.#merge(groupId, { viewer: userId }, changes, viewOf);
   }
 
   /** Merges what the ledger said. False when the cache does not answer. One call. */
   async merge(groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
-    const reply = await this.#connection.run(
-      'mergeGroup',
-      keysOf(groupId),
-      this.#arguments('', changes),
-      () => true,
-    );
-    return reply ?? false;
+    return (await this.#merge(groupId, {}, changes, () => true)) ?? false;
+  }
+
+  /**
+   * Merges what the ledger said, and tells how far everyone has read: exactly, or a position up to `asked` that
+   * somebody is known not to be past. Null when the cache does not answer. One call.
+   */
+  async mergeAndAsk(
+    groupId: GroupId,
+    changes: readonly Change[],
+    asked: Position,
+  ): Promise<{ readonly everyoneAt: Position | null } | null> {
+    return this.#merge(groupId, { asked }, changes, (reply) => ({ everyoneAt: positionIn(reply) }));
   }
 
   /** Whether the cache answers. One call. */
   async probe(): Promise<boolean> {
-    return (await this.#connection.run('readView', keysOf(PROBED_GROUP), [''], () => true)) ?? false;
+    return (await this.read(PROBED_GROUP, PROBED_USER)) !== null;
   }
 
-  #arguments(viewer: UserId | '', changes: readonly Change[]): string[] {
-    return [String(this.#idleMs), String(this.capacity), viewer, ...changes.flatMap(entryOf)];
+  async #merge<T>(
+    groupId: GroupId,
+    { viewer, asked }: { readonly viewer?: UserId; readonly asked?: Position },
+    changes: readonly Change[],
+    read: (reply: unknown) => T,
+  ): Promise<T | null> {
+    const { members, messages, receipts, head } = keysOf(groupId);
+    return this.#connection.run(
+      'mergeGroup',
+      [members, messages, receipts, head],
+      [String(this.#idleMs), String(this.capacity), viewer ?? '', asked ?? '', ...changes.flatMap(entryOf)],
+      read,
+    );
   }
 }
 
-/** Empty, so that it is no group's id. */
+/** Empty, so that they are nobody's ids. */
 const PROBED_GROUP = '' as GroupId;
-
-/** The braces are a Redis hash tag: all keys of a group live in one slot. */
-function keysOf(groupId: GroupId): string[] {
-  return [`tm:{${groupId}}:members`, `tm:{${groupId}}:messages`];
-}
+const PROBED_USER = '' as UserId;
 
 function entryOf(change: Change): string[] {
   switch (change.kind) {
@@ -100,19 +170,31 @@ function entryOf(change: Change): string[] {
       return ['load', change.token];
     case 'loaded':
       return ['loaded', change.token, change.above];
+    case 'index':
+      return ['index', change.token, String(change.leaseEndMs), change.lastUserId];
+    case 'indexed':
+      return ['indexed', change.token];
+    case 'laggard':
+      return ['laggard', change.userId];
   }
 }
 
 /** Reads the reply of `view` in group-view.lua. Throws on any other. */
 function viewOf(reply: unknown): View {
-  if (!Array.isArray(reply) || reply.length !== 5) throw new Error('the cache replied no view');
-  const [state, head, floor, unread, kept] = reply as unknown[];
+  const [state, head, ...window] = arrayIn(reply, 5);
   return {
     state: typeof state === 'string' ? decodeMembership(state) : null,
-    head: typeof head === 'string' ? storedPosition(head) : null,
-    window:
-      typeof floor === 'string'
-        ? { floor: storedPosition(floor), unread: Number(unread), kept: Number(kept) }
-        : null,
+    head: positionIn(head),
+    window: windowOf(window),
   };
+}
+
+function inboxViewOf(reply: unknown): InboxView {
+  const [head, ...window] = arrayIn(reply, 4);
+  return { head: positionIn(head), window: windowOf(window) };
+}
+
+function windowOf([floor, unread, kept]: readonly unknown[]): Window | null {
+  const known = positionIn(floor);
+  return known && { floor: known, unread: Number(unread), kept: Number(kept) };
 }

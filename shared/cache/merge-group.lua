@@ -1,19 +1,25 @@
 -- Merges what the ledger says of one group into the cache, in any order and any number of times.
--- KEYS: members hash, messages sorted set
--- ARGV: time to live in ms, messages to keep, user whose view to reply ('' for none), then entries:
+-- KEYS: members hash, messages sorted set, receipts sorted set, head
+-- ARGV: time to live in ms, messages to keep, user whose view to reply ('' for none), position for which to tell how
+--   far everyone has read ('' for none), then entries:
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
---                                   missing one is asked of the ledger, and an old one would be believed
---   head <position>
+--                                   missing one is asked of the ledger, and an old one would be believed; where
+--                                   every member is indexed it is counted, but in doubt
+--   head <position>                 the start where no message is recorded
 --   sent <position> <sender>
 --   deleted <position>
 --   load <token>                    a load of the window begins
 --   loaded <token> <position>       it is done: every message above the position is here
--- Reply: the view (see group-view.lua), or false
--- Invariant: no register and no head goes back; a floor stands only while every message above it is here.
+--   index <token> <lease> <user>    of a load of the receipts, the members up to this one are here
+--   indexed <token>                 it is done: every member is here
+--   laggard <user>                  a member whom, as it seems, nobody's public watermark is behind
+-- Reply: the view (see group-view.lua); or how far everyone has read, or false where that is not known; or false
+-- Invariant: no register and no head goes back; a floor stands only while every message above it is here, an index
+-- only while every member is.
 
-local members, messages = KEYS[1], KEYS[2]
-local ttl, capacity, viewer = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local members, messages, receipts, head = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ttl, capacity, viewer, asked = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local function is_collecting()
   return state(messages, 'floor') or state(messages, 'load')
@@ -43,25 +49,52 @@ local function trim()
     set_state(messages, 'floor', floor)
     redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. floor)
   else
-    redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load}')
+    clear_state(messages, 'load')
   end
+end
+
+-- Whether members are to be indexed. An index whose hash was lost misses whoever was in it alone: it goes too.
+local function is_indexing()
+  local states = redis.call('ZRANGEBYLEX', receipts, '[!index|', '(!load}')
+  if #states == 0 then return false end
+  local token = string.match(states[#states], '|(.+)$')
+  if token == redis.call('HGET', members, '|index') then return true end
+  redis.call('UNLINK', receipts)
+  return false
+end
+
+local indexing = is_indexing()
+
+local function put(user, current, merged, doubt)
+  local stored = doubt .. merged
+  if stored ~= current then redis.call('HSET', members, user, stored) end
+  if not indexing then return end
+  local before = current and decode(without_doubt(current))
+  if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
+  local after = decode(merged)
+  if is_departed(after) then return end
+  for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
 end
 
 local merges = {}
 
 function merges.member(user, text)
   local current = redis.call('HGET', members, user)
-  local merged = current and merge(current, text) or text
-  if merged ~= current then redis.call('HSET', members, user, merged) end
+  put(user, current, current and merge(without_doubt(current), text) or text, '')
 end
 
 merges['known-member'] = function(user, text)
-  if is_departed(decode(text)) or redis.call('HEXISTS', members, user) == 1 then merges.member(user, text) end
+  local current = redis.call('HGET', members, user)
+  if current then
+    put(user, current, merge(without_doubt(current), text), is_doubted(current) and '?' or '')
+  elseif indexing or is_departed(decode(text)) then
+    put(user, current, text, '?')
+  end
 end
 
 function merges.head(position)
-  local current = state(messages, 'head')
-  if not current or position > current then set_state(messages, 'head', position) end
+  local current = redis.call('GET', head)
+  if not current or position > current then redis.call('SET', head, position) end
 end
 
 -- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
@@ -88,18 +121,51 @@ function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
   local floor = state(messages, 'floor')
   if not floor or position < floor then set_state(messages, 'floor', position) end
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load}')
+  clear_state(messages, 'load')
 end
 
-local arity = { member = 2, ['known-member'] = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2 }
-local index = 4
-while index <= #ARGV do
-  local kind = ARGV[index]
-  merges[kind](ARGV[index + 1], arity[kind] == 2 and ARGV[index + 2] or nil)
-  index = index + 1 + arity[kind]
+function merges.index(token, lease, user)
+  if state(receipts, 'load') ~= token then return end
+  set_state(receipts, 'lease', lease)
+  set_state(receipts, 'after', user)
 end
 
+function merges.indexed(token)
+  if not indexing or state(receipts, 'load') ~= token then return end
+  redis.call('ZREMRANGEBYLEX', receipts, '[!', '(!}')
+  set_state(receipts, 'index', token)
+end
+
+function merges.laggard(user)
+  redis.call('HSET', members, '|laggard', user)
+end
+
+-- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
+local function everyone_at()
+  if indexing and state(receipts, 'index') then return lowest_public(receipts) end
+  local user = redis.call('HGET', members, '|laggard')
+  local text = user and redis.call('HGET', members, user)
+  local parts = text and decode(without_doubt(text))
+  if not parts or is_departed(parts) then return false end
+  local shown = position_of(parts[PUBLIC])
+  return shown <= asked and shown
+end
+
+local arity = {
+  member = 2, ['known-member'] = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
+  index = 3, indexed = 1, laggard = 1,
+}
+local position = 5
+while position <= #ARGV do
+  local kind = ARGV[position]
+  merges[kind](unpack(ARGV, position + 1, position + arity[kind]))
+  position = position + 1 + arity[kind]
+end
+
+-- The receipts live by being asked for, not by changing.
 redis.call('PEXPIRE', members, ttl)
 redis.call('PEXPIRE', messages, ttl)
+redis.call('PEXPIRE', head, ttl)
 
-return viewer ~= '' and view(members, messages, viewer)
+if viewer ~= '' then return view(members, messages, head, viewer) end
+return asked ~= '' and everyone_at()

@@ -1,7 +1,14 @@
+import claimIndex from './claim-index.lua';
+import countReceipts from './count-receipts.lua';
+import doubtMember from './doubt-member.lua';
 import groupView from './group-view.lua';
+import listReceipts from './list-receipts.lua';
 import membership from './membership.lua';
 import mergeGroup from './merge-group.lua';
+import readInbox from './read-inbox.lua';
 import readView from './read-view.lua';
+import receiptsIndex from './receipts-index.lua';
+import sections from './sections.lua';
 
 /**
  * Upstash runs a script under a lock on the whole database unless it asks for its own keys alone:
@@ -9,10 +16,24 @@ import readView from './read-view.lua';
  */
 const OWN_KEYS_ONLY = '#!lua flags=allow-key-locking';
 
-/** The cache's scripts, each with the functions it is built on. */
-export const SCRIPTS = {
-  readView: [OWN_KEYS_ONLY, membership, groupView, readView].join('\n'),
-  mergeGroup: [OWN_KEYS_ONLY, membership, groupView, mergeGroup].join('\n'),
+const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
+
+/** The scripts that ask: what they do besides may be left undone. Each with the functions it is built on. */
+export const QUESTIONS = {
+  readView: script(membership, groupView, readView),
+  readInbox: script(membership, groupView, readInbox),
+  countReceipts: script(membership, receiptsIndex, countReceipts),
+  listReceipts: script(membership, receiptsIndex, listReceipts),
+  claimIndex: script(membership, receiptsIndex, claimIndex),
 } as const;
 
+/** The scripts that tell the cache what the ledger said, or is about to say. */
+export const TIDINGS = {
+  doubtMember: script(membership, groupView, doubtMember),
+  mergeGroup: script(membership, groupView, receiptsIndex, mergeGroup),
+} as const;
+
+export const SCRIPTS = { ...QUESTIONS, ...TIDINGS } as const;
+
+export type QuestionName = keyof typeof QUESTIONS;
 export type ScriptName = keyof typeof SCRIPTS;

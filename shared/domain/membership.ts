@@ -1,4 +1,4 @@
-import { laterOf, type Position } from './position.ts';
+import { before, laterOf, type Position } from './position.ts';
 
 /** How far a register has moved, and when: milliseconds since the epoch, null until it first moves. */
 export interface Register {
@@ -46,15 +46,50 @@ export function joinAt(joinedAfter: Position, generation: number): Membership {
   };
 }
 
+/** One reading, as a member reports it. */
+export interface Reading {
+  /** Moves the own view alone: nothing that others can see. */
+  readonly isPrivate: boolean;
+  /** The revision that the reader knows. Where it is not the current one, the own view stays. Null for any. */
+  readonly ifRevision: number | null;
+}
+
+export const PLAIN_READING: Reading = { isPrivate: false, ifRevision: null };
+
 /** Reads up to a position: moves the own view, what others see, and delivery, each forward only. */
-export function advance(membership: Membership, position: Position, at: number): Membership {
+export function advance(
+  membership: Membership,
+  position: Position,
+  at: number,
+  { isPrivate, ifRevision }: Reading = PLAIN_READING,
+): Membership {
   const reached = { position, at };
+  const { revision } = membership.self;
+  const own = ifRevision === null || ifRevision === revision;
   return {
     ...membership,
-    self: larger(membership.self, { ...reached, revision: membership.self.revision }),
-    public: larger(membership.public, reached),
-    delivered: larger(membership.delivered, reached),
+    ...(own && { self: larger(membership.self, { ...reached, revision }) }),
+    ...(!isPrivate && {
+      public: larger(membership.public, reached),
+      delivered: larger(membership.delivered, reached),
+    }),
   };
+}
+
+/** Was delivered up to a position, whether read or not. */
+export function deliver(membership: Membership, position: Position, at: number): Membership {
+  return { ...membership, delivered: larger(membership.delivered, { position, at }) };
+}
+
+/**
+ * Makes a message and all later ones unread again for the member alone: the own view goes just below it, in the next
+ * revision, and not below the point of joining. Where that is no way back the membership stays as it is.
+ */
+export function retreat(membership: Membership, message: Position, at: number): Membership {
+  const { self, joinedAfter } = membership;
+  const position = laterOf(before(message), joinedAfter);
+  if (position >= self.position) return membership;
+  return { ...membership, self: { position, at, revision: self.revision + 1 } };
 }
 
 /**

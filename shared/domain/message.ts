@@ -13,3 +13,14 @@ export interface Unread {
   readonly count: number;
   readonly exact: boolean;
 }
+
+/** Who has read one message, in numbers. The audience: who joined before it and is still there, less its sender. */
+export interface Receipt {
+  readonly position: Position;
+  readonly senderId: UserId;
+  readonly audience: number;
+  readonly readCount: number;
+  readonly deliveredCount: number;
+}
+
+export type ReceiptState = 'read' | 'unread' | 'delivered';

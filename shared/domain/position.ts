@@ -31,12 +31,27 @@ export function formatMessageId(position: Position): string | null {
   return position === START ? null : position.replace(/^0+/, '');
 }
 
+/** The position just below a message's; the start for the first one. */
+export function before(position: Position): Position {
+  return String(BigInt(position) - 1n).padStart(DIGITS, '0') as Position;
+}
+
+/** Null for anything that is not a position. */
+export function parsePosition(value: unknown): Position | null {
+  return typeof value === 'string' && /^[0-9]{20}$/.test(value) && value <= END ? (value as Position) : null;
+}
+
 /** Reads back what this service itself stored. Throws on anything that is not a position. */
 export function storedPosition(text: string): Position {
-  if (!/^[0-9]{20}$/.test(text) || text > END) throw new Error(`not a position: ${JSON.stringify(text)}`);
-  return text as Position;
+  const position = parsePosition(text);
+  if (!position) throw new Error(`not a position: ${JSON.stringify(text)}`);
+  return position;
 }
 
 export function laterOf<T extends string>(a: T, b: T): T {
   return a >= b ? a : b;
+}
+
+export function earlierOf<T extends string>(a: T, b: T): T {
+  return laterOf(a, b) === a ? b : a;
 }

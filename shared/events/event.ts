@@ -16,4 +16,35 @@ export interface WatermarkAdvanced {
   readonly readAt: string;
 }
 
-export type TidemarkEvent = WatermarkAdvanced;
+/** Only the member's own view moved: read privately, or marked unread. */
+export interface OwnWatermarkMoved {
+  readonly type: 'OwnWatermarkMoved';
+  readonly groupId: string;
+  readonly userId: string;
+  /** Where the own view now stands; null where everything is unread again. */
+  readonly messageId: string | null;
+  readonly revision: number;
+  /** RFC 3339, UTC. */
+  readonly readAt: string;
+}
+
+/** The messages above `from`, up to and with `to`, were delivered to the user, who has not read all of them. */
+export interface DeliveryAdvanced {
+  readonly type: 'DeliveryAdvanced';
+  readonly groupId: string;
+  readonly userId: string;
+  /** Null where nothing was delivered before. */
+  readonly from: string | null;
+  readonly to: string;
+  /** RFC 3339, UTC. */
+  readonly at: string;
+}
+
+/** Every member has read up to a position. Of several, the largest counts: they may come in any order. */
+export interface GroupFullyRead {
+  readonly type: 'GroupFullyRead';
+  readonly groupId: string;
+  readonly upTo: string;
+}
+
+export type TidemarkEvent = WatermarkAdvanced | OwnWatermarkMoved | DeliveryAdvanced | GroupFullyRead;

@@ -28,30 +28,51 @@ export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
   );
 
-/** How many entries a page may have, from a query parameter. */
-export const limit = v.optional(
-  parsed(
-    (value) => (typeof value === 'string' && /^([1-9][0-9]?|100)$/.test(value) ? Number(value) : null),
-    `must be an integer from 1 to ${MAX_ENTRIES}`,
-  ),
-  String(MAX_ENTRIES),
+/** Reads only move the own view; what others see stays. */
+export const isPrivate = v.optional(v.boolean('must be true or false'), false);
+
+/** The revision of the own view that a caller knows. */
+export const revision = parsed(
+  (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null),
+  'must be an integer from 0',
 );
 
-/** Where a page goes on: a user id in base64url, which a caller takes as opaque. */
-export const userCursor = v.optional(
+/** How many entries a page may have, from a query parameter. 100 where it is not said. */
+export const limitUpTo = (most: number) =>
+  v.optional(
+    parsed((value) => {
+      const number = typeof value === 'string' && /^[1-9][0-9]{0,3}$/.test(value) ? Number(value) : null;
+      return number !== null && number <= most ? number : null;
+    }, `must be an integer from 1 to ${most}`),
+    String(MAX_ENTRIES),
+  );
+
+export const limit = limitUpTo(MAX_ENTRIES);
+
+export const flag = v.optional(
   parsed(
-    (value) => (typeof value === 'string' ? decodeCursor(value) : null),
-    'must be a cursor that an earlier page returned',
+    (value) => (value === 'true' || value === 'false' ? { isSet: value === 'true' } : null),
+    'must be true or false',
   ),
+  'false',
 );
 
-export function encodeCursor(id: string): string {
-  return Buffer.from(id).toString('base64url');
+/** Where a page goes on: what `parse` takes, in base64url, which a caller takes as opaque. */
+export const cursorOf = <T>(parse: (text: string) => T | null) =>
+  v.optional(
+    parsed(
+      (value) => (typeof value === 'string' ? decodeCursor(value, parse) : null),
+      'must be a cursor that an earlier page returned',
+    ),
+  );
+
+export function encodeCursor(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }
 
-function decodeCursor(cursor: string) {
-  const id = parseUserId(Buffer.from(cursor, 'base64url').toString());
-  return id && encodeCursor(id) === cursor ? id : null;
+function decodeCursor<T>(cursor: string, parse: (text: string) => T | null): T | null {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  return encodeCursor(text) === cursor ? parse(text) : null;
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;

@@ -6,16 +6,25 @@ export type Key = { readonly PK: AttributeValue.SMember; readonly SK: AttributeV
 
 /** Keys are built here and parsed nowhere: what an item is about stands in its attributes. */
 export const membershipKey = (userId: UserId, groupId: GroupId): Key =>
-  key(`USER#${userId}`, `GROUP#${groupId}`);
+  key(userPartition(userId), { S: `GROUP#${groupId}` });
 
-export const headKey = (groupId: GroupId): Key => key(`GROUP#${groupId}`, 'HEAD');
+export const headKey = (groupId: GroupId): Key => key(groupPartition(groupId), { S: 'HEAD' });
 
 export const messageKey = (groupId: GroupId, position: Position): Key =>
-  key(`GROUP#${groupId}`, `MSG#${position}`);
+  key(groupPartition(groupId), { S: `MSG#${position}` });
+
+export const userPartition = (userId: UserId): AttributeValue.SMember => ({ S: `USER#${userId}` });
+
+/** Less than the sort key of every membership. */
+export const BEFORE_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP#' };
 
 /** Greater than the sort key of every message. */
 export const AFTER_ALL_MESSAGES = 'MSG#:';
 
-function key(partition: string, sort: string): Key {
-  return { PK: { S: partition }, SK: { S: sort } };
+function groupPartition(groupId: GroupId): AttributeValue.SMember {
+  return { S: `GROUP#${groupId}` };
+}
+
+function key(PK: AttributeValue.SMember, SK: AttributeValue.SMember): Key {
+  return { PK, SK };
 }

@@ -1,4 +1,4 @@
-import { BatchGetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import {
@@ -24,7 +24,7 @@ import {
   revisionPrefix,
   timeOf,
 } from './items.ts';
-import { membershipKey } from './keys.ts';
+import { BEFORE_ALL_GROUPS, membershipKey, userPartition } from './keys.ts';
 import {
   anyOf,
   beginsWith,
@@ -143,34 +143,52 @@ export class Memberships {
       ),
     );
     const userIds = (listed.Items ?? []).map((item) => item.userId?.S as UserId);
-    const found = await this.#readMany(userIds, groupId);
+    const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
+    const found = new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
     const members = userIds.flatMap((userId) => {
-      const membership = found.get(userId);
-      return membership ? [{ userId, membership }] : [];
+      const state = found.get(userId);
+      return state?.kind === 'member' ? [{ userId, membership: state }] : [];
     });
     return { members, next: listed.LastEvaluatedKey ? (userIds.at(-1) ?? null) : null };
   }
 
-  async #readMany(userIds: readonly UserId[], groupId: GroupId): Promise<Map<UserId, Membership>> {
-    const found = new Map<UserId, Membership>();
-    let keys: Item[] = userIds.map((userId) => membershipKey(userId, groupId));
-    for (let attempt = 0; keys.length > 0; attempt += 1) {
-      if (attempt === MAX_ATTEMPTS) throw unavailable(new Error('a batch of memberships stayed unprocessed'));
-      const reply = await this.#table.call(() =>
-        this.#table.client.send(
-          new BatchGetItemCommand({
-            RequestItems: { [this.#table.name]: { Keys: keys, ConsistentRead: true } },
-          }),
-        ),
-      );
-      for (const item of reply.Responses?.[this.#table.name] ?? []) {
-        const fact = readItem(item);
-        if (fact.kind === 'membership' && fact.state.kind === 'member') found.set(fact.userId, fact.state);
-      }
-      keys = reply.UnprocessedKeys?.[this.#table.name]?.Keys ?? [];
-    }
-    return found;
+  /**
+   * One page of the groups that a user is a member of, ordered by group id, as they are. A page may have fewer than
+   * `limit` and yet not be the last: who has left a group is passed over.
+   */
+  async ofUser(
+    userId: UserId,
+    limit: number,
+    after: GroupId | null,
+  ): Promise<{
+    readonly memberships: readonly { groupId: GroupId; membership: Membership }[];
+    readonly next: GroupId | null;
+  }> {
+    const command = new QueryCommand({
+      TableName: this.#table.name,
+      KeyConditionExpression: 'PK = :user AND SK > :after',
+      ExpressionAttributeValues: {
+        ':user': userPartition(userId),
+        ':after': after ? membershipKey(userId, after).SK : BEFORE_ALL_GROUPS,
+      },
+      ConsistentRead: true,
+      Limit: limit,
+    });
+    const { Items = [], LastEvaluatedKey } = await this.#table.call(() => this.#table.client.send(command));
+    const read = Items.map(membershipIn);
+    return {
+      memberships: read.flatMap(({ groupId, state }) =>
+        state.kind === 'member' ? [{ groupId, membership: state }] : [],
+      ),
+      next: LastEvaluatedKey ? (read.at(-1)?.groupId ?? null) : null,
+    };
   }
+}
+
+function membershipIn(item: Item) {
+  const fact = readItem(item);
+  if (fact.kind !== 'membership') throw new Error(`not a membership, but a ${fact.kind}`);
+  return fact;
 }
 
 /** The one write that takes a membership from what it is believed to be to what it becomes. */

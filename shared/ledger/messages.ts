@@ -2,7 +2,7 @@ import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, storedPosition } from '../domain/position.ts';
-import { type Item, messageOf } from './items.ts';
+import { type Item, messageOf, readItem } from './items.ts';
 import { AFTER_ALL_MESSAGES, headKey, messageKey } from './keys.ts';
 import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
@@ -22,6 +22,19 @@ export class Messages {
   async readHead(groupId: GroupId): Promise<Position | null> {
     const item = await this.#table.get(headKey(groupId));
     return item && headOf(item);
+  }
+
+  /** The heads of those of the groups for which a message was recorded. */
+  async readHeads(groupIds: readonly GroupId[]): Promise<Map<GroupId, Position>> {
+    const items = await this.#table.getMany(groupIds.map(headKey));
+    const facts = items.map(readItem);
+    return new Map(facts.flatMap((fact) => (fact.kind === 'head' ? [[fact.groupId, fact.position]] : [])));
+  }
+
+  /** Those of the messages that are recorded or deleted. */
+  async readMany(groupId: GroupId, positions: readonly Position[]): Promise<Message[]> {
+    const keys = [...new Set(positions)].map((position) => messageKey(groupId, position));
+    return (await this.#table.getMany(keys)).map(messageOf);
   }
 
   /** Raises the head to a position, where it is not there yet, and returns the head. */

@@ -1,12 +1,19 @@
 import {
+  BatchGetItemCommand,
   ConditionalCheckFailedException,
   type DynamoDBClient,
   GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { inParallel } from '../concurrency/in-parallel.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { Item } from './items.ts';
 import type { Key } from './keys.ts';
+
+/** DynamoDB gives out so many items in one call. */
+const MAX_BATCH = 100;
+const CONCURRENT_BATCHES = 10;
+const MAX_BATCH_ATTEMPTS = 10;
 
 /** A conditional update of one item: what to set, what to remove, and the clauses that must all hold. */
 export interface Update {
@@ -72,6 +79,29 @@ export class Table {
     const command = new GetItemCommand({ TableName: this.name, Key: key, ConsistentRead: true });
     const { Item } = await this.call(() => this.client.send(command));
     return Item ?? null;
+  }
+
+  /** The items that there are of these keys, in no order, strongly consistent. One call for each hundred keys. */
+  async getMany(keys: readonly Key[]): Promise<Item[]> {
+    const batches = Array.from({ length: Math.ceil(keys.length / MAX_BATCH) }, (_, index) =>
+      keys.slice(index * MAX_BATCH, (index + 1) * MAX_BATCH),
+    );
+    return (await inParallel(batches, CONCURRENT_BATCHES, (batch) => this.#getBatch(batch))).flat();
+  }
+
+  async #getBatch(keys: readonly Key[]): Promise<Item[]> {
+    const found: Item[] = [];
+    let rest: Item[] = [...keys];
+    for (let attempt = 0; rest.length > 0; attempt += 1) {
+      if (attempt === MAX_BATCH_ATTEMPTS) throw unavailable(new Error('a batch of items stayed unprocessed'));
+      const command = new BatchGetItemCommand({
+        RequestItems: { [this.name]: { Keys: rest, ConsistentRead: true } },
+      });
+      const reply = await this.call(() => this.client.send(command));
+      found.push(...(reply.Responses?.[this.name] ?? []));
+      rest = reply.UnprocessedKeys?.[this.name]?.Keys ?? [];
+    }
+    return found;
   }
 
   async update(update: Update): Promise<Updated> {

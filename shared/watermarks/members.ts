@@ -1,4 +1,5 @@
 import type { Change } from '../cache/group-cache.ts';
+import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { joinAt, type Membership, type MembershipState } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
@@ -21,11 +22,9 @@ export async function addMembers(
 ): Promise<Joined[]> {
   const head = (await stores.ledger.messages.readHead(groupId)) ?? START;
   const transition = joining(head, stores.nowMs());
-  const joined: Joined[] = [];
-  for (let start = 0; start < userIds.length; start += CONCURRENT_JOINS) {
-    const batch = userIds.slice(start, start + CONCURRENT_JOINS);
-    joined.push(...(await Promise.all(batch.map((userId) => joinOne(stores, groupId, userId, transition)))));
-  }
+  const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
+    joinOne(stores, groupId, userId, transition),
+  );
   const changes = joined.map(
     ({ membership: state }, index): Change => ({ kind: 'member', userId: userIds[index] as UserId, state }),
   );

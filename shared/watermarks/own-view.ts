@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import type { Change, View } from '../cache/group-cache.ts';
+import type { Change, GroupCache, View, Window } from '../cache/group-cache.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import type { Message, Unread } from '../domain/message.ts';
+import type { Unread } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
+import { headChange, loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
 /** What one member sees of a group. Without a recorded message there is no head and nothing to count. */
@@ -15,9 +15,6 @@ export interface OwnView {
 
 /** The window has lost this much to deletions before it is loaded anew for a member who reads from below it. */
 const WORN_SHARE = 0.9;
-
-/** Messages handed to the cache in one call, so that no call grows with the window. */
-const LOAD_CHUNK = 1_000;
 
 /** The caller's own view, or null where the caller is no member. One call where the cache holds it. */
 export async function lookAt(stores: Stores, groupId: GroupId, userId: UserId): Promise<OwnView | null> {
@@ -59,13 +56,19 @@ export async function completeView(
 
 /** What a view tells by itself; null where it does not tell the unread count of the newest state that is known. */
 function ownViewIn({ cache }: Stores, known: Membership, { state, head, window }: View): OwnView | null {
-  if (!window || !state) return null;
+  if (!window || !state || !head) return null;
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
-  if (!head) return { membership, head, unread: null };
-  const exact = membership.self.position >= window.floor;
-  if (!exact && window.kept < cache.capacity * WORN_SHARE) return null;
-  return { membership, head, unread: { count: window.unread, exact } };
+  if (head === START) return { membership, head: null, unread: null };
+  const unread = unreadIn(cache, membership.self.position, window);
+  return unread && { membership, head, unread };
+}
+
+/** What a window tells of the messages above a position; null where it should be loaded anew to tell more. */
+export function unreadIn({ capacity }: GroupCache, position: Position, window: Window): Unread | null {
+  const exact = position >= window.floor;
+  if (!exact && window.kept < capacity * WORN_SHARE) return null;
+  return { count: window.unread, exact };
 }
 
 async function countInLedger(
@@ -84,7 +87,7 @@ async function countInLedger(
   return { membership, head, unread: { count: ofOthers.length, exact: live.length <= cache.capacity } };
 }
 
-/** Gives the cache the membership, and the window of messages where it has none that tells enough. */
+/** Gives the cache the membership and what else it lacks: the head, the window where it has none that tells enough. */
 async function fill(
   stores: Stores,
   groupId: GroupId,
@@ -92,41 +95,12 @@ async function fill(
   membership: Membership,
   view: View,
 ): Promise<View | null> {
+  const { cache, ledger } = stores;
   const member: Change = { kind: 'member', userId, state: membership };
-  const isWindowEnough = view.window && membership.self.position >= view.window.floor;
-  if (isWindowEnough) return stores.cache.mergeFor(groupId, userId, [member]);
-  return loadWindow(stores, groupId, userId, member);
-}
-
-/**
- * Loads the newest messages into the cache while others go on recording and deleting. The load is announced first:
- * from then on the cache collects what is merged beside it, so that together with what the ledger holds now nothing
- * is missing. Where the cache lost the announcement, the load proves nothing and is not declared done.
- */
-async function loadWindow(
-  { cache, ledger }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  member: Change,
-): Promise<View | null> {
-  const token = randomUUID();
-  if (!(await cache.merge(groupId, [{ kind: 'load', token }]))) return null;
-  const [head, newest] = await Promise.all([
-    ledger.messages.readHead(groupId),
-    ledger.messages.newest(groupId, START, cache.capacity + 1),
-  ]);
-  const above = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? START;
-  const changes = newest.filter(({ position }) => position > above).map(messageChange);
-  for (let start = 0; start < changes.length; start += LOAD_CHUNK) {
-    if (!(await cache.merge(groupId, changes.slice(start, start + LOAD_CHUNK)))) return null;
+  if (view.window && membership.self.position >= view.window.floor) {
+    const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    return cache.mergeFor(groupId, userId, [member, ...head]);
   }
-  return cache.mergeFor(groupId, userId, [
-    member,
-    ...(head ? [{ kind: 'head', position: head } as const] : []),
-    { kind: 'loaded', token, above },
-  ]);
-}
-
-function messageChange(message: Message): Change {
-  return { kind: 'message', message };
+  const loaded = await loadWindow(stores, groupId);
+  return loaded && cache.mergeFor(groupId, userId, [member, ...loaded]);
 }

@@ -45,8 +45,14 @@ describe('each function', () => {
   test('is one of these', () => {
     expect(ids).toEqual([
       'Apimarkread',
+      'Apimarkunread',
+      'Apimarkdelivered',
+      'Apimarkgroups',
       'Apigetwatermark',
       'Apigetmessagestatus',
+      'Apigetinbox',
+      'Apilistreceipts',
+      'Apicountreceipts',
       'Apiaddmembers',
       'Apilistmembers',
       'Apiremovemember',
@@ -61,6 +67,10 @@ describe('each function', () => {
 
   test.each([
     ['Apimarkread', ['GetItem', 'Query', 'UpdateItem']],
+    ['Apimarkunread', ['GetItem', 'Query', 'UpdateItem']],
+    ['Apimarkdelivered', ['GetItem', 'UpdateItem']],
+    ['Apimarkgroups', ['GetItem', 'UpdateItem']],
+    ['Apigetinbox', ['BatchGetItem', 'GetItem', 'Query']],
     ['Apigetwatermark', ['GetItem', 'Query']],
     ['Apigetmessagestatus', ['GetItem']],
     ['Apiaddmembers', ['GetItem', 'UpdateItem']],
@@ -84,13 +94,31 @@ describe('each function', () => {
     );
   });
 
-  test('project-ledger may read the stream and publish, and touches no item', () => {
+  test.each(['Apilistreceipts', 'Apicountreceipts'])(
+    '%s may read the group: its members by the index, its messages',
+    (functionId) => {
+      expect(permissions(functionId)).toEqual(
+        [
+          'Allow dynamodb:BatchGetItem LedgerTable.Arn',
+          'Allow dynamodb:GetItem LedgerTable.Arn',
+          'Allow dynamodb:Query LedgerTable.Arn',
+          'Allow dynamodb:Query LedgerTable.Arn/index/members',
+          cache,
+          ...everyone(functionId),
+        ].sort(),
+      );
+    },
+  );
+
+  test('project-ledger may read the stream and the members of a group, and publish; it writes no item', () => {
     expect(permissions('Projectionprojectledger')).toEqual(
       [
+        'Allow dynamodb:BatchGetItem LedgerTable.Arn',
         'Allow dynamodb:DescribeStream LedgerTable.StreamArn',
         'Allow dynamodb:GetRecords LedgerTable.StreamArn',
         'Allow dynamodb:GetShardIterator LedgerTable.StreamArn',
         'Allow dynamodb:ListStreams LedgerTable.StreamArn',
+        'Allow dynamodb:Query LedgerTable.Arn/index/members',
         'Allow events:PutEvents Bus.Arn',
         cache,
         'Allow sqs:SendMessage ProjectionDeadLetters.Arn',
@@ -131,6 +159,12 @@ describe('each function', () => {
 
   test.each([
     ['Apimarkread', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
+    ['Apimarkunread', ledgerAndCache],
+    ['Apimarkdelivered', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
+    ['Apimarkgroups', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
+    ['Apigetinbox', ledgerAndCache],
+    ['Apilistreceipts', ledgerAndCache],
+    ['Apicountreceipts', ledgerAndCache],
     ['Apigetwatermark', ledgerAndCache],
     ['Apigetmessagestatus', ledgerAndCache],
     ['Apiaddmembers', ledgerAndCache],
@@ -140,7 +174,7 @@ describe('each function', () => {
     ['Apideletemessage', ledgerAndCache],
     ['Apicheckhealth', ledgerAndCache],
     ['Factsapplyfacts', ledgerAndCache],
-    ['Projectionprojectledger', { UPSTASH_SECRET_ARN: upstash, EVENT_BUS_NAME: 'Bus' }],
+    ['Projectionprojectledger', { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus' }],
     [
       'Notifynotify',
       { WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark', WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret' },
@@ -151,6 +185,12 @@ describe('each function', () => {
 
   test.each([
     ['Apimarkread', 'mark-read', 10],
+    ['Apimarkunread', 'mark-unread', 10],
+    ['Apimarkdelivered', 'mark-delivered', 10],
+    ['Apimarkgroups', 'mark-groups', 10],
+    ['Apigetinbox', 'get-inbox', 10],
+    ['Apilistreceipts', 'list-receipts', 29],
+    ['Apicountreceipts', 'count-receipts', 29],
     ['Apigetwatermark', 'get-watermark', 10],
     ['Apigetmessagestatus', 'get-message-status', 10],
     ['Apiaddmembers', 'add-members', 10],

@@ -14,8 +14,14 @@ test('these alarms exist', () => {
     'tidemark-test-api-server-errors',
     'tidemark-test-projection-behind',
     'tidemark-test-mark-read-failing',
+    'tidemark-test-mark-unread-failing',
+    'tidemark-test-mark-delivered-failing',
+    'tidemark-test-mark-groups-failing',
     'tidemark-test-get-watermark-failing',
     'tidemark-test-get-message-status-failing',
+    'tidemark-test-get-inbox-failing',
+    'tidemark-test-list-receipts-failing',
+    'tidemark-test-count-receipts-failing',
     'tidemark-test-add-members-failing',
     'tidemark-test-list-members-failing',
     'tidemark-test-remove-member-failing',
@@ -98,7 +104,7 @@ test('errors and throttles of a function count alike, one without the other', ()
 
 test('every log ends after 30 days and with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  expect(logs).toHaveLength(13);
+  expect(logs).toHaveLength(19);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

@@ -1,10 +1,13 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
+import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import { advance, joinAt } from '../../../shared/domain/membership.ts';
+import { advance, deliver, joinAt, retreat } from '../../../shared/domain/membership.ts';
+import { type Position, START } from '../../../shared/domain/position.ts';
 import type { TidemarkEvent } from '../../../shared/events/event.ts';
 import type { Item } from '../../../shared/ledger/items.ts';
 import { membershipItem } from '../../../shared/ledger/items.ts';
+import type { Ledger } from '../../../shared/ledger/ledger.ts';
 import { project, type StreamRecord } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import { at } from '../../support/positions.ts';
@@ -19,17 +22,48 @@ class Outside {
   failingGroups = new Set<string>();
   failingUsers = new Set<string>();
 
+  /** What the cache says of how far everyone in a group is: by default that somebody has read nothing. */
+  readonly everyoneAt = new Map<string, Position | null>();
+  /** The members whom the ledger lists, with what others see of their reading. */
+  readonly members = new Map<string, Position>();
+  pagesRead = 0;
+  isLedgerDown = false;
+
   readonly cache = {
     merge: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return false;
       this.merged.push([groupId, changes]);
       return true;
     },
+    mergeAndAsk: async (groupId: string, changes: Change[]) => {
+      if (this.failingGroups.has(groupId)) return null;
+      this.merged.push([groupId, changes]);
+      const everyoneAt = this.everyoneAt.get(groupId);
+      return { everyoneAt: everyoneAt === undefined ? START : everyoneAt };
+    },
   } as unknown as GroupCache;
+
+  readonly ledger = {
+    memberships: {
+      page: async (_groupId: string, limit: number, after: string | null) => {
+        if (this.isLedgerDown) throw unavailable(new Error('down'));
+        this.pagesRead += 1;
+        const all = [...this.members].filter(([userId]) => userId > (after ?? ''));
+        const page = all.slice(0, limit);
+        return {
+          members: page.map(([userId, position]) => ({
+            userId,
+            membership: advance(joinAt(START, T), position, T),
+          })),
+          next: all.length > limit ? page.at(-1)?.[0] : null,
+        };
+      },
+    },
+  } as unknown as Pick<Ledger, 'memberships'>;
 
   readonly publisher = {
     publish: async (events: readonly TidemarkEvent[]) => {
-      const failed = events.filter(({ userId }) => this.failingUsers.has(userId));
+      const failed = events.filter((event) => 'userId' in event && this.failingUsers.has(event.userId));
       this.published.push(...events.filter((event) => !failed.includes(event)));
       return failed;
     },
@@ -40,9 +74,9 @@ let outside: Outside;
 let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   outside = new Outside();
-  const { cache, publisher } = outside;
+  const { cache, ledger, publisher } = outside;
   const published = new RecentRecords(100);
-  run = (records) => project({ cache, publisher, published }, records);
+  run = (records) => project({ cache, ledger, publisher, published }, records);
 });
 
 let sequence = 0;
@@ -64,7 +98,26 @@ const move = (userId: string, from: number, to: number, groupId = G): StreamReco
   after: membership(userId, to, T, groupId),
 });
 
-const told = () => outside.published.map(({ userId, from, to }) => [userId, from, to]);
+const told = () =>
+  outside.published.flatMap((event) =>
+    event.type === 'WatermarkAdvanced' ? [[event.userId, event.from, event.to]] : [],
+  );
+
+const fullyRead = () =>
+  outside.published.flatMap((event) =>
+    event.type === 'GroupFullyRead' ? [[event.groupId, event.upTo]] : [],
+  );
+
+const leave = (userId: string, read: number): StreamRecord => ({
+  sequenceNumber: next(),
+  before: membership(userId, read),
+  after: {
+    kind: { S: 'membership' },
+    groupId: { S: G },
+    formerUserId: { S: userId },
+    generation: { N: String(T + 1) },
+  },
+});
 
 describe('the projector', () => {
   test('tells several moves of one member as one, from the oldest to the newest', async () => {
@@ -164,5 +217,86 @@ describe('the projector', () => {
     expect(outside.merged).toEqual([
       ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
     ]);
+  });
+});
+
+describe('how far everyone has read', () => {
+  test('is told where the cache knows that nobody is behind any more', async () => {
+    outside.everyoneAt.set('g', at(5));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    expect(outside.pagesRead).toBe(0);
+  });
+
+  test('is not told, nor searched for, while the cache knows of somebody who is still there', async () => {
+    outside.everyoneAt.set('g', at(2));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+    expect(outside.pagesRead).toBe(0);
+  });
+
+  test('is searched for in the ledger where the cache does not know, until one is found who is behind', async () => {
+    outside.everyoneAt.set('g', null);
+    for (let index = 100; index < 500; index += 1)
+      outside.members.set(`u${index}`, at(index === 150 ? 2 : 9));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+    expect(outside.pagesRead).toBe(1);
+    expect(outside.merged.at(-1)).toMatchObject([
+      'g',
+      [{ kind: 'member', userId: 'u150' }, { kind: 'laggard' }],
+    ]);
+  });
+
+  test('is the lowest in the ledger where nobody is behind', async () => {
+    outside.everyoneAt.set('g', null);
+    for (let index = 100; index < 350; index += 1)
+      outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([['g', '4']]);
+    expect(outside.pagesRead).toBe(3);
+  });
+
+  test('rises when the last one who was behind leaves', async () => {
+    outside.everyoneAt.set('g', at(8));
+    await run([leave('a', 2)]);
+    expect(fullyRead()).toEqual([['g', '8']]);
+  });
+
+  test('does not change by a private read, a mark unread or a delivery', async () => {
+    outside.everyoneAt.set('g', at(9));
+    const before = advance(joinAt(at(1), T), at(5), T);
+    const states = [
+      advance(before, at(9), T, { isPrivate: true, ifRevision: null }),
+      retreat(before, at(3), T),
+      deliver(before, at(9), T),
+    ];
+    for (const after of states) {
+      await run([
+        {
+          sequenceNumber: next(),
+          before: membershipItem('a' as UserId, G, before),
+          after: membershipItem('a' as UserId, G, after),
+        },
+      ]);
+    }
+    expect(fullyRead()).toEqual([]);
+    expect(told()).toEqual([]);
+  });
+
+  test('where the ledger does not answer, the records fail and all of it is told later', async () => {
+    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    outside.everyoneAt.set('g', null);
+    outside.members.set('a', at(5));
+    outside.isLedgerDown = true;
+    const record = move('a', 2, 5);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    outside.isLedgerDown = false;
+    expect(await run([record])).toEqual([]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    // Nothing is told a third time.
+    expect(await run([record])).toEqual([]);
+    expect(fullyRead()).toHaveLength(1);
+    complaints.mockRestore();
   });
 });

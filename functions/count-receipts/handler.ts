@@ -1,0 +1,25 @@
+import * as v from 'valibot';
+import { notFound } from '../../shared/domain/errors.ts';
+import { formatMessageId, type Position } from '../../shared/domain/position.ts';
+import { ok, route } from '../../shared/http/route.ts';
+import { groupId, listOf, messageId } from '../../shared/http/schemas.ts';
+import { countReceipts } from '../../shared/watermarks/receipts.ts';
+import { createStores } from '../composition.ts';
+
+const stores = createStores();
+
+const input = { params: v.object({ groupId }), body: v.strictObject({ messageIds: listOf(messageId) }) };
+
+export const handler = route(input, async ({ params, body, caller }) => {
+  const counted = await countReceipts(stores, params.groupId, caller(), body.messageIds);
+  if (!counted) throw notFound();
+  const receipts = counted.map((receipt, index) => {
+    const messageId = formatMessageId(body.messageIds[index] as Position);
+    if (!receipt) return { messageId, known: false };
+    const { audience, readCount, deliveredCount } = receipt;
+    // Where there is nobody to read it, nobody has.
+    const readByAll = audience > 0 && readCount === audience;
+    return { messageId, known: true, audience, readCount, deliveredCount, readByAll };
+  });
+  return ok({ groupId: params.groupId, receipts });
+});

@@ -1,0 +1,56 @@
+import * as v from 'valibot';
+import type { ListEntry } from '../../shared/cache/receipts-index.ts';
+import { invalidFields, messageNotFound, notFound } from '../../shared/domain/errors.ts';
+import { parseUserId } from '../../shared/domain/ids.ts';
+import type { ReceiptState } from '../../shared/domain/message.ts';
+import { formatMessageId, type Position, parsePosition } from '../../shared/domain/position.ts';
+import { ok, route } from '../../shared/http/route.ts';
+import { cursorOf, encodeCursor, groupId, limit, messageId } from '../../shared/http/schemas.ts';
+import { listReceipts } from '../../shared/watermarks/receipts.ts';
+import { createStores } from '../composition.ts';
+
+const stores = createStores();
+
+const STATES = ['read', 'unread', 'delivered'] as const satisfies readonly ReceiptState[];
+
+const input = {
+  params: v.object({ groupId, messageId }),
+  query: v.object({
+    state: v.optional(v.picklist(STATES, `must be one of ${STATES.join(', ')}`), 'read'),
+    limit,
+    cursor: cursorOf(parseEntry),
+  }),
+};
+
+export const handler = route(input, async ({ params, query, caller }) => {
+  const { state, cursor = null } = query;
+  refuseForeignCursor(cursor, state, params.messageId);
+  const list = { state, limit: query.limit, after: cursor };
+  const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
+  if (listed === 'no-member') throw notFound();
+  if (listed === 'no-message') throw messageNotFound();
+  const { receipt, page } = listed;
+  const { senderId, audience, readCount, deliveredCount } = receipt;
+  return ok({
+    groupId: params.groupId,
+    messageId: formatMessageId(params.messageId),
+    ...{ senderId, audience, readCount, deliveredCount },
+    members: page.members.map(({ userId, membership }) => {
+      const { at } = state === 'delivered' ? membership.delivered : membership.public;
+      return { userId, at: at === null ? null : new Date(at).toISOString() };
+    }),
+    cursor: page.next && encodeCursor(`${page.next.position}|${page.next.userId}`),
+  });
+});
+
+function parseEntry(text: string): ListEntry | null {
+  const [position, userId, ...rest] = text.split('|');
+  const entry = { position: parsePosition(position), userId: parseUserId(userId) };
+  return entry.position && entry.userId && rest.length === 0 ? (entry as ListEntry) : null;
+}
+
+/** A list of who has read a message goes on at or above it, one of who has not below. */
+function refuseForeignCursor(cursor: ListEntry | null, state: ReceiptState, message: Position): void {
+  if (!cursor || cursor.position < message === (state === 'unread')) return;
+  throw invalidFields([{ path: 'cursor', message: 'must be a cursor of the same list' }]);
+}

@@ -1,0 +1,53 @@
+-- Counts who has read and received messages of a group.
+-- KEYS: members hash, messages sorted set, receipts sorted set
+-- ARGV: caller, time to live of receipts in ms, then for each message its position and sender ('' to look it up here)
+-- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, counts }; text and floor are
+-- false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
+-- is not here; it is empty without an index.
+-- Invariant: changes nothing but when the receipts expire.
+
+local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
+local caller, ttl = ARGV[1], ARGV[2]
+
+local text = redis.call('HGET', members, caller)
+local caller_text = text and without_doubt(text)
+local floor = state(messages, 'floor') or false
+if not is_indexed(members, receipts) then return { caller_text, 0, floor, {} } end
+redis.call('PEXPIRE', receipts, ttl)
+
+local everyone = from(receipts, 'p', START) + from(receipts, 'q', START)
+local is_delivery_ahead = from(receipts, 'q', START) > 0
+
+local function sender_in_window(position)
+  local entry = redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
+  return entry and string.sub(entry, #position + 2)
+end
+
+-- Who joined after the message has a watermark past it from the start, and is in both numbers.
+local function count(position, sender)
+  local late = from(receipts, 'j', position)
+  local at_least = from(receipts, 'p', position)
+  local audience = everyone - late
+  local read = at_least - late
+  local delivered = read
+  if is_delivery_ahead then
+    read = read + from(receipts, 'q', position)
+    delivered = delivered + from(receipts, 'd', position)
+  end
+  local text = redis.call('HGET', members, sender)
+  local own = text and decode(without_doubt(text))
+  if own and not is_departed(own) and own[JOINED] < position then
+    audience = audience - 1
+    if position_of(own[PUBLIC]) >= position then read = read - 1 end
+    if position_of(own[DELIVERED]) >= position then delivered = delivered - 1 end
+  end
+  return { sender, audience, read, delivered }
+end
+
+local counts = {}
+for index = 3, #ARGV, 2 do
+  local position, sender = ARGV[index], ARGV[index + 1]
+  if sender == '' then sender = sender_in_window(position) end
+  counts[#counts + 1] = sender and count(position, sender) or false
+end
+return { caller_text, 1, floor, counts }

@@ -1,0 +1,12 @@
+import type { GroupId } from '../domain/ids.ts';
+
+/** The keys of a group. The braces are a Redis hash tag: all of them live in one slot. */
+export function keysOf(groupId: GroupId) {
+  const key = (name: string) => `tm:{${groupId}}:${name}`;
+  return {
+    members: key('members'),
+    messages: key('messages'),
+    receipts: key('receipts'),
+    head: key('head'),
+  } as const;
+}

@@ -1,0 +1,42 @@
+-- Lists members out of the audience of a message, by how far they have read or received, from sections of the index.
+-- KEYS: members hash, receipts sorted set
+-- ARGV: position of the message, its sender, 'from' or 'below' the message, entry to go on after ('' for the first
+--   page), members wanted, members to look at before giving up, then the sections
+-- Reply: false without an index; or for each section { last entry looked at or false where it came to its end,
+--   entry, membership text, entry, membership text, ... }, in order. An entry is <position>|<user>.
+-- Invariant: changes nothing.
+
+local members, receipts = KEYS[1], KEYS[2]
+local position, sender, side, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local wanted, patience = tonumber(ARGV[5]), tonumber(ARGV[6])
+
+if not is_indexed(members, receipts) then return false end
+
+local function list(section)
+  local start = after ~= '' and '(' .. section .. after or '[' .. section .. (side == 'from' and position or '')
+  local stop = '(' .. section .. (side == 'from' and ':' or position)
+  local found, looked = { false }, 0
+  while true do
+    local range = redis.call('ZRANGEBYLEX', receipts, start, stop, 'LIMIT', 0, wanted)
+    for _, entry in ipairs(range) do
+      start = '(' .. entry
+      looked = looked + 1
+      local user = string.sub(entry, 23)
+      local text = redis.call('HGET', members, user)
+      local parts = decode(without_doubt(text))
+      if user ~= sender and parts[JOINED] < position then
+        found[#found + 1] = string.sub(entry, 2)
+        found[#found + 1] = without_doubt(text)
+      end
+      if #found > 2 * wanted or looked >= patience then
+        found[1] = string.sub(entry, 2)
+        return found
+      end
+    end
+    if #range < wanted then return found end
+  end
+end
+
+local lists = {}
+for index = 7, #ARGV do lists[#lists + 1] = list(ARGV[index]) end
+return lists

@@ -1,0 +1,44 @@
+-- The receipts key, in sections (see sections.lua): every member of the group by what others may see of it.
+--   !index|<token>         every member is here, and in the members hash
+--   !load|<token>          a load under way; members that are merged beside it are collected
+--   !lease|<ms>            until when whoever loads is believed to be at work
+--   !after|<user>          the members up to this one, by id, are loaded
+--   p<public>|<user>       delivered as far as it has read
+--   q<public>|<user>       delivered further than it has read: stands in place of `p`,
+--   d<delivered>|<user>    together with this
+--   j<joined>|<user>       joined after a message; left out for who was there from the start
+-- The field `|index` of the members hash holds the same token: where either key was lost, they do not agree.
+
+local START = string.rep('0', 20)
+
+local function entries_of(user, parts)
+  local shown, delivered = position_of(parts[PUBLIC]), position_of(parts[DELIVERED])
+  local entries = {}
+  if delivered > shown then
+    entries = { 'q' .. shown .. '|' .. user, 'd' .. delivered .. '|' .. user }
+  else
+    entries = { 'p' .. shown .. '|' .. user }
+  end
+  if parts[JOINED] ~= START then entries[#entries + 1] = 'j' .. parts[JOINED] .. '|' .. user end
+  return entries
+end
+
+local function is_indexed(members, receipts)
+  local token = state(receipts, 'index')
+  return token and token == redis.call('HGET', members, '|index')
+end
+
+local function from(receipts, section, position)
+  return redis.call('ZLEXCOUNT', receipts, '[' .. section .. position, '(' .. section .. ':')
+end
+
+-- The position that every member's public watermark has reached; false in an empty group.
+local function lowest_public(receipts)
+  local lowest = false
+  for _, section in ipairs({ 'p', 'q' }) do
+    local first = redis.call('ZRANGEBYLEX', receipts, '[' .. section, '(' .. section .. ':', 'LIMIT', 0, 1)[1]
+    local position = first and string.sub(first, 2, 21)
+    if position and (not lowest or position < lowest) then lowest = position end
+  end
+  return lowest
+end

@@ -1,0 +1,187 @@
+import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
+import type { Membership, MembershipState } from '../domain/membership.ts';
+import type { Receipt, ReceiptState } from '../domain/message.ts';
+import { type Position, storedPosition } from '../domain/position.ts';
+import type { CacheConnection } from './connection.ts';
+import { keysOf } from './keys.ts';
+import { decodeMembership } from './membership-text.ts';
+import { arrayIn, positionIn } from './replies.ts';
+
+/** A message whose receipts are asked for; where the sender is not given, it is looked up in the cache. */
+export interface Question {
+  readonly position: Position;
+  readonly senderId?: UserId;
+}
+
+/** What the cache knows of the receipts of messages, for one caller. */
+export interface Counted {
+  /** What the cache holds of the caller. Null is "ask the ledger". */
+  readonly caller: MembershipState | null;
+  /** Every message above it is in the cache; null where no window of messages is loaded. */
+  readonly floor: Position | null;
+  /** In the order asked, null for a message that is not in the cache. Null where the group is not indexed. */
+  readonly receipts: readonly (Receipt | null)[] | null;
+}
+
+/** Where a list goes on: in the order of position, then user. */
+export interface ListEntry {
+  readonly position: Position;
+  readonly userId: UserId;
+}
+
+export interface ListedMember extends ListEntry {
+  readonly membership: Membership;
+}
+
+/** Members in order, and the entry after which the next page begins; null where there is none. */
+export interface ReceiptsPage {
+  readonly members: readonly ListedMember[];
+  readonly next: ListEntry | null;
+}
+
+export type Claim =
+  | { readonly outcome: 'indexed' | 'loading' }
+  | { readonly outcome: 'claimed'; readonly token: string; readonly after: UserId | null };
+
+export interface ReceiptsIndexOptions {
+  readonly idleMs: number;
+  readonly receiptsIdleMs: number;
+}
+
+/** So many members are looked at for one page: who joined after the message is passed over. */
+const PATIENCE = 2_000;
+
+/** In which sections of the index (receipts-index.lua) a list is found, and on which side of the message. */
+const LISTS: Record<ReceiptState, readonly ['from' | 'below', ...string[]]> = {
+  read: ['from', 'p', 'q'],
+  unread: ['below', 'p', 'q'],
+  delivered: ['from', 'p', 'd'],
+};
+
+/** The members of a group in the order of what others see of them: counted and listed without looking at all of them. */
+export class ReceiptsIndex {
+  readonly #connection: CacheConnection;
+  readonly #options: ReceiptsIndexOptions;
+
+  constructor(connection: CacheConnection, options: ReceiptsIndexOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  /** Null when the cache does not answer. One call. */
+  async count(groupId: GroupId, callerId: UserId, questions: readonly Question[]): Promise<Counted | null> {
+    const { members, messages, receipts } = keysOf(groupId);
+    return this.#connection.run(
+      'countReceipts',
+      [members, messages, receipts],
+      [
+        ...[callerId, String(this.#options.receiptsIdleMs)],
+        ...questions.flatMap(({ position, senderId = '' }) => [position, senderId]),
+      ],
+      (reply) => countedOf(reply, questions),
+    );
+  }
+
+  /** 'missing' where the group is not indexed; null when the cache does not answer. One call. */
+  async list(
+    groupId: GroupId,
+    { position, senderId }: Required<Question>,
+    state: ReceiptState,
+    limit: number,
+    after: ListEntry | null,
+  ): Promise<ReceiptsPage | 'missing' | null> {
+    const { members, receipts } = keysOf(groupId);
+    const [side, ...sections] = LISTS[state];
+    const start = after ? `${after.position}|${after.userId}` : '';
+    return this.#connection.run(
+      'listReceipts',
+      [members, receipts],
+      [position, senderId, side, start, String(limit), String(PATIENCE), ...sections],
+      (reply) => (reply === null ? 'missing' : pageOf(arrayIn(reply, sections.length), limit)),
+    );
+  }
+
+  /** Asks to be the one who loads the index until the lease ends. Null when the cache does not answer. One call. */
+  async claim(groupId: GroupId, token: string, nowMs: number, leaseEndMs: number): Promise<Claim | null> {
+    const { members, receipts } = keysOf(groupId);
+    const { idleMs, receiptsIdleMs } = this.#options;
+    return this.#connection.run(
+      'claimIndex',
+      [members, receipts],
+      [token, ...[nowMs, leaseEndMs, idleMs, receiptsIdleMs].map(String)],
+      claimOf,
+    );
+  }
+}
+
+function countedOf(reply: unknown, questions: readonly Question[]): Counted {
+  const [caller, isIndexed, floor, counts] = arrayIn(reply, 4);
+  return {
+    caller: typeof caller === 'string' ? decodeMembership(caller) : null,
+    floor: positionIn(floor),
+    receipts: isIndexed
+      ? arrayIn(counts, questions.length).map((count, index) => {
+          const position = questions[index]?.position;
+          return count === null || !position ? null : receiptOf(count, position);
+        })
+      : null,
+  };
+}
+
+function receiptOf(count: unknown, position: Position): Receipt {
+  const [senderId, audience, readCount, deliveredCount] = arrayIn(count, 4);
+  return {
+    position,
+    senderId: storedUser(senderId),
+    audience: Number(audience),
+    readCount: Number(readCount),
+    deliveredCount: Number(deliveredCount),
+  };
+}
+
+/**
+ * One page out of several sections. Where one of them was not looked at to its end, nothing past the place where it
+ * stopped may be told: it may hold what comes before.
+ */
+function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
+  const stops: string[] = [];
+  const found: { readonly entry: string; readonly text: string }[] = [];
+  for (const section of sections) {
+    const [stop, ...pairs] = arrayIn(section);
+    if (typeof stop === 'string') stops.push(stop);
+    for (let index = 0; index < pairs.length; index += 2) {
+      found.push({ entry: String(pairs[index]), text: String(pairs[index + 1]) });
+    }
+  }
+  const bound = stops.toSorted()[0];
+  const inOrder = found.toSorted((a, b) => (a.entry < b.entry ? -1 : 1));
+  const told = inOrder.filter(({ entry }) => bound === undefined || entry <= bound).slice(0, limit);
+  const isFull = told.length === limit && (bound !== undefined || inOrder.length > limit);
+  const next = isFull ? told.at(-1)?.entry : bound;
+  return {
+    members: told.map(({ entry, text }) => {
+      const membership = decodeMembership(text);
+      if (membership.kind !== 'member') throw new Error('the cache lists who is no member');
+      return { ...entryOf(entry), membership };
+    }),
+    next: next === undefined ? null : entryOf(next),
+  };
+}
+
+function entryOf(text: string): ListEntry {
+  const [position = '', userId] = text.split('|');
+  return { position: storedPosition(position), userId: storedUser(userId) };
+}
+
+function claimOf(reply: unknown): Claim {
+  const [outcome, token, after] = arrayIn(reply);
+  if (outcome === 'indexed' || outcome === 'loading') return { outcome };
+  if (outcome === 'claimed') return { outcome, token: String(token), after: parseUserId(after) };
+  throw new Error(`the cache replied no claim: ${outcome}`);
+}
+
+function storedUser(value: unknown): UserId {
+  const userId = parseUserId(value);
+  if (!userId) throw new Error('the cache replied no user');
+  return userId;
+}

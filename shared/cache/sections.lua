@@ -1,0 +1,16 @@
+-- A sorted set with all scores 0, in sections by first character, so that it is evicted whole. `!name|value` is state
+-- of the whole set. Ids contain neither `|` nor `}`; `}` is just above `|`, and `:` just above `9`.
+
+local function state(set, name)
+  local range = redis.call('ZRANGEBYLEX', set, '[!' .. name .. '|', '(!' .. name .. '}', 'LIMIT', 0, 1)
+  return range[1] and string.sub(range[1], #name + 3)
+end
+
+local function clear_state(set, name)
+  redis.call('ZREMRANGEBYLEX', set, '[!' .. name .. '|', '(!' .. name .. '}')
+end
+
+local function set_state(set, name, value)
+  clear_state(set, name)
+  redis.call('ZADD', set, 0, '!' .. name .. '|' .. value)
+end

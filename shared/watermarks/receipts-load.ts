@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+import type { GroupId } from '../domain/ids.ts';
+import { loadWindow } from './message-window.ts';
+import type { Stores } from './stores.ts';
+
+/** Members read from the ledger and told to the cache at once. */
+const CHUNK = 1_000;
+
+/** Longer than a chunk takes. Whoever has not told of one for so long is believed dead. */
+const LEASE_MS = 5_000;
+
+/**
+ * Loads the receipts of a group into the cache, unless another one is at it, and with them the messages where they are missing. Marks, joins and departures go on: from
+ * the claim on the cache indexes what is merged beside the load. A load that was given up is continued.
+ *
+ * @returns 'loaded' once this call has brought everything there was, 'unavailable' where the cache does not answer
+ */
+export async function loadIndex(
+  stores: Stores,
+  groupId: GroupId,
+  isWindowMissing: boolean,
+): Promise<'indexed' | 'loading' | 'loaded' | 'unavailable'> {
+  const { cache, ledger, nowMs } = stores;
+  const claim = await cache.receipts.claim(groupId, randomUUID(), nowMs(), nowMs() + LEASE_MS);
+  if (!claim) return 'unavailable';
+  if (claim.outcome !== 'claimed') return claim.outcome;
+  const { token } = claim;
+  // By the same one, so that those who wait for the members find the messages as well.
+  const window = isWindowMissing ? await loadWindow(stores, groupId) : [];
+  if (!window || !(await cache.merge(groupId, window))) return 'unavailable';
+  let after = claim.after;
+  do {
+    const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
+    const isMerged = await cache.merge(groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      next
+        ? { kind: 'index', token, leaseEndMs: nowMs() + LEASE_MS, lastUserId: next }
+        : { kind: 'indexed', token },
+    ]);
+    if (!isMerged) return 'unavailable';
+    after = next;
+  } while (after);
+  return 'loaded';
+}

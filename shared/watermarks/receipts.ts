@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Counted, ListEntry, Question, ReceiptsPage } from '../cache/receipts-index.ts';
+import { unavailable } from '../domain/errors.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
+import type { Position } from '../domain/position.ts';
+import { loadWindow } from './message-window.ts';
+import { readMember } from './own-view.ts';
+import { countInLedger, listInLedger, type Sent } from './receipts-in-ledger.ts';
+import { loadIndex } from './receipts-load.ts';
+import type { Stores } from './stores.ts';
+
+/** Who waits for another's load of the receipts asks again in between, at first soon. */
+const FIRST_WAIT_MS = 20;
+const LONGEST_WAIT_MS = 500;
+
+/** Well within what a function and the gateway wait for. */
+const PATIENCE_MS = 20_000;
+
+/** A load that was lost while it went on is begun anew; a cache that loses all of them is not asked any more. */
+const MAX_LOADS = 3;
+
+/**
+ * The receipts of messages, in the order asked, null for each that is not recorded or deleted. Null where the caller
+ * is no member. One call of the cache, once the group's receipts are loaded there.
+ */
+export async function countReceipts(
+  stores: Stores,
+  groupId: GroupId,
+  callerId: UserId,
+  positions: readonly Position[],
+): Promise<(Receipt | null)[] | null> {
+  const questions: readonly Question[] = positions.map((position) => ({ position }));
+  const counted = await stores.cache.receipts.count(groupId, callerId, questions);
+  if (!(await isMember(stores, groupId, callerId, counted))) return null;
+  const ready = counted && (await loaded(stores, groupId, callerId, questions, counted));
+  if (ready) return complete(stores, groupId, callerId, ready, positions);
+  const messages = await stores.ledger.messages.readMany(groupId, positions);
+  return inOrder(await countInLedger(stores, groupId, messages.filter(isSent)), positions);
+}
+
+/** A page of the members whom a message concerns; null where the message is not recorded, or deleted. */
+export interface ReceiptsList {
+  readonly receipt: Receipt;
+  readonly page: ReceiptsPage;
+}
+
+/**
+ * The receipt of one message and a page of those who read it, did not read it, or to whom it was delivered, in the
+ * order of how far they are. 'no-member' where the caller is none. Two calls of the cache, once the group's receipts
+ * are loaded there.
+ */
+export async function listReceipts(
+  stores: Stores,
+  groupId: GroupId,
+  callerId: UserId,
+  position: Position,
+  list: { readonly state: ReceiptState; readonly limit: number; readonly after: ListEntry | null },
+): Promise<ReceiptsList | 'no-message' | 'no-member'> {
+  const counted = await countReceipts(stores, groupId, callerId, [position]);
+  if (!counted) return 'no-member';
+  const [receipt] = counted;
+  if (!receipt) return 'no-message';
+  const { state, limit, after } = list;
+  const page = await stores.cache.receipts.list(groupId, receipt, state, limit, after);
+  if (page && page !== 'missing') return { receipt, page };
+  return { receipt, page: await listInLedger(stores, groupId, receipt, list) };
+}
+
+async function isMember(
+  stores: Stores,
+  groupId: GroupId,
+  callerId: UserId,
+  counted: Counted | null,
+): Promise<boolean> {
+  // A departure in the cache is no answer: only the ledger turns anyone away.
+  return counted?.caller?.kind === 'member' || (await readMember(stores, groupId, callerId)) !== null;
+}
+
+type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (Receipt | null)[] };
+
+/** What the cache tells once members and messages are loaded there. Null where the cache does not take them. */
+async function loaded(
+  stores: Stores,
+  groupId: GroupId,
+  callerId: UserId,
+  questions: readonly Question[],
+  first: Counted,
+): Promise<Ready | null> {
+  const { cache, nowMs } = stores;
+  const giveUpAtMs = nowMs() + PATIENCE_MS;
+  let counted: Counted | null = first;
+  let loads = 0;
+  let waitMs = FIRST_WAIT_MS;
+  while (counted) {
+    const { floor, receipts } = counted;
+    if (floor && receipts) return { ...counted, floor, receipts };
+    if (receipts) {
+      const window = await loadWindow(stores, groupId);
+      if (!window || !(await cache.merge(groupId, window))) return null;
+      loads += 1;
+    } else {
+      const outcome = await loadIndex(stores, groupId, !floor);
+      if (outcome === 'unavailable') return null;
+      if (outcome === 'loaded') loads += 1;
+      if (outcome === 'loading') {
+        await delay(waitMs);
+        waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
+      }
+    }
+    if (loads > MAX_LOADS) return null;
+    if (nowMs() > giveUpAtMs)
+      throw unavailable(new Error('the receipts of the group are still being loaded'));
+    counted = await cache.receipts.count(groupId, callerId, questions);
+  }
+  return null;
+}
+
+/** Completes the receipts with those of messages older than the cache keeps. */
+async function complete(
+  { cache, ledger }: Stores,
+  groupId: GroupId,
+  callerId: UserId,
+  { floor, receipts }: Ready,
+  positions: readonly Position[],
+): Promise<(Receipt | null)[]> {
+  const old = positions.filter((position, index) => position <= floor && !receipts[index]);
+  const sent = old.length > 0 ? (await ledger.messages.readMany(groupId, old)).filter(isSent) : [];
+  if (sent.length === 0) return [...receipts];
+  const counted = await cache.receipts.count(groupId, callerId, sent);
+  const ofOld = counted?.receipts ?? (await countInLedger({ ledger }, groupId, sent));
+  return inOrder([...receipts, ...ofOld], positions);
+}
+
+function inOrder(receipts: readonly (Receipt | null)[], positions: readonly Position[]): (Receipt | null)[] {
+  const known = new Map(receipts.flatMap((receipt) => (receipt ? [[receipt.position, receipt]] : [])));
+  return positions.map((position) => known.get(position) ?? null);
+}
+
+function isSent(message: Message): message is Sent {
+  return message.senderId !== null && !message.deleted;
+}
