@@ -8,14 +8,21 @@ import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engi
 
 /** The stores on the real engines, with every network call that they make counted by what it asks. */
 export interface CountedStores extends Stores {
+  readonly tableName: string;
   /** The ledger's commands and the cache's requests since the last call of `callsSince`, in order. */
   takeCalls(): string[];
   close(): Promise<void>;
 }
 
-export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {}): Promise<CountedStores> {
-  const tableName = freshPrefix('ledger');
-  await createLedgerTable(tableName);
+export interface StoresOptions {
+  readonly capacity?: number;
+  /** What another instance already uses; without it a table of its own. */
+  readonly tableName?: string;
+}
+
+export async function openStores(options: StoresOptions = {}): Promise<CountedStores> {
+  const { capacity = DEFAULT_GROUP_CACHE.capacity, tableName = freshPrefix('ledger') } = options;
+  if (!options.tableName) await createLedgerTable(tableName);
   const client = connectDynamoDb();
   let calls: string[] = [];
   client.middlewareStack.add(
@@ -36,6 +43,7 @@ export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {
     ledger: createLedger(client, { tableName, membersIndexName: 'members', messageRetentionDays: 90 }),
     cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity }),
     nowMs: Date.now,
+    tableName,
     takeCalls() {
       const taken = calls;
       calls = [];
@@ -43,7 +51,7 @@ export async function openStores({ capacity = DEFAULT_GROUP_CACHE.capacity } = {
     },
     async close() {
       restoreFetch();
-      await client.send(new DeleteTableCommand({ TableName: tableName }));
+      if (!options.tableName) await client.send(new DeleteTableCommand({ TableName: tableName }));
       client.destroy();
     },
   };

@@ -1,9 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { markRead } from '../../../shared/watermarks/mark-read.ts';
+import { Redis } from 'ioredis';
+import { inParallel } from '../../../shared/concurrency/in-parallel.ts';
+import { readInbox } from '../../../shared/watermarks/inbox.ts';
+import { markDelivered, markRead } from '../../../shared/watermarks/mark-read.ts';
+import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
 import { readWatermark } from '../../../shared/watermarks/message-status.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt } from '../../../shared/watermarks/own-view.ts';
+import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
+import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 
@@ -13,6 +19,7 @@ beforeAll(async () => {
   // The scripts' first use of all is one call more: Redis does not know them yet.
   await stores.cache.probe();
   await stores.cache.merge(aGroup(), []);
+  await stores.cache.doubt(aGroup(), aUser());
 });
 afterAll(() => stores.close());
 
@@ -79,6 +86,76 @@ describe('network calls', () => {
     ]);
   });
 
+  test('the receipts of a hundred messages: cache', async () => {
+    const { groupId, sender, reader } = await aWarmGroup();
+    const ids = Array.from({ length: 100 }, (_, index) => index + 1);
+    for (const id of ids) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+    const count = () => countReceipts(stores, groupId, reader, ids.map(at));
+    await count();
+    expect(await callsOf(count)).toEqual(['cache']);
+  });
+
+  test('a page of receipts: cache, cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const list = () =>
+      listReceipts(stores, groupId, reader, at(2), { state: 'unread', limit: 100, after: null });
+    await list();
+    expect(await callsOf(list)).toEqual(['cache', 'cache']);
+  });
+
+  test('marking delivered, reading privately and marking unread: as any mark', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const forward = ['cache', 'ledger UpdateItem', 'cache'];
+    const secretly = { isPrivate: true, ifRevision: null };
+    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(forward);
+    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict', secretly))).toEqual(
+      forward,
+    );
+    expect(await callsOf(() => markUnread(stores, groupId, reader, at(2)))).toEqual(forward);
+    // That nothing moves may be said of the ledger alone.
+    expect(await callsOf(() => markUnread(stores, groupId, reader, at(3)))).toEqual([
+      'cache',
+      'ledger GetItem',
+      'cache',
+    ]);
+  });
+
+  test('the inbox of 200 groups: one query, then one call of the cache with commands for unread groups only', async () => {
+    const [sender, reader] = [aUser('sender'), aUser('reader')];
+    const groups = Array.from({ length: 200 }, () => aGroup()).toSorted();
+    const unread = new Set(groups.filter((_, index) => index % 40 === 0));
+    await inParallel(groups, 10, async (groupId) => {
+      await addMembers(stores, groupId, [sender, reader]);
+      await recordMessage(stores, { groupId, position: at(1), senderId: sender });
+      await lookAt(stores, groupId, reader);
+      if (!unread.has(groupId)) await markRead(stores, groupId, reader, at(1), 'strict');
+    });
+    const inbox = () => readInbox(stores, reader, { unreadOnly: false, limit: 200, after: null });
+    await inbox();
+    const [watch, redis] = [await monitorOf(engines.redisUrl), new Redis(engines.redisUrl)];
+    const calls = await callsOf(async () => {
+      const page = await inbox();
+      expect(page.groups.map(({ groupId }) => groupId)).toEqual(groups);
+      expect(page.groups.filter((group) => group.unread?.count === 1).map(({ groupId }) => groupId)).toEqual([
+        ...unread,
+      ]);
+    });
+    expect(calls).toEqual(['ledger Query', 'cache']);
+    const commands = await watch.commandsUntil(() => redis.echo(reader));
+    redis.disconnect();
+    // Commands that name this reader's groups, besides the call of the script itself.
+    const ofGroups = commands.filter(
+      ([name = '', ...args]) =>
+        name.toLowerCase() !== 'evalsha' && groups.some((id) => args.join().includes(id)),
+    );
+    const touched = ofGroups.filter(([name = '']) => name.toLowerCase() !== 'mget');
+    expect(ofGroups.length - touched.length).toBe(1);
+    expect(
+      new Set(touched.flatMap((args) => args.flatMap((arg) => /\{(.+)\}/.exec(arg)?.[1] ?? []))),
+    ).toEqual(unread);
+  }, 60_000);
+
   test('do not grow with the group', async () => {
     const { groupId, reader } = await aWarmGroup();
     const others = Array.from({ length: 300 }, () => aUser());
@@ -93,3 +170,20 @@ describe('network calls', () => {
     ]);
   });
 });
+
+/** The commands that a Redis runs, those inside of scripts among them, until it has run one more that is given. */
+async function monitorOf(url: string) {
+  const connection = new Redis(url);
+  const monitor = await connection.monitor();
+  const seen: string[][] = [];
+  monitor.on('monitor', (_time: string, args: string[]) => seen.push(args));
+  return {
+    async commandsUntil(last: () => Promise<string>): Promise<string[][]> {
+      const mark = await last();
+      await eventually(() => expect(seen.some((args) => args.includes(mark))).toBe(true));
+      monitor.disconnect();
+      connection.disconnect();
+      return seen;
+    },
+  };
+}

@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import type { Receipt } from '../../../shared/domain/message.ts';
+import { markDelivered, markRead } from '../../../shared/watermarks/mark-read.ts';
+import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
+import { recordMessage } from '../../../shared/watermarks/messages.ts';
+import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
+import { engines, eventually } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+let redis: Redis;
+beforeAll(async () => {
+  stores = await openStores();
+  redis = new Redis(engines.redisUrl);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await stores.close();
+});
+
+const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
+
+const forget = (groupId: GroupId, names = ['members', 'messages', 'receipts', 'head']) =>
+  redis.del(names.map((name) => keyOf(groupId, name)));
+
+interface Prepared {
+  readonly groupId: GroupId;
+  readonly sender: UserId;
+  readonly readers: readonly UserId[];
+}
+
+/** A sender, who sent 1 to 10, and readers who joined before that; in the cache is nothing of it. */
+async function prepare(readers: number): Promise<Prepared> {
+  const [groupId, sender] = [aGroup(), aUser('sender')];
+  const users = Array.from({ length: readers }, () => aUser());
+  await addMembers(stores, groupId, [sender, ...users]);
+  for (let id = 1; id <= 10; id += 1) {
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  }
+  await forget(groupId);
+  return { groupId, sender, readers: users.toSorted() };
+}
+
+const counts = (receipts: readonly (Receipt | null)[] | null) =>
+  receipts?.map((receipt) => receipt && [receipt.audience, receipt.readCount, receipt.deliveredCount]);
+
+const countOf = async ({ groupId, sender }: Prepared, ids: readonly number[]) =>
+  counts(await countReceipts(stores, groupId, sender, ids.map(at)));
+
+describe('the receipts of a group', () => {
+  test('are loaded at the first question, and then cost one call', async () => {
+    const group = await prepare(3);
+    await markRead(stores, group.groupId, group.readers[0] as UserId, at(7), 'strict');
+    expect(await countOf(group, [7, 8])).toEqual([
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+    stores.takeCalls();
+    expect(await countOf(group, [7, 8])).toEqual([
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+    expect(stores.takeCalls()).toEqual(['cache']);
+  });
+
+  test('cost a group nothing before anybody asks for them', async () => {
+    const group = await prepare(3);
+    for (const reader of group.readers) await markRead(stores, group.groupId, reader, at(5), 'strict');
+    expect(await redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
+  });
+
+  test('expire when nobody asks, sooner than the marks, which expire when nothing changes', async () => {
+    const group = await prepare(1);
+    await countOf(group, [1]);
+    const [receipts, members, messages, head] = await Promise.all(
+      ['receipts', 'members', 'messages', 'head'].map((name) => redis.pttl(keyOf(group.groupId, name))),
+    );
+    const day = 86_400_000;
+    expect(receipts).toBeGreaterThan(0.9 * day);
+    expect(receipts).toBeLessThanOrEqual(day);
+    for (const lifetime of [members, messages, head]) {
+      expect(lifetime).toBeGreaterThan(6.9 * day);
+      expect(lifetime).toBeLessThanOrEqual(7 * day);
+    }
+    await redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
+    await markRead(stores, group.groupId, group.readers[0] as UserId, at(5), 'strict');
+    expect(await redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
+    await countOf(group, [1]);
+    expect(await redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
+  });
+
+  test.each([
+    ['receipts'],
+    ['members'],
+    ['messages'],
+    ['head'],
+    ['members', 'head'],
+    ['receipts', 'messages'],
+  ])('are built anew where %p was evicted, before or after something changed', async (...names) => {
+    const group = await prepare(3);
+    const [first, second, third] = group.readers as [UserId, UserId, UserId];
+    await markRead(stores, group.groupId, first, at(7), 'strict');
+    expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
+    await forget(group.groupId, names);
+    expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
+    await forget(group.groupId, names);
+    await markRead(stores, group.groupId, second, at(9), 'strict');
+    await markDelivered(stores, group.groupId, third, at(8), 'strict');
+    expect(await countOf(group, [7, 8, 9, 10])).toEqual([
+      [3, 2, 3],
+      [3, 1, 2],
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+  });
+
+  test('follow who joins, leaves, joins anew and receives, once they are loaded', async () => {
+    const group = await prepare(3);
+    const [first, second, third] = group.readers as [UserId, UserId, UserId];
+    await countOf(group, [1]);
+    await markRead(stores, group.groupId, first, at(10), 'strict');
+    await markDelivered(stores, group.groupId, second, at(10), 'strict');
+    expect(await countOf(group, [10])).toEqual([[3, 1, 2]]);
+    await markRead(stores, group.groupId, second, at(10), 'strict');
+    expect(await countOf(group, [10])).toEqual([[3, 2, 2]]);
+    await removeMember(stores, group.groupId, first);
+    expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
+    await addMembers(stores, group.groupId, [first, aUser('late')]);
+    expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
+    await recordMessage(stores, { groupId: group.groupId, position: at(11), senderId: third });
+    expect(await countOf(group, [10, 11])).toEqual([
+      [2, 2, 2],
+      [4, 0, 0],
+    ]);
+  });
+
+  test('are loaded once by a hundred first questions at once over several instances, while marks go on', async () => {
+    const group = await prepare(2_500);
+    const instances = await Promise.all(
+      Array.from({ length: 5 }, () => openStores({ tableName: stores.tableName })),
+    );
+    try {
+      for (const instance of instances) instance.takeCalls();
+      const marking = group.readers.slice(0, 50);
+      const [answers] = await Promise.all([
+        Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            countReceipts(instances[index % 5] as CountedStores, group.groupId, group.sender, [at(1)]),
+          ),
+        ),
+        ...marking.map((reader) => markRead(stores, group.groupId, reader, at(5), 'strict')),
+      ]);
+      for (const answer of answers) expect(answer?.[0]).toMatchObject({ audience: 2_500 });
+      const calls = instances.flatMap((instance) => instance.takeCalls());
+      // 2,501 members by pages of 1,000, and the window of messages: four queries by one of the instances.
+      expect(calls.filter((call) => call === 'ledger Query')).toHaveLength(4);
+      expect(calls.filter((call) => call === 'ledger BatchGetItem')).toHaveLength(26);
+      expect(await countOf(group, [5, 6])).toEqual([
+        [2_500, 50, 50],
+        [2_500, 0, 0],
+      ]);
+    } finally {
+      await Promise.all(instances.map((instance) => instance.close()));
+    }
+  }, 60_000);
+
+  test('whose load was given up are loaded on from where it stopped', async () => {
+    const group = await prepare(1_200);
+    const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
+    expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null });
+    const { members, next } = await stores.ledger.memberships.page(group.groupId, 1_000, null);
+    await stores.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      { kind: 'index', token: 'a-token', leaseEndMs: Date.now() - 1, lastUserId: next as UserId },
+    ]);
+    stores.takeCalls();
+    expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
+    // The window of messages, and the one page that was missing.
+    expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(2);
+  }, 60_000);
+
+  test('while another one loads them are waited for', async () => {
+    const group = await prepare(1);
+    const held = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 60_000);
+    expect(held?.outcome).toBe('claimed');
+    const asked = countOf(group, [1]);
+    await eventually(() =>
+      expect(stores.takeCalls().filter((call) => call === 'cache').length).toBeGreaterThan(1),
+    );
+    const { members } = await stores.ledger.memberships.page(group.groupId, 1_000, null);
+    await stores.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      { kind: 'indexed', token: 'a-token' },
+    ]);
+    expect(await asked).toEqual([[1, 0, 0]]);
+  });
+
+  test('are the same from the ledger alone, lists in the same order, page by page', async () => {
+    const group = await prepare(30);
+    const { groupId, sender, readers } = group;
+    for (const [index, reader] of readers.entries()) {
+      if (index % 3 === 0) await markRead(stores, groupId, reader, at(1 + (index % 10)), 'strict');
+      if (index % 4 === 0) await markDelivered(stores, groupId, reader, at(10), 'strict');
+    }
+    await addMembers(stores, groupId, [aUser('late')]);
+    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
+    const alone = { ...stores, cache: silentCache() };
+    const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(at);
+    const expected = await countReceipts(alone, groupId, sender, ids);
+    expect(counts(expected)?.slice(0, 3)).toEqual([
+      [30, 10, 15],
+      [30, 9, 15],
+      [30, 8, 14],
+    ]);
+    expect(await countReceipts(stores, groupId, sender, ids)).toEqual(expected);
+    for (const state of ['read', 'unread', 'delivered'] as const) {
+      const pages = { cached: await pagesOf(stores, state), alone: await pagesOf(alone, state) };
+      expect(pages.cached).toEqual(pages.alone);
+    }
+
+    async function pagesOf(source: typeof alone, state: 'read' | 'unread' | 'delivered') {
+      const found: string[][] = [];
+      let after: Parameters<typeof listReceipts>[4]['after'] = null;
+      do {
+        const listed = await listReceipts(source, groupId, sender, at(4), { state, limit: 4, after });
+        if (typeof listed === 'string') throw new Error(listed);
+        found.push(listed.page.members.map(({ userId }) => userId));
+        after = listed.page.next;
+      } while (after);
+      return found;
+    }
+  });
+});
+
+/** A cache that never answers. */
+function silentCache(): CountedStores['cache'] {
+  const silence = async () => null;
+  return {
+    capacity: 5_000,
+    read: silence,
+    merge: async () => false,
+    mergeFor: silence,
+    receipts: { count: silence, list: silence, claim: silence },
+  } as unknown as CountedStores['cache'];
+}
