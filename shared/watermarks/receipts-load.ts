@@ -3,8 +3,8 @@ import type { GroupId } from '../domain/ids.ts';
 import { loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
-/** Members read from the ledger and told to the cache at once. */
-const CHUNK = 1_000;
+/** Members read from the ledger and told to the cache at once: what the cache takes well within its time. */
+const CHUNK = 500;
 
 /** Longer than a chunk takes. Whoever has not told of one for so long is believed dead. */
 const LEASE_MS = 5_000;
