@@ -1,0 +1,105 @@
+import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import { Redis } from '@upstash/redis';
+import { Webhook } from 'standardwebhooks';
+import { type Event, expect, type Session, say, until } from './session.ts';
+
+/** The main job: somebody sends a message, and somebody else reads it. */
+export async function playReading(session: Session, title: string, groupId: string, others: string[]) {
+  const [a, b] = [`A-${session.run}`, `B-${session.run}`];
+  const group = `/v1/groups/${groupId}`;
+  say(`\n${title} (${groupId})`);
+  await session.asService('POST', `${group}/members`, { userIds: [a, b, ...others] });
+  say(`  A and B${others.length > 0 ? ', with C and D,' : ''} are members.`);
+  for (let id = 1; id <= 100; id += 1) {
+    await session.asService('POST', `${group}/messages`, { messageId: String(id), senderId: a });
+  }
+  await session.as(b, 'PUT', `${group}/watermark`, { messageId: '100' });
+  const ofB = async (to: string): Promise<Event[]> => {
+    const events = await session.events(groupId, 'WatermarkAdvanced');
+    return events.filter(({ detail }) => detail.userId === b && detail.to === to);
+  };
+  // Two marks that follow each other at once may be told as one.
+  await until(async () => (await ofB('100')).length > 0, 'the event of B reading 100');
+  say('  Messages 1 to 100 are recorded, and B has read up to 100.');
+
+  await session.asService('POST', `${group}/messages`, { messageId: '101', senderId: a });
+  say('  A sends 101.');
+  await expectStatuses(session, b, group, [true, false], 'For B, 100 is read and 101 is unread.');
+  await expectUnread(session, b, group, 1, 'B has 1 unread message.');
+
+  await session.as(b, 'PUT', `${group}/watermark`, { messageId: '101' });
+  say('  B looks at the group and marks 101.');
+  await expectStatuses(session, b, group, [true, true], 'Now 101 is read,');
+  await expectUnread(session, b, group, 0, 'and B has nothing unread.');
+
+  const position = '101'.padStart(20, '0');
+  expect(await inLedger(session, b, groupId), position, 'The ledger holds 101.');
+  expect(await inCache(session, b, groupId), position, 'The cache holds 101.');
+
+  await until(async () => (await ofB('101')).length > 0, 'the event of B reading 101');
+  const [event, ...more] = await ofB('101');
+  expect(
+    [event?.detail.from, event?.detail.to, more.length],
+    ['100', '101', 0],
+    'One event from 100 to 101 went over the bus.',
+  );
+  await expectNotification(session, event?.id ?? '');
+}
+
+async function expectStatuses(session: Session, user: string, group: string, read: boolean[], what: string) {
+  const asked = { messageIds: ['100', '101'] };
+  const answer = await session.as(user, 'POST', `${group}/messages/status`, asked);
+  const statuses = [
+    { messageId: '100', read: read[0] },
+    { messageId: '101', read: read[1] },
+  ];
+  expect(answer.statuses, statuses, what);
+}
+
+async function expectUnread(session: Session, user: string, group: string, count: number, what: string) {
+  const { unread } = await session.as(user, 'GET', `${group}/watermark`);
+  expect(unread, { count, exact: true }, what);
+}
+
+async function inLedger(
+  { stack: { dynamodb } }: Session,
+  userId: string,
+  groupId: string,
+): Promise<string | undefined> {
+  const client = new DynamoDBClient({
+    endpoint: dynamodb.endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  });
+  const Key = { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } };
+  const { Item } = await client.send(
+    new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true }),
+  );
+  client.destroy();
+  return Item?.public?.S;
+}
+
+async function inCache(
+  { stack: { upstash } }: Session,
+  userId: string,
+  groupId: string,
+): Promise<string | undefined> {
+  const redis = new Redis({ ...upstash, automaticDeserialization: false });
+  const membership = await redis.hget<string>(`tm:{${groupId}}:members`, userId);
+  // generation|joinedAfter|self and further registers where they differ: the first after the join is B's own view.
+  return membership?.split('|')[2]?.slice(0, 20);
+}
+
+async function expectNotification({ stack, directory }: Session, eventId: string): Promise<void> {
+  type Notification = { headers: Record<string, string>; body: string };
+  const received = async () => {
+    const response = await fetch(`${stack.apiUrl}/_local/notifications`);
+    const { notifications } = (await response.json()) as { notifications: Notification[] };
+    return notifications.find(({ headers }) => headers['webhook-id'] === eventId);
+  };
+  await until(async () => (await received()) !== undefined, 'the notification');
+  const notification = await received();
+  // Throws where the signature is not the secret's.
+  new Webhook(directory.webhookSecret()).verify(notification?.body ?? '', notification?.headers ?? {});
+  say('  ✓ The webhook has received it, and its signature is right.');
+}
