@@ -1,0 +1,178 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import type { Change } from '../../shared/cache/group-cache.ts';
+import type { UserId } from '../../shared/domain/ids.ts';
+import {
+  advance,
+  deliver,
+  joinAt,
+  type Membership,
+  type MembershipState,
+  merge,
+  retreat,
+} from '../../shared/domain/membership.ts';
+import type { Position } from '../../shared/domain/position.ts';
+import { engines } from '../support/engines.ts';
+import { aGroup, type CountedStores, openStores } from '../support/stores.ts';
+
+let stores: CountedStores;
+let redis: Redis;
+beforeAll(async () => {
+  stores = await openStores();
+  redis = new Redis(engines.redisUrl);
+});
+afterAll(async () => {
+  redis.disconnect();
+  await stores.close();
+});
+
+const T = 1_700_000_000_000;
+const IDS = ['1', '5', '9', '9007199254740992', '9007199254740993', '18446744073709551615'];
+const position = (id: string) => id.padStart(20, '0') as Position;
+const POSITIONS = IDS.map(position);
+const USERS = ['a', 'b', 'c', 'd', 'e'] as UserId[];
+
+const anyPosition = fc.constantFrom(...POSITIONS);
+
+/** States as the ledger may have them: made of a join and moves that follow it. */
+const state: fc.Arbitrary<MembershipState> = fc.oneof(
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('departed' as const), generation: fc.constantFrom(T, T + 1) }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc
+      .record({
+        generation: fc.constantFrom(T, T + 1),
+        joinedAfter: fc.constantFrom(position('0'), ...POSITIONS.slice(0, 2)),
+        moves: fc.array(fc.tuple(fc.constantFrom(advance, deliver, retreat), anyPosition), { maxLength: 3 }),
+      })
+      .map(({ generation, joinedAfter, moves }) =>
+        moves.reduce<Membership>(
+          (membership, [move, to]) => move(membership, to, T),
+          joinAt(joinedAfter, generation),
+        ),
+      ),
+  },
+);
+
+type Step =
+  | {
+      readonly step: 'tell';
+      readonly kind: 'member' | 'known-member';
+      readonly userId: UserId;
+      readonly state: MembershipState;
+    }
+  | { readonly step: 'doubt'; readonly userId: UserId }
+  | { readonly step: 'claim' | 'load' | 'lose-members' | 'lose-receipts' };
+
+const aStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      step: fc.constant('tell' as const),
+      kind: fc.constantFrom('member' as const, 'known-member' as const),
+      userId: fc.constantFrom(...USERS),
+      state,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ step: fc.constant('doubt' as const), userId: fc.constantFrom(...USERS) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      step: fc.constantFrom(...(['claim', 'load', 'load', 'lose-members', 'lose-receipts'] as const)),
+    }),
+  },
+);
+
+/** What the ledger holds: the merge of all that it has told. */
+type Ledger = Map<UserId, MembershipState>;
+
+/** One by one, as the rule has it: who joined before and is still there, less the sender. */
+function plainly(ledger: Ledger, message: Position, sender: UserId): number[] {
+  const concerned = [...ledger].filter(
+    ([userId, held]) => held.kind === 'member' && held.joinedAfter < message && userId !== sender,
+  ) as [UserId, Membership][];
+  return [
+    concerned.length,
+    concerned.filter(([, held]) => held.public.position >= message).length,
+    concerned.filter(([, held]) => held.delivered.position >= message).length,
+  ];
+}
+
+test(
+  'the index of a group counts what its members say, whatever was merged and lost before',
+  () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(aStep, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const groupId = aGroup();
+        const ledger: Ledger = new Map();
+        const tell = (changes: readonly Change[]) => stores.cache.merge(groupId, changes);
+        /** The token of a load that was begun. */
+        let token: string | null = null;
+        for (const [index, step] of steps.entries()) {
+          if (step.step === 'tell') {
+            const { kind, userId } = step;
+            const known = ledger.get(userId);
+            const held = known ? merge(known, step.state) : step.state;
+            ledger.set(userId, held);
+            // What comes late tells of a moment that is past: of one that the ledger has left behind, or of this one.
+            await tell([{ kind, userId, state: kind === 'member' ? held : step.state }]);
+            // The stream tells everything in the end.
+            if (kind === 'known-member') await tell([{ kind, userId, state: held }]);
+          } else if (step.step === 'doubt') {
+            await stores.cache.doubt(groupId, step.userId);
+          } else if (step.step === 'lose-members') {
+            await redis.del(`tm:{${groupId}}:members`);
+          } else if (step.step === 'lose-receipts') {
+            await redis.del(`tm:{${groupId}}:receipts`);
+          } else {
+            const claim = await stores.cache.receipts.claim(groupId, `t${index}`, T + index, T + index);
+            if (claim?.outcome === 'claimed') token = claim.token;
+            if (step.step === 'load' && token && claim?.outcome === 'claimed') {
+              const members = [...ledger].flatMap(([userId, held]) =>
+                held.kind === 'member' ? [{ kind: 'member', userId, state: held } as const] : [],
+              );
+              await tell([...members, { kind: 'indexed', token }]);
+            }
+          }
+          const sender = USERS[index % USERS.length] as UserId;
+          const counted = await stores.cache.receipts.count(
+            groupId,
+            'a' as UserId,
+            POSITIONS.map((message) => ({ position: message, senderId: sender })),
+          );
+          if (!counted) throw new Error('the cache did not answer');
+          // Without an index nothing is said; with one, only what is so.
+          if (!counted.receipts) continue;
+          indexed += 1;
+          const counts = counted.receipts.map(
+            (receipt) => receipt && [receipt.audience, receipt.readCount, receipt.deliveredCount],
+          );
+          expect(counts).toEqual(POSITIONS.map((message) => plainly(ledger, message, sender)));
+        }
+        // A load of all that the ledger holds always leads to an index.
+        const claim = await stores.cache.receipts.claim(groupId, 'last', T + 100, T + 100);
+        if (claim?.outcome === 'claimed') {
+          const members = [...ledger].map(
+            ([userId, held]) => ({ kind: 'member', userId, state: held }) as const,
+          );
+          await tell([...members, { kind: 'indexed', token: claim.token }]);
+        }
+        const counted = await stores.cache.receipts.count(groupId, 'a' as UserId, [
+          { position: position('5'), senderId: 'a' as UserId },
+        ]);
+        const [receipt] = counted?.receipts ?? [];
+        expect(receipt && [receipt.audience, receipt.readCount, receipt.deliveredCount]).toEqual(
+          plainly(ledger, position('5'), 'a' as UserId),
+        );
+      }),
+      { numRuns: 150 },
+    ),
+  120_000,
+);
