@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { markRead } from '../../../shared/watermarks/mark-read.ts';
+import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
+import { addMembers } from '../../../shared/watermarks/members.ts';
+import { readWatermark } from '../../../shared/watermarks/message-status.ts';
+import { recordMessage } from '../../../shared/watermarks/messages.ts';
+import { lookAt, type OwnView } from '../../../shared/watermarks/own-view.ts';
+import type { Stores } from '../../../shared/watermarks/stores.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+/** A reader who has read all ten messages, which the cache knows. */
+async function prepare(): Promise<{ groupId: GroupId; reader: UserId }> {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(stores, groupId, [sender, reader]);
+  for (let id = 1; id <= 10; id += 1) {
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  }
+  await markRead(stores, groupId, reader, at(10), 'strict');
+  return { groupId, reader };
+}
+
+const own = (view: OwnView | null | undefined) =>
+  view && [view.membership.self.position, view.membership.self.revision, view.unread?.count];
+
+/** An instance whose news of what it wrote never reach the cache. */
+const cutOff = () => withCache({ mergeFor: async () => null });
+
+/** The same where it hears nothing of the cache either. */
+const deaf = () => withCache({ mergeFor: async () => null, read: async () => null, doubt: async () => null });
+
+function withCache(replaced: Partial<GroupCache>): Stores {
+  const { cache } = stores;
+  const whole = {
+    capacity: cache.capacity,
+    read: cache.read.bind(cache),
+    doubt: cache.doubt.bind(cache),
+    merge: cache.merge.bind(cache),
+  };
+  return { ...stores, cache: { ...whole, ...replaced } as GroupCache };
+}
+
+describe('marking unread', () => {
+  test('moves the own view back and nothing else', async () => {
+    const { groupId, reader } = await prepare();
+    expect(own(await markUnread(stores, groupId, reader, at(4)))).toEqual([at(3), 1, 7]);
+    expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
+      self: { position: at(3), revision: 1 },
+      public: { position: at(10) },
+      delivered: { position: at(10) },
+    });
+    expect(own(await lookAt(stores, groupId, reader))).toEqual([at(3), 1, 7]);
+  });
+
+  test('whose news are lost is seen all the same, and a mark that follows is not taken for done', async () => {
+    const { groupId, reader } = await prepare();
+    expect(own(await markUnread(cutOff(), groupId, reader, at(4)))).toEqual([at(3), 1, 7]);
+    expect(await readWatermark(stores, groupId, reader)).toBe(at(3));
+
+    await markUnread(cutOff(), groupId, reader, at(2));
+    const marked = await markRead(stores, groupId, reader, at(10), 'strict');
+    expect(marked?.advanced).toBe(true);
+    expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
+      self: { position: at(10), revision: 2 },
+    });
+  });
+
+  test('says of the ledger, never of the cache, that there is nothing to do', async () => {
+    const { groupId, reader } = await prepare();
+    await markUnread(stores, groupId, reader, at(4));
+    // The cache has not heard that the reader has come forward again.
+    await markRead(deaf(), groupId, reader, at(10), 'strict');
+    expect(own(await markUnread(stores, groupId, reader, at(5)))).toEqual([at(4), 2, 6]);
+  });
+
+  test('that moves nothing leaves nothing in doubt', async () => {
+    const { groupId, reader } = await prepare();
+    expect(own(await markUnread(stores, groupId, reader, at(11)))).toEqual([at(10), 0, 0]);
+    stores.takeCalls();
+    await lookAt(stores, groupId, reader);
+    expect(stores.takeCalls()).toEqual(['cache']);
+  });
+});
+
+describe('a mark that names a revision', () => {
+  test('is in conflict by what the ledger holds, where the cache is behind', async () => {
+    const { groupId, reader } = await prepare();
+    await markUnread(deaf(), groupId, reader, at(4));
+    const known = { isPrivate: false, ifRevision: 1 };
+    const marked = await markRead(stores, groupId, reader, at(6), 'strict', known);
+    expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(6), 1, 4]]);
+  });
+
+  test('does not move an own view whose revision has risen behind the cache', async () => {
+    const { groupId, reader } = await prepare();
+    await markUnread(stores, groupId, reader, at(8));
+    await markUnread(deaf(), groupId, reader, at(4));
+    const marked = await markRead(stores, groupId, reader, at(9), 'strict', {
+      isPrivate: true,
+      ifRevision: 1,
+    });
+    expect([marked?.isConflict, marked?.advanced]).toEqual([true, false]);
+    expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
+      self: { position: at(3), revision: 2 },
+    });
+  });
+});
