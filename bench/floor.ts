@@ -49,7 +49,9 @@ const ledger = new DynamoDBClient({
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 });
 
-const keys = [`tm:{${groupId}}:members`, `tm:{${groupId}}:messages`];
+const key = (name: string) => `tm:{${groupId}}:${name}`;
+const viewKeys = ['members', 'messages', 'head'].map(key);
+const mergeKeys = ['members', 'messages', 'receipts', 'head', 'joined'].map(key);
 
 /**
  * A table of its own on the same engine, with a stream as costly to write: were it the stack's own table, its projector
@@ -62,7 +64,7 @@ const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROU
 const reached = userIds.map(() => 0);
 
 async function read(caller: number): Promise<string> {
-  const [membership] = await readView.exec(keys, [userIds[caller] ?? '']);
+  const [membership] = await readView.exec(viewKeys, [userIds[caller] ?? '']);
   if (typeof membership !== 'string') throw new Error(`the cache does not hold ${userIds[caller]}`);
   return membership;
 }
@@ -100,7 +102,10 @@ async function markForward(caller: number): Promise<void> {
     }),
   );
   const membership = `${generation}|${joinedAfter}|${position}@${at.toString(36)}`;
-  await mergeGroup.exec(keys, [IDLE_MS, CAPACITY, userId, 'member', userId, membership]);
+  await mergeGroup.exec(mergeKeys, [
+    ...[String(at), IDLE_MS, CAPACITY, userId, ''],
+    ...['member', userId, membership],
+  ]);
   reached[caller] = next;
 }
 

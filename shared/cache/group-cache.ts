@@ -53,6 +53,7 @@ export interface GroupCacheOptions {
   readonly idleMs: number;
   /** How long the receipts of a group that nobody asks for are kept, in milliseconds. */
   readonly receiptsIdleMs: number;
+  readonly nowMs?: () => number;
 }
 
 const DAY_MS = 86_400_000;
@@ -69,11 +70,13 @@ export class GroupCache {
   readonly receipts: ReceiptsIndex;
   readonly #connection: CacheConnection;
   readonly #idleMs: number;
+  readonly #nowMs: () => number;
 
   constructor(connection: CacheConnection, options: GroupCacheOptions = DEFAULT_GROUP_CACHE) {
     this.#connection = connection;
     this.capacity = options.capacity;
     this.#idleMs = options.idleMs;
+    this.#nowMs = options.nowMs ?? Date.now;
     this.receipts = new ReceiptsIndex(connection, options);
   }
 
@@ -139,11 +142,12 @@ export class GroupCache {
     changes: readonly Change[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    const { members, messages, receipts, head } = keysOf(groupId);
+    const { members, messages, receipts, head, joined } = keysOf(groupId);
+    const settings = [this.#nowMs(), this.#idleMs, this.capacity].map(String);
     return this.#connection.run(
       'mergeGroup',
-      [members, messages, receipts, head],
-      [String(this.#idleMs), String(this.capacity), viewer ?? '', asked ?? '', ...changes.flatMap(entryOf)],
+      [members, messages, receipts, head, joined],
+      [...settings, viewer ?? '', asked ?? '', ...changes.flatMap(entryOf)],
       read,
     );
   }

@@ -7,6 +7,7 @@ export function keysOf(groupId: GroupId) {
     members: key('members'),
     messages: key('messages'),
     receipts: key('receipts'),
+    joined: key('joined'),
     head: key('head'),
   } as const;
 }

@@ -1,6 +1,6 @@
 -- Merges what the ledger says of one group into the cache, in any order and any number of times.
--- KEYS: members hash, messages sorted set, receipts sorted set, head
--- ARGV: time to live in ms, messages to keep, user whose view to reply ('' for none), position for which to tell how
+-- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set
+-- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none), position for which to tell how
 --   far everyone has read ('' for none), then entries:
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
@@ -18,8 +18,8 @@
 -- Invariant: no register and no head goes back; a floor stands only while every message above it is here, an index
 -- only while every member is.
 
-local members, messages, receipts, head = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local ttl, capacity, viewer, asked = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local members, messages, receipts, head, joined = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
 local function is_collecting()
   return state(messages, 'floor') or state(messages, 'load')
@@ -81,6 +81,10 @@ local merges = {}
 function merges.member(user, text)
   local current = redis.call('HGET', members, user)
   put(user, current, current and merge(without_doubt(current), text) or text, '')
+  if indexing or (current and not is_departed(decode(without_doubt(current)))) then return end
+  redis.call('ZADD', joined, now, user)
+  redis.call('ZREMRANGEBYSCORE', joined, '-inf', '(' .. (now - RECENT_MS))
+  redis.call('PEXPIRE', joined, RECENT_MS)
 end
 
 merges['known-member'] = function(user, text)
@@ -140,22 +144,26 @@ function merges.laggard(user)
   redis.call('HSET', members, '|laggard', user)
 end
 
+local function is_behind(parts) return position_of(parts[PUBLIC]) <= asked end
+
 -- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
 local function everyone_at()
   if indexing and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '|laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(without_doubt(text))
-  if not parts or is_departed(parts) then return false end
-  local shown = position_of(parts[PUBLIC])
-  return shown <= asked and shown
+  if parts and not is_departed(parts) and is_behind(parts) then return position_of(parts[PUBLIC]) end
+  for _, recent in ipairs(recently_joined(members, joined, now)) do
+    if is_behind(recent[2]) then return position_of(recent[2][PUBLIC]) end
+  end
+  return false
 end
 
 local arity = {
   member = 2, ['known-member'] = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
   index = 3, indexed = 1, laggard = 1,
 }
-local position = 5
+local position = 6
 while position <= #ARGV do
   local kind = ARGV[position]
   merges[kind](unpack(ARGV, position + 1, position + arity[kind]))

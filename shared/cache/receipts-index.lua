@@ -9,7 +9,13 @@
 --   j<joined>|<user>       joined after a message; left out for who was there from the start
 -- The field `|index` of the members hash holds the same token: where either key was lost, they do not agree.
 
+-- The joined key is a sorted set of who joined of late, by time in ms. The ledger lists a group's members by an index
+-- of its own that is a moment behind: whoever reads that list hears of these from here.
+
 local START = string.rep('0', 20)
+
+-- Longer than that index is ever seen to be behind.
+local RECENT_MS = 30000
 
 local function entries_of(user, parts)
   local shown, delivered = position_of(parts[PUBLIC]), position_of(parts[DELIVERED])
@@ -21,6 +27,17 @@ local function entries_of(user, parts)
   end
   if parts[JOINED] ~= START then entries[#entries + 1] = 'j' .. parts[JOINED] .. '|' .. user end
   return entries
+end
+
+-- The texts of the current members who joined of late: user, parts.
+local function recently_joined(members, joined, now)
+  local recent = {}
+  for _, user in ipairs(redis.call('ZRANGEBYSCORE', joined, now - RECENT_MS, '+inf')) do
+    local text = redis.call('HGET', members, user)
+    local parts = text and decode(without_doubt(text))
+    if parts and not is_departed(parts) then recent[#recent + 1] = { user, parts } end
+  end
+  return recent
 end
 
 local function is_indexed(members, receipts)

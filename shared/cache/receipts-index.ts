@@ -103,11 +103,11 @@ export class ReceiptsIndex {
 
   /** Asks to be the one who loads the index until the lease ends. Null when the cache does not answer. One call. */
   async claim(groupId: GroupId, token: string, nowMs: number, leaseEndMs: number): Promise<Claim | null> {
-    const { members, receipts } = keysOf(groupId);
+    const { members, receipts, joined } = keysOf(groupId);
     const { idleMs, receiptsIdleMs } = this.#options;
     return this.#connection.run(
       'claimIndex',
-      [members, receipts],
+      [members, receipts, joined],
       [token, ...[nowMs, leaseEndMs, idleMs, receiptsIdleMs].map(String)],
       claimOf,
     );

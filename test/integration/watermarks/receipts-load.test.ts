@@ -6,6 +6,7 @@ import { markDelivered, markRead } from '../../../shared/watermarks/mark-read.ts
 import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
+import type { Stores } from '../../../shared/watermarks/stores.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
@@ -167,6 +168,29 @@ describe('the receipts of a group', () => {
     }
   }, 60_000);
 
+  test('count who joined a moment ago, while the list of members in the ledger is behind', async () => {
+    const { groupId, sender } = await prepare(2);
+    const late = aUser('late');
+    await addMembers(stores, groupId, [late]);
+    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
+    const { ledger } = stores;
+    const page: typeof ledger.memberships.page = async (...asked) => {
+      const listed = await ledger.memberships.page(...asked);
+      return { ...listed, members: listed.members.filter(({ userId }) => userId !== late) };
+    };
+    const behind = {
+      ...stores,
+      ledger: { ...ledger, memberships: { ...methods(ledger.memberships), page } },
+    };
+    const counted = await countReceipts(behind as unknown as Stores, groupId, sender, [at(10), at(11)]);
+    expect(counts(counted)).toEqual([
+      [2, 0, 0],
+      [3, 0, 0],
+    ]);
+    await removeMember(stores, groupId, late);
+    expect(await countOf({ groupId, sender, readers: [] }, [11])).toEqual([[2, 0, 0]]);
+  });
+
   test('whose load was given up are loaded on from where it stopped', async () => {
     const group = await prepare(1_200);
     const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
@@ -234,6 +258,11 @@ describe('the receipts of a group', () => {
     }
   });
 });
+
+/** What the receipts need of the memberships in the ledger. */
+function methods(memberships: CountedStores['ledger']['memberships']) {
+  return { read: memberships.read.bind(memberships) };
+}
 
 /** A cache that never answers. */
 function silentCache(): CountedStores['cache'] {

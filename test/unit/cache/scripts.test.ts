@@ -9,7 +9,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     );
     expect(touched.length).toBeGreaterThan(0);
     // `set` is a parameter of the functions in sections.lua.
-    const declared = ['members', 'messages', 'receipts', 'head', 'set', 'unpack(KEYS'];
+    const declared = ['members', 'messages', 'receipts', 'head', 'joined', 'set', 'unpack(KEYS'];
     expect(touched.filter((key) => !declared.includes(key ?? ''))).toEqual([]);
     expect(source.match(/redis\.call\(/g)).toHaveLength(touched.length);
   });
