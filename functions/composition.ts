@@ -2,7 +2,7 @@ import { CacheConnection, type CacheCredentials } from '../shared/cache/connecti
 import { GroupCache } from '../shared/cache/group-cache.ts';
 import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
 import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
-import type { MembershipMode } from '../shared/watermarks/mark-read.ts';
+import type { MembershipMode } from '../shared/watermarks/move-forward.ts';
 import type { Stores } from '../shared/watermarks/stores.ts';
 
 /** A variable of the function's environment. Its absence is a mistake of the deployment, found at the first start. */

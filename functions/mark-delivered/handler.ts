@@ -3,7 +3,7 @@ import { notFound } from '../../shared/domain/errors.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
 import { groupId, messageId } from '../../shared/http/schemas.ts';
-import { markDelivered } from '../../shared/watermarks/mark-read.ts';
+import { markDelivered } from '../../shared/watermarks/mark-delivered.ts';
 import { createStores, membershipMode } from '../composition.ts';
 
 const stores = createStores();

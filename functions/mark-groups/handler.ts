@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
 import { groupId, isPrivate, listOf, messageId } from '../../shared/http/schemas.ts';
-import { markGroups } from '../../shared/watermarks/mark-read.ts';
+import { markGroups } from '../../shared/watermarks/mark-groups.ts';
 import { createStores, membershipMode } from '../composition.ts';
 
 const stores = createStores();

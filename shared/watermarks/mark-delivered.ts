@@ -1,0 +1,32 @@
+import type { GroupId, UserId } from '../domain/ids.ts';
+import { deliver } from '../domain/membership.ts';
+import type { Position } from '../domain/position.ts';
+import { type MembershipMode, moveForward } from './move-forward.ts';
+import type { Stores } from './stores.ts';
+
+export interface Delivered {
+  readonly position: Position;
+  readonly advanced: boolean;
+  readonly clamped: boolean;
+}
+
+/** Marks a group delivered up to a message, in the same calls as `markRead`. Null where the user is no member. */
+export async function markDelivered(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  requested: Position,
+  mode: MembershipMode,
+): Promise<Delivered | null> {
+  const moved = await moveForward(stores, groupId, userId, mode, {
+    requested: [requested],
+    apply: (membership, [position = requested], at) => deliver(membership, position, at),
+  });
+  return (
+    moved && {
+      position: moved.membership.delivered.position,
+      advanced: moved.changed,
+      clamped: moved.clamped,
+    }
+  );
+}
