@@ -11,8 +11,10 @@ const stores = createStores();
 /** More than other lists: what a client shows at its start should be one call. */
 const MAX_GROUPS = 200;
 
+const LIST = 'inbox';
+
 const input = {
-  query: v.object({ unreadOnly: flag, limit: limitUpTo(MAX_GROUPS), cursor: cursorOf(parseGroupId) }),
+  query: v.object({ unreadOnly: flag, limit: limitUpTo(MAX_GROUPS), cursor: cursorOf(LIST, parseGroupId) }),
 };
 
 export const handler = route(input, async ({ query, caller }) => {
@@ -26,6 +28,6 @@ export const handler = route(input, async ({ query, caller }) => {
       const { groupId, messageId, head, revision, unread } = viewAnswer(group.groupId, caller(), group);
       return { groupId, messageId, head, revision, unread };
     }),
-    cursor: next && encodeCursor(next),
+    cursor: next && encodeCursor(LIST, next),
   });
 });

@@ -7,7 +7,12 @@ import { createStores } from '../composition.ts';
 
 const { ledger } = createStores();
 
-const input = { params: v.object({ groupId }), query: v.object({ limit, cursor: cursorOf(parseUserId) }) };
+const LIST = 'members';
+
+const input = {
+  params: v.object({ groupId }),
+  query: v.object({ limit, cursor: cursorOf(LIST, parseUserId) }),
+};
 
 export const handler = route(input, async ({ params, query }) => {
   const { members, next } = await ledger.memberships.page(params.groupId, query.limit, query.cursor ?? null);
@@ -18,6 +23,6 @@ export const handler = route(input, async ({ params, query }) => {
       messageId: formatMessageId(membership.public.position),
       joinedAfter: formatMessageId(membership.joinedAfter),
     })),
-    cursor: next && encodeCursor(next),
+    cursor: next && encodeCursor(LIST, next),
   });
 });

@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import type { ListEntry } from '../../shared/cache/receipts-index.ts';
-import { invalidFields, messageNotFound, notFound } from '../../shared/domain/errors.ts';
+import { messageNotFound, notFound } from '../../shared/domain/errors.ts';
 import { parseUserId } from '../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../shared/domain/message.ts';
-import { formatMessageId, type Position, parsePosition } from '../../shared/domain/position.ts';
+import { formatMessageId, parsePosition } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
 import { cursorOf, encodeCursor, groupId, limit, messageId } from '../../shared/http/schemas.ts';
+import { validate } from '../../shared/http/validate.ts';
 import { listReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
 
@@ -18,13 +19,15 @@ const input = {
   query: v.object({
     state: v.optional(v.picklist(STATES, `must be one of ${STATES.join(', ')}`), 'read'),
     limit,
-    cursor: cursorOf(parseEntry),
+    // Checked once it is known which list it must be of.
+    cursor: v.optional(v.unknown()),
   }),
 };
 
 export const handler = route(input, async ({ params, query, caller }) => {
-  const { state, cursor = null } = query;
-  refuseForeignCursor(cursor, state, params.messageId);
+  const { state } = query;
+  const name = `receipts ${params.groupId} ${params.messageId} ${state}`;
+  const cursor = validate(v.object({ cursor: cursorOf(name, parseEntry) }), query).cursor ?? null;
   const list = { state, limit: query.limit, after: cursor };
   const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
   if (listed === 'no-member') throw notFound();
@@ -39,7 +42,7 @@ export const handler = route(input, async ({ params, query, caller }) => {
       const { at } = state === 'delivered' ? membership.delivered : membership.public;
       return { userId, at: at === null ? null : new Date(at).toISOString() };
     }),
-    cursor: page.next && encodeCursor(`${page.next.position}|${page.next.userId}`),
+    cursor: page.next && encodeCursor(name, `${page.next.position}|${page.next.userId}`),
   });
 });
 
@@ -47,10 +50,4 @@ function parseEntry(text: string): ListEntry | null {
   const [position, userId, ...rest] = text.split('|');
   const entry = { position: parsePosition(position), userId: parseUserId(userId) };
   return entry.position && entry.userId && rest.length === 0 ? (entry as ListEntry) : null;
-}
-
-/** A list of who has read a message goes on at or above it, one of who has not below. */
-function refuseForeignCursor(cursor: ListEntry | null, state: ReceiptState, message: Position): void {
-  if (!cursor || cursor.position < message === (state === 'unread')) return;
-  throw invalidFields([{ path: 'cursor', message: 'must be a cursor of the same list' }]);
 }

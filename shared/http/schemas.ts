@@ -57,22 +57,22 @@ export const flag = v.optional(
   'false',
 );
 
-/** Where a page goes on: what `parse` takes, in base64url, which a caller takes as opaque. */
-export const cursorOf = <T>(parse: (text: string) => T | null) =>
-  v.optional(
-    parsed(
-      (value) => (typeof value === 'string' ? decodeCursor(value, parse) : null),
-      'must be a cursor that an earlier page returned',
-    ),
-  );
+/** Where a page of a list goes on: what `parse` takes, in base64url, which a caller takes as opaque. */
+export const cursorOf = <T>(list: string, parse: (text: string) => T | null) =>
+  v.optional(parsed((value) => decodeCursor(list, value, parse), CURSOR_RULE));
 
-export function encodeCursor(text: string): string {
-  return Buffer.from(text).toString('base64url');
+const CURSOR_RULE = 'must be a cursor that an earlier page of the same list returned';
+
+export function encodeCursor(list: string, text: string): string {
+  return Buffer.from(`${list} ${text}`).toString('base64url');
 }
 
-function decodeCursor<T>(cursor: string, parse: (text: string) => T | null): T | null {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  return encodeCursor(text) === cursor ? parse(text) : null;
+function decodeCursor<T>(list: string, cursor: unknown, parse: (text: string) => T | null): T | null {
+  if (typeof cursor !== 'string') return null;
+  const text = Buffer.from(cursor, 'base64url')
+    .toString()
+    .slice(list.length + 1);
+  return encodeCursor(list, text) === cursor ? parse(text) : null;
 }
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;

@@ -1,21 +1,16 @@
 import { createPublicKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { base64url, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import { freshPrefix } from '../support/engines.ts';
-import {
-  type Answer,
-  type Json,
-  pathOf,
-  ROUTES,
-  type Route,
-  type RunningStack,
-  startRunningStack,
-} from '../support/running-stack.ts';
+import { withPreparedGroup } from '../support/prepared-group.ts';
+import { bodyOf, nameOf, pathOf, ROUTES, type Route } from '../support/prepared-group-routes.ts';
+import type { Answer, Json } from '../support/running-stack.ts';
 
-/** Alice and Bob are members; Mallory is a member of another group alone. */
-const groupId = freshPrefix('g');
+const prepared = withPreparedGroup();
+const { groupId } = prepared;
+/** Mallory is a member of this group alone. */
 const othersGroupId = freshPrefix('g');
 const nowhere = freshPrefix('g');
 const IDS = { groupId, userId: 'bob', messageId: '1' };
@@ -30,48 +25,17 @@ const CLAIMS = {
   exp: NOW + 3600,
 };
 
-let stack: RunningStack;
 let privateJwk: JWK;
-let before: unknown;
-
 beforeAll(async () => {
-  stack = await startRunningStack();
-  privateJwk = JSON.parse(await readFile(join(stack.dataDirectory, 'issuer.json'), 'utf8')) as JWK;
-  const service = await stack.serviceToken();
-  await stack.call(service, 'POST', `/v1/groups/${groupId}/members`, { userIds: ['alice', 'bob'] });
-  await stack.call(service, 'PUT', `/v1/groups/${othersGroupId}/members/mallory`);
-  for (const messageId of ['1', '2', '3']) {
-    await stack.call(service, 'POST', `/v1/groups/${groupId}/messages`, { messageId, senderId: 'alice' });
-  }
-  await stack.call(await stack.userToken('bob'), 'PUT', `/v1/groups/${groupId}/watermark`, {
-    messageId: '2',
-  });
-  before = await look();
-  expect(before).toMatchObject([
-    { messageId: '3', head: '3', unread: { count: 0, exact: true } },
-    { messageId: '2', head: '3', unread: { count: 1, exact: true } },
-    { members: [{ userId: 'alice' }, { userId: 'bob' }] },
-  ]);
-}, 60_000);
-afterAll(() => stack?.stop());
-
-afterEach(async () => {
-  const was = before;
-  // What one request has changed is that one's fault alone.
-  before = await look();
-  expect(before).toEqual(was);
+  privateJwk = JSON.parse(await readFile(join(prepared.stack.dataDirectory, 'issuer.json'), 'utf8')) as JWK;
+  await asService('PUT', `/v1/groups/${othersGroupId}/members/mallory`);
+  await asService('POST', `/v1/groups/${othersGroupId}/messages`, { messageId: '1', senderId: 'mallory' });
 });
 
-/** What the members and the back end can see of the group. */
-async function look(): Promise<Json[]> {
-  const path = `/v1/groups/${groupId}`;
-  const answers = await Promise.all([
-    stack.call(await stack.userToken('alice'), 'GET', `${path}/watermark`),
-    stack.call(await stack.userToken('bob'), 'GET', `${path}/watermark`),
-    stack.call(await stack.serviceToken(), 'GET', `${path}/members`),
-  ]);
-  return answers.map(({ body }) => body);
-}
+const asService = async (method: string, path: string, body?: Json) =>
+  prepared.stack.call(await prepared.stack.serviceToken(), method, path, body);
+const asUser = async (userId: string, method: string, path: string, body?: Json) =>
+  prepared.stack.call(await prepared.stack.userToken(userId), method, path, body);
 
 function sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}, key: JWK = privateJwk) {
   return importJWK(key, 'RS256').then((signer) =>
@@ -111,16 +75,20 @@ const without = (name: string) =>
 const withBearer = async (token: string | Promise<string>) => `Bearer ${await token}`;
 
 async function callRoute(route: Route, authorization: string | null, ids = IDS, query = ''): Promise<Answer> {
-  return stack.send({
+  const body = bodyOf(route, ids);
+  return prepared.stack.send({
     method: route.method,
     path: `${pathOf(route, ids)}${query}`,
     headers: {
       ...(authorization !== null && { authorization }),
-      ...(route.body !== undefined && { 'content-type': 'application/json' }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
     },
-    ...(route.body !== undefined && { body: JSON.stringify(route.body) }),
+    ...(body !== undefined && { body }),
   });
 }
+
+const callRouteAs = async (userId: string, route: Route, ids = IDS, query = '') =>
+  callRoute(route, `Bearer ${await prepared.stack.userToken(userId)}`, ids, query);
 
 function expectProblem(answer: Answer, status: number, code: string) {
   expect(answer.status).toBe(status);
@@ -136,8 +104,10 @@ function expectProblem(answer: Answer, status: number, code: string) {
   expect(answer.body).not.toHaveProperty('errors');
 }
 
-const EVERY_ROUTE = ROUTES.map((route) => [`${route.method} ${route.path}`, route] as const);
+const EVERY_ROUTE = ROUTES.map((route) => [nameOf(route), route] as const);
 const USER_ROUTES = EVERY_ROUTE.filter(([, { scope }]) => scope === 'user');
+/** Those that answer for one group. */
+const GROUP_ROUTES = USER_ROUTES.filter(([, { path }]) => path.includes('{groupId}'));
 const SERVICE_ROUTES = EVERY_ROUTE.filter(([, { scope }]) => scope === 'service');
 
 test('a well-made token of both scopes opens every route', async () => {
@@ -235,12 +205,12 @@ describe('a token without the scope', () => {
   test.each(SERVICE_ROUTES)(
     'of a back end, as one of a user is, is forbidden on %s',
     async (_name, route) => {
-      expectProblem(await callRoute(route, `Bearer ${await stack.userToken('bob')}`), 403, 'forbidden');
+      expectProblem(await callRouteAs('bob', route), 403, 'forbidden');
     },
   );
 
   test.each(USER_ROUTES)('of a user, as one of a back end is, is forbidden on %s', async (_name, route) => {
-    expectProblem(await callRoute(route, `Bearer ${await stack.serviceToken()}`), 403, 'forbidden');
+    expectProblem(await callRoute(route, `Bearer ${await prepared.stack.serviceToken()}`), 403, 'forbidden');
   });
 });
 
@@ -249,39 +219,64 @@ describe("another user's data", () => {
     'is not had by asking for it: %s',
     async (query) => {
       for (const [, route] of USER_ROUTES.filter(([, { method }]) => method === 'GET')) {
-        const { body } = await callRoute(route, `Bearer ${await stack.userToken('bob')}`, IDS, query);
-        // Whatever is said of the parameter, it is not Alice's.
-        expect(body).not.toMatchObject({ userId: 'alice' });
-        expect(body).not.toMatchObject({ messageId: '3' });
+        const own = await callRouteAs('bob', route);
+        const { status, body } = await callRouteAs('bob', route, IDS, query);
+        // The parameter may be refused or overlooked; it opens nothing.
+        if (status !== 400) expect(body).toEqual(own.body);
       }
     },
   );
 
-  test('is not moved by a body that names them', async () => {
-    const { status } = await stack.call(
-      await stack.userToken('alice'),
-      'PUT',
-      `/v1/groups/${groupId}/watermark`,
-      {
-        messageId: '3',
-        userId: 'bob',
-      },
-    );
-    expect(status).toBe(400);
+  test.each(USER_ROUTES.filter(([, { body }]) => body !== undefined))(
+    'is not moved by a body that names them: %s',
+    async (_name, route) => {
+      const body = { ...(JSON.parse(bodyOf(route, IDS) ?? '') as { [name: string]: Json }), userId: 'bob' };
+      const answer = await asUser('alice', route.method, pathOf(route, IDS), body);
+      expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: 'userId' }] } });
+    },
+  );
+
+  test('is not moved by a mark of a batch that names them', async () => {
+    const marks = [{ groupId, messageId: '3', userId: 'bob' }];
+    const answer = await asUser('alice', 'POST', '/v1/watermarks', { marks });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: 'marks.0.userId' }] } });
   });
 
-  test('is not moved by the route of the back end', async () => {
-    const path = `/v1/users/bob/groups/${groupId}/watermark`;
-    const answer = await stack.call(await stack.userToken('alice'), 'PUT', path, { messageId: '3' });
-    expectProblem(answer, 403, 'forbidden');
+  test.each([{}, { private: true }, { ifRevision: 1 }])(
+    'is not moved by the route of the back end: %j',
+    async (optional) => {
+      const body = { messageId: '3', ...optional };
+      const answer = await asUser('alice', 'PUT', `/v1/users/bob/groups/${groupId}/watermark`, body);
+      expectProblem(answer, 403, 'forbidden');
+    },
+  );
+
+  test('is not had by the cursor of their inbox', async () => {
+    const { body } = await asUser('bob', 'GET', '/v1/inbox?limit=1');
+    const { cursor } = body as { cursor: Json };
+    expect(cursor).toEqual(expect.any(String));
+    const { text } = await asUser('carol', 'GET', `/v1/inbox?cursor=${cursor}`);
+    expect(text).toBe('{"groups":[],"cursor":null}');
+  });
+
+  test('is not told of a private read or of marking unread', async () => {
+    // Erin has read up to 3, but in public up to 1; Bob has once taken his own watermark back to 1.
+    for (const userId of ['alice', 'dave']) {
+      const { body } = await asUser(userId, 'GET', `/v1/groups/${groupId}/messages/2/receipts`);
+      expect(body).toMatchObject({ readCount: 1, deliveredCount: 1, members: [{ userId: 'bob' }] });
+    }
+    const { body } = await asService('GET', `/v1/groups/${groupId}/members`);
+    expect(body).toMatchObject({
+      members: expect.arrayContaining([expect.objectContaining({ userId: 'erin', messageId: '1' })]),
+    });
   });
 
   test('is not moved by headers that claim another caller', async () => {
-    const answer = await stack.send({
+    const answer = await prepared.stack.send({
       method: 'GET',
       path: `/v1/groups/${groupId}/watermark`,
       headers: {
-        authorization: `Bearer ${await stack.userToken('bob')}`,
+        authorization: `Bearer ${await prepared.stack.userToken('bob')}`,
         'x-user-id': 'alice',
         'x-amzn-request-context': '{"authorizer":{"jwt":{"claims":{"sub":"alice"}}}}',
       },
@@ -305,52 +300,156 @@ describe("another user's data", () => {
   });
 });
 
+/** All that a caller can tell one answer from another by, but the request's own id and the group's, which it sent. */
+function visible({ status, contentType, headerNames, text }: Answer, asked: string) {
+  const shown = text.replace(/"requestId":"[^"]+"/, '').replaceAll(asked, 'the group asked for');
+  return { status, contentType, headerNames, shown };
+}
+
 describe('a group that one is not in', () => {
-  /** All that a caller can tell one answer from another by, but the request's own id. */
-  function visible({ status, contentType, headerNames, body }: Answer) {
-    const { requestId, ...rest } = body as { requestId: string };
-    expect(requestId).toMatch(/./);
-    return { status, contentType, headerNames, rest };
-  }
+  const LARGEST = '18446744073709551615';
+  /** What a body or a query could get out of a group, by the route of the group that it is sent to. */
+  const QUESTIONS: readonly (readonly [method: string, path: string, body: Json | undefined])[] = [
+    ['PUT', '/watermark', { messageId: LARGEST }],
+    ['PUT', '/watermark', { messageId: '2', private: true }],
+    ['PUT', '/watermark', { messageId: '2', private: false }],
+    ['PUT', '/watermark', { messageId: '2', ifRevision: 0 }],
+    ['PUT', '/watermark', { messageId: '2', ifRevision: 7 }],
+    ['PUT', '/watermark', { messageId: LARGEST, private: true, ifRevision: 1 }],
+    ['POST', '/unread', { messageId: '1' }],
+    ['POST', '/unread', { messageId: LARGEST }],
+    ['PUT', '/delivered', { messageId: '4' }],
+    ['PUT', '/delivered', { messageId: LARGEST }],
+    ['POST', '/messages/status', { messageIds: ['1', '3', '4', LARGEST] }],
+    ['POST', '/receipts', { messageIds: ['1', '3', '4', LARGEST] }],
+    ['POST', '/receipts', { messageIds: ['4'] }],
+    ['GET', '/messages/3/receipts', undefined],
+    ['GET', '/messages/4/receipts', undefined],
+    ['GET', `/messages/${LARGEST}/receipts`, undefined],
+    ['GET', '/messages/1/receipts?state=read&limit=1', undefined],
+    ['GET', '/messages/3/receipts?state=unread', undefined],
+    ['GET', '/messages/1/receipts?state=delivered', undefined],
+  ];
 
-  test.each(USER_ROUTES)('answers as one that does not exist: %s', async (_name, route) => {
-    const authorization = `Bearer ${await stack.userToken('mallory')}`;
-    const existing = await callRoute(route, authorization, { ...IDS, groupId });
-    const missing = await callRoute(route, authorization, { ...IDS, groupId: nowhere });
-    expectProblem(existing, 404, 'not_found');
-    expect(visible(existing)).toEqual(visible(missing));
-    expect(existing.text).not.toContain(groupId);
+  describe.each([
+    ['never was in it', 'mallory'],
+    ['is in no group', 'carol'],
+    ['has left it', 'frank'],
+  ])('as one who %s', (_name, userId) => {
+    test.each(GROUP_ROUTES)('answers as one that does not exist: %s', async (_route, route) => {
+      const existing = await callRouteAs(userId, route);
+      const missing = await callRouteAs(userId, route, { ...IDS, groupId: nowhere });
+      expectProblem(existing, 404, 'not_found');
+      expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
+      expect(existing.text).not.toContain(groupId);
+    });
+
+    test.each(QUESTIONS)('answers so whatever is asked: %s %s %j', async (method, path, body) => {
+      const existing = await asUser(userId, method, `/v1/groups/${groupId}${path}`, body);
+      const missing = await asUser(userId, method, `/v1/groups/${nowhere}${path}`, body);
+      expectProblem(existing, 404, 'not_found');
+      expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
+      expect(existing.text).not.toContain(groupId);
+    });
+
+    test('answers so for marks on behalf of a user, too', async () => {
+      const mark = (group: string, body: Json) =>
+        asService('PUT', `/v1/users/${userId}/groups/${group}/watermark`, body);
+      const missing = visible(await mark(nowhere, { messageId: '1' }), nowhere);
+      for (const [, , body = null] of QUESTIONS.filter(([, path]) => path === '/watermark')) {
+        const existing = await mark(groupId, body);
+        expectProblem(existing, 404, 'not_found');
+        expect(visible(existing, groupId)).toEqual(missing);
+      }
+    });
+
+    test.each([{}, { private: true }, { private: false }])(
+      'is not found in a batch either: %j',
+      async (optional) => {
+        const mark = (group: string, messageId: string) =>
+          asUser(userId, 'POST', '/v1/watermarks', { marks: [{ groupId: group, messageId, ...optional }] });
+        const missing = visible(await mark(nowhere, '1'), nowhere);
+        for (const messageId of ['1', '3', '4', LARGEST]) {
+          const existing = await mark(groupId, messageId);
+          expect(existing).toMatchObject({ status: 200 });
+          expect(existing.body).toEqual({ results: [{ groupId, outcome: 'not_found' }] });
+          expect(visible(existing, groupId)).toEqual(missing);
+        }
+      },
+    );
+
+    test('is not shown in the inbox, wherever that is asked to begin', async () => {
+      const before = Buffer.from(`inbox ${groupId.slice(0, -1)}`).toString('base64url');
+      for (const query of ['', '?unreadOnly=true', '?limit=1', `?cursor=${before}`]) {
+        const { status, text } = await asUser(userId, 'GET', `/v1/inbox${query}`);
+        expect(status).toBe(200);
+        expect(text).not.toContain(groupId);
+      }
+    });
   });
 
-  test('answers so for marks on behalf of a user, too', async () => {
-    const service = await stack.serviceToken();
-    const mark = (group: string, messageId: string) =>
-      stack.call(service, 'PUT', `/v1/users/mallory/groups/${group}/watermark`, { messageId });
-    const existing = await mark(groupId, '1');
-    expectProblem(existing, 404, 'not_found');
-    expect(visible(existing)).toEqual(visible(await mark(nowhere, '1')));
-    expect(visible(existing)).toEqual(visible(await mark(groupId, '18446744073709551615')));
-  });
-
-  test('answers so to one who has left it', async () => {
-    const service = await stack.serviceToken();
-    const left = freshPrefix('g');
-    await stack.call(service, 'PUT', `/v1/groups/${left}/members/mallory`);
-    await stack.call(service, 'POST', `/v1/groups/${left}/messages`, { messageId: '1', senderId: 'alice' });
-    await stack.call(service, 'DELETE', `/v1/groups/${left}/members/mallory`);
-    const authorization = `Bearer ${await stack.userToken('mallory')}`;
-    for (const [, route] of USER_ROUTES) {
-      const answer = await callRoute(route, authorization, { ...IDS, groupId: left });
-      expectProblem(answer, 404, 'not_found');
-      expect(visible(answer)).toEqual(
-        visible(await callRoute(route, authorization, { ...IDS, groupId: nowhere })),
-      );
-    }
+  test('does not keep a batch from marking those that one is in', async () => {
+    const marks = [groupId, othersGroupId, nowhere].map((id) => ({ groupId: id, messageId: '1' }));
+    const { body } = await asUser('mallory', 'POST', '/v1/watermarks', { marks });
+    expect(body).toEqual({
+      results: [
+        { groupId, outcome: 'not_found' },
+        { groupId: othersGroupId, outcome: 'unchanged', messageId: '1' },
+        { groupId: nowhere, outcome: 'not_found' },
+      ],
+    });
   });
 
   test('is not joined by trying', async () => {
-    const { body } = await stack.call(await stack.serviceToken(), 'GET', `/v1/groups/${nowhere}/members`);
+    const { body } = await asService('GET', `/v1/groups/${nowhere}/members`);
     expect(body).toMatchObject({ members: [] });
+  });
+});
+
+describe('an inbox', () => {
+  test.each(['carol', 'frank'])('of %s, who is in no group, is empty', async (userId) => {
+    const { status, text } = await asUser(userId, 'GET', '/v1/inbox');
+    expect({ status, text }).toEqual({ status: 200, text: '{"groups":[],"cursor":null}' });
+  });
+
+  test("shows one's own groups alone", async () => {
+    const { body } = await asUser('mallory', 'GET', '/v1/inbox');
+    expect(body).toEqual({
+      groups: [
+        { groupId: othersGroupId, messageId: '1', head: '1', revision: 0, unread: { count: 0, exact: true } },
+      ],
+      cursor: null,
+    });
+  });
+
+  test.each(['alic', 'alice1', 'ALICE', 'bo', 'b', 'USER', 'GROUP'])(
+    'of %s, whose name is almost that of another, is empty',
+    async (userId) => {
+      const { body } = await asUser(userId, 'GET', '/v1/inbox');
+      expect(body).toEqual({ groups: [], cursor: null });
+    },
+  );
+});
+
+describe('a message of a group that one is in', () => {
+  test.each(['4', '18446744073709551615'])('is not found where it was never sent: %s', async (messageId) => {
+    for (const state of ['read', 'unread', 'delivered']) {
+      const path = `/v1/groups/${groupId}/messages/${messageId}/receipts?state=${state}`;
+      expectProblem(await asUser('bob', 'GET', path), 404, 'not_found');
+    }
+  });
+
+  test('is not found where it was deleted, by its sender neither', async () => {
+    const group = `/v1/groups/${freshPrefix('g')}`;
+    await asService('POST', `${group}/members`, { userIds: ['heidi', 'ivan'] });
+    await asService('POST', `${group}/messages`, { messageId: '1', senderId: 'heidi' });
+    expect(await asUser('ivan', 'GET', `${group}/messages/1/receipts`)).toMatchObject({ status: 200 });
+    await asService('DELETE', `${group}/messages/1`);
+    for (const userId of ['heidi', 'ivan']) {
+      expectProblem(await asUser(userId, 'GET', `${group}/messages/1/receipts`), 404, 'not_found');
+      const { body } = await asUser(userId, 'POST', `${group}/receipts`, { messageIds: ['1'] });
+      expect(body).toMatchObject({ receipts: [{ messageId: '1', known: false }] });
+    }
   });
 });
 

@@ -1,132 +1,129 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { freshPrefix } from '../support/engines.ts';
-import {
-  type Answer,
-  type Json,
-  pathOf,
-  ROUTES,
-  type Route,
-  type RunningStack,
-  startRunningStack,
-} from '../support/running-stack.ts';
+import { describe, expect, test } from '@jest/globals';
+import { withPreparedGroup } from '../support/prepared-group.ts';
+import { bodyOf, nameOf, pathOf, ROUTES, type Route, routeOf } from '../support/prepared-group-routes.ts';
+import type { Answer, Json, RawRequest } from '../support/running-stack.ts';
 
-/** Bob has read up to 2 of Alice's messages 1 to 3. Carol is no member. */
-const groupId = freshPrefix('g');
+const prepared = withPreparedGroup();
+const { groupId } = prepared;
 const IDS = { groupId, userId: 'bob', messageId: '1' };
 
-let stack: RunningStack;
-let before: unknown;
+const tokenFor = ({ scope }: Route) =>
+  scope === 'user' ? prepared.stack.userToken('bob') : prepared.stack.serviceToken();
 
-beforeAll(async () => {
-  stack = await startRunningStack();
-  const service = await stack.serviceToken();
-  const { status } = await stack.call(service, 'POST', `/v1/groups/${groupId}/members`, {
-    userIds: ['alice', 'bob'],
-  });
-  expect(status).toBe(200);
-  for (const messageId of ['1', '2', '3']) {
-    await stack.call(service, 'POST', `/v1/groups/${groupId}/messages`, { messageId, senderId: 'alice' });
-  }
-  await stack.call(await stack.userToken('bob'), 'PUT', `/v1/groups/${groupId}/watermark`, {
-    messageId: '2',
-  });
-  before = await look();
-  expect(before).toMatchObject([
-    { messageId: '3', head: '3', unread: { count: 0, exact: true } },
-    { messageId: '2', head: '3', unread: { count: 1, exact: true } },
-    { code: 'not_found' },
-    {
-      members: [
-        { userId: 'alice', messageId: '3' },
-        { userId: 'bob', messageId: '2' },
-      ],
-      cursor: null,
-    },
-  ]);
-}, 60_000);
-afterAll(() => stack?.stop());
+/** An answer with the request that it answers, so that a failure says which one that was. */
+type Answered = Answer & { readonly to: string };
 
-afterEach(async () => {
-  const was = before;
-  // What one request has changed is that one's fault alone.
-  before = await look();
-  expect(before).toEqual(was);
-});
-
-/** What anyone can see of the group. */
-async function look(): Promise<Json[]> {
-  const watermarks = ['alice', 'bob', 'carol'].map(async (userId) =>
-    stack.call(await stack.userToken(userId), 'GET', `/v1/groups/${groupId}/watermark`),
-  );
-  const members = stack.call(await stack.serviceToken(), 'GET', `/v1/groups/${groupId}/members`);
-  return (await Promise.all([...watermarks, members])).map(({ body }) => withoutRequestId(body));
-}
-
-function withoutRequestId(body: Json): Json {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  const { requestId: _one, ...rest } = body;
-  return rest;
-}
-
-const tokenFor = ({ scope }: Route) => (scope === 'user' ? stack.userToken('bob') : stack.serviceToken());
-
-/** Sends a route's request with another body, which may be no JSON. */
-async function sendBody(route: Route, body: string | Buffer, headers: Record<string, string> = JSON_TYPE) {
-  return stack.send({
-    method: route.method,
-    path: pathOf(route, IDS),
-    headers: { authorization: `Bearer ${await tokenFor(route)}`, ...headers },
-    body,
-  });
+async function send(route: Route, path: string, request: Omit<RawRequest, 'method' | 'path'> = {}) {
+  const { method } = route;
+  const headers = { authorization: `Bearer ${await tokenFor(route)}`, ...request.headers };
+  const answer = await prepared.stack.send({ ...request, method, path, headers });
+  return { ...answer, to: `${method} ${path} ${request.body ?? ''}`.slice(0, 300) };
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
+/** Sends a route's request with another body, which may be no JSON. */
+const sendBody = (route: Route, body: string | Buffer, headers: Record<string, string> = JSON_TYPE) =>
+  send(route, pathOf(route, IDS), { headers, body });
+
+/** Sends a route's request with other ids in its path, as they are, or with a query. */
+function sendTo(route: Route, ids: Partial<typeof IDS>, query = '') {
+  const body = bodyOf(route, IDS);
+  const path = `${pathOf(route, { ...IDS, ...ids })}${query}`;
+  return send(route, path, body === undefined ? {} : { headers: JSON_TYPE, body });
+}
+
 /** The contract's answer to a malformed request, which names what is wrong where one place is. */
-function expectRefused(answer: Answer, path = /^/) {
-  expect(answer.status).toBe(400);
-  expect(answer.contentType).toMatch(/^application\/problem\+json(;|$)/);
-  expect(answer.body).toMatchObject({
-    type: expect.stringMatching(/./),
-    title: expect.stringMatching(/./),
-    status: 400,
-    code: 'invalid_request',
-    detail: expect.stringMatching(/\w+ \w+/),
-    requestId: expect.stringMatching(/./),
-  });
+function expectRefused(answer: Answered, path = /^/) {
+  expectProblem(answer, 400, 'invalid_request');
   const { errors, detail } = answer.body as { errors: { path: string; message: string }[]; detail: string };
-  const refused = errors.find((error) => path.test(error.path));
-  expect(refused).toEqual({ path: expect.any(String), message: expect.stringMatching(/\w+ \w+/) });
-  expect(detail).toMatch(path);
-}
-
-function expectTooLarge(answer: Answer) {
-  expect(answer.status).toBe(413);
-  expect(answer.contentType).toMatch(/^application\/problem\+json(;|$)/);
-  expect(answer.body).toEqual({
-    type: expect.stringMatching(/./),
-    title: expect.stringMatching(/./),
-    status: 413,
-    code: 'too_large',
-    detail: expect.stringMatching(/\w+ \w+/),
-    requestId: expect.stringMatching(/./),
+  const { to } = answer;
+  expect({ to, refused: errors.find((error) => path.test(error.path)), detail }).toEqual({
+    to,
+    refused: { path: expect.any(String), message: expect.stringMatching(/\w+ \w+/) },
+    detail: expect.stringMatching(path),
   });
 }
 
-const named = (route: Route) => `${route.method} ${route.path}`;
-const routeOf = (name: string): Route => {
-  const route = ROUTES.find((candidate) => named(candidate) === name);
-  if (!route) throw new Error(`no such route: ${name}`);
-  return route;
-};
+function expectTooLarge(answer: Answered) {
+  expectProblem(answer, 413, 'too_large');
+  expect(answer.body).not.toHaveProperty('errors');
+}
+
+function expectProblem({ to, status, contentType, body }: Answered, expected: number, code: string) {
+  expect({ to, status, contentType, body }).toMatchObject({
+    to,
+    status: expected,
+    contentType: expect.stringMatching(/^application\/problem\+json(;|$)/),
+    body: {
+      type: expect.stringMatching(/./),
+      title: expect.stringMatching(/./),
+      status: expected,
+      code,
+      detail: expect.stringMatching(/\w+ \w+/),
+      requestId: expect.stringMatching(/./),
+    },
+  });
+}
+
+function expectTaken({ to, status, text }: Answered) {
+  expect({ to, status, text }).toEqual({ to, status: 200, text: expect.stringMatching(/^\{/) });
+}
+
+const named = (routes: readonly Route[]) => routes.map((route) => [nameOf(route), route] as const);
 const routesWith = (parameter: string) => ROUTES.filter(({ path }) => path.includes(`{${parameter}}`));
 const routesWithBody = ROUTES.filter(({ body }) => body !== undefined);
 
 const MARK = routeOf('PUT /v1/groups/{groupId}/watermark');
-const STATUS = routeOf('POST /v1/groups/{groupId}/messages/status');
-const ADD_MEMBERS = routeOf('POST /v1/groups/{groupId}/members');
-const RECORD = routeOf('POST /v1/groups/{groupId}/messages');
 const MARK_FOR = routeOf('PUT /v1/users/{userId}/groups/{groupId}/watermark');
+const MARK_UNREAD = routeOf('POST /v1/groups/{groupId}/unread');
+const MARK_DELIVERED = routeOf('PUT /v1/groups/{groupId}/delivered');
+const MARK_GROUPS = routeOf('POST /v1/watermarks');
+const STATUS = routeOf('POST /v1/groups/{groupId}/messages/status');
+const COUNT_RECEIPTS = routeOf('POST /v1/groups/{groupId}/receipts');
+const LIST_RECEIPTS = routeOf('GET /v1/groups/{groupId}/messages/{messageId}/receipts');
+const INBOX = routeOf('GET /v1/inbox');
+const ADD_MEMBERS = routeOf('POST /v1/groups/{groupId}/members');
+const LIST_MEMBERS = routeOf('GET /v1/groups/{groupId}/members');
+const RECORD = routeOf('POST /v1/groups/{groupId}/messages');
+
+/** Taken alone, it would move Bob's watermark. */
+const A_MARK = `{"groupId":"${groupId}","messageId":"3"}`;
+const marks = (...entries: string[]) => `{"marks":[${entries}]}`;
+
+/** Where an id stands in a body, with what the body says besides. */
+type Place = readonly [route: Route, bodyWith: (id: string) => string, path: RegExp];
+
+const PLACES_OF_MESSAGE_IDS: readonly Place[] = [
+  [MARK, (id) => `{"messageId":${id}}`, /messageId/],
+  [MARK, (id) => `{"messageId":${id},"private":true}`, /messageId/],
+  [MARK_FOR, (id) => `{"messageId":${id}}`, /messageId/],
+  [MARK_UNREAD, (id) => `{"messageId":${id}}`, /messageId/],
+  [MARK_DELIVERED, (id) => `{"messageId":${id}}`, /messageId/],
+  [MARK_GROUPS, (id) => marks(markOf(id)), /marks\.0\.messageId/],
+  [MARK_GROUPS, (id) => marks(A_MARK, markOf(id), A_MARK), /marks\.1\.messageId/],
+  [RECORD, (id) => `{"messageId":${id},"senderId":"alice"}`, /messageId/],
+  [STATUS, (id) => `{"messageIds":[${id}]}`, /messageIds\W?0/],
+  [STATUS, (id) => `{"messageIds":["1","2",${id},"3"]}`, /messageIds\W?2/],
+  [COUNT_RECEIPTS, (id) => `{"messageIds":[${id}]}`, /messageIds\W?0/],
+  [COUNT_RECEIPTS, (id) => `{"messageIds":["1","2",${id},"3"]}`, /messageIds\W?2/],
+];
+
+const PLACES_OF_OTHER_IDS: readonly Place[] = [
+  [ADD_MEMBERS, (id) => `{"userIds":[${id}]}`, /userIds\W?0/],
+  [ADD_MEMBERS, (id) => `{"userIds":["carol",${id}]}`, /userIds\W?1/],
+  [RECORD, (id) => `{"messageId":"4","senderId":${id}}`, /senderId/],
+  [MARK_GROUPS, (id) => marks(inGroup(id)), /marks\.0\.groupId/],
+  [MARK_GROUPS, (id) => marks(A_MARK, A_MARK, inGroup(id), A_MARK), /marks\.2\.groupId/],
+];
+
+function markOf(messageId: string) {
+  return `{"groupId":"${groupId}","messageId":${messageId}}`;
+}
+
+function inGroup(id: string) {
+  return `{"groupId":${id},"messageId":"3"}`;
+}
 
 /** As they stand in a body's text. */
 const BAD_MESSAGE_IDS = [
@@ -284,15 +281,20 @@ const MALFORMED_ESCAPES = [
   '%C0%AF',
 ];
 
-/** Of users, as they stand in a body's text. */
-const BAD_USER_IDS = [
+/** Of groups and users, as they stand in a body's text. */
+const BAD_IDS = [
   ['empty', '""'],
   ['a space', '" "'],
   ['a space at the end', '"bob "'],
   ['a line feed at the end', '"bob\\n"'],
   ['a slash', '"a/b"'],
+  ['a parent directory', '"../etc"'],
   ['an escape', '"a%2Fb"'],
+  ['a percent sign', '"a%"'],
   ['a zero byte', '"a\\u0000"'],
+  ['a tab', '"a\\tb"'],
+  ['a delete character', '"a\\u007fb"'],
+  ['a C1 control character', '"a\\u0085b"'],
   ['a hash', '"USER#a"'],
   ['a bar', '"a|b"'],
   ['braces', '"{a}"'],
@@ -306,67 +308,53 @@ const BAD_USER_IDS = [
   ['an object', '{"userId":"bob"}'],
 ] as const;
 
-describe.each(BAD_MESSAGE_IDS)('a message id that is %s', (_name, id) => {
-  test('is no mark', async () => {
-    expectRefused(await sendBody(MARK, `{"messageId":${id}}`), /messageId/);
+// One test for all places of an id: the state is compared after each test, which takes longer than the test itself.
+describe('an id in a body', () => {
+  test.each(BAD_MESSAGE_IDS)('of a message is refused when it is %s', async (_name, id) => {
+    for (const [route, bodyWith, path] of PLACES_OF_MESSAGE_IDS) {
+      expectRefused(await sendBody(route, bodyWith(id)), path);
+    }
   });
-  test('is no mark on behalf of a user', async () => {
-    expectRefused(await sendBody(MARK_FOR, `{"messageId":${id}}`), /messageId/);
-  });
-  test('is no message to record', async () => {
-    expectRefused(await sendBody(RECORD, `{"messageId":${id},"senderId":"alice"}`), /messageId/);
-  });
-  test('has no status, wherever it stands in the list', async () => {
-    expectRefused(await sendBody(STATUS, `{"messageIds":[${id}]}`), /messageIds\W?0/);
-    expectRefused(await sendBody(STATUS, `{"messageIds":["1","2",${id},"3"]}`), /messageIds\W?2/);
+
+  test.each(BAD_IDS)('of a user or group is refused when it is %s', async (_name, id) => {
+    for (const [route, bodyWith, path] of PLACES_OF_OTHER_IDS) {
+      expectRefused(await sendBody(route, bodyWith(id)), path);
+    }
   });
 });
 
-describe('a message id in a path', () => {
-  test.each(BAD_MESSAGE_ID_SEGMENTS)('is refused as %s', async (messageId) => {
-    const path = `/v1/groups/${groupId}/messages/${messageId}`;
-    expectRefused(await stack.call(await stack.serviceToken(), 'DELETE', path), /messageId/);
+describe('an id in a path', () => {
+  test.each(BAD_MESSAGE_ID_SEGMENTS)('of a message is refused as %s', async (messageId) => {
+    for (const route of routesWith('messageId')) {
+      expectRefused(await sendTo(route, { messageId }), /messageId/);
+    }
   });
-});
 
-describe.each(['groupId', 'userId'])('%s in a path', (parameter) => {
-  describe.each(routesWith(parameter).map((route) => [named(route), route] as const))('of %s', (_, route) => {
-    const call = async (segment: string) =>
-      stack.call(
-        await tokenFor(route),
-        route.method,
-        pathOf(route, { ...IDS, [parameter]: segment }),
-        route.body,
-      );
-
+  describe.each(['groupId', 'userId'] as const)('%s', (parameter) => {
     test.each(BAD_ID_SEGMENTS)('is refused with %s', async (_name, segment) => {
-      expectRefused(await call(segment), new RegExp(parameter));
+      for (const route of routesWith(parameter)) {
+        expectRefused(await sendTo(route, { [parameter]: segment }), new RegExp(parameter));
+      }
     });
+  });
 
+  describe.each(['groupId', 'userId', 'messageId'] as const)('%s', (parameter) => {
     test.each(MALFORMED_ESCAPES)('is refused as %s, which cannot be decoded', async (segment) => {
-      expectRefused(await call(segment));
+      for (const route of routesWith(parameter)) expectRefused(await sendTo(route, { [parameter]: segment }));
     });
 
-    test('reaches no other route with a slash in it, escaped or not', async () => {
-      const { status, contentType } = await call('a/b');
-      expect(status).toBe(404);
-      expect(contentType).toMatch(/^application\/problem\+json(;|$)/);
+    test('reaches no other route with a slash in it', async () => {
+      for (const route of routesWith(parameter)) {
+        const { to, status, contentType } = await sendTo(route, { [parameter]: 'a/b' });
+        expect({ to, status }).toEqual({ to, status: 404 });
+        expect(contentType).toMatch(/^application\/problem\+json(;|$)/);
+      }
     });
   });
 });
 
-describe.each(BAD_USER_IDS)('a user id that is %s', (_name, id) => {
-  test('is nobody to add, nor is anybody beside it added', async () => {
-    expectRefused(await sendBody(ADD_MEMBERS, `{"userIds":[${id}]}`), /userIds\W?0/);
-    expectRefused(await sendBody(ADD_MEMBERS, `{"userIds":["carol",${id}]}`), /userIds\W?1/);
-  });
-  test('sends nothing', async () => {
-    expectRefused(await sendBody(RECORD, `{"messageId":"4","senderId":${id}}`), /senderId/);
-  });
-});
-
-describe.each(routesWithBody.map((route) => [named(route), route] as const))('the body of %s', (_, route) => {
-  const valid = JSON.stringify(route.body);
+describe.each(named(routesWithBody))('the body of %s', (_name, route) => {
+  const valid = bodyOf(route, IDS) ?? '';
   const fields = Object.keys(route.body ?? {});
 
   test.each([
@@ -404,12 +392,7 @@ describe.each(routesWithBody.map((route) => [named(route), route] as const))('th
   });
 
   test('is refused when it is missing', async () => {
-    const answer = await stack.send({
-      method: route.method,
-      path: pathOf(route, IDS),
-      headers: { authorization: `Bearer ${await tokenFor(route)}`, ...JSON_TYPE },
-    });
-    expectRefused(answer);
+    expectRefused(await send(route, pathOf(route, IDS), { headers: JSON_TYPE }));
   });
 
   test.each([
@@ -459,14 +442,12 @@ describe.each(routesWithBody.map((route) => [named(route), route] as const))('th
   test.each(['application/json; charset=utf-8', 'Application/JSON', 'application/json ; charset="UTF-8"'])(
     'is taken as %s',
     async (contentType) => {
-      const { status } = await sendBody(route, valid, { 'content-type': contentType });
-      expect(status).toBe(200);
+      expectTaken(await sendBody(route, valid, { 'content-type': contentType }));
     },
   );
 
   test('may have 65536 bytes', async () => {
-    const { status } = await sendBody(route, valid.padEnd(65_536, ' '));
-    expect(status).toBe(200);
+    expectTaken(await sendBody(route, valid.padEnd(65_536, ' ')));
   });
 
   test('may not have 65537 bytes', async () => {
@@ -474,14 +455,8 @@ describe.each(routesWithBody.map((route) => [named(route), route] as const))('th
   });
 
   test('may not have 65537 bytes without saying so first', async () => {
-    const answer = await stack.send({
-      method: route.method,
-      path: pathOf(route, IDS),
-      headers: { authorization: `Bearer ${await tokenFor(route)}`, ...JSON_TYPE },
-      body: valid.padEnd(65_537, ' '),
-      chunked: true,
-    });
-    expectTooLarge(answer);
+    const body = valid.padEnd(65_537, ' ');
+    expectTooLarge(await send(route, pathOf(route, IDS), { headers: JSON_TYPE, body, chunked: true }));
   });
 
   test('is measured in bytes, not in characters', async () => {
@@ -498,61 +473,155 @@ describe.each(routesWithBody.map((route) => [named(route), route] as const))('th
 });
 
 describe('a route that takes no body', () => {
-  test.each(
-    ROUTES.filter(({ method, body }) => method !== 'GET' && body === undefined).map(
-      (route) => [named(route), route] as const,
-    ),
-  )('takes none of 65537 bytes either: %s', async (_name, route) => {
-    expectTooLarge(await sendBody(route, ' '.repeat(65_537)));
-  });
+  test.each(named(ROUTES.filter(({ method, body }) => method !== 'GET' && body === undefined)))(
+    'takes none of 65537 bytes either: %s',
+    async (_name, route) => {
+      expectTooLarge(await sendBody(route, ' '.repeat(65_537)));
+    },
+  );
 });
 
-describe('a list', () => {
-  test.each([
-    ['messageIds', STATUS],
-    ['userIds', ADD_MEMBERS],
-  ] as const)('%s has 1 to 100 entries and is an array', async (field, route) => {
-    const many = Array.from({ length: 101 }, (_, index) => String(index + 1));
-    const refused = async (value: Json) =>
+describe('an array', () => {
+  const ids = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
+  const ARRAYS: readonly (readonly [string, Route, (count: number) => Json[]])[] = [
+    ['messageIds of statuses', STATUS, ids],
+    ['messageIds of receipts', COUNT_RECEIPTS, ids],
+    ['userIds', ADD_MEMBERS, ids],
+    ['marks', MARK_GROUPS, (count) => ids(count).map((messageId) => ({ groupId, messageId }))],
+  ];
+
+  test.each(ARRAYS)('of %s has 1 to 100 entries and is an array', async (name, route, entries) => {
+    const [field = ''] = name.split(' ');
+    const one = entries(1);
+    const values: Json[] = [entries(101), [], null, '1', 1, { 0: one }, { length: 1, 0: one }, [one]];
+    for (const value of values) {
       expectRefused(await sendBody(route, JSON.stringify({ [field]: value })), new RegExp(field));
-    await refused(many);
-    await refused([]);
-    await refused(null);
-    await refused('1');
-    await refused(1);
-    await refused({ 0: '1' });
-    await refused({ length: 1, 0: '1' });
-    await refused([['1']]);
-  });
-
-  test('of 100 message ids is taken', async () => {
-    const messageIds = Array.from({ length: 100 }, (_, index) => String(index + 1));
-    const { status, body } = await sendBody(STATUS, JSON.stringify({ messageIds }));
-    expect(status).toBe(200);
-    expect((body as { statuses: Json[] }).statuses).toHaveLength(100);
-  });
-});
-
-describe('an optional field', () => {
-  test.each([
-    ['private', '"true"'],
-    ['private', '1'],
-    ['private', 'null'],
-    ['private', '[]'],
-    ['ifRevision', '"0"'],
-    ['ifRevision', '-1'],
-    ['ifRevision', '0.5'],
-    ['ifRevision', 'true'],
-    ['ifRevision', '[]'],
-    ['ifRevision', '9007199254740993'],
-  ])('%s is refused as %s', async (field, value) => {
-    for (const route of [MARK, MARK_FOR]) {
-      expectRefused(await sendBody(route, `{"messageId":"3","${field}":${value}}`), new RegExp(field));
     }
   });
 
+  test.each([
+    ['statuses', STATUS, { messageIds: ids(100) }],
+    ['receipts', COUNT_RECEIPTS, { messageIds: ids(100) }],
+    ['results', MARK_GROUPS, { marks: ids(100).map(() => ({ groupId, messageId: '1' })) }],
+  ] as const)('of 100 entries has as many %s', async (field, route, body) => {
+    const answer = await sendBody(route, JSON.stringify(body));
+    expectTaken(answer);
+    expect((answer.body as Record<string, Json[]>)[field]).toHaveLength(100);
+  });
+});
+
+describe('a mark of a batch', () => {
+  test.each(['null', 'true', '3', '"3"', '[]', `[${A_MARK}]`, '{}'])('is refused as %s', async (entry) => {
+    expectRefused(await sendBody(MARK_GROUPS, marks(entry)), /marks\.0/);
+    expectRefused(await sendBody(MARK_GROUPS, marks(A_MARK, entry, A_MARK)), /marks\.1/);
+  });
+
+  test.each([
+    ['groupId', '{"messageId":"3"}'],
+    ['messageId', `{"groupId":"${groupId}"}`],
+  ])('is refused without %s', async (field, entry) => {
+    expectRefused(await sendBody(MARK_GROUPS, marks(A_MARK, entry)), new RegExp(`marks\\.1\\.${field}`));
+  });
+
+  test.each(['extra', 'userId', 'ifRevision', 'MessageId', '', '__proto__'])(
+    'is refused with the unknown field "%s"',
+    async (field) => {
+      const entry = `${A_MARK.slice(0, -1)},${JSON.stringify(field)}:1}`;
+      expectRefused(await sendBody(MARK_GROUPS, marks(A_MARK, entry)), new RegExp(`marks\\.1\\.${field}`));
+    },
+  );
+
+  test('is named with every other that is wrong', async () => {
+    const answer = await sendBody(MARK_GROUPS, marks(markOf('0'), A_MARK, inGroup('""'), markOf('null')));
+    expectRefused(answer, /marks\.0\.messageId/);
+    expectRefused(answer, /marks\.2\.groupId/);
+    expectRefused(answer, /marks\.3\.messageId/);
+  });
+});
+
+describe('private', () => {
+  test.each(['"true"', '"false"', '""', '1', '0', 'null', '[]', '[true]', '{}'])(
+    'is refused as %s',
+    async (value) => {
+      const optional = `"private":${value}`;
+      for (const route of [MARK, MARK_FOR]) {
+        expectRefused(await sendBody(route, `{"messageId":"3",${optional}}`), /private/);
+      }
+      const entry = `${A_MARK.slice(0, -1)},${optional}}`;
+      expectRefused(await sendBody(MARK_GROUPS, marks(A_MARK, entry)), /marks\.1\.private/);
+    },
+  );
+
+  test.each(['true', 'false'])('is taken as %s', async (value) => {
+    for (const route of [MARK, MARK_FOR]) {
+      expectTaken(await sendBody(route, `{"messageId":"1","private":${value}}`));
+    }
+    const entry = `{"groupId":"${groupId}","messageId":"1","private":${value}}`;
+    expectTaken(await sendBody(MARK_GROUPS, marks(entry)));
+  });
+});
+
+describe('ifRevision', () => {
+  test.each([
+    ['zero as text', '"0"'],
+    ['the current one as text', '"1"'],
+    ['empty', '""'],
+    ['negative', '-1'],
+    ['fractional', '0.5'],
+    ['1.5', '1.5'],
+    ['a whole number with a fraction', '1.0'],
+    ['an exponent', '1e2'],
+    ['an exponent that makes it the current one', '10e-1'],
+    ['2^53', '9007199254740992'],
+    ['2^53 + 1', '9007199254740993'],
+    ['beyond doubles', '1e400'],
+    ['null', 'null'],
+    ['true', 'true'],
+    ['false', 'false'],
+    ['an array', '[]'],
+    ['an array of the current one', '[1]'],
+    ['an object', '{}'],
+  ])('is refused when it is %s: %s', async (_name, value) => {
+    for (const route of [MARK, MARK_FOR]) {
+      expectRefused(await sendBody(route, `{"messageId":"3","ifRevision":${value}}`), /ifRevision/);
+    }
+  });
+
+  test('is taken when it is the current one', async () => {
+    for (const route of [MARK, MARK_FOR]) {
+      expectTaken(await sendBody(route, '{"messageId":"1","ifRevision":1}'));
+      expectTaken(await sendBody(route, '{"messageId":"1","private":true,"ifRevision":1}'));
+    }
+  });
+
+  test.each(['0', '2', '9007199254740991'])('is a conflict, and well formed, as %s', async (revision) => {
+    for (const route of [MARK, MARK_FOR]) {
+      const answer = await sendBody(route, `{"messageId":"1","ifRevision":${revision}}`);
+      expectProblem(answer, 409, 'revision_conflict');
+      const current = { messageId: '2', revision: 1, unread: { count: 1, exact: true } };
+      expect(answer.body).toMatchObject({ groupId, userId: 'bob', ...current });
+    }
+  });
+});
+
+describe('a field of another route', () => {
+  test.each([
+    ['private', MARK_UNREAD, '{"messageId":"1","private":true}'],
+    ['ifRevision', MARK_UNREAD, '{"messageId":"1","ifRevision":1}'],
+    ['private', MARK_DELIVERED, '{"messageId":"3","private":true}'],
+    ['ifRevision', MARK_DELIVERED, '{"messageId":"3","ifRevision":1}'],
+    ['private', MARK_GROUPS, `{"marks":[${A_MARK}],"private":true}`],
+    ['ifRevision', MARK_GROUPS, `{"marks":[${A_MARK}],"ifRevision":1}`],
+    ['messageIds', MARK, '{"messageId":"3","messageIds":["3"]}'],
+    ['state', COUNT_RECEIPTS, '{"messageIds":["3"],"state":"read"}'],
+  ])('%s is unknown', async (field, route, body) => {
+    expectRefused(await sendBody(route, body), new RegExp(field));
+  });
+});
+
+describe('sentAt', () => {
   test.each(['""', '"yesterday"', '"2026-13-01T00:00:00Z"', '"2026-02-30T00:00:00Z"', 'true', '[]', '{}'])(
-    'sentAt is refused as %s',
+    'is refused as %s',
     async (value) => {
       const body = `{"messageId":"4","senderId":"alice","sentAt":${value}}`;
       expectRefused(await sendBody(RECORD, body), /sentAt/);
@@ -560,12 +629,16 @@ describe('an optional field', () => {
   );
 });
 
-describe('a query parameter of the list of members', () => {
-  const list = async (query: string) =>
-    stack.call(await stack.serviceToken(), 'GET', `/v1/groups/${groupId}/members?${query}`);
+describe.each([
+  ['members', LIST_MEMBERS, 100],
+  ['groups', INBOX, 200],
+  ['receipts', LIST_RECEIPTS, 100],
+] as const)('a query parameter of the list of %s', (_name, route, most) => {
+  const list = (query: string) => sendTo(route, {}, `?${query}`);
 
   test.each([
     'limit=0',
+    `limit=${most + 1}`,
     'limit=-1',
     'limit=1.5',
     'limit=1.0',
@@ -573,10 +646,11 @@ describe('a query parameter of the list of members', () => {
     'limit=0x1',
     'limit=01',
     'limit=',
+    'limit',
     'limit=%201',
     'limit=1%20',
     'limit=+1',
-    'limit=ten',
+    'limit=abc',
     'limit=null',
     'limit=NaN',
     'limit=Infinity',
@@ -588,7 +662,13 @@ describe('a query parameter of the list of members', () => {
     expectRefused(await list(query), /limit/);
   });
 
+  test('is taken from the smallest to the largest limit', async () => {
+    expectTaken(await list('limit=1'));
+    expectTaken(await list(`limit=${most}`));
+  });
+
   test.each([
+    ['empty', ''],
     ['a space', '%20'],
     ['a zero byte', '%00'],
     ['not of its alphabet', '!!!'],
@@ -596,6 +676,8 @@ describe('a query parameter of the list of members', () => {
     ['an empty object in base64', 'e30'],
     ['an id with a slash in base64', 'YS9i'],
     ['an id with a hash in base64', 'VVNFUiNh'],
+    ['a message id and a user in base64', 'MnxhbGljZQ'],
+    ['bars in base64', 'fHx8'],
     ['an array', '[]'],
     ['2000 characters', 'A'.repeat(2000)],
     ['a path', '../..'],
@@ -607,9 +689,81 @@ describe('a query parameter of the list of members', () => {
     ['limit=1&limit=2', /limit/],
     ['limit=1&limit=1', /limit/],
     ['limit=1&limit=', /limit/],
+    ['limit=1&%6Cimit=2', /limit/],
     ['cursor=YQ&cursor=Yg', /cursor/],
     ['cursor=YQ&cursor=YQ', /cursor/],
   ])('is refused twice: %s', async (query, path) => {
     expectRefused(await list(query), path);
+  });
+});
+
+describe('unreadOnly', () => {
+  test.each([
+    ...['unreadOnly=1', 'unreadOnly=0', 'unreadOnly=yes', 'unreadOnly=on', 'unreadOnly=', 'unreadOnly'],
+    ...['unreadOnly=TRUE', 'unreadOnly=False', 'unreadOnly=%20true', 'unreadOnly=true%20'],
+    ...['unreadOnly=null', 'unreadOnly=[true]', 'unreadOnly=true,false', 'unreadOnly=true%00'],
+    ...['unreadOnly=true&unreadOnly=true', 'unreadOnly=false&unreadOnly=true'],
+  ])('is refused as %s', async (query) => {
+    expectRefused(await sendTo(INBOX, {}, `?${query}`), /unreadOnly/);
+  });
+
+  test.each(['true', 'false'])('is taken as %s', async (value) => {
+    expectTaken(await sendTo(INBOX, {}, `?unreadOnly=${value}`));
+  });
+});
+
+describe('state', () => {
+  test.each([
+    ...['state=', 'state', 'state=all', 'state=sent', 'state=Read', 'state=UNREAD', 'state=read,unread'],
+    ...['state=%20read', 'state=read%20', 'state=read%00', 'state=1', 'state=null', 'state=[read]'],
+    ...['state=constructor', 'state=__proto__', 'state=read&state=read', 'state=read&state=unread'],
+  ])('is refused as %s', async (query) => {
+    expectRefused(await sendTo(LIST_RECEIPTS, {}, `?${query}`), /state/);
+  });
+
+  test.each(['read', 'unread', 'delivered'])('is taken as %s', async (value) => {
+    expectTaken(await sendTo(LIST_RECEIPTS, {}, `?state=${value}`));
+  });
+});
+
+const receiptsOf = (messageId: string, state: string) => (query: string) =>
+  sendTo(LIST_RECEIPTS, { messageId }, `?state=${state}&${query}`);
+
+/** Lists by what they tell. Those from which a cursor is taken have more than one entry. */
+const LISTS = {
+  members: (query: string) => sendTo(LIST_MEMBERS, {}, `?${query}`),
+  inbox: (query: string) => sendTo(INBOX, {}, `?${query}`),
+  'read 1': receiptsOf('1', 'read'),
+  'unread 1': receiptsOf('1', 'unread'),
+  'delivered 1': receiptsOf('1', 'delivered'),
+  'read 3': receiptsOf('3', 'read'),
+  'unread 3': receiptsOf('3', 'unread'),
+  'delivered 3': receiptsOf('3', 'delivered'),
+} as const;
+
+describe('a cursor of another list', () => {
+  test.each([
+    ['unread 3', 'read 3'],
+    ['unread 3', 'delivered 3'],
+    ['read 1', 'unread 1'],
+    ['delivered 1', 'unread 1'],
+    ['read 1', 'delivered 1'],
+    ['delivered 1', 'read 1'],
+    ['read 1', 'members'],
+    ['read 1', 'inbox'],
+    ['unread 3', 'members'],
+    ['unread 3', 'inbox'],
+    ['members', 'read 1'],
+    ['members', 'unread 3'],
+    ['members', 'inbox'],
+    ['inbox', 'read 1'],
+    ['inbox', 'unread 3'],
+    ['inbox', 'members'],
+  ] as const)('is refused: one of "%s" for "%s"', async (from, to) => {
+    const { body } = await LISTS[from]('limit=1');
+    const { cursor } = body as { cursor: Json };
+    expect(cursor).toEqual(expect.any(String));
+    expectTaken(await LISTS[from](`cursor=${cursor}`));
+    expectRefused(await LISTS[to](`cursor=${cursor}`), /cursor/);
   });
 });
