@@ -1,0 +1,370 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ofType, synthesize } from '../infra/synthesized.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import {
+  type BusEvent,
+  MAX,
+  type ReceiptsGroup,
+  type ReceiptsStack,
+  startReceiptsStack,
+} from '../support/receipts-group.ts';
+import type { Json } from '../support/running-stack.ts';
+
+let stack: ReceiptsStack;
+beforeAll(async () => {
+  stack = await startReceiptsStack();
+}, 60_000);
+afterAll(() => stack?.stop());
+
+/** Bob reads in private; the others look. Their names are their own, as an inbox tells of all groups of a user. */
+interface Chat {
+  readonly group: ReceiptsGroup;
+  readonly alice: string;
+  readonly bob: string;
+  readonly carol: string;
+  readonly dave: string;
+}
+
+/**
+ * Alice sent 10 to 100, but Carol 50, and 70 is deleted. Dave joined before 100. Of what others can see Carol has read
+ * 60 and Bob 20, and to Bob 30 was delivered. All of it has been told.
+ */
+async function aChat(): Promise<Chat> {
+  const [alice = '', bob = '', carol = '', dave = ''] = ['alice', 'bob', 'carol', 'dave'].map(freshPrefix);
+  const group = await stack.groupOf(alice, bob, carol);
+  await group.record(alice, '10', '20', '30', '40');
+  await group.record(carol, '50');
+  await group.record(alice, '60', '70', '80', '90');
+  await group.join(dave);
+  await group.record(alice, '100');
+  await group.remove('70');
+  await group.reads(carol, '60');
+  await group.reads(bob, '20');
+  await group.getsDelivered(bob, '30');
+  const lastOf = async (type: string, userId?: string) => (await group.details(type, userId)).at(-1) ?? {};
+  await eventually(async () => {
+    expect(await lastOf('WatermarkAdvanced', alice)).toMatchObject({ to: '100' });
+    expect(await lastOf('WatermarkAdvanced', carol)).toMatchObject({ to: '60' });
+    expect(await lastOf('WatermarkAdvanced', bob)).toMatchObject({ to: '20' });
+    expect(await lastOf('DeliveryAdvanced', bob)).toMatchObject({ to: '30' });
+    expect(await lastOf('GroupFullyRead')).toMatchObject({ upTo: '20' });
+  });
+  return { group, alice, bob, carol, dave };
+}
+
+interface Question {
+  /** What stands for the names in a route's path. */
+  readonly ids?: Readonly<Record<string, string>>;
+  readonly query?: string;
+  readonly body?: Json;
+}
+
+const MESSAGE_IDS = ['10', '15', '20', '30', '40', '50', '60', '70', '90', '100'];
+const PAGES = ['?state=read', '?state=unread', '?state=delivered', '?state=unread&limit=1', '?limit=1'];
+
+/**
+ * What another member, and the service, may ask by each route without moving anything: writes too are answered, and
+ * are such here that they change nothing.
+ */
+const QUESTIONS: Readonly<Record<string, (chat: Chat, observer: string) => readonly Question[]>> = {
+  'PUT /v1/groups/{groupId}/watermark': () => [
+    { body: { messageId: '10' } },
+    { body: { messageId: '10', private: true } },
+    { body: { messageId: '10', ifRevision: 7 } },
+  ],
+  'PUT /v1/users/{userId}/groups/{groupId}/watermark': (_chat, observer) => [
+    { ids: { userId: observer }, body: { messageId: '10' } },
+  ],
+  'POST /v1/groups/{groupId}/unread': () => [{ body: { messageId: MAX } }],
+  'PUT /v1/groups/{groupId}/delivered': () => [{ body: { messageId: '10' } }],
+  'POST /v1/watermarks': ({ group: { groupId } }) => [{ body: { marks: [{ groupId, messageId: '10' }] } }],
+  'GET /v1/groups/{groupId}/watermark': () => [{}],
+  'POST /v1/groups/{groupId}/messages/status': () => [{ body: { messageIds: MESSAGE_IDS } }],
+  'GET /v1/inbox': () => [{}, { query: '?unreadOnly=true' }, { query: '?limit=1' }],
+  'GET /v1/groups/{groupId}/messages/{messageId}/receipts': () =>
+    MESSAGE_IDS.flatMap((messageId) => PAGES.map((query) => ({ ids: { messageId }, query }))),
+  'POST /v1/groups/{groupId}/receipts': () => [{ body: { messageIds: MESSAGE_IDS } }],
+  'PUT /v1/groups/{groupId}/members/{userId}': (chat) =>
+    [chat.alice, chat.bob, chat.carol, chat.dave].map((userId) => ({ ids: { userId } })),
+  'POST /v1/groups/{groupId}/members': ({ bob, carol }) => [{ body: { userIds: [bob, carol] } }],
+  'GET /v1/groups/{groupId}/members': () => [{}, { query: '?limit=1' }, { query: '?limit=2' }],
+  'DELETE /v1/groups/{groupId}/members/{userId}': () => [{ ids: { userId: 'nobody' } }],
+  'POST /v1/groups/{groupId}/messages': ({ alice }) => [{ body: { messageId: '10', senderId: alice } }],
+  'DELETE /v1/groups/{groupId}/messages/{messageId}': () => [{ ids: { messageId: '70' } }],
+  'GET /v1/health': () => [{}],
+};
+
+const routes = Object.values(ofType(synthesize(), 'AWS::ApiGatewayV2::Route')).map(({ Properties }) => ({
+  key: String(Properties.RouteKey),
+  scopes: (Properties.AuthorizationScopes ?? []) as string[],
+}));
+
+/** What every route answers to each of the others: its status, and its body but for the request's own id. */
+async function seenByOthers(chat: Chat): Promise<Record<string, Json>> {
+  const observers = [chat.alice, chat.carol, chat.dave];
+  const seen = await Promise.all(observers.map((observer) => seenBy(chat, observer)));
+  return Object.assign({}, ...seen);
+}
+
+async function seenBy(chat: Chat, observer: string): Promise<Record<string, Json>> {
+  const seen: Record<string, Json> = {};
+  for (const { key, scopes } of routes) {
+    const [method = '', path = ''] = key.split(' ');
+    for (const { ids = {}, query = '', body } of QUESTIONS[key]?.(chat, observer) ?? []) {
+      const named: Record<string, string> = { groupId: chat.group.groupId, ...ids };
+      const target = path.replace(/\{(\w+)\}/g, (_placeholder, name: string) => named[name] ?? '') + query;
+      const token = scopes.includes('tidemark/service')
+        ? await stack.running.serviceToken()
+        : await stack.running.userToken(observer);
+      const answer = await stack.running.call(token, method, target, body);
+      const text = `${observer} ${method} ${target} ${JSON.stringify(body ?? null)}`;
+      seen[text] = { status: answer.status, body: withoutRequestId(answer.body) };
+    }
+  }
+  return seen;
+}
+
+function withoutRequestId(body: Json): Json {
+  if (body === null || typeof body !== 'object' || Array.isArray(body)) return body;
+  const { requestId: _requestId, ...rest } = body;
+  return rest;
+}
+
+const eventsOf = async ({ group }: Chat) =>
+  (await stack.events()).filter(({ detail }) => detail.groupId === group.groupId);
+
+/** What an event says, without the times and ids that every event has for itself. */
+function saying({ 'detail-type': type, detail }: BusEvent): string {
+  const { userId = '', from, to, upTo } = detail;
+  return `${type} ${userId} ${JSON.stringify({ from, to, upTo })}`;
+}
+
+describe('what others see', () => {
+  test('is asked of every route that there is', () => {
+    expect(Object.keys(QUESTIONS).toSorted()).toEqual(routes.map(({ key }) => key).toSorted());
+  });
+
+  const markOf = ({ group, bob }: Chat, body: Json) => group.mark(bob, body);
+  const onBehalf = ({ group, bob }: Chat, body: Json) =>
+    stack.asService('PUT', `/v1/users/${bob}/groups/${group.groupId}/watermark`, body);
+  const inBatch = ({ group: { groupId }, bob }: Chat, ...marks: { [name: string]: Json }[]) =>
+    stack.asUser(bob, 'POST', '/v1/watermarks', { marks: marks.map((mark) => ({ groupId, ...mark })) });
+
+  test.each([
+    {
+      name: 'a private read',
+      act: (chat: Chat) => markOf(chat, { messageId: '90', private: true }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'a private read of everything',
+      act: (chat: Chat) => markOf(chat, { messageId: MAX, private: true }),
+      own: { messageId: '100', revision: 0 },
+    },
+    {
+      name: 'a private read on behalf of the user',
+      act: (chat: Chat) => onBehalf(chat, { messageId: '90', private: true }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'a private read in a batch',
+      act: (chat: Chat) => inBatch(chat, { messageId: '90', private: true }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'a private read beside an old public one in a batch',
+      act: (chat: Chat) => inBatch(chat, { messageId: '90', private: true }, { messageId: '10' }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'marking unread',
+      act: ({ group, bob }: Chat) => group.markUnread(bob, '10'),
+      own: { messageId: '9', revision: 1 },
+    },
+  ])('is the same after $name, and so is what is told', async ({ act, own }) => {
+    const chat = await aChat();
+    const { group, bob } = chat;
+    // The first time something may still be loaded, and does not show.
+    await seenByOthers(chat);
+    const [seen, told] = [await seenByOthers(chat), await eventsOf(chat)];
+
+    expect(await act(chat)).toMatchObject({ status: 200 });
+    await eventually(async () =>
+      expect(await group.details('OwnWatermarkMoved', bob)).toEqual([expect.objectContaining(own)]),
+    );
+    expect((await group.look(bob)).body).toMatchObject(own);
+    expect(await seenByOthers(chat)).toEqual(seen);
+    await stack.emptyCache();
+    expect(await seenByOthers(chat)).toEqual(seen);
+    expect((await group.look(bob)).body).toMatchObject(own);
+
+    await expectOnlyPublicEvents(chat, told);
+  });
+
+  test('is something else after a read that is not private', async () => {
+    const chat = await aChat();
+    const seen = await seenByOthers(chat);
+    await chat.group.reads(chat.bob, '30');
+    expect(await seenByOthers(chat)).not.toEqual(seen);
+  });
+
+  test('is the same after a private read and marking unread in turns', async () => {
+    const chat = await aChat();
+    const { group, bob } = chat;
+    await seenByOthers(chat);
+    const [seen, told] = [await seenByOthers(chat), await eventsOf(chat)];
+    await group.readsPrivately(bob, '90');
+    await group.markUnread(bob, '40');
+    await group.readsPrivately(bob, '80');
+    await group.markUnread(bob, '20');
+    expect(await group.mark(bob, { messageId: '100', private: true, ifRevision: 1 })).toMatchObject({
+      status: 409,
+    });
+    expect((await group.look(bob)).body).toMatchObject({ messageId: '19', revision: 2 });
+    expect(await seenByOthers(chat)).toEqual(seen);
+    await stack.emptyCache();
+    expect(await seenByOthers(chat)).toEqual(seen);
+    await expectOnlyPublicEvents(chat, told);
+  });
+
+  /** Bob reads 25 for all to see: of what was told besides his own view, that is the first. */
+  async function expectOnlyPublicEvents(chat: Chat, before: readonly BusEvent[]) {
+    const { group, bob } = chat;
+    await group.reads(bob, '25');
+    const old = new Set(before.map(({ id }) => id));
+    await eventually(async () => {
+      const fresh = (await eventsOf(chat)).filter(({ id }) => !old.has(id));
+      const isOwn = ({ 'detail-type': type }: BusEvent) => type === 'OwnWatermarkMoved';
+      expect(fresh.filter(isOwn).every(({ detail }) => detail.userId === bob)).toBe(true);
+      // Events may come again: of how far everyone has read, also the one from before.
+      const others = new Set(fresh.filter((event) => !isOwn(event)).map(saying));
+      others.delete('GroupFullyRead  {"upTo":"20"}');
+      expect([...others].toSorted()).toEqual([
+        'GroupFullyRead  {"upTo":"25"}',
+        `WatermarkAdvanced ${bob} {"from":"20","to":"25"}`,
+      ]);
+    });
+  }
+});
+
+describe('a private read does not show by arithmetic', () => {
+  const unreadOf = async ({ group }: Chat, userId: string) =>
+    ((await group.look(userId)).body as { unread: unknown }).unread;
+
+  test('in counts, when all others have read', async () => {
+    const chat = await aChat();
+    const { group, alice, bob, carol, dave } = chat;
+    await group.readsPrivately(bob, MAX);
+    await group.reads(carol, MAX);
+    await group.reads(dave, MAX);
+    await group.inEveryCache(async () => {
+      await group.expectReceipts(alice, {
+        '20': { sender: alice, read: [bob, carol], unread: [], delivered: [bob, carol] },
+        '30': { sender: alice, read: [carol], unread: [bob], delivered: [bob, carol] },
+        '40': { sender: alice, read: [carol], unread: [bob], delivered: [carol] },
+        '50': { sender: carol, read: [alice], unread: [bob], delivered: [alice] },
+        '90': { sender: alice, read: [carol], unread: [bob], delivered: [carol] },
+        '100': { sender: alice, read: [carol, dave], unread: [bob], delivered: [carol, dave] },
+      });
+      for (const userId of [alice, carol, dave]) {
+        expect(await unreadOf(chat, userId)).toEqual({ count: 0, exact: true });
+      }
+    });
+    await group.reads(bob, '25');
+    await eventually(async () => {
+      const upTo = (await group.details('GroupFullyRead')).map((detail) => detail.upTo);
+      expect([...new Set(upTo)].toSorted().slice(-2)).toEqual(['20', '25']);
+    });
+  });
+
+  test('when something lower is read for all to see, and something is sent', async () => {
+    const chat = await aChat();
+    const { group, alice, bob, carol, dave } = chat;
+    await group.readsPrivately(bob, MAX);
+    const unread = await Promise.all([alice, carol, dave].map((userId) => unreadOf(chat, userId)));
+
+    await group.reads(bob, '40');
+    await group.inEveryCache(() =>
+      group.expectReceipts(alice, {
+        '40': { sender: alice, read: [bob, carol], unread: [], delivered: [bob, carol] },
+        '50': { sender: carol, read: [alice], unread: [bob], delivered: [alice] },
+        '100': { sender: alice, read: [], unread: [bob, carol, dave], delivered: [] },
+      }),
+    );
+    expect(await Promise.all([alice, carol, dave].map((userId) => unreadOf(chat, userId)))).toEqual(unread);
+
+    await group.record(bob, '55');
+    await group.inEveryCache(async () => {
+      await group.expectReceipts(alice, {
+        '50': { sender: carol, read: [alice, bob], unread: [], delivered: [alice, bob] },
+        '55': { sender: bob, read: [alice, carol], unread: [], delivered: [alice, carol] },
+        '60': { sender: alice, read: [carol], unread: [bob], delivered: [carol] },
+        '100': { sender: alice, read: [], unread: [bob, carol, dave], delivered: [] },
+      });
+      expect((await group.members()).body).toEqual({
+        members: [
+          { userId: alice, messageId: '100', joinedAfter: null },
+          { userId: bob, messageId: '55', joinedAfter: null },
+          { userId: carol, messageId: '60', joinedAfter: null },
+          { userId: dave, messageId: '90', joinedAfter: '90' },
+        ],
+        cursor: null,
+      });
+    });
+    expect((await group.look(bob)).body).toMatchObject({ messageId: '100', revision: 0 });
+    await eventually(async () =>
+      expect((await group.details('WatermarkAdvanced', bob)).map(({ from, to }) => [from, to])).toEqual([
+        [null, '20'],
+        ['20', '40'],
+        ['40', '55'],
+      ]),
+    );
+    const upTo = (await group.details('GroupFullyRead')).map((detail) => String(detail.upTo));
+    expect(upTo.every((position) => ['20', '40', '55'].includes(position))).toBe(true);
+  });
+
+  test('in the time, when the same is read once more for all to see', async () => {
+    const { group, alice, bob } = await aChat();
+    await group.readsPrivately(bob, '90');
+    const { readAt } = (await group.look(bob)).body as { readAt: string };
+    await eventually(() => expect(new Date().toISOString() > readAt).toBe(true));
+    await group.reads(bob, '90');
+    await group.inEveryCache(async () => {
+      const { members } = (await group.receipts(alice, '90')).body as {
+        members: { userId: string; at: string }[];
+      };
+      expect(members.map(({ userId }) => userId)).toEqual([bob]);
+      expect(members.every(({ at }) => at > readAt)).toBe(true);
+    });
+    await eventually(async () => {
+      const last = (await group.details('WatermarkAdvanced', bob)).at(-1);
+      expect(last).toMatchObject({ from: '20', to: '90' });
+      expect(String(last?.readAt) > readAt).toBe(true);
+    });
+  });
+
+  test('in what becomes of a private reader who leaves, or comes back', async () => {
+    const { group, alice, bob, carol } = await aChat();
+    await group.readsPrivately(bob, MAX);
+    await group.leave(bob);
+    await group.inEveryCache(() =>
+      group.expectReceipts(alice, {
+        '40': { sender: alice, read: [carol], unread: [], delivered: [carol] },
+        '90': { sender: alice, read: [], unread: [carol], delivered: [] },
+      }),
+    );
+    await group.join(bob);
+    await group.record(alice, '110');
+    await group.inEveryCache(async () => {
+      await group.expectReceipts(carol, {
+        '90': { sender: alice, read: [], unread: [carol], delivered: [] },
+      });
+      expect((await group.receipts(carol, '110', '?state=read')).body).toMatchObject({
+        audience: 3,
+        readCount: 0,
+        deliveredCount: 0,
+        members: [],
+      });
+    });
+  });
+});

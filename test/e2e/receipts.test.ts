@@ -1,0 +1,448 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import {
+  A_TIME,
+  expectAnswer,
+  expectNotFound,
+  MAX,
+  type ReceiptsGroup,
+  type ReceiptsStack,
+  sortedByUser,
+  startReceiptsStack,
+} from '../support/receipts-group.ts';
+import type { Json } from '../support/running-stack.ts';
+
+let stack: ReceiptsStack;
+beforeAll(async () => {
+  stack = await startReceiptsStack();
+}, 60_000);
+afterAll(() => stack?.stop());
+
+/** Alice has sent 1 to 3; Bob has read 2, to Carol 3 was delivered, and Dave did nothing. */
+async function aChat(): Promise<ReceiptsGroup> {
+  const group = await stack.groupOf('alice', 'bob', 'carol', 'dave');
+  await group.record('alice', '1', '2', '3');
+  await group.reads('bob', '2');
+  await group.getsDelivered('carol', '3');
+  return group;
+}
+
+const OF_CHAT = {
+  '1': { sender: 'alice', read: ['bob'], unread: ['carol', 'dave'], delivered: ['bob', 'carol'] },
+  '2': { sender: 'alice', read: ['bob'], unread: ['carol', 'dave'], delivered: ['bob', 'carol'] },
+  '3': { sender: 'alice', read: [], unread: ['bob', 'carol', 'dave'], delivered: ['carol'] },
+};
+
+async function readAtOf(group: ReceiptsGroup, userId: string): Promise<string> {
+  return ((await group.look(userId)).body as { readAt: string }).readAt;
+}
+
+describe('the receipts of one message', () => {
+  test('tell who has read it, and when', async () => {
+    const group = await aChat();
+    const readAt = await readAtOf(group, 'bob');
+    const expected = {
+      groupId: group.groupId,
+      messageId: '2',
+      senderId: 'alice',
+      audience: 3,
+      readCount: 1,
+      deliveredCount: 2,
+      members: [{ userId: 'bob', at: readAt }],
+      cursor: null,
+    };
+    await group.inEveryCache(async () => {
+      expectAnswer(await group.receipts('alice', '2'), 200, expected);
+      expectAnswer(await group.receipts('alice', '2', '?state=read'), 200, expected);
+    });
+  });
+
+  test('tell who has not, and no time where there is none', async () => {
+    const group = await aChat();
+    await group.inEveryCache(async () => {
+      const answer = await group.receipts('alice', '2', '?state=unread');
+      expectAnswer({ ...answer, body: sortedByUser(answer) }, 200, {
+        groupId: group.groupId,
+        messageId: '2',
+        senderId: 'alice',
+        audience: 3,
+        readCount: 1,
+        deliveredCount: 2,
+        members: [
+          { userId: 'carol', at: null },
+          { userId: 'dave', at: null },
+        ],
+        cursor: null,
+      });
+    });
+  });
+
+  test('tell to whom it was delivered, and when: reading is delivery', async () => {
+    const group = await aChat();
+    const readAt = await readAtOf(group, 'bob');
+    await group.inEveryCache(async () => {
+      const answer = await group.receipts('alice', '2', '?state=delivered');
+      expectAnswer({ ...answer, body: sortedByUser(answer) }, 200, {
+        groupId: group.groupId,
+        messageId: '2',
+        senderId: 'alice',
+        audience: 3,
+        readCount: 1,
+        deliveredCount: 2,
+        members: [
+          { userId: 'bob', at: readAt },
+          { userId: 'carol', at: A_TIME },
+        ],
+        cursor: null,
+      });
+    });
+  });
+
+  test('are the same for every member', async () => {
+    const group = await aChat();
+    await group.inEveryCache(async () => {
+      for (const member of ['alice', 'bob', 'carol', 'dave']) await group.expectReceipts(member, OF_CHAT);
+    });
+  });
+
+  test('follow what members do from then on', async () => {
+    const group = await aChat();
+    await group.inEveryCache(() => group.expectReceipts('alice', OF_CHAT));
+    await group.reads('dave', '1');
+    await group.reads('carol', '3');
+    await group.reads('bob', '3');
+    await group.inEveryCache(() =>
+      group.expectReceipts('alice', {
+        '1': {
+          sender: 'alice',
+          read: ['bob', 'carol', 'dave'],
+          unread: [],
+          delivered: ['bob', 'carol', 'dave'],
+        },
+        '2': { sender: 'alice', read: ['bob', 'carol'], unread: ['dave'], delivered: ['bob', 'carol'] },
+        '3': { sender: 'alice', read: ['bob', 'carol'], unread: ['dave'], delivered: ['bob', 'carol'] },
+      }),
+    );
+  });
+
+  test('are not found where it was never recorded, or was deleted', async () => {
+    const group = await aChat();
+    await group.remove('2');
+    await group.inEveryCache(async () => {
+      for (const messageId of ['2', '4', '99', MAX]) {
+        for (const state of ['read', 'unread', 'delivered']) {
+          expectNotFound(await group.receipts('alice', messageId, `?state=${state}`));
+        }
+      }
+    });
+  });
+
+  test('are not found by strangers and former members, nor in a group that does not exist', async () => {
+    const group = await aChat();
+    await group.leave('dave');
+    const nowhere = `/v1/groups/${freshPrefix('g')}`;
+    await stack.withAndWithoutCache(async () => {
+      for (const userId of ['eve', 'dave']) {
+        expectNotFound(await group.receipts(userId, '1'));
+        expectNotFound(await group.counts(userId, '1'));
+      }
+      expectNotFound(await stack.asUser('alice', 'GET', `${nowhere}/messages/1/receipts`));
+      expectNotFound(await stack.asUser('alice', 'POST', `${nowhere}/receipts`, { messageIds: ['1'] }));
+    });
+  });
+});
+
+describe('the receipts of several messages', () => {
+  test('come in the order asked, for each time it is asked, as strings', async () => {
+    const group = await aChat();
+    await group.remove('2');
+    const path = `/v1/groups/${group.groupId}/receipts`;
+    const first = {
+      messageId: '1',
+      known: true,
+      audience: 3,
+      readCount: 1,
+      deliveredCount: 2,
+      readByAll: false,
+    };
+    const third = {
+      messageId: '3',
+      known: true,
+      audience: 3,
+      readCount: 0,
+      deliveredCount: 1,
+      readByAll: false,
+    };
+    await group.inEveryCache(async () => {
+      const answer = await stack.asUser('dave', 'POST', path, '{"messageIds":[3,"1",2,"99","3"]}');
+      expectAnswer(answer, 200, {
+        groupId: group.groupId,
+        receipts: [third, first, { messageId: '2', known: false }, { messageId: '99', known: false }, third],
+      });
+    });
+  });
+
+  test('may be a hundred', async () => {
+    const group = await stack.groupOf('alice', 'bob', 'carol');
+    const ascending = Array.from({ length: 100 }, (_, index) => index + 1);
+    await Promise.all(ascending.map((id) => group.record('alice', String(id))));
+    await group.reads('bob', '70');
+    await group.reads('carol', '30');
+    await group.getsDelivered('carol', '90');
+    const messageIds = ascending.toReversed().map(String);
+    const receipts = messageIds.map((messageId) => {
+      const known = { messageId, known: true, audience: 2 };
+      const id = Number(messageId);
+      if (id > 90) return { ...known, readCount: 0, deliveredCount: 0, readByAll: false };
+      if (id > 70) return { ...known, readCount: 0, deliveredCount: 1, readByAll: false };
+      if (id > 30) return { ...known, readCount: 1, deliveredCount: 2, readByAll: false };
+      return { ...known, readCount: 2, deliveredCount: 2, readByAll: true };
+    });
+    await group.inEveryCache(async () =>
+      expectAnswer(await group.counts('alice', ...messageIds), 200, { groupId: group.groupId, receipts }),
+    );
+  });
+
+  test('are of none where nothing is recorded', async () => {
+    const group = await stack.groupOf('alice', 'bob');
+    await group.reads('bob', '5');
+    await group.inEveryCache(() => group.expectReceipts('alice', { '1': null, '5': null, [MAX]: null }));
+  });
+});
+
+describe('a message is read by all', () => {
+  test('once the last of its audience has read it', async () => {
+    const group = await stack.groupOf('alice', 'bob', 'carol');
+    await group.record('alice', '1');
+    const readByAll = async () => {
+      const { receipts } = (await group.counts('alice', '1')).body as { receipts: Json[] };
+      return (receipts[0] as { readByAll: boolean }).readByAll;
+    };
+    await group.inEveryCache(async () => expect(await readByAll()).toBe(false));
+    await group.reads('bob', '1');
+    await group.inEveryCache(async () => expect(await readByAll()).toBe(false));
+    await group.reads('carol', '1');
+    await group.inEveryCache(async () => expect(await readByAll()).toBe(true));
+  });
+
+  test('never by nobody: a message without an audience is not', async () => {
+    const group = await stack.groupOf('alice');
+    await group.record('alice', '1');
+    await group.inEveryCache(async () => {
+      expectAnswer(await group.counts('alice', '1'), 200, {
+        groupId: group.groupId,
+        receipts: [
+          { messageId: '1', known: true, audience: 0, readCount: 0, deliveredCount: 0, readByAll: false },
+        ],
+      });
+      for (const state of ['read', 'unread', 'delivered']) {
+        expectAnswer(await group.receipts('alice', '1', `?state=${state}`), 200, {
+          groupId: group.groupId,
+          messageId: '1',
+          senderId: 'alice',
+          audience: 0,
+          readCount: 0,
+          deliveredCount: 0,
+          members: [],
+          cursor: null,
+        });
+      }
+    });
+  });
+
+  test('in a group of two by the other one', async () => {
+    const group = await stack.groupOf('alice', 'bob');
+    await group.record('alice', '1');
+    await group.record('bob', '2');
+    await group.inEveryCache(() =>
+      group.expectReceipts('alice', {
+        '1': { sender: 'alice', read: ['bob'], unread: [], delivered: ['bob'] },
+        '2': { sender: 'bob', read: [], unread: ['alice'], delivered: [] },
+      }),
+    );
+    await group.reads('alice', '2');
+    await group.inEveryCache(() =>
+      group.expectReceipts('bob', {
+        '1': { sender: 'alice', read: ['bob'], unread: [], delivered: ['bob'] },
+        '2': { sender: 'bob', read: ['alice'], unread: [], delivered: ['alice'] },
+      }),
+    );
+  });
+});
+
+describe('ids of 64 bits', () => {
+  test.each([
+    ['9007199254740992', '9007199254740993', '9007199254740994'],
+    ['18446744073709551613', '18446744073709551614', '18446744073709551615'],
+    ['9', '10', '100'],
+  ])('%s, %s and %s have receipts of their own', async (low, middle, high) => {
+    const group = await stack.groupOf('alice', 'bob', 'carol');
+    await group.record('alice', low, middle, high);
+    await group.reads('bob', middle);
+    await group.reads('carol', low);
+    await group.getsDelivered('carol', high);
+    await group.inEveryCache(async () => {
+      await group.expectReceipts('bob', {
+        [low]: { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },
+        [middle]: { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob', 'carol'] },
+        [high]: { sender: 'alice', read: [], unread: ['bob', 'carol'], delivered: ['carol'] },
+      });
+    });
+    await group.remove(middle);
+    await group.inEveryCache(() =>
+      group.expectReceipts('bob', {
+        [low]: { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },
+        [middle]: null,
+        [high]: { sender: 'alice', read: [], unread: ['bob', 'carol'], delivered: ['carol'] },
+      }),
+    );
+  });
+});
+
+test('messages recorded out of order are read by whoever is past them', async () => {
+  const group = await stack.groupOf('alice', 'bob', 'carol');
+  await group.record('alice', '50');
+  await group.reads('bob', '50');
+  await group.inEveryCache(() =>
+    group.expectReceipts('alice', {
+      '50': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+    }),
+  );
+  await group.record('carol', '20');
+  await group.record('alice', '30', '10');
+  await group.inEveryCache(() =>
+    group.expectReceipts('carol', {
+      '10': { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },
+      '20': { sender: 'carol', read: ['alice', 'bob'], unread: [], delivered: ['alice', 'bob'] },
+      '30': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+      '50': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+    }),
+  );
+});
+
+describe('the members of a receipt', () => {
+  const numbered = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, index) => `u${String(from + index).padStart(2, '0')}`);
+
+  /** u01 to u25 hear what Alice says: 8 have read 40, 4 have read 10, to 6 everything was delivered, 7 did nothing. */
+  async function aLargeChat(): Promise<ReceiptsGroup> {
+    const group = await stack.groupOf('alice', ...numbered(1, 25));
+    await group.record('alice', '10', '20', '30', '40');
+    await Promise.all([
+      ...numbered(1, 8).map((userId) => group.reads(userId, '40')),
+      ...numbered(9, 12).map((userId) => group.reads(userId, '10')),
+      ...numbered(13, 18).map((userId) => group.getsDelivered(userId, '40')),
+    ]);
+    return group;
+  }
+
+  const LISTS = {
+    read: numbered(1, 8),
+    unread: numbered(9, 25),
+    delivered: [...numbered(1, 8), ...numbered(13, 18)],
+  };
+
+  /** All pages of a list, each the whole answer; `between` happens after each. */
+  async function pagesOf(
+    group: ReceiptsGroup,
+    messageId: string,
+    state: string,
+    limit: number,
+    between: () => Promise<void> = async () => {},
+  ) {
+    const pages: { members: { userId: string; at: string | null }[]; cursor: string | null }[] = [];
+    let cursor: string | null = null;
+    do {
+      const next = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const answer = await group.receipts('alice', messageId, `?state=${state}&limit=${limit}${next}`);
+      const page = answer.body as unknown as (typeof pages)[number];
+      expectAnswer(answer, 200, {
+        groupId: group.groupId,
+        messageId,
+        senderId: 'alice',
+        audience: 25,
+        readCount: 8,
+        deliveredCount: 14,
+        members: page.members,
+        cursor: page.cursor,
+      });
+      pages.push(page);
+      cursor = page.cursor;
+      await between();
+    } while (cursor !== null && pages.length <= 30);
+    expect(cursor).toBe(null);
+    expect(pages.every(({ members }) => members.length <= limit)).toBe(true);
+    return pages.flatMap(({ members }) => members.map(({ userId }) => userId));
+  }
+
+  test('are listed page by page, each once', async () => {
+    const group = await aLargeChat();
+    await group.inEveryCache(async () => {
+      for (const [state, userIds] of Object.entries(LISTS)) {
+        for (const limit of [1, 3, 8, 17, 100]) {
+          expect((await pagesOf(group, '30', state, limit)).toSorted()).toEqual(userIds);
+        }
+      }
+    });
+  });
+
+  test('are each there once though the cache is emptied between two pages', async () => {
+    const group = await aLargeChat();
+    for (const [state, userIds] of Object.entries(LISTS)) {
+      const found = await pagesOf(group, '20', state, 4, stack.emptyCache);
+      expect(found.toSorted()).toEqual(userIds);
+    }
+  });
+
+  test('are a hundred to a page where no limit is said', async () => {
+    const group = await stack.groupOf('alice', ...numbered(1, 99));
+    await stack.asService('POST', `/v1/groups/${group.groupId}/members`, { userIds: ['more-1', 'more-2'] });
+    await group.record('alice', '1');
+    await group.inEveryCache(async () => {
+      const first = await group.receipts('alice', '1', '?state=unread');
+      expect(first.body).toMatchObject({ audience: 101, readCount: 0, deliveredCount: 0 });
+      const { members, cursor } = first.body as { members: { userId: string }[]; cursor: string };
+      expect(members).toHaveLength(100);
+      const rest = await group.receipts('alice', '1', `?state=unread&cursor=${encodeURIComponent(cursor)}`);
+      const last = rest.body as { members: { userId: string }[]; cursor: null };
+      expect(last.cursor).toBe(null);
+      const found = [...members, ...last.members].map(({ userId }) => userId);
+      expect(found.toSorted()).toEqual(['more-1', 'more-2', ...numbered(1, 99)]);
+    });
+  });
+});
+
+describe('a sender', () => {
+  test('that is no member is taken from nobody’s audience', async () => {
+    const group = await stack.groupOf('alice', 'bob');
+    await group.record('a-bot', '1');
+    await group.reads('bob', '1');
+    await group.inEveryCache(() =>
+      group.expectReceipts('alice', {
+        '1': { sender: 'a-bot', read: ['bob'], unread: ['alice'], delivered: ['bob'] },
+      }),
+    );
+  });
+
+  test('of a message recorded twice is the first one named', async () => {
+    const group = await stack.groupOf('alice', 'bob');
+    await group.record('alice', '1');
+    await group.record('alice', '1');
+    await group.inEveryCache(() =>
+      group.expectReceipts('bob', { '1': { sender: 'alice', read: [], unread: ['bob'], delivered: [] } }),
+    );
+  });
+});
+
+test('a receipt keeps the time of the first reading', async () => {
+  const group = await aChat();
+  const readAt = await readAtOf(group, 'bob');
+  await eventually(() => expect(new Date().toISOString() > readAt).toBe(true));
+  await group.reads('bob', '2');
+  await group.reads('bob', '1');
+  await group.inEveryCache(async () =>
+    expect((await group.receipts('alice', '2')).body).toMatchObject({
+      members: [{ userId: 'bob', at: readAt }],
+    }),
+  );
+});

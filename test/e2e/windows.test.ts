@@ -1,0 +1,390 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import {
+  MAX,
+  type ReceiptsGroup,
+  type ReceiptsStack,
+  startReceiptsStack,
+} from '../support/receipts-group.ts';
+
+let stack: ReceiptsStack;
+beforeAll(async () => {
+  stack = await startReceiptsStack();
+}, 60_000);
+afterAll(() => stack?.stop());
+
+describe.each([
+  // So that all that follows goes into an index that is there.
+  { when: 'from the first message on', isAskedBefore: true },
+  { when: 'only afterwards', isAskedBefore: false },
+])('where receipts are asked for $when', ({ isAskedBefore }) => {
+  async function groupOf(...userIds: [string, ...string[]]): Promise<ReceiptsGroup> {
+    const group = await stack.groupOf(...userIds);
+    if (isAskedBefore) await group.expectReceipts(userIds[0], { '1': null });
+    return group;
+  }
+
+  describe('a late joiner', () => {
+    test('is no reader of the messages from before, and none who has not read them', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('alice', '1', '2');
+      await group.reads('bob', '1');
+      await group.join('carol');
+      await group.record('alice', '3');
+      const before = {
+        '1': { sender: 'alice', read: ['bob'], unread: [], delivered: ['bob'] },
+        '2': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+      };
+      await group.inEveryCache(() =>
+        group.expectReceipts('carol', {
+          ...before,
+          '3': { sender: 'alice', read: [], unread: ['bob', 'carol'], delivered: [] },
+        }),
+      );
+      await group.reads('carol', MAX);
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          ...before,
+          '3': { sender: 'alice', read: ['carol'], unread: ['bob'], delivered: ['carol'] },
+        }),
+      );
+    });
+
+    test('is none of a message recorded later under an older id', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('alice', '30');
+      await group.join('carol');
+      await group.record('alice', '20', '40');
+      await group.reads('carol', '40');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '20': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+          '30': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+          '40': { sender: 'alice', read: ['carol'], unread: ['bob'], delivered: ['carol'] },
+        }),
+      );
+    });
+
+    test('is no addressee: a message delivered to the others alone is read by all of them', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('alice', '1');
+      await group.reads('bob', '1');
+      await group.join('carol');
+      await group.getsDelivered('carol', '1');
+      await group.inEveryCache(() =>
+        group.expectReceipts('carol', {
+          '1': { sender: 'alice', read: ['bob'], unread: [], delivered: ['bob'] },
+        }),
+      );
+    });
+
+    test('after whom nobody of old is left makes no audience', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('alice', '1');
+      await group.join('carol');
+      await group.leave('bob');
+      await group.inEveryCache(() =>
+        group.expectReceipts('carol', { '1': { sender: 'alice', read: [], unread: [], delivered: [] } }),
+      );
+    });
+  });
+
+  describe('a rejoined member', () => {
+    test('does not carry the old mark', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1', '2', '3');
+      await group.reads('bob', '3');
+      await group.reads('carol', '1');
+      await group.leave('bob');
+      await group.join('bob');
+      await group.record('alice', '4');
+      await group.inEveryCache(() =>
+        group.expectReceipts('bob', {
+          '1': { sender: 'alice', read: ['carol'], unread: [], delivered: ['carol'] },
+          '3': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+          '4': { sender: 'alice', read: [], unread: ['bob', 'carol'], delivered: [] },
+        }),
+      );
+      await group.reads('bob', '4');
+      await group.inEveryCache(() =>
+        group.expectReceipts('bob', {
+          '1': { sender: 'alice', read: ['carol'], unread: [], delivered: ['carol'] },
+          '3': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+          '4': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+        }),
+      );
+    });
+
+    test('is not concerned by what was sent meanwhile', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1');
+      await group.leave('bob');
+      await group.record('alice', '2');
+      await group.join('bob');
+      await group.record('alice', '3');
+      await group.reads('bob', '3');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+          '2': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+          '3': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+        }),
+      );
+    });
+
+    test('starts at nothing where nothing was sent, whatever was marked before', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.reads('bob', '500');
+      await group.leave('bob');
+      await group.join('bob');
+      await group.record('alice', '1', '2');
+      await group.inEveryCache(() =>
+        group.expectReceipts('bob', {
+          '1': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+          '2': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+        }),
+      );
+    });
+
+    test('is one member, however often', async () => {
+      const group = await groupOf('alice', 'bob');
+      for (const messageId of ['1', '2', '3']) {
+        await group.record('alice', messageId);
+        await group.reads('bob', messageId);
+        await group.leave('bob');
+        await group.join('bob');
+        await group.join('bob');
+      }
+      await group.record('alice', '4');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: [], unread: [], delivered: [] },
+          '3': { sender: 'alice', read: [], unread: [], delivered: [] },
+          '4': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+        }),
+      );
+    });
+  });
+
+  describe('the sender', () => {
+    test('is neither in the audience nor a reader, each of its own messages alone', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1');
+      await group.record('bob', '2');
+      await group.record('carol', '3');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },
+          '2': { sender: 'bob', read: ['carol'], unread: ['alice'], delivered: ['carol'] },
+          '3': { sender: 'carol', read: [], unread: ['alice', 'bob'], delivered: [] },
+        }),
+      );
+    });
+
+    test('that left is not taken away once more', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1');
+      await group.reads('bob', '1');
+      await group.leave('alice');
+      await group.inEveryCache(() =>
+        group.expectReceipts('bob', {
+          '1': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+        }),
+      );
+    });
+
+    test('that left and came back is not taken away once more', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1');
+      await group.leave('alice');
+      await group.join('alice');
+      await group.reads('alice', MAX);
+      await group.reads('bob', '1');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
+        }),
+      );
+    });
+
+    test('that joined only after its message is not taken away once more', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('a-bot', '10');
+      await group.join('a-bot');
+      await group.record('a-bot', '5', '20');
+      await group.reads('bob', '10');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '5': { sender: 'a-bot', read: ['bob'], unread: ['alice'], delivered: ['bob'] },
+          '10': { sender: 'a-bot', read: ['bob'], unread: ['alice'], delivered: ['bob'] },
+          '20': { sender: 'a-bot', read: [], unread: ['alice', 'bob'], delivered: [] },
+        }),
+      );
+    });
+
+    test('in a group where nothing was sent before it joined is taken away once', async () => {
+      const group = await groupOf('alice');
+      await group.join('bob');
+      await group.record('bob', '7');
+      await group.record('bob', '3');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '3': { sender: 'bob', read: [], unread: ['alice'], delivered: [] },
+          '7': { sender: 'bob', read: [], unread: ['alice'], delivered: [] },
+        }),
+      );
+    });
+  });
+
+  describe('a member who left', () => {
+    test('is in no audience any more, whether it had read or not', async () => {
+      const group = await groupOf('alice', 'bob', 'carol', 'dave');
+      await group.record('alice', '1', '2');
+      await group.reads('bob', '2');
+      await group.reads('carol', '1');
+      await group.getsDelivered('dave', '2');
+      await group.leave('bob');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: ['carol'], unread: ['dave'], delivered: ['carol', 'dave'] },
+          '2': { sender: 'alice', read: [], unread: ['carol', 'dave'], delivered: ['dave'] },
+        }),
+      );
+      await group.leave('dave');
+      await group.leave('dave');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: ['carol'], unread: [], delivered: ['carol'] },
+          '2': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+        }),
+      );
+      await group.leave('carol');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: [], unread: [], delivered: [] },
+          '2': { sender: 'alice', read: [], unread: [], delivered: [] },
+        }),
+      );
+    });
+
+    test('is in none of a later message', async () => {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1');
+      await group.leave('bob');
+      await group.record('alice', '2');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '2': { sender: 'alice', read: [], unread: ['carol'], delivered: [] },
+        }),
+      );
+    });
+
+    test('and never was one changes nothing', async () => {
+      const group = await groupOf('alice', 'bob');
+      await group.record('alice', '1');
+      await group.leave('eve');
+      await group.inEveryCache(() =>
+        group.expectReceipts('alice', {
+          '1': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+        }),
+      );
+    });
+  });
+
+  describe('a deleted message', () => {
+    async function aChat() {
+      const group = await groupOf('alice', 'bob', 'carol');
+      await group.record('alice', '1', '2', '3', '4');
+      await group.record('carol', '5');
+      await group.reads('bob', '2');
+      return group;
+    }
+
+    const unreadOf = async (group: ReceiptsGroup, userId: string) =>
+      ((await group.look(userId)).body as { unread: unknown }).unread;
+
+    const OF_THE_OTHERS = {
+      '1': { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },
+      '4': { sender: 'alice', read: ['carol'], unread: ['bob'], delivered: ['carol'] },
+      '5': { sender: 'carol', read: [], unread: ['alice', 'bob'], delivered: [] },
+    };
+
+    test('has no receipts, and changes no others', async () => {
+      const group = await aChat();
+      const unchanged = async () => {
+        await group.expectReceipts('bob', { ...OF_THE_OTHERS, '2': null, '3': null });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+      };
+      await group.remove('2');
+      await group.remove('3');
+      await group.inEveryCache(unchanged);
+      await group.remove('2');
+      await group.remove('3');
+      await group.inEveryCache(unchanged);
+    });
+
+    test('makes no unread count go up', async () => {
+      const group = await aChat();
+      const counts = () => Promise.all(['alice', 'bob', 'carol'].map((userId) => unreadOf(group, userId)));
+      const exactly = (count: number) => ({ count, exact: true });
+      await group.inEveryCache(async () => {
+        expect(await counts()).toEqual([exactly(1), exactly(3), exactly(0)]);
+        await group.expectReceipts('bob', { '99': null });
+      });
+      // Read already; unread; unread by nobody but its own sender; unknown; the head; all again.
+      for (const [messageId, ...expected] of [
+        ['1', 1, 3, 0],
+        ['3', 1, 2, 0],
+        ['2', 1, 2, 0],
+        ['99', 1, 2, 0],
+        ['5', 0, 1, 0],
+        ['3', 0, 1, 0],
+        ['4', 0, 0, 0],
+      ] as const) {
+        await group.remove(messageId);
+        await group.inEveryCache(async () => {
+          expect(await counts()).toEqual(expected.map(exactly));
+          await group.expectReceipts('bob', { [messageId]: null });
+        });
+      }
+    });
+
+    test('stays deleted when it is recorded once more', async () => {
+      const group = await aChat();
+      await group.remove('3');
+      await stack.asService('POST', `/v1/groups/${group.groupId}/messages`, {
+        messageId: '3',
+        senderId: 'alice',
+      });
+      await group.inEveryCache(async () => {
+        await group.expectReceipts('bob', { ...OF_THE_OTHERS, '3': null });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+      });
+    });
+
+    test('that is recorded only afterwards has no receipts', async () => {
+      const group = await groupOf('alice', 'bob');
+      const last = freshPrefix('g');
+      await group.record('alice', '1', '3');
+      await stack.running.putFacts([
+        { detailType: 'MessageDeleted', detail: { groupId: group.groupId, messageId: '2' } },
+        {
+          detailType: 'MessageSent',
+          detail: { groupId: group.groupId, messageId: '2', senderId: 'alice' },
+        },
+        { detailType: 'MemberJoined', detail: { groupId: last, userId: 'witness' } },
+      ]);
+      await eventually(async () =>
+        expect((await stack.asUser('witness', 'GET', `/v1/groups/${last}/watermark`)).status).toBe(200),
+      );
+      await group.inEveryCache(async () => {
+        await group.expectReceipts('bob', {
+          '1': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+          '2': null,
+          '3': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
+        });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+      });
+    });
+  });
+});
