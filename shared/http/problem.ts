@@ -5,7 +5,7 @@ const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readon
   invalid_request: { status: 400, title: 'The request is not valid' },
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
-  revision_conflict: { status: 409, title: 'The watermark was marked unread meanwhile' },
+  revision_conflict: { status: 409, title: 'The revision is not the current one' },
   too_large: { status: 413, title: 'The request is too large' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'Temporarily unavailable' },

@@ -1,4 +1,4 @@
-import { QueryCommand } from '@aws-sdk/client-dynamodb';
+import { QueryCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import {
@@ -138,18 +138,19 @@ export class Memberships {
           IndexName: this.#indexName,
           KeyConditionExpression: after ? 'groupId = :group AND userId > :after' : 'groupId = :group',
           ExpressionAttributeValues: { ':group': { S: groupId }, ...(after && { ':after': { S: after } }) },
-          Limit: limit,
+          Limit: limit + 1,
         }),
       ),
     );
-    const userIds = (listed.Items ?? []).map((item) => item.userId?.S as UserId);
+    const [told, isMore] = cut(listed, limit);
+    const userIds = told.map((item) => item.userId?.S as UserId);
     const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
     const found = new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
     const members = userIds.flatMap((userId) => {
       const state = found.get(userId);
       return state?.kind === 'member' ? [{ userId, membership: state }] : [];
     });
-    return { members, next: listed.LastEvaluatedKey ? (userIds.at(-1) ?? null) : null };
+    return { members, next: isMore ? (userIds.at(-1) ?? null) : null };
   }
 
   /**
@@ -172,17 +173,22 @@ export class Memberships {
         ':after': after ? membershipKey(userId, after).SK : BEFORE_ALL_GROUPS,
       },
       ConsistentRead: true,
-      Limit: limit,
+      Limit: limit + 1,
     });
-    const { Items = [], LastEvaluatedKey } = await this.#table.call(() => this.#table.client.send(command));
-    const read = Items.map(membershipIn);
+    const [told, isMore] = cut(await this.#table.call(() => this.#table.client.send(command)), limit);
+    const read = told.map(membershipIn);
     return {
       memberships: read.flatMap(({ groupId, state }) =>
         state.kind === 'member' ? [{ groupId, membership: state }] : [],
       ),
-      next: LastEvaluatedKey ? (read.at(-1)?.groupId ?? null) : null,
+      next: isMore ? (read.at(-1)?.groupId ?? null) : null,
     };
   }
+}
+
+/** The first `limit` items of a query that asked for one more, and whether more follow. */
+function cut({ Items = [], LastEvaluatedKey }: QueryCommandOutput, limit: number): [Item[], boolean] {
+  return [Items.slice(0, limit), Items.length > limit || LastEvaluatedKey !== undefined];
 }
 
 function membershipIn(item: Item) {
@@ -210,8 +216,9 @@ function updateOf(
         exists(CURRENT_MEMBER),
         equals('generation', { N: String(next.generation) }),
         ...moved.map((name) => isBelow(name, { S: registerText(name, next[name]) })),
-        // What is made of the own view holds for the revision it was made from, not for a later one.
-        ...(moved.includes('self') ? [beginsWith('self', revisionPrefix(current.self.revision))] : []),
+        // What is made of a membership holds for the revision it was made from, not for a later one: also that the
+        // own view stays.
+        beginsWith('self', revisionPrefix(current.self.revision)),
       ],
     };
   }

@@ -99,6 +99,21 @@ describe('a mark that names a revision', () => {
     expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(6), 1, 4]]);
   });
 
+  test('is judged by the revision that its write finds, where that rises in between', async () => {
+    const { groupId, reader } = await prepare();
+    await recordMessage(stores, { groupId, position: at(12), senderId: aUser('guest') });
+    const { ledger } = stores;
+    const change: typeof ledger.memberships.change = async (...asked) => {
+      await markUnread(stores, groupId, reader, at(4));
+      return ledger.memberships.change(...asked);
+    };
+    const memberships = { read: ledger.memberships.read.bind(ledger.memberships), change };
+    const overtaken = { ...stores, ledger: { ...ledger, memberships } } as unknown as Stores;
+    const known = { isPrivate: false, ifRevision: 1 };
+    const marked = await markRead(overtaken, groupId, reader, at(12), 'strict', known);
+    expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(12), 1, 0]]);
+  });
+
   test('does not move an own view whose revision has risen behind the cache', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(8));

@@ -1,0 +1,108 @@
+import type { History, Operation, Step } from './operations.ts';
+
+/**
+ * Looks for a short history that still fails: leaves out steps, many at a time and then fewer, then operations of
+ * steps, then what operations list. Ends with the shortest found when nothing can be left out, or when `isLate`.
+ */
+export async function shorten(
+  history: History,
+  fails: (history: History) => Promise<boolean>,
+  isLate: () => boolean,
+): Promise<History> {
+  let shortest = history;
+  const attempt = async (shorter: History): Promise<boolean> => {
+    if (shorter.length === 0 || isLate() || !(await fails(shorter))) return false;
+    shortest = shorter;
+    return true;
+  };
+
+  // Leaving out at once what seldom matters saves the most.
+  const last = history.at(-1) ?? [];
+  for (const matters of [mayChange, sharesGroup, sharesUser]) {
+    const others = shortest.slice(0, -1).map((step) => step.filter((operation) => matters(operation, last)));
+    await attempt([...others.filter((step) => step.length > 0), last]);
+  }
+  for (let isShorter = true; isShorter && !isLate(); ) {
+    isShorter = false;
+    for (let size = Math.ceil(shortest.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+      for (let end = shortest.length; end > 0; end -= size) {
+        const without = shortest.filter((_step, index) => index < end - size || index >= end);
+        isShorter = (await attempt(without)) || isShorter;
+      }
+    }
+    for (let at = shortest.length - 1; at >= 0; at -= 1) {
+      for (const step of smallerSteps(shortest[at] ?? [])) {
+        if (!(await attempt(shortest.with(at, step)))) continue;
+        isShorter = true;
+        break;
+      }
+    }
+  }
+  return shortest;
+}
+
+const CHANGES: ReadonlySet<Operation['kind']> = new Set([
+  'join',
+  'join together',
+  'leave',
+  'record',
+  'delete',
+  'mark',
+  'mark unread',
+  'mark delivered',
+  'mark several',
+]);
+const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
+
+function groupsOf(operation: Operation): readonly string[] {
+  if (operation.kind === 'mark several') return operation.marks.map(({ groupId }) => groupId);
+  if (operation.kind === 'inbox') return operation.among;
+  return 'groupId' in operation ? [operation.groupId] : [];
+}
+
+const sharesGroup = (operation: Operation, step: Step) =>
+  step.flatMap(groupsOf).some((groupId) => groupsOf(operation).includes(groupId));
+
+/** What no single user does concerns them all. */
+const sharesUser = (operation: Operation, step: Step) =>
+  !('userId' in operation) || step.some((other) => 'userId' in other && other.userId === operation.userId);
+
+function smallerSteps(step: Step): readonly Step[] {
+  const fewer = step.length === 1 ? [] : step.map((_operation, index) => without(step, index));
+  return [
+    ...fewer,
+    ...step.flatMap((operation, index) => smaller(operation).map((other) => step.with(index, other))),
+  ];
+}
+
+const without = <T>(list: readonly T[], index: number): T[] => list.toSpliced(index, 1);
+
+function smaller(operation: Operation): readonly Operation[] {
+  const shorterLists = <T>(list: readonly T[]) =>
+    list.length === 1 ? [] : list.map((_item, index) => without(list, index));
+  switch (operation.kind) {
+    case 'join together':
+      return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
+    case 'mark several':
+      return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'ask status':
+    case 'ask receipts of several':
+      return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));
+    case 'record':
+      return operation.sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }];
+    case 'mark': {
+      const { isPrivate, ifRevision, by } = operation;
+      return [
+        ...(isPrivate === undefined ? [] : [{ ...operation, isPrivate: undefined }]),
+        ...(ifRevision === undefined ? [] : [{ ...operation, ifRevision: undefined }]),
+        ...(by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
+      ];
+    }
+    case 'ask receipts':
+    case 'list members':
+    case 'inbox':
+      return operation.limit === undefined ? [] : [{ ...operation, limit: undefined }];
+    default:
+      return [];
+  }
+}
