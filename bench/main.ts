@@ -1,8 +1,14 @@
 import { measureBundles } from './bundles-section.ts';
+import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
 
-const sections = { start: measureStart, stack: measureStack, bundles: measureBundles };
+const sections = {
+  start: measureStart,
+  stack: measureStack,
+  receipts: measureReceipts,
+  bundles: measureBundles,
+};
 
 async function main(): Promise<void> {
   const [chosen] = process.argv.slice(2);

@@ -15,8 +15,31 @@ local floor = state(messages, 'floor') or false
 if not is_indexed(members, receipts) then return { caller_text, 0, floor, {} } end
 redis.call('PEXPIRE', receipts, ttl)
 
-local everyone = from(receipts, 'p', START) + from(receipts, 'q', START)
-local is_delivery_ahead = from(receipts, 'q', START) > 0
+-- Where each section ends, by its rank: one end of every count, found once.
+local ends = {}
+for _, section in ipairs({ 'd', 'j', 'p', 'q' }) do
+  ends[section] = redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. ':')
+end
+
+-- The members of a section who are at a position or past it.
+local function from(section, position)
+  return ends[section] - redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. position)
+end
+
+local ahead = from('q', START)
+local everyone, is_delivery_ahead = from('p', START) + ahead, ahead > 0
+
+local senders = {}
+
+-- What is known of a sender as a member; false where it is none.
+local function member(sender)
+  if senders[sender] == nil then
+    local text = redis.call('HGET', members, sender)
+    local parts = text and decode(without_doubt(text))
+    senders[sender] = parts and not is_departed(parts) and parts
+  end
+  return senders[sender]
+end
 
 local function sender_in_window(position)
   local entry = redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
@@ -25,18 +48,17 @@ end
 
 -- Who joined after the message has a watermark past it from the start, and is in both numbers.
 local function count(position, sender)
-  local late = from(receipts, 'j', position)
-  local at_least = from(receipts, 'p', position)
+  local late = from('j', position)
+  local at_least = from('p', position)
   local audience = everyone - late
   local read = at_least - late
   local delivered = read
   if is_delivery_ahead then
-    read = read + from(receipts, 'q', position)
-    delivered = delivered + from(receipts, 'd', position)
+    read = read + from('q', position)
+    delivered = delivered + from('d', position)
   end
-  local text = redis.call('HGET', members, sender)
-  local own = text and decode(without_doubt(text))
-  if own and not is_departed(own) and own[JOINED] < position then
+  local own = member(sender)
+  if own and own[JOINED] < position then
     audience = audience - 1
     if position_of(own[PUBLIC]) >= position then read = read - 1 end
     if position_of(own[DELIVERED]) >= position then delivered = delivered - 1 end

@@ -13,6 +13,8 @@ export type Change =
   | { readonly kind: 'member'; readonly userId: UserId; readonly state: MembershipState }
   /** The same, of a moment that may be long past: it brings no member into the cache that is not there. */
   | { readonly kind: 'known-member'; readonly userId: UserId; readonly state: MembershipState }
+  /** Who has just joined, besides what it is as a member. */
+  | { readonly kind: 'joined'; readonly userId: UserId }
   | { readonly kind: 'head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
@@ -163,6 +165,8 @@ function entryOf(change: Change): string[] {
       return ['member', change.userId, encodeMembership(change.state)];
     case 'known-member':
       return ['known-member', change.userId, encodeMembership(change.state)];
+    case 'joined':
+      return ['joined', change.userId];
     case 'head':
       return ['head', change.position];
     case 'message': {

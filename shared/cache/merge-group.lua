@@ -6,6 +6,7 @@
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
 --                                   missing one is asked of the ledger, and an old one would be believed; where
 --                                   every member is indexed it is counted, but in doubt
+--   joined <user>                   a member who has just joined
 --   head <position>                 the start where no message is recorded
 --   sent <position> <sender>
 --   deleted <position>
@@ -81,10 +82,11 @@ local merges = {}
 function merges.member(user, text)
   local current = redis.call('HGET', members, user)
   put(user, current, current and merge(without_doubt(current), text) or text, '')
-  if indexing or (current and not is_departed(decode(without_doubt(current)))) then return end
-  redis.call('ZADD', joined, now, user)
-  redis.call('ZREMRANGEBYSCORE', joined, '-inf', '(' .. (now - RECENT_MS))
-  redis.call('PEXPIRE', joined, RECENT_MS)
+end
+
+-- Whoever joins while the members are indexed is indexed by that.
+function merges.joined(user)
+  if not indexing then redis.call('ZADD', joined, now, user) end
 end
 
 merges['known-member'] = function(user, text)
@@ -160,7 +162,7 @@ local function everyone_at()
 end
 
 local arity = {
-  member = 2, ['known-member'] = 2, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
+  member = 2, ['known-member'] = 2, joined = 1, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
   index = 3, indexed = 1, laggard = 1,
 }
 local position = 6
@@ -174,6 +176,9 @@ end
 redis.call('PEXPIRE', members, ttl)
 redis.call('PEXPIRE', messages, ttl)
 redis.call('PEXPIRE', head, ttl)
+if redis.call('PEXPIRE', joined, RECENT_MS) == 1 then
+  redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
+end
 
 if viewer ~= '' then return view(members, messages, head, viewer) end
 return asked ~= '' and everyone_at()

@@ -17,6 +17,9 @@ local START = string.rep('0', 20)
 -- Longer than that index is ever seen to be behind.
 local RECENT_MS = 30000
 
+-- So many of them are looked at, the newest first: when very many join at once, the list lacks the last ones.
+local MOST_RECENT = 1000
+
 local function entries_of(user, parts)
   local shown, delivered = position_of(parts[PUBLIC]), position_of(parts[DELIVERED])
   local entries = {}
@@ -32,7 +35,8 @@ end
 -- The texts of the current members who joined of late: user, parts.
 local function recently_joined(members, joined, now)
   local recent = {}
-  for _, user in ipairs(redis.call('ZRANGEBYSCORE', joined, now - RECENT_MS, '+inf')) do
+  local users = redis.call('ZREVRANGEBYSCORE', joined, '+inf', now - RECENT_MS, 'LIMIT', 0, MOST_RECENT)
+  for _, user in ipairs(users) do
     local text = redis.call('HGET', members, user)
     local parts = text and decode(without_doubt(text))
     if parts and not is_departed(parts) then recent[#recent + 1] = { user, parts } end
@@ -43,10 +47,6 @@ end
 local function is_indexed(members, receipts)
   local token = state(receipts, 'index')
   return token and token == redis.call('HGET', members, '|index')
-end
-
-local function from(receipts, section, position)
-  return redis.call('ZLEXCOUNT', receipts, '[' .. section .. position, '(' .. section .. ':')
 end
 
 -- The position that every member's public watermark has reached; false in an empty group.

@@ -25,8 +25,8 @@ export async function addMembers(
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
     joinOne(stores, groupId, userId, transition),
   );
-  const changes = joined.map(
-    ({ membership: state }, index): Change => ({ kind: 'member', userId: userIds[index] as UserId, state }),
+  const changes = joined.flatMap(({ membership, isNew }, index) =>
+    changesOf(userIds[index] as UserId, membership, isNew),
   );
   await stores.cache.merge(groupId, changes);
   return joined;
@@ -92,8 +92,14 @@ async function change(
   userId: UserId,
   transition: Transition,
 ): Promise<void> {
-  const { state } = await ledger.memberships.change(userId, groupId, transition, null);
-  if (state) await cache.merge(groupId, [{ kind: 'member', userId, state }]);
+  const { state, changed } = await ledger.memberships.change(userId, groupId, transition, null);
+  if (state) await cache.merge(groupId, changesOf(userId, state, changed));
+}
+
+/** What the cache is told of a membership that began or ended. */
+function changesOf(userId: UserId, state: MembershipState, isNew: boolean): Change[] {
+  const member: Change = { kind: 'member', userId, state };
+  return isNew && state.kind === 'member' ? [member, { kind: 'joined', userId }] : [member];
 }
 
 /** A new membership outranks whatever came before it, also where a clock went back in between. */

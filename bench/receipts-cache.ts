@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import { CacheConnection, type CacheCredentials } from '../shared/cache/connection.ts';
+import { type Change, GroupCache } from '../shared/cache/group-cache.ts';
+import type { Position } from '../shared/domain/position.ts';
+import { START } from '../shared/domain/position.ts';
+import type { Counts } from './receipts-plain.ts';
+import type { Population } from './receipts-population.ts';
+
+const CHUNK = 1_000;
+
+/** No call may be given up here, however busy the machine is. */
+const TIMEOUT_MS = 20_000;
+
+/** Brings made-up groups into the cache as the service does, and asks it for their receipts. */
+export class ReceiptsCache {
+  readonly #cache: GroupCache;
+
+  constructor(credentials: CacheCredentials) {
+    this.#cache = new GroupCache(
+      new CacheConnection({
+        credentials: async () => credentials,
+        timeoutsMs: { ask: TIMEOUT_MS, tell: TIMEOUT_MS },
+      }),
+    );
+  }
+
+  /** What marks alone leave in the cache. */
+  async fillMarks(population: Population): Promise<void> {
+    await this.#mergeMembers(population, () => []);
+  }
+
+  /** As `loadIndex` of shared/watermarks, with a population in place of the ledger. */
+  async fillReceipts(population: Population): Promise<void> {
+    const { groupId } = population;
+    const leaseEndMs = Date.now() + TIMEOUT_MS;
+    const claim = await this.#cache.receipts.claim(groupId, randomUUID(), Date.now(), leaseEndMs);
+    if (claim?.outcome !== 'claimed')
+      throw new Error(`the claim of ${groupId} was answered ${claim?.outcome}`);
+    const { token } = claim;
+    await this.#mergeMembers(population, (lastUserId, isLast) => [
+      isLast ? { kind: 'indexed', token } : { kind: 'index', token, leaseEndMs, lastUserId },
+    ]);
+  }
+
+  /** As `loadWindow` of shared/watermarks. */
+  async fillMessages({ groupId, messages }: Population): Promise<void> {
+    const token = randomUUID();
+    await this.#merge(groupId, [{ kind: 'load', token }]);
+    for (let start = 0; start < messages.length; start += CHUNK) {
+      const chunk = messages.slice(start, start + CHUNK);
+      await this.#merge(
+        groupId,
+        chunk.map((message) => ({ kind: 'message', message: { ...message, deleted: false } })),
+      );
+    }
+    await this.#merge(groupId, [
+      { kind: 'head', position: messages.at(-1)?.position ?? START },
+      { kind: 'loaded', token, above: START },
+    ]);
+  }
+
+  /** The receipts of messages, in the order asked. One call; the senders are looked up in the cache. */
+  async count({ groupId, members }: Population, positions: readonly Position[]): Promise<Counts[]> {
+    const [caller] = members;
+    if (!caller) throw new Error('a group without members has no caller');
+    const questions = positions.map((position) => ({ position }));
+    const counted = await this.#cache.receipts.count(groupId, caller.userId, questions);
+    if (!counted?.receipts) throw new Error(`the cache did not count the receipts of ${groupId}`);
+    return counted.receipts.map((receipt) => {
+      if (!receipt) throw new Error(`a message of ${groupId} is not in the cache`);
+      const { audience, readCount, deliveredCount } = receipt;
+      return { audience, readCount, deliveredCount };
+    });
+  }
+
+  async #mergeMembers(
+    { groupId, members }: Population,
+    ending: (lastUserId: Population['members'][number]['userId'], isLast: boolean) => readonly Change[],
+  ): Promise<void> {
+    for (let start = 0; start < members.length; start += CHUNK) {
+      const chunk = members.slice(start, start + CHUNK);
+      const last = chunk.at(-1);
+      if (!last) return;
+      await this.#merge(groupId, [
+        ...chunk.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+        ...ending(last.userId, start + CHUNK >= members.length),
+      ]);
+    }
+  }
+
+  async #merge(groupId: Population['groupId'], changes: readonly Change[]): Promise<void> {
+    if (!(await this.#cache.merge(groupId, changes))) throw new Error(`the cache did not take ${groupId}`);
+  }
+}

@@ -1,0 +1,105 @@
+import type { GroupId, UserId } from '../shared/domain/ids.ts';
+import { advance, deliver, joinAt, type Membership } from '../shared/domain/membership.ts';
+import { type Position, parseMessageId, START } from '../shared/domain/position.ts';
+
+export interface PopulationMember {
+  readonly userId: UserId;
+  readonly membership: Membership;
+}
+
+export interface PopulationMessage {
+  readonly position: Position;
+  readonly senderId: UserId;
+}
+
+/** A made-up group. The same size and kind give the same one in every run. */
+export interface Population {
+  readonly groupId: GroupId;
+  /** By user id, as the ledger lists them. */
+  readonly members: readonly PopulationMember[];
+  /** Oldest first. */
+  readonly messages: readonly PopulationMessage[];
+}
+
+/** 'worst' is who costs the most memory: everyone joined late, and has received more than it has read. */
+export type PopulationKind = 'mixed' | 'worst';
+
+/** As long as a ULID. */
+export const USER_ID_LENGTH = 26;
+export const MESSAGES = 5_000;
+export const NEWEST = 1_000;
+export const SHARE_FROM_START = 0.25;
+export const SHARE_DELIVERY_AHEAD = 0.05;
+
+const SENDERS = 20;
+
+/** A Snowflake of 2025 and what a group's next message is on average later: ids that no double holds. */
+const FIRST_MESSAGE_ID = 1_370_000_000_000_000_000n;
+const MESSAGE_DISTANCE = 251_658_241n;
+
+const BEGUN_MS = Date.UTC(2025, 0, 1);
+const DAY_MS = 86_400_000;
+
+export function populationOf(kind: PopulationKind, size: number): Population {
+  const random = randomOf(size);
+  const below = (limit: number) => Math.floor(random() * limit);
+  const positions = Array.from({ length: MESSAGES }, (_, index) =>
+    positionOf(FIRST_MESSAGE_ID + BigInt(index) * MESSAGE_DISTANCE),
+  );
+  const at = (index: number) => positions[index] ?? START;
+  const oldestMark = MESSAGES - NEWEST;
+
+  const members = Array.from({ length: size }, (_, index): PopulationMember => {
+    const isFromStart = kind === 'mixed' && index < size * SHARE_FROM_START;
+    const isDeliveryAhead = kind === 'worst' || random() < SHARE_DELIVERY_AHEAD;
+    const joinedAfter = isFromStart ? -1 : below(kind === 'worst' ? oldestMark : MESSAGES);
+    const earliest = Math.max(joinedAfter, oldestMark);
+    const last = isDeliveryAhead ? MESSAGES - 1 : MESSAGES;
+    const read = earliest + below(last - earliest);
+    const joined = joinAt(at(joinedAfter), BEGUN_MS + below(DAY_MS));
+    const readAt = BEGUN_MS + DAY_MS + below(DAY_MS);
+    const marked = advance(joined, at(read), readAt);
+    return {
+      userId: userIdOf(below),
+      membership: isDeliveryAhead
+        ? deliver(marked, at(read + 1 + below(MESSAGES - 1 - read)), readAt + below(DAY_MS))
+        : marked,
+    };
+  });
+  const senders = members.slice(0, SENDERS).map(({ userId }) => userId);
+  const messages = positions.map((position) => {
+    const senderId = senders[below(senders.length)];
+    if (!senderId) throw new Error('a group without members has no senders');
+    return { position, senderId };
+  });
+  return {
+    groupId: `bench-${kind}-${size}` as GroupId,
+    members: members.toSorted((a, b) => (a.userId < b.userId ? -1 : 1)),
+    messages,
+  };
+}
+
+function positionOf(messageId: bigint): Position {
+  const position = parseMessageId(String(messageId));
+  if (!position) throw new Error(`not a message id: ${messageId}`);
+  return position;
+}
+
+const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+function userIdOf(below: (limit: number) => number): UserId {
+  let id = '01J';
+  while (id.length < USER_ID_LENGTH) id += CROCKFORD[below(CROCKFORD.length)];
+  return id as UserId;
+}
+
+/** Mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
