@@ -71,9 +71,10 @@ async function read(caller: number): Promise<string> {
 
 async function markForward(caller: number): Promise<void> {
   const userId = userIds[caller] ?? '';
-  const [generation = '', joinedAfter = ''] = (await read(caller)).split('|');
+  const { generation, joinedText } = joiningIn(await read(caller));
   const next = (reached[caller] ?? 0) + 1;
   const position = String(next).padStart(20, '0');
+  const cached = next.toString(36).padStart(13, '0');
   const at = Date.now();
   await ledger.send(
     new UpdateItemCommand({
@@ -101,12 +102,21 @@ async function markForward(caller: number): Promise<void> {
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
     }),
   );
-  const membership = `${generation}|${joinedAfter}|${position}@${at.toString(36)}`;
+  const since = (at - Number.parseInt(generation, 36)).toString(36);
+  const membership = `${generation}${joinedText}|${cached}@${since}`;
   await mergeGroup.exec(mergeKeys, [
     ...[String(at), IDLE_MS, CAPACITY, userId, ''],
     ...['member', userId, membership],
   ]);
   reached[caller] = next;
+}
+
+/** The group's members are there from the start. */
+const START = '0'.repeat(20);
+
+/** What a membership's text begins with, in widths that never change. */
+function joiningIn(text: string) {
+  return { generation: text.slice(0, 9), joinedText: text.slice(9, 22) };
 }
 
 /** The members as the stack's ledger holds them, so that the floor's writes are of the same size. */
@@ -135,17 +145,17 @@ async function prepareLedger(): Promise<void> {
     }),
   );
   for (const [caller, userId] of userIds.entries()) {
-    const [generation = '', joinedAfter = ''] = (await read(caller)).split('|');
+    const { generation } = joiningIn(await read(caller));
     const Item = {
       ...keyOf(userId),
       kind: { S: 'membership' },
       groupId: { S: groupId },
       userId: { S: userId },
       generation: { N: String(Number.parseInt(generation, 36)) },
-      joinedAfter: { S: joinedAfter },
-      self: { S: `0000000000:${joinedAfter}` },
-      public: { S: joinedAfter },
-      delivered: { S: joinedAfter },
+      joinedAfter: { S: START },
+      self: { S: `0000000000:${START}` },
+      public: { S: START },
+      delivered: { S: START },
     };
     await ledger.send(new PutItemCommand({ TableName: TABLE, Item }));
   }

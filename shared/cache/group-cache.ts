@@ -5,6 +5,7 @@ import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
 import { decodeMembership, encodeMembership } from './membership-text.ts';
+import { encodePosition } from './position-text.ts';
 import { ReceiptsIndex } from './receipts-index.ts';
 import { arrayIn, positionIn } from './replies.ts';
 
@@ -106,7 +107,7 @@ export class GroupCache {
     return this.#connection.run(
       'readInbox',
       [...keys.map(({ head }) => head), ...keys.map(({ messages }) => messages)],
-      [userId, ...groups.map(({ readUpTo }) => readUpTo)],
+      [userId, ...groups.map(({ readUpTo }) => encodePosition(readUpTo))],
       (reply) => arrayIn(reply, groups.length).map(inboxViewOf),
     );
   }
@@ -149,7 +150,7 @@ export class GroupCache {
     return this.#connection.run(
       'mergeGroup',
       [members, messages, receipts, head, joined],
-      [...settings, viewer ?? '', asked ?? '', ...changes.flatMap(entryOf)],
+      [...settings, viewer ?? '', asked ? encodePosition(asked) : '', ...changes.flatMap(entryOf)],
       read,
     );
   }
@@ -168,16 +169,17 @@ function entryOf(change: Change): string[] {
     case 'joined':
       return ['joined', change.userId];
     case 'head':
-      return ['head', change.position];
+      return ['head', encodePosition(change.position)];
     case 'message': {
-      const { position, senderId, deleted } = change.message;
+      const { senderId, deleted } = change.message;
+      const position = encodePosition(change.message.position);
       if (deleted) return ['deleted', position];
       return senderId ? ['sent', position, senderId] : [];
     }
     case 'load':
       return ['load', change.token];
     case 'loaded':
-      return ['loaded', change.token, change.above];
+      return ['loaded', change.token, encodePosition(change.above)];
     case 'index':
       return ['index', change.token, String(change.leaseEndMs), change.lastUserId];
     case 'indexed':

@@ -21,7 +21,7 @@ local function list(section)
     for _, entry in ipairs(range) do
       start = '(' .. entry
       looked = looked + 1
-      local user = string.sub(entry, 23)
+      local user = string.sub(entry, POSITION_WIDTH + 3)
       local text = redis.call('HGET', members, user)
       local parts = decode(without_doubt(text))
       if user ~= sender and parts[JOINED] < position then

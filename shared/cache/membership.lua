@@ -1,15 +1,16 @@
--- The text of a membership: generation|joinedAfter|self|public|delivered, where trailing parts that repeat the
--- part before them are left out. A register is a position, `@` and a time once it has moved; `self` begins with
--- its revision and `~` where that is not 0. A departure is generation|-.
--- Positions and generations have a fixed width and are compared as text.
+-- The text of a membership: generation and joinedAfter, then |self|public|delivered, where trailing parts that repeat
+-- the part before them are left out. A register is a position, `@` and a time (since the generation began) once it has
+-- moved; `self` begins with its revision and `~` where that is not 0. A departure is the generation and `-`.
+-- Positions and generations have a fixed width, in base 36, and are compared as text.
 -- In the members hash a text may begin with `?`: it is merged and counted like any other, but a member's own view is
 -- not told from it, since the ledger may hold a later revision.
 
 local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
+local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
 
 local function decode(text)
-  local parts = {}
-  for part in string.gmatch(text, '[^|]+') do parts[#parts + 1] = part end
+  local parts = { string.sub(text, 1, GENERATION_WIDTH) }
+  for part in string.gmatch(string.sub(text, GENERATION_WIDTH + 1), '[^|]+') do parts[#parts + 1] = part end
   for index = #parts + 1, DELIVERED do parts[index] = parts[index - 1] end
   return parts
 end
@@ -17,7 +18,7 @@ end
 local function encode(parts)
   local last = DELIVERED
   while last > JOINED and parts[last] == parts[last - 1] do last = last - 1 end
-  return table.concat(parts, '|', 1, last)
+  return parts[GENERATION] .. table.concat(parts, '|', JOINED, last)
 end
 
 local function is_departed(parts) return parts[JOINED] == '-' end
@@ -26,7 +27,7 @@ local function without_doubt(text) return (string.gsub(text, '^?', '')) end
 
 local function is_doubted(text) return string.sub(text, 1, 1) == '?' end
 
-local function position_of(register) return string.sub(register, 1, 20) end
+local function position_of(register) return string.sub(register, 1, POSITION_WIDTH) end
 
 local function own_of(register)
   local revision, rest = string.match(register, '^(%d+)~(.+)$')

@@ -33,7 +33,7 @@ local function is_below_window(position)
 end
 
 local function drop(entry)
-  local position, sender = string.match(entry, '^(%d+)|(.+)$')
+  local position, sender = string.match(entry, '^(%w+)|(.+)$')
   redis.call('ZREM', messages, entry, '@' .. sender .. '|' .. position)
   return position
 end

@@ -12,7 +12,7 @@
 -- The joined key is a sorted set of who joined of late, by time in ms. The ledger lists a group's members by an index
 -- of its own that is a moment behind: whoever reads that list hears of these from here.
 
-local START = string.rep('0', 20)
+local START = string.rep('0', POSITION_WIDTH)
 
 -- Longer than that index is ever seen to be behind.
 local RECENT_MS = 30000
@@ -54,7 +54,7 @@ local function lowest_public(receipts)
   local lowest = false
   for _, section in ipairs({ 'p', 'q' }) do
     local first = redis.call('ZRANGEBYLEX', receipts, '[' .. section, '(' .. section .. ':', 'LIMIT', 0, 1)[1]
-    local position = first and string.sub(first, 2, 21)
+    local position = first and string.sub(first, 2, POSITION_WIDTH + 1)
     if position and (not lowest or position < lowest) then lowest = position end
   end
   return lowest

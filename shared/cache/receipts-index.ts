@@ -1,10 +1,11 @@
 import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Receipt, ReceiptState } from '../domain/message.ts';
-import { type Position, storedPosition } from '../domain/position.ts';
+import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
 import { decodeMembership } from './membership-text.ts';
+import { decodePosition, encodePosition } from './position-text.ts';
 import { arrayIn, positionIn } from './replies.ts';
 
 /** A message whose receipts are asked for; where the sender is not given, it is looked up in the cache. */
@@ -76,7 +77,7 @@ export class ReceiptsIndex {
       [members, messages, receipts],
       [
         ...[callerId, String(this.#options.receiptsIdleMs)],
-        ...questions.flatMap(({ position, senderId = '' }) => [position, senderId]),
+        ...questions.flatMap(({ position, senderId = '' }) => [encodePosition(position), senderId]),
       ],
       (reply) => countedOf(reply, questions),
     );
@@ -92,11 +93,11 @@ export class ReceiptsIndex {
   ): Promise<ReceiptsPage | 'missing' | null> {
     const { members, receipts } = keysOf(groupId);
     const [side, ...sections] = LISTS[state];
-    const start = after ? `${after.position}|${after.userId}` : '';
+    const start = after ? `${encodePosition(after.position)}|${after.userId}` : '';
     return this.#connection.run(
       'listReceipts',
       [members, receipts],
-      [position, senderId, side, start, String(limit), String(PATIENCE), ...sections],
+      [encodePosition(position), senderId, side, start, String(limit), String(PATIENCE), ...sections],
       (reply) => (reply === null ? 'missing' : pageOf(arrayIn(reply, sections.length), limit)),
     );
   }
@@ -170,7 +171,7 @@ function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
 
 function entryOf(text: string): ListEntry {
   const [position = '', userId] = text.split('|');
-  return { position: storedPosition(position), userId: storedUser(userId) };
+  return { position: decodePosition(position), userId: storedUser(userId) };
 }
 
 function claimOf(reply: unknown): Claim {

@@ -1,4 +1,5 @@
-import { type Position, storedPosition } from '../domain/position.ts';
+import type { Position } from '../domain/position.ts';
+import { decodePosition } from './position-text.ts';
 
 /** The elements of a reply; of exactly so many where `length` is given. Throws on any other reply. */
 export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
@@ -12,5 +13,5 @@ export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
 export function positionIn(reply: unknown): Position | null {
   if (reply === null) return null;
   if (typeof reply !== 'string') throw new Error('the cache replied no position');
-  return storedPosition(reply);
+  return decodePosition(reply);
 }

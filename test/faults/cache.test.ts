@@ -4,6 +4,7 @@ import { eventually } from '../support/engines.ts';
 import type { ProxiedRequest } from '../support/fault-proxy.ts';
 import {
   type Answer,
+  cachedPositionText,
   type FaultStack,
   isRunning,
   positionText,
@@ -68,7 +69,7 @@ describe('the cache is killed', () => {
     for (const member of MEMBERS) {
       await eventually(async () => {
         await expectReadUpTo(9, member);
-        expect(await faults.cachedText(groupId, member)).toContain(positionText(9));
+        expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(9));
       });
     }
   }, 60_000);
@@ -77,7 +78,7 @@ describe('the cache is killed', () => {
     const tellsOf =
       (messageId: number) =>
       ({ operation, body }: ProxiedRequest) =>
-        operation === 'merge' && body.includes(groupId) && body.includes(positionText(messageId));
+        operation === 'merge' && body.includes(groupId) && body.includes(cachedPositionText(messageId));
     await expectMarked('ann', 5);
     killRedis();
     await expectMarked('ann', 6);
@@ -129,7 +130,7 @@ describe('the cache hangs', () => {
       expect(await faults.ledgerPosition(groupId, member)).toBe(positionText(HEAD));
       await eventually(() => expectReadUpTo(HEAD, member));
       await eventually(async () =>
-        expect(await faults.cachedText(groupId, member)).toContain(positionText(HEAD)),
+        expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(HEAD)),
       );
     }
   }, 60_000);
@@ -156,7 +157,8 @@ test('the cache is emptied while all goes on: reads are right at once and it fil
   for (const member of MEMBERS) await expectMarked(member, 11);
   await faults.emptyCache();
   for (const member of MEMBERS) await expectReadUpTo(11, member);
-  for (const member of MEMBERS) expect(await faults.cachedText(groupId, member)).toContain(positionText(11));
+  for (const member of MEMBERS)
+    expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(11));
 }, 60_000);
 
 /** Calls one after the other, so that one instance gets them all. */

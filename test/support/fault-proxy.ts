@@ -14,8 +14,8 @@ import { SCRIPTS } from '../../shared/cache/scripts.ts';
 
 export interface ProxiedRequest {
   /**
-   * What is asked: the operation of an AWS service; `readView`, `mergeFor` (a caller waits for its view) or `merge` of
-   * the cache; method and path of anything else.
+   * What is asked: the operation of an AWS service; the cache's script, of which mergeGroup is `mergeFor` (a caller waits
+   * for its view) or `merge`; method and path of anything else.
    */
   readonly operation: string;
   readonly body: string;
@@ -172,18 +172,26 @@ function headersOf({ headers }: IncomingMessage): IncomingHttpHeaders {
   return others;
 }
 
-const READ_VIEW = createHash('sha1').update(SCRIPTS.readView).digest('hex');
+/** The name of each script, by what stands for it in a command: its text or its digest. */
+const SCRIPT_NAMES = new Map(
+  Object.entries(SCRIPTS).flatMap(([name, text]) => [
+    [text as string, name],
+    [createHash('sha1').update(text).digest('hex'), name],
+  ]),
+);
+
+/** In the arguments of mergeGroup, behind the time, the time to live and the capacity. */
+const VIEWER = 3;
 
 function operationOf({ headers, method, url }: IncomingMessage, body: Buffer): string {
   const target = headers['x-amz-target'];
   if (typeof target === 'string') return target.split('.').at(-1) ?? target;
   const command = commandOf(body);
-  const isScript = /^eval(sha)?$/i.test(command?.[0] ?? '');
-  if (!command || !isScript) return `${method} ${url}`;
-  if (command[1] === READ_VIEW || command[1] === SCRIPTS.readView) return 'readView';
-  // After the number of keys, the two keys, the time to live and the capacity.
-  const viewer = command[7];
-  return viewer ? 'mergeFor' : 'merge';
+  const name = command && /^eval(sha)?$/i.test(command[0] ?? '') && SCRIPT_NAMES.get(command[1] ?? '');
+  if (!name) return `${method} ${url}`;
+  if (name !== 'mergeGroup') return name;
+  const [, , keys, ...rest] = command;
+  return rest[Number(keys) + VIEWER] ? 'mergeFor' : 'merge';
 }
 
 function commandOf(body: Buffer): string[] | null {

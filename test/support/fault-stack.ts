@@ -213,9 +213,14 @@ async function withRedis<T>(url: string, ask: (connection: Redis) => Promise<T>)
   }
 }
 
-/** A message id as the ledger and the cache write it. */
+/** A message id as the ledger writes it. */
 export function positionText(messageId: number): string {
   return String(messageId).padStart(20, '0');
+}
+
+/** A message id as the cache writes it. */
+export function cachedPositionText(messageId: number): string {
+  return messageId.toString(36).padStart(13, '0');
 }
 
 /**

@@ -9,28 +9,24 @@ const T = 1_700_000_000_000;
 
 describe('the text of a membership', () => {
   test('is short where the registers agree', () => {
-    expect(encodeMembership(joinAt(at(5), T))).toBe('0loyw3v28|00000000000000000005');
-    expect(encodeMembership(advance(joinAt(at(5), T), at(9), T))).toBe(
-      '0loyw3v28|00000000000000000005|00000000000000000009@loyw3v28',
+    expect(encodeMembership(joinAt(at(5), T))).toBe('0loyw3v280000000000005');
+    expect(encodeMembership(advance(joinAt(at(5), T), at(9), T + 40))).toBe(
+      '0loyw3v280000000000005|0000000000009@14',
     );
   });
 
   test('keeps a departure', () => {
-    expect(encodeMembership({ kind: 'departed', generation: T })).toBe('0loyw3v28|-');
+    expect(encodeMembership({ kind: 'departed', generation: T })).toBe('0loyw3v28-');
   });
 
   test('loses nothing', () => {
     fc.assert(fc.property(copy, (state) => expect(decodeMembership(encodeMembership(state))).toEqual(state)));
   });
 
-  test.each([
-    '',
-    'x',
-    '0loyw3v28',
-    '0loyw3v28|5',
-    '!!|00000000000000000005',
-    '0loyw3v28|00000000000000000005|nine',
-  ])('%j is refused', (text) => {
-    expect(() => decodeMembership(text)).toThrow('not a ');
-  });
+  test.each(['', 'x', '0loyw3v28', '0loyw3v285', '!!!!!!!!!0000000000005', '0loyw3v280000000000005|nine'])(
+    '%j is refused',
+    (text) => {
+      expect(() => decodeMembership(text)).toThrow('not a ');
+    },
+  );
 });
