@@ -74,7 +74,7 @@ export async function printGrowth(credentials: CacheCredentials): Promise<void> 
     formatTable(
       [
         ...['members', 'p50 ms', 'p99 ms', `to ${SIZES[0]}`, 'aim', ''],
-        ...['plain p50', 'times faster', 'fast plain p50', 'times faster', 'aim', ''],
+        ...['plain p50', 'times faster', 'aim', '', 'fast plain p50', 'times faster'],
       ],
       rowsOf(groups),
     ),
@@ -121,15 +121,16 @@ function rowsOf(groups: readonly Measured[]): string[][] {
   }));
   return summaries.map(({ size, ours: { p50, p99 }, plain, fastPlain }) => {
     const growth = p50 / (summaries[0]?.ours.p50 ?? Number.NaN);
-    const faster = fastPlain / p50;
+    const faster = plain / p50;
     const isAimedAt = size === LARGEST;
     return [
       size.toLocaleString('en'),
       ...[digits(p50), digits(p99), growth.toFixed(2)],
       ...(isAimedAt ? [`<= ${GROWTH_AIM}`, verdict(growth, GROWTH_AIM)] : ['', '']),
-      ...[plain, plain / p50, fastPlain, faster].map(digits),
+      ...[plain, faster].map(digits),
       // Here the aim is the lower limit.
-      ...(isAimedAt ? [`>= ${FASTER_AIM}`, verdict(FASTER_AIM, faster)] : []),
+      ...(isAimedAt ? [`>= ${FASTER_AIM}`, verdict(FASTER_AIM, faster)] : ['', '']),
+      ...[fastPlain, fastPlain / p50].map(digits),
     ];
   });
 }

@@ -1,8 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { CacheCredentials } from '../shared/cache/connection.ts';
-import { keysOf } from '../shared/cache/keys.ts';
 import { ReceiptsCache } from './receipts-cache.ts';
-import { type PopulationKind, populationOf, USER_ID_LENGTH } from './receipts-population.ts';
+import { type PopulationKind, populationOf, SHORT_ID_LENGTH, USER_ID_LENGTH } from './receipts-population.ts';
 import { digits, formatTable, verdict } from './table.ts';
 
 const SIZE = 100_000;
@@ -14,6 +13,7 @@ const POPULATIONS: readonly (readonly [string, PopulationKind])[] = [
   ['as above', 'mixed'],
   ['all joined late, all received more than read', 'worst'],
 ];
+const ID_LENGTHS = [SHORT_ID_LENGTH, USER_ID_LENGTH];
 
 /** What Redis holds of memory for a member of a large group. The messages are not loaded: they are no member's. */
 export async function measureMemory(credentials: CacheCredentials, redis: Redis): Promise<string> {
@@ -21,26 +21,26 @@ export async function measureMemory(credentials: CacheCredentials, redis: Redis)
   // The scripts stay in memory too, whatever the group.
   await cache.fillReceipts(populationOf('mixed', 1));
   const rows: string[][] = [];
-  for (const [name, kind] of POPULATIONS) {
-    const population = populationOf(kind, SIZE);
+  const cases = POPULATIONS.flatMap(([name, kind]) => ID_LENGTHS.map((length) => ({ name, kind, length })));
+  for (const { name, kind, length } of cases) {
+    const population = populationOf(kind, SIZE, length);
     const before = await usedMemory(redis);
     await cache.fillMarks(population);
-    // What it holds of who joined of late is gone by itself half a minute later.
-    await redis.del(keysOf(population.groupId).joined);
     const marks = ((await usedMemory(redis)) - before) / SIZE;
     await cache.fillReceipts(population);
     const receipts = ((await usedMemory(redis)) - before) / SIZE;
     await redis.flushall('SYNC');
     rows.push([
       name,
+      String(length),
       ...[digits(marks), `<= ${MARKS_AIM}`, verdict(marks, MARKS_AIM)],
       ...[digits(receipts), `<= ${RECEIPTS_AIM}`, verdict(receipts, RECEIPTS_AIM)],
     ]);
   }
   return [
-    `Bytes of Redis memory for each of ${SIZE.toLocaleString('en')} members with ids of ${USER_ID_LENGTH} characters:`,
+    `Bytes of Redis memory for each of ${SIZE.toLocaleString('en')} members:`,
     'how much used_memory grew; with receipts is marks and receipts together',
-    formatTable(['members', 'marks alone', 'aim', '', 'with receipts', 'aim', ''], rows),
+    formatTable(['members', 'id length', 'marks alone', 'aim', '', 'with receipts', 'aim', ''], rows),
   ].join('\n');
 }
 

@@ -26,6 +26,8 @@ export type PopulationKind = 'mixed' | 'worst';
 
 /** As long as a ULID. */
 export const USER_ID_LENGTH = 26;
+/** As long as most names and numbers. */
+export const SHORT_ID_LENGTH = 12;
 export const MESSAGES = 5_000;
 export const NEWEST = 1_000;
 export const SHARE_FROM_START = 0.25;
@@ -40,7 +42,11 @@ const MESSAGE_DISTANCE = 251_658_241n;
 const BEGUN_MS = Date.UTC(2025, 0, 1);
 const DAY_MS = 86_400_000;
 
-export function populationOf(kind: PopulationKind, size: number): Population {
+export function populationOf(
+  kind: PopulationKind,
+  size: number,
+  idLength: number = USER_ID_LENGTH,
+): Population {
   const random = randomOf(size);
   const below = (limit: number) => Math.floor(random() * limit);
   const positions = Array.from({ length: MESSAGES }, (_, index) =>
@@ -60,7 +66,7 @@ export function populationOf(kind: PopulationKind, size: number): Population {
     const readAt = BEGUN_MS + DAY_MS + below(DAY_MS);
     const marked = advance(joined, at(read), readAt);
     return {
-      userId: userIdOf(below),
+      userId: userIdOf(idLength, below),
       membership: isDeliveryAhead
         ? deliver(marked, at(read + 1 + below(MESSAGES - 1 - read)), readAt + below(DAY_MS))
         : marked,
@@ -87,19 +93,17 @@ function positionOf(messageId: bigint): Position {
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-function userIdOf(below: (limit: number) => number): UserId {
+function userIdOf(length: number, below: (limit: number) => number): UserId {
   let id = '01J';
-  while (id.length < USER_ID_LENGTH) id += CROCKFORD[below(CROCKFORD.length)];
+  while (id.length < length) id += CROCKFORD[below(CROCKFORD.length)];
   return id as UserId;
 }
 
-/** Mulberry32: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+/** The minimal standard generator of Park and Miller, with the multiplier that they came to prefer. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
   };
 }
