@@ -27,7 +27,10 @@ const input = {
 export const handler = route(input, async ({ params, query, caller }) => {
   const { state } = query;
   const name = `receipts ${params.groupId} ${params.messageId} ${state}`;
-  const cursor = validate(v.object({ cursor: cursorOf(name, parseEntry) }), query).cursor ?? null;
+  // Who has read a message is at or above it, who has not below.
+  const isInList = ({ position }: ListEntry) => position < params.messageId === (state === 'unread');
+  const parse = (text: string) => [parseEntry(text)].find((entry) => entry && isInList(entry)) ?? null;
+  const cursor = validate(v.object({ cursor: cursorOf(name, parse) }), query).cursor ?? null;
   const list = { state, limit: query.limit, after: cursor };
   const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
   if (listed === 'no-member') throw notFound();

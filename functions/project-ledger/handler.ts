@@ -7,12 +7,10 @@ import { project, type StreamRecord } from '../../shared/projection/project.ts';
 import { RecentRecords } from '../../shared/projection/recent-records.ts';
 import { createStores, variable } from '../composition.ts';
 
-const { cache, ledger } = createStores();
-
 const projection = {
-  ...{ cache, ledger },
+  stores: createStores(),
   publisher: createPublisher(new EventBridgeClient({}), variable('EVENT_BUS_NAME')),
-  published: new RecentRecords(10_000),
+  told: { members: new RecentRecords(10_000), groups: new RecentRecords(10_000) },
 };
 
 export const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {

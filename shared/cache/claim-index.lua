@@ -2,7 +2,8 @@
 -- where it stopped: what was merged since it began is here.
 -- KEYS: members hash, receipts sorted set, joined sorted set
 -- ARGV: token for a new load, now and end of the lease in ms since the epoch, time to live of marks and of receipts in ms
--- Reply: { 'indexed' }, { 'loading' } where another one is at it, or { 'claimed', token, user to go on after }
+-- Reply: { 'indexed' }, { 'loading' } where another one is at it, or { 'claimed', token, user to go on after, who joined
+-- of late }
 -- Invariant: of callers within one lease, one is told to load.
 
 local members, receipts, joined = KEYS[1], KEYS[2], KEYS[3]
@@ -14,16 +15,13 @@ if load and load == redis.call('HGET', members, '|index') then
   local held = tonumber(state(receipts, 'lease'))
   if held > now then return { 'loading' } end
   set_state(receipts, 'lease', lease)
-  return { 'claimed', load, state(receipts, 'after') or '' }
+  return { 'claimed', load, state(receipts, 'after') or '', recently_joined(joined, now) }
 end
 
 redis.call('UNLINK', receipts)
 redis.call('HSET', members, '|index', token)
 set_state(receipts, 'load', token)
 set_state(receipts, 'lease', lease)
-for _, recent in ipairs(recently_joined(members, joined, now)) do
-  for _, entry in ipairs(entries_of(recent[1], recent[2])) do redis.call('ZADD', receipts, 0, entry) end
-end
 redis.call('PEXPIRE', members, ttl)
 redis.call('PEXPIRE', receipts, receipts_ttl)
-return { 'claimed', token, '' }
+return { 'claimed', token, '', recently_joined(joined, now) }

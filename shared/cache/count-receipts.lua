@@ -1,7 +1,7 @@
 -- Counts who has read and received messages of a group.
 -- KEYS: members hash, messages sorted set, receipts sorted set
 -- ARGV: caller, time to live of receipts in ms, then for each message its position and sender ('' to look it up here)
--- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, counts }; text and floor are
+-- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text and floor are
 -- false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
 -- is not here; it is empty without an index.
 -- Invariant: changes nothing but when the receipts expire.
@@ -9,10 +9,9 @@
 local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
 local caller, ttl = ARGV[1], ARGV[2]
 
-local text = redis.call('HGET', members, caller)
-local caller_text = text and without_doubt(text)
+local caller_text = redis.call('HGET', members, caller)
 local floor = state(messages, 'floor') or false
-if not is_indexed(members, receipts) then return { caller_text, 0, floor, {} } end
+if not is_indexed(members, receipts) then return { caller_text, 0, floor, 0, {} } end
 redis.call('PEXPIRE', receipts, ttl)
 
 -- Where each section ends, by its rank: one end of every count, found once.
@@ -31,12 +30,13 @@ local everyone, is_delivery_ahead = from('p', START) + ahead, ahead > 0
 
 local senders = {}
 
--- What is known of a sender as a member; false where it is none.
+-- What is known of a sender as a member; false where it is none that is counted.
 local function member(sender)
   if senders[sender] == nil then
     local text = redis.call('HGET', members, sender)
-    local parts = text and decode(without_doubt(text))
-    senders[sender] = parts and not is_departed(parts) and parts
+    local parts = text and decode(text)
+    local is_member = parts and not is_departed(parts)
+    senders[sender] = is_member and redis.call('ZSCORE', receipts, entries_of(sender, parts)[1]) and parts
   end
   return senders[sender]
 end
@@ -72,4 +72,4 @@ for index = 3, #ARGV, 2 do
   if sender == '' then sender = sender_in_window(position) end
   counts[#counts + 1] = sender and count(position, sender) or false
 end
-return { caller_text, 1, floor, counts }
+return { caller_text, 1, floor, kept(messages), counts }

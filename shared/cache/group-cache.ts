@@ -7,16 +7,20 @@ import { keysOf } from './keys.ts';
 import { decodeMembership, encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
 import { ReceiptsIndex } from './receipts-index.ts';
-import { arrayIn, positionIn } from './replies.ts';
+import { arrayIn, positionIn, usersIn } from './replies.ts';
 
 /** Something that the ledger has said of a group. */
 export type Change =
   | { readonly kind: 'member'; readonly userId: UserId; readonly state: MembershipState }
   /** The same, of a moment that may be long past: it brings no member into the cache that is not there. */
   | { readonly kind: 'known-member'; readonly userId: UserId; readonly state: MembershipState }
+  /** A doubt has come to its end: the cache was told what the ledger then said. */
+  | { readonly kind: 'settled'; readonly userId: UserId; readonly doubt: string }
   /** Who has just joined, besides what it is as a member. */
   | { readonly kind: 'joined'; readonly userId: UserId }
   | { readonly kind: 'head'; readonly position: Position }
+  /** The same, of a moment that may be long past: it brings no head into the cache where there is none. */
+  | { readonly kind: 'known-head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
   | { readonly kind: 'loaded'; readonly token: string; readonly above: Position }
@@ -46,6 +50,16 @@ export interface Window {
   readonly kept: number;
 }
 
+/** What the cache says to news of what the ledger said at some time. */
+export interface NewsReply {
+  /** How far everyone has read, or a position up to the one asked that somebody is known not to be past. */
+  readonly everyoneAt: Position | null;
+  /** Of the members told, those whom an index of all members lacks: they joined unheard, or have left since. */
+  readonly strangers: readonly UserId[];
+  /** Who joined of late, and may be missing from the ledger's list of members; where a position was asked. */
+  readonly recent: readonly UserId[];
+}
+
 /** What the inbox shows of one group. The window is told only where the head is past the position read up to. */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
@@ -60,6 +74,9 @@ export interface GroupCacheOptions {
 }
 
 const DAY_MS = 86_400_000;
+
+/** Longer than whoever doubts may take to write the ledger. */
+const DOUBT_MS = 30_000;
 
 export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
   capacity: 5_000,
@@ -86,16 +103,23 @@ export class GroupCache {
   /** Null when the cache does not answer. One call. */
   async read(groupId: GroupId, userId: UserId): Promise<View | null> {
     const { members, messages, head } = keysOf(groupId);
-    return this.#connection.run('readView', [members, messages, head], [userId], viewOf);
+    const now = String(this.#nowMs());
+    return this.#connection.run('readView', [members, messages, head], [userId, now], viewOf);
   }
 
   /**
-   * Reads, and lets nobody take the member's own view from the cache until the ledger has told it again. Null when the
-   * cache does not answer. One call.
+   * Reads, and from then on lets nobody take the member's own view from the cache until the doubt is settled or half a
+   * minute has gone by. Null when the cache does not answer. One call.
    */
-  async doubt(groupId: GroupId, userId: UserId): Promise<View | null> {
+  async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<View | null> {
     const { members, messages, head } = keysOf(groupId);
-    return this.#connection.run('doubtMember', [members, messages, head], [userId], viewOf);
+    const now = this.#nowMs();
+    return this.#connection.run(
+      'doubtMember',
+      [members, messages, head],
+      [userId, String(now), String(now + DOUBT_MS), doubt, String(this.#idleMs)],
+      viewOf,
+    );
   }
 
   /** What is unread of groups, in their order, given how far the user has read in each. One call. */
@@ -123,15 +147,15 @@ export class GroupCache {
   }
 
   /**
-   * Merges what the ledger said, and tells how far everyone has read: exactly, or a position up to `asked` that
-   * somebody is known not to be past. Null when the cache does not answer. One call.
+   * Merges what the ledger said at some time, and tells how far everyone has read where a position is asked. Null when
+   * the cache does not answer. One call.
    */
-  async mergeAndAsk(
+  async mergeNews(
     groupId: GroupId,
     changes: readonly Change[],
-    asked: Position,
-  ): Promise<{ readonly everyoneAt: Position | null } | null> {
-    return this.#merge(groupId, { asked }, changes, (reply) => ({ everyoneAt: positionIn(reply) }));
+    asked: Position | null,
+  ): Promise<NewsReply | null> {
+    return this.#merge(groupId, { asked }, changes, newsReplyOf);
   }
 
   /** Whether the cache answers. One call. */
@@ -141,7 +165,7 @@ export class GroupCache {
 
   async #merge<T>(
     groupId: GroupId,
-    { viewer, asked }: { readonly viewer?: UserId; readonly asked?: Position },
+    { viewer, asked }: { readonly viewer?: UserId; readonly asked?: Position | null },
     changes: readonly Change[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
@@ -166,10 +190,13 @@ function entryOf(change: Change): string[] {
       return ['member', change.userId, encodeMembership(change.state)];
     case 'known-member':
       return ['known-member', change.userId, encodeMembership(change.state)];
+    case 'settled':
+      return ['settled', change.userId, change.doubt];
     case 'joined':
       return ['joined', change.userId];
     case 'head':
-      return ['head', encodePosition(change.position)];
+    case 'known-head':
+      return [change.kind, encodePosition(change.position)];
     case 'message': {
       const { senderId, deleted } = change.message;
       const position = encodePosition(change.message.position);
@@ -197,6 +224,11 @@ function viewOf(reply: unknown): View {
     head: positionIn(head),
     window: windowOf(window),
   };
+}
+
+function newsReplyOf(reply: unknown): NewsReply {
+  const [everyoneAt, strangers, recent] = arrayIn(reply, 3);
+  return { everyoneAt: positionIn(everyoneAt), strangers: usersIn(strangers), recent: usersIn(recent) };
 }
 
 function inboxViewOf(reply: unknown): InboxView {

@@ -1,6 +1,7 @@
 -- The messages key, in sections (see sections.lua):
 --   !floor|<position>      every message above it is here; absent while the window is not loaded
 --   !load|<token>          a load under way
+--   !cut|<position>        meanwhile what is at or below it had to go
 --   <position>|<sender>    a message
 --   @<sender>|<position>   the same message, by sender
 --   ~<position>            a deleted message, so that nothing late revives it
@@ -16,11 +17,19 @@ local function unread_above(messages, user, position)
   return above - own
 end
 
+-- The field `?<user>` of the members hash is a doubt, <ms>|<token>: until then the member's own view is not told from
+-- its text, since the ledger may hold a later revision.
+local function is_doubted(doubt, now)
+  local doubt_end = doubt and string.match(doubt, '^%d+')
+  return doubt_end and tonumber(doubt_end) > now
+end
+
 -- What a member sees: { membership text, head, floor, messages of others above its own view, messages kept },
 -- each false where it is not known. The head is the start where no message is recorded.
-local function view(members, messages, head, user)
-  local text = redis.call('HGET', members, user)
-  if text and is_doubted(text) then text = false end
+local function view(members, messages, head, user, now)
+  local known = redis.call('HMGET', members, user, '?' .. user)
+  local text = known[1]
+  if is_doubted(known[2], now) then text = false end
   local newest = redis.call('GET', head)
   local floor = state(messages, 'floor')
   if not text or not floor then return { text, newest, floor or false, 0, 0 } end

@@ -2,8 +2,6 @@
 -- the part before them are left out. A register is a position, `@` and a time (since the generation began) once it has
 -- moved; `self` begins with its revision and `~` where that is not 0. A departure is the generation and `-`.
 -- Positions and generations have a fixed width, in base 36, and are compared as text.
--- In the members hash a text may begin with `?`: it is merged and counted like any other, but a member's own view is
--- not told from it, since the ledger may hold a later revision.
 
 local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
 local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
@@ -22,10 +20,6 @@ local function encode(parts)
 end
 
 local function is_departed(parts) return parts[JOINED] == '-' end
-
-local function without_doubt(text) return (string.gsub(text, '^?', '')) end
-
-local function is_doubted(text) return string.sub(text, 1, 1) == '?' end
 
 local function position_of(register) return string.sub(register, 1, POSITION_WIDTH) end
 

@@ -4,23 +4,28 @@
 --   far everyone has read ('' for none), then entries:
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
---                                   missing one is asked of the ledger, and an old one would be believed; where
---                                   every member is indexed it is counted, but in doubt
+--                                   missing one is asked of the ledger, and an old one would be believed
+--   settled <user> <token>          a doubt of the member's own view has come to its end
 --   joined <user>                   a member who has just joined
 --   head <position>                 the start where no message is recorded
+--   known-head <position>           the same from the past: where none is here it stays away
 --   sent <position> <sender>
 --   deleted <position>
---   load <token>                    a load of the window begins
+--   load <token>                    a load of the window begins; the token begins with the time in ms
 --   loaded <token> <position>       it is done: every message above the position is here
 --   index <token> <lease> <user>    of a load of the receipts, the members up to this one are here
 --   indexed <token>                 it is done: every member is here
 --   laggard <user>                  a member whom, as it seems, nobody's public watermark is behind
--- Reply: the view (see group-view.lua); or how far everyone has read, or false where that is not known; or false
+-- Reply: the view (see group-view.lua); without a viewer { how far everyone has read, or false where that is not known
+-- or not asked; where the members are indexed, the known members who are not here; who joined of late, where asked }
 -- Invariant: no register and no head goes back; a floor stands only while every message above it is here, an index
 -- only while every member is.
 
 local members, messages, receipts, head, joined = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+
+-- A load that takes longer was given up.
+local ABANDONED_MS = 60000
 
 local function is_collecting()
   return state(messages, 'floor') or state(messages, 'load')
@@ -38,20 +43,23 @@ local function drop(entry)
   return position
 end
 
--- Without a floor nothing may claim to be complete any more: loads under way are called off.
+-- Remembers that messages up to a position had to go: the window is complete above it at best, and so is whatever a
+-- load under way will bring.
+local function raise(name, position)
+  local current = state(messages, name)
+  if not current or position > current then set_state(messages, name, position) end
+end
+
 local function trim()
   local excess = kept(messages) - capacity
   if excess <= 0 then return end
-  local floor
+  local dropped
   for _, entry in ipairs(redis.call('ZRANGEBYLEX', messages, '[0', MESSAGES_END, 'LIMIT', 0, excess)) do
-    floor = drop(entry)
+    dropped = drop(entry)
   end
-  if state(messages, 'floor') then
-    set_state(messages, 'floor', floor)
-    redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. floor)
-  else
-    clear_state(messages, 'load')
-  end
+  if state(messages, 'floor') then raise('floor', dropped) end
+  if state(messages, 'load') then raise('cut', dropped) end
+  redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
 end
 
 -- Whether members are to be indexed. An index whose hash was lost misses whoever was in it alone: it goes too.
@@ -66,11 +74,10 @@ end
 
 local indexing = is_indexing()
 
-local function put(user, current, merged, doubt)
-  local stored = doubt .. merged
-  if stored ~= current then redis.call('HSET', members, user, stored) end
+local function put(user, current, merged)
+  if merged ~= current then redis.call('HSET', members, user, merged) end
   if not indexing then return end
-  local before = current and decode(without_doubt(current))
+  local before = current and decode(current)
   if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
   local after = decode(merged)
   if is_departed(after) then return end
@@ -78,29 +85,36 @@ local function put(user, current, merged, doubt)
 end
 
 local merges = {}
+local strangers = {}
 
 function merges.member(user, text)
   local current = redis.call('HGET', members, user)
-  put(user, current, current and merge(without_doubt(current), text) or text, '')
+  put(user, current, current and merge(current, text) or text)
 end
 
--- Whoever joins while the members are indexed is indexed by that.
-function merges.joined(user)
-  if not indexing then redis.call('ZADD', joined, now, user) end
+function merges.settled(user, token)
+  local doubt = redis.call('HGET', members, '?' .. user)
+  if doubt and string.match(doubt, '|(.+)$') == token then redis.call('HDEL', members, '?' .. user) end
 end
+
+function merges.joined(user) redis.call('ZADD', joined, now, user) end
 
 merges['known-member'] = function(user, text)
   local current = redis.call('HGET', members, user)
-  if current then
-    put(user, current, merge(without_doubt(current), text), is_doubted(current) and '?' or '')
-  elseif indexing or is_departed(decode(text)) then
-    put(user, current, text, '?')
+  if current or is_departed(decode(text)) then
+    merges.member(user, text)
+  elseif indexing then
+    strangers[#strangers + 1] = user
   end
 end
 
 function merges.head(position)
   local current = redis.call('GET', head)
   if not current or position > current then redis.call('SET', head, position) end
+end
+
+merges['known-head'] = function(position)
+  if redis.call('EXISTS', head) == 1 then merges.head(position) end
 end
 
 -- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
@@ -112,9 +126,10 @@ function merges.sent(position, sender)
 end
 
 function merges.deleted(position)
-  if not is_collecting() or is_below_window(position) then return end
+  if not is_collecting() then return end
   local entry = redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
   if entry then drop(entry) end
+  if is_below_window(position) then return end
   redis.call('ZADD', messages, 0, '~' .. position)
 end
 
@@ -122,12 +137,17 @@ function merges.load(token)
   redis.call('ZADD', messages, 0, '!load|' .. token)
 end
 
--- A token that is gone means that the key was lost, or trimmed, since the load began: the load proves nothing.
+-- A token that is gone means that the key was lost since the load began: the load proves nothing.
 function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
-  local floor = state(messages, 'floor')
-  if not floor or position < floor then set_state(messages, 'floor', position) end
-  clear_state(messages, 'load')
+  local floor, cut = state(messages, 'floor'), state(messages, 'cut')
+  if cut and cut > position then position = cut end
+  if not floor or position < floor then
+    set_state(messages, 'floor', position)
+  end
+  redis.call('ZREM', messages, '!load|' .. token)
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. (now - ABANDONED_MS))
+  if not state(messages, 'load') then clear_state(messages, 'cut') end
 end
 
 function merges.index(token, lease, user)
@@ -146,23 +166,19 @@ function merges.laggard(user)
   redis.call('HSET', members, '|laggard', user)
 end
 
-local function is_behind(parts) return position_of(parts[PUBLIC]) <= asked end
-
 -- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
 local function everyone_at()
   if indexing and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '|laggard')
   local text = user and redis.call('HGET', members, user)
-  local parts = text and decode(without_doubt(text))
-  if parts and not is_departed(parts) and is_behind(parts) then return position_of(parts[PUBLIC]) end
-  for _, recent in ipairs(recently_joined(members, joined, now)) do
-    if is_behind(recent[2]) then return position_of(recent[2][PUBLIC]) end
-  end
-  return false
+  local parts = text and decode(text)
+  if not parts or is_departed(parts) then return false end
+  local shown = position_of(parts[PUBLIC])
+  return shown <= asked and shown
 end
 
 local arity = {
-  member = 2, ['known-member'] = 2, joined = 1, head = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
+  member = 2, ['known-member'] = 2, settled = 2, joined = 1, head = 1, ['known-head'] = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
   index = 3, indexed = 1, laggard = 1,
 }
 local position = 6
@@ -180,5 +196,6 @@ if redis.call('PEXPIRE', joined, RECENT_MS) == 1 then
   redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
 end
 
-if viewer ~= '' then return view(members, messages, head, viewer) end
-return asked ~= '' and everyone_at()
+if viewer ~= '' then return view(members, messages, head, viewer, now) end
+if asked == '' then return { false, strangers, {} } end
+return { everyone_at(), strangers, recently_joined(joined, now) }

@@ -3,7 +3,7 @@
 -- KEYS: the heads of all groups, then the messages sorted sets of all groups
 -- ARGV: user, then the position read up to in each group
 -- Reply: for each group { head, floor, messages of others above the position, messages kept }, false where it is not
--- known; floor and counts are told where the head is past the position
+-- known; floor and counts are told where the head is past the position, or not known
 -- Invariant: changes nothing.
 
 local user, groups = ARGV[1], #KEYS / 2
@@ -11,12 +11,8 @@ local heads = redis.call('MGET', unpack(KEYS, 1, groups))
 local replies = {}
 for group = 1, groups do
   local head, messages, read = heads[group], KEYS[groups + group], ARGV[group + 1]
-  if head and head > read then
-    local floor = state(messages, 'floor')
-    replies[group] = floor and { head, floor, unread_above(messages, user, read), kept(messages) }
-      or { head, false, 0, 0 }
-  else
-    replies[group] = { head, false, 0, 0 }
-  end
+  local floor = (not head or head > read) and state(messages, 'floor')
+  replies[group] = floor and { head, floor, unread_above(messages, user, read), kept(messages) }
+    or { head, false, 0, 0 }
 end
 return replies

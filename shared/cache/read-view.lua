@@ -1,7 +1,7 @@
 -- Reads what a member sees of a group.
 -- KEYS: members hash, messages sorted set, head
--- ARGV: user
+-- ARGV: user, now in ms since the epoch
 -- Reply: see view in group-view.lua
 -- Invariant: changes nothing.
 
-return view(KEYS[1], KEYS[2], KEYS[3], ARGV[1])
+return view(KEYS[1], KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[2]))

@@ -32,16 +32,8 @@ local function entries_of(user, parts)
   return entries
 end
 
--- The texts of the current members who joined of late: user, parts.
-local function recently_joined(members, joined, now)
-  local recent = {}
-  local users = redis.call('ZREVRANGEBYSCORE', joined, '+inf', now - RECENT_MS, 'LIMIT', 0, MOST_RECENT)
-  for _, user in ipairs(users) do
-    local text = redis.call('HGET', members, user)
-    local parts = text and decode(without_doubt(text))
-    if parts and not is_departed(parts) then recent[#recent + 1] = { user, parts } end
-  end
-  return recent
+local function recently_joined(joined, now)
+  return redis.call('ZREVRANGEBYSCORE', joined, '+inf', now - RECENT_MS, 'LIMIT', 0, MOST_RECENT)
 end
 
 local function is_indexed(members, receipts)

@@ -6,7 +6,7 @@ import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
 import { decodeMembership } from './membership-text.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
-import { arrayIn, positionIn } from './replies.ts';
+import { arrayIn, positionIn, userIn, usersIn } from './replies.ts';
 
 /** A message whose receipts are asked for; where the sender is not given, it is looked up in the cache. */
 export interface Question {
@@ -20,6 +20,8 @@ export interface Counted {
   readonly caller: MembershipState | null;
   /** Every message above it is in the cache; null where no window of messages is loaded. */
   readonly floor: Position | null;
+  /** How many messages are in the cache, where the group is indexed. */
+  readonly kept: number;
   /** In the order asked, null for a message that is not in the cache. Null where the group is not indexed. */
   readonly receipts: readonly (Receipt | null)[] | null;
 }
@@ -42,7 +44,13 @@ export interface ReceiptsPage {
 
 export type Claim =
   | { readonly outcome: 'indexed' | 'loading' }
-  | { readonly outcome: 'claimed'; readonly token: string; readonly after: UserId | null };
+  | {
+      readonly outcome: 'claimed';
+      readonly token: string;
+      readonly after: UserId | null;
+      /** Who joined of late, and may be missing from the ledger's list of members. */
+      readonly recent: readonly UserId[];
+    };
 
 export interface ReceiptsIndexOptions {
   readonly idleMs: number;
@@ -116,10 +124,11 @@ export class ReceiptsIndex {
 }
 
 function countedOf(reply: unknown, questions: readonly Question[]): Counted {
-  const [caller, isIndexed, floor, counts] = arrayIn(reply, 4);
+  const [caller, isIndexed, floor, kept, counts] = arrayIn(reply, 5);
   return {
     caller: typeof caller === 'string' ? decodeMembership(caller) : null,
     floor: positionIn(floor),
+    kept: Number(kept),
     receipts: isIndexed
       ? arrayIn(counts, questions.length).map((count, index) => {
           const position = questions[index]?.position;
@@ -133,7 +142,7 @@ function receiptOf(count: unknown, position: Position): Receipt {
   const [senderId, audience, readCount, deliveredCount] = arrayIn(count, 4);
   return {
     position,
-    senderId: storedUser(senderId),
+    senderId: userIn(senderId),
     audience: Number(audience),
     readCount: Number(readCount),
     deliveredCount: Number(deliveredCount),
@@ -171,18 +180,14 @@ function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
 
 function entryOf(text: string): ListEntry {
   const [position = '', userId] = text.split('|');
-  return { position: decodePosition(position), userId: storedUser(userId) };
+  return { position: decodePosition(position), userId: userIn(userId) };
 }
 
 function claimOf(reply: unknown): Claim {
-  const [outcome, token, after] = arrayIn(reply);
+  const [outcome, token, after, recent] = arrayIn(reply);
   if (outcome === 'indexed' || outcome === 'loading') return { outcome };
-  if (outcome === 'claimed') return { outcome, token: String(token), after: parseUserId(after) };
+  if (outcome === 'claimed') {
+    return { outcome, token: String(token), after: parseUserId(after), recent: usersIn(recent) };
+  }
   throw new Error(`the cache replied no claim: ${outcome}`);
-}
-
-function storedUser(value: unknown): UserId {
-  const userId = parseUserId(value);
-  if (!userId) throw new Error('the cache replied no user');
-  return userId;
 }

@@ -1,3 +1,4 @@
+import { parseUserId, type UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import { decodePosition } from './position-text.ts';
 
@@ -14,4 +15,14 @@ export function positionIn(reply: unknown): Position | null {
   if (reply === null) return null;
   if (typeof reply !== 'string') throw new Error('the cache replied no position');
   return decodePosition(reply);
+}
+
+export function userIn(reply: unknown): UserId {
+  const userId = parseUserId(reply);
+  if (!userId) throw new Error('the cache replied no user');
+  return userId;
+}
+
+export function usersIn(reply: unknown): UserId[] {
+  return arrayIn(reply).map(userIn);
 }

@@ -18,17 +18,17 @@ const OWN_KEYS_ONLY = '#!lua flags=allow-key-locking';
 
 const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
 
-/** The scripts that ask: what they do besides may be left undone. Each with the functions it is built on. */
+/** The scripts that ask, each with the functions it is built on. */
 export const QUESTIONS = {
   readView: script(membership, groupView, readView),
-  readInbox: script(membership, groupView, readInbox),
-  countReceipts: script(membership, receiptsIndex, countReceipts),
+  readInbox: script(groupView, readInbox),
+  countReceipts: script(membership, groupView, receiptsIndex, countReceipts),
   listReceipts: script(membership, receiptsIndex, listReceipts),
-  claimIndex: script(membership, receiptsIndex, claimIndex),
 } as const;
 
-/** The scripts that tell the cache what the ledger said, or is about to say. */
+/** The scripts that tell the cache what the ledger said, or is about to be asked or told. */
 export const TIDINGS = {
+  claimIndex: script(membership, receiptsIndex, claimIndex),
   doubtMember: script(membership, groupView, doubtMember),
   mergeGroup: script(membership, groupView, receiptsIndex, mergeGroup),
 } as const;

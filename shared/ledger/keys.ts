@@ -15,8 +15,12 @@ export const messageKey = (groupId: GroupId, position: Position): Key =>
 
 export const userPartition = (userId: UserId): AttributeValue.SMember => ({ S: `USER#${userId}` });
 
-/** Less than the sort key of every membership. */
+/** Less, and greater, than the sort key of every membership: `$` is just above `#`. */
 export const BEFORE_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP#' };
+export const AFTER_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP$' };
+
+/** Above a sort key and below every other that is above it: a bound of `BETWEEN` counts itself. */
+export const justAfter = ({ S }: AttributeValue.SMember): AttributeValue.SMember => ({ S: `${S}\u0000` });
 
 /** Greater than the sort key of every message. */
 export const AFTER_ALL_MESSAGES = 'MSG#:';

@@ -24,7 +24,7 @@ import {
   revisionPrefix,
   timeOf,
 } from './items.ts';
-import { BEFORE_ALL_GROUPS, membershipKey, userPartition } from './keys.ts';
+import { AFTER_ALL_GROUPS, BEFORE_ALL_GROUPS, justAfter, membershipKey, userPartition } from './keys.ts';
 import {
   anyOf,
   beginsWith,
@@ -61,6 +61,12 @@ export class Memberships {
   async read(userId: UserId, groupId: GroupId): Promise<MembershipState | null> {
     const item = await this.#table.get(membershipKey(userId, groupId));
     return item && membershipState(item);
+  }
+
+  /** The memberships, and departures, that there are of these users. One call for each hundred. */
+  async readMany(userIds: readonly UserId[], groupId: GroupId): Promise<Map<UserId, MembershipState>> {
+    const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
+    return new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
   }
 
   /**
@@ -144,8 +150,7 @@ export class Memberships {
     );
     const [told, isMore] = cut(listed, limit);
     const userIds = told.map((item) => item.userId?.S as UserId);
-    const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
-    const found = new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
+    const found = await this.readMany(userIds, groupId);
     const members = userIds.flatMap((userId) => {
       const state = found.get(userId);
       return state?.kind === 'member' ? [{ userId, membership: state }] : [];
@@ -167,10 +172,11 @@ export class Memberships {
   }> {
     const command = new QueryCommand({
       TableName: this.#table.name,
-      KeyConditionExpression: 'PK = :user AND SK > :after',
+      KeyConditionExpression: 'PK = :user AND SK BETWEEN :after AND :end',
       ExpressionAttributeValues: {
         ':user': userPartition(userId),
-        ':after': after ? membershipKey(userId, after).SK : BEFORE_ALL_GROUPS,
+        ':after': after ? justAfter(membershipKey(userId, after).SK) : BEFORE_ALL_GROUPS,
+        ':end': AFTER_ALL_GROUPS,
       },
       ConsistentRead: true,
       Limit: limit + 1,

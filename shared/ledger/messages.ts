@@ -3,7 +3,7 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, storedPosition } from '../domain/position.ts';
 import { type Item, messageOf, readItem } from './items.ts';
-import { AFTER_ALL_MESSAGES, headKey, messageKey } from './keys.ts';
+import { AFTER_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
@@ -95,8 +95,7 @@ export class Messages {
         ExpressionAttributeNames: { '#position': 'position' },
         ExpressionAttributeValues: {
           ':group': headKey(groupId).PK,
-          // Between is inclusive: one more character makes the bound lie just above the position itself.
-          ':above': { S: `${messageKey(groupId, above).SK.S}:` },
+          ':above': justAfter(messageKey(groupId, above).SK),
           ':end': { S: AFTER_ALL_MESSAGES },
         },
         ScanIndexForward: false,

@@ -1,4 +1,4 @@
-import type { Change, GroupCache } from '../cache/group-cache.ts';
+import type { Change, NewsReply } from '../cache/group-cache.ts';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId } from '../domain/ids.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -7,7 +7,7 @@ import type { TidemarkEvent } from '../events/event.ts';
 import { eventsOf, type MembershipChange } from '../events/membership-changes.ts';
 import type { Publisher } from '../events/publisher.ts';
 import { type Item, readItem } from '../ledger/items.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Stores } from '../watermarks/stores.ts';
 import { everyonePast } from './fully-read.ts';
 import type { RecentRecords } from './recent-records.ts';
 
@@ -22,18 +22,20 @@ export interface StreamRecord {
 }
 
 export interface Projection {
-  readonly cache: GroupCache;
-  readonly ledger: Pick<Ledger, 'memberships'>;
+  readonly stores: Stores;
   readonly publisher: Publisher;
-  /** What this instance has published: a batch that failed for the cache's sake does not publish again. */
-  readonly published: RecentRecords;
+  /**
+   * The records that this instance has told of, to members' subscribers and to groups': a batch that fails for the
+   * sake of something else does not tell of them again.
+   */
+  readonly told: { readonly members: RecentRecords; readonly groups: RecentRecords };
 }
 
 /** What a record has to say: to the cache always, to the bus where a membership moved. */
 interface News {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
-  readonly change: Change | null;
+  readonly changes: readonly Change[];
   readonly moved: MembershipChange | null;
   /** A position at which others see a member no more. If it was the last one there, everyone has read past it. */
   readonly left: Position | null;
@@ -44,24 +46,27 @@ interface Merged {
   readonly groupId: GroupId;
   readonly ofGroup: readonly News[];
   readonly isMerged: boolean;
-  /** The lowest position that a member left, and what the cache says of how far everyone is. */
+  /** The news of a member who left a position, of which the group was not told yet, and the lowest such position. */
+  readonly leaving: readonly News[];
   readonly left: Position | null;
-  readonly everyoneAt: Position | null;
+  readonly reply: NewsReply | null;
 }
 
 /**
  * Carries a batch of the ledger's stream on: into the cache, one call for each group, and onto the bus, one event
- * for each member however often it moved. Resolves to the sequence numbers of the records that failed. Neither waits
- * for the other to be well, and all of it may be done again.
+ * for each member however often it moved, and one for each group that everyone has read further. Resolves to the
+ * sequence numbers of the records that failed. None of the three waits for the others to be well, and all of it may be
+ * done again.
  */
 export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
   // The cache comes first: whoever hears of a read may ask for it at once.
   const groups = await mergeIntoCache(projection, readable);
   const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
-  const unpublished = await publish(projection, groups);
-  const failed = [...unmerged, ...unpublished].map(({ sequenceNumber }) => sequenceNumber);
-  return [...new Set([...unreadable, ...failed])];
+  const untoldToMembers = await tellOfMembers(projection, readable);
+  const untoldToGroups = await tellOfGroups(projection, groups);
+  const failed = [...unmerged, ...untoldToMembers, ...untoldToGroups];
+  return [...new Set([...unreadable, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
 }
 
 function readAll(records: readonly StreamRecord[]): { readable: News[]; unreadable: string[] } {
@@ -79,52 +84,88 @@ function readAll(records: readonly StreamRecord[]): { readable: News[]; unreadab
   return { readable, unreadable };
 }
 
-async function mergeIntoCache({ cache, published }: Projection, news: readonly News[]): Promise<Merged[]> {
+async function mergeIntoCache({ stores, told }: Projection, news: readonly News[]): Promise<Merged[]> {
   const groups = Map.groupBy(news, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
-      const changes = ofGroup.flatMap(({ change }) => change ?? []);
-      const left =
-        ofGroup
-          .filter(isFresh(published))
-          .flatMap((item) => item.left ?? [])
-          .toSorted()[0] ?? null;
-      if (!left) {
-        const isMerged = changes.length === 0 || (await cache.merge(groupId, changes));
-        return { groupId, ofGroup, isMerged, left, everyoneAt: null };
-      }
-      const reply = await cache.mergeAndAsk(groupId, changes, left);
-      return { groupId, ofGroup, isMerged: reply !== null, left, everyoneAt: reply?.everyoneAt ?? null };
+      const leaving = ofGroup.filter(({ left, sequenceNumber }) => left && !told.groups.has(sequenceNumber));
+      const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
+      const changes = ofGroup.flatMap((item) => item.changes);
+      const reply = changes.length > 0 ? await stores.cache.mergeNews(groupId, changes, left) : null;
+      const isMerged = changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply)));
+      return { groupId, ofGroup, isMerged, leaving, left, reply };
     }),
   );
 }
 
-/** Publishes what is new, and tells of which news an event could not be. */
-async function publish(projection: Projection, groups: readonly Merged[]): Promise<News[]> {
-  const { publisher, published } = projection;
-  const fresh = groups.flatMap(({ ofGroup }) => ofGroup.filter(isFresh(published)));
+/**
+ * Tells the cache of members whom its index lacks, as the ledger knows them now: what the stream says of them may be
+ * long past, and they may have left since.
+ */
+async function introduce(
+  { cache, ledger }: Stores,
+  groupId: GroupId,
+  { strangers }: NewsReply,
+): Promise<boolean> {
+  if (strangers.length === 0) return true;
+  try {
+    const known = await ledger.memberships.readMany(strangers, groupId);
+    const changes = [...known].map(([userId, state]) => ({ kind: 'member', userId, state }) as const);
+    return await cache.merge(groupId, changes);
+  } catch (error) {
+    console.error({ message: 'members whom the cache lacks could not be read', error });
+    return false;
+  }
+}
+
+/** Tells of each member's moves, and resolves to the news of those that the bus did not take. */
+async function tellOfMembers({ publisher, told }: Projection, news: readonly News[]): Promise<News[]> {
+  const fresh = news.filter(({ moved, sequenceNumber }) => moved && !told.members.has(sequenceNumber));
   const sources = new Map<TidemarkEvent, readonly News[]>(memberEvents(fresh));
-  const failed = new Set<News>();
-  await inParallel(groups, CONCURRENT_GROUPS, async (group) => {
-    const ofGroup = group.ofGroup.filter((item) => item.left && isFresh(published)(item));
+  const failed = await publishFrom(publisher, sources);
+  for (const item of fresh) if (!failed.has(item)) told.members.add(item.sequenceNumber);
+  return [...failed];
+}
+
+/** Tells of the groups that everyone has read further, and resolves to the news of which that is not known. */
+async function tellOfGroups(
+  { stores, publisher, told }: Projection,
+  groups: readonly Merged[],
+): Promise<News[]> {
+  const sources = new Map<TidemarkEvent, readonly News[]>();
+  const unknown: News[] = [];
+  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
+    if (!left) return;
     try {
-      const event = await groupEvent(projection, group);
-      if (event) sources.set(event, ofGroup);
+      const upTo = await everyonePast(stores, groupId, left, reply);
+      const messageId = upTo && formatMessageId(upTo);
+      if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error });
-      for (const item of ofGroup) failed.add(item);
+      unknown.push(...leaving);
     }
   });
-  const refused = await publisher.publish([...sources.keys()]);
-  for (const event of refused) for (const item of sources.get(event) ?? []) failed.add(item);
-  for (const item of fresh) if (!failed.has(item)) published.add(item.sequenceNumber);
+  const failed = await publishFrom(publisher, sources);
+  for (const item of unknown) failed.add(item);
+  for (const item of groups.flatMap(({ leaving }) => leaving)) {
+    if (!failed.has(item)) told.groups.add(item.sequenceNumber);
+  }
   return [...failed];
+}
+
+/** Publishes events, and tells the news of those that the bus did not take. */
+async function publishFrom(
+  publisher: Publisher,
+  sources: ReadonlyMap<TidemarkEvent, readonly News[]>,
+): Promise<Set<News>> {
+  const refused = await publisher.publish([...sources.keys()]);
+  return new Set(refused.flatMap((event) => sources.get(event) ?? []));
 }
 
 /** One event for all that one member did, with the news that it tells. */
 function* memberEvents(news: readonly News[]): Generator<[TidemarkEvent, readonly News[]]> {
   const members = Map.groupBy(
-    news.filter(({ moved }) => moved),
+    news,
     ({ moved }) => moved && `${moved.groupId}|${moved.userId}|${moved.after.generation}`,
   );
   for (const ofMember of members.values()) {
@@ -133,21 +174,6 @@ function* memberEvents(news: readonly News[]): Generator<[TidemarkEvent, readonl
     for (const event of eventsOf({ ...last, before: first.before })) yield [event, ofMember];
   }
 }
-
-async function groupEvent(
-  { cache, ledger }: Projection,
-  { groupId, left, everyoneAt }: Merged,
-): Promise<TidemarkEvent | null> {
-  if (!left) return null;
-  const upTo = await everyonePast({ cache, ledger }, groupId, left, everyoneAt);
-  const messageId = upTo && formatMessageId(upTo);
-  return messageId ? { type: 'GroupFullyRead', groupId, upTo: messageId } : null;
-}
-
-const isFresh =
-  (published: RecentRecords) =>
-  ({ sequenceNumber, moved, left }: News): boolean =>
-    (moved !== null || left !== null) && !published.has(sequenceNumber);
 
 /** Throws where an item is none of the ledger's. */
 function newsOf({ sequenceNumber, before, after }: StreamRecord): News {
@@ -158,22 +184,24 @@ function newsOf({ sequenceNumber, before, after }: StreamRecord): News {
   const quiet = { sequenceNumber, groupId, moved: null, left: null };
   switch (fact.kind) {
     case 'head':
-      return { ...quiet, change: { kind: 'head', position: fact.position } };
+      return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
     case 'message': {
       // What expires from the ledger is gone from the unread counts too.
       const message = is ? fact.message : { ...fact.message, deleted: true };
-      return { ...quiet, change: { kind: 'message', message } };
+      return { ...quiet, changes: [{ kind: 'message', message }] };
     }
     case 'membership': {
       const { userId, state } = fact;
-      // A departure that expires leaves nothing to say.
-      const change: Change | null = is ? { kind: 'known-member', userId, state } : null;
       const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
+      const changes: Change[] = [];
+      // A departure that expires leaves nothing to say.
+      if (is) changes.push({ kind: 'known-member', userId, state });
+      if (is && !before && state.kind === 'member') changes.push({ kind: 'joined', userId });
       const moved =
         is && before && state.kind === 'member' && before.generation === state.generation
           ? { groupId, userId, before, after: state }
           : null;
-      return { ...quiet, change, moved, left: is && leftBehind(before, state) };
+      return { ...quiet, changes, moved, left: is && leftBehind(before, state) };
     }
   }
 }

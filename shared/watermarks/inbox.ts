@@ -1,8 +1,8 @@
-import type { InboxView, View } from '../cache/group-cache.ts';
+import type { InboxView } from '../cache/group-cache.ts';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
-import { START } from '../domain/position.ts';
+import { type Position, START } from '../domain/position.ts';
 import { headChange } from './message-window.ts';
 import { completeView, type OwnView, unreadIn } from './own-view.ts';
 import type { Stores } from './stores.ts';
@@ -20,15 +20,15 @@ export interface InboxPage {
 interface Belonging {
   readonly groupId: GroupId;
   readonly membership: Membership;
+  /** What the cache tells; null where it did not answer. */
+  readonly view: InboxView | null;
 }
 
 /** With `unreadOnly`, so many groups are looked at for one page. */
 const PATIENCE = 1_000;
 
-/** Groups of which the cache lacks something, completed at once. */
+/** Groups of which the cache lacks something, completed at once; with `unreadOnly`, before it is seen whether they do. */
 const CONCURRENT_GROUPS = 10;
-
-const NOTHING_CACHED: View = { state: null, head: null, window: null };
 
 /**
  * One page of a user's groups, ordered by group id, each as the user sees it: one query of the ledger, which tells how
@@ -43,62 +43,66 @@ export async function readInbox(
     after,
   }: { readonly unreadOnly: boolean; readonly limit: number; readonly after: GroupId | null },
 ): Promise<InboxPage> {
-  const looked = unreadOnly ? Math.max(limit, PATIENCE) : limit;
+  const looked = unreadOnly ? PATIENCE : limit;
   const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
-  const groups = await viewAll(stores, userId, memberships);
-  if (!unreadOnly) return { groups, next };
-  const unread = groups.filter((group) => group.unread && (group.unread.count > 0 || !group.unread.exact));
-  const told = unread.slice(0, limit);
-  return { groups: told, next: unread.length > limit ? (told.at(-1)?.groupId ?? null) : next };
+  const belongings = await look(stores, userId, memberships);
+  const complete = (belonging: Belonging) => viewOf(stores, userId, belonging);
+  if (!unreadOnly) return { groups: await inParallel(belongings, CONCURRENT_GROUPS, complete), next };
+
+  const candidates = belongings.filter((belonging) => !isAtHead(belonging));
+  const unread: InboxGroup[] = [];
+  for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
+    const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
+    const groups = await inParallel(slice, CONCURRENT_GROUPS, complete);
+    unread.push(...groups.filter((group) => group.unread && (group.unread.count > 0 || !group.unread.exact)));
+  }
+  const groups = unread.slice(0, limit);
+  return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
 }
 
-async function viewAll(
+/** What the cache tells of the groups; the heads that it does not know are asked of the ledger all at once. */
+async function look(
   stores: Stores,
   userId: UserId,
-  belongings: readonly Belonging[],
-): Promise<InboxGroup[]> {
-  if (belongings.length === 0) return [];
-  const asked = belongings.map(({ groupId, membership }) => ({
+  memberships: readonly Omit<Belonging, 'view'>[],
+): Promise<Belonging[]> {
+  if (memberships.length === 0) return [];
+  const asked = memberships.map(({ groupId, membership }) => ({
     groupId,
     readUpTo: membership.self.position,
   }));
   const views = await stores.cache.readInbox(userId, asked);
-  const heads = views && (await missingHeads(stores, belongings, views));
-  const pairs = belongings.map((belonging, index) => ({ belonging, view: views?.[index] ?? null }));
-  return inParallel(pairs, CONCURRENT_GROUPS, async ({ belonging, view }) => {
-    const { groupId, membership } = belonging;
-    const head = view?.head ?? heads?.get(groupId) ?? null;
-    const told = view && head && groupIn(stores, belonging, { ...view, head });
-    if (told) return told;
-    const completed = await completeView(
-      stores,
-      groupId,
-      userId,
-      membership,
-      view && { ...NOTHING_CACHED, head },
-    );
-    return { groupId, ...completed };
+  if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
+  const heads = await missingHeads(stores, memberships, views);
+  return memberships.map((membership, index) => {
+    const { head = null, window = null } = views[index] ?? {};
+    return { ...membership, view: { head: head ?? heads.get(membership.groupId) ?? null, window } };
   });
 }
 
-/** What the inbox shows by what the cache tells; null where that is not enough. */
-function groupIn({ cache }: Stores, { groupId, membership }: Belonging, view: InboxView): InboxGroup | null {
-  const { head, window } = view;
-  if (head === START) return { groupId, membership, head: null, unread: null };
-  if (head && head <= membership.self.position) {
-    return { groupId, membership, head, unread: { count: 0, exact: true } };
-  }
-  const unread = window && unreadIn(cache, membership.self.position, window);
-  return unread && { groupId, membership, head, unread };
+function isAtHead({ membership, view }: Belonging): boolean {
+  return view?.head != null && view.head <= membership.self.position;
 }
 
-/** The heads that the cache does not know: asked of the ledger all at once, and told to the cache. */
+/** A group as the user sees it: by what the cache told, and where that is not enough by the ledger. */
+async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
+  const { groupId, membership, view } = belonging;
+  const { head = null, window = null } = view ?? {};
+  if (head === START) return { groupId, membership, head: null, unread: null };
+  if (isAtHead(belonging)) return { groupId, membership, head, unread: { count: 0, exact: true } };
+  const unread = head && window && unreadIn(stores.cache, membership.self.position, window);
+  if (unread) return { groupId, membership, head, unread };
+  const completed = await completeView(stores, groupId, userId, membership, view && { ...view, state: null });
+  return { groupId, ...completed };
+}
+
+/** The heads that the cache does not know, which is told of them. */
 async function missingHeads(
   { cache, ledger }: Stores,
-  belongings: readonly Belonging[],
+  memberships: readonly Omit<Belonging, 'view'>[],
   views: readonly InboxView[],
-): Promise<ReadonlyMap<GroupId, InboxView['head']>> {
-  const missing = belongings.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);
+): Promise<ReadonlyMap<GroupId, Position>> {
+  const missing = memberships.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);
   if (missing.length === 0) return new Map();
   const known = await ledger.messages.readHeads(missing);
   const heads = new Map(missing.map((groupId) => [groupId, known.get(groupId) ?? START]));

@@ -20,7 +20,7 @@ export async function markDelivered(
 ): Promise<Delivered | null> {
   const moved = await moveForward(stores, groupId, userId, mode, {
     requested: [requested],
-    apply: (membership, [position = requested], at) => deliver(membership, position, at),
+    apply: (membership, clamp, at) => deliver(membership, clamp(requested), at),
   });
   return (
     moved && {

@@ -51,10 +51,10 @@ async function markGroup(
   });
   const moved = await moveForward(stores, groupId, userId, mode, {
     requested: readings.map(({ position }) => position),
-    apply: (membership, positions, at) =>
+    apply: (membership, clamp, at) =>
       readings.reduce(
-        (reached, { isPrivate }, index) =>
-          advance(reached, positions[index] as Position, at, { isPrivate, ifRevision: null }),
+        (reached, { isPrivate, position }) =>
+          advance(reached, clamp(position), at, { isPrivate, ifRevision: null }),
         membership,
       ),
   });

@@ -32,7 +32,7 @@ export async function markRead(
   const moved = await moveForward(stores, groupId, userId, mode, {
     requested: [requested],
     isDoubtful: ({ self }) => ifRevision !== null && ifRevision !== self.revision,
-    apply: (membership, [position = requested], at) => advance(membership, position, at, reading),
+    apply: (membership, clamp, at) => advance(membership, clamp(requested), at, reading),
   });
   if (!moved) return null;
   const view = await completeView(stores, groupId, userId, moved.membership, moved.view);

@@ -13,8 +13,12 @@ export interface OwnView {
   readonly unread: Unread | null;
 }
 
-/** The window has lost this much to deletions before it is loaded anew for a member who reads from below it. */
+/** A window that could hold so much more is loaded anew for who asks for what is below it. */
 const WORN_SHARE = 0.9;
+
+export function isWorn(kept: number, capacity: number): boolean {
+  return kept < capacity * WORN_SHARE;
+}
 
 /** The caller's own view, or null where the caller is no member. One call where the cache holds it. */
 export async function lookAt(stores: Stores, groupId: GroupId, userId: UserId): Promise<OwnView | null> {
@@ -67,7 +71,7 @@ function ownViewIn({ cache }: Stores, known: Membership, { state, head, window }
 /** What a window tells of the messages above a position; null where it should be loaded anew to tell more. */
 export function unreadIn({ capacity }: GroupCache, position: Position, window: Window): Unread | null {
   const exact = position >= window.floor;
-  if (!exact && window.kept < capacity * WORN_SHARE) return null;
+  if (!exact && isWorn(window.kept, capacity)) return null;
   return { count: window.unread, exact };
 }
 
@@ -101,6 +105,6 @@ async function fill(
     const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
     return cache.mergeFor(groupId, userId, [member, ...head]);
   }
-  const loaded = await loadWindow(stores, groupId);
+  const loaded = await loadWindow(stores, groupId, membership.self.position);
   return loaded && cache.mergeFor(groupId, userId, [member, ...loaded]);
 }

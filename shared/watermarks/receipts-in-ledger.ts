@@ -13,15 +13,15 @@ const PAGE = 1_000;
 
 type LedgerAlone = Pick<Stores, 'ledger'>;
 
-/** A message of which the sender is known. */
-export type Sent = Message & { readonly senderId: UserId };
+/** A message that is recorded: its sender is known. */
+export type RecordedMessage = Message & { readonly senderId: UserId };
 
 type Counting = { -readonly [Name in keyof Receipt]: Receipt[Name] };
 
-export async function countInLedger(
+export async function countReceiptsInLedger(
   stores: LedgerAlone,
   groupId: GroupId,
-  messages: readonly Sent[],
+  messages: readonly RecordedMessage[],
 ): Promise<Receipt[]> {
   const receipts: Counting[] = messages.map(({ position, senderId }) => ({
     ...{ position, senderId },
@@ -39,7 +39,7 @@ export async function countInLedger(
 }
 
 /** In the order in which the cache lists, so that a list begun there can be continued here. */
-export async function listInLedger(
+export async function listReceiptsInLedger(
   stores: LedgerAlone,
   groupId: GroupId,
   receipt: Receipt,

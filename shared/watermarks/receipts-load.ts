@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { GroupId } from '../domain/ids.ts';
+import type { Change } from '../cache/group-cache.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
+import type { MembershipState } from '../domain/membership.ts';
+import { START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
@@ -10,8 +13,9 @@ const CHUNK = 500;
 const LEASE_MS = 5_000;
 
 /**
- * Loads the receipts of a group into the cache, unless another one is at it, and with them the messages where they are missing. Marks, joins and departures go on: from
- * the claim on the cache indexes what is merged beside the load. A load that was given up is continued.
+ * Loads the receipts of a group into the cache, unless another one is at it, and with them the messages where they
+ * are missing. Marks, joins and departures go on: from the claim on the cache indexes what is merged beside the load.
+ * A load that was given up is continued.
  *
  * @returns 'loaded' once this call has brought everything there was, 'unavailable' where the cache does not answer
  */
@@ -26,19 +30,32 @@ export async function loadIndex(
   if (claim.outcome !== 'claimed') return claim.outcome;
   const { token } = claim;
   // By the same one, so that those who wait for the members find the messages as well.
-  const window = isWindowMissing ? await loadWindow(stores, groupId) : [];
-  if (!window || !(await cache.merge(groupId, window))) return 'unavailable';
+  const window = isWindowMissing ? await loadWindow(stores, groupId, START) : [];
+  // The list of members that follows may be a moment behind.
+  const recent = await ledger.memberships.readMany(claim.recent, groupId);
+  if (!window || !(await tell(stores, groupId, [...window, ...[...recent].map(memberChange)]))) {
+    return 'unavailable';
+  }
   let after = claim.after;
   do {
     const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
-    const isMerged = await cache.merge(groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+    const isTold = await tell(stores, groupId, [
+      ...members.map(({ userId, membership }) => memberChange([userId, membership])),
       next
         ? { kind: 'index', token, leaseEndMs: nowMs() + LEASE_MS, lastUserId: next }
         : { kind: 'indexed', token },
     ]);
-    if (!isMerged) return 'unavailable';
+    if (!isTold) return 'unavailable';
     after = next;
   } while (after);
   return 'loaded';
+}
+
+/** Told a second time where that failed: one slow answer should not leave everybody to the ledger. */
+async function tell({ cache }: Stores, groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
+  return (await cache.merge(groupId, changes)) || (await cache.merge(groupId, changes));
+}
+
+function memberChange([userId, state]: readonly [UserId, MembershipState]): Change {
+  return { kind: 'member', userId, state };
 }

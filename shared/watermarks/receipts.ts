@@ -3,10 +3,10 @@ import type { Counted, ListEntry, Question, ReceiptsPage } from '../cache/receip
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
-import type { Position } from '../domain/position.ts';
+import { type Position, START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
-import { readMember } from './own-view.ts';
-import { countInLedger, listInLedger, type Sent } from './receipts-in-ledger.ts';
+import { isWorn, readMember } from './own-view.ts';
+import { countReceiptsInLedger, listReceiptsInLedger, type RecordedMessage } from './receipts-in-ledger.ts';
 import { loadIndex } from './receipts-load.ts';
 import type { Stores } from './stores.ts';
 
@@ -14,8 +14,8 @@ import type { Stores } from './stores.ts';
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
 
-/** Well within what a function and the gateway wait for. */
-const PATIENCE_MS = 20_000;
+/** Whoever waits keeps an instance busy: the caller is told to come again. */
+const PATIENCE_MS = 5_000;
 
 /** A load that was lost while it went on is begun anew; a cache that loses all of them is not asked any more. */
 const MAX_LOADS = 3;
@@ -33,13 +33,13 @@ export async function countReceipts(
   const questions: readonly Question[] = positions.map((position) => ({ position }));
   const counted = await stores.cache.receipts.count(groupId, callerId, questions);
   if (!(await isMember(stores, groupId, callerId, counted))) return null;
-  const ready = counted && (await loaded(stores, groupId, callerId, questions, counted));
+  const ready = counted && (await awaitIndex(stores, groupId, callerId, questions, counted));
   if (ready) return complete(stores, groupId, callerId, ready, positions);
   const messages = await stores.ledger.messages.readMany(groupId, positions);
-  return inOrder(await countInLedger(stores, groupId, messages.filter(isSent)), positions);
+  return inOrder(await countReceiptsInLedger(stores, groupId, messages.filter(isRecorded)), positions);
 }
 
-/** A page of the members whom a message concerns; null where the message is not recorded, or deleted. */
+/** One message's receipt, and a page of the members whom it concerns. */
 export interface ReceiptsList {
   readonly receipt: Receipt;
   readonly page: ReceiptsPage;
@@ -64,7 +64,7 @@ export async function listReceipts(
   const { state, limit, after } = list;
   const page = await stores.cache.receipts.list(groupId, receipt, state, limit, after);
   if (page && page !== 'missing') return { receipt, page };
-  return { receipt, page: await listInLedger(stores, groupId, receipt, list) };
+  return { receipt, page: await listReceiptsInLedger(stores, groupId, receipt, list) };
 }
 
 async function isMember(
@@ -80,7 +80,7 @@ async function isMember(
 type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (Receipt | null)[] };
 
 /** What the cache tells once members and messages are loaded there. Null where the cache does not take them. */
-async function loaded(
+async function awaitIndex(
   stores: Stores,
   groupId: GroupId,
   callerId: UserId,
@@ -88,19 +88,23 @@ async function loaded(
   first: Counted,
 ): Promise<Ready | null> {
   const { cache, nowMs } = stores;
+  /** Whoever only looks at the newest messages loads no others. */
+  const isTooShort = (floor: Position, kept: number) =>
+    isWorn(kept, cache.capacity) && questions.some(({ position }) => position <= floor);
   const giveUpAtMs = nowMs() + PATIENCE_MS;
   let counted: Counted | null = first;
   let loads = 0;
   let waitMs = FIRST_WAIT_MS;
   while (counted) {
     const { floor, receipts } = counted;
-    if (floor && receipts) return { ...counted, floor, receipts };
+    const isWindowMissing = floor === null || isTooShort(floor, counted.kept);
+    if (receipts && !isWindowMissing) return { ...counted, floor, receipts };
     if (receipts) {
-      const window = await loadWindow(stores, groupId);
+      const window = await loadWindow(stores, groupId, START);
       if (!window || !(await cache.merge(groupId, window))) return null;
       loads += 1;
     } else {
-      const outcome = await loadIndex(stores, groupId, !floor);
+      const outcome = await loadIndex(stores, groupId, isWindowMissing);
       if (outcome === 'unavailable') return null;
       if (outcome === 'loaded') loads += 1;
       if (outcome === 'loading') {
@@ -125,10 +129,10 @@ async function complete(
   positions: readonly Position[],
 ): Promise<(Receipt | null)[]> {
   const old = positions.filter((position, index) => position <= floor && !receipts[index]);
-  const sent = old.length > 0 ? (await ledger.messages.readMany(groupId, old)).filter(isSent) : [];
+  const sent = old.length > 0 ? (await ledger.messages.readMany(groupId, old)).filter(isRecorded) : [];
   if (sent.length === 0) return [...receipts];
   const counted = await cache.receipts.count(groupId, callerId, sent);
-  const ofOld = counted?.receipts ?? (await countInLedger({ ledger }, groupId, sent));
+  const ofOld = counted?.receipts ?? (await countReceiptsInLedger({ ledger }, groupId, sent));
   return inOrder([...receipts, ...ofOld], positions);
 }
 
@@ -137,6 +141,6 @@ function inOrder(receipts: readonly (Receipt | null)[], positions: readonly Posi
   return positions.map((position) => known.get(position) ?? null);
 }
 
-function isSent(message: Message): message is Sent {
+function isRecorded(message: Message): message is RecordedMessage {
   return message.senderId !== null && !message.deleted;
 }

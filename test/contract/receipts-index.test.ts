@@ -121,11 +121,17 @@ test('the index of a group counts what its members say, whatever was merged and 
           const held = known ? merge(known, step.state) : step.state;
           ledger.set(userId, held);
           // What comes late tells of a moment that is past: of one that the ledger has left behind, or of this one.
-          await tell([{ kind, userId, state: kind === 'member' ? held : step.state }]);
+          const said: Change = { kind, userId, state: kind === 'member' ? held : step.state };
+          const reply = await stores.cache.mergeNews(groupId, [said], null);
+          // Whom the index lacks is asked of the ledger.
+          for (const stranger of reply?.strangers ?? []) {
+            const state = ledger.get(stranger);
+            if (state) await tell([{ kind: 'member', userId: stranger, state }]);
+          }
           // The stream tells everything in the end.
           if (kind === 'known-member') await tell([{ kind, userId, state: held }]);
         } else if (step.step === 'doubt') {
-          await stores.cache.doubt(groupId, step.userId);
+          await stores.cache.doubt(groupId, step.userId, `doubt-${index}`);
         } else if (step.step === 'lose-members') {
           await redis.del(`tm:{${groupId}}:members`);
         } else if (step.step === 'lose-receipts') {

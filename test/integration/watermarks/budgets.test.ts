@@ -21,7 +21,7 @@ beforeAll(async () => {
   // The scripts' first use of all is one call more: Redis does not know them yet.
   await stores.cache.probe();
   await stores.cache.merge(aGroup(), []);
-  await stores.cache.doubt(aGroup(), aUser());
+  await stores.cache.doubt(aGroup(), aUser(), 'a-doubt');
 });
 afterAll(() => stores.close());
 

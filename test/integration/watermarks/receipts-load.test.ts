@@ -25,7 +25,7 @@ afterAll(async () => {
 
 const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
 
-const forget = (groupId: GroupId, names = ['members', 'messages', 'receipts', 'head']) =>
+const forget = (groupId: GroupId, names = ['members', 'messages', 'receipts', 'head', 'joined']) =>
   redis.del(names.map((name) => keyOf(groupId, name)));
 
 interface Prepared {
@@ -195,7 +195,7 @@ describe('the receipts of a group', () => {
   test('whose load was given up are loaded on from where it stopped', async () => {
     const group = await prepare(1_200);
     const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
-    expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null });
+    expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null, recent: [] });
     const { members, next } = await stores.ledger.memberships.page(group.groupId, 500, null);
     await stores.cache.merge(group.groupId, [
       ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
@@ -262,7 +262,10 @@ describe('the receipts of a group', () => {
 
 /** What the receipts need of the memberships in the ledger. */
 function methods(memberships: CountedStores['ledger']['memberships']) {
-  return { read: memberships.read.bind(memberships) };
+  return {
+    read: memberships.read.bind(memberships),
+    readMany: memberships.readMany.bind(memberships),
+  };
 }
 
 /** A cache that never answers. */

@@ -26,8 +26,13 @@ class Outside {
   readonly everyoneAt = new Map<string, Position | null>();
   /** The members whom the ledger lists, with what others see of their reading. */
   readonly members = new Map<string, Position>();
+  recent: string[] = [];
   pagesRead = 0;
+  claims = 0;
   isLedgerDown = false;
+
+  /** Members of whom the cache says that its index lacks them. */
+  strangers: string[] = [];
 
   readonly cache = {
     merge: async (groupId: string, changes: Change[]) => {
@@ -35,16 +40,38 @@ class Outside {
       this.merged.push([groupId, changes]);
       return true;
     },
-    mergeAndAsk: async (groupId: string, changes: Change[]) => {
+    mergeNews: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return null;
       this.merged.push([groupId, changes]);
       const everyoneAt = this.everyoneAt.get(groupId);
-      return { everyoneAt: everyoneAt === undefined ? START : everyoneAt };
+      return {
+        everyoneAt: everyoneAt === undefined ? START : everyoneAt,
+        strangers: this.strangers,
+        recent: this.recent,
+      };
+    },
+    receipts: {
+      claim: async () => {
+        this.claims += 1;
+        return { outcome: 'loading' };
+      },
     },
   } as unknown as GroupCache;
 
   readonly ledger = {
     memberships: {
+      readMany: async (userIds: readonly string[]) => {
+        if (this.isLedgerDown) throw unavailable(new Error('down'));
+        return new Map(
+          userIds.map((userId) => {
+            const position = this.members.get(userId);
+            return [
+              userId,
+              position ? advance(joinAt(START, T), position, T) : { kind: 'departed', generation: T },
+            ];
+          }),
+        );
+      },
       page: async (_groupId: string, limit: number, after: string | null) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
         this.pagesRead += 1;
@@ -59,7 +86,7 @@ class Outside {
         };
       },
     },
-  } as unknown as Pick<Ledger, 'memberships'>;
+  } as unknown as Ledger;
 
   readonly publisher = {
     publish: async (events: readonly TidemarkEvent[]) => {
@@ -75,8 +102,8 @@ let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   outside = new Outside();
   const { cache, ledger, publisher } = outside;
-  const published = new RecentRecords(100);
-  run = (records) => project({ cache, ledger, publisher, published }, records);
+  const told = { members: new RecentRecords(100), groups: new RecentRecords(100) };
+  run = (records) => project({ stores: { cache, ledger, nowMs: () => T }, publisher, told }, records);
 });
 
 let sequence = 0;
@@ -188,6 +215,28 @@ describe('the projector', () => {
     ]);
   });
 
+  test('introduces members whom the cache’s index lacks as the ledger knows them now', async () => {
+    outside.strangers = ['a', 'gone'];
+    outside.members.set('a', at(20));
+    expect(await run([move('a', 0, 5), move('gone', 0, 5)])).toEqual([]);
+    expect(outside.merged.at(-1)).toMatchObject([
+      'g',
+      [
+        { kind: 'member', userId: 'a', state: { public: { position: at(20) } } },
+        { kind: 'member', userId: 'gone', state: { kind: 'departed' } },
+      ],
+    ]);
+  });
+
+  test('fails the records of members whom it cannot introduce', async () => {
+    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    outside.strangers = ['a'];
+    outside.isLedgerDown = true;
+    const record = move('a', 0, 5);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    complaints.mockRestore();
+  });
+
   test('fails a record that it cannot read, and no other', async () => {
     const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     const poison = { sequenceNumber: next(), before: null, after: { PK: { S: 'x' }, SK: { S: 'y' } } };
@@ -254,7 +303,7 @@ describe('how far everyone has read', () => {
       outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([['g', '4']]);
-    expect(outside.pagesRead).toBe(3);
+    expect(outside.pagesRead).toBe(1);
   });
 
   test('rises when the last one who was behind leaves', async () => {
@@ -284,19 +333,50 @@ describe('how far everyone has read', () => {
     expect(told()).toEqual([]);
   });
 
-  test('where the ledger does not answer, the records fail and all of it is told later', async () => {
+  test('is searched for first among those who joined a moment ago, whom the list may lack', async () => {
+    outside.everyoneAt.set('g', null);
+    outside.members.set('listed', at(9));
+    outside.members.set('new', at(2));
+    outside.recent = ['new'];
+    const { page } = outside.ledger.memberships;
+    outside.ledger.memberships.page = async (...asked) => {
+      const listed = await page(...asked);
+      return { ...listed, members: listed.members.filter(({ userId }) => userId !== 'new') };
+    };
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+  });
+
+  test('is left to the index where very many are past the position, and asked again', async () => {
+    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    outside.everyoneAt.set('g', null);
+    for (let index = 10_000; index < 16_000; index += 1) outside.members.set(`u${index}`, at(9));
+    const record = move('a', 2, 5);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    expect([outside.claims, outside.pagesRead]).toEqual([1, 10]);
+    outside.everyoneAt.set('g', at(9));
+    expect(await run([record])).toEqual([]);
+    expect(fullyRead()).toEqual([['g', '9']]);
+    expect(told()).toHaveLength(1);
+    complaints.mockRestore();
+  });
+
+  test('where the ledger does not answer, the group is told later, the member at once and once', async () => {
     const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     outside.everyoneAt.set('g', null);
     outside.members.set('a', at(5));
     outside.isLedgerDown = true;
     const record = move('a', 2, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    expect(told()).toEqual([['a', '2', '5']]);
     outside.isLedgerDown = false;
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toEqual([['g', '5']]);
     // Nothing is told a third time.
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toHaveLength(1);
+    expect(told()).toHaveLength(1);
     complaints.mockRestore();
   });
 });
