@@ -200,7 +200,8 @@ export class Api extends Construct {
       httpApi: this.httpApi,
       stageName: '$default',
       autoDeploy: true,
-      // At 25 ms a call this keeps 50 instances busy: far from the 1,000 that all functions of an account share.
+      // At 25 ms a call this keeps 50 instances busy: far from the 1,000 that all functions of an account share. Those who
+      // wait for receipts that are being loaded take longer.
       throttle: { rateLimit: 2_000, burstLimit: 1_000 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(log),
