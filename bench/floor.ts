@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -8,6 +5,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from '@upstash/redis';
+import { takeLuaAsText } from './lua-as-text.ts';
 import { runRound } from './measurement.ts';
 import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
 
@@ -17,17 +15,7 @@ import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
  */
 const { upstash, dynamodb, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
 
-// What the bundles do: Lua files are text.
-registerHooks({
-  load: (url, context, nextLoad) =>
-    url.endsWith('.lua')
-      ? {
-          format: 'module',
-          source: `export default ${JSON.stringify(readFileSync(fileURLToPath(url), 'utf8'))};`,
-          shortCircuit: true,
-        }
-      : nextLoad(url, context),
-});
+takeLuaAsText();
 const { SCRIPTS } = await import('../shared/cache/scripts.ts');
 
 const IDLE_MS = '604800000';

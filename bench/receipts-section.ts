@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { Redis } from 'ioredis';
 import { startRedis } from '../local/engines/redis.ts';
+import { takeLuaAsText } from './lua-as-text.ts';
 
 /** How receipts grow with the group, in time and in memory, on a Redis of their own. */
 export async function measureReceipts(): Promise<void> {
@@ -45,18 +43,4 @@ export async function measureReceipts(): Promise<void> {
     await front.terminate();
     await redis.stop();
   }
-}
-
-/** What the bundles do: Lua files are text. */
-function takeLuaAsText(): void {
-  registerHooks({
-    load: (url, context, nextLoad) =>
-      url.endsWith('.lua')
-        ? {
-            format: 'module',
-            source: `export default ${JSON.stringify(readFileSync(fileURLToPath(url), 'utf8'))};`,
-            shortCircuit: true,
-          }
-        : nextLoad(url, context),
-  });
 }

@@ -42,6 +42,17 @@ import {
 /** What a membership becomes; the same state, or null where there is none, means that nothing is to be written. */
 export type Transition = (current: MembershipState | null) => MembershipState | null;
 
+export interface Member {
+  readonly userId: UserId;
+  readonly membership: Membership;
+}
+
+/** Members in the order of their ids, and the id after which the next page begins; null where there is none. */
+export interface MembersPage {
+  readonly members: readonly Member[];
+  readonly next: UserId | null;
+}
+
 /** Another writer must win this often in a row before a write gives up. */
 const MAX_ATTEMPTS = 10;
 
@@ -129,14 +140,7 @@ export class Memberships {
    * One page of a group's current members, ordered by user id. The index lags behind the ledger for a moment;
    * the memberships themselves are read as they are.
    */
-  async page(
-    groupId: GroupId,
-    limit: number,
-    after: UserId | null,
-  ): Promise<{
-    readonly members: readonly { userId: UserId; membership: Membership }[];
-    readonly next: UserId | null;
-  }> {
+  async page(groupId: GroupId, limit: number, after: UserId | null): Promise<MembersPage> {
     const listed = await this.#table.call(() =>
       this.#table.client.send(
         new QueryCommand({
@@ -156,6 +160,16 @@ export class Memberships {
       return state?.kind === 'member' ? [{ userId, membership: state }] : [];
     });
     return { members, next: isMore ? (userIds.at(-1) ?? null) : null };
+  }
+
+  /** Every current member of a group, read `pageSize` at a time. */
+  async *everyone(groupId: GroupId, pageSize: number): AsyncGenerator<Member> {
+    let after: UserId | null = null;
+    do {
+      const page: MembersPage = await this.page(groupId, pageSize, after);
+      yield* page.members;
+      after = page.next;
+    } while (after);
   }
 
   /**

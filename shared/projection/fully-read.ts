@@ -1,8 +1,8 @@
 import type { Change, NewsReply } from '../cache/group-cache.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
-import type { Membership } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
+import type { Member } from '../ledger/memberships.ts';
 import { loadIndex } from '../watermarks/receipts-load.ts';
 import type { Stores } from '../watermarks/stores.ts';
 
@@ -11,11 +11,6 @@ const PAGE = 500;
 
 /** Where so many are past the position, all of them are indexed instead: a search should not grow with the group. */
 const MOST_SEARCHED = 5_000;
-
-interface Member {
-  readonly userId: UserId;
-  readonly membership: Membership;
-}
 
 /**
  * How far everyone in a group has read, if that is past a position; null if somebody is not past it. What the cache
@@ -56,12 +51,7 @@ async function* candidates(
   for (const [userId, state] of await ledger.memberships.readMany(recent, groupId)) {
     if (state.kind === 'member') yield { userId, membership: state };
   }
-  let after: UserId | null = null;
-  do {
-    const page = await ledger.memberships.page(groupId, PAGE, after);
-    yield* page.members;
-    after = page.next;
-  } while (after);
+  yield* ledger.memberships.everyone(groupId, PAGE);
 }
 
 async function askIndex(stores: Stores, groupId: GroupId, position: Position): Promise<Position | null> {

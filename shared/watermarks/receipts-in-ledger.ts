@@ -19,7 +19,7 @@ export type RecordedMessage = Message & { readonly senderId: UserId };
 type Counting = { -readonly [Name in keyof Receipt]: Receipt[Name] };
 
 export async function countReceiptsInLedger(
-  stores: LedgerAlone,
+  { ledger }: LedgerAlone,
   groupId: GroupId,
   messages: readonly RecordedMessage[],
 ): Promise<Receipt[]> {
@@ -27,7 +27,7 @@ export async function countReceiptsInLedger(
     ...{ position, senderId },
     ...{ audience: 0, readCount: 0, deliveredCount: 0 },
   }));
-  for await (const { userId, membership } of membersOf(stores, groupId)) {
+  for await (const { userId, membership } of ledger.memberships.everyone(groupId, PAGE)) {
     for (const receipt of receipts) {
       if (!isConcerned(userId, membership, receipt)) continue;
       receipt.audience += 1;
@@ -40,7 +40,7 @@ export async function countReceiptsInLedger(
 
 /** In the order in which the cache lists, so that a list begun there can be continued here. */
 export async function listReceiptsInLedger(
-  stores: LedgerAlone,
+  { ledger }: LedgerAlone,
   groupId: GroupId,
   receipt: Receipt,
   {
@@ -51,7 +51,7 @@ export async function listReceiptsInLedger(
 ): Promise<ReceiptsPage> {
   let first: ListedMember[] = [];
   let isMore = false;
-  for await (const { userId, membership } of membersOf(stores, groupId)) {
+  for await (const { userId, membership } of ledger.memberships.everyone(groupId, PAGE)) {
     if (!isConcerned(userId, membership, receipt) || !isIn(state, membership, receipt)) continue;
     const { position } = state === 'delivered' ? membership.delivered : membership.public;
     const listed = { position, userId, membership };
@@ -64,15 +64,6 @@ export async function listReceiptsInLedger(
   const members = first.toSorted(inOrder).slice(0, limit);
   const last = isMore || first.length > limit ? members.at(-1) : null;
   return { members, next: last ?? null };
-}
-
-async function* membersOf({ ledger }: LedgerAlone, groupId: GroupId) {
-  let after: UserId | null = null;
-  do {
-    const page = await ledger.memberships.page(groupId, PAGE, after);
-    yield* page.members;
-    after = page.next;
-  } while (after);
 }
 
 function isConcerned(userId: UserId, membership: Membership, { position, senderId }: Receipt): boolean {
