@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import type { Log } from '../../local/log.ts';
 import { startStack } from '../../local/stack.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -46,12 +47,21 @@ export interface RunningStack {
   /** Sends `body` as JSON; a string is sent as it is, so that a test can say what a number looks like. */
   call(token: string | null, method: string, path: string, body?: Json): Promise<Answer>;
   putFacts(facts: readonly Fact[]): Promise<void>;
+  /** How often the cache did not answer a function in time. */
+  cacheFailures(): number;
   stop(): Promise<void>;
 }
 
 export async function startRunningStack(): Promise<RunningStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-e2e-'));
-  const stack = await startStack({ port: 0, dataDirectory });
+  let cacheFailures = 0;
+  const log: Log = {
+    line: () => undefined,
+    output: (_functionName, text) => {
+      cacheFailures += text.split(/cache did not answer|cache is not asked/).length - 1;
+    },
+  };
+  const stack = await startStack({ port: 0, dataDirectory, log });
   const agent = new Agent({ keepAlive: true });
   const { hostname, port } = new URL(stack.description.apiUrl);
   const tokens = new Map<string, Promise<string>>();
@@ -102,6 +112,7 @@ export async function startRunningStack(): Promise<RunningStack> {
     serviceToken: () => tokenOf('the-chat', 'service'),
     send,
     call,
+    cacheFailures: () => cacheFailures,
     async putFacts(facts) {
       const entries = facts.map((fact) => ({ source: 'chat', ...fact }));
       const { status, text } = await call(null, 'POST', '/_local/events', JSON.stringify({ entries }));
