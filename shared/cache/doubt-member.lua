@@ -9,6 +9,7 @@
 local members, messages, head = KEYS[1], KEYS[2], KEYS[3]
 local user, now, doubt_end, token, ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local seen = view(members, messages, head, user, now)
-redis.call('HSET', members, '?' .. user, doubt_end .. '|' .. token)
+local doubts = doubts_left(redis.call('HGET', members, '?' .. user), now)
+redis.call('HSET', members, '?' .. user, doubts .. doubt_end .. '|' .. token .. ';')
 redis.call('PEXPIRE', members, ttl)
 return seen

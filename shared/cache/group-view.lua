@@ -17,11 +17,14 @@ local function unread_above(messages, user, position)
   return above - own
 end
 
--- The field `?<user>` of the members hash is a doubt, <ms>|<token>: until then the member's own view is not told from
--- its text, since the ledger may hold a later revision.
-local function is_doubted(doubt, now)
-  local doubt_end = doubt and string.match(doubt, '^%d+')
-  return doubt_end and tonumber(doubt_end) > now
+-- The field `?<user>` of the members hash holds doubts, each <ms>|<token>; until the last of them is over or settled
+-- the member's own view is not told from its text, since the ledger may hold a later revision.
+local function doubts_left(doubts, now, settled)
+  local left = ''
+  for doubt_end, token in string.gmatch(doubts or '', '(%d+)|([^;]+);') do
+    if tonumber(doubt_end) > now and token ~= settled then left = left .. doubt_end .. '|' .. token .. ';' end
+  end
+  return left
 end
 
 -- What a member sees: { membership text, head, floor, messages of others above its own view, messages kept },
@@ -29,7 +32,7 @@ end
 local function view(members, messages, head, user, now)
   local known = redis.call('HMGET', members, user, '?' .. user)
   local text = known[1]
-  if is_doubted(known[2], now) then text = false end
+  if doubts_left(known[2], now) ~= '' then text = false end
   local newest = redis.call('GET', head)
   local floor = state(messages, 'floor')
   if not text or not floor then return { text, newest, floor or false, 0, 0 } end

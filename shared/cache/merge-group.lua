@@ -5,7 +5,7 @@
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
 --                                   missing one is asked of the ledger, and an old one would be believed
---   settled <user> <token>          a doubt of the member's own view has come to its end
+--   settled <user> <token>          this doubt of the member's own view has come to its end
 --   joined <user>                   a member who has just joined
 --   head <position>                 the start where no message is recorded
 --   known-head <position>           the same from the past: where none is here it stays away
@@ -93,8 +93,8 @@ function merges.member(user, text)
 end
 
 function merges.settled(user, token)
-  local doubt = redis.call('HGET', members, '?' .. user)
-  if doubt and string.match(doubt, '|(.+)$') == token then redis.call('HDEL', members, '?' .. user) end
+  local left = doubts_left(redis.call('HGET', members, '?' .. user), now, token)
+  if left == '' then redis.call('HDEL', members, '?' .. user) else redis.call('HSET', members, '?' .. user, left) end
 end
 
 function merges.joined(user) redis.call('ZADD', joined, now, user) end

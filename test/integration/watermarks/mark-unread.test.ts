@@ -73,6 +73,21 @@ describe('marking unread', () => {
     });
   });
 
+  test('by two devices at once is seen, whichever of the two comes to its end first', async () => {
+    const { groupId, reader } = await prepare();
+    const { ledger } = stores;
+    // The other device marks unread and is done, between this one's doubt and its write; then this one's news are lost.
+    const change: typeof ledger.memberships.change = async (...asked) => {
+      await markUnread(stores, groupId, reader, at(8));
+      return ledger.memberships.change(...asked);
+    };
+    const memberships = { read: ledger.memberships.read.bind(ledger.memberships), change };
+    const overtaken = { ...cutOff(), ledger: { ...ledger, memberships } } as unknown as Stores;
+    await markUnread(overtaken, groupId, reader, at(4));
+    const marked = await markRead(stores, groupId, reader, at(6), 'strict');
+    expect([marked?.advanced, own(marked?.view)]).toEqual([true, [at(6), 2, 4]]);
+  });
+
   test('says of the ledger, never of the cache, that there is nothing to do', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(4));
