@@ -30,8 +30,9 @@ beforeAll(async () => {
   const redis = new Redis(description.redis.url);
   stage = {
     stack,
-    emptyCache: async () => {
-      await redis.flushdb();
+    emptyCache: async (prefix) => {
+      const keys = await redis.keys(`tm:{${prefix}*`);
+      if (keys.length > 0) await redis.unlink(keys);
     },
     stop: async () => {
       redis.disconnect();

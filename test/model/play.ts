@@ -21,7 +21,8 @@ import { describeOperation, type History, type Operation } from './operations.ts
 /** The stack that histories are played on. Any number of them may be played at once. */
 export interface Stage {
   readonly stack: RunningStack;
-  emptyCache(): Promise<void>;
+  /** Takes from the cache all that it holds of groups whose ids begin so: the others are in the middle of things. */
+  emptyCache(prefix: string): Promise<void>;
 }
 
 /** The service and the model do not agree. The message tells the history until then, a line for each operation. */
@@ -363,7 +364,7 @@ async function perform(
       return whole(await asUser(userId, mistake.method, there(mistake.path), body));
     }
     case 'flush':
-      await emptyCache();
+      await emptyCache(prefix);
       return {};
   }
 }
