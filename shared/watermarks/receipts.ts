@@ -108,13 +108,12 @@ async function awaitIndex(
       if (outcome === 'unavailable') return null;
       if (outcome === 'loaded') loads += 1;
       if (outcome === 'loading') {
+        if (nowMs() > giveUpAtMs) throw unavailable(new Error('the receipts are still being loaded'));
         await delay(waitMs);
         waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS);
       }
     }
     if (loads > MAX_LOADS) return null;
-    if (nowMs() > giveUpAtMs)
-      throw unavailable(new Error('the receipts of the group are still being loaded'));
     counted = await cache.receipts.count(groupId, callerId, questions);
   }
   return null;

@@ -223,6 +223,28 @@ describe('the receipts of a group', () => {
     expect(await asked).toEqual([[1, 0, 0]]);
   });
 
+  test('are told to who loads them, however long that takes, while who waits is told to come again', async () => {
+    const group = await prepare(2);
+    let lateMs = 0;
+    const { ledger } = stores;
+    const page: typeof ledger.memberships.page = async (...asked) => {
+      lateMs += 60_000;
+      return ledger.memberships.page(...asked);
+    };
+    const memberships = { ...methods(ledger.memberships), page };
+    const slow = { ...stores, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
+    const counted = await countReceipts(slow as unknown as Stores, group.groupId, group.sender, [at(1)]);
+    expect(counts(counted)).toEqual([[2, 0, 0]]);
+
+    await forget(group.groupId);
+    await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
+    let asked = 0;
+    const waiting = { ...stores, nowMs: () => Date.now() + 2_000 * asked++ };
+    await expect(countReceipts(waiting, group.groupId, group.sender, [at(1)])).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+  });
+
   test('are the same from the ledger alone, lists in the same order, page by page', async () => {
     const group = await prepare(30);
     const { groupId, sender, readers } = group;
