@@ -9,7 +9,7 @@ export function watermarkAnswer(groupId: GroupId, userId: UserId, { membership, 
     groupId,
     userId,
     messageId: formatMessageId(position),
-    readAt: at === null ? null : new Date(at).toISOString(),
+    readAt: timeAnswer(at),
     revision,
     unread,
   };
@@ -18,4 +18,9 @@ export function watermarkAnswer(groupId: GroupId, userId: UserId, { membership, 
 /** The same with the group's head. */
 export function viewAnswer(groupId: GroupId, userId: UserId, view: OwnView) {
   return { ...watermarkAnswer(groupId, userId, view), head: view.head && formatMessageId(view.head) };
+}
+
+/** When a register moved, as RFC 3339; null where it never did. */
+export function timeAnswer(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }

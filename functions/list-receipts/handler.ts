@@ -9,6 +9,7 @@ import { cursorOf, encodeCursor, groupId, limit, messageId } from '../../shared/
 import { validate } from '../../shared/http/validate.ts';
 import { listReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
+import { timeAnswer } from '../watermark-answer.ts';
 
 const stores = createStores();
 
@@ -27,9 +28,12 @@ const input = {
 export const handler = route(input, async ({ params, query, caller }) => {
   const { state } = query;
   const name = `receipts ${params.groupId} ${params.messageId} ${state}`;
-  // Who has read a message is at or above it, who has not below.
-  const isInList = ({ position }: ListEntry) => position < params.messageId === (state === 'unread');
-  const parse = (text: string) => [parseEntry(text)].find((entry) => entry && isInList(entry)) ?? null;
+  const parse = (text: string) => {
+    const entry = parseEntry(text);
+    // Who has read a message is at or above it, who has not below.
+    const isInList = entry && entry.position < params.messageId === (state === 'unread');
+    return isInList ? entry : null;
+  };
   const cursor = validate(v.object({ cursor: cursorOf(name, parse) }), query).cursor ?? null;
   const list = { state, limit: query.limit, after: cursor };
   const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
@@ -43,7 +47,7 @@ export const handler = route(input, async ({ params, query, caller }) => {
     ...{ senderId, audience, readCount, deliveredCount },
     members: page.members.map(({ userId, membership }) => {
       const { at } = state === 'delivered' ? membership.delivered : membership.public;
-      return { userId, at: at === null ? null : new Date(at).toISOString() };
+      return { userId, at: timeAnswer(at) };
     }),
     cursor: page.next && encodeCursor(name, `${page.next.position}|${page.next.userId}`),
   });

@@ -1,7 +1,8 @@
 -- Lets one of those who ask for receipts load the index, while the others wait. A load that was given up is taken over
 -- where it stopped: what was merged since it began is here.
 -- KEYS: members hash, receipts sorted set, joined sorted set
--- ARGV: token for a new load, now and end of the lease in ms since the epoch, time to live of marks and of receipts in ms
+-- ARGV: token for a new load, now and end of the lease in ms since the epoch, time to live of marks and of receipts in
+--   ms
 -- Reply: { 'indexed' }, { 'loading' } where another one is at it, or { 'claimed', token, user to go on after, who joined
 -- of late }
 -- Invariant: of callers within one lease, one is told to load.

@@ -1,8 +1,8 @@
 -- Counts who has read and received messages of a group.
 -- KEYS: members hash, messages sorted set, receipts sorted set
 -- ARGV: caller, time to live of receipts in ms, then for each message its position and sender ('' to look it up here)
--- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text and floor are
--- false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
+-- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text
+-- and floor are false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
 -- is not here; it is empty without an index.
 -- Invariant: changes nothing but when the receipts expire.
 
@@ -42,7 +42,7 @@ local function member(sender)
 end
 
 local function sender_in_window(position)
-  local entry = redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
+  local entry = message_at(messages, position)
   return entry and string.sub(entry, #position + 2)
 end
 

@@ -35,6 +35,11 @@ export type Change =
   /** A member whom, as it seems, nobody's public watermark is behind. */
   | { readonly kind: 'laggard'; readonly userId: UserId };
 
+/** What the ledger has just told of several members. */
+export function memberChanges(states: Iterable<readonly [UserId, MembershipState]>): Change[] {
+  return [...states].map(([userId, state]) => ({ kind: 'member', userId, state }));
+}
+
 /** What the cache knows of a group for one member. Null is "ask the ledger", never "there is none". */
 export interface View {
   readonly state: MembershipState | null;

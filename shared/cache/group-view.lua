@@ -10,6 +10,11 @@ local MESSAGES_END = '(:'
 
 local function kept(messages) return redis.call('ZLEXCOUNT', messages, '[0', MESSAGES_END) end
 
+-- The entry of the message at a position, if it is here.
+local function message_at(messages, position)
+  return redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
+end
+
 -- The messages of others than `user` above a position.
 local function unread_above(messages, user, position)
   local above = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', MESSAGES_END)

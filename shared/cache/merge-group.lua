@@ -1,7 +1,7 @@
 -- Merges what the ledger says of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set
--- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none), position for which to tell how
---   far everyone has read ('' for none), then entries:
+-- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
+--   position for which to tell how far everyone has read ('' for none), then entries:
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
 --                                   missing one is asked of the ledger, and an old one would be believed
@@ -127,7 +127,7 @@ end
 
 function merges.deleted(position)
   if not is_collecting() then return end
-  local entry = redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
+  local entry = message_at(messages, position)
   if entry then drop(entry) end
   if is_below_window(position) then return end
   redis.call('ZADD', messages, 0, '~' .. position)
@@ -142,9 +142,7 @@ function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
   local floor, cut = state(messages, 'floor'), state(messages, 'cut')
   if cut and cut > position then position = cut end
-  if not floor or position < floor then
-    set_state(messages, 'floor', position)
-  end
+  if not floor or position < floor then set_state(messages, 'floor', position) end
   redis.call('ZREM', messages, '!load|' .. token)
   redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. (now - ABANDONED_MS))
   if not state(messages, 'load') then clear_state(messages, 'cut') end
@@ -178,8 +176,8 @@ local function everyone_at()
 end
 
 local arity = {
-  member = 2, ['known-member'] = 2, settled = 2, joined = 1, head = 1, ['known-head'] = 1, sent = 2, deleted = 1, load = 1, loaded = 2,
-  index = 3, indexed = 1, laggard = 1,
+  member = 2, ['known-member'] = 2, settled = 2, joined = 1, head = 1, ['known-head'] = 1,
+  sent = 2, deleted = 1, load = 1, loaded = 2, index = 3, indexed = 1, laggard = 1,
 }
 local position = 6
 while position <= #ARGV do

@@ -1,4 +1,4 @@
-import type { Change, NewsReply } from '../cache/group-cache.ts';
+import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId } from '../domain/ids.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -110,8 +110,7 @@ async function introduce(
   if (strangers.length === 0) return true;
   try {
     const known = await ledger.memberships.readMany(strangers, groupId);
-    const changes = [...known].map(([userId, state]) => ({ kind: 'member', userId, state }) as const);
-    return await cache.merge(groupId, changes);
+    return await cache.merge(groupId, memberChanges(known));
   } catch (error) {
     console.error({ message: 'members whom the cache lacks could not be read', error });
     return false;

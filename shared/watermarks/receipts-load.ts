@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Change } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
-import type { MembershipState } from '../domain/membership.ts';
+import { type Change, memberChanges } from '../cache/group-cache.ts';
+import type { GroupId } from '../domain/ids.ts';
 import { START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
@@ -33,14 +32,12 @@ export async function loadIndex(
   const window = isWindowMissing ? await loadWindow(stores, groupId, START) : [];
   // The list of members that follows may be a moment behind.
   const recent = await ledger.memberships.readMany(claim.recent, groupId);
-  if (!window || !(await tell(stores, groupId, [...window, ...[...recent].map(memberChange)]))) {
-    return 'unavailable';
-  }
+  if (!window || !(await tell(stores, groupId, [...window, ...memberChanges(recent)]))) return 'unavailable';
   let after = claim.after;
   do {
     const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
     const isTold = await tell(stores, groupId, [
-      ...members.map(({ userId, membership }) => memberChange([userId, membership])),
+      ...memberChanges(members.map(({ userId, membership }) => [userId, membership])),
       next
         ? { kind: 'index', token, leaseEndMs: nowMs() + LEASE_MS, lastUserId: next }
         : { kind: 'indexed', token },
@@ -53,9 +50,6 @@ export async function loadIndex(
 
 /** Told a second time where that failed: one slow answer should not leave everybody to the ledger. */
 async function tell({ cache }: Stores, groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
+  if (changes.length === 0) return true;
   return (await cache.merge(groupId, changes)) || (await cache.merge(groupId, changes));
-}
-
-function memberChange([userId, state]: readonly [UserId, MembershipState]): Change {
-  return { kind: 'member', userId, state };
 }
