@@ -1,4 +1,5 @@
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import type { Redis } from 'ioredis';
 import { CacheConnection } from '../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
@@ -55,6 +56,13 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
       client.destroy();
     },
   };
+}
+
+const GROUP_KEYS = ['members', 'messages', 'receipts', 'head', 'joined'];
+
+/** Takes a group out of the cache, or these of its keys. */
+export async function forget(redis: Redis, groupId: GroupId, names = GROUP_KEYS): Promise<void> {
+  await redis.del(names.map((name) => `tm:{${groupId}}:${name}`));
 }
 
 export const aGroup = (): GroupId => freshPrefix('g') as GroupId;

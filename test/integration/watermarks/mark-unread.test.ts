@@ -9,6 +9,7 @@ import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt, type OwnView } from '../../../shared/watermarks/own-view.ts';
 import type { Stores } from '../../../shared/watermarks/stores.ts';
 import { at } from '../../support/positions.ts';
+import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
@@ -37,15 +38,8 @@ const cutOff = () => withCache({ mergeFor: async () => null });
 /** The same where it hears nothing of the cache either. */
 const deaf = () => withCache({ mergeFor: async () => null, read: async () => null, doubt: async () => null });
 
-function withCache(replaced: Partial<GroupCache>): Stores {
-  const { cache } = stores;
-  const whole = {
-    capacity: cache.capacity,
-    read: cache.read.bind(cache),
-    doubt: cache.doubt.bind(cache),
-    merge: cache.merge.bind(cache),
-  };
-  return { ...stores, cache: { ...whole, ...replaced } as GroupCache };
+function withCache(methods: Partial<GroupCache>): Stores {
+  return { ...stores, cache: replacing(stores.cache, methods) };
 }
 
 describe('marking unread', () => {
@@ -81,8 +75,8 @@ describe('marking unread', () => {
       await markUnread(stores, groupId, reader, at(8));
       return ledger.memberships.change(...asked);
     };
-    const memberships = { read: ledger.memberships.read.bind(ledger.memberships), change };
-    const overtaken = { ...cutOff(), ledger: { ...ledger, memberships } } as unknown as Stores;
+    const memberships = replacing(ledger.memberships, { change });
+    const overtaken = { ...cutOff(), ledger: { ...ledger, memberships } };
     await markUnread(overtaken, groupId, reader, at(4));
     const marked = await markRead(stores, groupId, reader, at(6), 'strict');
     expect([marked?.advanced, own(marked?.view)]).toEqual([true, [at(6), 2, 4]]);
@@ -122,8 +116,8 @@ describe('a mark that names a revision', () => {
       await markUnread(stores, groupId, reader, at(4));
       return ledger.memberships.change(...asked);
     };
-    const memberships = { read: ledger.memberships.read.bind(ledger.memberships), change };
-    const overtaken = { ...stores, ledger: { ...ledger, memberships } } as unknown as Stores;
+    const memberships = replacing(ledger.memberships, { change });
+    const overtaken = { ...stores, ledger: { ...ledger, memberships } };
     const known = { isPrivate: false, ifRevision: 1 };
     const marked = await markRead(overtaken, groupId, reader, at(12), 'strict', known);
     expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(12), 1, 0]]);

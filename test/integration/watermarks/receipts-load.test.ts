@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import type { Receipt } from '../../../shared/domain/message.ts';
 import { markDelivered } from '../../../shared/watermarks/mark-delivered.ts';
 import { markRead } from '../../../shared/watermarks/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
-import type { Stores } from '../../../shared/watermarks/stores.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
 let redis: Redis;
@@ -24,9 +24,6 @@ afterAll(async () => {
 });
 
 const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
-
-const forget = (groupId: GroupId, names = ['members', 'messages', 'receipts', 'head', 'joined']) =>
-  redis.del(names.map((name) => keyOf(groupId, name)));
 
 interface Prepared {
   readonly groupId: GroupId;
@@ -42,15 +39,12 @@ async function prepare(readers: number): Promise<Prepared> {
   for (let id = 1; id <= 10; id += 1) {
     await recordMessage(stores, { groupId, position: at(id), senderId: sender });
   }
-  await forget(groupId);
+  await forget(redis, groupId);
   return { groupId, sender, readers: users.toSorted() };
 }
 
-const counts = (receipts: readonly (Receipt | null)[] | null) =>
-  receipts?.map((receipt) => receipt && [receipt.audience, receipt.readCount, receipt.deliveredCount]);
-
 const countOf = async ({ groupId, sender }: Prepared, ids: readonly number[]) =>
-  counts(await countReceipts(stores, groupId, sender, ids.map(at)));
+  countsOf(await countReceipts(stores, groupId, sender, ids.map(at)));
 
 describe('the receipts of a group', () => {
   test('are loaded at the first question, and then cost one call', async () => {
@@ -106,9 +100,9 @@ describe('the receipts of a group', () => {
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
     await markRead(stores, group.groupId, first, at(7), 'strict');
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(group.groupId, names);
+    await forget(redis, group.groupId, names);
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(group.groupId, names);
+    await forget(redis, group.groupId, names);
     await markRead(stores, group.groupId, second, at(9), 'strict');
     await markDelivered(stores, group.groupId, third, at(8), 'strict');
     expect(await countOf(group, [7, 8, 9, 10])).toEqual([
@@ -181,10 +175,10 @@ describe('the receipts of a group', () => {
     };
     const behind = {
       ...stores,
-      ledger: { ...ledger, memberships: { ...methods(ledger.memberships), page } },
+      ledger: { ...ledger, memberships: replacing(ledger.memberships, { page }) },
     };
-    const counted = await countReceipts(behind as unknown as Stores, groupId, sender, [at(10), at(11)]);
-    expect(counts(counted)).toEqual([
+    const counted = await countReceipts(behind, groupId, sender, [at(10), at(11)]);
+    expect(countsOf(counted)).toEqual([
       [2, 0, 0],
       [3, 0, 0],
     ]);
@@ -231,12 +225,12 @@ describe('the receipts of a group', () => {
       lateMs += 60_000;
       return ledger.memberships.page(...asked);
     };
-    const memberships = { ...methods(ledger.memberships), page };
+    const memberships = replacing(ledger.memberships, { page });
     const slow = { ...stores, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
-    const counted = await countReceipts(slow as unknown as Stores, group.groupId, group.sender, [at(1)]);
-    expect(counts(counted)).toEqual([[2, 0, 0]]);
+    const counted = await countReceipts(slow, group.groupId, group.sender, [at(1)]);
+    expect(countsOf(counted)).toEqual([[2, 0, 0]]);
 
-    await forget(group.groupId);
+    await forget(redis, group.groupId);
     await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
     let asked = 0;
     const waiting = { ...stores, nowMs: () => Date.now() + 2_000 * asked++ };
@@ -257,7 +251,7 @@ describe('the receipts of a group', () => {
     const alone = { ...stores, cache: silentCache() };
     const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(at);
     const expected = await countReceipts(alone, groupId, sender, ids);
-    expect(counts(expected)?.slice(0, 3)).toEqual([
+    expect(countsOf(expected)?.slice(0, 3)).toEqual([
       [30, 10, 15],
       [30, 9, 15],
       [30, 8, 14],
@@ -281,14 +275,6 @@ describe('the receipts of a group', () => {
     }
   });
 });
-
-/** What the receipts need of the memberships in the ledger. */
-function methods(memberships: CountedStores['ledger']['memberships']) {
-  return {
-    read: memberships.read.bind(memberships),
-    readMany: memberships.readMany.bind(memberships),
-  };
-}
 
 /** A cache that never answers. */
 function silentCache(): CountedStores['cache'] {

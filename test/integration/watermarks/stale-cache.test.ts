@@ -4,7 +4,6 @@ import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import type { Membership } from '../../../shared/domain/membership.ts';
-import type { Receipt } from '../../../shared/domain/message.ts';
 import { type Item, membershipItem } from '../../../shared/ledger/items.ts';
 import { project } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
@@ -19,7 +18,9 @@ import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts
 import type { Stores } from '../../../shared/watermarks/stores.ts';
 import { engines } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
 /** Keeps three messages of a group. */
@@ -35,21 +36,6 @@ afterAll(async () => {
   await small.close();
   await stores.close();
 });
-
-const ALL_KEYS = ['members', 'messages', 'receipts', 'head', 'joined'];
-
-const forget = (groupId: GroupId, names = ALL_KEYS) =>
-  redis.del(names.map((name) => `tm:{${groupId}}:${name}`));
-
-/** The same object with other methods in place of some of its own. */
-function replacing<T extends object>(whole: T, methods: Partial<T>): T {
-  return new Proxy(whole, {
-    get(target, name) {
-      const value: unknown = Reflect.get(name in methods ? methods : target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 const withCache = (methods: Partial<GroupCache>): Stores => ({
   ...stores,
@@ -115,11 +101,8 @@ async function read(source: Stores, groupId: GroupId, userId: UserId, id: number
   return marked.view.membership;
 }
 
-const counts = (receipts: readonly (Receipt | null)[] | null) =>
-  receipts?.map((receipt) => receipt && [receipt.audience, receipt.readCount, receipt.deliveredCount]);
-
 const countOf = async (source: Stores, groupId: GroupId, callerId: UserId, id: number) =>
-  counts(await countReceipts(source, groupId, callerId, [at(id)]));
+  countsOf(await countReceipts(source, groupId, callerId, [at(id)]));
 
 const ledgerCalls = () => stores.takeCalls().filter((call) => call.startsWith('ledger'));
 
@@ -130,7 +113,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await send(stores, groupId, sender, [1]);
     const marked = await read(stores, groupId, former, 1);
     await removeMember(stores, groupId, former);
-    await forget(groupId);
+    await forget(redis, groupId);
     // Whom an index of all members lacks, the projector asks the ledger about.
     expect(await countOf(stores, groupId, sender, 1)).toEqual([[1, 0, 0]]);
 
@@ -153,7 +136,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await send(stores, groupId, sender, [1]);
     const marked = await read(stores, groupId, former, 1);
     await removeMember(stores, groupId, former);
-    await forget(groupId);
+    await forget(redis, groupId);
 
     const before = joined ? membershipItem(former, groupId, joined) : null;
     await projected(stores, before, membershipItem(former, groupId, marked));
@@ -168,7 +151,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     await read(stores, groupId, reader, 5);
-    await forget(groupId);
+    await forget(redis, groupId);
 
     await projected(stores, headItem(groupId, 4), headItem(groupId, 5));
 
@@ -290,7 +273,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
     expect(await countOf(stores, groupId, sender, 1)).toEqual([[1, 0, 0]]);
     await join(stores, groupId, [late]);
     await send(stores, groupId, sender, [2]);
-    await forget(groupId, ['receipts']);
+    await forget(redis, groupId, ['receipts']);
     expect(await countOf(lacking(late), groupId, sender, 2)).toEqual([[2, 0, 0]]);
   });
 
@@ -342,7 +325,7 @@ describe('a departure that the cache missed', () => {
     await send(stores, groupId, sender, [1]);
     await removeMember(cutOff(), groupId, sender);
     // Who joined of late is read from the ledger; so long after, nobody has.
-    await forget(groupId, ['joined']);
+    await forget(redis, groupId, ['joined']);
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 0, 0]]);
     await read(stores, groupId, reader, 1);
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 1, 1]]);
@@ -393,7 +376,7 @@ test('a batch that moves nothing heals the cache: repeated, it costs the ledger 
   await join(stores, groupId, [sender, reader]);
   await send(stores, groupId, sender, [1]);
   await read(stores, groupId, reader, 1);
-  await forget(groupId);
+  await forget(redis, groupId);
   const marks = [{ groupId, position: at(1), isPrivate: false }];
   const unchanged = [{ outcome: 'unchanged', position: at(1) }];
   stores.takeCalls();
@@ -429,7 +412,7 @@ describe('a window of messages', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(small, groupId, [sender, reader]);
     await send(small, groupId, sender, [1, 2, 3, 4, 5]);
-    await forget(groupId);
+    await forget(redis, groupId);
     let newestId = 5;
     const newest: Stores['ledger']['messages']['newest'] = async (...asked) => {
       const found = await small.ledger.messages.newest(...asked);
@@ -443,7 +426,7 @@ describe('a window of messages', () => {
     expect(await countOf(busy, groupId, reader, 5)).toEqual([[1, 0, 0]]);
     expect(newestId).toBe(6);
     small.takeCalls();
-    expect(counts(await countReceipts(small, groupId, reader, [at(6), at(5), at(4)]))).toEqual([
+    expect(countsOf(await countReceipts(small, groupId, reader, [at(6), at(5), at(4)]))).toEqual([
       [1, 0, 0],
       [1, 0, 0],
       [1, 0, 0],
