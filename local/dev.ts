@@ -23,7 +23,7 @@ async function main(): Promise<void> {
     port,
     dataDirectory: values.data,
     fresh: values.fresh,
-    log: consoleLog,
+    log: consoleLog(),
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
   });
