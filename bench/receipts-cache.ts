@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { CacheConnection, type CacheCredentials } from '../shared/cache/connection.ts';
+import { CacheConnection } from '../shared/cache/connection.ts';
 import { type Change, GroupCache } from '../shared/cache/group-cache.ts';
+import type { CacheCredentials } from '../shared/cache/upstash.ts';
 import type { Position } from '../shared/domain/position.ts';
 import { START } from '../shared/domain/position.ts';
 import type { Counts } from './receipts-plain.ts';

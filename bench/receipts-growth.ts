@@ -1,5 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import type { CacheCredentials } from '../shared/cache/connection.ts';
+import type { CacheCredentials } from '../shared/cache/upstash.ts';
 import { type Bounds, type Round, runRound, summarize } from './measurement.ts';
 import { ReceiptsCache } from './receipts-cache.ts';
 import { type Counts, PlainReceipts } from './receipts-plain.ts';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { CacheCredentials } from '../shared/cache/connection.ts';
+import type { CacheCredentials } from '../shared/cache/upstash.ts';
 import { ReceiptsCache } from './receipts-cache.ts';
 import { type PopulationKind, populationOf, SHORT_ID_LENGTH, USER_ID_LENGTH } from './receipts-population.ts';
 import { digits, formatTable, verdict } from './table.ts';

@@ -1,5 +1,5 @@
 import { Redis } from '@upstash/redis';
-import type { CacheCredentials } from '../shared/cache/connection.ts';
+import type { CacheCredentials } from '../shared/cache/upstash.ts';
 import type { Membership } from '../shared/domain/membership.ts';
 import { type Position, START } from '../shared/domain/position.ts';
 import type { Population, PopulationMessage } from './receipts-population.ts';

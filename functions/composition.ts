@@ -1,5 +1,6 @@
-import { CacheConnection, type CacheCredentials } from '../shared/cache/connection.ts';
+import { CacheConnection } from '../shared/cache/connection.ts';
 import { GroupCache } from '../shared/cache/group-cache.ts';
+import type { CacheCredentials } from '../shared/cache/upstash.ts';
 import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
 import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
 import type { MembershipMode } from '../shared/watermarks/move-forward.ts';

@@ -1,10 +1,7 @@
-import { Redis } from '@upstash/redis';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { Redis } from '@upstash/redis';
 import { QUESTIONS, type QuestionName, type ScriptName, TIDINGS } from './scripts.ts';
-
-export interface CacheCredentials {
-  readonly url: string;
-  readonly token: string;
-}
+import { type CacheCredentials, type HttpHandler, Upstash } from './upstash.ts';
 
 export interface ConnectionOptions {
   /** Where Upstash is and its token. Asked for again after it was refused, so that a token can be rotated. */
@@ -12,6 +9,8 @@ export interface ConnectionOptions {
   /** How long a question and how long a merge may take, in milliseconds. */
   readonly timeoutsMs?: Timeouts;
   readonly nowMs?: () => number;
+  /** What sends the requests; a caller may come between. */
+  readonly http?: HttpHandler;
 }
 
 export interface Timeouts {
@@ -39,6 +38,7 @@ export class CacheConnection {
   readonly #options: ConnectionOptions;
   readonly #timeouts: Timeouts;
   readonly #nowMs: () => number;
+  readonly #http: HttpHandler;
   #scripts: Promise<Record<ScriptName, Script>> | null = null;
   #failures = 0;
   #askAgainAtMs = 0;
@@ -47,6 +47,7 @@ export class CacheConnection {
     this.#options = options;
     this.#timeouts = options.timeoutsMs ?? TIMEOUTS_MS;
     this.#nowMs = options.nowMs ?? Date.now;
+    this.#http = options.http ?? new NodeHttpHandler();
   }
 
   /** A script's reply as `read` understands it; null where the cache did not give one in time. */
@@ -83,12 +84,10 @@ export class CacheConnection {
   }
 
   async #connect(): Promise<Record<ScriptName, Script>> {
-    const credentials = await this.#options.credentials();
+    const upstash = new Upstash(await this.#options.credentials(), this.#http);
     const { ask, tell } = this.#timeouts;
-    const asking = connect(credentials, () => ask);
-    const telling = connect(credentials, () =>
-      this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell,
-    );
+    const asking = upstash.client(() => ask);
+    const telling = upstash.client(() => (this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell));
     const scripts = [
       ...Object.entries(QUESTIONS).map(([name, source]) => [name, asking.createScript(source)]),
       ...Object.entries(TIDINGS).map(([name, source]) => [name, telling.createScript(source)]),
@@ -104,26 +103,11 @@ export class CacheConnection {
     if (isOpening) this.#askAgainAtMs = this.#nowMs() + OPEN_MS;
     console.warn({
       message: isOpening ? 'cache is not asked for a while' : 'cache did not answer',
-      // Upstash repeats the whole command behind its message.
-      reason: reason.split(', command was:')[0],
+      reason,
     });
   }
 }
 
 function isQuestion(name: ScriptName): name is QuestionName {
   return name in QUESTIONS;
-}
-
-function connect({ url, token }: CacheCredentials, timeoutMs: () => number): Redis {
-  return new Redis({
-    url,
-    token,
-    automaticDeserialization: false,
-    responseEncoding: false,
-    enableAutoPipelining: false,
-    enableTelemetry: false,
-    retry: false,
-    // Given as a function: an aborted signal of any other form resolves as if it had succeeded.
-    signal: () => AbortSignal.timeout(timeoutMs()),
-  });
 }

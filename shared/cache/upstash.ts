@@ -1,0 +1,94 @@
+import { HttpRequest, type HttpResponse } from '@smithy/core/transport';
+import { type NodeHttpHandler, streamCollector } from '@smithy/node-http-handler';
+import { Redis } from '@upstash/redis';
+
+export interface CacheCredentials {
+  readonly url: string;
+  readonly token: string;
+}
+
+export type HttpHandler = Pick<NodeHttpHandler, 'handle'>;
+
+type ClientRequest = Parameters<Parameters<Redis['use']>[0]>[0];
+
+/** A connection that was kept open may have been closed at the other end in the meantime. */
+const ATTEMPTS = 2;
+
+/**
+ * Upstash's client, with the HTTP handler of the AWS SDK to send its commands as its REST API takes them
+ * (https://upstash.com/docs/redis/features/restapi). The client's own way, `fetch`, would be a second HTTP stack for a
+ * cold instance to load, and more work for each call: `npm run bench -- cache-call`.
+ */
+export class Upstash {
+  readonly #credentials: CacheCredentials;
+  readonly #http: HttpHandler;
+  readonly #endpoint: Pick<HttpRequest, 'protocol' | 'hostname' | 'port' | 'path'>;
+  /** What makes a replica answer only once it has what was written here. */
+  #syncToken = '';
+
+  constructor(credentials: CacheCredentials, http: HttpHandler) {
+    this.#credentials = credentials;
+    this.#http = http;
+    const { protocol, hostname, port, pathname: path } = new URL(credentials.url);
+    this.#endpoint = { protocol, hostname, path, ...(port && { port: Number(port) }) };
+  }
+
+  /** A client whose calls fail after so many milliseconds. */
+  client(timeoutMs: () => number): Redis {
+    const redis = new Redis({
+      ...this.#credentials,
+      automaticDeserialization: false,
+      enableAutoPipelining: false,
+      enableTelemetry: false,
+    });
+    redis.use(async (request) => {
+      const timeout = new AbortController();
+      const timer = setTimeout(() => timeout.abort(), timeoutMs());
+      try {
+        return await this.#send(request, timeout.signal);
+      } catch (error) {
+        throw timeout.signal.aborted ? new Error('no answer in time', { cause: error }) : error;
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+    return redis;
+  }
+
+  async #send({ body }: ClientRequest, abortSignal: AbortSignal): Promise<{ result: never }> {
+    const response = await this.#post(JSON.stringify(body), abortSignal);
+    const text = Buffer.from(await streamCollector(response.body)).toString();
+    this.#syncToken = response.headers['upstash-sync-token'] ?? this.#syncToken;
+    return { result: resultIn(text, response.statusCode) as never };
+  }
+
+  async #post(body: string, abortSignal: AbortSignal): Promise<HttpResponse> {
+    const headers = {
+      authorization: `Bearer ${this.#credentials.token}`,
+      'content-type': 'application/json',
+      ...(this.#syncToken && { 'upstash-sync-token': this.#syncToken }),
+    };
+    const request = new HttpRequest({ ...this.#endpoint, method: 'POST', headers, body });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const { response } = await this.#http.handle(request, { abortSignal });
+        return response;
+      } catch (error) {
+        if (attempt === ATTEMPTS || abortSignal.aborted) throw error;
+      }
+    }
+  }
+}
+
+/** Where Upstash refuses or fails, its own words are the error: the client looks in them for NOSCRIPT. */
+function resultIn(text: string, status: number): unknown {
+  let answer: { result?: unknown; error?: string };
+  try {
+    answer = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`Upstash answered ${status} without JSON`, { cause });
+  }
+  if (answer.result === undefined)
+    throw new Error(answer.error ?? `Upstash answered ${status} without a result`);
+  return answer.result;
+}
