@@ -1,4 +1,5 @@
 import { measureBundles } from './bundles-section.ts';
+import { measureCacheCall } from './cache-call-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -6,6 +7,7 @@ import { measureStart } from './start-section.ts';
 const sections = {
   start: measureStart,
   stack: measureStack,
+  'cache-call': measureCacheCall,
   receipts: measureReceipts,
   bundles: measureBundles,
 };

@@ -33,7 +33,7 @@ export async function measureStack(): Promise<void> {
       console.log(memoryTable(stack.description));
     } finally {
       floor?.stop();
-      client.close();
+      await client.close();
     }
   });
 }

@@ -12,9 +12,12 @@ export interface Front {
 
 /** The one address that users of the local stack talk to. Throws where the port is taken. */
 export async function startFront(port: number, answer: Answer): Promise<Front> {
-  const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    void respond(request, response, answer);
-  });
+  const server = createServer(
+    { keepAliveTimeout: 60_000, optimizeEmptyRequests: true },
+    (request, response) => {
+      void respond(request, response, answer);
+    },
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(

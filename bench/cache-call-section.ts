@@ -1,0 +1,51 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { quantile } from './measurement.ts';
+import { withCache } from './running-cache.ts';
+import { digits, formatTable } from './table.ts';
+
+const CALLS = fileURLToPath(new URL('./cache-call.ts', import.meta.url));
+
+const RUNS = 9;
+
+const SENDERS = { sdk: "the AWS SDK's HTTP handler (ours)", fetch: 'fetch (as the client comes)' } as const;
+
+const FIGURES = ['firstCpuMs', 'firstRssMb', 'p50', 'cpuMs'] as const;
+
+type Figures = Record<(typeof FIGURES)[number], number>;
+
+/** What a call of the cache costs a function, cold and warm, by who sends it. */
+export async function measureCacheCall(): Promise<void> {
+  await withCache(async ({ engine, credentials }) => {
+    const runs: Record<keyof typeof SENDERS, Figures[]> = { sdk: [], fetch: [] };
+    // In turn, so that what else the machine does hits both alike.
+    for (let run = 0; run < RUNS; run += 1) {
+      for (const sender of ['sdk', 'fetch'] as const) {
+        const { stdout } = await promisify(execFile)(process.execPath, [
+          CALLS,
+          JSON.stringify([sender, credentials]),
+        ]);
+        runs[sender].push(JSON.parse(stdout) as Figures);
+      }
+    }
+    const median = (sender: keyof typeof SENDERS, figure: keyof Figures) =>
+      quantile(
+        runs[sender].map((figures) => figures[figure]),
+        0.5,
+      );
+    console.log(`A call of the cache (${engine} behind the local REST front), medians of ${RUNS} processes`);
+    console.log(
+      formatTable(
+        ['sent by', 'first: CPU ms', 'RSS MB', 'then: p50 ms', 'CPU ms'],
+        [
+          ...(['sdk', 'fetch'] as const).map((sender) => [
+            SENDERS[sender],
+            ...FIGURES.map((figure) => digits(median(sender, figure))),
+          ]),
+          ['ratio', ...FIGURES.map((figure) => digits(median('fetch', figure) / median('sdk', figure)))],
+        ],
+      ),
+    );
+  });
+}
