@@ -7,7 +7,7 @@ import { readBody } from './body.ts';
 import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
-import { bySpecificity, matchPath, parseRouteKey, type RoutePattern } from './routes.ts';
+import { bySpecificity, matchPath, parseRouteKey, type RoutePattern, segmentsOf } from './routes.ts';
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
@@ -113,8 +113,9 @@ export class HttpApi {
   }
 
   #find(method: string, path: string): { route: Route; parameters: Record<string, string> } | null {
+    const segments = segmentsOf(path);
     for (const route of this.#routes) {
-      const parameters = route.method === method ? matchPath(route, path) : null;
+      const parameters = route.method === method ? matchPath(route, segments) : null;
       if (parameters) return { route, parameters };
     }
     return null;

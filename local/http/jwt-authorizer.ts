@@ -6,6 +6,13 @@ export type Authorization =
   | { readonly outcome: 'unauthorized'; readonly reason: string }
   | { readonly outcome: 'forbidden' };
 
+interface VerifiedToken {
+  readonly payload: JWTPayload;
+  /** As the functions see them. */
+  readonly claims: Record<string, string>;
+  readonly scopes: string[];
+}
+
 /** API Gateway takes RSA signatures only. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512'];
 
@@ -20,7 +27,7 @@ export class JwtAuthorizer {
   readonly #audience: readonly string[];
   readonly #keys: JWTVerifyGetKey;
   /** Signatures found good: checking one costs more than the rest of the gateway. Times are checked at each call. */
-  readonly #verified = new Map<string, JWTPayload>();
+  readonly #verified = new Map<string, VerifiedToken>();
 
   constructor(
     { JwtConfiguration }: Properties<'AWS::ApiGatewayV2::Authorizer'>,
@@ -34,26 +41,22 @@ export class JwtAuthorizer {
   async authorize(header: string | undefined, requiredScopes: readonly string[]): Promise<Authorization> {
     const token = /^(?:Bearer )?(\S+)$/i.exec(header ?? '')?.[1];
     if (!token) return { outcome: 'unauthorized', reason: 'a bearer token is required' };
-    let payload: JWTPayload;
+    let verified: VerifiedToken;
     try {
-      payload = await this.#verify(token);
+      verified = await this.#verify(token);
     } catch (error) {
       return { outcome: 'unauthorized', reason: error instanceof Error ? error.message : String(error) };
     }
-    const scopes = scopesOf(payload);
+    const { scopes, claims } = verified;
     if (requiredScopes.length > 0 && !requiredScopes.some((scope) => scopes.includes(scope))) {
       return { outcome: 'forbidden' };
     }
-    const claims = Object.entries(payload).map(([name, value]) => [name, claimText(value)]);
-    return {
-      outcome: 'allowed',
-      claims: Object.fromEntries(claims),
-      scopes: requiredScopes.length > 0 ? scopes : null,
-    };
+    return { outcome: 'allowed', claims, scopes: requiredScopes.length > 0 ? scopes : null };
   }
 
-  async #verify(token: string): Promise<JWTPayload> {
-    const payload = this.#verified.get(token) ?? (await this.#verifySignature(token));
+  async #verify(token: string): Promise<VerifiedToken> {
+    const verified = this.#verified.get(token) ?? (await this.#verifySignature(token));
+    const { payload } = verified;
     const now = Date.now() / 1000;
     if (payload.exp === undefined || payload.exp <= now) throw new Error('the token has expired');
     if (payload.nbf !== undefined && payload.nbf > now) throw new Error('the token is not valid yet');
@@ -62,10 +65,10 @@ export class JwtAuthorizer {
     if (!audience.some((one) => typeof one === 'string' && this.#audience.includes(one))) {
       throw new Error('the token is for another audience');
     }
-    return payload;
+    return verified;
   }
 
-  async #verifySignature(token: string): Promise<JWTPayload> {
+  async #verifySignature(token: string): Promise<VerifiedToken> {
     const { payload, protectedHeader } = await jwtVerify(token, this.#keys, {
       issuer: this.#issuer,
       algorithms: ALGORITHMS,
@@ -73,8 +76,10 @@ export class JwtAuthorizer {
     // API Gateway looks keys up by their id alone.
     if (!protectedHeader.kid) throw new Error('the token names no key');
     if (this.#verified.size >= REMEMBERED_TOKENS) this.#verified.clear();
-    this.#verified.set(token, payload);
-    return payload;
+    const claims = Object.entries(payload).map(([name, value]) => [name, claimText(value)]);
+    const verified = { payload, claims: Object.fromEntries(claims), scopes: scopesOf(payload) };
+    this.#verified.set(token, verified);
+    return verified;
   }
 }
 

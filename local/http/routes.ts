@@ -8,12 +8,18 @@ export function parseRouteKey(routeKey: string): RoutePattern {
   const [method = '', path = ''] = routeKey.split(' ');
   if (!path.startsWith('/') || path.includes('+}'))
     throw new Error(`the local stack does not know the route ${routeKey}`);
-  return { method, segments: path.split('/').slice(1) };
+  return { method, segments: segmentsOf(path) };
+}
+
+export function segmentsOf(path: string): readonly string[] {
+  return path.split('/').slice(1);
 }
 
 /** The path parameters where a path is one of the route's, as they are in the path; null where it is not. */
-export function matchPath({ segments }: RoutePattern, path: string): Record<string, string> | null {
-  const given = path.split('/').slice(1);
+export function matchPath(
+  { segments }: RoutePattern,
+  given: readonly string[],
+): Record<string, string> | null {
   if (given.length !== segments.length) return null;
   const parameters: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {

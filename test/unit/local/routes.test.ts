@@ -1,11 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { bySpecificity, matchPath, parseRouteKey } from '../../../local/http/routes.ts';
+import { bySpecificity, matchPath, parseRouteKey, segmentsOf } from '../../../local/http/routes.ts';
 
 describe('matching a path', () => {
   const members = parseRouteKey('PUT /v1/groups/{groupId}/members/{userId}');
 
   test('gives the parameters as they stand in the path', () => {
-    expect(matchPath(members, '/v1/groups/a%2Fb/members/x+y')).toEqual({ groupId: 'a%2Fb', userId: 'x+y' });
+    expect(matchPath(members, segmentsOf('/v1/groups/a%2Fb/members/x+y'))).toEqual({
+      groupId: 'a%2Fb',
+      userId: 'x+y',
+    });
   });
 
   test.each([
@@ -15,7 +18,7 @@ describe('matching a path', () => {
     '/v1/groups/a/members',
     '/V1/groups/a/members/x',
   ])('%s is another route', (path) => {
-    expect(matchPath(members, path)).toBeNull();
+    expect(matchPath(members, segmentsOf(path))).toBeNull();
   });
 
   test('tries what is spelt out before what is a parameter', () => {
