@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
 import { HttpRequest, type HttpResponse } from '@smithy/core/transport';
-import { type NodeHttpHandler, streamCollector } from '@smithy/node-http-handler';
+import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Redis } from '@upstash/redis';
 
 export interface CacheCredentials {
@@ -57,7 +58,7 @@ export class Upstash {
 
   async #send({ body }: ClientRequest, abortSignal: AbortSignal): Promise<{ result: never }> {
     const response = await this.#post(JSON.stringify(body), abortSignal);
-    const text = Buffer.from(await streamCollector(response.body)).toString();
+    const text = await readText(response.body);
     this.#syncToken = response.headers['upstash-sync-token'] ?? this.#syncToken;
     return { result: resultIn(text, response.statusCode) as never };
   }
@@ -78,6 +79,18 @@ export class Upstash {
       }
     }
   }
+}
+
+/** By events: the SDK's own collector is a sixth of all the CPU of a call. */
+function readText(body: Readable): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    body.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
+    body.once('end', () => resolve(text));
+    body.once('error', reject);
+  });
 }
 
 /** Where Upstash refuses or fails, its own words are the error: the client looks in them for NOSCRIPT. */
