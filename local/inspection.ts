@@ -4,7 +4,7 @@ import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import type { Journal } from './events/journal.ts';
 import type { ProxyResponse } from './http/http-api.ts';
-import { ISSUER, type Issuer } from './http/issuer.ts';
+import { ISSUER, type Issuer, KEY_SET_PATH } from './http/issuer.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import type { Log } from './log.ts';
 
@@ -58,9 +58,9 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 
 /** Answers what needs nothing but the issuer, also while the rest still starts. */
 export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): ProxyResponse | null {
-  if (path === '/_local/issuer/.well-known/jwks.json') return json(200, issuer.keySet);
+  if (path === KEY_SET_PATH) return json(200, issuer.keySet);
   if (path !== '/_local/issuer/.well-known/openid-configuration') return null;
-  return json(200, { issuer: ISSUER, jwks_uri: `${apiUrl}/_local/issuer/.well-known/jwks.json` });
+  return json(200, { issuer: ISSUER, jwks_uri: apiUrl + KEY_SET_PATH });
 }
 
 export async function inspect(request: IncomingMessage, inspected: Inspected): Promise<ProxyResponse> {

@@ -1,27 +1,18 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
-import { Redis } from 'ioredis';
+import type { IncomingMessage } from 'node:http';
+import { allEnded } from './all-ended.ts';
 import { startAwsEndpoint } from './aws-endpoint.ts';
-import { resourcesOf } from './cloudformation/properties.ts';
-import { REGION } from './cloudformation/template.ts';
-import { DataDirectory, type FileName, type StackDescription } from './data-directory.ts';
-import { startDynamoDbLocal } from './engines/dynamodb-local.ts';
-import { startRedis } from './engines/redis.ts';
-import { startUpstashRest } from './engines/upstash-rest.ts';
-import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
-import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
-import { Journal } from './events/journal.ts';
+import { DataDirectory, type StackDescription } from './data-directory.ts';
+import { type Deployment, deploy } from './deployment.ts';
+import { forgetCache, startEngines } from './engines/engines.ts';
+import type { EventBus } from './events/event-bus.ts';
 import { startFront } from './front.ts';
-import { HttpApi, type ProxyResponse } from './http/http-api.ts';
-import { AUDIENCE, ISSUER, Issuer, SCOPES } from './http/issuer.ts';
+import type { ProxyResponse } from './http/http-api.ts';
+import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
-import { type Inspected, inspect, issuerAnswer, json, type Notification } from './inspection.ts';
-import { Lambda } from './lambda/lambda.ts';
-import { ensureTable } from './ledger-table.ts';
+import { inspect, issuerAnswer, json } from './inspection.ts';
+import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './secrets.ts';
-import { Checkpoints } from './streams/checkpoints.ts';
-import { StreamPoller } from './streams/stream-poller.ts';
 import { synthesize } from './synthesis.ts';
 
 /** What functions talk to. A test may put something of its own between. */
@@ -50,204 +41,113 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-const PRIVATE_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
-
 /** Starts the whole of Tidemark on this machine: the synthesized template, its bundles and the engines. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { log = silentLog, intercept = (_service, url) => url } = options;
-  /** What is to be undone, in the order of starting. */
-  const stops: (() => unknown)[] = [];
-  const stop = async () => {
-    for (const undo of stops.splice(0).reverse()) await undo();
-  };
+  const resources = new AsyncDisposableStack();
+  const stop = () => resources.disposeAsync();
   try {
-    return await start();
+    return { ...(await start(options, resources)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
 
-  async function start(): Promise<Stack> {
-    const beforeServing = (path: string): ProxyResponse =>
-      path === '/_local/stack'
-        ? json(200, { pid: process.pid })
-        : gatewayProblem(503, 'The stack is starting.', '');
-    let serve: ((path: string, request: Parameters<typeof inspect>[0]) => Promise<ProxyResponse>) | null =
-      null;
-    const front = await startFront(options.port, async (request) => {
-      const [path = ''] = (request.url ?? '').split('?');
-      return serve && path !== '/_local/stack' ? serve(path, request) : beforeServing(path);
-    });
-    stops.push(() => front.close());
+async function start(options: StackOptions, resources: AsyncDisposableStack): Promise<Omit<Stack, 'stop'>> {
+  const { log = silentLog, fresh = false, intercept = (_service, url) => url } = options;
+  let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
+  const front = await startFront(options.port, async (request) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    // Also while the stack starts: another one asks it whose data directory this is.
+    return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
+  });
+  resources.defer(() => front.close());
 
-    const directory = new DataDirectory(options.dataDirectory);
+  const directory = new DataDirectory(options.dataDirectory);
+  await directory.claim(`${front.url}/_local/stack`);
+  resources.defer(() => directory.release());
+  if (fresh) {
+    directory.forget();
     await directory.claim(`${front.url}/_local/stack`);
-    stops.push(() => directory.release());
-    if (options.fresh) {
-      directory.forget();
-      await directory.claim(`${front.url}/_local/stack`);
-    }
+  }
 
-    const issuer = await Issuer.open(directory.path);
-    const secrets = new Secrets(directory.file('secrets.json'));
-    const upstashToken = secrets.generate('upstash', 40);
-    const started = await Promise.allSettled([
-      startLedgerEngine(directory),
-      startCacheEngine(upstashToken),
-      startAwsEndpoint().then((endpoint) => {
-        stops.push(() => endpoint.close());
-        return endpoint;
-      }),
-      synthesize(directory.file('cdk.out'), {
-        stage: 'local',
-        jwtIssuer: ISSUER,
-        jwtAudience: AUDIENCE,
-        upstashSecretArn: UPSTASH_SECRET_ARN,
-        webhookUrl: intercept('webhook', `${front.url}/_local/webhook`),
-        ...options.context,
-      }),
-    ]);
-    // Only once all have come to an end is it known what is to be stopped.
-    const failed = started.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
-    const [dynamodb, cache, aws, template] = started.map((result) =>
-      result.status === 'fulfilled' ? result.value : null,
-    ) as [
-      Engine,
-      CacheEngine,
-      Awaited<ReturnType<typeof startAwsEndpoint>>,
-      Awaited<ReturnType<typeof synthesize>>,
-    ];
-
-    secrets.addAll(template);
-    secrets.set(
-      UPSTASH_SECRET_ARN,
-      JSON.stringify({ url: intercept('upstash', cache.upstashUrl), token: upstashToken }),
-    );
-    const client = { region: REGION, endpoint: dynamodb.endpoint, credentials: PRIVATE_CREDENTIALS };
-    const tables = new DynamoDBClient(client);
-    const streams = new DynamoDBStreamsClient(client);
-    stops.push(
-      () => tables.destroy(),
-      () => streams.destroy(),
-    );
-    const tableName = await ensureTable(tables, template, options.fresh ?? false);
-    if (options.fresh) await forgetCache(cache.redis.url);
-
-    const journal = <T>(name: FileName) => {
-      const opened = new Journal<T>(directory.file(name));
-      stops.push(() => opened.close());
-      return opened;
-    };
-    const notifications = journal<Notification>('notifications.jsonl');
-    const deadLetters = new DeadLetters(
-      journal<DeadLetter>('dead-letters.jsonl'),
-      resourcesOf(template, 'AWS::SQS::Queue').map(({ properties }) => properties.QueueName),
-    );
-    const awsUrl = intercept('aws', aws.url);
-    const lambda = new Lambda(template, {
-      deadLetters,
-      log,
-      environment: {
-        AWS_ACCESS_KEY_ID: PRIVATE_CREDENTIALS.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: PRIVATE_CREDENTIALS.secretAccessKey,
-        AWS_ENDPOINT_URL_DYNAMODB: intercept('dynamodb', dynamodb.endpoint),
-        AWS_ENDPOINT_URL_SECRETS_MANAGER: awsUrl,
-        AWS_ENDPOINT_URL_EVENTBRIDGE: awsUrl,
+  const issuer = await Issuer.open(directory.path);
+  const secrets = new Secrets(directory.file('secrets.json'));
+  const [engines, aws, template] = await allEnded([
+    startEngines(
+      {
+        redisUrl: options.redisUrl,
+        dynamodbEndpoint: options.dynamodbEndpoint,
+        dynamodbDirectory: directory.file('dynamodb'),
+        upstashToken: secrets.generate('upstash', 40),
       },
-    });
-    const bus = new EventBus(template, {
-      events: journal<BusEvent>('events.jsonl'),
-      deliveries: journal<Delivery>('deliveries.jsonl'),
-      lambda,
-      deadLetters,
-      log,
-    });
-    aws.serve({ secrets, bus });
-    const poller = new StreamPoller(template, {
-      dynamodb: tables,
-      streams,
-      tableName,
-      lambda,
-      deadLetters,
-      checkpoints: new Checkpoints(directory.file('checkpoints.json')),
-      log,
-    });
-    const api = new HttpApi(template, lambda, (issuerUrl) =>
-      issuerUrl === ISSUER
-        ? `${front.url}/_local/issuer/.well-known/jwks.json`
-        : `${issuerUrl.replace(/\/$/, '')}/.well-known/jwks.json`,
-    );
-    const inspected: Inspected = { bus, lambda, deadLetters, notifications, log };
-    serve = async (path, request) => {
-      if (path.startsWith('/_local/')) {
-        return issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected);
-      }
-      const begun = performance.now();
-      const response = await api.handle(request);
-      const took = performance.now() - begun;
-      log.line(`${request.method} ${path} ${response.statusCode} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
-      return response;
-    };
-    await poller.start();
-    // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
-    stops.push(async () => {
-      const polled = poller.stop();
-      await lambda.stop();
-      await polled;
-    });
-    bus.resume();
+      resources,
+    ),
+    startAwsEndpoint().then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
+    synthesize(directory.file('cdk.out'), {
+      stage: 'local',
+      jwtIssuer: ISSUER,
+      jwtAudience: AUDIENCE,
+      upstashSecretArn: UPSTASH_SECRET_ARN,
+      webhookUrl: intercept('webhook', `${front.url}/_local/webhook`),
+      ...options.context,
+    }),
+  ]);
+  if (fresh) await forgetCache(engines.redis.url);
 
-    const description: StackDescription = {
-      apiUrl: front.url,
-      wsUrl: null,
-      pid: process.pid,
-      redis: cache.redis,
-      upstash: { url: cache.upstashUrl, token: upstashToken },
-      dynamodb: { endpoint: dynamodb.endpoint, table: tableName, pid: dynamodb.pid },
-      eventbridge: { endpoint: aws.url, bus: bus.name },
-    };
-    directory.describe(description);
-    return {
-      description,
-      lambda,
-      bus,
-      stop,
-      issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
-    };
-  }
+  const { url, token } = engines.upstash;
+  secrets.addAll(template);
+  secrets.set(UPSTASH_SECRET_ARN, JSON.stringify({ url: intercept('upstash', url), token }));
+  const awsUrl = intercept('aws', aws.url);
+  const deployment = await deploy(
+    template,
+    {
+      ...{ directory, fresh, log },
+      dynamodbEndpoint: engines.dynamodb.endpoint,
+      endpoints: {
+        dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
+        secretsManager: awsUrl,
+        eventBridge: awsUrl,
+      },
+      keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
+    },
+    resources,
+  );
+  const { tableName, lambda, bus } = deployment;
+  aws.serve({ secrets, bus });
+  serve = async (path, request) =>
+    path.startsWith('/_local/')
+      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, { ...deployment, log }))
+      : callApi(deployment, log, path, request);
+  await deployment.run();
 
-  async function startLedgerEngine(directory: DataDirectory): Promise<Engine> {
-    if (options.dynamodbEndpoint) return { endpoint: options.dynamodbEndpoint, pid: null };
-    const engine = await startDynamoDbLocal({ dataDirectory: directory.file('dynamodb') });
-    stops.push(() => engine.stop());
-    return { endpoint: engine.endpoint, pid: engine.pid };
-  }
-
-  async function startCacheEngine(token: string): Promise<CacheEngine> {
-    const redis = await startRedis({ url: options.redisUrl });
-    stops.push(() => redis.stop());
-    const upstash = await startUpstashRest({ redisUrl: redis.url, token });
-    stops.push(() => upstash.close());
-    return { redis: { engine: redis.engine, url: redis.url, pid: redis.pid }, upstashUrl: upstash.url };
-  }
+  const description: StackDescription = {
+    apiUrl: front.url,
+    wsUrl: null,
+    pid: process.pid,
+    redis: engines.redis,
+    upstash: engines.upstash,
+    dynamodb: { ...engines.dynamodb, table: tableName },
+    eventbridge: { endpoint: aws.url, bus: bus.name },
+  };
+  directory.describe(description);
+  return {
+    ...{ description, lambda, bus },
+    issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
+  };
 }
 
-/** A Redis that was given may hold what an earlier ledger said; a cache must not be ahead of its ledger. */
-async function forgetCache(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl);
-  for await (const keys of redis.scanStream({ match: 'tm:*', count: 1_000 }) as AsyncIterable<string[]>) {
-    if (keys.length > 0) await redis.unlink(keys);
-  }
-  redis.disconnect();
-}
+type Serve = (path: string, request: IncomingMessage) => Promise<ProxyResponse>;
 
-interface Engine {
-  readonly endpoint: string;
-  readonly pid: number | null;
-}
-
-interface CacheEngine {
-  readonly redis: StackDescription['redis'];
-  readonly upstashUrl: string;
+async function callApi(
+  { api }: Deployment,
+  log: Log,
+  path: string,
+  request: IncomingMessage,
+): Promise<ProxyResponse> {
+  const begun = performance.now();
+  const response = await api.handle(request);
+  const took = performance.now() - begun;
+  log.line(`${request.method} ${path} ${response.statusCode} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
+  return response;
 }

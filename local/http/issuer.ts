@@ -9,8 +9,15 @@ export const AUDIENCE = 'tidemark-local';
 
 export const SCOPES = { user: 'tidemark/user', service: 'tidemark/service' } as const;
 
+export const KEY_SET_PATH = '/_local/issuer/.well-known/jwks.json';
+
 const ALGORITHM = 'RS256';
 const VALIDITY = '30d';
+
+/** Where the keys of an issuer are: the local stack has its own, and any other has them where OpenID says. */
+export function keySetUrl(issuer: string, apiUrl: string): string {
+  return issuer === ISSUER ? apiUrl + KEY_SET_PATH : `${issuer.replace(/\/$/, '')}/.well-known/jwks.json`;
+}
 
 /** Issues the tokens of one data directory, with a key of its own. */
 export class Issuer {

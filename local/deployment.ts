@@ -1,0 +1,102 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { resourcesOf } from './cloudformation/properties.ts';
+import { REGION, type Template } from './cloudformation/template.ts';
+import type { DataDirectory, FileName } from './data-directory.ts';
+import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
+import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
+import { Journal } from './events/journal.ts';
+import { HttpApi } from './http/http-api.ts';
+import type { Notification } from './inspection.ts';
+import { Lambda } from './lambda/lambda.ts';
+import { ensureTable } from './ledger-table.ts';
+import type { Log } from './log.ts';
+import { Checkpoints } from './streams/checkpoints.ts';
+import { StreamPoller } from './streams/stream-poller.ts';
+
+export interface DeploymentOptions {
+  readonly directory: DataDirectory;
+  /** Whether the table is made anew. */
+  readonly fresh: boolean;
+  readonly dynamodbEndpoint: string;
+  /** Where the functions find the AWS services that they call. */
+  readonly endpoints: {
+    readonly dynamodb: string;
+    readonly secretsManager: string;
+    readonly eventBridge: string;
+  };
+  /** Where the keys of an issuer of tokens are. */
+  readonly keySetUrl: (issuer: string) => string;
+  readonly log: Log;
+}
+
+/** What the template makes of an AWS account: its table, functions, bus, stream and API. */
+export interface Deployment {
+  readonly tableName: string;
+  readonly lambda: Lambda;
+  readonly bus: EventBus;
+  readonly api: HttpApi;
+  readonly deadLetters: DeadLetters;
+  readonly notifications: Journal<Notification>;
+  /** From now on the stream is read, and what the bus had not delivered yet is delivered. */
+  run(): Promise<void>;
+}
+
+const PRIVATE_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+/** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
+export async function deploy(
+  template: Template,
+  { directory, fresh, dynamodbEndpoint, endpoints, keySetUrl, log }: DeploymentOptions,
+  resources: AsyncDisposableStack,
+): Promise<Deployment> {
+  const client = { region: REGION, endpoint: dynamodbEndpoint, credentials: PRIVATE_CREDENTIALS };
+  const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
+  const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
+  const journal = <T>(name: FileName) =>
+    resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
+
+  const tableName = await ensureTable(dynamodb, template, fresh);
+  const notifications = journal<Notification>('notifications.jsonl');
+  const deadLetters = new DeadLetters(
+    journal<DeadLetter>('dead-letters.jsonl'),
+    resourcesOf(template, 'AWS::SQS::Queue').map(({ properties }) => properties.QueueName),
+  );
+  const lambda = new Lambda(template, {
+    deadLetters,
+    log,
+    environment: {
+      AWS_ACCESS_KEY_ID: PRIVATE_CREDENTIALS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: PRIVATE_CREDENTIALS.secretAccessKey,
+      AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
+    },
+  });
+  const bus = new EventBus(template, {
+    events: journal<BusEvent>('events.jsonl'),
+    deliveries: journal<Delivery>('deliveries.jsonl'),
+    lambda,
+    deadLetters,
+    log,
+  });
+  const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
+  const poller = new StreamPoller(template, {
+    ...{ dynamodb, streams, tableName },
+    ...{ lambda, deadLetters, checkpoints, log },
+  });
+  const api = new HttpApi(template, lambda, keySetUrl);
+  return {
+    ...{ tableName, lambda, bus, api, deadLetters, notifications },
+    async run() {
+      await poller.start();
+      // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
+      resources.defer(async () => {
+        const polled = poller.stop();
+        await lambda.stop();
+        await polled;
+      });
+      bus.resume();
+    },
+  };
+}
