@@ -10,8 +10,8 @@ import { runRound } from './measurement.ts';
 import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
 
 /*
- * The floor: a bare script that makes the calls of a mark or a read to the same engines, with the same clients, and
- * does nothing besides. It is told where they are in its argument, and what to run over its channel.
+ * The floor: a bare script that makes the calls of a mark or a read to the same engines, with Upstash's client and the
+ * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its channel.
  */
 const { upstash, dynamodb, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
 
@@ -51,18 +51,19 @@ const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROU
 /** The position that each user has reached so far. */
 const reached = userIds.map(() => 0);
 
-async function read(caller: number): Promise<string> {
-  const [membership] = await readView.exec(viewKeys, [userIds[caller] ?? '']);
+async function read(caller: number, aboutToRead = ''): Promise<string> {
+  const asked = [userIds[caller] ?? '', String(Date.now()), aboutToRead];
+  const [membership] = await readView.exec(viewKeys, asked);
   if (typeof membership !== 'string') throw new Error(`the cache does not hold ${userIds[caller]}`);
   return membership;
 }
 
 async function markForward(caller: number): Promise<void> {
   const userId = userIds[caller] ?? '';
-  const { generation, joinedText } = joiningIn(await read(caller));
   const next = (reached[caller] ?? 0) + 1;
   const position = String(next).padStart(20, '0');
   const cached = next.toString(36).padStart(13, '0');
+  const { generation, joinedText } = joiningIn(await read(caller, cached));
   const at = Date.now();
   await ledger.send(
     new UpdateItemCommand({
@@ -150,8 +151,8 @@ async function prepareLedger(): Promise<void> {
 }
 
 const calls: Record<Operation, (caller: number) => Promise<unknown>> = {
-  'read the watermark': read,
-  'mark, nothing new': read,
+  'read the watermark': (caller) => read(caller),
+  'mark, nothing new': (caller) => read(caller),
   'mark, forward': markForward,
 };
 

@@ -52,6 +52,7 @@ export interface View {
 export interface Window {
   readonly floor: Position;
   readonly unread: number;
+  /** Told where the member's own view is below the floor. */
   readonly kept: number;
 }
 
@@ -105,11 +106,19 @@ export class GroupCache {
     this.receipts = new ReceiptsIndex(connection, options);
   }
 
-  /** Null when the cache does not answer. One call. */
-  async read(groupId: GroupId, userId: UserId): Promise<View | null> {
+  /**
+   * Null when the cache does not answer. One call. Whoever is about to read further than the cache knows says so, and is
+   * told no window: what is unread is then better asked when it has been done.
+   */
+  async read(groupId: GroupId, userId: UserId, aboutToRead: Position | null = null): Promise<View | null> {
     const { members, messages, head } = keysOf(groupId);
-    const now = String(this.#nowMs());
-    return this.#connection.run('readView', [members, messages, head], [userId, now], viewOf);
+    const position = aboutToRead === null ? '' : encodePosition(aboutToRead);
+    return this.#connection.run(
+      'readView',
+      [members, messages, head],
+      [userId, String(this.#nowMs()), position],
+      viewOf,
+    );
   }
 
   /**

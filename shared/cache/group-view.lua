@@ -33,16 +33,22 @@ local function doubts_left(doubts, now, settled)
 end
 
 -- What a member sees: { membership text, head, floor, messages of others above its own view, messages kept },
--- each false where it is not known. The head is the start where no message is recorded.
-local function view(members, messages, head, user, now)
+-- each false where it is not known. The head is the start where no message is recorded. Nothing is above the head: it
+-- does for a floor. Who is about to read on is told no floor, since the count will be another. How many messages are
+-- kept is told where not all that are unread are among them.
+local function view(members, messages, head, user, now, about_to_read)
   local known = redis.call('HMGET', members, user, '?' .. user)
   local text = known[1]
   if doubts_left(known[2], now) ~= '' then text = false end
   local newest = redis.call('GET', head)
-  local floor = state(messages, 'floor')
-  if not text or not floor then return { text, newest, floor or false, 0, 0 } end
-  local parts = decode(text)
-  if is_departed(parts) then return { text, newest, floor, 0, 0 } end
-  local _, read = own_of(parts[SELF])
-  return { text, newest, floor, unread_above(messages, user, read), kept(messages) }
+  local parts = text and decode(text)
+  local read
+  if parts and not is_departed(parts) then
+    read = select(2, own_of(parts[SELF]))
+    if newest and newest <= read then return { text, newest, newest, 0, 0 } end
+    if about_to_read and about_to_read > read then return { text, newest, false, 0, 0 } end
+  end
+  local floor = state(messages, 'floor') or false
+  if not read or not floor then return { text, newest, floor, 0, 0 } end
+  return { text, newest, floor, unread_above(messages, user, read), read < floor and kept(messages) or 0 }
 end

@@ -27,14 +27,11 @@ local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(A
 -- A load that takes longer was given up.
 local ABANDONED_MS = 60000
 
-local function is_collecting()
-  return state(messages, 'floor') or state(messages, 'load')
-end
-
--- While a load is under way it may be bringing the floor down.
-local function is_below_window(position)
+-- Whether a message at a position belongs here: into a window that is complete down to below it, or into one that is
+-- being loaded, since the load may be bringing the floor down.
+local function is_kept_at(position)
   local floor = state(messages, 'floor')
-  return floor and position <= floor and not state(messages, 'load')
+  return floor and position > floor or state(messages, 'load')
 end
 
 local function drop(entry)
@@ -63,25 +60,32 @@ local function trim()
 end
 
 -- Whether members are to be indexed. An index whose hash was lost misses whoever was in it alone: it goes too.
+local indexing
 local function is_indexing()
+  if indexing ~= nil then return indexing end
   local states = redis.call('ZRANGEBYLEX', receipts, '[!index|', '(!load}')
-  if #states == 0 then return false end
-  local token = string.match(states[#states], '|(.+)$')
-  if token == redis.call('HGET', members, '|index') then return true end
-  redis.call('UNLINK', receipts)
-  return false
+  indexing = #states > 0 and string.match(states[#states], '|(.+)$') == redis.call('HGET', members, '|index')
+  if #states > 0 and not indexing then redis.call('UNLINK', receipts) end
+  return indexing
 end
 
-local indexing = is_indexing()
+-- The keys that live on, since they have changed.
+local changed = {}
 
 local function put(user, current, merged)
+  changed.members = true
   if merged ~= current then redis.call('HSET', members, user, merged) end
-  if not indexing then return end
+  if not is_indexing() then return end
   local before = current and decode(current)
   if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
   local after = decode(merged)
   if is_departed(after) then return end
   for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
+end
+
+local function add_message(...)
+  changed.messages = true
+  redis.call('ZADD', messages, ...)
 end
 
 local merges = {}
@@ -97,20 +101,23 @@ function merges.settled(user, token)
   if left == '' then redis.call('HDEL', members, '?' .. user) else redis.call('HSET', members, '?' .. user, left) end
 end
 
-function merges.joined(user) redis.call('ZADD', joined, now, user) end
+function merges.joined(user)
+  changed.joined = true
+  redis.call('ZADD', joined, now, user)
+end
 
 merges['known-member'] = function(user, text)
   local current = redis.call('HGET', members, user)
   if current or is_departed(decode(text)) then
     merges.member(user, text)
-  elseif indexing then
+  elseif is_indexing() then
     strangers[#strangers + 1] = user
   end
 end
 
 function merges.head(position)
   local current = redis.call('GET', head)
-  if not current or position > current then redis.call('SET', head, position) end
+  if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
 end
 
 merges['known-head'] = function(position)
@@ -119,27 +126,23 @@ end
 
 -- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
 function merges.sent(position, sender)
-  if not is_collecting() or is_below_window(position) then return end
-  if redis.call('ZSCORE', messages, '~' .. position) then return end
-  redis.call('ZADD', messages, 0, position .. '|' .. sender, 0, '@' .. sender .. '|' .. position)
+  if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
+  add_message(0, position .. '|' .. sender, 0, '@' .. sender .. '|' .. position)
   trim()
 end
 
 function merges.deleted(position)
-  if not is_collecting() then return end
   local entry = message_at(messages, position)
   if entry then drop(entry) end
-  if is_below_window(position) then return end
-  redis.call('ZADD', messages, 0, '~' .. position)
+  if is_kept_at(position) then add_message(0, '~' .. position) end
 end
 
-function merges.load(token)
-  redis.call('ZADD', messages, 0, '!load|' .. token)
-end
+function merges.load(token) add_message(0, '!load|' .. token) end
 
 -- A token that is gone means that the key was lost since the load began: the load proves nothing.
 function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
+  changed.messages = true
   local floor, cut = state(messages, 'floor'), state(messages, 'cut')
   if cut and cut > position then position = cut end
   if not floor or position < floor then set_state(messages, 'floor', position) end
@@ -149,24 +152,25 @@ function merges.loaded(token, position)
 end
 
 function merges.index(token, lease, user)
-  if state(receipts, 'load') ~= token then return end
+  if not is_indexing() or state(receipts, 'load') ~= token then return end
   set_state(receipts, 'lease', lease)
   set_state(receipts, 'after', user)
 end
 
 function merges.indexed(token)
-  if not indexing or state(receipts, 'load') ~= token then return end
+  if not is_indexing() or state(receipts, 'load') ~= token then return end
   redis.call('ZREMRANGEBYLEX', receipts, '[!', '(!}')
   set_state(receipts, 'index', token)
 end
 
 function merges.laggard(user)
+  changed.members = true
   redis.call('HSET', members, '|laggard', user)
 end
 
 -- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
 local function everyone_at()
-  if indexing and state(receipts, 'index') then return lowest_public(receipts) end
+  if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '|laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(text)
@@ -187,10 +191,10 @@ while position <= #ARGV do
 end
 
 -- The receipts live by being asked for, not by changing.
-redis.call('PEXPIRE', members, ttl)
-redis.call('PEXPIRE', messages, ttl)
-redis.call('PEXPIRE', head, ttl)
-if redis.call('PEXPIRE', joined, RECENT_MS) == 1 then
+if changed.members then redis.call('PEXPIRE', members, ttl) end
+if changed.messages then redis.call('PEXPIRE', messages, ttl) end
+if changed.joined then
+  redis.call('PEXPIRE', joined, RECENT_MS)
   redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
 end
 

@@ -1,7 +1,7 @@
 import type { Change, View } from '../cache/group-cache.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
-import { earlierOf, type Position } from '../domain/position.ts';
+import { earlierOf, laterOf, type Position } from '../domain/position.ts';
 import { join } from './members.ts';
 import { headChange } from './message-window.ts';
 import { memberIn, readMember } from './own-view.ts';
@@ -39,7 +39,7 @@ export async function moveForward(
 ): Promise<Moved | null> {
   const { ledger, cache, nowMs } = stores;
   const { requested, apply, isDoubtful = () => false } = movement;
-  const view = await cache.read(groupId, userId);
+  const view = await cache.read(groupId, userId, requested.reduce(laterOf));
   const cached = memberIn(view);
   const isTrusted = cached !== null && !isDoubtful(cached);
   const [{ clamp, news }, known] = await Promise.all([

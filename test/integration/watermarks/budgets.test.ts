@@ -13,7 +13,7 @@ import { lookAt } from '../../../shared/watermarks/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
 beforeAll(async () => {
@@ -154,6 +154,46 @@ describe('network calls', () => {
     },
     60_000,
   );
+
+  onRealRedis('the commands inside of the scripts, which Upstash may bill one by one', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const commandsOf = async (work: () => Promise<unknown>) => {
+      const [monitor, redis] = [await monitorOf(engines.redisUrl), new Redis(engines.redisUrl)];
+      await work();
+      const commands = await monitor.commandsUntil(() => redis.echo(aUser()));
+      redis.disconnect();
+      return commands
+        .filter(([, ...args]) => args.some((arg) => arg.includes(`{${groupId}}`)))
+        .map(([name = '']) => name.toLowerCase())
+        .filter((name) => name !== 'evalsha');
+    };
+    const look = () => lookAt(stores, groupId, reader);
+    const mark = (id: number) => () => markRead(stores, groupId, reader, at(id), 'strict');
+    const known = ['hmget', 'get'];
+    const counted = [...known, 'zrangebylex', 'zlexcount', 'zlexcount'];
+    const merged = ['hget', 'hset', 'zrangebylex', 'pexpire'];
+
+    expect(await commandsOf(look)).toEqual(counted);
+    expect(await commandsOf(mark(2))).toEqual([...known, ...merged, ...counted]);
+    expect(await commandsOf(mark(1))).toEqual(counted);
+    // At the head there is nothing to count.
+    expect(await commandsOf(mark(3))).toEqual([...known, ...merged, ...known]);
+    expect(await commandsOf(look)).toEqual(known);
+    expect(await commandsOf(mark(3))).toEqual(known);
+  });
+
+  test('who has read everything needs no messages of the cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    const redis = new Redis(engines.redisUrl);
+    await forget(redis, groupId, ['messages']);
+    redis.disconnect();
+    stores.takeCalls();
+    const view = await lookAt(stores, groupId, reader);
+    expect(view).toMatchObject({ head: at(3), unread: { count: 0, exact: true } });
+    expect(await markRead(stores, groupId, reader, at(3), 'strict')).toMatchObject({ view });
+    expect(stores.takeCalls()).toEqual(['cache', 'cache']);
+  });
 
   test('do not grow with the group', async () => {
     const { groupId, reader } = await aWarmGroup();
