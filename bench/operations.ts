@@ -3,6 +3,9 @@ export const operations = ['read the watermark', 'mark, nothing new', 'mark, for
 
 export type Operation = (typeof operations)[number];
 
+/** Whether events of it are still being delivered when its calls have been answered. */
+export const leavesEvents = (operation: Operation): boolean => operation === 'mark, forward';
+
 /** What the floor is asked over its channel; it answers each with a round. */
 export interface FloorRequest {
   readonly operation: Operation;

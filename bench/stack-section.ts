@@ -1,6 +1,6 @@
 import { type FloorProcess, startFloor } from './floor-process.ts';
 import { type Bounds, type Round, summarize } from './measurement.ts';
-import { type Operation, operations } from './operations.ts';
+import { leavesEvents, type Operation, operations } from './operations.ts';
 import { type RunningStack, settle, withStack } from './running-stack.ts';
 import { MeasuredGroup, StackClient } from './stack-client.ts';
 import { memoryTable } from './start-section.ts';
@@ -8,7 +8,8 @@ import { digits, formatTable, verdict } from './table.ts';
 
 const CALLERS = [1, 8, 32] as const;
 const MAX_CALLERS = Math.max(...CALLERS);
-const ROUNDS = 6;
+/** Of each side: many short ones, since the machine itself is faster at one moment than at the next. */
+const ROUNDS = 20;
 
 /** At one caller, where the aim is. */
 const RATIO_AIM = 2;
@@ -40,12 +41,12 @@ export async function measureStack(): Promise<void> {
 
 async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: FloorProcess): Promise<void> {
   let unsettled = 0;
-  const beforeEach = async () => {
+  const settled = async () => {
     if (!(await settle(stack))) unsettled += 1;
   };
   const rows: string[][] = [];
   for (const operation of operations) {
-    for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers, beforeEach));
+    for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers, settled));
   }
   console.log(
     'Calls through the local stack, beside the same calls made to its engines by a bare script (floor)',
@@ -67,19 +68,21 @@ async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: Floo
 
 /**
  * Rounds of both in turn, each first as often as the other: what else the machine does hits both alike. The events of
- * earlier marks are delivered before a round begins, or their work would be counted as the floor's.
+ * earlier marks are delivered before a round begins, or their work would be counted as the floor's; where there are
+ * none, nothing comes between the rounds.
  */
 async function measure(
   group: MeasuredGroup,
   floor: FloorProcess,
   operation: Operation,
   callers: number,
-  beforeEach: () => Promise<void>,
+  settled: () => Promise<void>,
 ): Promise<string[]> {
   const bounds: Bounds = { calls: 100 + 20 * callers, ms: 1_000 };
   // Right before, since instances that stay idle end.
   await group.run(operation, callers, WARM_UP);
   await floor.run({ operation, callers, bounds: WARM_UP });
+  await settled();
   const ofStack: Round[] = [];
   const ofFloor: Round[] = [];
   const sides = [
@@ -88,7 +91,7 @@ async function measure(
   ];
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-      await beforeEach();
+      if (leavesEvents(operation)) await settled();
       await side();
     }
   }
