@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import type { Change } from '../../shared/cache/group-cache.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
 import {
@@ -13,20 +12,14 @@ import {
   retreat,
 } from '../../shared/domain/membership.ts';
 import type { Position } from '../../shared/domain/position.ts';
-import { engines } from '../support/engines.ts';
 import { countsOf } from '../support/receipt-counts.ts';
 import { aGroup, type CountedStores, openStores } from '../support/stores.ts';
 
 let stores: CountedStores;
-let redis: Redis;
 beforeAll(async () => {
   stores = await openStores();
-  redis = new Redis(engines.redisUrl);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await stores.close();
-});
+afterAll(() => stores.close());
 
 const T = 1_700_000_000_000;
 const IDS = ['1', '5', '9', '9007199254740992', '9007199254740993', '18446744073709551615'];
@@ -134,9 +127,9 @@ test('the index of a group counts what its members say, whatever was merged and 
         } else if (step.step === 'doubt') {
           await stores.cache.doubt(groupId, step.userId, `doubt-${index}`);
         } else if (step.step === 'lose-members') {
-          await redis.del(`tm:{${groupId}}:members`);
+          await stores.redis.del(`tm:{${groupId}}:members`);
         } else if (step.step === 'lose-receipts') {
-          await redis.del(`tm:{${groupId}}:receipts`);
+          await stores.redis.del(`tm:{${groupId}}:receipts`);
         } else {
           const claim = await stores.cache.receipts.claim(groupId, `t${index}`, T + index, T + index);
           if (claim?.outcome === 'claimed') token = claim.token;

@@ -1,6 +1,6 @@
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { CacheConnection } from '../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
@@ -11,6 +11,8 @@ import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engi
 /** The stores on the real engines, with every network call that they make counted by what it asks. */
 export interface CountedStores extends Stores {
   readonly tableName: string;
+  /** The cache's engine itself; what goes this way is not counted. */
+  readonly redis: Redis;
   /** The ledger's commands and the cache's requests since the last call of `callsSince`, in order. */
   takeCalls(): string[];
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
     // Behind the retries, so that each try counts.
     { step: 'deserialize' },
   );
+  const redis = new Redis(engines.redisUrl, { lazyConnect: true });
   const http = new NodeHttpHandler();
   const connection = new CacheConnection({
     credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
@@ -52,12 +55,14 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
     cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity }),
     nowMs: Date.now,
     tableName,
+    redis,
     takeCalls() {
       const taken = calls;
       calls = [];
       return taken;
     },
     async close() {
+      redis.disconnect();
       http.destroy();
       if (!options.tableName) await client.send(new DeleteTableCommand({ TableName: tableName }));
       client.destroy();

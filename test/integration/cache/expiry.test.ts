@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { markDelivered } from '../../../shared/watermarks/mark-delivered.ts';
 import { markRead } from '../../../shared/watermarks/mark-read.ts';
 import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
@@ -7,7 +6,6 @@ import { addMembers, removeMember } from '../../../shared/watermarks/members.ts'
 import { deleteMessage, recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt } from '../../../shared/watermarks/own-view.ts';
 import { countReceipts } from '../../../shared/watermarks/receipts.ts';
-import { engines } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 
@@ -16,15 +14,10 @@ const DAY_MS = 86_400_000;
 const HALF_A_MINUTE_MS = 30_000;
 
 let stores: CountedStores;
-let redis: Redis;
 beforeAll(async () => {
   stores = await openStores();
-  redis = new Redis(engines.redisUrl);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await stores.close();
-});
+afterAll(() => stores.close());
 
 test('whatever is done in a group, none of its keys lives on for ever', async () => {
   const [groupId, sender, reader, other] = [aGroup(), aUser('sender'), aUser('reader'), aUser('other')];
@@ -53,7 +46,7 @@ test('whatever is done in a group, none of its keys lives on for ever', async ()
   for (const operation of operations) {
     await operation();
     for (const [name, mostMs] of Object.entries(most)) {
-      const leftMs = await redis.pttl(`tm:{${groupId}}:${name}`);
+      const leftMs = await stores.redis.pttl(`tm:{${groupId}}:${name}`);
       // -2 is no key, -1 one that does not expire.
       if (leftMs === -2) continue;
       seen.add(name);

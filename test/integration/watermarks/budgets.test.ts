@@ -140,15 +140,9 @@ describe('network calls', () => {
     'the inbox: one command for all heads, then commands for the unread groups alone',
     async () => {
       const { reader, groups, unread } = await aFullInbox();
-      const [monitor, redis] = [await monitorOf(engines.redisUrl), new Redis(engines.redisUrl)];
-      await readInbox(stores, reader, { unreadOnly: true, limit: 100, after: null });
-      const commands = await monitor.commandsUntil(() => redis.echo(reader));
-      redis.disconnect();
-      const groupsIn = (args: readonly string[]) => args.flatMap((arg) => /\{(.+)\}/.exec(arg)?.[1] ?? []);
-      const inScript = commands
-        .filter(([name = '']) => !['evalsha', 'eval'].includes(name.toLowerCase()))
-        .map(([name = '', ...args]) => [name.toLowerCase(), groupsIn(args)] as const)
-        .filter(([, ofGroups]) => ofGroups.some((id) => groups.includes(id as GroupId)));
+      const inScript = await commandsOn(groups, () =>
+        readInbox(stores, reader, { unreadOnly: true, limit: 100, after: null }),
+      );
       expect(inScript[0]).toEqual(['mget', groups]);
       expect([...new Set(inScript.slice(1).flatMap(([, ofGroups]) => ofGroups))]).toEqual(unread);
     },
@@ -157,16 +151,8 @@ describe('network calls', () => {
 
   onRealRedis('the commands inside of the scripts, which Upstash may bill one by one', async () => {
     const { groupId, reader } = await aWarmGroup();
-    const commandsOf = async (work: () => Promise<unknown>) => {
-      const [monitor, redis] = [await monitorOf(engines.redisUrl), new Redis(engines.redisUrl)];
-      await work();
-      const commands = await monitor.commandsUntil(() => redis.echo(aUser()));
-      redis.disconnect();
-      return commands
-        .filter(([, ...args]) => args.some((arg) => arg.includes(`{${groupId}}`)))
-        .map(([name = '']) => name.toLowerCase())
-        .filter((name) => name !== 'evalsha');
-    };
+    const commandsOf = async (work: () => Promise<unknown>) =>
+      (await commandsOn([groupId], work)).map(([name]) => name);
     const look = () => lookAt(stores, groupId, reader);
     const mark = (id: number) => () => markRead(stores, groupId, reader, at(id), 'strict');
     const known = ['hmget', 'get'];
@@ -185,9 +171,7 @@ describe('network calls', () => {
   test('who has read everything needs no messages of the cache', async () => {
     const { groupId, reader } = await aWarmGroup();
     await markRead(stores, groupId, reader, at(3), 'strict');
-    const redis = new Redis(engines.redisUrl);
-    await forget(redis, groupId, ['messages']);
-    redis.disconnect();
+    await forget(stores.redis, groupId, ['messages']);
     stores.takeCalls();
     const view = await lookAt(stores, groupId, reader);
     expect(view).toMatchObject({ head: at(3), unread: { count: 0, exact: true } });
@@ -225,19 +209,20 @@ async function aFullInbox() {
   return { reader, groups, unread };
 }
 
-/** The commands that a Redis runs, those inside of scripts among them, until it has run one more that is given. */
-async function monitorOf(url: string) {
-  const connection = new Redis(url);
+/** The commands inside of scripts that touch one of these groups while `work` is done, each with the groups it names. */
+async function commandsOn(groups: readonly GroupId[], work: () => Promise<unknown>) {
+  const connection = new Redis(engines.redisUrl);
   const monitor = await connection.monitor();
   const seen: string[][] = [];
   monitor.on('monitor', (_time: string, args: string[]) => seen.push(args));
-  return {
-    async commandsUntil(last: () => Promise<string>): Promise<string[][]> {
-      const mark = await last();
-      await eventually(() => expect(seen.some((args) => args.includes(mark))).toBe(true));
-      monitor.disconnect();
-      connection.disconnect();
-      return seen;
-    },
-  };
+  await work();
+  const last = await stores.redis.echo(aUser('last'));
+  await eventually(() => expect(seen.some((args) => args.includes(last))).toBe(true));
+  monitor.disconnect();
+  connection.disconnect();
+  const groupsIn = (args: readonly string[]) => args.flatMap((arg) => /\{(.+)\}/.exec(arg)?.[1] ?? []);
+  return seen
+    .filter(([name = '']) => !['evalsha', 'eval'].includes(name.toLowerCase()))
+    .map(([name = '', ...args]) => [name.toLowerCase(), groupsIn(args)] as const)
+    .filter(([, ofGroups]) => ofGroups.some((id) => groups.includes(id as GroupId)));
 }

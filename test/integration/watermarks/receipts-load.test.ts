@@ -1,27 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markDelivered } from '../../../shared/watermarks/mark-delivered.ts';
 import { markRead } from '../../../shared/watermarks/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
-import { engines, eventually } from '../../support/engines.ts';
+import { eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
 
 let stores: CountedStores;
-let redis: Redis;
 beforeAll(async () => {
   stores = await openStores();
-  redis = new Redis(engines.redisUrl);
 });
-afterAll(async () => {
-  redis.disconnect();
-  await stores.close();
-});
+afterAll(() => stores.close());
 
 const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
 
@@ -39,7 +33,7 @@ async function prepare(readers: number): Promise<Prepared> {
   for (let id = 1; id <= 10; id += 1) {
     await recordMessage(stores, { groupId, position: at(id), senderId: sender });
   }
-  await forget(redis, groupId);
+  await forget(stores.redis, groupId);
   return { groupId, sender, readers: users.toSorted() };
 }
 
@@ -65,14 +59,16 @@ describe('the receipts of a group', () => {
   test('cost a group nothing before anybody asks for them', async () => {
     const group = await prepare(3);
     for (const reader of group.readers) await markRead(stores, group.groupId, reader, at(5), 'strict');
-    expect(await redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
+    expect(await stores.redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
   });
 
   test('expire when nobody asks, sooner than the marks, which expire when nothing changes', async () => {
     const group = await prepare(1);
     await countOf(group, [1]);
     const [receipts, members, messages, head] = await Promise.all(
-      ['receipts', 'members', 'messages', 'head'].map((name) => redis.pttl(keyOf(group.groupId, name))),
+      ['receipts', 'members', 'messages', 'head'].map((name) =>
+        stores.redis.pttl(keyOf(group.groupId, name)),
+      ),
     );
     const day = 86_400_000;
     expect(receipts).toBeGreaterThan(0.9 * day);
@@ -81,11 +77,11 @@ describe('the receipts of a group', () => {
       expect(lifetime).toBeGreaterThan(6.9 * day);
       expect(lifetime).toBeLessThanOrEqual(7 * day);
     }
-    await redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
+    await stores.redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
     await markRead(stores, group.groupId, group.readers[0] as UserId, at(5), 'strict');
-    expect(await redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
+    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
     await countOf(group, [1]);
-    expect(await redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
+    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
   });
 
   test.each([
@@ -100,9 +96,9 @@ describe('the receipts of a group', () => {
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
     await markRead(stores, group.groupId, first, at(7), 'strict');
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(redis, group.groupId, names);
+    await forget(stores.redis, group.groupId, names);
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(redis, group.groupId, names);
+    await forget(stores.redis, group.groupId, names);
     await markRead(stores, group.groupId, second, at(9), 'strict');
     await markDelivered(stores, group.groupId, third, at(8), 'strict');
     expect(await countOf(group, [7, 8, 9, 10])).toEqual([
@@ -230,7 +226,7 @@ describe('the receipts of a group', () => {
     const counted = await countReceipts(slow, group.groupId, group.sender, [at(1)]);
     expect(countsOf(counted)).toEqual([[2, 0, 0]]);
 
-    await forget(redis, group.groupId);
+    await forget(stores.redis, group.groupId);
     await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
     let asked = 0;
     const waiting = { ...stores, nowMs: () => Date.now() + 2_000 * asked++ };

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
@@ -25,14 +24,11 @@ import { aGroup, aUser, type CountedStores, forget, openStores } from '../../sup
 let stores: CountedStores;
 /** Keeps three messages of a group. */
 let small: CountedStores;
-let redis: Redis;
 beforeAll(async () => {
   stores = await openStores();
   small = await openStores({ capacity: 3 });
-  redis = new Redis(engines.redisUrl);
 });
 afterAll(async () => {
-  redis.disconnect();
   await small.close();
   await stores.close();
 });
@@ -113,7 +109,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await send(stores, groupId, sender, [1]);
     const marked = await read(stores, groupId, former, 1);
     await removeMember(stores, groupId, former);
-    await forget(redis, groupId);
+    await forget(stores.redis, groupId);
     // Whom an index of all members lacks, the projector asks the ledger about.
     expect(await countOf(stores, groupId, sender, 1)).toEqual([[1, 0, 0]]);
 
@@ -136,7 +132,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await send(stores, groupId, sender, [1]);
     const marked = await read(stores, groupId, former, 1);
     await removeMember(stores, groupId, former);
-    await forget(redis, groupId);
+    await forget(stores.redis, groupId);
 
     const before = joined ? membershipItem(former, groupId, joined) : null;
     await projected(stores, before, membershipItem(former, groupId, marked));
@@ -151,7 +147,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     await read(stores, groupId, reader, 5);
-    await forget(redis, groupId);
+    await forget(stores.redis, groupId);
 
     await projected(stores, headItem(groupId, 4), headItem(groupId, 5));
 
@@ -273,7 +269,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
     expect(await countOf(stores, groupId, sender, 1)).toEqual([[1, 0, 0]]);
     await join(stores, groupId, [late]);
     await send(stores, groupId, sender, [2]);
-    await forget(redis, groupId, ['receipts']);
+    await forget(stores.redis, groupId, ['receipts']);
     expect(await countOf(lacking(late), groupId, sender, 2)).toEqual([[2, 0, 0]]);
   });
 
@@ -325,7 +321,7 @@ describe('a departure that the cache missed', () => {
     await send(stores, groupId, sender, [1]);
     await removeMember(cutOff(), groupId, sender);
     // Who joined of late is read from the ledger; so long after, nobody has.
-    await forget(redis, groupId, ['joined']);
+    await forget(stores.redis, groupId, ['joined']);
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 0, 0]]);
     await read(stores, groupId, reader, 1);
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 1, 1]]);
@@ -376,7 +372,7 @@ test('a batch that moves nothing heals the cache: repeated, it costs the ledger 
   await join(stores, groupId, [sender, reader]);
   await send(stores, groupId, sender, [1]);
   await read(stores, groupId, reader, 1);
-  await forget(redis, groupId);
+  await forget(stores.redis, groupId);
   const marks = [{ groupId, position: at(1), isPrivate: false }];
   const unchanged = [{ outcome: 'unchanged', position: at(1) }];
   stores.takeCalls();
@@ -412,7 +408,7 @@ describe('a window of messages', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(small, groupId, [sender, reader]);
     await send(small, groupId, sender, [1, 2, 3, 4, 5]);
-    await forget(redis, groupId);
+    await forget(stores.redis, groupId);
     let newestId = 5;
     const newest: Stores['ledger']['messages']['newest'] = async (...asked) => {
       const found = await small.ledger.messages.newest(...asked);
