@@ -11,17 +11,20 @@ const RUNS = 9;
 
 const SENDERS = { sdk: "the AWS SDK's HTTP handler (ours)", fetch: 'fetch (as the client comes)' } as const;
 
+const senders = Object.keys(SENDERS) as Sender[];
+
 const FIGURES = ['firstCpuMs', 'firstRssMb', 'p50', 'cpuMs'] as const;
 
+type Sender = keyof typeof SENDERS;
 type Figures = Record<(typeof FIGURES)[number], number>;
 
 /** What a call of the cache costs a function, cold and warm, by who sends it. */
 export async function measureCacheCall(): Promise<void> {
   await withCache(async ({ engine, credentials }) => {
-    const runs: Record<keyof typeof SENDERS, Figures[]> = { sdk: [], fetch: [] };
+    const runs: Record<Sender, Figures[]> = { sdk: [], fetch: [] };
     // In turn, so that what else the machine does hits both alike.
     for (let run = 0; run < RUNS; run += 1) {
-      for (const sender of ['sdk', 'fetch'] as const) {
+      for (const sender of senders) {
         const { stdout } = await promisify(execFile)(process.execPath, [
           CALLS,
           JSON.stringify([sender, credentials]),
@@ -29,7 +32,7 @@ export async function measureCacheCall(): Promise<void> {
         runs[sender].push(JSON.parse(stdout) as Figures);
       }
     }
-    const median = (sender: keyof typeof SENDERS, figure: keyof Figures) =>
+    const median = (sender: Sender, figure: keyof Figures) =>
       quantile(
         runs[sender].map((figures) => figures[figure]),
         0.5,
@@ -39,7 +42,7 @@ export async function measureCacheCall(): Promise<void> {
       formatTable(
         ['sent by', 'first: CPU ms', 'RSS MB', 'then: p50 ms', 'CPU ms'],
         [
-          ...(['sdk', 'fetch'] as const).map((sender) => [
+          ...senders.map((sender) => [
             SENDERS[sender],
             ...FIGURES.map((figure) => digits(median(sender, figure))),
           ]),

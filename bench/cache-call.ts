@@ -1,20 +1,20 @@
 import '@aws-sdk/client-dynamodb';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Redis } from '@upstash/redis';
-import { Upstash } from '../shared/cache/upstash.ts';
+import { type CacheCredentials, Upstash } from '../shared/cache/upstash.ts';
 import { type Bounds, quantile, runRound } from './measurement.ts';
 
 /*
  * Calls of the cache in a fresh process that has loaded what every function has, and prints what they took. It is told
  * who sends them and where to in its arguments.
  */
-const [sender, credentials] = JSON.parse(process.argv[2] ?? '') as Parameters<typeof clientOf>;
+const told = JSON.parse(process.argv[2] ?? '') as Parameters<typeof clientOf>;
 
-function clientOf(name: 'fetch' | 'sdk', { url, token }: { readonly url: string; readonly token: string }) {
+function clientOf(name: 'fetch' | 'sdk', credentials: CacheCredentials) {
   return name === 'sdk'
-    ? new Upstash({ url, token }, new NodeHttpHandler()).client(() => 10_000)
+    ? new Upstash(credentials, new NodeHttpHandler()).client(() => 10_000)
     : new Redis({
-        ...{ url, token },
+        ...credentials,
         automaticDeserialization: false,
         responseEncoding: false,
         enableAutoPipelining: false,
@@ -26,7 +26,7 @@ function clientOf(name: 'fetch' | 'sdk', { url, token }: { readonly url: string;
 const WARM_UP: Bounds = { calls: 1_000, ms: 5_000 };
 const MEASURED: Bounds = { calls: 1_000, ms: 5_000 };
 
-const client = clientOf(sender, credentials);
+const client = clientOf(...told);
 const call = async () => {
   await client.get('none');
 };

@@ -11,7 +11,8 @@ import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
 
 /*
  * The floor: a bare script that makes the calls of a mark or a read to the same engines, with Upstash's client and the
- * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its channel.
+ * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its
+ * channel.
  */
 const { upstash, dynamodb, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
 

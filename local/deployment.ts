@@ -82,12 +82,22 @@ export async function deploy(
   });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
   const poller = new StreamPoller(template, {
-    ...{ dynamodb, streams, tableName },
-    ...{ lambda, deadLetters, checkpoints, log },
+    dynamodb,
+    streams,
+    tableName,
+    lambda,
+    deadLetters,
+    checkpoints,
+    log,
   });
   const api = new HttpApi(template, lambda, keySetUrl);
   return {
-    ...{ tableName, lambda, bus, api, deadLetters, notifications },
+    tableName,
+    lambda,
+    bus,
+    api,
+    deadLetters,
+    notifications,
     async run() {
       await poller.start();
       // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
