@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
@@ -59,7 +60,10 @@ export const anyOf = (...clauses: readonly Clause[]): Clause => ({
   values: Object.assign({}, ...clauses.map(({ values }) => values)),
 });
 
-/** The new item where the update was made; where a condition failed, the item as it stands (null if none). */
+/**
+ * The new item where the update was made; where a condition failed, the item as it stands (null if none). An update
+ * whose answer was lost is sent again, and fails its own condition: that counts as made.
+ */
 export type Updated =
   | { readonly applied: true; readonly item: Item }
   | { readonly applied: false; readonly item: Item | null };
@@ -116,9 +120,11 @@ export class Table {
       const { Attributes } = await this.client.send(command);
       return { applied: true, item: Attributes ?? {} };
     } catch (error) {
-      if (error instanceof ConditionalCheckFailedException)
-        return { applied: false, item: error.Item ?? null };
-      throw unavailable(error);
+      if (!(error instanceof ConditionalCheckFailedException)) throw unavailable(error);
+      const { Item: item, $metadata } = error;
+      const wasSentAgain = ($metadata.attempts ?? 1) > 1;
+      if (item && wasSentAgain && isResultOf(update, item)) return { applied: true, item };
+      return { applied: false, item: item ?? null };
     }
   }
 
@@ -130,6 +136,14 @@ export class Table {
       throw unavailable(error);
     }
   }
+}
+
+/** Whether an item looks as the update leaves it. Times and generations are in what it sets, which others do not share. */
+function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
+  return (
+    Object.entries(set).every(([name, value]) => isDeepStrictEqual(item[name], value)) &&
+    remove.every((name) => !(name in item))
+  );
 }
 
 function compare(name: string, operator: string, value: Item[string]): Clause {

@@ -122,10 +122,34 @@ describe('the ledger does not answer', () => {
     await expectTold(8);
   });
 
-  test('an answer lost once is not noticed: the same mark is made again and acknowledged', async () => {
+  test('an answer lost once is not noticed: what was made then counts as made by the same call', async () => {
     ledger.once('UpdateItem', { kind: 'lose answer' });
-    expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({ status: 200, body: { messageId: '8' } });
-    await expectTold(8);
+    await expectMarkTaken(8, { advanced: true });
+    ledger.once('UpdateItem', { kind: 'lose answer' });
+    const joined = await faults.api.asService('PUT', `/v1/groups/${groupId}/members/ben`);
+    expect(joined).toMatchObject({ status: 201, body: { joinedAfter: '10' } });
+    ledger.once('UpdateItem', { kind: 'lose answer' });
+    ledger.once('UpdateItem', { kind: 'lose answer' });
+    const added = await faults.api.asService('POST', `/v1/groups/${groupId}/members`, {
+      userIds: ['ann', 'cem', 'dot'],
+    });
+    expect(added).toMatchObject({ status: 200, body: { added: 2, existing: 1 } });
+    ledger.once(({ body }) => body.includes('"sentAt"'), { kind: 'lose answer' });
+    const recorded = await faults.api.record(groupId, 11, 'sender');
+    expect(recorded).toMatchObject({ status: 201, body: { head: '11' } });
+  });
+
+  test('a write made anew that meets what another has written is not taken for its own', async () => {
+    const others: Answer[] = [];
+    const then = async () => {
+      others.push(await faults.api.mark(groupId, 'ann', 9));
+    };
+    ledger.once('UpdateItem', { kind: 'lose request', then });
+    expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
+      status: 200,
+      body: { messageId: '9', advanced: false },
+    });
+    expect(others).toMatchObject([{ status: 200, body: { messageId: '9', advanced: true } }]);
   });
 
   test('a message half recorded is whole once it is recorded again', async () => {
