@@ -1,6 +1,8 @@
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { CacheConnection } from '../shared/cache/connection.ts';
 import { GroupCache } from '../shared/cache/group-cache.ts';
 import type { CacheCredentials } from '../shared/cache/upstash.ts';
+import { createPublisher, type Publisher } from '../shared/events/publisher.ts';
 import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
 import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
 import type { MembershipMode } from '../shared/watermarks/move-forward.ts';
@@ -34,6 +36,10 @@ export function createCache(): GroupCache {
   });
   connection.warm();
   return new GroupCache(connection);
+}
+
+export function createBusPublisher(): Publisher {
+  return createPublisher(new EventBridgeClient({}), variable('EVENT_BUS_NAME'));
 }
 
 export function membershipMode(): MembershipMode {

@@ -24,6 +24,7 @@ export const functionNames = [
   'check-health',
   'apply-facts',
   'project-ledger',
+  'publish-events',
   'notify',
 ] as const;
 

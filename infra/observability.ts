@@ -13,7 +13,8 @@ import { TidemarkFunction } from './function.ts';
 
 export interface ObservabilityProps {
   readonly httpApi: HttpApi;
-  readonly projector: TidemarkFunction;
+  /** Those whom the ledger's stream feeds. */
+  readonly consumers: readonly TidemarkFunction[];
 }
 
 interface AlarmRule {
@@ -29,18 +30,20 @@ const period = Duration.minutes(5);
  * this construct comes last in its stack.
  */
 export class Observability extends Construct {
-  constructor(scope: Construct, id: string, { httpApi, projector }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { httpApi, consumers }: ObservabilityProps) {
     super(scope, id);
     this.#alarm('api-server-errors', {
       metric: httpApi.metricServerError({ period, statistic: 'Sum' }),
       threshold: 5,
       meaning: 'The API answered 5 or more requests with a fault of its own within 5 minutes',
     });
-    this.#alarm('projection-behind', {
-      metric: projector.metric('IteratorAge', { period, statistic: 'Maximum' }),
-      threshold: Duration.minutes(5).toMilliseconds(),
-      meaning: 'Cache and events are 5 minutes or more behind the ledger',
-    });
+    for (const consumer of consumers) {
+      this.#alarm(`${consumer.node.id}-behind`, {
+        metric: consumer.metric('IteratorAge', { period, statistic: 'Maximum' }),
+        threshold: Duration.minutes(5).toMilliseconds(),
+        meaning: `${consumer.node.id} is 5 minutes or more behind the ledger`,
+      });
+    }
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
       if (construct instanceof DeadLetterQueue) this.#watchDeadLetters(construct);

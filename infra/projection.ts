@@ -1,11 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
-import { EventSourceMapping, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { FilterCriteria, FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { Cache } from './cache.ts';
-import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
+import { StreamSource } from './stream-source.ts';
 
 export interface ProjectionProps {
   readonly bundles: string;
@@ -14,41 +14,40 @@ export interface ProjectionProps {
   readonly bus: EventBus;
 }
 
-/** What follows from a change of the ledger: its stream repairs the cache and feeds the bus. */
+/** What follows from a change of the ledger: its stream repairs the cache, and feeds the bus. */
 export class Projection extends Construct {
-  readonly projector: TidemarkFunction;
+  /** Those whom the stream feeds. */
+  readonly consumers: readonly TidemarkFunction[];
 
   constructor(scope: Construct, id: string, { bundles, ledger, cache, bus }: ProjectionProps) {
     super(scope, id);
-    this.projector = new TidemarkFunction(this, 'project-ledger', {
+    const props = {
       bundles,
-      description: 'Merges what the ledger says into the cache and publishes it',
       timeout: Duration.seconds(30),
       environment: { EVENT_BUS_NAME: bus.eventBusName },
+    };
+    const projector = new TidemarkFunction(this, 'project-ledger', {
+      ...props,
+      description: 'Merges what the ledger says into the cache, and tells how far everyone has read',
     });
-    cache.allow(this.projector);
-    this.projector.allow(['events:PutEvents'], bus.eventBusArn);
-    ledger.allowReadingStream(this.projector);
+    cache.allow(projector);
     // To find out whether everyone has read as far, where the cache does not know.
-    ledger.allow(this.projector, ['BatchGetItem']);
-    ledger.allowListingMembers(this.projector);
+    ledger.allow(projector, ['BatchGetItem']);
+    ledger.allowListingMembers(projector);
+    new StreamSource(this, 'ProjectorSource', { ledger, consumer: projector });
 
-    const deadLetters = new DeadLetterQueue(this, 'DeadLetters', 'project-ledger-dead-letters');
-    new EventSourceMapping(this, 'Source', {
-      target: this.projector,
-      eventSourceArn: ledger.streamArn,
-      // What was written between deploying the table and this is published too.
-      startingPosition: StartingPosition.TRIM_HORIZON,
-      batchSize: 100,
-      maxBatchingWindow: Duration.seconds(0),
-      // One batch of a shard at a time: cutting it up by keys would leave less of a batch to coalesce.
-      parallelizationFactor: 1,
-      reportBatchItemFailures: true,
-      bisectBatchOnError: true,
-      // Lambda's own defaults are endless: one bad record would hold up its shard until the stream forgets it.
-      retryAttempts: 1_000,
-      maxRecordAge: Duration.hours(6),
-      onFailure: deadLetters.failureDestination(this.projector),
+    const publisher = new TidemarkFunction(this, 'publish-events', {
+      ...props,
+      description: 'Publishes how the memberships of the ledger move',
     });
+    // A move is a change of a membership: joining makes a new item, and leaving tells nobody.
+    const moves = FilterCriteria.filter({
+      eventName: FilterRule.isEqual('MODIFY'),
+      dynamodb: { NewImage: { kind: { S: FilterRule.isEqual('membership') } } },
+    });
+    new StreamSource(this, 'PublisherSource', { ledger, consumer: publisher, filters: [moves] });
+
+    this.consumers = [projector, publisher];
+    for (const consumer of this.consumers) consumer.allow(['events:PutEvents'], bus.eventBusArn);
   }
 }

@@ -24,10 +24,10 @@ export class TidemarkStack extends Stack {
     const cache = new Cache(context.upstashSecretArn);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.stackName });
     const { httpApi } = new Api(this, 'Api', { context, bundles, ledger, cache });
-    const { projector } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
+    const { consumers } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
-    new Observability(this, 'Observability', { httpApi, projector });
+    new Observability(this, 'Observability', { httpApi, consumers });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });

@@ -81,15 +81,10 @@ export async function deploy(
     log,
   });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
-  const poller = new StreamPoller(template, {
-    dynamodb,
-    streams,
-    tableName,
-    lambda,
-    deadLetters,
-    checkpoints,
-    log,
-  });
+  const polling = { dynamodb, streams, tableName, lambda, deadLetters, checkpoints, log };
+  const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(
+    (source) => new StreamPoller(source, polling),
+  );
   const api = new HttpApi(template, lambda, keySetUrl);
   return {
     tableName,
@@ -99,13 +94,13 @@ export async function deploy(
     deadLetters,
     notifications,
     async run() {
-      await poller.start();
-      // The poller waits for a function that runs: it is told to end first, and then the functions are ended.
+      // A poller waits for a function that runs: it is told to end first, and then the functions are ended.
       resources.defer(async () => {
-        const polled = poller.stop();
+        const polled = Promise.all(pollers.map((poller) => poller.stop()));
         await lambda.stop();
         await polled;
       });
+      await Promise.all(pollers.map((poller) => poller.start()));
       bus.resume();
     },
   };

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 /** What is handled again after a crash, at the most: a write for each batch would hold up everything else. */
 const SAVE_AFTER_MS = 200;
 
-/** How far each shard of the stream has been handled. Survives the process; never half written, never ahead. */
+/** How far each event source has handled each shard of the stream. Survives the process; never half written, never ahead. */
 export class Checkpoints {
   readonly #file: string;
   readonly #positions: Record<string, string>;
@@ -16,12 +16,12 @@ export class Checkpoints {
       : {};
   }
 
-  get(shardId: string): string | undefined {
-    return this.#positions[shardId];
+  get(source: string, shardId: string): string | undefined {
+    return this.#positions[`${source} ${shardId}`];
   }
 
-  set(shardId: string, sequenceNumber: string): void {
-    this.#positions[shardId] = sequenceNumber;
+  set(source: string, shardId: string, sequenceNumber: string): void {
+    this.#positions[`${source} ${shardId}`] = sequenceNumber;
     this.#saving ??= setTimeout(() => this.save(), SAVE_AFTER_MS);
   }
 

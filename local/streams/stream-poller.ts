@@ -9,8 +9,8 @@ import {
   type Shard,
   type _Record as StreamsRecord,
 } from '@aws-sdk/client-dynamodb-streams';
-import { functionNameIn, onlyResource, type Properties } from '../cloudformation/properties.ts';
-import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { functionNameIn, type Properties, type TypedResource } from '../cloudformation/properties.ts';
+import { REGION, TemplateError } from '../cloudformation/template.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import { compilePattern } from '../events/event-pattern.ts';
 import type { Lambda } from '../lambda/lambda.ts';
@@ -39,17 +39,20 @@ export interface StreamPollerOptions {
   readonly log: Log;
 }
 
-/** The template's event source: carries the table's stream to its function, each shard in order, parents first. */
+/** An event source of the template: carries the table's stream to its function, each shard in order, parents first. */
 export class StreamPoller {
   readonly #options: StreamPollerOptions;
+  readonly #logicalId: string;
   readonly #source: Properties<'AWS::Lambda::EventSourceMapping'>;
   readonly #matches: (record: unknown) => boolean;
   readonly #shards = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(template: Template, options: StreamPollerOptions) {
-    const { properties, logicalId } = onlyResource(template, 'AWS::Lambda::EventSourceMapping');
+  constructor(
+    { logicalId, properties }: TypedResource<'AWS::Lambda::EventSourceMapping'>,
+    options: StreamPollerOptions,
+  ) {
     if (!properties.EventSourceArn.includes(`:table/${options.tableName}/stream/`)) {
       throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
     }
@@ -58,6 +61,7 @@ export class StreamPoller {
     if (queue) options.deadLetters.check(queue);
     const tests = properties.FilterCriteria.Filters.map(({ Pattern }) => compilePattern(JSON.parse(Pattern)));
     this.#matches = (record) => tests.length === 0 || tests.some((test) => test(record));
+    this.#logicalId = logicalId;
     this.#source = properties;
     this.#options = options;
   }
@@ -133,7 +137,7 @@ export class StreamPoller {
 
   async #iterator(streamArn: string, shardId: string, isChild: boolean): Promise<string | undefined> {
     const { checkpoints, streams } = this.#options;
-    const sequenceNumber = checkpoints.get(shardId);
+    const sequenceNumber = checkpoints.get(this.#logicalId, shardId);
     const from = sequenceNumber
       ? ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: sequenceNumber } as const)
       : // What a shard inherits is not to be skipped: the position is where the first one starts.
@@ -171,7 +175,7 @@ export class StreamPoller {
       },
       records,
     );
-    if (isHandled) checkpoints.set(shardId, last);
+    if (isHandled) checkpoints.set(this.#logicalId, shardId, last);
     return isHandled;
   }
 

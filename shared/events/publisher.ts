@@ -23,6 +23,15 @@ export function createPublisher(client: EventBridgeClient, busName: string): Pub
   };
 }
 
+/** Publishes events, each with what it came from, and tells what those came from that the bus did not take. */
+export async function publishFrom<T>(
+  publisher: Publisher,
+  sources: ReadonlyMap<TidemarkEvent, readonly T[]>,
+): Promise<Set<T>> {
+  const refused = await publisher.publish([...sources.keys()]);
+  return new Set(refused.flatMap((event) => sources.get(event) ?? []));
+}
+
 async function putBatch(
   client: EventBridgeClient,
   busName: string,

@@ -5,6 +5,7 @@ import type { ProxiedRequest } from '../support/fault-proxy.ts';
 import {
   type Answer,
   cachedPositionText,
+  expectCovered,
   type FaultStack,
   isRunning,
   positionText,
@@ -108,6 +109,16 @@ describe('the cache is killed', () => {
     await expectReadUpTo(9, 'ann');
   }, 60_000);
 
+  test('events come all the same, of one batch of the stream after the other', async () => {
+    killRedis();
+    for (const messageId of [5, 6, 7]) {
+      await expectMarked('ann', messageId);
+      await eventually(async () =>
+        expectCovered(await faults.api.notified(groupId, 'ann'), { from: null, to: messageId }),
+      );
+    }
+  }, 60_000);
+
   test('an instance stops asking for a while', async () => {
     await expectReadUpTo(0, 'ann');
     killRedis();
@@ -143,6 +154,16 @@ describe('the cache hangs', () => {
         await expectMarked(member, position);
         await expectReadUpTo(position, member);
       }
+    }
+  }, 60_000);
+
+  test('events come all the same, of one batch of the stream after the other', async () => {
+    pauseRedis();
+    for (const messageId of [5, 6, 7]) {
+      await expectMarked('ann', messageId);
+      await eventually(async () =>
+        expectCovered(await faults.api.notified(groupId, 'ann'), { from: null, to: messageId }),
+      );
     }
   }, 60_000);
 

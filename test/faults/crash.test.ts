@@ -124,26 +124,29 @@ describe('record-message dies', () => {
   });
 });
 
-describe('the projector dies', () => {
+describe('what the stream feeds dies', () => {
   const mergesTheMark: Match = ({ operation, body }) =>
     operation === 'merge' && body.includes(groupId) && body.includes(cachedPositionText(8));
 
   test.each([
-    ['before the cache is merged', 'upstash', mergesTheMark, BEFORE],
-    ['after the cache was merged', 'upstash', mergesTheMark, AFTER],
-    ['before the events are put on the bus', 'aws', 'PutEvents', BEFORE],
-    ['after the events were put on the bus', 'aws', 'PutEvents', AFTER],
-  ] as const)('%s: the cache is repaired and the event comes', async (_when, service, match, kind) => {
-    const killed = killAt('project-ledger', faults.proxies[service], match, kind);
-    // Left to the projector alone.
-    faults.proxies.upstash.once('mergeFor', { kind: BEFORE });
-    expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
-      status: 200,
-      body: { messageId: '8', unread: { count: 2, exact: true } },
-    });
-    await eventually(() => expect(killed()).toBe(1));
-    await expectConverged(8);
-  });
+    ['project-ledger', 'before the cache is merged', 'upstash', mergesTheMark, BEFORE],
+    ['project-ledger', 'after the cache was merged', 'upstash', mergesTheMark, AFTER],
+    ['publish-events', 'before the events are put on the bus', 'aws', 'PutEvents', BEFORE],
+    ['publish-events', 'after the events were put on the bus', 'aws', 'PutEvents', AFTER],
+  ] as const)(
+    '%s %s: the cache is repaired and the event comes',
+    async (folder, _when, service, match, kind) => {
+      const killed = killAt(folder, faults.proxies[service], match, kind);
+      // Left to the projector alone.
+      faults.proxies.upstash.once('mergeFor', { kind: BEFORE });
+      expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
+        status: 200,
+        body: { messageId: '8', unread: { count: 2, exact: true } },
+      });
+      await eventually(() => expect(killed()).toBe(1));
+      await expectConverged(8);
+    },
+  );
 });
 
 describe('notify dies', () => {

@@ -4,25 +4,37 @@ import { ofType, synthesize } from './synthesized.ts';
 const template = synthesize();
 
 describe('the stream', () => {
-  test('is retried within bounds, narrowed to the bad record, and given up into a queue', () => {
-    expect(ofType(template, 'AWS::Lambda::EventSourceMapping')).toEqual({
-      ProjectionSource: {
-        Type: 'AWS::Lambda::EventSourceMapping',
-        Properties: {
-          FunctionName: 'Projectionprojectledger',
-          EventSourceArn: 'LedgerTable.StreamArn',
-          StartingPosition: 'TRIM_HORIZON',
-          BatchSize: 100,
-          MaximumBatchingWindowInSeconds: 0,
-          ParallelizationFactor: 1,
-          FunctionResponseTypes: ['ReportBatchItemFailures'],
-          BisectBatchOnFunctionError: true,
-          MaximumRetryAttempts: 1000,
-          MaximumRecordAgeInSeconds: 21600,
-          DestinationConfig: { OnFailure: { Destination: 'ProjectionDeadLetters.Arn' } },
-        },
-      },
-    });
+  const isMove = '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["membership"]}}}}';
+
+  test.each([
+    ['ProjectionProjectorSource', 'Projectionprojectledger', {}],
+    [
+      'ProjectionPublisherSource',
+      'Projectionpublishevents',
+      { FilterCriteria: { Filters: [{ Pattern: isMove }] } },
+    ],
+  ])(
+    '%s is retried within bounds, narrowed to the bad record, and given up into a queue',
+    (source, consumer, filter) => {
+      expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${source}Mapping`]?.Properties).toEqual({
+        FunctionName: consumer,
+        EventSourceArn: 'LedgerTable.StreamArn',
+        StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+        MaximumBatchingWindowInSeconds: 0,
+        ParallelizationFactor: 1,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+        BisectBatchOnFunctionError: true,
+        MaximumRetryAttempts: 1000,
+        MaximumRecordAgeInSeconds: 21600,
+        DestinationConfig: { OnFailure: { Destination: `${source}DeadLetters.Arn` } },
+        ...filter,
+      });
+    },
+  );
+
+  test('has no more readers than a shard bears', () => {
+    expect(Object.keys(ofType(template, 'AWS::Lambda::EventSourceMapping'))).toHaveLength(2);
   });
 });
 
@@ -91,7 +103,8 @@ describe('each dead-letter queue', () => {
   });
 
   test.each([
-    ['ProjectionDeadLetters', 'tidemark-test-project-ledger-dead-letters'],
+    ['ProjectionProjectorSourceDeadLetters', 'tidemark-test-project-ledger-dead-letters'],
+    ['ProjectionPublisherSourceDeadLetters', 'tidemark-test-publish-events-dead-letters'],
     ['FactsSubscriptionDeadLetters', 'tidemark-test-apply-facts-dead-letters'],
     ['NotifySubscriptionDeadLetters', 'tidemark-test-notify-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
@@ -106,9 +119,10 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of three, and only its own rule may send to it besides its function', () => {
+  test('is one of four, and only its own rule may send to it besides its function', () => {
     expect(Object.keys(ofType(template, 'AWS::SQS::Queue'))).toEqual([
-      'ProjectionDeadLetters',
+      'ProjectionProjectorSourceDeadLetters',
+      'ProjectionPublisherSourceDeadLetters',
       'FactsSubscriptionDeadLetters',
       'NotifySubscriptionDeadLetters',
     ]);

@@ -12,7 +12,8 @@ const alarms = Object.fromEntries(
 test('these alarms exist', () => {
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
-    'tidemark-test-projection-behind',
+    'tidemark-test-project-ledger-behind',
+    'tidemark-test-publish-events-behind',
     'tidemark-test-mark-read-failing',
     'tidemark-test-mark-unread-failing',
     'tidemark-test-mark-delivered-failing',
@@ -30,6 +31,8 @@ test('these alarms exist', () => {
     'tidemark-test-check-health-failing',
     'tidemark-test-project-ledger-failing',
     'tidemark-test-project-ledger-dead-letters',
+    'tidemark-test-publish-events-failing',
+    'tidemark-test-publish-events-dead-letters',
     'tidemark-test-apply-facts-failing',
     'tidemark-test-apply-facts-dead-letters',
     'tidemark-test-notify-failing',
@@ -58,18 +61,22 @@ test('the API’s own faults are noticed', () => {
   });
 });
 
-test('a projector that falls behind is noticed', () => {
-  expect(alarms['tidemark-test-projection-behind']).toMatchObject({
+test.each([
+  ['project-ledger', 'Projectionprojectledger'],
+  ['publish-events', 'Projectionpublishevents'],
+])('%s is noticed where it falls behind', (name, functionId) => {
+  expect(alarms[`tidemark-test-${name}-behind`]).toMatchObject({
     Namespace: 'AWS/Lambda',
     MetricName: 'IteratorAge',
-    Dimensions: [{ Name: 'FunctionName', Value: 'Projectionprojectledger' }],
+    Dimensions: [{ Name: 'FunctionName', Value: functionId }],
     Statistic: 'Maximum',
     Threshold: 300000,
   });
 });
 
 test.each([
-  ['tidemark-test-project-ledger-dead-letters', 'ProjectionDeadLetters.QueueName'],
+  ['tidemark-test-project-ledger-dead-letters', 'ProjectionProjectorSourceDeadLetters.QueueName'],
+  ['tidemark-test-publish-events-dead-letters', 'ProjectionPublisherSourceDeadLetters.QueueName'],
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
 ])('%s goes off at the first message', (alarm, queueName) => {
@@ -104,7 +111,7 @@ test('errors and throttles of a function count alike, one without the other', ()
 
 test('every log ends after 30 days and with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  expect(logs).toHaveLength(19);
+  expect(logs).toHaveLength(20);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

@@ -1,0 +1,21 @@
+import middy from '@middy/core';
+import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
+import type { Item } from '../shared/ledger/items.ts';
+import type { StreamRecord } from '../shared/projection/stream-records.ts';
+
+/** A handler of the ledger's stream, given what is to be done with a batch: it tells the records that failed. */
+export function ledgerStream(handle: (records: readonly StreamRecord[]) => Promise<string[]>) {
+  return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {
+    const failed = await handle(Records.map(recordOf));
+    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  });
+}
+
+function recordOf({ dynamodb }: DynamoDBRecord): StreamRecord {
+  if (!dynamodb?.SequenceNumber) throw new Error('a record of the stream has no sequence number');
+  return {
+    sequenceNumber: dynamodb.SequenceNumber,
+    before: (dynamodb.OldImage as Item | undefined) ?? null,
+    after: (dynamodb.NewImage as Item | undefined) ?? null,
+  };
+}

@@ -1,0 +1,54 @@
+import type { TidemarkEvent } from '../events/event.ts';
+import { eventsOf, type MembershipChange } from '../events/membership-changes.ts';
+import { type Publisher, publishFrom } from '../events/publisher.ts';
+import type { RecentRecords } from './recent-records.ts';
+import { readAll, type StreamRecord, type Written } from './stream-records.ts';
+
+export interface Publication {
+  readonly publisher: Publisher;
+  /** The records that this instance has told of: a batch that fails for another's sake does not tell of them again. */
+  readonly told: RecentRecords;
+}
+
+interface Move extends MembershipChange {
+  readonly sequenceNumber: string;
+}
+
+/**
+ * Tells the bus how the memberships of a batch of the ledger's stream moved: one event for each member, however often
+ * it moved. Resolves to the sequence numbers of the records that failed. It asks neither cache nor ledger, so that
+ * events leave whatever becomes of these, and all of it may be done again.
+ */
+export async function publishMoves(
+  { publisher, told }: Publication,
+  records: readonly StreamRecord[],
+): Promise<string[]> {
+  const { readable, unreadable } = readAll(records);
+  const fresh = readable.flatMap(moveIn).filter(({ sequenceNumber }) => !told.has(sequenceNumber));
+  const failed = await publishFrom(publisher, new Map(eventsOfMembers(fresh)));
+  for (const move of fresh) if (!failed.has(move)) told.add(move.sequenceNumber);
+  return [...unreadable, ...[...failed].map(({ sequenceNumber }) => sequenceNumber)];
+}
+
+/** Joining anew is no move. */
+function moveIn({ sequenceNumber, was, is }: Written): Move[] {
+  if (was?.kind !== 'membership' || is?.kind !== 'membership') return [];
+  const [before, after] = [was.state, is.state];
+  if (before.kind !== 'member' || after.kind !== 'member') return [];
+  if (before.generation !== after.generation) return [];
+  const { groupId, userId } = is;
+  return [{ sequenceNumber, groupId, userId, before, after }];
+}
+
+/** One event for all that one member did, with the moves that it tells. */
+function* eventsOfMembers(moves: readonly Move[]): Generator<[TidemarkEvent, readonly Move[]]> {
+  const members = Map.groupBy(
+    moves,
+    ({ groupId, userId, after }) => `${groupId}|${userId}|${after.generation}`,
+  );
+  for (const ofMember of members.values()) {
+    const [first, last] = [ofMember.at(0), ofMember.at(-1)];
+    if (!first || !last) continue;
+    for (const event of eventsOf({ ...last, before: first.before })) yield [event, ofMember];
+  }
+}

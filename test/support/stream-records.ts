@@ -1,0 +1,42 @@
+import type { GroupId, UserId } from '../../shared/domain/ids.ts';
+import { advance, joinAt } from '../../shared/domain/membership.ts';
+import { type Item, membershipItem } from '../../shared/ledger/items.ts';
+import type { StreamRecord } from '../../shared/projection/stream-records.ts';
+import { at } from './positions.ts';
+
+/** When the memberships of these records began. */
+export const T = 1_700_000_000_000;
+export const G = 'g' as GroupId;
+
+let sequence = 0;
+export function recordOf(before: Item | null, after: Item | null): StreamRecord {
+  sequence += 1;
+  return { sequenceNumber: String(sequence).padStart(6, '0'), before, after };
+}
+
+/** One who joined at the first message, and has read up to another; 0 for one who has read none. */
+export const membership = (userId: string, read: number, generation = T, groupId = G): Item =>
+  membershipItem(
+    userId as UserId,
+    groupId,
+    read === 0 ? joinAt(at(1), generation) : advance(joinAt(at(1), generation), at(read), T + read),
+  );
+
+export const move = (userId: string, from: number, to: number, groupId = G): StreamRecord =>
+  recordOf(membership(userId, from, T, groupId), membership(userId, to, T, groupId));
+
+const departure = (userId: string, generation: number): Item => ({
+  kind: { S: 'membership' },
+  groupId: { S: G },
+  formerUserId: { S: userId },
+  generation: { N: String(generation) },
+});
+
+export const leave = (userId: string, read: number): StreamRecord =>
+  recordOf(membership(userId, read), departure(userId, T + 1));
+
+/** A departure that expires. */
+export const forget = (userId: string): StreamRecord => recordOf(departure(userId, T), null);
+
+/** A record that holds nothing of ours. */
+export const poison = (): StreamRecord => recordOf(null, { PK: { S: 'x' }, SK: { S: 'y' } });

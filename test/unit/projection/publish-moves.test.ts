@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { UserId } from '../../../shared/domain/ids.ts';
+import { advance, deliver, joinAt, retreat } from '../../../shared/domain/membership.ts';
+import type { TidemarkEvent } from '../../../shared/events/event.ts';
+import { membershipItem } from '../../../shared/ledger/items.ts';
+import { publishMoves } from '../../../shared/projection/publish-moves.ts';
+import { RecentRecords } from '../../../shared/projection/recent-records.ts';
+import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
+import { at } from '../../support/positions.ts';
+import { forget, G, leave, membership, move, poison, recordOf, T } from '../../support/stream-records.ts';
+
+let published: TidemarkEvent[];
+/** The users of whom the bus takes no event. */
+let refused: Set<string>;
+let run: (records: readonly StreamRecord[]) => Promise<string[]>;
+beforeEach(() => {
+  published = [];
+  refused = new Set();
+  const publish = async (events: readonly TidemarkEvent[]) => {
+    const failed = events.filter((event) => 'userId' in event && refused.has(event.userId));
+    published.push(...events.filter((event) => !failed.includes(event)));
+    return failed;
+  };
+  const told = new RecentRecords(100);
+  run = (records) => publishMoves({ publisher: { publish }, told }, records);
+});
+
+const told = () =>
+  published.flatMap((event) =>
+    event.type === 'WatermarkAdvanced' ? [[event.userId, event.from, event.to]] : [],
+  );
+
+describe('what moved in a batch of the stream', () => {
+  test('is told as one move of each member, from the oldest to the newest', async () => {
+    expect(await run([move('a', 0, 5), move('b', 0, 3), move('a', 5, 9), move('a', 9, 20)])).toEqual([]);
+    expect(told()).toEqual([
+      ['a', '1', '20'],
+      ['b', '1', '3'],
+    ]);
+    expect(published[0]).toEqual({
+      type: 'WatermarkAdvanced',
+      groupId: 'g',
+      userId: 'a',
+      from: '1',
+      to: '20',
+      readAt: '2023-11-14T22:13:20.020Z',
+    });
+  });
+
+  test('is told to others where they see it, and to the member alone where they do not', async () => {
+    const before = advance(joinAt(at(1), T), at(5), T);
+    const states = [
+      advance(before, at(9), T, { isPrivate: true, ifRevision: null }),
+      retreat(before, at(3), T),
+      deliver(before, at(9), T),
+    ];
+    for (const after of states) {
+      await run([
+        recordOf(membershipItem('a' as UserId, G, before), membershipItem('a' as UserId, G, after)),
+      ]);
+    }
+    expect(published.map(({ type }) => type)).toEqual([
+      'OwnWatermarkMoved',
+      'OwnWatermarkMoved',
+      'DeliveryAdvanced',
+    ]);
+  });
+
+  test('is nothing where a member joins, leaves, joins anew or is forgotten, or a message comes', async () => {
+    const message = { kind: { S: 'message' }, groupId: { S: G }, position: { S: at(7) } };
+    const records = [
+      recordOf(null, membership('a', 0)),
+      leave('a', 9),
+      recordOf(membership('a', 9), membership('a', 0, T + 1)),
+      forget('a'),
+      recordOf(null, message),
+    ];
+    expect(await run(records)).toEqual([]);
+    expect(published).toEqual([]);
+  });
+
+  test('keeps what a member read before it joined anew', async () => {
+    const rejoined = recordOf(membership('a', 9), membership('a', 0, T + 1));
+    const after = recordOf(membership('a', 0, T + 1), membership('a', 30, T + 1));
+    await run([move('a', 5, 9), rejoined, after]);
+    expect(told()).toEqual([
+      ['a', '5', '9'],
+      ['a', '1', '30'],
+    ]);
+  });
+
+  test('fails the records of an event that the bus refused, and no others, and tells the others once', async () => {
+    refused.add('b');
+    const records = [move('a', 0, 5), move('b', 0, 3), move('b', 3, 4), move('c', 0, 7)];
+    expect(await run(records)).toEqual([records[1]?.sequenceNumber, records[2]?.sequenceNumber]);
+    expect(told()).toEqual([
+      ['a', '1', '5'],
+      ['c', '1', '7'],
+    ]);
+    refused.clear();
+    expect(await run(records.slice(1))).toEqual([]);
+    expect(told().slice(2)).toEqual([['b', '1', '4']]);
+  });
+
+  test('is told all the same where another record cannot be read, and that one fails', async () => {
+    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
+    const unreadable = poison();
+    expect(await run([move('a', 0, 5), unreadable, move('b', 0, 3)])).toEqual([unreadable.sequenceNumber]);
+    expect(told()).toHaveLength(2);
+    expect(complaints).toHaveBeenCalledTimes(1);
+    complaints.mockRestore();
+  });
+});
