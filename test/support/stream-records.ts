@@ -1,5 +1,5 @@
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
-import { advance, joinAt } from '../../shared/domain/membership.ts';
+import { advance, deliver, joinAt, type Membership, retreat } from '../../shared/domain/membership.ts';
 import { type Item, membershipItem } from '../../shared/ledger/items.ts';
 import type { StreamRecord } from '../../shared/projection/stream-records.ts';
 import { at } from './positions.ts';
@@ -34,6 +34,18 @@ const departure = (userId: string, generation: number): Item => ({
 
 export const leave = (userId: string, read: number): StreamRecord =>
   recordOf(membership(userId, read), departure(userId, T + 1));
+
+/** A private read, a mark unread and a delivery of one who has read up to 5: no other sees them read. */
+export function hiddenMoves(userId: string): StreamRecord[] {
+  const before = advance(joinAt(at(1), T), at(5), T);
+  const states = [
+    advance(before, at(9), T, { isPrivate: true, ifRevision: null }),
+    retreat(before, at(3), T),
+    deliver(before, at(9), T),
+  ];
+  const itemOf = (state: Membership) => membershipItem(userId as UserId, G, state);
+  return states.map((after) => recordOf(itemOf(before), itemOf(after)));
+}
 
 /** A departure that expires. */
 export const forget = (userId: string): StreamRecord => recordOf(departure(userId, T), null);

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
-import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import { advance, deliver, joinAt, retreat } from '../../../shared/domain/membership.ts';
+import type { GroupId } from '../../../shared/domain/ids.ts';
+import { advance, joinAt } from '../../../shared/domain/membership.ts';
 import { type Position, START } from '../../../shared/domain/position.ts';
 import type { TidemarkEvent } from '../../../shared/events/event.ts';
-import { type Item, membershipItem } from '../../../shared/ledger/items.ts';
+import type { Item } from '../../../shared/ledger/items.ts';
 import type { Ledger } from '../../../shared/ledger/ledger.ts';
 import { project } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
-import { forget, G, leave, move, poison, recordOf, T } from '../../support/stream-records.ts';
+import { forget, hiddenMoves, leave, move, poison, recordOf, T } from '../../support/stream-records.ts';
 
 /** Records what it is told; what it fails for, a test says. */
 class Outside {
@@ -214,17 +214,7 @@ describe('how far everyone has read', () => {
 
   test('does not change by a private read, a mark unread or a delivery', async () => {
     outside.everyoneAt.set('g', at(9));
-    const before = advance(joinAt(at(1), T), at(5), T);
-    const states = [
-      advance(before, at(9), T, { isPrivate: true, ifRevision: null }),
-      retreat(before, at(3), T),
-      deliver(before, at(9), T),
-    ];
-    for (const after of states) {
-      await run([
-        recordOf(membershipItem('a' as UserId, G, before), membershipItem('a' as UserId, G, after)),
-      ]);
-    }
+    for (const record of hiddenMoves('a')) await run([record]);
     expect(fullyRead()).toEqual([]);
   });
 

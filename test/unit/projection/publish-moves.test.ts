@@ -1,13 +1,20 @@
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { UserId } from '../../../shared/domain/ids.ts';
-import { advance, deliver, joinAt, retreat } from '../../../shared/domain/membership.ts';
 import type { TidemarkEvent } from '../../../shared/events/event.ts';
-import { membershipItem } from '../../../shared/ledger/items.ts';
 import { publishMoves } from '../../../shared/projection/publish-moves.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
-import { forget, G, leave, membership, move, poison, recordOf, T } from '../../support/stream-records.ts';
+import {
+  forget,
+  G,
+  hiddenMoves,
+  leave,
+  membership,
+  move,
+  poison,
+  recordOf,
+  T,
+} from '../../support/stream-records.ts';
 
 let published: TidemarkEvent[];
 /** The users of whom the bus takes no event. */
@@ -48,17 +55,7 @@ describe('what moved in a batch of the stream', () => {
   });
 
   test('is told to others where they see it, and to the member alone where they do not', async () => {
-    const before = advance(joinAt(at(1), T), at(5), T);
-    const states = [
-      advance(before, at(9), T, { isPrivate: true, ifRevision: null }),
-      retreat(before, at(3), T),
-      deliver(before, at(9), T),
-    ];
-    for (const after of states) {
-      await run([
-        recordOf(membershipItem('a' as UserId, G, before), membershipItem('a' as UserId, G, after)),
-      ]);
-    }
+    for (const record of hiddenMoves('a')) await run([record]);
     expect(published.map(({ type }) => type)).toEqual([
       'OwnWatermarkMoved',
       'OwnWatermarkMoved',
