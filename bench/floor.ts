@@ -43,8 +43,8 @@ const viewKeys = ['members', 'messages', 'head'].map(key);
 const mergeKeys = ['members', 'messages', 'receipts', 'head', 'joined'].map(key);
 
 /**
- * A table of its own on the same engine, with a stream as costly to write: were it the stack's own table, its projector
- * would work on every mark of the floor, and what it takes from the machine would be counted as the floor's.
+ * A table of its own on the same engine, with a stream as costly to write: were it the stack's own table, its functions
+ * would work on every mark of the floor, and what they take from the machine would be counted as the floor's.
  */
 const TABLE = 'bench-floor';
 const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } });

@@ -1,19 +1,11 @@
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { CacheConnection } from '../shared/cache/connection.ts';
 import { GroupCache } from '../shared/cache/group-cache.ts';
 import type { CacheCredentials } from '../shared/cache/upstash.ts';
-import { createPublisher, type Publisher } from '../shared/events/publisher.ts';
 import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
 import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
 import type { MembershipMode } from '../shared/watermarks/move-forward.ts';
 import type { Stores } from '../shared/watermarks/stores.ts';
-
-/** A variable of the function's environment. Its absence is a mistake of the deployment, found at the first start. */
-export function variable(name: string): string {
-  const value = process.env[name];
-  if (!value) throw new Error(`the environment variable ${name} is missing`);
-  return value;
-}
+import { variable } from './environment.ts';
 
 /** The stores as every function of the service uses them. The cache connects while the function still starts. */
 export function createStores(): Stores {
@@ -36,10 +28,6 @@ export function createCache(): GroupCache {
   });
   connection.warm();
   return new GroupCache(connection);
-}
-
-export function createBusPublisher(): Publisher {
-  return createPublisher(new EventBridgeClient({}), variable('EVENT_BUS_NAME'));
 }
 
 export function membershipMode(): MembershipMode {

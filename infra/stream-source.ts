@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import { EventSourceMapping, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { Construct } from 'constructs';
+import type { Construct } from 'constructs';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import type { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
@@ -13,15 +13,14 @@ export interface StreamSourceProps {
 }
 
 /**
- * The ledger's stream as the source of a function. Each source reads at its own pace: what one function fails at holds
- * up none but itself. A shard of DynamoDB's stream bears two of them.
+ * The ledger's stream as the source of a function, with a dead-letter queue beside it. Each source reads at its own
+ * pace: what one function fails at holds up none but itself. A shard of DynamoDB's stream bears two of them.
  */
-export class StreamSource extends Construct {
+export class StreamSource extends EventSourceMapping {
   constructor(scope: Construct, id: string, { ledger, consumer, filters }: StreamSourceProps) {
-    super(scope, id);
     ledger.allowReadingStream(consumer);
-    const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${consumer.node.id}-dead-letters`);
-    new EventSourceMapping(this, 'Mapping', {
+    const deadLetters = new DeadLetterQueue(scope, 'DeadLetters', `${consumer.node.id}-dead-letters`);
+    super(scope, id, {
       target: consumer,
       eventSourceArn: ledger.streamArn,
       // What was written between deploying the table and this is told too.

@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts';
 import { Notify } from './notify.ts';
 import { Observability } from './observability.ts';
 import { Projection } from './projection.ts';
+import { Publication } from './publication.ts';
 
 export interface TidemarkStackProps {
   readonly context: TidemarkContext;
@@ -24,10 +25,11 @@ export class TidemarkStack extends Stack {
     const cache = new Cache(context.upstashSecretArn);
     const bus = new EventBus(this, 'Bus', { eventBusName: this.stackName });
     const { httpApi } = new Api(this, 'Api', { context, bundles, ledger, cache });
-    const { consumers } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
+    const { projector } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
+    const { publisher } = new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
-    new Observability(this, 'Observability', { httpApi, consumers });
+    new Observability(this, 'Observability', { httpApi, consumers: [projector, publisher] });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });

@@ -2,7 +2,7 @@ import middy from '@middy/core';
 import type { EventBridgeEvent } from 'aws-lambda';
 import { postSigned } from '../../shared/notifications/webhook.ts';
 import { createSecretsClient, readSecret } from '../../shared/secrets/secret.ts';
-import { variable } from '../composition.ts';
+import { variable } from '../environment.ts';
 
 const url = process.env.WEBHOOK_URL;
 const secrets = url ? createSecretsClient() : null;

@@ -1,11 +1,12 @@
 import { project } from '../../shared/projection/project.ts';
 import { RecentRecords } from '../../shared/projection/recent-records.ts';
-import { createBusPublisher, createStores } from '../composition.ts';
+import { createBus } from '../bus.ts';
+import { createStores } from '../composition.ts';
 import { ledgerStream } from '../ledger-stream.ts';
 
 const projection = {
   stores: createStores(),
-  publisher: createBusPublisher(),
+  publisher: createBus(),
   told: new RecentRecords(10_000),
 };
 

@@ -1,8 +1,8 @@
 import { publishMoves } from '../../shared/projection/publish-moves.ts';
 import { RecentRecords } from '../../shared/projection/recent-records.ts';
-import { createBusPublisher } from '../composition.ts';
+import { createBus } from '../bus.ts';
 import { ledgerStream } from '../ledger-stream.ts';
 
-const publication = { publisher: createBusPublisher(), told: new RecentRecords(10_000) };
+const publication = { publisher: createBus(), told: new RecentRecords(10_000) };
 
 export const handler = ledgerStream((records) => publishMoves(publication, records));

@@ -138,7 +138,7 @@ export class Table {
   }
 }
 
-/** Whether an item looks as the update leaves it. Times and generations are in what it sets, which others do not share. */
+/** Whether an item looks as the update leaves it. Of two that set the same at the same time, each takes it for its own. */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (
     Object.entries(set).every(([name, value]) => isDeepStrictEqual(item[name], value)) &&

@@ -26,7 +26,9 @@ afterAll(() => faults.stop());
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
+  // No event of this is still on its way when a test waits for its own.
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
+  await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('3'));
 }, 60_000);
 
 afterEach(() => {
@@ -127,14 +129,20 @@ describe('record-message dies', () => {
 describe('what the stream feeds dies', () => {
   const mergesTheMark: Match = ({ operation, body }) =>
     operation === 'merge' && body.includes(groupId) && body.includes(cachedPositionText(8));
+  const publishes =
+    (type: string): Match =>
+    ({ operation, body }) =>
+      operation === 'PutEvents' && body.includes(type) && body.includes(groupId);
 
   test.each([
     ['project-ledger', 'before the cache is merged', 'upstash', mergesTheMark, BEFORE],
     ['project-ledger', 'after the cache was merged', 'upstash', mergesTheMark, AFTER],
-    ['publish-events', 'before the events are put on the bus', 'aws', 'PutEvents', BEFORE],
-    ['publish-events', 'after the events were put on the bus', 'aws', 'PutEvents', AFTER],
+    ['project-ledger', 'before it tells how far all have read', 'aws', publishes('GroupFullyRead'), BEFORE],
+    ['project-ledger', 'after it told how far all have read', 'aws', publishes('GroupFullyRead'), AFTER],
+    ['publish-events', 'before the event is put on the bus', 'aws', publishes('WatermarkAdvanced'), BEFORE],
+    ['publish-events', 'after the event was put on the bus', 'aws', publishes('WatermarkAdvanced'), AFTER],
   ] as const)(
-    '%s %s: the cache is repaired and the event comes',
+    '%s %s: the cache is repaired and the events come',
     async (folder, _when, service, match, kind) => {
       const killed = killAt(folder, faults.proxies[service], match, kind);
       // Left to the projector alone.
@@ -180,6 +188,8 @@ describe('notify dies', () => {
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
     await eventually(() => expect(killed()).toBe(1));
     await expectConverged(8);
+    // Nobody else is behind.
+    await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('8'));
   });
 });
 

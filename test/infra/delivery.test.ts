@@ -7,16 +7,12 @@ describe('the stream', () => {
   const isMove = '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["membership"]}}}}';
 
   test.each([
-    ['ProjectionProjectorSource', 'Projectionprojectledger', {}],
-    [
-      'ProjectionPublisherSource',
-      'Projectionpublishevents',
-      { FilterCriteria: { Filters: [{ Pattern: isMove }] } },
-    ],
+    ['Projection', 'Projectionprojectledger', {}],
+    ['Publication', 'Publicationpublishevents', { FilterCriteria: { Filters: [{ Pattern: isMove }] } }],
   ])(
-    '%s is retried within bounds, narrowed to the bad record, and given up into a queue',
-    (source, consumer, filter) => {
-      expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${source}Mapping`]?.Properties).toEqual({
+    'of %s is retried within bounds, narrowed to the bad record, and given up into a queue',
+    (owner, consumer, filter) => {
+      expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${owner}Source`]?.Properties).toEqual({
         FunctionName: consumer,
         EventSourceArn: 'LedgerTable.StreamArn',
         StartingPosition: 'TRIM_HORIZON',
@@ -27,7 +23,7 @@ describe('the stream', () => {
         BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 1000,
         MaximumRecordAgeInSeconds: 21600,
-        DestinationConfig: { OnFailure: { Destination: `${source}DeadLetters.Arn` } },
+        DestinationConfig: { OnFailure: { Destination: `${owner}DeadLetters.Arn` } },
         ...filter,
       });
     },
@@ -103,8 +99,8 @@ describe('each dead-letter queue', () => {
   });
 
   test.each([
-    ['ProjectionProjectorSourceDeadLetters', 'tidemark-test-project-ledger-dead-letters'],
-    ['ProjectionPublisherSourceDeadLetters', 'tidemark-test-publish-events-dead-letters'],
+    ['ProjectionDeadLetters', 'tidemark-test-project-ledger-dead-letters'],
+    ['PublicationDeadLetters', 'tidemark-test-publish-events-dead-letters'],
     ['FactsSubscriptionDeadLetters', 'tidemark-test-apply-facts-dead-letters'],
     ['NotifySubscriptionDeadLetters', 'tidemark-test-notify-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
@@ -121,8 +117,8 @@ describe('each dead-letter queue', () => {
 
   test('is one of four, and only its own rule may send to it besides its function', () => {
     expect(Object.keys(ofType(template, 'AWS::SQS::Queue'))).toEqual([
-      'ProjectionProjectorSourceDeadLetters',
-      'ProjectionPublisherSourceDeadLetters',
+      'ProjectionDeadLetters',
+      'PublicationDeadLetters',
       'FactsSubscriptionDeadLetters',
       'NotifySubscriptionDeadLetters',
     ]);

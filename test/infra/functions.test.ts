@@ -60,7 +60,7 @@ describe('each function', () => {
       'Apideletemessage',
       'Apicheckhealth',
       'Projectionprojectledger',
-      'Projectionpublishevents',
+      'Publicationpublishevents',
       'Factsapplyfacts',
       'Notifynotify',
     ]);
@@ -122,22 +122,22 @@ describe('each function', () => {
         'Allow dynamodb:Query LedgerTable.Arn/index/members',
         'Allow events:PutEvents Bus.Arn',
         cache,
-        'Allow sqs:SendMessage ProjectionProjectorSourceDeadLetters.Arn',
+        'Allow sqs:SendMessage ProjectionDeadLetters.Arn',
         ...everyone('Projectionprojectledger'),
       ].sort(),
     );
   });
 
   test('publish-events may read the stream and publish, and sees neither ledger nor cache', () => {
-    expect(permissions('Projectionpublishevents')).toEqual(
+    expect(permissions('Publicationpublishevents')).toEqual(
       [
         'Allow dynamodb:DescribeStream LedgerTable.StreamArn',
         'Allow dynamodb:GetRecords LedgerTable.StreamArn',
         'Allow dynamodb:GetShardIterator LedgerTable.StreamArn',
         'Allow dynamodb:ListStreams LedgerTable.StreamArn',
         'Allow events:PutEvents Bus.Arn',
-        'Allow sqs:SendMessage ProjectionPublisherSourceDeadLetters.Arn',
-        ...everyone('Projectionpublishevents'),
+        'Allow sqs:SendMessage PublicationDeadLetters.Arn',
+        ...everyone('Publicationpublishevents'),
       ].sort(),
     );
   });
@@ -190,7 +190,7 @@ describe('each function', () => {
     ['Apicheckhealth', ledgerAndCache],
     ['Factsapplyfacts', ledgerAndCache],
     ['Projectionprojectledger', { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus' }],
-    ['Projectionpublishevents', { EVENT_BUS_NAME: 'Bus' }],
+    ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus' }],
     [
       'Notifynotify',
       { WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark', WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret' },
@@ -217,7 +217,7 @@ describe('each function', () => {
     ['Apicheckhealth', 'check-health', 10],
     ['Factsapplyfacts', 'apply-facts', 30],
     ['Projectionprojectledger', 'project-ledger', 30],
-    ['Projectionpublishevents', 'publish-events', 30],
+    ['Publicationpublishevents', 'publish-events', 30],
     ['Notifynotify', 'notify', 15],
   ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
     expect(functions[functionId]?.Properties).toMatchObject({

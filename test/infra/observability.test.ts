@@ -63,7 +63,7 @@ test('the API’s own faults are noticed', () => {
 
 test.each([
   ['project-ledger', 'Projectionprojectledger'],
-  ['publish-events', 'Projectionpublishevents'],
+  ['publish-events', 'Publicationpublishevents'],
 ])('%s is noticed where it falls behind', (name, functionId) => {
   expect(alarms[`tidemark-test-${name}-behind`]).toMatchObject({
     Namespace: 'AWS/Lambda',
@@ -75,8 +75,8 @@ test.each([
 });
 
 test.each([
-  ['tidemark-test-project-ledger-dead-letters', 'ProjectionProjectorSourceDeadLetters.QueueName'],
-  ['tidemark-test-publish-events-dead-letters', 'ProjectionPublisherSourceDeadLetters.QueueName'],
+  ['tidemark-test-project-ledger-dead-letters', 'ProjectionDeadLetters.QueueName'],
+  ['tidemark-test-publish-events-dead-letters', 'PublicationDeadLetters.QueueName'],
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
 ])('%s goes off at the first message', (alarm, queueName) => {

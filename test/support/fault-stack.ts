@@ -80,13 +80,14 @@ export class Api {
 
   /** The events of one member's watermark, in the order of the bus. */
   async watermarkEvents(groupId: string, userId: string): Promise<WatermarkEvent[]> {
-    const { events } = (await this.#inspect('events')) as { events: WatermarkEvent[] };
-    return events.filter(
-      (event) =>
-        event['detail-type'] === 'WatermarkAdvanced' &&
-        event.detail.groupId === groupId &&
-        event.detail.userId === userId,
-    );
+    const events = (await this.#eventsOf(groupId, 'WatermarkAdvanced')) as WatermarkEvent[];
+    return events.filter(({ detail }) => detail.userId === userId);
+  }
+
+  /** How far everyone in a group has read, as the bus was told. */
+  async fullyReadEvents(groupId: string): Promise<string[]> {
+    const events = (await this.#eventsOf(groupId, 'GroupFullyRead')) as { detail: { upTo: string } }[];
+    return events.map(({ detail }) => detail.upTo);
   }
 
   /** The events of one member's watermark that the webhook received. */
@@ -101,6 +102,13 @@ export class Api {
 
   async deadLetters(): Promise<unknown[]> {
     return ((await this.#inspect('dead-letters')) as { deadLetters: unknown[] }).deadLetters;
+  }
+
+  async #eventsOf(groupId: string, detailType: string): Promise<unknown[]> {
+    const { events } = (await this.#inspect('events')) as {
+      events: { 'detail-type': string; detail: { groupId: string } }[];
+    };
+    return events.filter((event) => event['detail-type'] === detailType && event.detail.groupId === groupId);
   }
 
   async #inspect(what: string): Promise<unknown> {
