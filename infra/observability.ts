@@ -10,11 +10,10 @@ import {
 import { Construct } from 'constructs';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
+import { StreamSource } from './stream-source.ts';
 
 export interface ObservabilityProps {
   readonly httpApi: HttpApi;
-  /** Those whom the ledger's stream feeds. */
-  readonly consumers: readonly TidemarkFunction[];
 }
 
 interface AlarmRule {
@@ -26,26 +25,20 @@ interface AlarmRule {
 const period = Duration.minutes(5);
 
 /**
- * The alarms. Functions and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
+ * The alarms. Functions, their streams and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
  * this construct comes last in its stack.
  */
 export class Observability extends Construct {
-  constructor(scope: Construct, id: string, { httpApi, consumers }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { httpApi }: ObservabilityProps) {
     super(scope, id);
     this.#alarm('api-server-errors', {
       metric: httpApi.metricServerError({ period, statistic: 'Sum' }),
       threshold: 5,
       meaning: 'The API answered 5 or more requests with a fault of its own within 5 minutes',
     });
-    for (const consumer of consumers) {
-      this.#alarm(`${consumer.node.id}-behind`, {
-        metric: consumer.metric('IteratorAge', { period, statistic: 'Maximum' }),
-        threshold: Duration.minutes(5).toMilliseconds(),
-        meaning: `${consumer.node.id} is 5 minutes or more behind the ledger`,
-      });
-    }
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
+      if (construct instanceof StreamSource) this.#watchSource(construct);
       if (construct instanceof DeadLetterQueue) this.#watchDeadLetters(construct);
     }
   }
@@ -64,6 +57,14 @@ export class Observability extends Construct {
       }),
       threshold: 1,
       meaning: `${watched.node.id} threw, ran out of time or was throttled`,
+    });
+  }
+
+  #watchSource({ consumer }: StreamSource): void {
+    this.#alarm(`${consumer.node.id}-behind`, {
+      metric: consumer.metric('IteratorAge', { period, statistic: 'Maximum' }),
+      threshold: Duration.minutes(5).toMilliseconds(),
+      meaning: `${consumer.node.id} is 5 minutes or more behind the ledger`,
     });
   }
 

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
-import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { FilterCriteria, FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
+import type { Bus } from './bus.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 import { StreamSource } from './stream-source.ts';
@@ -9,27 +9,24 @@ import { StreamSource } from './stream-source.ts';
 export interface PublicationProps {
   readonly bundles: string;
   readonly ledger: Ledger;
-  readonly bus: EventBus;
+  readonly bus: Bus;
 }
 
 /** The ledger's stream feeds the bus, whatever becomes of the cache. */
 export class Publication extends Construct {
-  readonly publisher: TidemarkFunction;
-
   constructor(scope: Construct, id: string, { bundles, ledger, bus }: PublicationProps) {
     super(scope, id);
-    this.publisher = new TidemarkFunction(this, 'publish-events', {
+    const publisher = new TidemarkFunction(this, 'publish-events', {
       bundles,
       description: 'Publishes how the memberships of the ledger move',
       timeout: Duration.seconds(30),
-      environment: { EVENT_BUS_NAME: bus.eventBusName },
     });
-    this.publisher.allow(['events:PutEvents'], bus.eventBusArn);
+    bus.allowPublishing(publisher);
     // What moves was there before: anything else in the stream has no event.
     const changesOfMemberships = FilterCriteria.filter({
       eventName: FilterRule.isEqual('MODIFY'),
       dynamodb: { NewImage: { kind: { S: FilterRule.isEqual('membership') } } },
     });
-    new StreamSource(this, 'Source', { ledger, consumer: this.publisher, filters: [changesOfMemberships] });
+    new StreamSource(this, 'Source', { ledger, consumer: publisher, filters: [changesOfMemberships] });
   }
 }

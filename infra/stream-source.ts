@@ -17,6 +17,8 @@ export interface StreamSourceProps {
  * pace: what one function fails at holds up none but itself. A shard of DynamoDB's stream bears two of them.
  */
 export class StreamSource extends EventSourceMapping {
+  readonly consumer: TidemarkFunction;
+
   constructor(scope: Construct, id: string, { ledger, consumer, filters }: StreamSourceProps) {
     ledger.allowReadingStream(consumer);
     const deadLetters = new DeadLetterQueue(scope, 'DeadLetters', `${consumer.node.id}-dead-letters`);
@@ -37,5 +39,6 @@ export class StreamSource extends EventSourceMapping {
       onFailure: deadLetters.failureDestination(consumer),
       ...(filters && { filters }),
     });
+    this.consumer = consumer;
   }
 }

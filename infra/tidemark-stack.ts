@@ -1,7 +1,7 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
-import { EventBus } from 'aws-cdk-lib/aws-events';
 import type { Construct } from 'constructs';
 import { Api } from './api.ts';
+import { Bus } from './bus.ts';
 import { Cache } from './cache.ts';
 import type { TidemarkContext } from './context.ts';
 import { Facts } from './facts.ts';
@@ -23,13 +23,13 @@ export class TidemarkStack extends Stack {
     super(scope, `tidemark-${context.stage}`, { description: 'Tidemark: read state for group chat' });
     const ledger = new Ledger(this, 'Ledger', context.messageRetentionDays);
     const cache = new Cache(context.upstashSecretArn);
-    const bus = new EventBus(this, 'Bus', { eventBusName: this.stackName });
+    const bus = new Bus(this, 'Bus', { eventBusName: this.stackName });
     const { httpApi } = new Api(this, 'Api', { context, bundles, ledger, cache });
-    const { projector } = new Projection(this, 'Projection', { bundles, ledger, cache, bus });
-    const { publisher } = new Publication(this, 'Publication', { bundles, ledger, bus });
+    new Projection(this, 'Projection', { bundles, ledger, cache, bus });
+    new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
-    new Observability(this, 'Observability', { httpApi, consumers: [projector, publisher] });
+    new Observability(this, 'Observability', { httpApi });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });

@@ -34,6 +34,9 @@ function everyone(functionId: string): readonly string[] {
 
 const upstash = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2';
 const cache = `Allow secretsmanager:GetSecretValue ${upstash}`;
+const stream = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
+  (action) => `Allow dynamodb:${action} LedgerTable.StreamArn`,
+);
 const ledgerAndCache = {
   TABLE_NAME: 'LedgerTable',
   MEMBERS_INDEX_NAME: 'members',
@@ -115,10 +118,7 @@ describe('each function', () => {
     expect(permissions('Projectionprojectledger')).toEqual(
       [
         'Allow dynamodb:BatchGetItem LedgerTable.Arn',
-        'Allow dynamodb:DescribeStream LedgerTable.StreamArn',
-        'Allow dynamodb:GetRecords LedgerTable.StreamArn',
-        'Allow dynamodb:GetShardIterator LedgerTable.StreamArn',
-        'Allow dynamodb:ListStreams LedgerTable.StreamArn',
+        ...stream,
         'Allow dynamodb:Query LedgerTable.Arn/index/members',
         'Allow events:PutEvents Bus.Arn',
         cache,
@@ -131,10 +131,7 @@ describe('each function', () => {
   test('publish-events may read the stream and publish, and sees neither ledger nor cache', () => {
     expect(permissions('Publicationpublishevents')).toEqual(
       [
-        'Allow dynamodb:DescribeStream LedgerTable.StreamArn',
-        'Allow dynamodb:GetRecords LedgerTable.StreamArn',
-        'Allow dynamodb:GetShardIterator LedgerTable.StreamArn',
-        'Allow dynamodb:ListStreams LedgerTable.StreamArn',
+        ...stream,
         'Allow events:PutEvents Bus.Arn',
         'Allow sqs:SendMessage PublicationDeadLetters.Arn',
         ...everyone('Publicationpublishevents'),

@@ -12,8 +12,6 @@ const alarms = Object.fromEntries(
 test('these alarms exist', () => {
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
-    'tidemark-test-project-ledger-behind',
-    'tidemark-test-publish-events-behind',
     'tidemark-test-mark-read-failing',
     'tidemark-test-mark-unread-failing',
     'tidemark-test-mark-delivered-failing',
@@ -31,8 +29,10 @@ test('these alarms exist', () => {
     'tidemark-test-check-health-failing',
     'tidemark-test-project-ledger-failing',
     'tidemark-test-project-ledger-dead-letters',
+    'tidemark-test-project-ledger-behind',
     'tidemark-test-publish-events-failing',
     'tidemark-test-publish-events-dead-letters',
+    'tidemark-test-publish-events-behind',
     'tidemark-test-apply-facts-failing',
     'tidemark-test-apply-facts-dead-letters',
     'tidemark-test-notify-failing',
