@@ -3,7 +3,10 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 /** What is handled again after a crash, at the most: a write for each batch would hold up everything else. */
 const SAVE_AFTER_MS = 200;
 
-/** How far each event source has handled each shard of the stream. Survives the process; never half written, never ahead. */
+/**
+ * How far each event source has handled each shard of the stream. Survives the process; never half written, never
+ * ahead.
+ */
 export class Checkpoints {
   readonly #file: string;
   readonly #positions: Record<string, string>;

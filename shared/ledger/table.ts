@@ -138,7 +138,9 @@ export class Table {
   }
 }
 
-/** Whether an item looks as the update leaves it. Of two that set the same at the same time, each takes it for its own. */
+/**
+ * Whether an item looks as the update leaves it. Of two that set the same at the same time, each takes it for its own.
+ */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (
     Object.entries(set).every(([name, value]) => isDeepStrictEqual(item[name], value)) &&

@@ -48,7 +48,7 @@ export function hiddenMoves(userId: string): StreamRecord[] {
 }
 
 /** A departure that expires. */
-export const forget = (userId: string): StreamRecord => recordOf(departure(userId, T), null);
+export const expire = (userId: string): StreamRecord => recordOf(departure(userId, T), null);
 
 /** A record that holds nothing of ours. */
 export const poison = (): StreamRecord => recordOf(null, { PK: { S: 'x' }, SK: { S: 'y' } });

@@ -11,7 +11,7 @@ import { project } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
-import { forget, hiddenMoves, leave, move, poison, recordOf, T } from '../../support/stream-records.ts';
+import { expire, hiddenMoves, leave, move, poison, recordOf, T } from '../../support/stream-records.ts';
 
 /** Records what it is told; what it fails for, a test says. */
 class Outside {
@@ -105,9 +105,10 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
+/** Whatever the bus was told; of anything else than how far a group has read, the type. */
 const fullyRead = () =>
-  outside.published.flatMap((event) =>
-    event.type === 'GroupFullyRead' ? [[event.groupId, event.upTo]] : [],
+  outside.published.map((event) =>
+    event.type === 'GroupFullyRead' ? [event.groupId, event.upTo] : [event.type],
   );
 
 describe('the projector', () => {
@@ -162,7 +163,7 @@ describe('the projector', () => {
       position: { S: at(7) },
       senderId: { S: 'a' },
     };
-    await run([recordOf(message, null), forget('a')]);
+    await run([recordOf(message, null), expire('a')]);
     expect(outside.merged).toEqual([
       ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
     ]);

@@ -5,7 +5,7 @@ import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
 import {
-  forget,
+  expire,
   G,
   hiddenMoves,
   leave,
@@ -69,7 +69,7 @@ describe('what moved in a batch of the stream', () => {
       recordOf(null, membership('a', 0)),
       leave('a', 9),
       recordOf(membership('a', 9), membership('a', 0, T + 1)),
-      forget('a'),
+      expire('a'),
       recordOf(null, message),
     ];
     expect(await run(records)).toEqual([]);
