@@ -83,7 +83,7 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
       name: 'get-message-status',
       description: 'Tells which messages a member has read',
       routes: [{ method: POST, path: '/v1/groups/{groupId}/messages/status', scope: user }],
-      ledgerActions: ['GetItem'],
+      ledgerActions: ['BatchGetItem', 'GetItem'],
     },
     {
       name: 'get-inbox',
@@ -133,7 +133,7 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
       name: 'record-message',
       description: 'Records a message that was sent',
       routes: [{ method: POST, path: '/v1/groups/{groupId}/messages', scope: service }],
-      ledgerActions: ['UpdateItem'],
+      ledgerActions: ['BatchGetItem', 'UpdateItem'],
     },
     {
       name: 'delete-message',

@@ -25,7 +25,7 @@ export class Facts extends Construct {
       timeout: Duration.seconds(30),
     });
     cache.allow(handler);
-    ledger.allow(handler, ['GetItem', 'UpdateItem']);
+    ledger.allow(handler, ['BatchGetItem', 'GetItem', 'Query', 'UpdateItem']);
     new Subscription(this, 'Subscription', {
       bus,
       handler,

@@ -1,19 +1,23 @@
 import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { groupId, listOf, userId } from '../../shared/http/schemas.ts';
+import { groupId, joinedAfter, listOf, userId } from '../../shared/http/schemas.ts';
 import { addMembers } from '../../shared/watermarks/members.ts';
 import { createStores } from '../composition.ts';
 
 const stores = createStores();
 
 /** One member named in the path, or several in the body. */
-const one = route({ params: v.object({ groupId, userId }) }, async ({ params }) => {
-  const [joined] = await addMembers(stores, params.groupId, [params.userId]);
-  if (!joined) throw new Error('a join had no outcome');
-  const joinedAfter = formatMessageId(joined.membership.joinedAfter);
-  return ok({ ...params, joinedAfter }, joined.isNew ? 201 : 200);
-});
+const one = route(
+  { params: v.object({ groupId, userId }), body: v.optional(v.strictObject({ joinedAfter }), {}) },
+  async ({ params, body }) => {
+    const { groupId: group, userId: user } = params;
+    const [joined] = await addMembers(stores, group, [user], body.joinedAfter ?? null);
+    if (!joined) throw new Error('a join had no outcome');
+    const startsAfter = formatMessageId(joined.membership.joinedAfter);
+    return ok({ groupId: group, userId: user, joinedAfter: startsAfter }, joined.isNew ? 201 : 200);
+  },
+);
 
 const several = route(
   { params: v.object({ groupId }), body: v.strictObject({ userIds: listOf(userId) }) },

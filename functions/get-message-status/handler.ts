@@ -3,7 +3,7 @@ import { notFound } from '../../shared/domain/errors.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
 import { groupId, listOf, messageId } from '../../shared/http/schemas.ts';
-import { readWatermark } from '../../shared/watermarks/message-status.ts';
+import { readStatuses } from '../../shared/watermarks/message-statuses.ts';
 import { createStores } from '../composition.ts';
 
 const stores = createStores();
@@ -11,11 +11,14 @@ const stores = createStores();
 const input = { params: v.object({ groupId }), body: v.strictObject({ messageIds: listOf(messageId) }) };
 
 export const handler = route(input, async ({ params, body, caller }) => {
-  const watermark = await readWatermark(stores, params.groupId, caller());
-  if (!watermark) throw notFound();
-  const statuses = body.messageIds.map((position) => ({
-    messageId: formatMessageId(position),
-    read: position <= watermark,
-  }));
-  return ok({ groupId: params.groupId, watermark: formatMessageId(watermark), statuses });
+  const read = await readStatuses(stores, params.groupId, caller(), body.messageIds);
+  if (!read) throw notFound();
+  return ok({
+    groupId: params.groupId,
+    watermark: formatMessageId(read.watermark),
+    statuses: read.statuses.map(({ position, isRead }) => ({
+      messageId: formatMessageId(position),
+      read: isRead,
+    })),
+  });
 });

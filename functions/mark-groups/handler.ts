@@ -1,26 +1,42 @@
 import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { groupId, isPrivate, listOf, messageId } from '../../shared/http/schemas.ts';
-import { markGroups } from '../../shared/watermarks/mark-groups.ts';
+import { flagInBody, groupId, isPrivate, listOf, messageId, revision } from '../../shared/http/schemas.ts';
+import { type GroupMark, markGroups } from '../../shared/watermarks/mark-groups.ts';
 import { createStores, membershipMode } from '../composition.ts';
 
 const stores = createStores();
 const mode = membershipMode();
 
-const mark = v.strictObject({ groupId, messageId, private: isPrivate });
+const mark = v.pipe(
+  v.strictObject({
+    groupId,
+    messageId,
+    private: isPrivate,
+    ifRevision: v.optional(revision),
+    delivered: flagInBody,
+  }),
+  v.check(
+    (entry) => !entry.delivered || (!entry.private && entry.ifRevision === undefined),
+    'must have neither private nor ifRevision where delivered is true: they are about the own view',
+  ),
+);
 
 export const handler = route({ body: v.strictObject({ marks: listOf(mark) }) }, async ({ body, caller }) => {
-  const marks = body.marks.map((entry) => ({
-    groupId: entry.groupId,
-    position: entry.messageId,
-    isPrivate: entry.private,
-  }));
+  const marks = body.marks.map((entry): GroupMark => {
+    const { groupId: group, messageId: position, ifRevision = null } = entry;
+    const kind = entry.delivered ? 'delivered' : entry.private ? 'private' : 'read';
+    return { groupId: group, position, kind, ifRevision };
+  });
   const outcomes = await markGroups(stores, caller(), marks, mode);
   const results = outcomes.map((result, index) => ({
     groupId: marks[index]?.groupId,
     outcome: result.outcome,
-    ...('position' in result && { messageId: formatMessageId(result.position) }),
+    ...('position' in result && {
+      messageId: formatMessageId(result.position),
+      revision: result.revision,
+      clamped: result.clamped,
+    }),
   }));
   return ok({ results });
 });

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { senderConflict } from '../../shared/domain/errors.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, route } from '../../shared/http/route.ts';
 import { groupId, messageId, time, userId } from '../../shared/http/schemas.ts';
@@ -15,9 +16,11 @@ const input = {
 export const handler = route(input, async ({ params, body }) => {
   const { messageId: position, senderId, sentAt: sentAtMs } = body;
   const sent = { groupId: params.groupId, position, senderId, sentAtMs };
-  const { head, known } = await recordMessage(stores, sent);
+  const recorded = await recordMessage(stores, sent);
+  if (recorded.outcome === 'conflict') throw senderConflict();
+  const { head, outcome } = recorded;
   return ok(
     { groupId: params.groupId, messageId: formatMessageId(position), head: formatMessageId(head) },
-    known ? 200 : 201,
+    outcome === 'known' ? 200 : 201,
   );
 });

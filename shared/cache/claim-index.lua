@@ -12,7 +12,7 @@ local token, now, lease, ttl, receipts_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 if is_indexed(members, receipts) then return { 'indexed' } end
 local load = state(receipts, 'load')
-if load and load == redis.call('HGET', members, '|index') then
+if load and load == redis.call('HGET', members, '#index') then
   local held = tonumber(state(receipts, 'lease'))
   if held > now then return { 'loading' } end
   set_state(receipts, 'lease', lease)
@@ -20,7 +20,7 @@ if load and load == redis.call('HGET', members, '|index') then
 end
 
 redis.call('UNLINK', receipts)
-redis.call('HSET', members, '|index', token)
+redis.call('HSET', members, '#index', token)
 set_state(receipts, 'load', token)
 set_state(receipts, 'lease', lease)
 redis.call('PEXPIRE', members, ttl)

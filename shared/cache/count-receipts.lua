@@ -4,15 +4,18 @@
 -- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text
 -- and floor are false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
 -- is not here; it is empty without an index.
--- Invariant: changes nothing but when the receipts expire.
+-- Invariant: changes nothing but when the receipts expire, and that for a member only.
 
 local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
 local caller, ttl = ARGV[1], ARGV[2]
 
 local caller_text = redis.call('HGET', members, caller)
+local caller_parts = caller_text and decode(caller_text)
+caller_text = caller_parts and plain(caller_text) or false
 local floor = state(messages, 'floor') or false
 if not is_indexed(members, receipts) then return { caller_text, 0, floor, 0, {} } end
-redis.call('PEXPIRE', receipts, ttl)
+-- Only members keep the receipts here: anybody may ask.
+if caller_parts and not is_departed(caller_parts) then redis.call('PEXPIRE', receipts, ttl) end
 
 -- Where each section ends, by its rank: one end of every count, found once.
 local ends = {}

@@ -1,21 +1,26 @@
 import type { GroupId, UserId } from '../domain/ids.ts';
+import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
-import { decodeMembership, encodeMembership } from './membership-text.ts';
+import { encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
 import { ReceiptsIndex } from './receipts-index.ts';
-import { arrayIn, positionIn, usersIn } from './replies.ts';
+import { arrayIn, earlyMarksIn, membershipIn, positionIn, usersIn } from './replies.ts';
 
 /** Something that the ledger has said of a group. */
 export type Change =
   | { readonly kind: 'member'; readonly userId: UserId; readonly state: MembershipState }
   /** The same, of a moment that may be long past: it brings no member into the cache that is not there. */
   | { readonly kind: 'known-member'; readonly userId: UserId; readonly state: MembershipState }
-  /** A doubt has come to its end: the cache was told what the ledger then said. */
+  /** The member's own view is about to go back; see `GroupCache.doubt`. */
+  | { readonly kind: 'doubt'; readonly userId: UserId; readonly doubt: string }
+  /** A doubt has come to its end: the cache holds what the ledger then held, or the ledger was not written. */
   | { readonly kind: 'settled'; readonly userId: UserId; readonly doubt: string }
+  /** A mark that was clamped, since its message is not recorded yet. It waits for a minute. */
+  | { readonly kind: 'early'; readonly mark: EarlyMark }
   /** Who has just joined, besides what it is as a member. */
   | { readonly kind: 'joined'; readonly userId: UserId }
   | { readonly kind: 'head'; readonly position: Position }
@@ -66,12 +71,23 @@ export interface NewsReply {
   readonly recent: readonly UserId[];
 }
 
+/** What the cache knows of a member, and whose some messages are. */
+export interface Statuses {
+  readonly state: MembershipState | null;
+  readonly whose: readonly Whose[] | null;
+}
+
 /** What the inbox shows of one group. The window is told only where the head is past the position read up to. */
 export type InboxView = Pick<View, 'head' | 'window'>;
+
+/** How a message relates to a member: at or below the own view, sent by it, sent by another one or not recorded. */
+export type Whose = 'below' | 'own' | 'other' | 'unknown';
 
 export interface GroupCacheOptions {
   /** How many messages of a group are kept. */
   readonly capacity: number;
+  /** How many unread messages are counted at most. Less than `capacity`: then what is kept decides nearly always. */
+  readonly unreadLimit: number;
   /** How long a group that does not change is kept, in milliseconds. */
   readonly idleMs: number;
   /** How long the receipts of a group that nobody asks for are kept, in milliseconds. */
@@ -84,8 +100,12 @@ const DAY_MS = 86_400_000;
 /** Longer than whoever doubts may take to write the ledger. */
 const DOUBT_MS = 30_000;
 
+/** Early marks that are made good in one go. */
+const DUE_AT_ONCE = 100;
+
 export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
-  capacity: 5_000,
+  capacity: 5_500,
+  unreadLimit: 5_000,
   idleMs: 7 * DAY_MS,
   receiptsIdleMs: DAY_MS,
 };
@@ -93,6 +113,7 @@ export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
 /** The cache, group by group. It holds only what the ledger has said, and may lose any of it at any time. */
 export class GroupCache {
   readonly capacity: number;
+  readonly unreadLimit: number;
   readonly receipts: ReceiptsIndex;
   readonly #connection: CacheConnection;
   readonly #idleMs: number;
@@ -101,6 +122,7 @@ export class GroupCache {
   constructor(connection: CacheConnection, options: GroupCacheOptions = DEFAULT_GROUP_CACHE) {
     this.#connection = connection;
     this.capacity = options.capacity;
+    this.unreadLimit = options.unreadLimit;
     this.#idleMs = options.idleMs;
     this.#nowMs = options.nowMs ?? Date.now;
     this.receipts = new ReceiptsIndex(connection, options);
@@ -111,28 +133,46 @@ export class GroupCache {
    * told no window: what is unread is then better asked when it has been done.
    */
   async read(groupId: GroupId, userId: UserId, aboutToRead: Position | null = null): Promise<View | null> {
-    const { members, messages, head } = keysOf(groupId);
+    const { members, messages, head, doubts } = keysOf(groupId);
     const position = aboutToRead === null ? '' : encodePosition(aboutToRead);
     return this.#connection.run(
       'readView',
-      [members, messages, head],
+      [members, messages, head, doubts],
       [userId, String(this.#nowMs()), position],
       viewOf,
     );
   }
 
   /**
-   * Reads, and from then on lets nobody take the member's own view from the cache until the doubt is settled or half a
-   * minute has gone by. Null when the cache does not answer. One call.
+   * Reads. Where the cache holds the member, nobody takes its own view from there until the doubt is settled or half a
+   * minute has gone by. Of anybody else nothing is left in the cache. Null when the cache does not answer. One call.
    */
   async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<View | null> {
-    const { members, messages, head } = keysOf(groupId);
+    const { members, messages, head, doubts } = keysOf(groupId);
     const now = this.#nowMs();
     return this.#connection.run(
       'doubtMember',
-      [members, messages, head],
-      [userId, String(now), String(now + DOUBT_MS), doubt, String(this.#idleMs)],
+      [members, messages, head, doubts],
+      [userId, String(now), String(now + DOUBT_MS), doubt],
       viewOf,
+    );
+  }
+
+  /**
+   * The member, and whose the messages at these positions are. `whose` is null where the member is not known; the whole
+   * is null when the cache does not answer. One call.
+   */
+  async readStatuses(
+    groupId: GroupId,
+    userId: UserId,
+    positions: readonly Position[],
+  ): Promise<Statuses | null> {
+    const { members, messages, doubts } = keysOf(groupId);
+    return this.#connection.run(
+      'readStatuses',
+      [members, messages, doubts],
+      [userId, String(this.#nowMs()), ...positions.map(encodePosition)],
+      (reply) => statusesOf(reply, positions.length),
     );
   }
 
@@ -172,6 +212,16 @@ export class GroupCache {
     return this.#merge(groupId, { asked }, changes, newsReplyOf);
   }
 
+  /**
+   * Merges what the ledger said after a message was recorded, and takes out the early marks at or below the head, which
+   * are to be made good now. Null when the cache does not answer. One call.
+   */
+  async mergeRecorded(groupId: GroupId, changes: readonly Change[]): Promise<readonly EarlyMark[] | null> {
+    return this.#merge(groupId, { dueAtOnce: DUE_AT_ONCE }, changes, (reply) =>
+      earlyMarksIn(arrayIn(reply, NEWS_LENGTH)[3]),
+    );
+  }
+
   /** Whether the cache answers. One call. */
   async probe(): Promise<boolean> {
     return (await this.read(PROBED_GROUP, PROBED_USER)) !== null;
@@ -179,16 +229,23 @@ export class GroupCache {
 
   async #merge<T>(
     groupId: GroupId,
-    { viewer, asked }: { readonly viewer?: UserId; readonly asked?: Position | null },
+    {
+      viewer = '' as UserId,
+      asked = null,
+      dueAtOnce = 0,
+    }: { readonly viewer?: UserId; readonly asked?: Position | null; readonly dueAtOnce?: number },
     changes: readonly Change[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    const { members, messages, receipts, head, joined } = keysOf(groupId);
-    const settings = [this.#nowMs(), this.#idleMs, this.capacity].map(String);
+    const { members, messages, receipts, head, joined, doubts, early } = keysOf(groupId);
+    const now = this.#nowMs();
+    const settings = [now, this.#idleMs, this.capacity].map(String);
+    const entries = changes.flatMap((change) => entryOf(change, now));
+    const due = dueAtOnce > 0 ? ['due', String(dueAtOnce)] : [];
     return this.#connection.run(
       'mergeGroup',
-      [members, messages, receipts, head, joined],
-      [...settings, viewer ?? '', asked ? encodePosition(asked) : '', ...changes.flatMap(entryOf)],
+      [members, messages, receipts, head, joined, doubts, early],
+      [...settings, viewer, asked ? encodePosition(asked) : '', ...entries, ...due],
       read,
     );
   }
@@ -198,14 +255,20 @@ export class GroupCache {
 const PROBED_GROUP = '' as GroupId;
 const PROBED_USER = '' as UserId;
 
-function entryOf(change: Change): string[] {
+function entryOf(change: Change, now: number): string[] {
   switch (change.kind) {
     case 'member':
       return ['member', change.userId, encodeMembership(change.state)];
     case 'known-member':
       return ['known-member', change.userId, encodeMembership(change.state)];
+    case 'doubt':
+      return ['doubt', change.userId, String(now + DOUBT_MS), change.doubt];
     case 'settled':
       return ['settled', change.userId, change.doubt];
+    case 'early': {
+      const { userId, position, generation, revision, kind } = change.mark;
+      return ['early', userId, encodePosition(position), String(generation), String(revision), kind];
+    }
     case 'joined':
       return ['joined', change.userId];
     case 'head':
@@ -234,14 +297,25 @@ function entryOf(change: Change): string[] {
 function viewOf(reply: unknown): View {
   const [state, head, ...window] = arrayIn(reply, 5);
   return {
-    state: typeof state === 'string' ? decodeMembership(state) : null,
+    state: membershipIn(state),
     head: positionIn(head),
     window: windowOf(window),
   };
 }
 
+function statusesOf(reply: unknown, length: number): Statuses {
+  const [text, ...whose] = arrayIn(reply);
+  const state = membershipIn(text);
+  if (!state) return { state: null, whose: null };
+  if (whose.length !== length) throw new Error(`the cache replied ${whose.length} of ${length} statuses`);
+  return { state, whose: whose as Whose[] };
+}
+
+/** What `mergeGroup` replies where nobody's view is asked. */
+const NEWS_LENGTH = 4;
+
 function newsReplyOf(reply: unknown): NewsReply {
-  const [everyoneAt, strangers, recent] = arrayIn(reply, 3);
+  const [everyoneAt, strangers, recent] = arrayIn(reply, NEWS_LENGTH);
   return { everyoneAt: positionIn(everyoneAt), strangers: usersIn(strangers), recent: usersIn(recent) };
 }
 

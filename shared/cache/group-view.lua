@@ -3,7 +3,7 @@
 --   !load|<token>          a load under way
 --   !cut|<position>        meanwhile what is at or below it had to go
 --   <position>|<sender>    a message
---   @<sender>|<position>   the same message, by sender
+--   @<sender>#<position>   the same message, by sender
 --   ~<position>            a deleted message, so that nothing late revives it
 
 local MESSAGES_END = '(:'
@@ -15,33 +15,28 @@ local function message_at(messages, position)
   return redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
 end
 
+local function own_entry(user, position) return '@' .. user .. '#' .. position end
+
 -- The messages of others than `user` above a position.
 local function unread_above(messages, user, position)
   local above = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', MESSAGES_END)
-  local own = redis.call('ZLEXCOUNT', messages, '(@' .. user .. '|' .. position, '(@' .. user .. '}')
+  local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '(@' .. user .. '$')
   return above - own
 end
 
--- The field `?<user>` of the members hash holds doubts, each <ms>|<token>; until the last of them is over or settled
--- the member's own view is not told from its text, since the ledger may hold a later revision.
-local function doubts_left(doubts, now, settled)
-  local left = ''
-  for doubt_end, token in string.gmatch(doubts or '', '(%d+)|([^;]+);') do
-    if tonumber(doubt_end) > now and token ~= settled then left = left .. doubt_end .. '|' .. token .. ';' end
-  end
-  return left
+-- The head; false where it is not known, or cannot be read.
+local function newest_in(head)
+  local newest = redis.call('GET', head)
+  return newest and is_position(newest) and newest
 end
 
 -- What a member sees: { membership text, head, floor, messages of others above its own view, messages kept },
 -- each false where it is not known. The head is the start where no message is recorded. Nothing is above the head: it
 -- does for a floor. Who is about to read on is told no floor, since the count will be another. How many messages are
 -- kept is told where not all that are unread are among them.
-local function view(members, messages, head, user, now, about_to_read)
-  local known = redis.call('HMGET', members, user, '?' .. user)
-  local text = known[1]
-  if doubts_left(known[2], now) ~= '' then text = false end
-  local newest = redis.call('GET', head)
-  local parts = text and decode(text)
+local function view(members, messages, head, doubts, user, now, about_to_read)
+  local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
+  local newest = newest_in(head)
   local read
   if parts and not is_departed(parts) then
     read = select(2, own_of(parts[SELF]))

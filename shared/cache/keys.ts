@@ -9,5 +9,7 @@ export function keysOf(groupId: GroupId) {
     receipts: key('receipts'),
     joined: key('joined'),
     head: key('head'),
+    doubts: key('doubts'),
+    early: key('early'),
   } as const;
 }

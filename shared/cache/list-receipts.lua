@@ -23,10 +23,10 @@ local function list(section)
       looked = looked + 1
       local user = string.sub(entry, POSITION_WIDTH + 3)
       local text = redis.call('HGET', members, user)
-      local parts = decode(text)
-      if user ~= sender and parts[JOINED] < position then
+      local parts = text and decode(text)
+      if parts and user ~= sender and parts[JOINED] < position then
         found[#found + 1] = string.sub(entry, 2)
-        found[#found + 1] = text
+        found[#found + 1] = plain(text)
       end
       if #found > 2 * wanted or looked >= patience then
         found[1] = string.sub(entry, 2)

@@ -13,10 +13,9 @@ export function encodeMembership(state: MembershipState): string {
   const { generation } = state;
   const generationText = generation.toString(36).padStart(GENERATION_WIDTH, '0');
   if (state.kind === 'departed') return `${generationText}-`;
-  const { revision } = state.self;
   const parts = [
     encodePosition(state.joinedAfter),
-    (revision ? `${revision}~` : '') + encodeRegister(state.self, generation),
+    revisionText(state) + encodeRegister(state.self, generation),
     encodeRegister(state.public, generation),
     encodeRegister(state.delivered, generation),
   ];
@@ -32,11 +31,12 @@ export function decodeMembership(text: string): MembershipState {
   if (joined === '-') return { kind: 'departed', generation };
   while (registers.length < REGISTERS) registers.push(registers.at(-1) ?? joined);
   const [self = '', shown = '', delivered = ''] = registers;
+  const own = decodeOwn(self, generation);
   return {
     kind: 'member',
     generation,
     joinedAfter: decodePosition(joined),
-    self: decodeOwn(self, generation),
+    ...own,
     public: decodeRegister(shown, generation),
     delivered: decodeRegister(delivered, generation),
   } satisfies Membership;
@@ -56,7 +56,18 @@ function decodeRegister(text: string, generation: number): Register {
   };
 }
 
-function decodeOwn(text: string, generation: number): OwnRegister {
-  const [revision, register] = text.includes('~') ? text.split('~') : ['0', text];
-  return { revision: Number(revision), ...decodeRegister(register ?? '', generation) };
+/** The revision counted from the first one of the membership, and that one where it is not 0. */
+function revisionText({ firstRevision, self }: Membership): string {
+  if (self.revision === 0) return '';
+  const count = String(self.revision - firstRevision);
+  return firstRevision === 0 ? `${count}~` : `${count}^${firstRevision}~`;
+}
+
+function decodeOwn(text: string, generation: number): { firstRevision: number; self: OwnRegister } {
+  const [revisions, register] = text.includes('~') ? text.split('~') : ['0', text];
+  const [count, first] = (revisions ?? '').split('^');
+  const firstRevision = Number(first ?? 0);
+  const revision = firstRevision + Number(count);
+  if (!Number.isSafeInteger(revision)) throw new Error(`not a revision: ${revisions}`);
+  return { firstRevision, self: { revision, ...decodeRegister(register ?? '', generation) } };
 }

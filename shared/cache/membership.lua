@@ -1,16 +1,55 @@
 -- The text of a membership: generation and joinedAfter, then |self|public|delivered, where trailing parts that repeat
 -- the part before them are left out. A register is a position, `@` and a time (since the generation began) once it has
--- moved; `self` begins with its revision and `~` where that is not 0. A departure is the generation and `-`.
+-- moved; `self` begins with its revision and `~` where that is not 0: `<count>~` in a first membership, and
+-- `<count>^<first>~` in a later one, whose revision is the sum of both. A departure is the generation and `-`.
 -- Positions and generations have a fixed width, in base 36, and are compared as text.
+-- A `?` at the end of all says that the member's own view is in doubt (see doubts.lua).
 
 local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
 local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
 
+-- The position of the largest message id.
+local LARGEST = '3w5e11264sgsf'
+
+local GENERATION_PATTERN = '^' .. string.rep('[0-9a-z]', GENERATION_WIDTH) .. '(.*)$'
+local REGISTER_PATTERN = '^(' .. string.rep('[0-9a-z]', POSITION_WIDTH) .. ')(.*)$'
+
+local function is_in_doubt(text) return string.sub(text, -1) == '?' end
+
+-- The text without the mark of a doubt.
+local function plain(text)
+  if is_in_doubt(text) then return string.sub(text, 1, -2) end
+  return text
+end
+
+local function is_position(text)
+  local position, rest = string.match(text, REGISTER_PATTERN)
+  return position and rest == '' and position <= LARGEST
+end
+
+local function is_register(text)
+  local position, rest = string.match(text, REGISTER_PATTERN)
+  return position and position <= LARGEST and (rest == '' or string.find(rest, '^@%-?[0-9a-z]+$'))
+end
+
+local function is_own_register(text)
+  return is_register(text) or is_register(string.match(text, '^%d+~(.+)$') or string.match(text, '^%d+%^%d+~(.+)$') or '')
+end
+
+-- The parts of a membership; nil where the text is none: another version wrote it, or nobody did. It counts as missing.
 local function decode(text)
+  text = plain(text)
+  local rest = string.match(text, GENERATION_PATTERN)
+  if not rest then return nil end
   local parts = { string.sub(text, 1, GENERATION_WIDTH) }
-  for part in string.gmatch(string.sub(text, GENERATION_WIDTH + 1), '[^|]+') do parts[#parts + 1] = part end
-  for index = #parts + 1, DELIVERED do parts[index] = parts[index - 1] end
-  return parts
+  for part in string.gmatch(rest, '[^|]+') do parts[#parts + 1] = part end
+  local found = #parts
+  if found < JOINED or found > DELIVERED then return nil end
+  for index = found + 1, DELIVERED do parts[index] = parts[index - 1] end
+  if parts[JOINED] == '-' then return found == JOINED and parts or nil end
+  local is_sound = is_position(parts[JOINED]) and is_own_register(parts[SELF])
+    and is_register(parts[PUBLIC]) and is_register(parts[DELIVERED])
+  return is_sound and parts or nil
 end
 
 local function encode(parts)
@@ -24,9 +63,10 @@ local function is_departed(parts) return parts[JOINED] == '-' end
 local function position_of(register) return string.sub(register, 1, POSITION_WIDTH) end
 
 local function own_of(register)
-  local revision, rest = string.match(register, '^(%d+)~(.+)$')
-  if revision then return tonumber(revision), position_of(rest) end
-  return 0, position_of(register)
+  local revision, rest = string.match(register, '^([%d^]+)~(.+)$')
+  if not revision then return 0, position_of(register) end
+  local count, first = string.match(revision, '^(%d+)%^?(%d*)$')
+  return tonumber(count) + (tonumber(first) or 0), position_of(rest)
 end
 
 local function larger(current, other)
@@ -43,9 +83,11 @@ local function larger_own(current, other)
   return other_position > current_position and other or current
 end
 
--- The larger of each register: commutative, associative, idempotent.
+-- The larger of each register: commutative, associative, idempotent. What cannot be read loses.
 local function merge(current, other)
   local a, b = decode(current), decode(other)
+  if not a then return other end
+  if not b then return current end
   if a[GENERATION] ~= b[GENERATION] then return a[GENERATION] > b[GENERATION] and current or other end
   if is_departed(a) then return current end
   if is_departed(b) then return other end

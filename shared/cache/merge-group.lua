@@ -1,11 +1,15 @@
 -- Merges what the ledger says of one group into the cache, in any order and any number of times.
--- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set
+-- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
 --   position for which to tell how far everyone has read ('' for none), then entries:
 --   member <user> <text>            a membership or departure, as the ledger has just told it
 --   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
 --                                   missing one is asked of the ledger, and an old one would be believed
+--   doubt <user> <end> <token>      from now on the member's own view is in doubt (see doubts.lua)
 --   settled <user> <token>          this doubt of the member's own view has come to its end
+--   early <user> <position> <generation> <revision> <kind>
+--                                   a mark that was clamped waits for its message, where the head is not there yet
+--   due <limit>                     replies so many of the marks whose message is recorded by now, and forgets them
 --   joined <user>                   a member who has just joined
 --   head <position>                 the start where no message is recorded
 --   known-head <position>           the same from the past: where none is here it stays away
@@ -17,15 +21,19 @@
 --   indexed <token>                 it is done: every member is here
 --   laggard <user>                  a member whom, as it seems, nobody's public watermark is behind
 -- Reply: the view (see group-view.lua); without a viewer { how far everyone has read, or false where that is not known
--- or not asked; where the members are indexed, the known members who are not here; who joined of late, where asked }
+-- or not asked; where the members are indexed, the known members who are not here; who joined of late, where asked; the
+-- marks that are due, five values each (see early-marks.lua) }
 -- Invariant: no register and no head goes back; a floor stands only while every message above it is here, an index
 -- only while every member is.
 
-local members, messages, receipts, head, joined = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
 local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
 -- A load that takes longer was given up.
 local ABANDONED_MS = 60000
+
+-- The most loads that are under way at once. Where there would be more, the oldest proves nothing.
+local MOST_LOADS = 16
 
 -- Whether a message at a position belongs here: into a window that is complete down to below it, or into one that is
 -- being loaded, since the load may be bringing the floor down.
@@ -36,7 +44,7 @@ end
 
 local function drop(entry)
   local position, sender = string.match(entry, '^(%w+)|(.+)$')
-  redis.call('ZREM', messages, entry, '@' .. sender .. '|' .. position)
+  redis.call('ZREM', messages, entry, own_entry(sender, position))
   return position
 end
 
@@ -64,7 +72,7 @@ local indexing
 local function is_indexing()
   if indexing ~= nil then return indexing end
   local states = redis.call('ZRANGEBYLEX', receipts, '[!index|', '(!load}')
-  indexing = #states > 0 and string.match(states[#states], '|(.+)$') == redis.call('HGET', members, '|index')
+  indexing = #states > 0 and string.match(states[#states], '|(.+)$') == redis.call('HGET', members, '#index')
   if #states > 0 and not indexing then redis.call('UNLINK', receipts) end
   return indexing
 end
@@ -72,14 +80,25 @@ end
 -- The keys that live on, since they have changed.
 local changed = {}
 
-local function put(user, current, merged)
+-- Merges a text into a member's. Only what the ledger holds now ends a doubt, and only where no token is left.
+local function put(user, current, text, is_past)
   changed.members = true
+  local merged = current and merge(plain(current), text) or text
+  if current and is_in_doubt(current) and (is_past or #live_doubts(doubts, user, now) > 0) then
+    merged = merged .. '?'
+  end
   if merged ~= current then redis.call('HSET', members, user, merged) end
   if not is_indexing() then return end
   local before = current and decode(current)
+  if current and not before then
+    -- Where it stood in the index cannot be known.
+    redis.call('UNLINK', receipts)
+    indexing = false
+    return
+  end
   if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
   local after = decode(merged)
-  if is_departed(after) then return end
+  if not after or is_departed(after) then return end
   for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
 end
 
@@ -91,14 +110,30 @@ end
 local merges = {}
 local strangers = {}
 
-function merges.member(user, text)
-  local current = redis.call('HGET', members, user)
-  put(user, current, current and merge(current, text) or text)
+function merges.member(user, text) put(user, redis.call('HGET', members, user), text) end
+
+function merges.doubt(user, doubt_end, token)
+  add_doubt(members, doubts, user, redis.call('HGET', members, user), now, doubt_end, token)
 end
 
+-- Where the doubts were lost or are over by time, the text stays in doubt until it is merged anew.
 function merges.settled(user, token)
-  local left = doubts_left(redis.call('HGET', members, '?' .. user), now, token)
-  if left == '' then redis.call('HDEL', members, '?' .. user) else redis.call('HSET', members, '?' .. user, left) end
+  local before, left = redis.call('HGET', doubts, user), live_doubts(doubts, user, now, token)
+  if not before then return end
+  keep_doubts(doubts, user, left)
+  local text = #left == 0 and redis.call('HGET', members, user)
+  if text and is_in_doubt(text) then redis.call('HSET', members, user, plain(text)) end
+end
+
+function merges.early(user, position, ...)
+  local newest = newest_in(head)
+  if not newest or position > newest then add_early(early, user, now, position, ...) end
+end
+
+local due = {}
+function merges.due(limit)
+  local newest = newest_in(head)
+  if newest then due = take_early(early, newest, now, tonumber(limit)) end
 end
 
 function merges.joined(user)
@@ -108,15 +143,17 @@ end
 
 merges['known-member'] = function(user, text)
   local current = redis.call('HGET', members, user)
-  if current or is_departed(decode(text)) then
-    merges.member(user, text)
+  local parts = decode(text)
+  if not parts then return end
+  if current or is_departed(parts) then
+    put(user, current, text, true)
   elseif is_indexing() then
     strangers[#strangers + 1] = user
   end
 end
 
 function merges.head(position)
-  local current = redis.call('GET', head)
+  local current = newest_in(head)
   if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
 end
 
@@ -127,7 +164,7 @@ end
 -- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
 function merges.sent(position, sender)
   if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
-  add_message(0, position .. '|' .. sender, 0, '@' .. sender .. '|' .. position)
+  add_message(0, position .. '|' .. sender, 0, own_entry(sender, position))
   trim()
 end
 
@@ -137,7 +174,12 @@ function merges.deleted(position)
   if is_kept_at(position) then add_message(0, '~' .. position) end
 end
 
-function merges.load(token) add_message(0, '!load|' .. token) end
+function merges.load(token)
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
+  local loads = redis.call('ZRANGEBYLEX', messages, '[!load|', '(!load}')
+  for index = 1, #loads - MOST_LOADS + 1 do redis.call('ZREM', messages, loads[index]) end
+  add_message(0, '!load|' .. token)
+end
 
 -- A token that is gone means that the key was lost since the load began: the load proves nothing.
 function merges.loaded(token, position)
@@ -147,7 +189,7 @@ function merges.loaded(token, position)
   if cut and cut > position then position = cut end
   if not floor or position < floor then set_state(messages, 'floor', position) end
   redis.call('ZREM', messages, '!load|' .. token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. (now - ABANDONED_MS))
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
   if not state(messages, 'load') then clear_state(messages, 'cut') end
 end
 
@@ -165,13 +207,13 @@ end
 
 function merges.laggard(user)
   changed.members = true
-  redis.call('HSET', members, '|laggard', user)
+  redis.call('HSET', members, '#laggard', user)
 end
 
 -- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
 local function everyone_at()
   if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
-  local user = redis.call('HGET', members, '|laggard')
+  local user = redis.call('HGET', members, '#laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end
@@ -180,7 +222,7 @@ local function everyone_at()
 end
 
 local arity = {
-  member = 2, ['known-member'] = 2, settled = 2, joined = 1, head = 1, ['known-head'] = 1,
+  member = 2, ['known-member'] = 2, doubt = 3, settled = 2, early = 5, due = 1, joined = 1, head = 1, ['known-head'] = 1,
   sent = 2, deleted = 1, load = 1, loaded = 2, index = 3, indexed = 1, laggard = 1,
 }
 local position = 6
@@ -198,6 +240,6 @@ if changed.joined then
   redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
 end
 
-if viewer ~= '' then return view(members, messages, head, viewer, now) end
-if asked == '' then return { false, strangers, {} } end
-return { everyone_at(), strangers, recently_joined(joined, now) }
+if viewer ~= '' then return view(members, messages, head, doubts, viewer, now) end
+if asked == '' then return { false, strangers, {}, due } end
+return { everyone_at(), strangers, recently_joined(joined, now), due }

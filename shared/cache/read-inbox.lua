@@ -11,6 +11,7 @@ local heads = redis.call('MGET', unpack(KEYS, 1, groups))
 local replies = {}
 for group = 1, groups do
   local head, messages, read = heads[group], KEYS[groups + group], ARGV[group + 1]
+  if head and not is_position(head) then head = false end
   local floor = (not head or head > read) and state(messages, 'floor')
   replies[group] = floor and { head, floor, unread_above(messages, user, read), kept(messages) }
     or { head, false, 0, 0 }

@@ -7,7 +7,7 @@
 --   q<public>|<user>       delivered further than it has read: stands in place of `p`,
 --   d<delivered>|<user>    together with this
 --   j<joined>|<user>       joined after a message; left out for who was there from the start
--- The field `|index` of the members hash holds the same token: where either key was lost, they do not agree.
+-- The field `#index` of the members hash holds the same token: where either key was lost, they do not agree.
 
 -- The joined key is a sorted set of who joined of late, by time in ms. The ledger lists a group's members by an index
 -- of its own that is a moment behind: whoever reads that list hears of these from here.
@@ -38,7 +38,7 @@ end
 
 local function is_indexed(members, receipts)
   local token = state(receipts, 'index')
-  return token and token == redis.call('HGET', members, '|index')
+  return token and token == redis.call('HGET', members, '#index')
 end
 
 -- The position that every member's public watermark has reached; false in an empty group.

@@ -4,9 +4,8 @@ import type { Receipt, ReceiptState } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
-import { decodeMembership } from './membership-text.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
-import { arrayIn, positionIn, userIn, usersIn } from './replies.ts';
+import { arrayIn, membershipIn, positionIn, userIn, usersIn } from './replies.ts';
 
 /** A message whose receipts are asked for; where the sender is not given, it is looked up in the cache. */
 export interface Question {
@@ -126,7 +125,7 @@ export class ReceiptsIndex {
 function countedOf(reply: unknown, questions: readonly Question[]): Counted {
   const [caller, isIndexed, floor, kept, counts] = arrayIn(reply, 5);
   return {
-    caller: typeof caller === 'string' ? decodeMembership(caller) : null,
+    caller: membershipIn(caller),
     floor: positionIn(floor),
     kept: Number(kept),
     receipts: isIndexed
@@ -169,18 +168,17 @@ function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
   const isFull = told.length === limit && (bound !== undefined || inOrder.length > limit);
   const next = isFull ? told.at(-1)?.entry : bound;
   return {
-    members: told.map(({ entry, text }) => {
-      const membership = decodeMembership(text);
-      if (membership.kind !== 'member') throw new Error('the cache lists who is no member');
-      return { ...entryOf(entry), membership };
+    members: told.flatMap(({ entry, text }) => {
+      const membership = membershipIn(text);
+      return membership?.kind === 'member' ? [{ ...entryOf(entry), membership }] : [];
     }),
     next: next === undefined ? null : entryOf(next),
   };
 }
 
 function entryOf(text: string): ListEntry {
-  const [position = '', userId] = text.split('|');
-  return { position: decodePosition(position), userId: userIn(userId) };
+  const separator = text.indexOf('|');
+  return { position: decodePosition(text.slice(0, separator)), userId: userIn(text.slice(separator + 1)) };
 }
 
 function claimOf(reply: unknown): Claim {

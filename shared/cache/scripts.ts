@@ -1,11 +1,14 @@
 import claimIndex from './claim-index.lua';
 import countReceipts from './count-receipts.lua';
 import doubtMember from './doubt-member.lua';
+import doubts from './doubts.lua';
+import earlyMarks from './early-marks.lua';
 import groupView from './group-view.lua';
 import listReceipts from './list-receipts.lua';
 import membership from './membership.lua';
 import mergeGroup from './merge-group.lua';
 import readInbox from './read-inbox.lua';
+import readStatuses from './read-statuses.lua';
 import readView from './read-view.lua';
 import receiptsIndex from './receipts-index.lua';
 import sections from './sections.lua';
@@ -20,8 +23,9 @@ const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections
 
 /** The scripts that ask, each with the functions it is built on. */
 export const QUESTIONS = {
-  readView: script(membership, groupView, readView),
-  readInbox: script(groupView, readInbox),
+  readView: script(membership, doubts, groupView, readView),
+  readInbox: script(membership, groupView, readInbox),
+  readStatuses: script(membership, doubts, groupView, readStatuses),
   countReceipts: script(membership, groupView, receiptsIndex, countReceipts),
   listReceipts: script(membership, receiptsIndex, listReceipts),
 } as const;
@@ -29,8 +33,8 @@ export const QUESTIONS = {
 /** The scripts that tell the cache what the ledger said, or is about to be asked or told. */
 export const TIDINGS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
-  doubtMember: script(membership, groupView, doubtMember),
-  mergeGroup: script(membership, groupView, receiptsIndex, mergeGroup),
+  doubtMember: script(membership, doubts, groupView, doubtMember),
+  mergeGroup: script(membership, doubts, groupView, receiptsIndex, earlyMarks, mergeGroup),
 } as const;
 
 export const SCRIPTS = { ...QUESTIONS, ...TIDINGS } as const;

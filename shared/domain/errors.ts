@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'forbidden'
   | 'not_found'
   | 'revision_conflict'
+  | 'conflict'
   | 'too_large'
   | 'unavailable';
 
@@ -53,6 +54,11 @@ export function revisionConflict(state: Readonly<Record<string, unknown>>): Tide
     'ifRevision is not the current revision: your own view stays where it is.',
     { state },
   );
+}
+
+/** The message is known under another sender. Nothing has changed. */
+export function senderConflict(): TidemarkError {
+  return new TidemarkError('conflict', 'This message is known under another sender.');
 }
 
 export function invalidFields(fields: readonly InvalidField[]): TidemarkError {

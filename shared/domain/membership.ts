@@ -19,8 +19,10 @@ export interface Membership {
   readonly kind: 'member';
   /** Grows with each join (milliseconds since the epoch); compared before all registers. */
   readonly generation: number;
-  /** The head at the moment of joining. Fixed; `self`, `public` and `delivered` start here. */
+  /** Where the member starts: the head at the moment of joining. `self`, `public` and `delivered` start here. */
   readonly joinedAfter: Position;
+  /** The revision that the own view starts in: 0 for a first membership, past all revisions before it for a later one. */
+  readonly firstRevision: number;
   readonly self: OwnRegister;
   readonly public: Register;
   readonly delivered: Register;
@@ -34,13 +36,14 @@ export interface Departure {
 
 export type MembershipState = Membership | Departure;
 
-export function joinAt(joinedAfter: Position, generation: number): Membership {
+export function joinAt(joinedAfter: Position, generation: number, firstRevision = 0): Membership {
   const start = { position: joinedAfter, at: null };
   return {
     kind: 'member',
     generation,
     joinedAfter,
-    self: { ...start, revision: 0 },
+    firstRevision,
+    self: { ...start, revision: firstRevision },
     public: start,
     delivered: start,
   };
@@ -104,6 +107,7 @@ export function merge(a: MembershipState, b: MembershipState): MembershipState {
     kind: 'member',
     generation: a.generation,
     joinedAfter: laterOf(a.joinedAfter, b.joinedAfter),
+    firstRevision: Math.max(a.firstRevision, b.firstRevision),
     self: larger(a.self, b.self),
     public: larger(a.public, b.public),
     delivered: larger(a.delivered, b.delivered),
@@ -120,6 +124,7 @@ export function isPast(a: Register | OwnRegister, b: Register | OwnRegister): bo
 export function isSame(a: MembershipState, b: MembershipState): boolean {
   if (a.generation !== b.generation || a.kind !== b.kind) return false;
   if (a.kind === 'departed' || b.kind === 'departed') return true;
+  if (a.firstRevision !== b.firstRevision) return false;
   return (['self', 'public', 'delivered'] as const).every(
     (register) => !isPast(a[register], b[register]) && !isPast(b[register], a[register]),
   );

@@ -8,7 +8,10 @@ export interface Message {
   readonly deleted: boolean;
 }
 
-/** Messages above a member's own view that others sent. Not exact when more are unread than the cache keeps. */
+/**
+ * Messages above a member's own view that others sent: as many as are counted at most where there are more, which then
+ * is not exact.
+ */
 export interface Unread {
   readonly count: number;
   readonly exact: boolean;

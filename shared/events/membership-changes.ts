@@ -3,7 +3,7 @@ import { isPast, type Membership, type Register } from '../domain/membership.ts'
 import { formatMessageId } from '../domain/position.ts';
 import type { TidemarkEvent } from './event.ts';
 
-/** How one membership moved, in one write or in several that follow each other. Joining and leaving are no move. */
+/** How one membership moved, in one write or in several that follow each other. */
 export interface MembershipChange {
   readonly groupId: GroupId;
   readonly userId: UserId;
@@ -12,37 +12,50 @@ export interface MembershipChange {
 }
 
 /**
- * The events that a move gives rise to. Where others see the own view move as far, there is one event for all; what
- * they do not see has an event of its own.
+ * The events that a move gives rise to. From them alone, in any order and repeated, the own view with its revision and
+ * the public watermark can be followed: the larger membership counts, then the larger revision, then the larger position.
  */
 export function eventsOf(change: MembershipChange): TidemarkEvent[] {
   return [readingOf(change), ownViewOf(change), deliveryOf(change)].filter((event) => event !== null);
 }
 
-function readingOf({ groupId, userId, before, after }: MembershipChange): TidemarkEvent | null {
+function readingOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
   const move = moveOf(before.public, after.public);
+  if (!move) return null;
+  const { from, to, at } = move;
+  const ownRevision = isOwnViewAlong(change) ? after.self.revision : null;
+  return { type: 'WatermarkAdvanced', ...memberOf(change), from, to, readAt: at, ownRevision };
+}
+
+/** Whether the own view moved to where the public watermark moved, in the revision that it had. */
+function isOwnViewAlong({ before, after }: MembershipChange): boolean {
   return (
-    move && { type: 'WatermarkAdvanced', groupId, userId, from: move.from, to: move.to, readAt: move.at }
+    isPast(after.public, before.public) &&
+    isPast(after.self, before.self) &&
+    after.self.revision === before.self.revision &&
+    after.self.position === after.public.position
   );
 }
 
-function ownViewOf({ groupId, userId, before, after }: MembershipChange): TidemarkEvent | null {
+function ownViewOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
   const { position, revision, at } = after.self;
-  if (!isPast(after.self, before.self) || at === null) return null;
-  const isTold =
-    isPast(after.public, before.public) &&
-    position === after.public.position &&
-    revision === before.self.revision;
-  if (isTold) return null;
+  if (!isPast(after.self, before.self) || at === null || isOwnViewAlong(change)) return null;
   const messageId = formatMessageId(position);
-  return { type: 'OwnWatermarkMoved', groupId, userId, messageId, revision, readAt: timeText(at) };
+  return { type: 'OwnWatermarkMoved', ...memberOf(change), messageId, revision, readAt: timeText(at) };
 }
 
-function deliveryOf({ groupId, userId, before, after }: MembershipChange): TidemarkEvent | null {
+function deliveryOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
   const move = moveOf(before.delivered, after.delivered);
   // Reading implies delivery.
   if (!move || after.delivered.position === after.public.position) return null;
-  return { type: 'DeliveryAdvanced', groupId, userId, ...move };
+  return { type: 'DeliveryAdvanced', ...memberOf(change), ...move };
+}
+
+function memberOf({ groupId, userId, after }: MembershipChange) {
+  return { groupId, userId, membership: after.generation };
 }
 
 function moveOf(before: Register, after: Register) {

@@ -6,6 +6,7 @@ const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readon
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
   revision_conflict: { status: 409, title: 'The revision is not the current one' },
+  conflict: { status: 409, title: 'In conflict with what is known' },
   too_large: { status: 413, title: 'The request is too large' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   unavailable: { status: 503, title: 'Temporarily unavailable' },

@@ -1,17 +1,29 @@
 import * as v from 'valibot';
-import { parseGroupId, parseUserId } from '../domain/ids.ts';
-import { type Position, parseMessageId } from '../domain/position.ts';
+import { ID_RULE, parseGroupId, parseUserId } from '../domain/ids.ts';
+import { type Position, parseMessageId, START } from '../domain/position.ts';
 
 /** Arrays have at most 100 entries. */
 const MAX_ENTRIES = 100;
-
-const ID_RULE = 'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ -';
 
 export const groupId = parsed(parseGroupId, ID_RULE);
 export const userId = parsed(parseUserId, ID_RULE);
 export const messageId: v.GenericSchema<unknown, Position> = parsed(
   parseMessageId,
   'must be an integer from 1 to 18446744073709551615, as a decimal string without leading zeros or, up to 2^53-1, as a JSON integer',
+);
+
+/** Where a member starts; null is before the first message. Without it the member starts where the group is. */
+export const joinedAfter = v.optional(
+  v.union(
+    [
+      v.pipe(
+        v.null(),
+        v.transform(() => START),
+      ),
+      messageId,
+    ],
+    'must be a message id, or null',
+  ),
 );
 
 /** An RFC 3339 time, as milliseconds since the epoch. */
@@ -28,8 +40,11 @@ export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
   );
 
+/** A switch in a body; false where it is not given. */
+export const flagInBody = v.optional(v.boolean('must be true or false'), false);
+
 /** Reads only move the own view; what others see stays. */
-export const isPrivate = v.optional(v.boolean('must be true or false'), false);
+export const isPrivate = flagInBody;
 
 /** The revision of the own view that a caller knows. */
 export const revision = parsed(

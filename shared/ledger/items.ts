@@ -1,6 +1,7 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { Belonging, Joining } from '../domain/belonging.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
-import type { Membership, MembershipState, OwnRegister, Register } from '../domain/membership.ts';
+import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, storedPosition } from '../domain/position.ts';
 
@@ -21,16 +22,18 @@ export const timeOf = (name: RegisterName): string => `${name}At`;
 
 const REVISION_DIGITS = 10;
 
-/** What the text of every own register of a revision begins with. */
-export function revisionPrefix(revision: number): string {
-  return `${String(revision).padStart(REVISION_DIGITS, '0')}:`;
+/** What the text of every own register of a revision begins with, given how many came before it in the membership. */
+export function revisionPrefix(count: number): string {
+  return `${String(count).padStart(REVISION_DIGITS, '0')}:`;
 }
 
-/** A register as the ledger compares it: text whose order is the order of the register. */
-export function registerText(name: RegisterName, register: OwnRegister | Register): string {
-  return name === 'self'
-    ? revisionPrefix((register as OwnRegister).revision) + register.position
-    : register.position;
+/**
+ * A register as the ledger compares it: text whose order is the order of the register. The revision is counted from the
+ * first one of the membership, so that a sender's own view can be moved without a read in a later membership, too.
+ */
+export function registerText({ firstRevision, ...membership }: Membership, name: RegisterName): string {
+  const { position } = membership[name];
+  return name === 'self' ? revisionPrefix(membership.self.revision - firstRevision) + position : position;
 }
 
 /** A membership without its key, for the ledger. A register that never moved has no time. */
@@ -42,13 +45,68 @@ export function membershipItem(userId: UserId, groupId: GroupId, membership: Mem
     generation: { N: String(membership.generation) },
     joinedAfter: { S: membership.joinedAfter },
   };
-  for (const name of REGISTER_NAMES) Object.assign(item, registerItem(name, membership[name]));
+  if (membership.firstRevision > 0) item.firstRevision = { N: String(membership.firstRevision) };
+  for (const name of REGISTER_NAMES) Object.assign(item, registerItem(membership, name));
   return item;
 }
 
-export function registerItem(name: RegisterName, register: Register): Item {
-  const value = { [name]: { S: registerText(name, register) } };
-  return register.at === null ? value : { ...value, [timeOf(name)]: { N: String(register.at) } };
+/** A register with its time, where it has moved. */
+export function registerItem(membership: Membership, name: RegisterName): Item {
+  const { at } = membership[name];
+  const value = { [name]: { S: registerText(membership, name) } };
+  return at === null ? value : { ...value, [timeOf(name)]: { N: String(at) } };
+}
+
+/** The attributes that keep joinings and departures in mind, each only where it says more than the membership does. */
+export const HISTORY_NAMES = ['leftAt', 'joinings', 'lastRevision'] as const;
+
+export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging): Item {
+  const item: Item = {};
+  if (leftAt !== null) item.leftAt = { N: String(leftAt) };
+  if (state?.kind !== 'member') {
+    if (lastRevision !== null) item.lastRevision = { N: String(lastRevision) };
+    return item;
+  }
+  const [only, ...others] = joinings;
+  const isPlain = others.length === 0 && only?.at === state.generation && only.after === state.joinedAfter;
+  if (!isPlain) item.joinings = { L: joinings.map((joining) => ({ S: joiningText(joining) })) };
+  return item;
+}
+
+/** What an item says of a user and a group, with joinings and departures. An item without them tells of one joining. */
+export function belongingOf(item: Item): Belonging {
+  const state = membershipState(item);
+  const leftAt = item.leftAt ? number(item, 'leftAt') : null;
+  if (state.kind === 'departed') {
+    return { state, leftAt: leftAt ?? state.generation, joinings: [], lastRevision: lastRevisionIn(item) };
+  }
+  const { generation, joinedAfter, firstRevision } = state;
+  const joinings = item.joinings?.L?.map(({ S = '' }) => joiningIn(item, S)) ?? [
+    { at: generation, after: joinedAfter, heardAt: generation },
+  ];
+  return { state, leftAt, joinings, lastRevision: firstRevision > 0 ? firstRevision - 1 : null };
+}
+
+function joiningText({ at, after, heardAt }: Joining): string {
+  return `${at}:${after}:${heardAt}`;
+}
+
+function joiningIn(item: Item, told: string): Joining {
+  const [at, after, heardAt] = told.split(':');
+  const joining = { at: Number(at), after: storedPosition(after ?? ''), heardAt: Number(heardAt) };
+  if (!Number.isFinite(joining.at) || !Number.isFinite(joining.heardAt)) throw corrupt(item, 'joinings');
+  return joining;
+}
+
+/** The own view of the membership that has ended is left where it was, so that it need not be read to end it. */
+function lastRevisionIn(item: Item): number | null {
+  const known = item.lastRevision ? [number(item, 'lastRevision')] : [];
+  if (item.self) known.push(firstRevisionIn(item) + Number(text(item, 'self').slice(0, REVISION_DIGITS)));
+  return known.length > 0 ? Math.max(...known) : null;
+}
+
+function firstRevisionIn(item: Item): number {
+  return item.firstRevision ? number(item, 'firstRevision') : 0;
 }
 
 /** What an item of the ledger says, and of whom. */
@@ -79,12 +137,14 @@ export function membershipState(item: Item): MembershipState {
   const generation = number(item, 'generation');
   if (!item[CURRENT_MEMBER]) return { kind: 'departed', generation };
   const self = text(item, 'self');
+  const firstRevision = firstRevisionIn(item);
   return {
     kind: 'member',
     generation,
     joinedAfter: storedPosition(text(item, 'joinedAfter')),
+    firstRevision,
     self: {
-      revision: Number(self.slice(0, REVISION_DIGITS)),
+      revision: firstRevision + Number(self.slice(0, REVISION_DIGITS)),
       position: storedPosition(self.slice(REVISION_DIGITS + 1)),
       at: timeIn(item, 'self'),
     },

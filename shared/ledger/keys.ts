@@ -22,7 +22,8 @@ export const AFTER_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP$' };
 /** Above a sort key and below every other that is above it: a bound of `BETWEEN` counts itself. */
 export const justAfter = ({ S }: AttributeValue.SMember): AttributeValue.SMember => ({ S: `${S}\u0000` });
 
-/** Greater than the sort key of every message. */
+/** Less, and greater, than the sort key of every message. */
+export const BEFORE_ALL_MESSAGES = 'MSG#';
 export const AFTER_ALL_MESSAGES = 'MSG#:';
 
 function groupPartition(groupId: GroupId): AttributeValue.SMember {

@@ -1,18 +1,15 @@
 import { QueryCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
+import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
-import {
-  advance,
-  type Departure,
-  isPast,
-  isSame,
-  type Membership,
-  type MembershipState,
-} from '../domain/membership.ts';
+import { advance, isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import {
+  belongingOf,
   CURRENT_MEMBER,
   FORMER_MEMBER,
+  HISTORY_NAMES,
+  historyItem,
   type Item,
   membershipItem,
   membershipState,
@@ -39,7 +36,10 @@ import {
   type Update,
 } from './table.ts';
 
-/** What a membership becomes; the same state, or null where there is none, means that nothing is to be written. */
+/**
+ * How a membership moves; the same state, or null where there is none, means that nothing is to be written. It neither
+ * begins nor ends a membership.
+ */
 export type Transition = (current: MembershipState | null) => MembershipState | null;
 
 export interface Member {
@@ -56,8 +56,8 @@ export interface MembersPage {
 /** Another writer must win this often in a row before a write gives up. */
 const MAX_ATTEMPTS = 10;
 
-/** How long a departure outlives the membership: longer than any retry, queue or stream keeps what is late. */
-const DEPARTURE_DAYS = 30;
+/** How long a departure is kept after it was written: longer than any retry, queue or stream keeps what is late. */
+const DEPARTURE_SECONDS = 30 * 86_400;
 
 /** The ledger's memberships. Every write is conditioned on the law of merging: nothing here ever lowers a register. */
 export class Memberships {
@@ -80,8 +80,14 @@ export class Memberships {
     return new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
   }
 
+  /** The same, with the joinings and departures that were heard of. */
+  async readBelonging(userId: UserId, groupId: GroupId): Promise<Belonging> {
+    const item = await this.#table.get(membershipKey(userId, groupId));
+    return item ? belongingOf(item) : NO_BELONGING;
+  }
+
   /**
-   * Brings a membership to what `transition` makes of it and returns the state that the ledger then holds.
+   * Moves a membership to what `transition` makes of it and returns the state that the ledger then holds.
    * `believed` is where to start from, null for nothing yet: a copy that may be old, never one ahead of the
    * ledger. Where it is old the condition fails, the ledger tells what it holds, and the transition is made anew.
    */
@@ -95,7 +101,10 @@ export class Memberships {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const next = transition(current);
       if (!next || (current && isSame(current, next))) return { state: current, changed: false };
-      const { applied, item } = await this.#table.update(updateOf(userId, groupId, current, next));
+      if (current?.kind !== 'member' || next.kind !== 'member') {
+        throw new Error('a move of a membership may neither begin nor end it');
+      }
+      const { applied, item } = await this.#table.update(moveOf(userId, groupId, current, next));
       if (applied) return { state: membershipState(item), changed: true };
       current = item && membershipState(item);
     }
@@ -103,37 +112,69 @@ export class Memberships {
   }
 
   /**
+   * Brings what a user is to a group to what `hear` makes of it, where the same object means that nothing is to be
+   * written. Nothing is read before the first try: it is made for a user of whom the ledger knows nothing.
+   */
+  async hear(
+    userId: UserId,
+    groupId: GroupId,
+    hear: (known: Belonging) => Belonging,
+    nowMs: number,
+  ): Promise<{ readonly before: Belonging; readonly after: Belonging }> {
+    let item: Item | null = null;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const before = item ? belongingOf(item) : NO_BELONGING;
+      const after = hear(before);
+      if (after === before) return { before, after };
+      const written = await this.#table.update(belongingUpdate(userId, groupId, item, after, nowMs));
+      if (written.applied) return { before, after: belongingOf(written.item) };
+      item = written.item;
+    }
+    throw unavailable(new Error('a membership changed faster than it could be written'));
+  }
+
+  /**
    * Moves the sender of a message up to it. Written without a read, for what is nearly always so: the sender is a
-   * member, stands below its own new message and never marked anything unread. Returns null where it is no member.
+   * member, stands below its own new message and marked nothing unread in this membership. Where `sentAtMs` is given,
+   * only who was a member at that time moves. Returns null where nobody does.
    */
   async advanceSender(
     userId: UserId,
     groupId: GroupId,
     position: Position,
     at: number,
+    sentAtMs: number | null,
   ): Promise<MembershipState | null> {
-    const reached = { position, at };
-    const own = { ...reached, revision: 0 };
+    const own = { S: revisionPrefix(0) + position };
+    const reached = { S: position };
+    const time = { N: String(at) };
     const { applied, item } = await this.#table.update({
       key: membershipKey(userId, groupId),
       set: {
-        ...registerItem('self', own),
-        ...registerItem('public', reached),
-        ...registerItem('delivered', reached),
+        ...{ self: own, public: reached, delivered: reached },
+        ...Object.fromEntries(REGISTER_NAMES.map((name) => [timeOf(name), time])),
       },
       conditions: [
         exists(CURRENT_MEMBER),
         beginsWith('self', revisionPrefix(0)),
-        isBelow('self', { S: registerText('self', own) }),
-        isBelow('public', { S: position }),
-        isBelow('delivered', { S: position }),
+        isBelow('self', own),
+        isBelow('public', reached),
+        isBelow('delivered', reached),
+        // A generation is never below the time of the joining.
+        ...(sentAtMs === null ? [] : [isBelow('generation', { N: String(sentAtMs) })]),
       ],
     });
     if (applied) return membershipState(item);
     if (!item) return null;
+    const { state, joinings } = belongingOf(item);
+    if (state?.kind !== 'member') return null;
+    const [since] = joinings;
+    if (sentAtMs !== null && since && since.at >= sentAtMs) return null;
     const forward: Transition = (current) =>
-      current?.kind === 'member' ? advance(current, position, at) : current;
-    return (await this.change(userId, groupId, forward, membershipState(item))).state;
+      current?.kind === 'member' && current.generation === state.generation
+        ? advance(current, position, at)
+        : current;
+    return (await this.change(userId, groupId, forward, state)).state;
   }
 
   /**
@@ -217,65 +258,84 @@ function membershipIn(item: Item) {
   return fact;
 }
 
-/** The one write that takes a membership from what it is believed to be to what it becomes. */
-function updateOf(
-  userId: UserId,
-  groupId: GroupId,
-  current: MembershipState | null,
-  next: MembershipState,
-): Update {
-  const key = membershipKey(userId, groupId);
-  if (next.kind === 'departed') return departure(key, userId, groupId, next);
-  if (current?.kind === 'member' && current.generation === next.generation) {
-    const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
-    return {
-      key,
-      set: Object.assign({}, ...moved.map((name) => registerItem(name, next[name]))),
-      remove: timeless(next, moved),
-      conditions: [
-        exists(CURRENT_MEMBER),
-        equals('generation', { N: String(next.generation) }),
-        ...moved.map((name) => isBelow(name, { S: registerText(name, next[name]) })),
-        // What is made of a membership holds for the revision it was made from, not for a later one: also that the
-        // own view stays.
-        beginsWith('self', revisionPrefix(current.self.revision)),
-      ],
-    };
-  }
+/** The one write that moves a membership from what it is believed to be to what it becomes. */
+function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Membership): Update {
+  const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
   return {
-    key,
-    set: membershipItem(userId, groupId, next),
-    remove: [FORMER_MEMBER, 'expiresAt', ...timeless(next, REGISTER_NAMES)],
-    conditions: current ? unchanged(current) : [isAbsent],
+    key: membershipKey(userId, groupId),
+    set: Object.assign({}, ...moved.map((name) => registerItem(next, name))),
+    remove: timeless(next, moved),
+    conditions: [
+      exists(CURRENT_MEMBER),
+      equals('generation', { N: String(next.generation) }),
+      ...moved.map((name) => isBelow(name, { S: registerText(next, name) })),
+      // The transition was computed for this revision; a later one must compute it again, even if `self` did not move.
+      beginsWith('self', revisionPrefix(current.self.revision - current.firstRevision)),
+    ],
   };
 }
 
-/** A departure beats every membership up to its generation, whatever its registers: no read is needed before it. */
-function departure(key: Update['key'], userId: UserId, groupId: GroupId, next: Departure): Update {
-  const generation = { N: String(next.generation) };
-  return {
-    key,
-    set: {
+/** The attributes that a write of a whole belonging must find as they were read. */
+const COMPARED_NAMES = [CURRENT_MEMBER, 'generation', 'firstRevision', ...REGISTER_NAMES, ...HISTORY_NAMES];
+
+/** The one write that replaces all of what a user is to a group; `item` is what was read, null where nothing was. */
+function belongingUpdate(
+  userId: UserId,
+  groupId: GroupId,
+  item: Item | null,
+  next: Belonging,
+  nowMs: number,
+): Update {
+  const key = membershipKey(userId, groupId);
+  const { state } = next;
+  if (!state) throw new Error('what was heard of a user cannot be forgotten');
+  const unchanged = (read: Item): Clause[] =>
+    COMPARED_NAMES.map((name) => (read[name] ? equals(name, read[name]) : lacks(name)));
+  const history = historyItem(next);
+  const without = (names: readonly string[], set: Item) => names.filter((name) => !(name in set));
+  if (state.kind === 'departed') {
+    const generation = { N: String(state.generation) };
+    const set = {
       kind: { S: 'membership' },
       groupId: { S: groupId },
       [FORMER_MEMBER]: { S: userId },
       generation,
-      expiresAt: { N: String(Math.floor(next.generation / 1000) + DEPARTURE_DAYS * 86_400) },
-    },
-    remove: [CURRENT_MEMBER, 'joinedAfter', ...REGISTER_NAMES, ...REGISTER_NAMES.map(timeOf)],
-    conditions: [anyOf(isAbsent, isAtMost('generation', generation))],
+      expiresAt: { N: String(Math.floor(nowMs / 1000) + DEPARTURE_SECONDS) },
+      ...history,
+    };
+    return {
+      key,
+      set,
+      // What is left of the own view tells the revision that a later membership starts after.
+      remove: [
+        CURRENT_MEMBER,
+        'joinedAfter',
+        'joinings',
+        'public',
+        'delivered',
+        ...REGISTER_NAMES.map(timeOf),
+      ],
+      // A departure ends every membership that began up to it, whatever its registers: no read is needed before it.
+      conditions: item
+        ? unchanged(item)
+        : [anyOf(isAbsent, isAtMost('generation', generation)), lacks('joinings')],
+    };
+  }
+  const set = { ...membershipItem(userId, groupId, state), ...history };
+  return {
+    key,
+    set,
+    remove: [
+      FORMER_MEMBER,
+      'expiresAt',
+      ...timeless(state, REGISTER_NAMES),
+      ...without(['firstRevision', ...HISTORY_NAMES], set),
+    ],
+    conditions: item ? unchanged(item) : [isAbsent],
   };
 }
 
 /** The attributes of times that a state does not have. */
 function timeless(next: Membership, names: readonly RegisterName[]): string[] {
   return names.filter((name) => next[name].at === null).map(timeOf);
-}
-
-/** That the ledger still holds exactly this state, for a write that replaces all of it. */
-function unchanged(state: MembershipState): Clause[] {
-  const generation = equals('generation', { N: String(state.generation) });
-  if (state.kind === 'departed') return [generation, lacks(CURRENT_MEMBER)];
-  const registers = REGISTER_NAMES.map((name) => equals(name, { S: registerText(name, state[name]) }));
-  return [generation, exists(CURRENT_MEMBER), ...registers];
 }

@@ -3,10 +3,16 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, storedPosition } from '../domain/position.ts';
 import { type Item, messageOf, readItem } from './items.ts';
-import { AFTER_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
+import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
+
+/** Messages read first, where nearly always the newest one will do. */
+const FIRST_PAGE = 10;
+
+/** A query gives 1 MB at once. What so many of them do not decide is not counted further. */
+const MOST_FULL_PAGES = 8;
 
 /** A group's messages and its head. Messages expire after the retention; the head stays. */
 export class Messages {
@@ -86,30 +92,97 @@ export class Messages {
   async newest(groupId: GroupId, above: Position, limit: number): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
+    for await (const { items } of this.#pages(groupId, { above }, () => missing)) {
+      const messages = items.map(messageOf);
+      found.push(...messages);
+      missing -= messages.filter(({ deleted }) => !deleted).length;
+      if (missing <= 0) break;
+    }
+    return found;
+  }
+
+  /**
+   * Counts the messages of others than a user above a position, and up to another one where that is given, until there
+   * are `enough`. What 8 MB of messages do not decide stays open.
+   */
+  async countOfOthers(
+    groupId: GroupId,
+    userId: UserId,
+    { above, upTo, enough }: { readonly above: Position; readonly upTo?: Position; readonly enough: number },
+  ): Promise<{ readonly count: number; readonly isDecided: boolean }> {
+    const isUnread = ({ senderId, deleted }: Message) => senderId !== null && senderId !== userId && !deleted;
+    let count = 0;
+    let pages = 0;
+    // First as many as are missing, which are nearly always enough; then as many as the ledger gives at once.
+    const limit = () => (pages === 0 ? enough : undefined);
+    for await (const { items, isLast } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, limit)) {
+      count += items.map(messageOf).filter(isUnread).length;
+      if (count >= enough || isLast) break;
+      if (pages === MOST_FULL_PAGES) return { count, isDecided: false };
+      pages += 1;
+    }
+    return { count, isDecided: true };
+  }
+
+  /** The newest message that was sent at a time or before it, whether deleted since or not; null where there is none. */
+  async newestSentBy(groupId: GroupId, atMs: number): Promise<Position | 'none recorded' | 'none by then'> {
+    let isAnyRecorded = false;
+    let limit: number | undefined = FIRST_PAGE;
+    for await (const { items } of this.#pages(groupId, {}, () => limit)) {
+      limit = undefined;
+      const recorded = items.filter(({ sentAt }) => sentAt?.N !== undefined);
+      isAnyRecorded ||= recorded.length > 0;
+      const newest = recorded.find(({ sentAt }) => Number(sentAt?.N) <= atMs);
+      if (newest) return messageOf(newest).position;
+    }
+    return isAnyRecorded ? 'none by then' : 'none recorded';
+  }
+
+  /** The newest message above a position that a user sent after a time; null where there is none. */
+  async newestOf(
+    groupId: GroupId,
+    userId: UserId,
+    above: Position,
+    afterMs: number,
+  ): Promise<Position | null> {
+    let limit: number | undefined = FIRST_PAGE;
+    for await (const { items } of this.#pages(groupId, { above }, () => limit)) {
+      limit = undefined;
+      const newest = items.find(
+        ({ senderId, sentAt }) => senderId?.S === userId && Number(sentAt?.N) > afterMs,
+      );
+      if (newest) return messageOf(newest).position;
+    }
+    return null;
+  }
+
+  /** The items of messages in a range, newest first, page by page. Pages have at most as many as `limit` says then. */
+  async *#pages(
+    groupId: GroupId,
+    { above, upTo }: { readonly above?: Position; readonly upTo?: Position },
+    limit: () => number | undefined,
+  ): AsyncGenerator<{ readonly items: Item[]; readonly isLast: boolean }> {
+    const from = above ? justAfter(messageKey(groupId, above).SK) : { S: BEFORE_ALL_MESSAGES };
+    const to = upTo ? messageKey(groupId, upTo).SK : { S: AFTER_ALL_MESSAGES };
+    if (from.S > to.S) return;
     let start: Item | undefined;
     do {
+      const most = limit();
       const command = new QueryCommand({
         TableName: this.#table.name,
-        KeyConditionExpression: 'PK = :group AND SK BETWEEN :above AND :end',
-        ProjectionExpression: '#position, senderId, deletedAt',
+        KeyConditionExpression: 'PK = :group AND SK BETWEEN :from AND :to',
+        ProjectionExpression: '#position, senderId, sentAt, deletedAt',
         ExpressionAttributeNames: { '#position': 'position' },
-        ExpressionAttributeValues: {
-          ':group': headKey(groupId).PK,
-          ':above': justAfter(messageKey(groupId, above).SK),
-          ':end': { S: AFTER_ALL_MESSAGES },
-        },
+        ExpressionAttributeValues: { ':group': headKey(groupId).PK, ':from': from, ':to': to },
         ScanIndexForward: false,
         ConsistentRead: true,
-        Limit: missing,
+        ...(most !== undefined && { Limit: most }),
         ...(start && { ExclusiveStartKey: start }),
       });
       const page = await this.#table.call(() => this.#table.client.send(command));
-      const messages = (page.Items ?? []).map(messageOf);
-      found.push(...messages);
-      missing -= messages.filter(({ deleted }) => !deleted).length;
       start = page.LastEvaluatedKey;
-    } while (start && missing > 0);
-    return found;
+      yield { items: page.Items ?? [], isLast: start === undefined };
+    } while (start);
   }
 
   #expiry(nowMs: number): Item {

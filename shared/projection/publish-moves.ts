@@ -1,3 +1,4 @@
+import { joinAt } from '../domain/membership.ts';
 import type { TidemarkEvent } from '../events/event.ts';
 import { eventsOf, type MembershipChange } from '../events/membership-changes.ts';
 import { type Publisher, publishFrom } from '../events/publisher.ts';
@@ -30,13 +31,15 @@ export async function publishMoves(
   return [...unreadable, ...[...failed].map(({ sequenceNumber }) => sequenceNumber)];
 }
 
-/** Joining anew is no move. */
+/** A membership that begins has moved where it takes over what was marked before, and nowhere else. */
 function moveIn({ sequenceNumber, was, is }: Written): Move[] {
-  if (was?.kind !== 'membership' || is?.kind !== 'membership') return [];
-  const [before, after] = [was.state, is.state];
-  if (before.kind !== 'member' || after.kind !== 'member') return [];
-  if (before.generation !== after.generation) return [];
-  const { groupId, userId } = is;
+  if (is?.kind !== 'membership' || is.state.kind !== 'member') return [];
+  const { groupId, userId, state: after } = is;
+  const former = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
+  const before =
+    former?.generation === after.generation
+      ? former
+      : joinAt(after.joinedAfter, after.generation, after.firstRevision);
   return [{ sequenceNumber, groupId, userId, before, after }];
 }
 
@@ -44,7 +47,7 @@ function moveIn({ sequenceNumber, was, is }: Written): Move[] {
 function* eventsOfMembers(moves: readonly Move[]): Generator<[TidemarkEvent, readonly Move[]]> {
   const members = Map.groupBy(
     moves,
-    ({ groupId, userId, after }) => `${groupId}|${userId}|${after.generation}`,
+    ({ groupId, userId, after }) => `${groupId}#${userId}#${after.generation}`,
   );
   for (const ofMember of members.values()) {
     const [first, last] = [ofMember.at(0), ofMember.at(-1)];

@@ -4,7 +4,7 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
 import { headChange } from './message-window.ts';
-import { completeView, type OwnView, unreadIn } from './own-view.ts';
+import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
 import type { Stores } from './stores.ts';
 
 export interface InboxGroup extends OwnView {
@@ -54,7 +54,7 @@ export async function readInbox(
   for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
     const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
     const groups = await inParallel(slice, CONCURRENT_GROUPS, complete);
-    unread.push(...groups.filter((group) => group.unread && (group.unread.count > 0 || !group.unread.exact)));
+    unread.push(...groups.filter((group) => group.unread.count > 0));
   }
   const groups = unread.slice(0, limit);
   return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
@@ -88,9 +88,10 @@ function isAtHead({ membership, view }: Belonging): boolean {
 async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
   const { groupId, membership, view } = belonging;
   const { head = null, window = null } = view ?? {};
-  if (head === START) return { groupId, membership, head: null, unread: null };
-  if (isAtHead(belonging)) return { groupId, membership, head, unread: { count: 0, exact: true } };
-  const unread = head && window && unreadIn(stores.cache, membership.self.position, window);
+  if (head === START) return { groupId, membership, head: null, unread: NOTHING_UNREAD };
+  if (isAtHead(belonging)) return { groupId, membership, head, unread: NOTHING_UNREAD };
+  const { position } = membership.self;
+  const unread = head && window && (await unreadIn(stores, groupId, userId, position, window));
   if (unread) return { groupId, membership, head, unread };
   const completed = await completeView(stores, groupId, userId, membership, view && { ...view, state: null });
   return { groupId, ...completed };

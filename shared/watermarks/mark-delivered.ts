@@ -1,5 +1,4 @@
 import type { GroupId, UserId } from '../domain/ids.ts';
-import { deliver } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import { type MembershipMode, moveForward } from './move-forward.ts';
 import type { Stores } from './stores.ts';
@@ -15,18 +14,16 @@ export async function markDelivered(
   stores: Stores,
   groupId: GroupId,
   userId: UserId,
-  requested: Position,
+  position: Position,
   mode: MembershipMode,
 ): Promise<Delivered | null> {
-  const moved = await moveForward(stores, groupId, userId, mode, {
-    requested: [requested],
-    apply: (membership, clamp, at) => deliver(membership, clamp(requested), at),
-  });
+  const mark = { position, kind: 'delivered', ifRevision: null } as const;
+  const moved = await moveForward(stores, groupId, userId, mode, [mark]);
   return (
     moved && {
       position: moved.membership.delivered.position,
       advanced: moved.changed,
-      clamped: moved.clamped,
+      clamped: moved.outcomes.some(({ clamped }) => clamped),
     }
   );
 }

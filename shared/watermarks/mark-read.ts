@@ -1,5 +1,5 @@
 import type { GroupId, UserId } from '../domain/ids.ts';
-import { advance, PLAIN_READING, type Reading } from '../domain/membership.ts';
+import { PLAIN_READING, type Reading } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import { type MembershipMode, moveForward } from './move-forward.ts';
 import { completeView, type OwnView } from './own-view.ts';
@@ -24,18 +24,15 @@ export async function markRead(
   stores: Stores,
   groupId: GroupId,
   userId: UserId,
-  requested: Position,
+  position: Position,
   mode: MembershipMode,
-  reading: Reading = PLAIN_READING,
+  { isPrivate, ifRevision }: Reading = PLAIN_READING,
 ): Promise<Marked | null> {
-  const { ifRevision } = reading;
-  const moved = await moveForward(stores, groupId, userId, mode, {
-    requested: [requested],
-    isDoubtful: ({ self }) => ifRevision !== null && ifRevision !== self.revision,
-    apply: (membership, clamp, at) => advance(membership, clamp(requested), at, reading),
-  });
+  const mark = { position, kind: isPrivate ? 'private' : 'read', ifRevision } as const;
+  const moved = await moveForward(stores, groupId, userId, mode, [mark]);
   if (!moved) return null;
   const view = await completeView(stores, groupId, userId, moved.membership, moved.view);
+  const clamped = moved.outcomes.some((outcome) => outcome.clamped);
   const isConflict = ifRevision !== null && ifRevision !== moved.membership.self.revision;
-  return { view, advanced: moved.changed, clamped: moved.clamped, isConflict };
+  return { view, advanced: moved.changed, clamped, isConflict };
 }

@@ -1,7 +1,8 @@
 import type { Change, View } from '../cache/group-cache.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
+import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
-import { earlierOf, laterOf, type Position } from '../domain/position.ts';
+import { END, laterOf, type Position } from '../domain/position.ts';
 import { join } from './members.ts';
 import { headChange } from './message-window.ts';
 import { memberIn, readMember } from './own-view.ts';
@@ -10,84 +11,136 @@ import type { Stores } from './stores.ts';
 /** Who may mark: `strict` is members alone; in `open` a user's first mark makes them a member. */
 export type MembershipMode = 'strict' | 'open';
 
-/** What a mark makes of a membership. It clamps the positions that it was asked for. */
-export interface Movement {
-  readonly requested: readonly Position[];
-  readonly apply: (membership: Membership, clamp: Clamp, at: number) => Membership;
-  /** Whether what the cache holds looks too old to decide from. */
-  readonly isDoubtful?: (cached: Membership) => boolean;
-}
-
-/** The position that one asked for counts as. */
-export type Clamp = (position: Position) => Position;
-
 export interface Moved {
   readonly membership: Membership;
   readonly changed: boolean;
-  readonly clamped: boolean;
-  /** What the cache told last; null where it did not answer. */
+  /** What became of each mark, in their order. */
+  readonly outcomes: readonly MarkOutcome[];
+  /** What the cache replied last; null where it did not answer. */
   readonly view: View | null;
 }
 
-/** Moves a membership forward. Null where the user is no member, and does not become one. */
+/** The position that one asked for counts as. */
+type Clamp = (position: Position) => Position;
+
+/** Applies marks to a membership, one after the other in one write. Null where the user is no member, nor becomes one. */
 export async function moveForward(
   stores: Stores,
   groupId: GroupId,
   userId: UserId,
   mode: MembershipMode,
-  movement: Movement,
+  marks: readonly Mark[],
 ): Promise<Moved | null> {
-  const { ledger, cache, nowMs } = stores;
-  const { requested, apply, isDoubtful = () => false } = movement;
-  const view = await cache.read(groupId, userId, requested.reduce(laterOf));
+  const { cache } = stores;
+  const view = await cache.read(groupId, userId, marks.map(({ position }) => position).reduce(laterOf));
   const cached = memberIn(view);
-  const isTrusted = cached !== null && !isDoubtful(cached);
+  const isTrusted = cached !== null && marks.every(({ ifRevision }) => isRevision(cached, ifRevision));
   const [{ clamp, news }, known] = await Promise.all([
-    clampTo(stores, groupId, requested, view?.head ?? null),
+    clampFor(stores, groupId, marks, view?.head ?? null),
     isTrusted ? cached : readMember(stores, groupId, userId),
   ]);
-  const clamped = requested.some((position) => clamp(position) !== position);
-
-  const at = nowMs();
-  const forward = (current: MembershipState | null) =>
-    current?.kind === 'member' ? apply(current, clamp, at) : current;
-  const tell = (state: MembershipState) =>
-    cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state }, ...news]);
   let believed = known;
   // The second time for who was believed a member and had left: in an open group the mark makes it one again.
   for (let attempt = 0; attempt < 2; attempt += 1) {
     believed ??= mode === 'open' ? await join(stores, groupId, userId) : null;
     if (!believed) return null;
-    if (isSame(believed, apply(believed, clamp, at))) {
-      return {
-        membership: believed,
-        changed: false,
-        clamped,
-        view: isTrusted ? view : view && (await tell(believed)),
-      };
+    const written = await write(stores, groupId, userId, believed, marks, clamp);
+    if (written) {
+      const { membership, changed, outcomes } = written;
+      const early = earlyMarks(userId, membership, marks, outcomes);
+      if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
+      // Merged also where the cache did not answer before: it may be back, and another instance may read from it by now.
+      const member: Change = { kind: 'member', userId, state: membership };
+      const merged = await cache.mergeFor(groupId, userId, [member, ...news, ...early]);
+      return overtaken(stores, groupId, userId, marks, { ...written, view: merged });
     }
-    const { state, changed } = await ledger.memberships.change(userId, groupId, forward, believed);
-    // Told also where it did not answer before: it may be back, and another instance may read from it by now.
-    const merged = state && (await tell(state));
-    if (state?.kind === 'member') return { membership: state, changed, clamped, view: merged };
     believed = null;
   }
   return null;
+}
+
+function isRevision({ self }: Membership, ifRevision: number | null): boolean {
+  return ifRevision === null || ifRevision === self.revision;
+}
+
+/** Null where the ledger holds no membership any more. */
+async function write(
+  { ledger, nowMs }: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  believed: Membership,
+  marks: readonly Mark[],
+  clamp: Clamp,
+): Promise<Omit<Moved, 'view'> | null> {
+  const at = nowMs();
+  let applied = applyMarks(believed, marks, clamp, at);
+  if (isSame(believed, applied.membership)) {
+    return { membership: believed, changed: false, outcomes: applied.outcomes };
+  }
+  const forward = (current: MembershipState | null) => {
+    if (current?.kind !== 'member') return current;
+    applied = applyMarks(current, marks, clamp, at);
+    return applied.membership;
+  };
+  const { state, changed } = await ledger.memberships.change(userId, groupId, forward, believed);
+  return state?.kind === 'member' ? { membership: state, changed, outcomes: applied.outcomes } : null;
 }
 
 /**
  * A position at or below the cached head is one below the true head too; any other is compared with the ledger's,
  * since a clamp made from an old head could not be taken back. With it comes what that told, for the cache.
  */
-async function clampTo(
+async function clampFor(
   { ledger }: Stores,
   groupId: GroupId,
-  requested: readonly Position[],
+  marks: readonly Mark[],
   cachedHead: Position | null,
 ): Promise<{ readonly clamp: Clamp; readonly news: readonly Change[] }> {
-  if (cachedHead && requested.every((position) => position <= cachedHead)) {
+  if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
     return { clamp: (position) => position, news: [] };
   }
   const head = await ledger.messages.readHead(groupId);
-  return { clamp: (position) => (head ? earlierOf(position, head) : position), news: [headChange(head)] };
+  return { clamp: (position) => clampTo(head, position), news: [headChange(head)] };
+}
+
+/**
+ * A mark that was clamped often overtook its message: it is noted in the cache, and made good when the message is
+ * recorded. The largest id means "everything", and that is done.
+ */
+function earlyMarks(
+  userId: UserId,
+  { generation, self }: Membership,
+  marks: readonly Mark[],
+  outcomes: readonly MarkOutcome[],
+): Change[] {
+  return marks
+    .filter(({ position }, index) => outcomes[index]?.clamped && position !== END)
+    .map(({ position, kind, ifRevision }) => {
+      const mark = { userId, position, generation, revision: ifRevision ?? self.revision, kind };
+      return { kind: 'early', mark };
+    });
+}
+
+/** Where the message was recorded before its early mark was noted, the merge tells of a head that is past it. */
+async function overtaken(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  marks: readonly Mark[],
+  moved: Moved,
+): Promise<Moved> {
+  const head = moved.view?.head ?? null;
+  const isDue = ({ position }: Mark, index: number) =>
+    moved.outcomes[index]?.clamped && position !== END && head !== null && position <= head;
+  const due = marks.filter(isDue);
+  if (due.length === 0) return moved;
+  const { revision } = moved.membership.self;
+  const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
+  const written = await write(stores, groupId, userId, moved.membership, again, (position) => position);
+  if (!written) return moved;
+  const { membership } = written;
+  const view = await stores.cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state: membership }]);
+  const made = new Map(due.map((mark, index) => [mark, written.outcomes[index]]));
+  const outcomes = moved.outcomes.map((outcome, index) => made.get(marks[index] as Mark) ?? outcome);
+  return { membership, changed: moved.changed || written.changed, outcomes, view };
 }

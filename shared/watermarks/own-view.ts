@@ -1,4 +1,4 @@
-import type { Change, GroupCache, View, Window } from '../cache/group-cache.ts';
+import type { Change, View, Window } from '../cache/group-cache.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
@@ -6,12 +6,14 @@ import { type Position, START } from '../domain/position.ts';
 import { headChange, loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
-/** What one member sees of a group. Without a recorded message there is no head and nothing to count. */
+/** What one member sees of a group. Without a recorded message there is no head, and nothing is unread. */
 export interface OwnView {
   readonly membership: Membership;
   readonly head: Position | null;
-  readonly unread: Unread | null;
+  readonly unread: Unread;
 }
+
+export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
 /** A window that could hold so much more is loaded anew for who asks for what is below it. */
 const WORN_SHARE = 0.9;
@@ -52,27 +54,49 @@ export async function completeView(
   known: Membership,
   view: View | null,
 ): Promise<OwnView> {
-  const told = view && ownViewIn(stores, known, view);
+  const told = view && (await ownViewIn(stores, groupId, userId, known, view));
   if (told) return told;
   const filled = view && (await fill(stores, groupId, userId, known, view));
-  return (filled && ownViewIn(stores, known, filled)) ?? countInLedger(stores, groupId, userId, known);
+  const complete = filled && (await ownViewIn(stores, groupId, userId, known, filled));
+  return complete ?? countInLedger(stores, groupId, userId, known);
 }
 
-/** What a view tells by itself; null where it does not tell the unread count of the newest state that is known. */
-function ownViewIn({ cache }: Stores, known: Membership, { state, head, window }: View): OwnView | null {
+/** What a view tells; null where it does not tell the unread count of the newest state that is known. */
+async function ownViewIn(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  known: Membership,
+  { state, head, window }: View,
+): Promise<OwnView | null> {
   if (!window || !state || !head) return null;
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
-  if (head === START) return { membership, head: null, unread: null };
-  const unread = unreadIn(cache, membership.self.position, window);
+  if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
+  const unread = await unreadIn(stores, groupId, userId, membership.self.position, window);
   return unread && { membership, head, unread };
 }
 
-/** What a window tells of the messages above a position; null where it should be loaded anew to tell more. */
-export function unreadIn({ capacity }: GroupCache, position: Position, window: Window): Unread | null {
-  const exact = position >= window.floor;
-  if (!exact && isWorn(window.kept, capacity)) return null;
-  return { count: window.unread, exact };
+/**
+ * What is unread above a position, by what the cache keeps and, where that does not decide, by the ledger below it.
+ * Null where the window should be loaded anew, since it has lost much of what it kept.
+ */
+export async function unreadIn(
+  { cache, ledger }: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  position: Position,
+  window: Window,
+): Promise<Unread | null> {
+  const { unreadLimit, capacity } = cache;
+  if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
+  if (isWorn(window.kept, capacity)) return null;
+  const { count, isDecided } = await ledger.messages.countOfOthers(groupId, userId, {
+    above: position,
+    upTo: window.floor,
+    enough: unreadLimit + 1 - window.unread,
+  });
+  return unreadOf(unreadLimit, window.unread + count, isDecided);
 }
 
 async function countInLedger(
@@ -81,14 +105,24 @@ async function countInLedger(
   userId: UserId,
   membership: Membership,
 ): Promise<OwnView> {
-  const [head, above] = await Promise.all([
+  const { unreadLimit } = cache;
+  const [head, { count, isDecided }] = await Promise.all([
     ledger.messages.readHead(groupId),
-    ledger.messages.newest(groupId, membership.self.position, cache.capacity + 1),
+    ledger.messages.countOfOthers(groupId, userId, {
+      above: membership.self.position,
+      enough: unreadLimit + 1,
+    }),
   ]);
-  if (!head) return { membership, head, unread: null };
-  const live = above.filter(({ deleted }) => !deleted);
-  const ofOthers = live.slice(0, cache.capacity).filter(({ senderId }) => senderId !== userId);
-  return { membership, head, unread: { count: ofOthers.length, exact: live.length <= cache.capacity } };
+  return { membership, head, unread: head ? unreadOf(unreadLimit, count, isDecided) : NOTHING_UNREAD };
+}
+
+/** A count that is not decided tells that there is something, and no more. */
+function unreadOf(limit: number, count: number, isDecided: boolean): Unread {
+  return isDecided ? atMost(limit, count) : { count: Math.min(Math.max(count, 1), limit), exact: false };
+}
+
+function atMost(limit: number, count: number): Unread {
+  return { count: Math.min(count, limit), exact: count <= limit };
 }
 
 /** Gives the cache the membership and what else it lacks: the head, the window where it has none that tells enough. */
@@ -101,7 +135,8 @@ async function fill(
 ): Promise<View | null> {
   const { cache, ledger } = stores;
   const member: Change = { kind: 'member', userId, state: membership };
-  if (view.window && membership.self.position >= view.window.floor) {
+  const { window } = view;
+  if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
     const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
     return cache.mergeFor(groupId, userId, [member, ...head]);
   }

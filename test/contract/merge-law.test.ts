@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Belonging } from '../../shared/domain/belonging.ts';
 import { type MembershipState, merge } from '../../shared/domain/membership.ts';
 import { copy } from '../support/memberships.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../support/stores.ts';
@@ -33,7 +34,14 @@ const inLedger: Holder = () => {
   const [groupId, userId] = [aGroup(), aUser()];
   return async (next) => {
     const { memberships } = stores.ledger;
-    await memberships.change(userId, groupId, (current) => (current ? merge(current, next) : next), null);
+    const merged = (current: MembershipState | null) => (current ? merge(current, next) : next);
+    const known = await memberships.readBelonging(userId, groupId);
+    if (known.state?.kind === 'member' && merged(known.state).generation === known.state.generation) {
+      if (next.kind === 'member') await memberships.change(userId, groupId, merged, known.state);
+    } else {
+      const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
+      await memberships.hear(userId, groupId, begin, Date.now());
+    }
     return memberships.read(userId, groupId);
   };
 };
@@ -102,6 +110,7 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
       kind: 'member',
       generation: 1_700_000_000_000,
       joinedAfter: position('1'),
+      firstRevision: 0,
       self: { revision: self[0], position: position(self[1]), at: 7 },
       public: { position: position(shown), at: 7 },
       delivered: { position: position(delivered), at: 7 },

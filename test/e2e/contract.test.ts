@@ -93,7 +93,7 @@ describe('a mark', () => {
       readAt: null,
       revision: 0,
       head: null,
-      unread: null,
+      unread: { count: 0, exact: true },
     });
     expectAnswer(await mark(groupId, 'bob', '5'), 200, {
       groupId,
@@ -103,7 +103,7 @@ describe('a mark', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: null,
+      unread: { count: 0, exact: true },
     });
     expectAnswer(await look(groupId, 'bob'), 200, {
       groupId,
@@ -112,7 +112,7 @@ describe('a mark', () => {
       readAt: A_TIME,
       revision: 0,
       head: null,
-      unread: null,
+      unread: { count: 0, exact: true },
     });
   });
 

@@ -383,7 +383,10 @@ describe('marking unread', () => {
   test('works in a group without messages, where nothing is known to be unread', async () => {
     const group = await stack.groupOf('bob');
     await group.reads('bob', '5');
-    const view = { ...viewOf(group, { messageId: '2', revision: 1, unread: null }), head: null };
+    const view = {
+      ...viewOf(group, { messageId: '2', revision: 1, unread: { count: 0, exact: true } }),
+      head: null,
+    };
     expectAnswer(await group.markUnread('bob', '3'), 200, view);
     await stack.withAndWithoutCache(async () => expectAnswer(await group.look('bob'), 200, view));
   });
@@ -834,7 +837,7 @@ describe('a batch of marks', () => {
         messageId: String(1_000 + index),
         head: null,
         revision: 0,
-        unread: null,
+        unread: { count: 0, exact: true },
       })),
     );
   });
@@ -891,7 +894,7 @@ describe('the inbox', () => {
       { groupId: unmarked.groupId, messageId: null, head: '3', revision: 0, unread: exactly(3) },
       { groupId: back.groupId, messageId: '1', head: '4', revision: 1, unread: exactly(3) },
       { groupId: hidden.groupId, messageId: '4', head: '4', revision: 0, unread: NONE_UNREAD },
-      { groupId: empty.groupId, messageId: null, head: null, revision: 0, unread: null },
+      { groupId: empty.groupId, messageId: null, head: null, revision: 0, unread: { count: 0, exact: true } },
     ]);
   });
 

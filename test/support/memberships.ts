@@ -12,16 +12,26 @@ const register = position.map((at) => ({ position: at, at: at.endsWith('0') ? nu
 
 const generation = fc.integer({ min: 1_700_000_000_000, max: 1_700_000_000_003 });
 
-const membership: fc.Arbitrary<Membership> = fc.record({
-  kind: fc.constant('member' as const),
-  generation,
-  joinedAfter: fc.constant('00000000000000000001' as Position),
-  self: fc
-    .tuple(register, fc.constantFrom(0, 1, 2, 9, 10, 100))
-    .map(([moved, revision]) => ({ ...moved, revision })),
-  public: register,
-  delivered: register,
-});
+/** Some memberships are later ones, whose revisions begin past those of the one before. */
+const firstRevisionOf = (began: number) => (began % 2 === 0 ? 0 : began);
+
+const membership: fc.Arbitrary<Membership> = fc
+  .record({
+    generation,
+    self: fc.tuple(register, fc.constantFrom(0, 1, 2, 9, 10, 100)),
+    public: register,
+    delivered: register,
+  })
+  .map(({ self: [moved, count], ...rest }) => {
+    const firstRevision = firstRevisionOf(rest.generation);
+    return {
+      kind: 'member' as const,
+      joinedAfter: '00000000000000000001' as Position,
+      firstRevision,
+      ...rest,
+      self: { ...moved, revision: firstRevision + count },
+    };
+  });
 
 /** Copies of one membership as two stores, late retries and reordered streams may hold them. */
 export const copy: fc.Arbitrary<MembershipState> = fc.oneof(

@@ -106,7 +106,7 @@ function expectPrepared(seen: unknown): void {
       {
         groups: [
           { messageId: '2', head: '3', revision: 1, unread: unread(1) },
-          { messageId: null, head: null, revision: 0, unread: null },
+          { messageId: null, head: null, revision: 0, unread: { count: 0, exact: true } },
         ],
         cursor: null,
       },

@@ -20,12 +20,15 @@ export interface CountedStores extends Stores {
 
 export interface StoresOptions {
   readonly capacity?: number;
+  /** As many as the capacity where that is given. */
+  readonly unreadLimit?: number;
   /** What another instance already uses; without it a table of its own. */
   readonly tableName?: string;
 }
 
 export async function openStores(options: StoresOptions = {}): Promise<CountedStores> {
   const { capacity = DEFAULT_GROUP_CACHE.capacity, tableName = freshPrefix('ledger') } = options;
+  const { unreadLimit = options.capacity ?? DEFAULT_GROUP_CACHE.unreadLimit } = options;
   if (!options.tableName) await createLedgerTable(tableName);
   const client = connectDynamoDb();
   let calls: string[] = [];
@@ -52,7 +55,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
   });
   return {
     ledger: createLedger(client, { tableName, membersIndexName: 'members', messageRetentionDays: 90 }),
-    cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity }),
+    cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity, unreadLimit }),
     nowMs: Date.now,
     tableName,
     redis,
@@ -70,7 +73,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
   };
 }
 
-const GROUP_KEYS = ['members', 'messages', 'receipts', 'head', 'joined'];
+const GROUP_KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'early'];
 
 /** Takes a group out of the cache, or these of its keys. */
 export async function forget(redis: Redis, groupId: GroupId, names = GROUP_KEYS): Promise<void> {

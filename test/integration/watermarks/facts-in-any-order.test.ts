@@ -21,12 +21,12 @@ test('who joined and left, and which messages are there, does not depend on the 
       const groupId = aGroup();
       const [stays, leaves, returns, sender] = [aUser(), aUser(), aUser(), aUser()];
       const facts = [
-        () => applyJoin(stores, groupId, stays, T),
-        () => applyJoin(stores, groupId, leaves, T),
+        () => applyJoin(stores, groupId, stays, { joinedAtMs: T, joinedAfter: null }),
+        () => applyJoin(stores, groupId, leaves, { joinedAtMs: T, joinedAfter: null }),
         () => applyLeave(stores, groupId, leaves, T + 1),
-        () => applyJoin(stores, groupId, returns, T),
+        () => applyJoin(stores, groupId, returns, { joinedAtMs: T, joinedAfter: null }),
         () => applyLeave(stores, groupId, returns, T + 1),
-        () => applyJoin(stores, groupId, returns, T + 2),
+        () => applyJoin(stores, groupId, returns, { joinedAtMs: T + 2, joinedAfter: null }),
         () => recordMessage(stores, { groupId, position: at(1), senderId: sender }),
         () => recordMessage(stores, { groupId, position: at(2), senderId: sender }),
         () => deleteMessage(stores, groupId, at(2)),

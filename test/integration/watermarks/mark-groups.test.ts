@@ -31,15 +31,16 @@ test('a group that fails, and one that is not there, leave the others of a batch
   const marks = [first, failing, strange, last].map((groupId) => ({
     groupId,
     position: at(4),
-    isPrivate: false,
+    kind: 'read' as const,
+    ifRevision: null,
   }));
   expect(
     await markGroups({ ...stores, ledger: { ...ledger, memberships } }, reader, marks, 'strict'),
   ).toEqual([
-    { outcome: 'advanced', position: at(4) },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
     { outcome: 'failed' },
     { outcome: 'not_found' },
-    { outcome: 'advanced', position: at(4) },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
   ]);
   expect(complaints).toHaveBeenCalledTimes(1);
   complaints.mockRestore();
@@ -53,7 +54,7 @@ test('a group that fails, and one that is not there, leave the others of a batch
   ]);
   // A repetition heals it.
   expect(await markGroups(stores, reader, marks.slice(0, 2), 'strict')).toEqual([
-    { outcome: 'unchanged', position: at(4) },
-    { outcome: 'advanced', position: at(4) },
+    { outcome: 'unchanged', position: at(4), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
   ]);
 });

@@ -79,11 +79,14 @@ describe('marking a group read', () => {
   test('without recorded messages clamps nothing and counts nothing', async () => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(stores, groupId, [userId]);
-    expect(await lookAt(stores, groupId, userId)).toMatchObject({ head: null, unread: null });
+    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+      head: null,
+      unread: { count: 0, exact: true },
+    });
     expect(await mark(groupId, userId, 500)).toMatchObject({
       advanced: true,
       clamped: false,
-      view: { head: null, unread: null, membership: { self: { position: at(500) } } },
+      view: { head: null, unread: { count: 0, exact: true }, membership: { self: { position: at(500) } } },
     });
   });
 
@@ -93,6 +96,7 @@ describe('marking a group read', () => {
   ])('tells %s from %s', async (lower, higher) => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(stores, groupId, [userId]);
+    await recordMessage(stores, { groupId, position: at(higher), senderId: aUser('sender') });
     await mark(groupId, userId, lower);
     expect(await lookAt(stores, groupId, userId)).toMatchObject({
       membership: { self: { position: at(lower) } },
@@ -189,7 +193,8 @@ describe('the window of messages in the cache', () => {
       expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
       // Two of the ten are gone: what is below the floor is worth another look into the ledger.
       const late = aUser('late');
-      await small.ledger.memberships.change(late, groupId, () => startingAt(0), null);
+      const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
+      await small.ledger.memberships.hear(late, groupId, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
       expect((await lookAt(small, groupId, late))?.unread).toEqual({ count: 9, exact: true });
@@ -219,6 +224,7 @@ function startingAt(id: number) {
     kind: 'member' as const,
     generation: 1_700_000_000_000,
     joinedAfter: position,
+    firstRevision: 0,
     self: { ...register, revision: 0 },
     public: register,
     delivered: register,

@@ -4,7 +4,7 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markRead } from '../../../shared/watermarks/mark-read.ts';
 import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
 import { addMembers } from '../../../shared/watermarks/members.ts';
-import { readWatermark } from '../../../shared/watermarks/message-status.ts';
+import { readStatuses } from '../../../shared/watermarks/message-statuses.ts';
 import { recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt, type OwnView } from '../../../shared/watermarks/own-view.ts';
 import type { Stores } from '../../../shared/watermarks/stores.ts';
@@ -57,7 +57,7 @@ describe('marking unread', () => {
   test('whose news are lost is seen all the same, and a mark that follows is not taken for done', async () => {
     const { groupId, reader } = await prepare();
     expect(own(await markUnread(cutOff(), groupId, reader, at(4)))).toEqual([at(3), 1, 7]);
-    expect(await readWatermark(stores, groupId, reader)).toBe(at(3));
+    expect((await readStatuses(stores, groupId, reader, [at(4)]))?.watermark).toBe(at(3));
 
     await markUnread(cutOff(), groupId, reader, at(2));
     const marked = await markRead(stores, groupId, reader, at(10), 'strict');

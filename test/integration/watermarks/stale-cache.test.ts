@@ -335,13 +335,20 @@ describe('a departure that the cache missed', () => {
     await removeMember(cutOff(), groupId, reader);
     const { memberships } = stores.ledger;
     let changes = 0;
-    const change: Memberships['change'] = async (...asked) => {
+    const counted = () => {
       changes += 1;
       if (changes > 10) throw new Error('it does not come to an end');
+    };
+    const change: Memberships['change'] = async (...asked) => {
+      counted();
       return memberships.change(...asked);
     };
+    const hear: Memberships['hear'] = async (...asked) => {
+      counted();
+      return memberships.hear(...asked);
+    };
 
-    const marked = await markRead(withMemberships({ change }), groupId, reader, at(1), 'open');
+    const marked = await markRead(withMemberships({ change, hear }), groupId, reader, at(1), 'open');
     // From the head at the moment of joining on: there is nothing left for the mark to move.
     expect(marked).toMatchObject({
       advanced: false,
@@ -373,8 +380,8 @@ test('a batch that moves nothing heals the cache: repeated, it costs the ledger 
   await send(stores, groupId, sender, [1]);
   await read(stores, groupId, reader, 1);
   await forget(stores.redis, groupId);
-  const marks = [{ groupId, position: at(1), isPrivate: false }];
-  const unchanged = [{ outcome: 'unchanged', position: at(1) }];
+  const marks = [{ groupId, position: at(1), kind: 'read' as const, ifRevision: null }];
+  const unchanged = [{ outcome: 'unchanged', position: at(1), revision: 0, clamped: false }];
   stores.takeCalls();
   expect(await markGroups(stores, reader, marks, 'strict')).toEqual(unchanged);
   // The head and the membership.

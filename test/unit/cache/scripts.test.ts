@@ -9,7 +9,17 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     );
     expect(touched.length).toBeGreaterThan(0);
     // `set` is a parameter of the functions in sections.lua.
-    const declared = ['members', 'messages', 'receipts', 'head', 'joined', 'set', 'unpack(KEYS'];
+    const declared = [
+      'members',
+      'messages',
+      'receipts',
+      'head',
+      'joined',
+      'doubts',
+      'early',
+      'set',
+      'unpack(KEYS',
+    ];
     expect(touched.filter((key) => !declared.includes(key ?? ''))).toEqual([]);
     expect(source.match(/redis\.call\(/g)).toHaveLength(touched.length);
   });
@@ -21,7 +31,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
   test('makes no number of a position', () => {
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
-    const allowed = /^(revision|doubt_end|ARGV\[\d\]|state\(receipts, 'lease')$/;
+    const allowed = /^(count|first|doubt_end|mark_end|limit|ARGV\[\d\]|state\(receipts, 'lease')$/;
     expect(numbers.filter((argument) => !allowed.test(argument ?? ''))).toEqual([]);
   });
 });

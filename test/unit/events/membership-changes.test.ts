@@ -10,9 +10,12 @@ const TIME = '2023-11-14T22:13:20.000Z';
 const PRIVATE = { isPrivate: true, ifRevision: null };
 
 const told = (before: Membership, after: Membership) =>
-  eventsOf({ groupId: 'g' as GroupId, userId: 'u' as UserId, before, after }).map(
-    ({ groupId: _, ...event }) => event,
-  );
+  eventsOf({ groupId: 'g' as GroupId, userId: 'u' as UserId, before, after }).map((event) => {
+    if (event.type === 'GroupFullyRead') throw new Error('no move of one member says that');
+    const { groupId: _, membership, ...rest } = event;
+    expect(membership).toBe(T);
+    return rest;
+  });
 
 const joined = joinAt(START, T);
 const read5 = advance(joined, at(5), T);
@@ -20,7 +23,7 @@ const read5 = advance(joined, at(5), T);
 describe('the events of a member who', () => {
   test('reads: one, from where others saw it before', () => {
     expect(told(joined, read5)).toEqual([
-      { type: 'WatermarkAdvanced', userId: 'u', from: null, to: '5', readAt: TIME },
+      { type: 'WatermarkAdvanced', userId: 'u', from: null, to: '5', readAt: TIME, ownRevision: 0 },
     ]);
   });
 
@@ -39,7 +42,7 @@ describe('the events of a member who', () => {
   test('shows now what it had read privately: one, as for everyone who reads', () => {
     const secretly = advance(read5, at(9), T, PRIVATE);
     expect(told(secretly, advance(secretly, at(8), T))).toEqual([
-      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '8', readAt: TIME },
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '8', readAt: TIME, ownRevision: null },
     ]);
   });
 
@@ -47,7 +50,7 @@ describe('the events of a member who', () => {
     const unread = retreat(read5, at(2), T);
     const late = advance(unread, at(6), T, { isPrivate: false, ifRevision: 0 });
     expect(told(unread, late)).toEqual([
-      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '6', readAt: TIME },
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '6', readAt: TIME, ownRevision: null },
     ]);
   });
 
@@ -70,7 +73,7 @@ describe('the events of a member who', () => {
   test('does all of it in several writes that are told together', () => {
     const all = deliver(retreat(advance(read5, at(7), T), at(3), T), at(9), T);
     expect(told(read5, all)).toEqual([
-      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME },
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME, ownRevision: null },
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: '2', revision: 1, readAt: TIME },
       { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '9', at: TIME },
     ]);

@@ -48,9 +48,11 @@ describe('what moved in a batch of the stream', () => {
       type: 'WatermarkAdvanced',
       groupId: 'g',
       userId: 'a',
+      membership: 1_700_000_000_000,
       from: '1',
       to: '20',
       readAt: '2023-11-14T22:13:20.020Z',
+      ownRevision: 0,
     });
   });
 

@@ -1,0 +1,59 @@
+-- A doubt says that a member's own view is about to go back: the ledger may soon hold a later revision than the copy
+-- here, and an old copy would be taken for one that is past a later mark already.
+--
+--   mark-unread       cache                                     ledger
+--   doubt        ──▶  member's text gets `?`, token is noted
+--   write        ─────────────────────────────────────────────▶ next revision
+--   merge, settle ─▶  token goes; with the last one, the `?`
+--
+-- While the text has its `?`, its own view is not told, and everyone asks the ledger. The tokens stand in the doubts
+-- hash, for each user as `<end in ms>|<token>;` and so on. That key lives no longer than its last doubt. Where a `?` has
+-- no tokens, they were lost or are over: it stays until the member is merged as the ledger holds it by then.
+
+-- The most doubts of one member. Where there would be more, the two oldest become one that only time can end.
+local MOST_DOUBTS = 4
+
+-- The doubts of a member that are not over yet, in order of time, without the one that is settled.
+local function live_doubts(doubts, user, now, settled)
+  local live = {}
+  for doubt_end, token in string.gmatch(redis.call('HGET', doubts, user) or '', '(%d+)|([^;]*);') do
+    if tonumber(doubt_end) > now and token ~= settled then live[#live + 1] = doubt_end .. '|' .. token .. ';' end
+  end
+  return live
+end
+
+-- A member's text where its own view may be told from it, and what can be read of it; false where not. What is known of
+-- the doubts of a text that has a `?` is asked only then.
+local function trusted(text, doubts, user, now)
+  if not text then return false end
+  if is_in_doubt(text) then
+    if redis.call('HEXISTS', doubts, user) == 0 or #live_doubts(doubts, user, now) > 0 then return false end
+    text = plain(text)
+  end
+  local parts = decode(text)
+  return parts and text or false, parts
+end
+
+local function keep_doubts(doubts, user, live)
+  if #live == 0 then
+    redis.call('HDEL', doubts, user)
+  else
+    redis.call('HSET', doubts, user, table.concat(live))
+  end
+end
+
+-- Notes a doubt of a member who is here. Says whether the member is.
+local function add_doubt(members, doubts, user, text, now, doubt_end, token)
+  local parts = text and decode(text)
+  if not parts or is_departed(parts) then return false end
+  local live = live_doubts(doubts, user, now)
+  if #live >= MOST_DOUBTS then
+    table.remove(live, 1)
+    live[1] = string.match(live[1], '^%d+') .. '|;'
+  end
+  live[#live + 1] = doubt_end .. '|' .. token .. ';'
+  keep_doubts(doubts, user, live)
+  redis.call('PEXPIRE', doubts, tonumber(doubt_end) - now)
+  if not is_in_doubt(text) then redis.call('HSET', members, user, text .. '?') end
+  return true
+end

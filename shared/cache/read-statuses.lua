@@ -1,0 +1,29 @@
+-- Reads which messages above a member's own view are the member's own.
+-- KEYS: members hash, messages sorted set, doubts hash
+-- ARGV: user, now in ms since the epoch, then positions
+-- Reply: { membership text, or false where it is not known, then for each position 'below' the own view or at it, 'own',
+--   'other', or 'unknown' where the ledger must be asked }
+-- Invariant: changes nothing.
+
+local members, messages, doubts, user, now = KEYS[1], KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[2])
+local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
+if not parts or is_departed(parts) then return { false } end
+
+local reply = { text }
+local _, read = own_of(parts[SELF])
+local floor
+for index = 3, #ARGV do
+  local position = ARGV[index]
+  if position <= read then
+    reply[index - 1] = 'below'
+  else
+    if floor == nil then floor = state(messages, 'floor') or false end
+    if not floor or position <= floor or redis.call('ZSCORE', messages, '~' .. position) then
+      -- Who sent a deleted message is not kept here.
+      reply[index - 1] = 'unknown'
+    else
+      reply[index - 1] = redis.call('ZSCORE', messages, own_entry(user, position)) and 'own' or 'other'
+    end
+  end
+end
+return reply

@@ -1,0 +1,49 @@
+import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Position } from '../domain/position.ts';
+import { readMember } from './own-view.ts';
+import type { Stores } from './stores.ts';
+
+export interface Statuses {
+  /** Where the member's own view stands. */
+  readonly watermark: Position;
+  /** In the order asked. */
+  readonly statuses: readonly { readonly position: Position; readonly isRead: boolean }[];
+}
+
+/**
+ * Which messages a member has read: those at or below its own view, and those that it sent. Null where the user is no
+ * member. One call of the cache; one of the ledger besides for messages that the cache does not keep.
+ */
+export async function readStatuses(
+  stores: Stores,
+  groupId: GroupId,
+  userId: UserId,
+  positions: readonly Position[],
+): Promise<Statuses | null> {
+  const { cache, ledger } = stores;
+  const cached = await cache.readStatuses(groupId, userId, positions);
+  const known = cached?.state?.kind === 'member' ? cached.state : null;
+  const membership = known ?? (await readMember(stores, groupId, userId));
+  if (!membership) return null;
+  if (cached && !known) await cache.merge(groupId, [{ kind: 'member', userId, state: membership }]);
+
+  const watermark = membership.self.position;
+  const above = positions.filter((position) => position > watermark);
+  const own = new Set(above.filter((position) => whoseIs(position) === 'own'));
+  const unknown = above.filter((position) => whoseIs(position) === 'unknown');
+  if (unknown.length > 0) {
+    const messages = await ledger.messages.readMany(groupId, unknown);
+    for (const { position, senderId } of messages) if (senderId === userId) own.add(position);
+  }
+  return {
+    watermark,
+    statuses: positions.map((position) => ({
+      position,
+      isRead: position <= watermark || own.has(position),
+    })),
+  };
+
+  function whoseIs(position: Position) {
+    return (known && cached?.whose?.[positions.indexOf(position)]) ?? 'unknown';
+  }
+}
