@@ -36,8 +36,10 @@ const inLedger: Holder = () => {
     const { memberships } = stores.ledger;
     const merged = (current: MembershipState | null) => (current ? merge(current, next) : next);
     const known = await memberships.readBelonging(userId, groupId);
-    if (known.state?.kind === 'member' && merged(known.state).generation === known.state.generation) {
-      if (next.kind === 'member') await memberships.change(userId, groupId, merged, known.state);
+    const result = merged(known.state);
+    const isMove = known.state?.kind === 'member' && result.kind === 'member';
+    if (isMove && result.generation === known.state?.generation) {
+      await memberships.change(userId, groupId, merged, known.state);
     } else {
       const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
       await memberships.hear(userId, groupId, begin, Date.now());
