@@ -32,6 +32,8 @@ const ENVIRONMENT = {
   MEMBERSHIP: 'strict',
   UPSTASH_SECRET_ARN: 'none',
   EVENT_BUS_NAME: 'none',
+  DEAD_LETTER_QUEUE_URL: 'none',
+  AWS_LAMBDA_FUNCTION_NAME: 'none',
   WEBHOOK_URL: 'http://127.0.0.1:9',
   WEBHOOK_SECRET_ARN: 'none',
 };

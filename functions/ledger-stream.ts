@@ -3,7 +3,11 @@ import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 
 import type { Item } from '../shared/ledger/items.ts';
 import type { StreamRecord } from '../shared/projection/stream-records.ts';
 
-/** A handler of the ledger's stream, given what is to be done with a batch: it tells the records that failed. */
+/**
+ * A handler of the ledger's stream, given what is to be done with a batch: it resolves to the sequence numbers of the
+ * records that failed. An empty one among them fails the whole batch, which is all that can be said of a record without
+ * one.
+ */
 export function ledgerStream(handle: (records: readonly StreamRecord[]) => Promise<string[]>) {
   return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {
     const failed = await handle(Records.map(recordOf));
@@ -12,10 +16,9 @@ export function ledgerStream(handle: (records: readonly StreamRecord[]) => Promi
 }
 
 function recordOf({ dynamodb }: DynamoDBRecord): StreamRecord {
-  if (!dynamodb?.SequenceNumber) throw new Error('a record of the stream has no sequence number');
   return {
-    sequenceNumber: dynamodb.SequenceNumber,
-    before: (dynamodb.OldImage as Item | undefined) ?? null,
-    after: (dynamodb.NewImage as Item | undefined) ?? null,
+    sequenceNumber: dynamodb?.SequenceNumber ?? '',
+    before: (dynamodb?.OldImage as Item | undefined) ?? null,
+    after: (dynamodb?.NewImage as Item | undefined) ?? null,
   };
 }

@@ -23,6 +23,12 @@ export class DeadLetterQueue extends Queue {
     });
   }
 
+  /** Lets a function send messages to the queue, and gives it the queue's URL. */
+  allowSending(sender: TidemarkFunction): void {
+    sender.addEnvironment('DEAD_LETTER_QUEUE_URL', this.queueUrl);
+    sender.allow(['sqs:SendMessage'], this.queueArn);
+  }
+
   /**
    * The queue as the failure destination of a function or of its event source. CDK's `SqsDestination` and `SqsDlq`
    * would let the function look at the queue as well, where sending is all that Lambda does with it.

@@ -72,7 +72,7 @@ export class Observability extends Construct {
     this.#alarm(queue.label, {
       metric: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
       threshold: 1,
-      meaning: `Something was given up and waits in ${queue.label}`,
+      meaning: `Something was given up or could not be read, and waits in ${queue.label}`,
     });
   }
 

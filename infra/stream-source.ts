@@ -22,6 +22,8 @@ export class StreamSource extends EventSourceMapping {
   constructor(scope: Construct, id: string, { ledger, consumer, filters }: StreamSourceProps) {
     ledger.allowReadingStream(consumer);
     const deadLetters = new DeadLetterQueue(scope, 'DeadLetters', `${consumer.node.id}-dead-letters`);
+    // Lambda itself gives up only what was retried in vain; a record that cannot be read need not wait for that.
+    deadLetters.allowSending(consumer);
     super(scope, id, {
       target: consumer,
       eventSourceArn: ledger.streamArn,
@@ -33,7 +35,7 @@ export class StreamSource extends EventSourceMapping {
       parallelizationFactor: 1,
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
-      // Lambda's own defaults are endless: one bad record would hold up its shard until the stream forgets it.
+      // Lambda's own defaults are endless: one record that always fails would hold up its shard until the stream forgets it.
       retryAttempts: 1_000,
       maxRecordAge: Duration.hours(6),
       onFailure: deadLetters.failureDestination(consumer),

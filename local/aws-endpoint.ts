@@ -1,13 +1,19 @@
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { DeadLetters } from './events/dead-letters.ts';
 import type { BusEntry, EventBus } from './events/event-bus.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
   readonly secrets: Secrets;
   readonly bus: EventBus;
+  readonly deadLetters: DeadLetters;
 }
+
+/** The most bytes that every queue of SQS takes in one message. */
+const MAX_MESSAGE_BYTES = 262_144;
 
 type Operation = (input: never, services: AwsServices) => unknown;
 
@@ -25,6 +31,22 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     }
     const results = bus.put(Entries);
     return { FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length, Entries: results };
+  },
+  'AmazonSQS.SendMessage': (
+    { QueueUrl, MessageBody }: { QueueUrl: string; MessageBody: string },
+    { deadLetters },
+  ) => {
+    const bytes = Buffer.byteLength(MessageBody);
+    if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
+      throw new AwsError(
+        'InvalidParameterValue',
+        `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+      );
+    }
+    if (!deadLetters.receive(QueueUrl, MessageBody)) {
+      throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
+    }
+    return { MessageId: randomUUID(), MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex') };
   },
 };
 

@@ -24,6 +24,7 @@ export interface DeploymentOptions {
     readonly dynamodb: string;
     readonly secretsManager: string;
     readonly eventBridge: string;
+    readonly sqs: string;
   };
   /** Where the keys of an issuer of tokens are. */
   readonly keySetUrl: (issuer: string) => string;
@@ -71,6 +72,7 @@ export async function deploy(
       AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
+      AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     },
   });
   const bus = new EventBus(template, {

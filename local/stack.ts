@@ -108,13 +108,14 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
         dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
         secretsManager: awsUrl,
         eventBridge: awsUrl,
+        sqs: awsUrl,
       },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
     },
     resources,
   );
-  const { tableName, lambda, bus } = deployment;
-  aws.serve({ secrets, bus });
+  const { tableName, lambda, bus, deadLetters } = deployment;
+  aws.serve({ secrets, bus, deadLetters });
   serve = async (path, request) =>
     path.startsWith('/_local/')
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, { ...deployment, log }))

@@ -1,8 +1,13 @@
 import { publishMoves } from '../../shared/projection/publish-moves.ts';
 import { RecentRecords } from '../../shared/projection/recent-records.ts';
 import { createBus } from '../bus.ts';
+import { createDeadLetters } from '../dead-letters.ts';
 import { ledgerStream } from '../ledger-stream.ts';
 
-const publication = { publisher: createBus(), told: new RecentRecords(10_000) };
+const publication = {
+  publisher: createBus(),
+  deadLetters: createDeadLetters(),
+  told: new RecentRecords(10_000),
+};
 
 export const handler = ledgerStream((records) => publishMoves(publication, records));

@@ -1,4 +1,4 @@
-import { TemplateError } from '../cloudformation/template.ts';
+import { ACCOUNT_ID, REGION, TemplateError } from '../cloudformation/template.ts';
 import type { Journal } from './journal.ts';
 
 export interface DeadLetter {
@@ -29,7 +29,26 @@ export class DeadLetters {
       throw new TemplateError(`there is no queue ${queue}`);
   }
 
+  /** Takes a message that a function sent. Returns false where there is no such queue. */
+  receive(queueUrl: string, body: string): boolean {
+    const name = queueUrl.replace(`https://sqs.${REGION}.amazonaws.com/${ACCOUNT_ID}/`, '');
+    if (!this.#queues.has(name)) return false;
+    const message = messageIn(body);
+    const reason = message instanceof Object && 'reason' in message ? String(message.reason) : '';
+    this.add(`arn:aws:sqs:${REGION}:${ACCOUNT_ID}:${name}`, message, reason);
+    return true;
+  }
+
   add(queue: string, message: unknown, reason: string): void {
     this.#journal.append({ queue, receivedAt: new Date().toISOString(), message, reason });
+  }
+}
+
+/** A message may be any text. */
+function messageIn(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
   }
 }

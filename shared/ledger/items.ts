@@ -3,7 +3,7 @@ import type { Belonging, Joining } from '../domain/belonging.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
-import { type Position, storedPosition } from '../domain/position.ts';
+import { type Position, parsePosition } from '../domain/position.ts';
 
 export type Item = Record<string, AttributeValue>;
 
@@ -20,7 +20,11 @@ export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'deliv
 /** The attribute that holds when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
 
+/** The largest that nine base-36 digits hold, as the cache writes it: a time in the year 5188. */
+const MAX_GENERATION = 36 ** 9 - 1;
+
 const REVISION_DIGITS = 10;
+const OWN_REGISTER = new RegExp(`^([0-9]{${REVISION_DIGITS}}):(.*)$`);
 
 /** What the text of every own register of a revision begins with, given how many came before it in the membership. */
 export function revisionPrefix(count: number): string {
@@ -93,16 +97,27 @@ function joiningText({ at, after, heardAt }: Joining): string {
 
 function joiningIn(item: Item, told: string): Joining {
   const [at, after, heardAt] = told.split(':');
-  const joining = { at: Number(at), after: storedPosition(after ?? ''), heardAt: Number(heardAt) };
-  if (!Number.isFinite(joining.at) || !Number.isFinite(joining.heardAt)) throw corrupt(item, 'joinings');
-  return joining;
+  const position = parsePosition(after);
+  const times = { at: Number(at), heardAt: Number(heardAt) };
+  if (!position || !Number.isSafeInteger(times.at) || !Number.isSafeInteger(times.heardAt)) {
+    throw corrupt(item, 'joinings');
+  }
+  return { ...times, after: position };
 }
 
 /** The own view of the membership that has ended is left where it was, so that it need not be read to end it. */
 function lastRevisionIn(item: Item): number | null {
   const known = item.lastRevision ? [number(item, 'lastRevision')] : [];
-  if (item.self) known.push(firstRevisionIn(item) + Number(text(item, 'self').slice(0, REVISION_DIGITS)));
+  if (item.self) known.push(firstRevisionIn(item) + ownRegisterIn(item).count);
   return known.length > 0 ? Math.max(...known) : null;
+}
+
+/** How many revisions came before this one in the membership, and where the own view stands. */
+function ownRegisterIn(item: Item): { readonly count: number; readonly position: Position } {
+  const [, count, ownPosition] = OWN_REGISTER.exec(text(item, 'self')) ?? [];
+  const position = parsePosition(ownPosition);
+  if (!position) throw corrupt(item, 'self');
+  return { count: Number(count), position };
 }
 
 function firstRevisionIn(item: Item): number {
@@ -120,42 +135,78 @@ export type Fact =
   | { readonly kind: 'message'; readonly groupId: GroupId; readonly message: Message }
   | { readonly kind: 'head'; readonly groupId: GroupId; readonly position: Position };
 
-/** Reads an item of any kind, from a reply or from the stream. Throws where it is none of ours. */
+/** What an item is to this version of the service. Another version may keep items of kinds that this one does not know. */
+export type Interpretation =
+  | { readonly outcome: 'fact'; readonly fact: Fact }
+  /** `kind` is null where the item has none. */
+  | { readonly outcome: 'unknown'; readonly kind: string | null }
+  /** Of a known kind, and not as this service writes it. */
+  | { readonly outcome: 'broken'; readonly reason: string };
+
+/** An item of the ledger that is no fact, where one is needed. Reading it again does not help. */
+export class UnreadableItem extends Error {
+  override readonly name = 'UnreadableItem';
+}
+
+/** Reads an item of any kind, from a reply or from the stream. Throws `UnreadableItem` where it is no fact. */
 export function readItem(item: Item): Fact {
-  const groupId = parseGroupId(text(item, 'groupId'));
-  const kind = text(item, 'kind');
-  if (groupId && kind === 'membership') {
-    const userId = parseUserId(item[CURRENT_MEMBER]?.S ?? text(item, FORMER_MEMBER));
-    if (userId) return { kind, groupId, userId, state: membershipState(item) };
+  const read = interpretItem(item);
+  if (read.outcome === 'fact') return read.fact;
+  throw read.outcome === 'broken' ? new UnreadableItem(read.reason) : corrupt(item, 'kind');
+}
+
+export function interpretItem(item: Item): Interpretation {
+  const kind = item.kind?.S ?? null;
+  if (kind !== 'membership' && kind !== 'message' && kind !== 'head') return { outcome: 'unknown', kind };
+  try {
+    return { outcome: 'fact', fact: factIn(item, kind) };
+  } catch (error) {
+    if (error instanceof UnreadableItem) return { outcome: 'broken', reason: error.message };
+    throw error;
   }
-  if (groupId && kind === 'message') return { kind, groupId, message: messageOf(item) };
-  if (groupId && kind === 'head') return { kind, groupId, position: storedPosition(text(item, 'position')) };
-  throw corrupt(item, 'kind');
+}
+
+function factIn(item: Item, kind: Fact['kind']): Fact {
+  const groupId = parseGroupId(text(item, 'groupId'));
+  if (!groupId) throw corrupt(item, 'groupId');
+  switch (kind) {
+    case 'membership': {
+      const name = item[CURRENT_MEMBER] ? CURRENT_MEMBER : FORMER_MEMBER;
+      const userId = parseUserId(text(item, name));
+      if (!userId) throw corrupt(item, name);
+      return { kind, groupId, userId, state: membershipState(item) };
+    }
+    case 'message': {
+      const message = messageOf(item);
+      // Only a deletion that came before the message leaves it without a sender.
+      if (!message.senderId && !message.deleted) throw corrupt(item, 'senderId');
+      return { kind, groupId, message };
+    }
+    case 'head':
+      return { kind, groupId, position: positionIn(item, 'position') };
+  }
 }
 
 export function membershipState(item: Item): MembershipState {
   const generation = number(item, 'generation');
+  if (generation > MAX_GENERATION) throw corrupt(item, 'generation');
   if (!item[CURRENT_MEMBER]) return { kind: 'departed', generation };
-  const self = text(item, 'self');
   const firstRevision = firstRevisionIn(item);
+  const { count, position } = ownRegisterIn(item);
   return {
     kind: 'member',
     generation,
-    joinedAfter: storedPosition(text(item, 'joinedAfter')),
+    joinedAfter: positionIn(item, 'joinedAfter'),
     firstRevision,
-    self: {
-      revision: firstRevision + Number(self.slice(0, REVISION_DIGITS)),
-      position: storedPosition(self.slice(REVISION_DIGITS + 1)),
-      at: timeIn(item, 'self'),
-    },
-    public: { position: storedPosition(text(item, 'public')), at: timeIn(item, 'public') },
-    delivered: { position: storedPosition(text(item, 'delivered')), at: timeIn(item, 'delivered') },
+    self: { revision: firstRevision + count, position, at: timeIn(item, 'self') },
+    public: { position: positionIn(item, 'public'), at: timeIn(item, 'public') },
+    delivered: { position: positionIn(item, 'delivered'), at: timeIn(item, 'delivered') },
   };
 }
 
 export function messageOf(item: Item): Message {
   return {
-    position: storedPosition(text(item, 'position')),
+    position: positionIn(item, 'position'),
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
   };
@@ -171,12 +222,18 @@ function text(item: Item, name: string): string {
   return value;
 }
 
+function positionIn(item: Item, name: string): Position {
+  const position = parsePosition(text(item, name));
+  if (!position) throw corrupt(item, name);
+  return position;
+}
+
 function number(item: Item, name: string): number {
   const value = Number(item[name]?.N);
-  if (!Number.isFinite(value)) throw corrupt(item, name);
+  if (!Number.isSafeInteger(value) || value < 0) throw corrupt(item, name);
   return value;
 }
 
-function corrupt(item: Item, name: string): Error {
-  return new Error(`an item of the ledger has no valid ${name}: ${item.PK?.S} ${item.SK?.S}`);
+function corrupt(item: Item, name: string): UnreadableItem {
+  return new UnreadableItem(`an item of the ledger has no valid ${name}: ${item.PK?.S} ${item.SK?.S}`);
 }

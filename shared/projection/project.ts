@@ -5,7 +5,9 @@ import { isPast, type Membership, type MembershipState } from '../domain/members
 import { formatMessageId, type Position } from '../domain/position.ts';
 import type { TidemarkEvent } from '../events/event.ts';
 import { type Publisher, publishFrom } from '../events/publisher.ts';
+import { UnreadableItem } from '../ledger/items.ts';
 import type { Stores } from '../watermarks/stores.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
 import type { RecentRecords } from './recent-records.ts';
 import { readAll, type StreamRecord, type Written } from './stream-records.ts';
@@ -13,9 +15,12 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 /** Groups whose members are searched at once for one who is behind. */
 const CONCURRENT_GROUPS = 10;
 
+const CONCURRENT_READS = 10;
+
 export interface Projection {
   readonly stores: Stores;
   readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
   /** The records that this instance has told groups of: a batch that fails for another's sake does not do so again. */
   readonly told: RecentRecords;
 }
@@ -42,16 +47,23 @@ interface Merged {
 
 /**
  * Carries a batch of the ledger's stream on into the cache, one call for each group, and tells the bus of the groups
- * that everyone has read further. Resolves to the sequence numbers of the records that failed. Neither of the two waits
- * for the other to be well, and all of it may be done again.
+ * that everyone has read further. Records that cannot be read are set aside. Resolves to the sequence numbers of the
+ * records that failed. None of these waits for another to be well, and all of it may be done again.
  */
 export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
-  const groups = await mergeIntoCache(projection, readable.map(newsOf));
+  const [unsent, failed] = await Promise.all([
+    projection.deadLetters.setAside(unreadable),
+    carryOn(projection, readable.map(newsOf)),
+  ]);
+  return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
+}
+
+/** Resolves to the news that failed, some of them twice. */
+async function carryOn(projection: Projection, news: readonly News[]): Promise<News[]> {
+  const groups = await mergeIntoCache(projection, news);
   const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
-  const untold = await tellOfGroups(projection, groups);
-  const failed = [...unmerged, ...untold].map(({ sequenceNumber }) => sequenceNumber);
-  return [...new Set([...unreadable, ...failed])];
+  return [...unmerged, ...(await tellOfGroups(projection, groups))];
 }
 
 async function mergeIntoCache({ stores, told }: Projection, news: readonly News[]): Promise<Merged[]> {
@@ -62,7 +74,8 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
       const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
       const reply = changes.length > 0 ? await stores.cache.mergeNews(groupId, changes, left) : null;
-      const isMerged = changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply)));
+      const isMerged =
+        changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply.strangers)));
       return { groupId, ofGroup, isMerged, leaving, left, reply };
     }),
   );
@@ -73,17 +86,25 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
  * long past, and they may have left since.
  */
 async function introduce(
-  { cache, ledger }: Stores,
+  stores: Stores,
   groupId: GroupId,
-  { strangers }: NewsReply,
+  strangers: NewsReply['strangers'],
 ): Promise<boolean> {
   if (strangers.length === 0) return true;
+  const { cache, ledger } = stores;
   try {
     const known = await ledger.memberships.readMany(strangers, groupId);
     return await cache.merge(groupId, memberChanges(known));
   } catch (error) {
+    if (error instanceof UnreadableItem && strangers.length > 1) {
+      // Who can be read is introduced all the same.
+      const each = await inParallel(strangers, CONCURRENT_READS, (userId) =>
+        introduce(stores, groupId, [userId]),
+      );
+      return each.every(Boolean);
+    }
     console.error({ message: 'members whom the cache lacks could not be read', error });
-    return false;
+    return !isWorthRetrying(error);
   }
 }
 
@@ -102,7 +123,7 @@ async function tellOfGroups(
       if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error });
-      unknown.push(...leaving);
+      if (isWorthRetrying(error)) unknown.push(...leaving);
     }
   });
   const failed = await publishFrom(publisher, sources);
@@ -111,6 +132,14 @@ async function tellOfGroups(
     if (!failed.has(item)) told.add(item.sequenceNumber);
   }
   return [...failed];
+}
+
+/**
+ * A broken item stays broken however often it is read, and is among the dead letters itself: it holds up neither the
+ * rest of its group nor the other groups.
+ */
+function isWorthRetrying(error: unknown): boolean {
+  return !(error instanceof UnreadableItem);
 }
 
 function newsOf({ sequenceNumber, was, is, fact }: Written): News {

@@ -2,11 +2,13 @@ import { joinAt } from '../domain/membership.ts';
 import type { TidemarkEvent } from '../events/event.ts';
 import { eventsOf, type MembershipChange } from '../events/membership-changes.ts';
 import { type Publisher, publishFrom } from '../events/publisher.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { RecentRecords } from './recent-records.ts';
 import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 
 export interface Publication {
   readonly publisher: Publisher;
+  readonly deadLetters: DeadLetters;
   /** The records that this instance has told of: a batch that fails for another's sake does not tell of them again. */
   readonly told: RecentRecords;
 }
@@ -17,18 +19,27 @@ interface Move extends MembershipChange {
 
 /**
  * Tells the bus how the memberships of a batch of the ledger's stream moved: one event for each member, however often
- * it moved. Resolves to the sequence numbers of the records that failed. It asks neither cache nor ledger, so that
- * events leave whatever becomes of these, and all of it may be done again.
+ * it moved. Records that cannot be read are set aside. Resolves to the sequence numbers of the records that failed. It
+ * asks neither cache nor ledger, so that events leave whatever becomes of these, and all of it may be done again.
  */
 export async function publishMoves(
-  { publisher, told }: Publication,
+  publication: Publication,
   records: readonly StreamRecord[],
 ): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
-  const fresh = readable.flatMap(moveIn).filter(({ sequenceNumber }) => !told.has(sequenceNumber));
+  const [unsent, failed] = await Promise.all([
+    publication.deadLetters.setAside(unreadable),
+    tellOfMoves(publication, readable.flatMap(moveIn)),
+  ]);
+  return [...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)];
+}
+
+/** Resolves to the moves that the bus was not told of. */
+async function tellOfMoves({ publisher, told }: Publication, moves: readonly Move[]): Promise<Move[]> {
+  const fresh = moves.filter(({ sequenceNumber }) => !told.has(sequenceNumber));
   const failed = await publishFrom(publisher, new Map(eventsOfMembers(fresh)));
   for (const move of fresh) if (!failed.has(move)) told.add(move.sequenceNumber);
-  return [...unreadable, ...[...failed].map(({ sequenceNumber }) => sequenceNumber)];
+  return [...failed];
 }
 
 /** A membership that begins has moved where it takes over what was marked before, and nowhere else. */

@@ -186,8 +186,11 @@ describe('each function', () => {
     ['Apideletemessage', ledgerAndCache],
     ['Apicheckhealth', ledgerAndCache],
     ['Factsapplyfacts', ledgerAndCache],
-    ['Projectionprojectledger', { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus' }],
-    ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus' }],
+    [
+      'Projectionprojectledger',
+      { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
+    ],
+    ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
     [
       'Notifynotify',
       { WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark', WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret' },

@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+import {
+  type AttributeValue,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+} from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
 import { type Service, type Stack, startStack } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
@@ -24,6 +29,12 @@ export interface WatermarkEvent {
     readonly from: string | null;
     readonly to: string;
   };
+}
+
+export interface DeadLetter {
+  readonly queue: string;
+  readonly message: unknown;
+  readonly reason: string;
 }
 
 /** Calls a stack over HTTP, in the name of whoever the token speaks for. */
@@ -100,8 +111,8 @@ export class Api {
       .filter(({ detail }) => detail.groupId === groupId && detail.userId === userId);
   }
 
-  async deadLetters(): Promise<unknown[]> {
-    return ((await this.#inspect('dead-letters')) as { deadLetters: unknown[] }).deadLetters;
+  async deadLetters(): Promise<DeadLetter[]> {
+    return ((await this.#inspect('dead-letters')) as { deadLetters: DeadLetter[] }).deadLetters;
   }
 
   async #eventsOf(groupId: string, detailType: string): Promise<unknown[]> {
@@ -151,6 +162,8 @@ export interface FaultStack {
   functionName(folder: string): string;
   /** What the ledger holds of a member's public watermark, as the position's text. */
   ledgerPosition(groupId: string, userId: string): Promise<string | undefined>;
+  /** Writes an item into the ledger's table as it is, as no function of this version would. */
+  putItem(item: Record<string, AttributeValue>): Promise<void>;
   /** What the cache holds of a member, as its text; null where it holds nothing. */
   cachedText(groupId: string, userId: string): Promise<string | null>;
   emptyCache(): Promise<void>;
@@ -196,6 +209,9 @@ export async function startFaultStack(): Promise<FaultStack> {
       const Key = { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } };
       const command = new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true });
       return (await client.send(command)).Item?.public?.S;
+    },
+    async putItem(Item) {
+      await client.send(new PutItemCommand({ TableName: dynamodb.table, Item }));
     },
     cachedText: (groupId, userId) =>
       withRedis(redis.url, (connection) => connection.hget(`tm:{${groupId}}:members`, userId)),

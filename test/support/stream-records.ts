@@ -1,6 +1,7 @@
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
 import { advance, deliver, joinAt, type Membership, retreat } from '../../shared/domain/membership.ts';
 import { type Item, membershipItem } from '../../shared/ledger/items.ts';
+import type { DeadLetterQueue } from '../../shared/projection/dead-letters.ts';
 import type { StreamRecord } from '../../shared/projection/stream-records.ts';
 import { at } from './positions.ts';
 
@@ -50,5 +51,35 @@ export function hiddenMoves(userId: string): StreamRecord[] {
 /** A departure that expires. */
 export const expire = (userId: string): StreamRecord => recordOf(departure(userId, T), null);
 
-/** A record that holds nothing of ours. */
-export const poison = (): StreamRecord => recordOf(null, { PK: { S: 'x' }, SK: { S: 'y' } });
+/** A record of an item whose kind this version does not know; null for an item that has none. */
+export const unknownKind = (kind: string | null): StreamRecord =>
+  recordOf(null, { PK: { S: 'CONN#x' }, SK: { S: 'CONN#x' }, ...(kind !== null && { kind: { S: kind } }) });
+
+/** A membership, as it was sound once, that lost its public register. */
+export function brokenMembership(userId: string, read = 5): Item {
+  const { public: lost, ...rest } = membership(userId, read);
+  return { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${G}` }, ...rest };
+}
+
+/** A member whose membership breaks. */
+export const breakMembership = (userId: string): StreamRecord =>
+  recordOf(membership(userId, 5), brokenMembership(userId));
+
+/** A dead-letter queue that keeps what it is sent, but for what it is told to refuse. */
+export class KeptLetters implements DeadLetterQueue {
+  readonly functionName = 'a-function';
+  readonly messages: string[] = [];
+  /** How often it was asked. */
+  tries = 0;
+  isDown = false;
+
+  async send(message: string): Promise<void> {
+    this.tries += 1;
+    if (this.isDown) throw new Error('the queue is down');
+    this.messages.push(message);
+  }
+
+  get letters(): Record<string, unknown>[] {
+    return this.messages.map((message) => JSON.parse(message) as Record<string, unknown>);
+  }
+}

@@ -4,6 +4,7 @@ import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cac
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import type { Membership } from '../../../shared/domain/membership.ts';
 import { type Item, membershipItem } from '../../../shared/ledger/items.ts';
+import { DeadLetters } from '../../../shared/projection/dead-letters.ts';
 import { project } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import { readInbox } from '../../../shared/watermarks/inbox.ts';
@@ -20,6 +21,7 @@ import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { KeptLetters } from '../../support/stream-records.ts';
 
 let stores: CountedStores;
 /** Keeps three messages of a group. */
@@ -72,7 +74,9 @@ async function projected(source: Stores, before: Item | null, after: Item): Prom
   };
   const told = new RecentRecords(10);
   const record = { sequenceNumber: '1', before, after };
-  expect(await project({ stores: source, publisher: { publish }, told }, [record])).toEqual([]);
+  const deadLetters = new DeadLetters(new KeptLetters());
+  const projection = { stores: source, publisher: { publish }, deadLetters, told };
+  expect(await project(projection, [record])).toEqual([]);
   return types;
 }
 

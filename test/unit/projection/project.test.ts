@@ -5,13 +5,26 @@ import type { GroupId } from '../../../shared/domain/ids.ts';
 import { advance, joinAt } from '../../../shared/domain/membership.ts';
 import { type Position, START } from '../../../shared/domain/position.ts';
 import type { TidemarkEvent } from '../../../shared/events/event.ts';
-import type { Item } from '../../../shared/ledger/items.ts';
+import { type Item, UnreadableItem } from '../../../shared/ledger/items.ts';
 import type { Ledger } from '../../../shared/ledger/ledger.ts';
+import { DeadLetters } from '../../../shared/projection/dead-letters.ts';
 import { project } from '../../../shared/projection/project.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
-import { expire, hiddenMoves, leave, move, poison, recordOf, T } from '../../support/stream-records.ts';
+import {
+  breakMembership,
+  brokenMembership,
+  expire,
+  hiddenMoves,
+  KeptLetters,
+  leave,
+  membership,
+  move,
+  recordOf,
+  T,
+  unknownKind,
+} from '../../support/stream-records.ts';
 
 /** Records what it is told; what it fails for, a test says. */
 class Outside {
@@ -30,6 +43,9 @@ class Outside {
   pagesRead = 0;
   claims = 0;
   isLedgerDown = false;
+  /** Members whose items in the ledger are broken. */
+  readonly broken = new Set<string>();
+  readonly letters = new KeptLetters();
 
   /** Members of whom the cache says that its index lacks them. */
   strangers: string[] = [];
@@ -62,6 +78,7 @@ class Outside {
     memberships: {
       readMany: async (userIds: readonly string[]) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
+        if (userIds.some((userId) => this.broken.has(userId))) throw new UnreadableItem('no valid public');
         return new Map(
           userIds.map((userId) => {
             const position = this.members.get(userId);
@@ -77,6 +94,7 @@ class Outside {
         for (const [index, [userId, position]] of [...outside.members].entries()) {
           if (index % pageSize === 0) outside.pagesRead += 1;
           if (userId === outside.unlisted) continue;
+          if (outside.broken.has(userId)) throw new UnreadableItem('no valid public');
           yield { userId, membership: advance(joinAt(START, T), position, T) };
         }
       },
@@ -96,10 +114,13 @@ let outside: Outside;
 let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   outside = new Outside();
-  const { cache, ledger, publisher } = outside;
+  const { cache, ledger, publisher, letters } = outside;
   const told = new RecentRecords(100);
-  run = (records) => project({ stores: { cache, ledger, nowMs: () => T }, publisher, told }, records);
+  const stores = { cache, ledger, nowMs: () => T };
+  const deadLetters = new DeadLetters(letters);
+  run = (records) => project({ stores, publisher, deadLetters, told }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
 afterEach(() => {
   jest.restoreAllMocks();
@@ -149,13 +170,6 @@ describe('the projector', () => {
     expect(await run([record])).toEqual([record.sequenceNumber]);
   });
 
-  test('fails a record that it cannot read, and no other', async () => {
-    const unreadable = poison();
-    expect(await run([move('a', 0, 5), unreadable, move('b', 0, 3)])).toEqual([unreadable.sequenceNumber]);
-    expect(outside.merged.map(([, changes]) => changes.length)).toEqual([2]);
-    expect(console.error).toHaveBeenCalledTimes(1);
-  });
-
   test('takes a message that expires for one that is gone, and an expired departure for nothing', async () => {
     const message: Item = {
       kind: { S: 'message' },
@@ -167,6 +181,94 @@ describe('the projector', () => {
     expect(outside.merged).toEqual([
       ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
     ]);
+  });
+});
+
+describe('what the projector cannot read', () => {
+  test('is passed over where its kind is unknown, and counted in one line for the batch', async () => {
+    const records = [
+      move('a', 0, 5),
+      unknownKind('connection'),
+      unknownKind(null),
+      unknownKind('connection'),
+      move('b', 0, 3),
+    ];
+    expect(await run(records)).toEqual([]);
+    expect(outside.merged.map(([, changes]) => changes.length)).toEqual([2]);
+    expect(outside.letters.messages).toEqual([]);
+    expect(console.error).not.toHaveBeenCalled();
+    expect(jest.mocked(console.info).mock.calls).toEqual([
+      [
+        {
+          message: 'items of unknown kinds were passed over',
+          count: 3,
+          kinds: [
+            { kind: 'connection', count: 2 },
+            { kind: '', count: 1 },
+          ],
+        },
+      ],
+    ]);
+  });
+
+  test('does not make that line long, however many kinds there are', async () => {
+    await run(Array.from({ length: 100 }, (_, index) => unknownKind(`${index}`.padEnd(100_000, 'x'))));
+    expect(JSON.stringify(jest.mocked(console.info).mock.calls).length).toBeLessThan(2_000);
+  });
+
+  test('is set aside once where it is broken, while the others are carried on', async () => {
+    outside.everyoneAt.set('g', at(5));
+    const broken = breakMembership('c');
+    const records = [move('a', 2, 5), broken, move('b', 0, 3)];
+    expect(await run(records)).toEqual([]);
+    expect(outside.merged.map(([, changes]) => changes.length)).toEqual([2]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    expect(outside.letters.letters).toMatchObject([
+      { reason: 'an item of the ledger has no valid public: USER#c GROUP#g' },
+    ]);
+    expect(await run(records)).toEqual([]);
+    expect(outside.letters.messages).toHaveLength(1);
+  });
+
+  test('fails where the dead-letter queue does not take it, and fails no other', async () => {
+    outside.everyoneAt.set('g', at(5));
+    outside.letters.isDown = true;
+    const broken = breakMembership('c');
+    const records = [move('a', 2, 5), broken, move('b', 0, 3)];
+    expect(await run(records)).toEqual([broken.sequenceNumber]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    outside.letters.isDown = false;
+    expect(await run(records)).toEqual([]);
+    expect(outside.letters.messages).toHaveLength(1);
+  });
+
+  test('is unknown where only the old image is broken: what the item says now is merged', async () => {
+    expect(await run([recordOf(brokenMembership('a'), membership('a', 9))])).toEqual([]);
+    expect(outside.merged).toMatchObject([
+      [
+        'g',
+        [{ kind: 'known-member', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
+      ],
+    ]);
+    expect(outside.letters.messages).toEqual([]);
+    expect(console.error).toHaveBeenCalledTimes(1);
+  });
+
+  test('is not introduced where the cache lacks it, but the others are', async () => {
+    outside.strangers = ['a', 'c'];
+    outside.members.set('a', at(20));
+    outside.broken.add('c');
+    expect(await run([move('a', 0, 5), move('c', 0, 5)])).toEqual([]);
+    expect(outside.merged.at(-1)).toMatchObject(['g', [{ kind: 'member', userId: 'a' }]]);
+  });
+
+  test('lets nobody say that everyone has read, and holds up no other record', async () => {
+    outside.everyoneAt.set('g', null);
+    outside.everyoneAt.set('h', at(5));
+    outside.members.set('a', at(5)).set('c', at(5));
+    outside.broken.add('c');
+    expect(await run([move('a', 2, 5), move('b', 2, 5, 'h' as GroupId)])).toEqual([]);
+    expect(fullyRead()).toEqual([['h', '5']]);
   });
 });
 

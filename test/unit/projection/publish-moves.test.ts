@@ -1,35 +1,47 @@
-import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { TidemarkEvent } from '../../../shared/events/event.ts';
+import { DeadLetters } from '../../../shared/projection/dead-letters.ts';
 import { publishMoves } from '../../../shared/projection/publish-moves.ts';
 import { RecentRecords } from '../../../shared/projection/recent-records.ts';
 import type { StreamRecord } from '../../../shared/projection/stream-records.ts';
 import { at } from '../../support/positions.ts';
 import {
+  breakMembership,
+  brokenMembership,
   expire,
   G,
   hiddenMoves,
+  KeptLetters,
   leave,
   membership,
   move,
-  poison,
   recordOf,
   T,
+  unknownKind,
 } from '../../support/stream-records.ts';
 
 let published: TidemarkEvent[];
 /** The users of whom the bus takes no event. */
 let refused: Set<string>;
+let letters: KeptLetters;
 let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   published = [];
   refused = new Set();
+  letters = new KeptLetters();
+  const deadLetters = new DeadLetters(letters);
+  jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  jest.spyOn(console, 'info').mockImplementation(() => undefined);
   const publish = async (events: readonly TidemarkEvent[]) => {
     const failed = events.filter((event) => 'userId' in event && refused.has(event.userId));
     published.push(...events.filter((event) => !failed.includes(event)));
     return failed;
   };
   const told = new RecentRecords(100);
-  run = (records) => publishMoves({ publisher: { publish }, told }, records);
+  run = (records) => publishMoves({ publisher: { publish }, deadLetters, told }, records);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
 });
 
 const told = () =>
@@ -101,12 +113,37 @@ describe('what moved in a batch of the stream', () => {
     expect(told().slice(2)).toEqual([['b', '1', '4']]);
   });
 
-  test('is told all the same where another record cannot be read, and that one fails', async () => {
-    const complaints = jest.spyOn(console, 'error').mockImplementation(() => undefined);
-    const unreadable = poison();
-    expect(await run([move('a', 0, 5), unreadable, move('b', 0, 3)])).toEqual([unreadable.sequenceNumber]);
+  test('is told all the same where the kind of another item is unknown', async () => {
+    expect(await run([move('a', 0, 5), unknownKind('connection'), move('b', 0, 3)])).toEqual([]);
     expect(told()).toHaveLength(2);
-    expect(complaints).toHaveBeenCalledTimes(1);
-    complaints.mockRestore();
+    expect(letters.messages).toEqual([]);
+    expect(console.info).toHaveBeenCalledTimes(1);
+  });
+
+  test('is told all the same where another item is broken, and that one is set aside once', async () => {
+    refused.add('b');
+    const records = [move('a', 0, 5), breakMembership('c'), move('b', 0, 3)];
+    expect(await run(records)).toEqual([records[2]?.sequenceNumber]);
+    expect(letters.letters).toMatchObject([{ key: { PK: 'USER#c', SK: 'GROUP#g' } }]);
+    refused.clear();
+    expect(await run(records)).toEqual([]);
+    expect(told()).toEqual([
+      ['a', '1', '5'],
+      ['b', '1', '3'],
+    ]);
+    expect(letters.messages).toHaveLength(1);
+  });
+
+  test('is told all the same where the dead-letter queue is down, and the broken record fails', async () => {
+    letters.isDown = true;
+    const records = [move('a', 0, 5), breakMembership('c'), move('b', 0, 3)];
+    expect(await run(records)).toEqual([records[1]?.sequenceNumber]);
+    expect(told()).toHaveLength(2);
+  });
+
+  test('is not known where only the old image is broken: no event says from where', async () => {
+    expect(await run([recordOf(brokenMembership('a'), membership('a', 9)), move('a', 9, 12)])).toEqual([]);
+    expect(told()).toEqual([['a', '9', '12']]);
+    expect(letters.messages).toEqual([]);
   });
 });

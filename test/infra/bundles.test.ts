@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { functionNames } from '../../infra/bundle.ts';
+
+interface Metafile {
+  readonly inputs: Readonly<
+    Record<string, { readonly imports: readonly { readonly path: string; readonly kind: string }[] }>
+  >;
+}
+
+/** What went into the bundle of each function. */
+const bundles = new Map<string, Metafile>();
+
+beforeAll(async () => {
+  // Jest's own globals are not those that esbuild checks for.
+  const script =
+    "const { bundleFunctions } = await import('./infra/bundle.ts'); console.log(await bundleFunctions());";
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+  for (const name of functionNames) {
+    bundles.set(name, JSON.parse(await readFile(join(stdout.trim(), `${name}.meta.json`), 'utf8')));
+  }
+});
+
+describe('the client of SQS', () => {
+  test('is in the bundles of those alone that read the stream', () => {
+    const names = functionNames.filter((name) =>
+      Object.keys(bundles.get(name)?.inputs ?? {}).some((input) => input.includes('@aws-sdk/client-sqs/')),
+    );
+    expect(names).toEqual(['project-ledger', 'publish-events']);
+  });
+
+  test.each(['project-ledger', 'publish-events'])('is not loaded when %s starts', (name) => {
+    const { inputs } = bundles.get(name) ?? { inputs: {} };
+    const importers = Object.entries(inputs).flatMap(([importer, { imports }]) =>
+      imports.filter(({ path }) => path === 'functions/sqs.ts').map(({ kind }) => [importer, kind]),
+    );
+    expect(importers).toEqual([['functions/dead-letters.ts', 'dynamic-import']]);
+    const sdkImporters = Object.entries(inputs).filter(
+      ([importer, { imports }]) =>
+        !importer.includes('@aws-sdk/client-sqs/') &&
+        imports.some(({ path }) => path.includes('@aws-sdk/client-sqs/')),
+    );
+    expect(sdkImporters.map(([importer]) => importer)).toEqual(['functions/sqs.ts']);
+  });
+});

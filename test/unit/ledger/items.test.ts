@@ -1,0 +1,83 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Item, interpretItem, readItem, UnreadableItem } from '../../../shared/ledger/items.ts';
+import { at } from '../../support/positions.ts';
+import { membership } from '../../support/stream-records.ts';
+
+const keyed = (item: Item): Item => ({ PK: { S: 'p' }, SK: { S: 's' }, ...item });
+const sound = keyed(membership('a', 5));
+const message: Item = keyed({
+  kind: { S: 'message' },
+  groupId: { S: 'g' },
+  position: { S: at(7) },
+  senderId: { S: 'a' },
+});
+const head: Item = keyed({ kind: { S: 'head' }, groupId: { S: 'g' }, position: { S: at(7) } });
+const departed: Item = keyed({
+  kind: { S: 'membership' },
+  groupId: { S: 'g' },
+  formerUserId: { S: 'a' },
+  generation: { N: '1' },
+});
+
+const without = (item: Item, name: string): Item =>
+  Object.fromEntries(Object.entries(item).filter(([other]) => other !== name));
+
+describe('an item of the ledger', () => {
+  test.each([
+    ['membership', sound],
+    ['membership', departed],
+    ['message', message],
+    ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
+    ['head', head],
+  ])('of kind %s is a fact', (kind, item) => {
+    expect(interpretItem(item)).toMatchObject({ outcome: 'fact', fact: { kind, groupId: 'g' } });
+  });
+
+  test.each([
+    ['connection', { ...sound, kind: { S: 'connection' } }],
+    ['Membership', { ...sound, kind: { S: 'Membership' } }],
+    ['toString', { ...sound, kind: { S: 'toString' } }],
+    [null, without(sound, 'kind')],
+    [null, { ...sound, kind: { N: '1' } }],
+    [null, {}],
+  ] as [string | null, Item][])('of kind %p is unknown', (kind, item) => {
+    expect(interpretItem(item)).toEqual({ outcome: 'unknown', kind });
+    expect(() => readItem(item)).toThrow(UnreadableItem);
+  });
+
+  test.each([
+    ['groupId', without(sound, 'groupId')],
+    ['groupId', { ...sound, groupId: { S: 'a b' } }],
+    ['groupId', { ...sound, groupId: { N: '1' } }],
+    ['userId', { ...sound, userId: { S: 'a#b' } }],
+    ['userId', { ...sound, userId: { N: '1' } }],
+    ['formerUserId', without(sound, 'userId')],
+    ['formerUserId', { ...departed, formerUserId: { S: '' } }],
+    ['generation', without(sound, 'generation')],
+    ['generation', { ...sound, generation: { S: '1' } }],
+    ['generation', { ...sound, generation: { N: '-1' } }],
+    ['generation', { ...departed, generation: { N: '1.5' } }],
+    ['generation', { ...sound, generation: { N: '1E+100' } }],
+    ['joinedAfter', without(sound, 'joinedAfter')],
+    ['self', without(sound, 'self')],
+    ['self', { ...sound, self: { S: at(5) } }],
+    ['self', { ...sound, self: { S: `00000000x1:${at(5)}` } }],
+    ['self', { ...sound, self: { S: `0000000001-${at(5)}` } }],
+    ['self', { ...sound, self: { S: '0000000001:5' } }],
+    ['public', without(sound, 'public')],
+    ['public', { ...sound, public: { S: '5' } }],
+    ['public', { ...sound, public: { S: '99999999999999999999' } }],
+    ['public', { ...sound, public: { N: '5' } }],
+    ['delivered', { ...sound, delivered: { NULL: true } }],
+    ['publicAt', { ...sound, publicAt: { S: 'yesterday' } }],
+    ['position', without(message, 'position')],
+    ['position', { ...head, position: { S: 'x'.repeat(100_000) } }],
+    ['senderId', without(message, 'senderId')],
+    ['senderId', { ...message, senderId: { S: 'a#b' } }],
+    ['senderId', { ...message, senderId: { N: '1' } }],
+  ] as [string, Item][])('without a valid %s is broken', (name, item) => {
+    const reason = `an item of the ledger has no valid ${name}: p s`;
+    expect(interpretItem(item)).toEqual({ outcome: 'broken', reason });
+    expect(() => readItem(item)).toThrow(new UnreadableItem(reason));
+  });
+});
