@@ -141,9 +141,9 @@ describe('what moved in a batch of the stream', () => {
     expect(told()).toHaveLength(2);
   });
 
-  test('is not known where only the old image is broken: no event says from where', async () => {
+  test('is told from the start of the membership where only the old image is broken', async () => {
     expect(await run([recordOf(brokenMembership('a'), membership('a', 9)), move('a', 9, 12)])).toEqual([]);
-    expect(told()).toEqual([['a', '9', '12']]);
+    expect(told()).toEqual([['a', '1', '12']]);
     expect(letters.messages).toEqual([]);
   });
 });
