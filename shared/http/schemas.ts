@@ -21,11 +21,13 @@ export const time = parsed(
   'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z',
 );
 
+/** How many entries there are is checked first, so that a list that is too long costs nothing for each of them. */
 export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
   v.pipe(
-    v.array(entry, 'must be an array'),
+    v.array(v.unknown(), 'must be an array'),
     v.minLength(1, 'must have at least 1 entry'),
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
+    v.array(entry),
   );
 
 /** Reads only move the own view; what others see stays. */
