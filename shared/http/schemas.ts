@@ -5,7 +5,8 @@ import { type Position, parseMessageId } from '../domain/position.ts';
 /** Arrays have at most 100 entries. */
 const MAX_ENTRIES = 100;
 
-const ID_RULE = 'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ -';
+const ID_RULE =
+  'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, and neither . nor ..';
 
 export const groupId = parsed(parseGroupId, ID_RULE);
 export const userId = parsed(parseUserId, ID_RULE);
