@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { parseGroupId } from '../../shared/domain/ids.ts';
+import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { cursorOf, encodeCursor, flag, limitUpTo } from '../../shared/http/schemas.ts';
+import { cursor, flag, limitUpTo } from '../../shared/http/schemas.ts';
 import { readInbox } from '../../shared/watermarks/inbox.ts';
 import { createStores } from '../composition.ts';
 import { viewAnswer } from '../watermark-answer.ts';
@@ -11,23 +12,23 @@ const stores = createStores();
 /** More than other lists: what a client shows at its start should be one call. */
 const MAX_GROUPS = 200;
 
-const LIST = 'inbox';
-
 const input = {
-  query: v.object({ unreadOnly: flag, limit: limitUpTo(MAX_GROUPS), cursor: cursorOf(LIST, parseGroupId) }),
+  query: v.object({ unreadOnly: flag, limit: limitUpTo(MAX_GROUPS), cursor }),
 };
 
 export const handler = route(input, async ({ query, caller }) => {
+  const unreadOnly = query.unreadOnly.isSet;
+  const list = `inbox ${caller()} ${unreadOnly ? 'unread' : 'all'}`;
   const { groups, next } = await readInbox(stores, caller(), {
-    unreadOnly: query.unreadOnly.isSet,
+    unreadOnly,
     limit: query.limit,
-    after: query.cursor ?? null,
+    after: readCursor(list, query.cursor, parseGroupId),
   });
   return ok({
     groups: groups.map((group) => {
       const { groupId, messageId, head, revision, unread } = viewAnswer(group.groupId, caller(), group);
       return { groupId, messageId, head, revision, unread };
     }),
-    cursor: next && encodeCursor(LIST, next),
+    cursor: next && writeCursor(list, next),
   });
 });

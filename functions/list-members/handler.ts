@@ -1,21 +1,24 @@
 import * as v from 'valibot';
 import { parseUserId } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
+import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { cursorOf, encodeCursor, groupId, limit } from '../../shared/http/schemas.ts';
+import { cursor, groupId, limitUpTo } from '../../shared/http/schemas.ts';
 import { createStores } from '../composition.ts';
 
 const { ledger } = createStores();
 
-const LIST = 'members';
+const MAX_MEMBERS = 500;
 
 const input = {
   params: v.object({ groupId }),
-  query: v.object({ limit, cursor: cursorOf(LIST, parseUserId) }),
+  query: v.object({ limit: limitUpTo(MAX_MEMBERS), cursor }),
 };
 
 export const handler = route(input, async ({ params, query }) => {
-  const { members, next } = await ledger.memberships.page(params.groupId, query.limit, query.cursor ?? null);
+  const list = `members ${params.groupId}`;
+  const after = readCursor(list, query.cursor, parseUserId);
+  const { members, next } = await ledger.memberships.page(params.groupId, query.limit, after);
   return ok({
     members: members.map(({ userId, membership }) => ({
       userId,
@@ -23,6 +26,6 @@ export const handler = route(input, async ({ params, query }) => {
       messageId: formatMessageId(membership.public.position),
       joinedAfter: formatMessageId(membership.joinedAfter),
     })),
-    cursor: next && encodeCursor(LIST, next),
+    cursor: next && writeCursor(list, next),
   });
 });

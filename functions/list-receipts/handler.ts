@@ -4,9 +4,9 @@ import { messageNotFound, notFound } from '../../shared/domain/errors.ts';
 import { parseUserId } from '../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../shared/domain/message.ts';
 import { formatMessageId, parsePosition } from '../../shared/domain/position.ts';
+import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok, route } from '../../shared/http/route.ts';
-import { cursorOf, encodeCursor, groupId, limit, messageId } from '../../shared/http/schemas.ts';
-import { validate } from '../../shared/http/validate.ts';
+import { cursor, groupId, limitUpTo, messageId } from '../../shared/http/schemas.ts';
 import { listReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
 import { timeAnswer } from '../watermark-answer.ts';
@@ -15,13 +15,14 @@ const stores = createStores();
 
 const STATES = ['read', 'unread', 'delivered'] as const satisfies readonly ReceiptState[];
 
+const MAX_MEMBERS = 500;
+
 const input = {
   params: v.object({ groupId, messageId }),
   query: v.object({
     state: v.optional(v.picklist(STATES, `must be one of ${STATES.join(', ')}`), 'read'),
-    limit,
-    // Checked once it is known which list it must be of.
-    cursor: v.optional(v.unknown()),
+    limit: limitUpTo(MAX_MEMBERS),
+    cursor,
   }),
 };
 
@@ -34,8 +35,7 @@ export const handler = route(input, async ({ params, query, caller }) => {
     const isInList = entry && entry.position < params.messageId === (state === 'unread');
     return isInList ? entry : null;
   };
-  const cursor = validate(v.object({ cursor: cursorOf(name, parse) }), query).cursor ?? null;
-  const list = { state, limit: query.limit, after: cursor };
+  const list = { state, limit: query.limit, after: readCursor(name, query.cursor, parse) };
   const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
   if (listed === 'no-member') throw notFound();
   if (listed === 'no-message') throw messageNotFound();
@@ -49,12 +49,14 @@ export const handler = route(input, async ({ params, query, caller }) => {
       const { at } = state === 'delivered' ? membership.delivered : membership.public;
       return { userId, at: timeAnswer(at) };
     }),
-    cursor: page.next && encodeCursor(name, `${page.next.position}|${page.next.userId}`),
+    cursor: page.next && writeCursor(name, `${page.next.position}|${page.next.userId}`),
   });
 });
 
 function parseEntry(text: string): ListEntry | null {
-  const [position, userId, ...rest] = text.split('|');
-  const entry = { position: parsePosition(position), userId: parseUserId(userId) };
-  return entry.position && entry.userId && rest.length === 0 ? (entry as ListEntry) : null;
+  // A user id may hold a bar, a position holds none.
+  const bar = text.indexOf('|');
+  const position = parsePosition(text.slice(0, bar));
+  const userId = parseUserId(text.slice(bar + 1));
+  return position && userId ? { position, userId } : null;
 }

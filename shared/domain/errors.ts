@@ -1,3 +1,5 @@
+import { shortened } from './shortened.ts';
+
 /** What can go wrong from a caller's point of view. shared/http maps each code to its status. */
 export type ErrorCode =
   | 'invalid_request'
@@ -13,9 +15,24 @@ export interface InvalidField {
   readonly message: string;
 }
 
-/** An error whose code and detail are meant for the caller. Anything else thrown is a fault of ours. */
+/** An error lists this many faults at most, and counts the others. */
+const MAX_FAULTS = 20;
+
+/**
+ * Bytes in JSON. Paths and messages may hold what a caller sent. The detail has room for every listed fault, and the
+ * whole answer stays below 16 KiB (shared/http/problem.ts).
+ */
+const MAX_PATH_BYTES = 128;
+const MAX_MESSAGE_BYTES = 160;
+const MAX_DETAIL_BYTES = 6_144;
+
+/**
+ * An error whose code and detail are meant for the caller. Anything else thrown is a fault of ours. Detail and fields
+ * are bounded here, so that neither an answer nor a log line grows with what a caller sent.
+ */
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
+  /** At most 20. */
   readonly fields: readonly InvalidField[];
   /** What the answer tells besides the problem itself. */
   readonly state: Readonly<Record<string, unknown>>;
@@ -29,10 +46,10 @@ export class TidemarkError extends Error {
       state?: Readonly<Record<string, unknown>>;
     } = {},
   ) {
-    super(detail, { cause: options.cause });
+    super(shortened(detail, MAX_DETAIL_BYTES), { cause: options.cause });
     this.name = 'TidemarkError';
     this.code = code;
-    this.fields = options.fields ?? [];
+    this.fields = listed(options.fields ?? []);
     this.state = options.state ?? {};
   }
 }
@@ -61,9 +78,20 @@ export function senderConflict(): TidemarkError {
   return new TidemarkError('conflict', 'This message is known under another sender.');
 }
 
+/** The detail names the first 20 faults and says how many more there are. */
 export function invalidFields(fields: readonly InvalidField[]): TidemarkError {
-  const detail = fields.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
-  return new TidemarkError('invalid_request', detail, { fields });
+  const named = listed(fields);
+  const faults = named.map(({ path, message }) => (path ? `${path}: ${message}` : message));
+  const more = fields.length - named.length;
+  const detail = [...faults, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  return new TidemarkError('invalid_request', detail, { fields: named });
+}
+
+function listed(fields: readonly InvalidField[]): InvalidField[] {
+  return fields.slice(0, MAX_FAULTS).map(({ path, message }) => ({
+    path: shortened(path, MAX_PATH_BYTES),
+    message: shortened(message, MAX_MESSAGE_BYTES),
+  }));
 }
 
 /** The ledger refused or did not answer: nothing was acknowledged. */

@@ -13,7 +13,7 @@ const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
 /** What a caller who gives another id is told. */
 export const ID_RULE =
-  'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, but not . or ..';
+  'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, and neither . nor ..';
 
 export function parseGroupId(value: unknown): GroupId | null {
   return isId(value) ? (value as GroupId) : null;

@@ -1,4 +1,5 @@
 import { type ErrorCode, type InvalidField, TidemarkError } from '../domain/errors.ts';
+import { shortened } from '../domain/shortened.ts';
 
 /** The status and title of every code of the contract that a function answers with. */
 const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readonly title: string }> = {
@@ -14,13 +15,23 @@ const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readon
 
 const RETRY_AFTER_SECONDS = 1;
 
+/**
+ * Bytes in JSON. An answer to an error has at most 16 KiB: detail and faults come bounded from `TidemarkError`, with
+ * about 12 KiB together, and the members whose size we choose take less than 512 bytes.
+ */
+const MAX_STATE_BYTES = 2_048;
+const MAX_REQUEST_ID_BYTES = 128;
+
 export interface Answer {
   readonly statusCode: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
-/** The problem (RFC 9457) that an error is to a caller. A fault of ours tells nothing of the inside. */
+/**
+ * The problem (RFC 9457) that an error is to a caller, never larger than 16 KiB. A fault of ours tells nothing of the
+ * inside.
+ */
 export function problemAnswer(error: unknown, requestId: string): Answer {
   const known = error instanceof TidemarkError ? error : null;
   const code = known?.code ?? 'internal';
@@ -34,16 +45,37 @@ export function problemAnswer(error: unknown, requestId: string): Answer {
       ...(code === 'unavailable' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
     },
     body: JSON.stringify({
+      // First, so that no state hides what the problem itself says.
+      ...boundedState(known?.state ?? {}),
       type: 'about:blank',
       title,
       status,
       code,
       detail,
-      requestId,
+      requestId: shortened(requestId, MAX_REQUEST_ID_BYTES),
       ...(code === 'invalid_request' && { errors: fieldsOf(known) }),
-      ...known?.state,
     }),
   };
+}
+
+/** As many members of the state as there is room for. What JSON cannot say is left out. */
+function boundedState(state: TidemarkError['state']): Record<string, unknown> {
+  const kept: [string, unknown][] = [];
+  let bytes = 0;
+  for (const [name, value] of Object.entries(state)) {
+    bytes += memberBytes(name, value);
+    if (bytes > MAX_STATE_BYTES) break;
+    kept.push([name, value]);
+  }
+  return Object.fromEntries(kept);
+}
+
+function memberBytes(name: string, value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify({ [name]: value }));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 function fieldsOf(error: TidemarkError | null): readonly InvalidField[] {

@@ -1,18 +1,23 @@
 import middy, { type MiddlewareObj } from '@middy/core';
-import type { APIGatewayProxyEventV2, APIGatewayProxyEventV2WithJWTAuthorizer } from 'aws-lambda';
 import * as v from 'valibot';
 import { invalidFields, TidemarkError } from '../domain/errors.ts';
-import { parseUserId, type UserId } from '../domain/ids.ts';
+import type { UserId } from '../domain/ids.ts';
+import { callerOf, type Event } from './access.ts';
 import { parseJsonBody } from './json-body.ts';
+import { loggedError } from './logged-error.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { validate } from './validate.ts';
 
 type Schema<T> = v.GenericSchema<unknown, T>;
 
-/** What a route takes: its path parameters, query parameters and body. Whatever is not named is refused. */
+/** A schema of an object, however it was written: a route makes it strict. */
+type Parameters<T> = Schema<T> & { readonly entries: v.ObjectEntries };
+
+/** What a route takes: its path parameters, query parameters and body. A parameter that is not named is refused. */
 export interface RouteInput<P, Q, B> {
-  readonly params?: Schema<P>;
-  readonly query?: Schema<Q>;
+  readonly params?: Parameters<P>;
+  readonly query?: Parameters<Q>;
+  /** `v.optional(schema, {})` where the body may be left out, which is then `{}`. Without a schema there is none. */
   readonly body?: Schema<B>;
 }
 
@@ -24,16 +29,19 @@ export interface Request<P, Q, B> {
   readonly caller: () => UserId;
 }
 
-type Event = APIGatewayProxyEventV2 | APIGatewayProxyEventV2WithJWTAuthorizer;
-
 /** A Lambda behind one or more routes: reads and checks the request, and answers errors as problems. */
 export function route<P = unknown, Q = unknown, B = unknown>(
   input: RouteInput<P, Q, B>,
   answer: (request: Request<P, Q, B>) => Promise<Answer>,
 ) {
+  const schemas: Schemas<P, Q, B> = {
+    params: strict(input.params),
+    query: strict(input.query),
+    body: input.body ?? (v.optional(v.strictObject({})) as unknown as Schema<B>),
+  };
   return middy<Event, Answer>()
     .use(problems())
-    .handler(async (event) => answer(requestOf(input, event)));
+    .handler(async (event) => answer(requestOf(schemas, event)));
 }
 
 export function ok(body: unknown, statusCode = 200): Answer {
@@ -46,51 +54,69 @@ export function ok(body: unknown, statusCode = 200): Answer {
 
 export const noContent: Answer = { statusCode: 204 };
 
-function requestOf<P, Q, B>({ params, query, body }: RouteInput<P, Q, B>, event: Event): Request<P, Q, B> {
-  refuseRepeatedParameters(event.rawQueryString);
+interface Schemas<P, Q, B> {
+  readonly params: Schema<P>;
+  readonly query: Schema<Q>;
+  readonly body: Schema<B>;
+}
+
+function strict<T>(parameters: Parameters<T> | undefined): Schema<T> {
+  return v.strictObject(parameters?.entries ?? {}) as unknown as Schema<T>;
+}
+
+function requestOf<P, Q, B>({ params, query, body }: Schemas<P, Q, B>, event: Event): Request<P, Q, B> {
+  // First of all, so that nothing is spent on what may not be asked.
+  const caller = callerOf(event);
   return {
-    params: validate(params ?? (v.unknown() as Schema<P>), event.pathParameters ?? {}),
-    query: validate(query ?? (v.unknown() as Schema<Q>), event.queryStringParameters ?? {}),
+    params: validate(params, event.pathParameters ?? {}, 'parameter'),
+    query: validate(query, queryOf(event), 'parameter'),
     body: bodyOf(body, event),
-    caller: () => callerOf(event),
+    caller,
   };
 }
 
-function bodyOf<B>(schema: Schema<B> | undefined, event: Event): B {
+function bodyOf<B>(schema: Schema<B>, event: Event): B {
   const value = parseJsonBody({
     text: event.body,
     isBase64: event.isBase64Encoded,
     contentType: event.headers['content-type'],
   });
-  if (schema && value === undefined) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
-  return validate(schema ?? (v.optional(v.strictObject({})) as unknown as Schema<B>), value);
+  // An object to Valibot, and a valid one where every field is optional.
+  if (Array.isArray(value)) throw invalidFields([{ path: '', message: 'must be a JSON object' }]);
+  if (value !== undefined) return validate(schema, value);
+  const absent = v.safeParse(schema, undefined);
+  if (!absent.success) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
+  return absent.output;
 }
 
-/** API Gateway joins repeated parameters with a comma, after which they cannot be told from one with a comma in it. */
-function refuseRepeatedParameters(rawQueryString: string): void {
-  const names = [...new URLSearchParams(rawQueryString).keys()];
-  const repeated = names.filter((name, index) => names.indexOf(name) < index);
-  if (repeated.length > 0) {
-    throw invalidFields([...new Set(repeated)].map((path) => ({ path, message: 'is given more than once' })));
+/**
+ * The query parameters as they were sent. API Gateway joins repeated ones with a comma, after which they cannot be told
+ * from one with a comma in it: so they are read here, and repeated ones are refused.
+ */
+function queryOf({ rawQueryString }: Event): Record<string, string> {
+  const parameters = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const [name, value] of new URLSearchParams(rawQueryString)) {
+    if (parameters.has(name)) repeated.add(name);
+    parameters.set(name, value);
   }
-}
-
-function callerOf(event: Event): UserId {
-  const context = event.requestContext;
-  const subject = 'authorizer' in context ? parseUserId(context.authorizer.jwt.claims.sub) : null;
-  if (!subject) throw new TidemarkError('forbidden', "The token's subject is not a user id of this service.");
-  return subject;
+  if (repeated.size > 0) {
+    throw invalidFields([...repeated].map((path) => ({ path, message: 'is given more than once' })));
+  }
+  return Object.fromEntries(parameters);
 }
 
 function problems(): MiddlewareObj<Event, Answer> {
   return {
     onError: (request) => {
       const { error, event } = request;
+      const { requestId, routeKey } = event.requestContext;
       const isExpected = error instanceof TidemarkError;
-      if (!isExpected) console.error({ message: 'a request failed', error });
+      const asked = { route: routeKey, requestId };
+      if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
       else if (error.code === 'unavailable')
-        console.warn({ message: 'the ledger is unavailable', cause: error.cause });
-      request.response = problemAnswer(error, event.requestContext.requestId);
+        console.warn({ message: 'the ledger is unavailable', ...asked, error: loggedError(error.cause) });
+      request.response = problemAnswer(error, requestId);
     },
   };
 }

@@ -14,30 +14,22 @@ export const messageId: v.GenericSchema<unknown, Position> = parsed(
 
 /** Where a member starts; null is before the first message. Without it the member starts where the group is. */
 export const joinedAfter = v.optional(
-  v.union(
-    [
-      v.pipe(
-        v.null(),
-        v.transform(() => START),
-      ),
-      messageId,
-    ],
-    'must be a message id, or null',
-  ),
+  parsed((value) => (value === null ? START : parseMessageId(value)), 'must be a message id, or null'),
 );
 
-/** An RFC 3339 time, as milliseconds since the epoch. */
+/** An RFC 3339 time, as `instantOf` reads it. */
 export const time = parsed(
-  (value) =>
-    typeof value === 'string' && RFC_3339.test(value) && isDay(value) ? validTime(Date.parse(value)) : null,
-  'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z',
+  (value) => (typeof value === 'string' ? instantOf(value) : null),
+  'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, from 1970 on and at most a day ahead',
 );
 
+/** How many entries there are is checked first, so that a list that is too long costs nothing for each of them. */
 export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
   v.pipe(
-    v.array(entry, 'must be an array'),
+    v.array(v.unknown(), 'must be an array'),
     v.minLength(1, 'must have at least 1 entry'),
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
+    v.array(entry),
   );
 
 /** A switch in a body; false where it is not given. */
@@ -62,8 +54,6 @@ export const limitUpTo = (most: number) =>
     String(MAX_ENTRIES),
   );
 
-export const limit = limitUpTo(MAX_ENTRIES);
-
 export const flag = v.optional(
   parsed(
     (value) => (value === 'true' || value === 'false' ? { isSet: value === 'true' } : null),
@@ -72,34 +62,31 @@ export const flag = v.optional(
   'false',
 );
 
-/** Where a page of a list goes on: what `parse` takes, in base64url, which a caller takes as opaque. */
-export const cursorOf = <T>(list: string, parse: (text: string) => T | null) =>
-  v.optional(parsed((value) => decodeCursor(list, value, parse), CURSOR_RULE));
+/** Checked by `readCursor` once it is known which list it must be of. */
+export const cursor = v.optional(v.string());
 
-const CURSOR_RULE = 'must be a cursor that an earlier page of the same list returned';
+const DAY_MS = 86_400_000;
 
-export function encodeCursor(list: string, text: string): string {
-  return Buffer.from(`${list} ${text}`).toString('base64url');
+/** Small letters and any offset of less than a day are RFC 3339 as well. A leap second is not taken: no clock of ours has one. */
+const RFC_3339 =
+  /^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?<fraction>\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
+
+/**
+ * An RFC 3339 time, as milliseconds since 1970. Null where it is none, before 1970 or more than a day ahead. A time in
+ * whole seconds counts as that second's last millisecond, since what it tells of may have happened in all of it.
+ */
+export function instantOf(text: string, nowMs = Date.now()): number | null {
+  const parts = RFC_3339.exec(text);
+  if (!parts || !isDay(text)) return null;
+  const ms = Date.parse(text.toUpperCase());
+  if (Number.isNaN(ms) || ms < 0 || ms > nowMs + DAY_MS) return null;
+  return parts.groups?.fraction === undefined ? ms + 999 : ms;
 }
-
-function decodeCursor<T>(list: string, cursor: unknown, parse: (text: string) => T | null): T | null {
-  if (typeof cursor !== 'string') return null;
-  const text = Buffer.from(cursor, 'base64url')
-    .toString()
-    .slice(list.length + 1);
-  return encodeCursor(list, text) === cursor ? parse(text) : null;
-}
-
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 /** `Date.parse` takes 30 February for 2 March. */
 function isDay(time: string): boolean {
   const [year, month, day] = time.slice(0, 10).split('-').map(Number);
   return new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
-}
-
-function validTime(ms: number): number | null {
-  return Number.isNaN(ms) || ms < 0 ? null : ms;
 }
 
 /** A schema out of one of the domain's parsers, which return null for what they refuse. */

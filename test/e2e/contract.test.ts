@@ -599,6 +599,17 @@ describe('members', () => {
     }
     expect(names.size).toBe(102);
   });
+
+  test('are all in one page of up to five hundred', async () => {
+    const userIds = Array.from({ length: 100 }, (_, index) => `u${index}`);
+    const groupId = await aGroupOf(...userIds);
+    await asService('POST', `/v1/groups/${groupId}/members`, { userIds: ['last-1', 'last-2'] });
+    await eventually(async () => {
+      const { body } = await listMembers(groupId, '?limit=500');
+      const { members, cursor } = body as { members: Json[]; cursor: string | null };
+      expect({ listed: members.length, cursor }).toEqual({ listed: 102, cursor: null });
+    });
+  });
 });
 
 describe('an answer', () => {

@@ -410,6 +410,22 @@ describe('the members of a receipt', () => {
       expect(found.toSorted()).toEqual(['more-1', 'more-2', ...numbered(1, 99)]);
     });
   });
+
+  test('are all in one page of up to five hundred', async () => {
+    const group = await stack.groupOf('alice', ...numbered(1, 99));
+    await stack.asService('POST', `/v1/groups/${group.groupId}/members`, { userIds: ['more-1', 'more-2'] });
+    await group.record('alice', '1');
+    await group.inEveryCache(async () => {
+      const answer = await group.receipts('alice', '1', '?state=unread&limit=500');
+      const { members, cursor } = answer.body as { members: { userId: string }[]; cursor: null };
+      expect(cursor).toBe(null);
+      expect(members.map(({ userId }) => userId).toSorted()).toEqual([
+        'more-1',
+        'more-2',
+        ...numbered(1, 99),
+      ]);
+    });
+  });
 });
 
 describe('a sender', () => {
