@@ -506,7 +506,7 @@ describe('members', () => {
     expect((await listMembers(groupId)).body).toMatchObject({ members: [{ userId: 'alice' }] });
   });
 
-  test('who come back start anew', async () => {
+  test('who come back start anew, in a higher revision', async () => {
     const groupId = await aChat('1', '2');
     await mark(groupId, 'bob', '1');
     await leave(groupId, 'bob');
@@ -517,10 +517,12 @@ describe('members', () => {
       userId: 'bob',
       messageId: '3',
       readAt: null,
-      revision: 0,
+      revision: expect.any(Number),
       head: '3',
       unread: NONE,
     });
+    const { revision } = (await look(groupId, 'bob')).body as { revision: number };
+    expect(revision).toBeGreaterThan(0);
   });
 
   test('of a group that does not exist are none', async () => {
@@ -819,7 +821,10 @@ test('what goes over the bus for a mark says from where to where', async () => {
     time: A_TIME,
     source: 'tidemark',
     'detail-type': 'WatermarkAdvanced',
-    detail: { version: '1', groupId, userId: 'bob', from, to, readAt: A_TIME },
+    detail: {
+      ...{ version: '1', groupId, userId: 'bob', membership: expect.any(Number) },
+      ...{ from, to, readAt: A_TIME, ownRevision: 0 },
+    },
   });
   const first = event(null, '9007199254740992');
   await eventually(async () => expect(await advances()).toEqual([first]));

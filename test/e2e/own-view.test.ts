@@ -48,6 +48,7 @@ async function expectEvents(group: ReceiptsGroup, type: string, ...details: Reco
     version: '1',
     groupId: group.groupId,
     userId: 'bob',
+    membership: expect.any(Number),
     ...detail,
   }));
   await eventually(async () => expect(await group.details(type, 'bob')).toEqual(expected));
@@ -98,7 +99,7 @@ describe('a private read', () => {
     const own = { messageId: '6', revision: 0, readAt };
     await expectEvents(group, 'OwnWatermarkMoved', own);
     await group.reads('bob', '7');
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '7', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '7', readAt: A_TIME, ownRevision: 0 });
     expect(await group.eventTypes('bob')).toEqual(['OwnWatermarkMoved', 'WatermarkAdvanced']);
   });
 
@@ -140,7 +141,7 @@ describe('a private read', () => {
       advanced: true,
       unread: exactly(3),
     });
-    const toFour = { from: null, to: '4', readAt: A_TIME };
+    const toFour = { from: null, to: '4', readAt: A_TIME, ownRevision: null };
     await expectEvents(group, 'WatermarkAdvanced', toFour);
     await group.inEveryCache(async () => {
       expect(await shownOf(group)).toBe('4');
@@ -154,7 +155,12 @@ describe('a private read', () => {
       advanced: true,
       unread: exactly(3),
     });
-    await expectEvents(group, 'WatermarkAdvanced', toFour, { from: '4', to: '6', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', toFour, {
+      from: '4',
+      to: '6',
+      readAt: A_TIME,
+      ownRevision: null,
+    });
     expect(await group.eventTypes('bob')).toEqual([
       'OwnWatermarkMoved',
       'WatermarkAdvanced',
@@ -281,13 +287,13 @@ describe('marking unread', () => {
       { messageId: '2', revision: 1, readAt: A_TIME },
       { messageId: '3', revision: 1, readAt: A_TIME },
     );
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '4', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '4', readAt: A_TIME, ownRevision: 0 });
   });
 
   test('ends with the next mark forward, without a new revision', async () => {
     const group = await aChat();
     await group.reads('bob', '8');
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '8', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '8', readAt: A_TIME, ownRevision: 0 });
     await group.markUnread('bob', '3');
     const back = { messageId: '2', revision: 1, readAt: A_TIME };
     await expectEvents(group, 'OwnWatermarkMoved', back);
@@ -313,8 +319,8 @@ describe('marking unread', () => {
     await expectEvents(
       group,
       'WatermarkAdvanced',
-      { from: null, to: '8', readAt: A_TIME },
-      { from: '8', to: '9', readAt: A_TIME },
+      { from: null, to: '8', readAt: A_TIME, ownRevision: 0 },
+      { from: '8', to: '9', readAt: A_TIME, ownRevision: 1 },
     );
     expect(await group.eventTypes('bob')).toEqual([
       'WatermarkAdvanced',
@@ -327,7 +333,7 @@ describe('marking unread', () => {
   test('is told to the own devices, also when everything is unread again', async () => {
     const group = await aChat();
     await group.reads('bob', '2');
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME, ownRevision: 0 });
     const { readAt } = (await group.markUnread('bob', '1')).body as { readAt: string };
     await expectEvents(group, 'OwnWatermarkMoved', { messageId: null, revision: 1, readAt });
   });
@@ -398,13 +404,16 @@ describe('marking unread', () => {
     await group.leave('bob');
     expectNotFound(await group.markUnread('bob', '4'));
     await group.join('bob');
-    await stack.withAndWithoutCache(async () =>
+    await stack.withAndWithoutCache(async () => {
+      const answer = await group.look('bob');
+      const { revision } = answer.body as { revision: number };
+      expect(revision).toBeGreaterThan(1);
       expectAnswer(
-        await group.look('bob'),
+        answer,
         200,
-        viewOf(group, { messageId: '9', readAt: null, revision: 0, unread: NONE_UNREAD }),
-      ),
-    );
+        viewOf(group, { messageId: '9', readAt: null, revision, unread: NONE_UNREAD }),
+      );
+    });
   });
 
   test('is not for strangers', async () => {
@@ -418,7 +427,7 @@ describe('a mark of one who knows an old revision', () => {
   async function aConflict(): Promise<ReceiptsGroup> {
     const group = await aChat();
     await group.reads('bob', '5');
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '5', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '5', readAt: A_TIME, ownRevision: 0 });
     await group.markUnread('bob', '3');
     await expectEvents(group, 'OwnWatermarkMoved', { messageId: '2', revision: 1, readAt: A_TIME });
     return group;
@@ -467,8 +476,8 @@ describe('a mark of one who knows an old revision', () => {
     await expectEvents(
       group,
       'WatermarkAdvanced',
-      { from: null, to: '5', readAt: A_TIME },
-      { from: '5', to: '7', readAt: A_TIME },
+      { from: null, to: '5', readAt: A_TIME, ownRevision: 0 },
+      { from: '5', to: '7', readAt: A_TIME, ownRevision: null },
     );
     expect(await group.eventTypes('bob')).toEqual([
       'WatermarkAdvanced',
@@ -511,8 +520,8 @@ describe('a mark of one who knows an old revision', () => {
     await expectEvents(
       group,
       'WatermarkAdvanced',
-      { from: null, to: '5', readAt: A_TIME },
-      { from: '5', to: '9', readAt: A_TIME },
+      { from: null, to: '5', readAt: A_TIME, ownRevision: 0 },
+      { from: '5', to: '9', readAt: A_TIME, ownRevision: 1 },
     );
     expect(await group.eventTypes('bob')).toEqual([
       'WatermarkAdvanced',
@@ -657,13 +666,13 @@ describe('marking delivered', () => {
     await expectEvents(group, 'DeliveryAdvanced', toFour);
     await group.getsDelivered('bob', '3');
     await group.reads('bob', '2');
-    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME });
+    await expectEvents(group, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME, ownRevision: 0 });
     await group.reads('bob', '6');
     await expectEvents(
       group,
       'WatermarkAdvanced',
-      { from: null, to: '2', readAt: A_TIME },
-      { from: '2', to: '6', readAt: A_TIME },
+      { from: null, to: '2', readAt: A_TIME, ownRevision: 0 },
+      { from: '2', to: '6', readAt: A_TIME, ownRevision: 0 },
     );
     await group.getsDelivered('bob', '5');
     await group.getsDelivered('bob', '8');
@@ -689,14 +698,15 @@ describe('marking delivered', () => {
     });
   });
 
-  test('in a group without messages is taken as it is', async () => {
+  test('in a group without messages is taken as it is, but for the largest id, which marks nothing', async () => {
     const group = await stack.groupOf('bob');
+    const { groupId } = group;
     expectAnswer(await group.markDelivered('bob', MAX), 200, {
-      groupId: group.groupId,
-      userId: 'bob',
-      messageId: MAX,
-      advanced: true,
-      clamped: false,
+      ...{ groupId, userId: 'bob', messageId: null, advanced: false, clamped: true },
+    });
+    const messageId = '18446744073709551614';
+    expectAnswer(await group.markDelivered('bob', messageId), 200, {
+      ...{ groupId, userId: 'bob', messageId, advanced: true, clamped: false },
     });
   });
 
@@ -745,30 +755,26 @@ describe('a batch of marks', () => {
     ];
     const results = (outcome: string) => ({
       results: [
-        { groupId: other.groupId, outcome: 'unchanged', messageId: '5' },
+        { groupId: other.groupId, outcome: 'unchanged', messageId: '5', revision: 0, clamped: false },
         { groupId: nowhere, outcome: 'not_found' },
-        { groupId: quiet.groupId, outcome, messageId: MAX },
+        { groupId: quiet.groupId, outcome: 'unchanged', messageId: null, revision: 0, clamped: true },
         { groupId: left.groupId, outcome: 'not_found' },
-        { groupId: one.groupId, outcome, messageId: '9' },
+        { groupId: one.groupId, outcome, messageId: '9', revision: 0, clamped: true },
       ],
     });
     expectAnswer(await markAll('bob', marks), 200, results('advanced'));
     expectAnswer(await markAll('bob', marks), 200, results('unchanged'));
     expect((await one.look('bob')).body).toMatchObject({ messageId: '9', unread: NONE_UNREAD });
     expect((await other.look('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
-    await expectEvents(one, 'WatermarkAdvanced', { from: null, to: '9', readAt: A_TIME });
-    await expectEvents(quiet, 'WatermarkAdvanced', { from: null, to: MAX, readAt: A_TIME });
+    await expectEvents(one, 'WatermarkAdvanced', { from: null, to: '9', readAt: A_TIME, ownRevision: 0 });
+    // Where no message is recorded there is nothing to mark.
+    expect(await quiet.eventTypes('bob')).toEqual([]);
   });
 
-  test('takes several of one group for one mark', async () => {
+  test('applies several of one group one after the other', async () => {
     const [group, other] = await Promise.all([aChat(), aChat()]);
-    const results = (outcome: string) => ({
-      results: [
-        { groupId: group.groupId, outcome, messageId: '5' },
-        { groupId: other.groupId, outcome, messageId: '1' },
-        { groupId: group.groupId, outcome, messageId: '5' },
-        { groupId: group.groupId, outcome, messageId: '5' },
-      ],
+    const result = ({ groupId }: ReceiptsGroup, outcome: string, messageId: string) => ({
+      ...{ groupId, outcome, messageId, revision: 0, clamped: false },
     });
     const marks = [
       { groupId: group.groupId, messageId: '2' },
@@ -776,8 +782,22 @@ describe('a batch of marks', () => {
       { groupId: group.groupId, messageId: '5' },
       { groupId: group.groupId, messageId: '3' },
     ];
-    expectAnswer(await markAll('bob', marks), 200, results('advanced'));
-    expectAnswer(await markAll('bob', marks), 200, results('unchanged'));
+    expectAnswer(await markAll('bob', marks), 200, {
+      results: [
+        result(group, 'advanced', '2'),
+        result(other, 'advanced', '1'),
+        result(group, 'advanced', '5'),
+        result(group, 'unchanged', '5'),
+      ],
+    });
+    expectAnswer(await markAll('bob', marks), 200, {
+      results: [
+        result(group, 'unchanged', '5'),
+        result(other, 'unchanged', '1'),
+        result(group, 'unchanged', '5'),
+        result(group, 'unchanged', '5'),
+      ],
+    });
     expect((await group.look('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
   });
 
@@ -791,10 +811,10 @@ describe('a batch of marks', () => {
     ]);
     expectAnswer(answer, 200, {
       results: [
-        { groupId: hidden.groupId, outcome: 'advanced', messageId: '5' },
-        { groupId: open.groupId, outcome: 'advanced', messageId: '5' },
-        { groupId: both.groupId, outcome: 'advanced', messageId: '5' },
-        { groupId: both.groupId, outcome: 'advanced', messageId: '5' },
+        { groupId: hidden.groupId, outcome: 'advanced', messageId: '5', revision: 0, clamped: false },
+        { groupId: open.groupId, outcome: 'advanced', messageId: '5', revision: 0, clamped: false },
+        { groupId: both.groupId, outcome: 'advanced', messageId: '2', revision: 0, clamped: false },
+        { groupId: both.groupId, outcome: 'advanced', messageId: '5', revision: 0, clamped: false },
       ],
     });
     await stack.withAndWithoutCache(async () => {
@@ -807,8 +827,8 @@ describe('a batch of marks', () => {
     });
     const own = { messageId: '5', revision: 0, readAt: A_TIME };
     await expectEvents(hidden, 'OwnWatermarkMoved', own);
-    await expectEvents(open, 'WatermarkAdvanced', { from: null, to: '5', readAt: A_TIME });
-    await expectEvents(both, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME });
+    await expectEvents(open, 'WatermarkAdvanced', { from: null, to: '5', readAt: A_TIME, ownRevision: 0 });
+    await expectEvents(both, 'WatermarkAdvanced', { from: null, to: '2', readAt: A_TIME, ownRevision: null });
     await expectEvents(both, 'OwnWatermarkMoved', own);
     expect(await hidden.eventTypes('bob')).toEqual(['OwnWatermarkMoved']);
     expect(await open.eventTypes('bob')).toEqual(['WatermarkAdvanced']);
@@ -828,6 +848,8 @@ describe('a batch of marks', () => {
         groupId,
         outcome: 'advanced',
         messageId: String(1_000 + index),
+        revision: 0,
+        clamped: false,
       })),
     });
     const inbox = await stack.asUser(userId, 'GET', '/v1/inbox?limit=100');
@@ -846,7 +868,12 @@ describe('a batch of marks', () => {
     const group = await stack.groupOf('bob');
     const body = `{"marks":[{"groupId":"${group.groupId}","messageId":9007199254740991}]}`;
     expectAnswer(await stack.asUser('bob', 'POST', '/v1/watermarks', body), 200, {
-      results: [{ groupId: group.groupId, outcome: 'advanced', messageId: '9007199254740991' }],
+      results: [
+        {
+          ...{ groupId: group.groupId, outcome: 'advanced', messageId: '9007199254740991' },
+          ...{ revision: 0, clamped: false },
+        },
+      ],
     });
   });
 });
@@ -984,7 +1011,7 @@ describe('the inbox', () => {
     await left.join(userId);
     await expectInbox(userId, [
       ofFirst,
-      { groupId: left.groupId, messageId: '2', head: '2', revision: 0, unread: NONE_UNREAD },
+      { groupId: left.groupId, messageId: '2', head: '2', revision: expect.any(Number), unread: NONE_UNREAD },
     ]);
   });
 

@@ -76,10 +76,10 @@ describe('each function', () => {
     ['Apimarkgroups', ['GetItem', 'UpdateItem']],
     ['Apigetinbox', ['BatchGetItem', 'GetItem', 'Query']],
     ['Apigetwatermark', ['GetItem', 'Query']],
-    ['Apigetmessagestatus', ['GetItem']],
+    ['Apigetmessagestatus', ['BatchGetItem', 'GetItem']],
     ['Apiaddmembers', ['GetItem', 'UpdateItem']],
     ['Apiremovemember', ['UpdateItem']],
-    ['Apirecordmessage', ['UpdateItem']],
+    ['Apirecordmessage', ['BatchGetItem', 'UpdateItem']],
     ['Apideletemessage', ['UpdateItem']],
     ['Apicheckhealth', ['GetItem']],
   ])('%s may do %p to the ledger, and use the cache', (functionId, actions) => {
@@ -142,7 +142,9 @@ describe('each function', () => {
   test('apply-facts may write the ledger and give up', () => {
     expect(permissions('Factsapplyfacts')).toEqual(
       [
+        'Allow dynamodb:BatchGetItem LedgerTable.Arn',
         'Allow dynamodb:GetItem LedgerTable.Arn',
+        'Allow dynamodb:Query LedgerTable.Arn',
         'Allow dynamodb:UpdateItem LedgerTable.Arn',
         cache,
         'Allow sqs:SendMessage FactsSubscriptionDeadLetters.Arn',
