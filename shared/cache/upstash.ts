@@ -8,12 +8,17 @@ export interface CacheCredentials {
   readonly token: string;
 }
 
+/** Upstash does not take the token: it is not, or no longer, the right one. */
+export class Refused extends Error {}
+
 export type HttpHandler = Pick<NodeHttpHandler, 'handle'>;
 
 type ClientRequest = Parameters<Parameters<Redis['use']>[0]>[0];
 
 /** A connection that was kept open may have been closed at the other end in the meantime. */
 const ATTEMPTS = 2;
+
+const UNAUTHORIZED = 401;
 
 /**
  * Upstash's client, with the HTTP handler of the AWS SDK to send its commands as its REST API takes them
@@ -95,13 +100,14 @@ function readText(body: Readable): Promise<string> {
 
 /** Where Upstash refuses or fails, its own words are the error: the client looks in them for NOSCRIPT. */
 function resultIn(text: string, status: number): unknown {
+  const Failure = status === UNAUTHORIZED ? Refused : Error;
   let answer: { result?: unknown; error?: string };
   try {
     answer = JSON.parse(text);
   } catch (cause) {
-    throw new Error(`Upstash answered ${status} without JSON`, { cause });
+    throw new Failure(`Upstash answered ${status} without JSON`, { cause });
   }
   if (answer.result === undefined)
-    throw new Error(answer.error ?? `Upstash answered ${status} without a result`);
+    throw new Failure(answer.error ?? `Upstash answered ${status} without a result`);
   return answer.result;
 }
