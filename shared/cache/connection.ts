@@ -26,10 +26,10 @@ export interface Timeouts {
 /** A merge that is given up leaves an old value to be read until the projector has caught up: it may take longer. */
 const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 
-/** A merge after the last call failed: an attempt, since the cache may be back, that nobody waits long for. */
+/** The timeout of a merge right after a failure: a short probe in case the cache is back. */
 const TROUBLED_TELL_MS = 50;
 
-/** So many failures in a row, and the cache is asked no more for so long. It is still told what the ledger said. */
+/** After this many consecutive failures, questions skip the cache for this long; merges still go out. */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 3_000;
 
@@ -75,6 +75,7 @@ export class CacheConnection {
       this.#askAgainAtMs = 0;
       return result;
     } catch (error) {
+      // A refusal says nothing about how the cache is, and no call is sent before better credentials are there.
       if (error instanceof Refused) this.#connector.refuse(scripts);
       else this.#countFailure();
       warn(this.#isOpen() ? 'cache is not asked for a while' : 'cache did not answer', error);
@@ -82,7 +83,7 @@ export class CacheConnection {
     }
   }
 
-  /** Opens the connection ahead of the first call; a failure shows in that call. */
+  /** Opens the connection ahead of the first call. */
   warm(): void {
     this.#connector.start();
   }

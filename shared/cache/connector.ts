@@ -1,7 +1,7 @@
 import type { CacheCredentials } from './upstash.ts';
 
 export interface ConnectorOptions<Connection> {
-  /** Reads where Upstash is and its token. Must end in a time of its own. */
+  /** Reads where Upstash is and its token. Must have a timeout of its own: while it is pending, no other read is made. */
   readonly credentials: () => Promise<CacheCredentials>;
   /** Opens a connection. Throws where the credentials are malformed. */
   readonly open: (credentials: CacheCredentials) => Connection;
@@ -16,7 +16,7 @@ const RETRY_AFTER_MS = 3_000;
 /** After credentials were refused, and the secret holds no better ones, none are read for this long. */
 const COOL_DOWN_MS = 15_000;
 
-/** The time that calls wait, in all: it begins with the first call that has to. */
+/** The time that calls wait, all together: it begins with the first call that finds no connection. */
 interface Patience {
   readonly over: Promise<null>;
   readonly endMs: number;
@@ -97,6 +97,7 @@ export class Connector<Connection> {
   async #connect(): Promise<Connection | null> {
     try {
       const credentials = await this.#options.credentials();
+      // Nothing was rotated.
       if (this.#refused && isSame(this.#refused, credentials)) {
         this.#coolDown();
         return null;
