@@ -20,7 +20,7 @@ export class ReceiptsCache {
     this.#cache = new GroupCache(
       new CacheConnection({
         credentials: async () => credentials,
-        timeoutsMs: { ask: TIMEOUT_MS, tell: TIMEOUT_MS },
+        timeoutsMs: { connect: TIMEOUT_MS, ask: TIMEOUT_MS, tell: TIMEOUT_MS },
       }),
     );
   }

@@ -1,6 +1,6 @@
 import { CacheConnection } from '../shared/cache/connection.ts';
 import { GroupCache } from '../shared/cache/group-cache.ts';
-import type { CacheCredentials } from '../shared/cache/upstash.ts';
+import { credentialsIn } from '../shared/cache/upstash.ts';
 import { createLedger, createLedgerClient } from '../shared/ledger/ledger.ts';
 import { createSecretsClient, readSecret } from '../shared/secrets/secret.ts';
 import type { MembershipMode } from '../shared/watermarks/move-forward.ts';
@@ -34,10 +34,4 @@ export function membershipMode(): MembershipMode {
   const mode = variable('MEMBERSHIP');
   if (mode !== 'strict' && mode !== 'open') throw new Error(`MEMBERSHIP must be strict or open, not ${mode}`);
   return mode;
-}
-
-function credentialsIn(secret: string): CacheCredentials {
-  const { url, token } = JSON.parse(secret) as Partial<CacheCredentials>;
-  if (!url || !token) throw new Error('the Upstash secret must be JSON with url and token');
-  return { url, token };
 }

@@ -1,53 +1,58 @@
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Redis } from '@upstash/redis';
+import { Connector } from './connector.ts';
 import { QUESTIONS, type QuestionName, type ScriptName, TIDINGS } from './scripts.ts';
-import { type CacheCredentials, type HttpHandler, Upstash } from './upstash.ts';
+import { type CacheCredentials, type HttpHandler, Refused, Upstash } from './upstash.ts';
 
 export interface ConnectionOptions {
-  /** Where Upstash is and its token. Asked for again after it was refused, so that a token can be rotated. */
+  /** Reads where Upstash is and its token. Read again after it was refused, so that a token can be rotated. */
   readonly credentials: () => Promise<CacheCredentials>;
-  /** How long a question and how long a merge may take, in milliseconds. */
   readonly timeoutsMs?: Timeouts;
   readonly nowMs?: () => number;
   /** What sends the requests; a caller may come between. */
   readonly http?: HttpHandler;
 }
 
+/** How long a call may wait at most, in milliseconds. */
 export interface Timeouts {
+  /** For the connection and its first answer together. */
+  readonly connect: number;
+  /** For the answer to a question. */
   readonly ask: number;
+  /** For the answer to a merge. */
   readonly tell: number;
 }
 
 /** A merge that is given up leaves an old value to be read until the projector has caught up: it may take longer. */
-const TIMEOUTS_MS: Timeouts = { ask: 200, tell: 500 };
+const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 
-/** A merge after the last call failed: an attempt, since the cache may be back, that nobody waits long for. */
+/** The timeout of a merge right after a failure: a short probe in case the cache is back. */
 const TROUBLED_TELL_MS = 50;
 
-/** So many failures in a row, and the cache is asked no more for so long. It is still told what the ledger said. */
+/** After this many consecutive failures, questions skip the cache for this long; merges still go out. */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 3_000;
 
-/** What Upstash answers to a token that is not, or no longer, the right one. */
-const REFUSED = /WRONGPASS|NOAUTH|unauthorized/i;
-
 type Script = ReturnType<Redis['createScript']>;
+type Scripts = Readonly<Record<ScriptName, Script>>;
 
 /** Calls the cache's scripts and takes no failure to the caller: without a cache the ledger answers. */
 export class CacheConnection {
-  readonly #options: ConnectionOptions;
-  readonly #timeouts: Timeouts;
+  readonly #connector: Connector<Scripts>;
   readonly #nowMs: () => number;
-  readonly #http: HttpHandler;
-  #scripts: Promise<Record<ScriptName, Script>> | null = null;
   #failures = 0;
   #askAgainAtMs = 0;
 
-  constructor(options: ConnectionOptions) {
-    this.#options = options;
-    this.#timeouts = options.timeoutsMs ?? TIMEOUTS_MS;
-    this.#nowMs = options.nowMs ?? Date.now;
-    this.#http = options.http ?? new NodeHttpHandler();
+  constructor({ credentials, timeoutsMs, nowMs, http }: ConnectionOptions) {
+    const timeouts = timeoutsMs ?? TIMEOUTS_MS;
+    const handler = http ?? new NodeHttpHandler();
+    this.#nowMs = nowMs ?? Date.now;
+    this.#connector = new Connector({
+      credentials,
+      open: (read) => this.#scriptsOf(new Upstash(read, handler), timeouts),
+      patienceMs: timeouts.connect,
+      nowMs: this.#nowMs,
+    });
   }
 
   /** A script's reply as `read` understands it; null where the cache did not give one in time. */
@@ -57,57 +62,59 @@ export class CacheConnection {
     args: readonly string[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    if (isQuestion(name) && this.#nowMs() < this.#askAgainAtMs) return null;
+    if (isQuestion(name) && this.#isOpen()) return null;
+    const scripts = await this.#connector.connection();
+    if (!scripts) {
+      warn('cache did not answer', 'there is no connection');
+      return null;
+    }
     try {
-      const scripts = await this.#connected();
       const result = read(await scripts[name].exec([...keys], [...args]));
+      this.#connector.accept(scripts);
       this.#failures = 0;
       this.#askAgainAtMs = 0;
       return result;
     } catch (error) {
-      this.#fail(error);
+      // A refusal says nothing about how the cache is, and no call is sent before better credentials are there.
+      if (error instanceof Refused) this.#connector.refuse(scripts);
+      else this.#countFailure();
+      warn(this.#isOpen() ? 'cache is not asked for a while' : 'cache did not answer', error);
       return null;
     }
   }
 
-  /** Opens the connection ahead of the first call; a failure shows in that call. */
+  /** Opens the connection ahead of the first call. */
   warm(): void {
-    this.#connected().catch(() => undefined);
+    this.#connector.start();
   }
 
-  async #connected(): Promise<Record<ScriptName, Script>> {
-    this.#scripts ??= this.#connect().catch((error: unknown) => {
-      this.#scripts = null;
-      throw error;
-    });
-    return this.#scripts;
-  }
-
-  async #connect(): Promise<Record<ScriptName, Script>> {
-    const upstash = new Upstash(await this.#options.credentials(), this.#http);
-    const { ask, tell } = this.#timeouts;
-    const asking = upstash.client(() => ask);
-    const telling = upstash.client(() => (this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell));
+  #scriptsOf(upstash: Upstash, { ask, tell }: Timeouts): Scripts {
+    const leftMs = () => this.#connector.leftMs();
+    const asking = upstash.client(() => Math.min(ask, leftMs()));
+    const telling = upstash.client(() =>
+      Math.min(tell, leftMs(), this.#failures > 0 ? TROUBLED_TELL_MS : Number.POSITIVE_INFINITY),
+    );
     const scripts = [
       ...Object.entries(QUESTIONS).map(([name, source]) => [name, asking.createScript(source)]),
       ...Object.entries(TIDINGS).map(([name, source]) => [name, telling.createScript(source)]),
     ];
-    return Object.fromEntries(scripts) as Record<ScriptName, Script>;
+    return Object.fromEntries(scripts) as Scripts;
   }
 
-  #fail(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (REFUSED.test(reason)) this.#scripts = null;
+  #countFailure(): void {
     this.#failures += 1;
-    const isOpening = this.#failures >= FAILURES_TO_OPEN;
-    if (isOpening) this.#askAgainAtMs = this.#nowMs() + OPEN_MS;
-    console.warn({
-      message: isOpening ? 'cache is not asked for a while' : 'cache did not answer',
-      reason,
-    });
+    if (this.#failures >= FAILURES_TO_OPEN) this.#askAgainAtMs = this.#nowMs() + OPEN_MS;
+  }
+
+  #isOpen(): boolean {
+    return this.#nowMs() < this.#askAgainAtMs;
   }
 }
 
 function isQuestion(name: ScriptName): name is QuestionName {
   return name in QUESTIONS;
+}
+
+function warn(message: string, reason: unknown): void {
+  console.warn({ message, reason: reason instanceof Error ? reason.message : String(reason) });
 }

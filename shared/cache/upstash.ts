@@ -8,12 +8,37 @@ export interface CacheCredentials {
   readonly token: string;
 }
 
+/** The credentials in the text of a secret. No error tells any of it. */
+export function credentialsIn(secret: string): CacheCredentials {
+  const { url, token } = fieldsIn(secret);
+  if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string' || !token)
+    throw new Error('the Upstash secret must be JSON with url and token');
+  return { url, token };
+}
+
+function fieldsIn(secret: string): { readonly url?: unknown; readonly token?: unknown } {
+  try {
+    return JSON.parse(secret) ?? {};
+  } catch {
+    // The parser's error quotes the text.
+    return {};
+  }
+}
+
+/** Upstash does not take the token: it is not, or no longer, the right one. */
+export class Refused extends Error {}
+
 export type HttpHandler = Pick<NodeHttpHandler, 'handle'>;
 
 type ClientRequest = Parameters<Parameters<Redis['use']>[0]>[0];
 
 /** A connection that was kept open may have been closed at the other end in the meantime. */
 const ATTEMPTS = 2;
+
+const UNAUTHORIZED = 401;
+
+/** In characters. Many times what a script answers; an instance has 256 MB. */
+const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
 /**
  * Upstash's client, with the HTTP handler of the AWS SDK to send its commands as its REST API takes them
@@ -87,6 +112,8 @@ function readText(body: Readable): Promise<string> {
     let text = '';
     body.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
+      if (text.length > MAX_ANSWER_LENGTH)
+        body.destroy(new Error(`the answer of Upstash is longer than ${MAX_ANSWER_LENGTH} characters`));
     });
     body.once('end', () => resolve(text));
     body.once('error', reject);
@@ -95,13 +122,14 @@ function readText(body: Readable): Promise<string> {
 
 /** Where Upstash refuses or fails, its own words are the error: the client looks in them for NOSCRIPT. */
 function resultIn(text: string, status: number): unknown {
+  const Failure = status === UNAUTHORIZED ? Refused : Error;
   let answer: { result?: unknown; error?: string };
   try {
     answer = JSON.parse(text);
   } catch (cause) {
-    throw new Error(`Upstash answered ${status} without JSON`, { cause });
+    throw new Failure(`Upstash answered ${status} without JSON`, { cause });
   }
   if (answer.result === undefined)
-    throw new Error(answer.error ?? `Upstash answered ${status} without a result`);
+    throw new Failure(answer.error ?? `Upstash answered ${status} without a result`);
   return answer.result;
 }

@@ -1,4 +1,5 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { boundsOf } from '../aws/bounds.ts';
 import { Memberships } from './memberships.ts';
 import { Messages } from './messages.ts';
 import { Table } from './table.ts';
@@ -31,8 +32,5 @@ export function createLedger(client: DynamoDBClient, options: LedgerOptions): Le
 
 /** Three tries of two seconds each end well within a route's time, so that the caller hears a 503 and not a timeout. */
 export function createLedgerClient(): DynamoDBClient {
-  return new DynamoDBClient({
-    maxAttempts: 3,
-    requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
-  });
+  return new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 }));
 }

@@ -8,13 +8,13 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import { unavailable } from '../domain/errors.ts';
+import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Item } from './items.ts';
 import type { Key } from './keys.ts';
 
 /** DynamoDB gives out so many items in one call. */
 const MAX_BATCH = 100;
 const CONCURRENT_BATCHES = 10;
-const MAX_BATCH_ATTEMPTS = 10;
 
 /** A conditional update of one item: what to set, what to remove, and the clauses that must all hold. */
 export interface Update {
@@ -72,10 +72,12 @@ export type Updated =
 export class Table {
   readonly client: DynamoDBClient;
   readonly name: string;
+  readonly #backoff: BackoffOptions;
 
-  constructor(client: DynamoDBClient, name: string) {
+  constructor(client: DynamoDBClient, name: string, backoff: BackoffOptions = {}) {
     this.client = client;
     this.name = name;
+    this.#backoff = backoff;
   }
 
   /** Strongly consistent, since its answer decides what is written or told next. */
@@ -90,22 +92,25 @@ export class Table {
     const batches = Array.from({ length: Math.ceil(keys.length / MAX_BATCH) }, (_, index) =>
       keys.slice(index * MAX_BATCH, (index + 1) * MAX_BATCH),
     );
-    return (await inParallel(batches, CONCURRENT_BATCHES, (batch) => this.#getBatch(batch))).flat();
+    const backoff = new Backoff(this.#backoff);
+    return (await inParallel(batches, CONCURRENT_BATCHES, (batch) => this.#getBatch(batch, backoff))).flat();
   }
 
-  async #getBatch(keys: readonly Key[]): Promise<Item[]> {
+  /** DynamoDB says of a batch that it throttled a part of it as if all were well: the SDK does not try that again. */
+  async #getBatch(keys: readonly Key[], backoff: Backoff): Promise<Item[]> {
     const found: Item[] = [];
     let rest: Item[] = [...keys];
-    for (let attempt = 0; rest.length > 0; attempt += 1) {
-      if (attempt === MAX_BATCH_ATTEMPTS) throw unavailable(new Error('a batch of items stayed unprocessed'));
+    for (let tries = 1; ; tries += 1) {
       const command = new BatchGetItemCommand({
         RequestItems: { [this.name]: { Keys: rest, ConsistentRead: true } },
       });
       const reply = await this.call(() => this.client.send(command));
       found.push(...(reply.Responses?.[this.name] ?? []));
       rest = reply.UnprocessedKeys?.[this.name]?.Keys ?? [];
+      if (rest.length === 0) return found;
+      if (!(await backoff.pauseAfter(tries)))
+        throw unavailable(new Error('a batch of items stayed unprocessed'));
     }
-    return found;
   }
 
   async update(update: Update): Promise<Updated> {

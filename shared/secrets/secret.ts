@@ -1,11 +1,9 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { boundsOf } from '../aws/bounds.ts';
 
-/** Short, since a cold call waits for it; without the cache's secret the ledger answers. */
+/** Short: without the cache's secret the ledger answers, and without the webhook's the event is tried again. */
 export function createSecretsClient(): SecretsManagerClient {
-  return new SecretsManagerClient({
-    maxAttempts: 2,
-    requestHandler: { connectionTimeout: 500, requestTimeout: 1_000, throwOnRequestTimeout: true },
-  });
+  return new SecretsManagerClient(boundsOf({ attempts: 2, timeoutMs: 1_000 }));
 }
 
 /** The text of a secret. No error names its value. */

@@ -45,7 +45,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
   const connection = new CacheConnection({
     credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
     // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
-    timeoutsMs: { ask: 5_000, tell: 5_000 },
+    timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
     http: {
       handle(request, options) {
         calls.push('cache');

@@ -126,6 +126,43 @@ describe('a command', () => {
   });
 });
 
+describe('an answer', () => {
+  const endless: Answer = (response) => {
+    const piece = 'x'.repeat(65_536);
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write('{"result":"');
+    const writeOn = () => {
+      while (!response.destroyed && response.write(piece));
+    };
+    response.on('drain', writeOn);
+    writeOn();
+  };
+  const cutOff: Answer = (response, { socket }) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 });
+    response.write('{"result":', () => socket.destroy());
+  };
+
+  test('without an end fails before it fills the memory, and gives its connection back', async () => {
+    answers = [endless, answerWith({ result: 'next' })];
+    await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow(
+      'the answer of Upstash is longer than 4194304 characters',
+    );
+    await eventually(() => expect(sockets.size).toBe(0));
+    expect(await upstash.client(() => NEVER_MS).get('k')).toBe('next');
+  });
+
+  test('as long as the largest there is comes whole', async () => {
+    const result = 'x'.repeat(4_000_000);
+    answers = [answerWith({ result })];
+    expect(await upstash.client(() => NEVER_MS).get('k')).toBe(result);
+  });
+
+  test('that is cut off fails', async () => {
+    answers = [cutOff];
+    await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow('aborted');
+  });
+});
+
 describe('what was written is read', () => {
   test("also from a replica: each request carries the last answer's token, of whichever client", async () => {
     answers = [

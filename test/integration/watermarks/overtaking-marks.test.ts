@@ -148,7 +148,7 @@ describe('a mark that overtakes its message', () => {
     let now = Date.now();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
     });
     const timed = {
       ...stores,

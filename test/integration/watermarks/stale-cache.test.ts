@@ -242,7 +242,7 @@ describe('a doubt of the own view', () => {
     const { groupId, reader } = await prepare();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
     });
     let now = 1_900_000_000_000;
     const cache = new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, nowMs: () => now });

@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { createBus } from '../../functions/bus.ts';
+import type { TidemarkEvent } from '../../shared/events/event.ts';
+import { createLedger, createLedgerClient } from '../../shared/ledger/ledger.ts';
+import { createSecretsClient, readSecret } from '../../shared/secrets/secret.ts';
+
+type Answer = (response: ServerResponse) => void;
+
+const nothing: Answer = () => undefined;
+const half: Answer = (response) => {
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', 'content-length': 100 });
+  response.write('{"');
+};
+
+let requests = 0;
+let answer: Answer = nothing;
+const server = createServer((_request, response) => {
+  requests += 1;
+  answer(response);
+});
+
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    EVENT_BUS_NAME: 'a-bus',
+  });
+});
+beforeEach(() => {
+  requests = 0;
+  jest.spyOn(console, 'error').mockImplementation(() => undefined);
+});
+afterAll(async () => {
+  server.closeAllConnections();
+  server.close();
+  await once(server, 'close');
+});
+
+const EVENT: TidemarkEvent = { type: 'GroupFullyRead', groupId: 'g', upTo: '1' };
+
+// Without a bound, each of these would still wait when the test is given up.
+describe.each([
+  ['does not answer', nothing],
+  ['stops in the middle of an answer', half],
+])('a service that %s', (_what, given) => {
+  beforeEach(() => {
+    answer = given;
+  });
+
+  test('is asked for a secret twice, and then the read fails', async () => {
+    await expect(readSecret(createSecretsClient(), 'a-secret')).rejects.toMatchObject({
+      name: 'TimeoutError',
+    });
+    expect(requests).toBe(2);
+  });
+
+  test('is given an event twice, which then is one that the bus did not take', async () => {
+    expect(await createBus().publish([EVENT])).toEqual([EVENT]);
+    expect(requests).toBe(2);
+  });
+
+  test('is asked for an item three times, and then the ledger is unavailable', async () => {
+    const ledger = createLedger(createLedgerClient(), {
+      tableName: 'a-table',
+      membersIndexName: 'members',
+      messageRetentionDays: 90,
+    });
+    await expect(ledger.probe()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(requests).toBe(3);
+  });
+});

@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { CacheConnection } from '../../../shared/cache/connection.ts';
+import { GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
+import { engines, eventually } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser } from '../../support/stores.ts';
+
+const RIGHT: CacheCredentials = { url: engines.upstashUrl, token: engines.upstashToken };
+const WRONG: CacheCredentials = { url: engines.upstashUrl, token: 'not-the-token' };
+const GROUP = aGroup();
+const USER = aUser();
+
+/** What the secret gives, one after the other; the last one from then on. */
+type Secret = () => Promise<CacheCredentials>;
+const holds = (credentials: CacheCredentials): Secret => {
+  return async () => credentials;
+};
+const fails: Secret = async () => {
+  throw new Error('AccessDeniedException');
+};
+const isSilent: Secret = () => new Promise(() => undefined);
+
+const http = new NodeHttpHandler();
+let secretReads = 0;
+let requests = 0;
+let nowMs = 0;
+
+beforeEach(() => {
+  secretReads = 0;
+  requests = 0;
+  nowMs = 1_900_000_000_000;
+  jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+});
+afterAll(() => http.destroy());
+
+function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCache {
+  const connection = new CacheConnection({
+    credentials: () => {
+      const secret = secrets[secretReads] ?? secrets.at(-1) ?? isSilent;
+      secretReads += 1;
+      return secret();
+    },
+    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, ask: 5_000, tell: 5_000 },
+    nowMs: () => nowMs,
+    http: {
+      handle(request, options) {
+        requests += 1;
+        return handler.handle(request, options);
+      },
+    },
+  });
+  return new GroupCache(connection);
+}
+
+const ask = async (cache: GroupCache) => (await cache.read(GROUP, USER)) !== null;
+const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
+
+describe.each([
+  ['question', ask],
+  ['merge', tell],
+])('a %s', (_name, call) => {
+  test('is answered once the secret was read', async () => {
+    const cache = open([holds(RIGHT)]);
+    expect(await call(cache)).toBe(true);
+    expect(await call(cache)).toBe(true);
+    expect(secretReads).toBe(1);
+  });
+
+  test('ends without an answer where the secret is silent, and the secret is read once for all calls', async () => {
+    const cache = open([isSilent]);
+    for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
+    expect(secretReads).toBe(1);
+    expect(requests).toBe(0);
+  });
+
+  test('does not read a secret again that could not be read, until 3 s have passed', async () => {
+    const cache = open([fails, holds(RIGHT)]);
+    for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
+    nowMs += 2_999;
+    expect(await call(cache)).toBe(false);
+    expect(secretReads).toBe(1);
+    nowMs += 1;
+    await eventually(async () => expect(await call(cache)).toBe(true));
+    expect(secretReads).toBe(2);
+  });
+
+  test('whose token was refused has the secret read again, once, and leaves Upstash alone for 15 s', async () => {
+    const cache = open([holds(WRONG), holds(WRONG), holds(RIGHT)]);
+    for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
+    nowMs += 14_999;
+    expect(await call(cache)).toBe(false);
+    expect(secretReads).toBe(2);
+    expect(requests).toBe(1);
+    nowMs += 1;
+    await eventually(async () => expect(await call(cache)).toBe(true));
+    expect(secretReads).toBe(3);
+  });
+
+  test('is answered by the new token after a rotation', async () => {
+    const cache = open([holds(WRONG), holds(RIGHT)]);
+    expect(await call(cache)).toBe(false);
+    expect(await call(cache)).toBe(true);
+    expect(secretReads).toBe(2);
+  });
+
+  test('whose new token is refused too leaves Upstash alone', async () => {
+    const cache = open([holds(WRONG), holds({ ...WRONG, token: 'nor-this' }), holds(RIGHT)]);
+    for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
+    expect(secretReads).toBe(2);
+    expect(requests).toBe(2);
+  });
+});
+
+test('many calls whose token was refused at the same time have the secret read again once', async () => {
+  const cache = open([holds(WRONG), holds(RIGHT)]);
+  await Promise.all(Array.from({ length: 20 }, () => tell(cache)));
+  expect(await tell(cache)).toBe(true);
+  expect(await ask(cache)).toBe(true);
+  expect(secretReads).toBe(2);
+});
+
+test('the first answer has what is left of the time to wait for the connection', async () => {
+  const silent = createServer(() => undefined);
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const connection = new CacheConnection({
+    credentials: holds({ url: `http://127.0.0.1:${port}`, token: 'a-token' }),
+    // Without a bound for both together, the calls would outlive the test.
+    timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
+    http,
+  });
+  const cache = new GroupCache(connection);
+  expect(await Promise.all([ask(cache), tell(cache)])).toEqual([false, false]);
+  silent.closeAllConnections();
+  silent.close();
+});

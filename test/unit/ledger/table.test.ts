@@ -1,0 +1,103 @@
+import { type BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { Item } from '../../../shared/ledger/items.ts';
+import { Table } from '../../../shared/ledger/table.ts';
+import { eventually } from '../../support/engines.ts';
+import { replacing } from '../../support/replacing.ts';
+
+const keyOf = (name: string) => ({ PK: { S: name }, SK: { S: name } });
+const itemOf = (name: string): Item => ({ ...keyOf(name), kind: { S: 'head' } });
+
+/** The names that each call asked for. */
+let asked: string[][];
+let pauses: number[];
+let nowMs = 0;
+
+/** How many of the names a call is given; the rest stays unprocessed. */
+type Share = (call: number, names: readonly string[]) => number | Promise<number>;
+
+function tableThatGives(share: Share, { random = 1, callMs = 0 } = {}): Table {
+  const send = async ({ input }: BatchGetItemCommand) => {
+    const names = input.RequestItems?.t?.Keys?.map(({ PK }) => PK?.S ?? '') ?? [];
+    asked.push(names);
+    nowMs += callMs;
+    const given = await share(asked.length, names);
+    const rest = names.slice(given).map(keyOf);
+    return {
+      Responses: { t: names.slice(0, given).map(itemOf) },
+      ...(rest.length > 0 && { UnprocessedKeys: { t: { Keys: rest, ConsistentRead: true } } }),
+    };
+  };
+  const client = replacing(new DynamoDBClient({ region: 'us-east-1' }), { send: send as never });
+  return new Table(client, 't', {
+    pause: async (ms) => {
+      pauses.push(ms);
+      nowMs += ms;
+    },
+    random: () => random,
+    nowMs: () => nowMs,
+  });
+}
+
+const namesIn = (items: readonly Item[]) => items.map(({ PK }) => PK?.S);
+const read = (table: Table, ...names: string[]) => table.getMany(names.map(keyOf));
+
+beforeEach(() => {
+  asked = [];
+  pauses = [];
+  nowMs = 0;
+});
+
+describe('many items of a table that throttles', () => {
+  test('are read without a pause where all are given', async () => {
+    const table = tableThatGives((_call, names) => names.length);
+    expect(namesIn(await read(table, 'a', 'b', 'c'))).toEqual(['a', 'b', 'c']);
+    expect(pauses).toEqual([]);
+  });
+
+  test('are asked for again where they were not given, and only those', async () => {
+    const table = tableThatGives(() => 1);
+    expect(namesIn(await read(table, 'a', 'b', 'c'))).toEqual(['a', 'b', 'c']);
+    expect(asked).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
+    expect(pauses).toEqual([50, 100]);
+  });
+
+  test('are asked for after growing pauses, and after seven calls not again', async () => {
+    const table = tableThatGives(() => 0);
+    await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toHaveLength(7);
+    expect(pauses).toEqual([50, 100, 200, 400, 800, 800]);
+  });
+
+  test.each([
+    [0, [0, 0]],
+    [0.5, [25, 50]],
+  ])(
+    'are asked for by each caller at a time of its own: at %d of the longest pause',
+    async (random, expected) => {
+      const table = tableThatGives((call) => (call === 3 ? 1 : 0), { random });
+      await read(table, 'a');
+      expect(pauses).toEqual(expected);
+    },
+  );
+
+  test('are not asked for again 3 s after they were throttled first, however few calls that were', async () => {
+    const table = tableThatGives(() => 0, { callMs: 1_450 });
+    await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
+    expect(asked).toHaveLength(3);
+    expect(pauses).toEqual([50, 100]);
+  });
+
+  test('have these 3 s together, in however many batches they are read', async () => {
+    const names = Array.from({ length: 101 }, (_, index) => `item-${index}`);
+    // The batch of one is throttled first after the other has been throttled for almost 3 s.
+    const table = tableThatGives(async (_call, batch) => {
+      if (batch.length > 1) return asked.length > 2 ? batch.length : 0;
+      await eventually(() => expect(pauses).toEqual([50]));
+      nowMs = 2_960;
+      return 0;
+    });
+    await expect(read(table, ...names)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(pauses).toEqual([50]);
+  });
+});
