@@ -71,6 +71,13 @@ export interface NewsReply {
   readonly recent: readonly UserId[];
 }
 
+/** What the cache knew when a member's own view came into doubt. */
+export interface Doubted {
+  readonly view: View;
+  /** The doubt is noted, and must be settled. It is not where the cache does not hold the member. */
+  readonly isNoted: boolean;
+}
+
 /** What the cache knows of a member, and whose some messages are. */
 export interface Statuses {
   readonly state: MembershipState | null;
@@ -147,14 +154,17 @@ export class GroupCache {
    * Reads. Where the cache holds the member, nobody takes its own view from there until the doubt is settled or half a
    * minute has gone by. Of anybody else nothing is left in the cache. Null when the cache does not answer. One call.
    */
-  async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<View | null> {
+  async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<Doubted | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
     const now = this.#nowMs();
     return this.#connection.run(
       'doubtMember',
       [members, messages, head, doubts],
       [userId, String(now), String(now + DOUBT_MS), doubt],
-      viewOf,
+      (reply) => {
+        const [view, isNoted] = arrayIn(reply, 2);
+        return { view: viewOf(view), isNoted: isNoted === 1 };
+      },
     );
   }
 

@@ -72,7 +72,11 @@ export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging
     return item;
   }
   const [only, ...others] = joinings;
-  const isPlain = others.length === 0 && only?.at === state.generation && only.after === state.joinedAfter;
+  const isPlain =
+    others.length === 0 &&
+    only?.at === state.generation &&
+    only.heardAt === only.at &&
+    only.after === state.joinedAfter;
   if (!isPlain) item.joinings = { L: joinings.map((joining) => ({ S: joiningText(joining) })) };
   return item;
 }

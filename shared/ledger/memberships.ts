@@ -136,7 +136,7 @@ export class Memberships {
   /**
    * Moves the sender of a message up to it. Written without a read, for what is nearly always so: the sender is a
    * member, stands below its own new message and marked nothing unread in this membership. Where `sentAtMs` is given,
-   * only who was a member at that time moves. Returns null where nobody does.
+   * who joined later by a fact does not move. Returns null where nobody does.
    */
   async advanceSender(
     userId: UserId,
@@ -169,7 +169,9 @@ export class Memberships {
     const { state, joinings } = belongingOf(item);
     if (state?.kind !== 'member') return null;
     const [since] = joinings;
-    if (sentAtMs !== null && since && since.at >= sentAtMs) return null;
+    // Who joined by the route is a member from that call on: the times of facts are not compared with it.
+    const isByFact = since !== undefined && since.heardAt !== since.at;
+    if (sentAtMs !== null && isByFact && since.at >= sentAtMs) return null;
     const forward: Transition = (current) =>
       current?.kind === 'member' && current.generation === state.generation
         ? advance(current, position, at)

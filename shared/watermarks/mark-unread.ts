@@ -28,35 +28,31 @@ export async function markUnread(
 
   const doubt = randomUUID();
   const settled: Change = { kind: 'settled', userId, doubt };
-  const settle = (state: MembershipState) =>
-    cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state }, settled]);
+  const doubted = await cache.doubt(groupId, userId, doubt);
+  const settle = async () => (doubted?.isNoted ? cache.merge(groupId, [settled]) : false);
 
-  const seen = await cache.doubt(groupId, userId, doubt);
-  const cached = memberIn(seen);
-  let believed = cached;
-  if (!cached || !isBack(cached)) {
+  let believed = memberIn(doubted?.view ?? null);
+  if (!believed || !isBack(believed)) {
     // That there is nothing to do may only be said of what the ledger holds now.
-    const known = await readMember(stores, groupId, userId).catch(async (error: unknown) => {
-      if (cached) await cache.merge(groupId, [settled]);
+    believed = await readMember(stores, groupId, userId).catch(async (error: unknown) => {
+      await settle();
       throw error;
     });
-    if (!known) {
-      if (cached) await cache.merge(groupId, [settled]);
+    if (!believed) {
+      await settle();
       return null;
     }
-    if (!isBack(known)) {
-      return completeView(stores, groupId, userId, known, seen && (await settle(known)));
+    const member: Change = { kind: 'member', userId, state: believed };
+    if (!isBack(believed)) {
+      const merged = doubted && (await cache.mergeFor(groupId, userId, [member, settled]));
+      return completeView(stores, groupId, userId, believed, merged);
     }
-    if (seen && !cached) {
-      const member: Change = { kind: 'member', userId, state: known };
+    if (doubted && !doubted.isNoted) {
       await cache.merge(groupId, [member, { kind: 'doubt', userId, doubt }]);
     }
-    believed = known;
   }
   const { state } = await ledger.memberships.change(userId, groupId, back, believed);
-  if (state?.kind !== 'member') {
-    await cache.merge(groupId, state ? [{ kind: 'member', userId, state }, settled] : [settled]);
-    return null;
-  }
-  return completeView(stores, groupId, userId, state, await settle(state));
+  const changes: Change[] = state ? [{ kind: 'member', userId, state }, settled] : [settled];
+  const merged = await cache.mergeFor(groupId, userId, changes);
+  return state?.kind === 'member' ? completeView(stores, groupId, userId, state, merged) : null;
 }
