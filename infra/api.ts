@@ -40,61 +40,62 @@ const WHOLE_GROUP = Duration.seconds(29);
 
 function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
   const { DELETE, GET, POST, PUT } = HttpMethod;
-  const user = 'tidemark/user';
   const service = 'tidemark/service';
+  /** A route for users about themselves, and its twin for back ends about the user whom the path names. */
+  const aboutUser = (method: HttpMethod, path: string): readonly Route[] => [
+    { method, path: `/v1${path}`, scope: 'tidemark/user' },
+    { method, path: `/v1/users/{userId}${path}`, scope: service },
+  ];
   return [
     {
       name: 'mark-read',
       description: "Moves a member's watermark forward",
-      routes: [
-        { method: PUT, path: '/v1/groups/{groupId}/watermark', scope: user },
-        { method: PUT, path: '/v1/users/{userId}/groups/{groupId}/watermark', scope: service },
-      ],
+      routes: aboutUser(PUT, '/groups/{groupId}/watermark'),
       ledgerActions: ['GetItem', 'UpdateItem', 'Query'],
       environment: { MEMBERSHIP: membership },
     },
     {
       name: 'mark-unread',
       description: "Takes a member's own watermark back",
-      routes: [{ method: POST, path: '/v1/groups/{groupId}/unread', scope: user }],
+      routes: aboutUser(POST, '/groups/{groupId}/unread'),
       ledgerActions: ['GetItem', 'UpdateItem', 'Query'],
     },
     {
       name: 'mark-delivered',
       description: 'Moves forward what was delivered to a member',
-      routes: [{ method: PUT, path: '/v1/groups/{groupId}/delivered', scope: user }],
+      routes: aboutUser(PUT, '/groups/{groupId}/delivered'),
       ledgerActions: ['GetItem', 'UpdateItem'],
       environment: { MEMBERSHIP: membership },
     },
     {
       name: 'mark-groups',
       description: "Moves a member's watermarks in several groups forward",
-      routes: [{ method: POST, path: '/v1/watermarks', scope: user }],
+      routes: aboutUser(POST, '/watermarks'),
       ledgerActions: ['GetItem', 'UpdateItem'],
       environment: { MEMBERSHIP: membership },
     },
     {
       name: 'get-watermark',
       description: "Tells a member's own watermark and unread count",
-      routes: [{ method: GET, path: '/v1/groups/{groupId}/watermark', scope: user }],
+      routes: aboutUser(GET, '/groups/{groupId}/watermark'),
       ledgerActions: ['GetItem', 'Query'],
     },
     {
       name: 'get-message-status',
       description: 'Tells which messages a member has read',
-      routes: [{ method: POST, path: '/v1/groups/{groupId}/messages/status', scope: user }],
+      routes: aboutUser(POST, '/groups/{groupId}/messages/status'),
       ledgerActions: ['BatchGetItem', 'GetItem'],
     },
     {
       name: 'get-inbox',
       description: "Lists a user's groups with what is unread in them",
-      routes: [{ method: GET, path: '/v1/inbox', scope: user }],
+      routes: aboutUser(GET, '/inbox'),
       ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
     },
     {
       name: 'list-receipts',
       description: 'Lists who has read a message',
-      routes: [{ method: GET, path: '/v1/groups/{groupId}/messages/{messageId}/receipts', scope: user }],
+      routes: aboutUser(GET, '/groups/{groupId}/messages/{messageId}/receipts'),
       ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
       listsMembers: true,
       timeout: WHOLE_GROUP,
@@ -102,7 +103,7 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
     {
       name: 'count-receipts',
       description: 'Counts who has read messages',
-      routes: [{ method: POST, path: '/v1/groups/{groupId}/receipts', scope: user }],
+      routes: aboutUser(POST, '/groups/{groupId}/receipts'),
       ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
       listsMembers: true,
       timeout: WHOLE_GROUP,

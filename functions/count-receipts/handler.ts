@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { notFound } from '../../shared/domain/errors.ts';
 import { formatMessageId, type Position } from '../../shared/domain/position.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok } from '../../shared/http/route.ts';
 import { groupId, listOf, messageId } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { countReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
 
@@ -10,8 +10,8 @@ const stores = createStores();
 
 const input = { params: v.object({ groupId }), body: v.strictObject({ messageIds: listOf(messageId) }) };
 
-export const handler = route(input, async ({ params, body, caller }) => {
-  const counted = await countReceipts(stores, params.groupId, caller(), body.messageIds);
+export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
+  const counted = await countReceipts(stores, params.groupId, user, body.messageIds);
   if (!counted) throw notFound();
   const receipts = counted.map((receipt, index) => {
     const messageId = formatMessageId(body.messageIds[index] as Position);

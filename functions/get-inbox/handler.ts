@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { parseGroupId } from '../../shared/domain/ids.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok } from '../../shared/http/route.ts';
 import { cursor, flag, limitUpTo } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { readInbox } from '../../shared/watermarks/inbox.ts';
 import { createStores } from '../composition.ts';
 import { viewAnswer } from '../watermark-answer.ts';
@@ -16,17 +17,17 @@ const input = {
   query: v.object({ unreadOnly: flag, limit: limitUpTo(MAX_GROUPS), cursor }),
 };
 
-export const handler = route(input, async ({ query, caller }) => {
+export const handler = userRoute(input, async ({ query, user }) => {
   const unreadOnly = query.unreadOnly.isSet;
-  const list = `inbox ${caller()} ${unreadOnly ? 'unread' : 'all'}`;
-  const { groups, next } = await readInbox(stores, caller(), {
+  const list = `inbox ${user} ${unreadOnly ? 'unread' : 'all'}`;
+  const { groups, next } = await readInbox(stores, user, {
     unreadOnly,
     limit: query.limit,
     after: readCursor(list, query.cursor, parseGroupId),
   });
   return ok({
     groups: groups.map((group) => {
-      const { groupId, messageId, head, revision, unread } = viewAnswer(group.groupId, caller(), group);
+      const { groupId, messageId, head, revision, unread } = viewAnswer(group.groupId, user, group);
       return { groupId, messageId, head, revision, unread };
     }),
     cursor: next && writeCursor(list, next),

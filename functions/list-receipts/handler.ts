@@ -1,12 +1,13 @@
 import * as v from 'valibot';
 import type { ListEntry } from '../../shared/cache/receipts-index.ts';
-import { messageNotFound, notFound } from '../../shared/domain/errors.ts';
+import { messageNotFound } from '../../shared/domain/errors.ts';
 import { parseUserId } from '../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../shared/domain/message.ts';
 import { formatMessageId, parsePosition } from '../../shared/domain/position.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok } from '../../shared/http/route.ts';
 import { cursor, groupId, limitUpTo, messageId } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { listReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
 import { timeAnswer } from '../watermark-answer.ts';
@@ -26,7 +27,7 @@ const input = {
   }),
 };
 
-export const handler = route(input, async ({ params, query, caller }) => {
+export const handler = userRoute(input, async ({ params, query, user, notFound }) => {
   const { state } = query;
   const name = `receipts ${params.groupId} ${params.messageId} ${state}`;
   const parse = (text: string) => {
@@ -36,7 +37,7 @@ export const handler = route(input, async ({ params, query, caller }) => {
     return isInList ? entry : null;
   };
   const list = { state, limit: query.limit, after: readCursor(name, query.cursor, parse) };
-  const listed = await listReceipts(stores, params.groupId, caller(), params.messageId, list);
+  const listed = await listReceipts(stores, params.groupId, user, params.messageId, list);
   if (listed === 'no-member') throw notFound();
   if (listed === 'no-message') throw messageNotFound();
   const { receipt, page } = listed;

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { notFound } from '../../shared/domain/errors.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok } from '../../shared/http/route.ts';
 import { groupId, messageId } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { markDelivered } from '../../shared/watermarks/mark-delivered.ts';
 import { createStores, membershipMode } from '../composition.ts';
 
@@ -11,10 +11,15 @@ const mode = membershipMode();
 
 const input = { params: v.object({ groupId }), body: v.strictObject({ messageId }) };
 
-export const handler = route(input, async ({ params, body, caller }) => {
-  const marked = await markDelivered(stores, params.groupId, caller(), body.messageId, mode);
+export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
+  const marked = await markDelivered(stores, params.groupId, user, body.messageId, mode);
   if (!marked) throw notFound();
   const { position, advanced, clamped } = marked;
-  const userId = caller();
-  return ok({ groupId: params.groupId, userId, messageId: formatMessageId(position), advanced, clamped });
+  return ok({
+    groupId: params.groupId,
+    userId: user,
+    messageId: formatMessageId(position),
+    advanced,
+    clamped,
+  });
 });

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok } from '../../shared/http/route.ts';
 import { flagInBody, groupId, isPrivate, listOf, messageId, revision } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { type GroupMark, markGroups } from '../../shared/watermarks/mark-groups.ts';
 import { createStores, membershipMode } from '../composition.ts';
 
@@ -22,21 +23,24 @@ const mark = v.pipe(
   ),
 );
 
-export const handler = route({ body: v.strictObject({ marks: listOf(mark) }) }, async ({ body, caller }) => {
-  const marks = body.marks.map((entry): GroupMark => {
-    const { groupId: group, messageId: position, ifRevision = null } = entry;
-    const kind = entry.delivered ? 'delivered' : entry.private ? 'private' : 'read';
-    return { groupId: group, position, kind, ifRevision };
-  });
-  const outcomes = await markGroups(stores, caller(), marks, mode);
-  const results = outcomes.map((result, index) => ({
-    groupId: marks[index]?.groupId,
-    outcome: result.outcome,
-    ...('position' in result && {
-      messageId: formatMessageId(result.position),
-      revision: result.revision,
-      clamped: result.clamped,
-    }),
-  }));
-  return ok({ results });
-});
+export const handler = userRoute(
+  { body: v.strictObject({ marks: listOf(mark) }) },
+  async ({ body, user }) => {
+    const marks = body.marks.map((entry): GroupMark => {
+      const { groupId: group, messageId: position, ifRevision = null } = entry;
+      const kind = entry.delivered ? 'delivered' : entry.private ? 'private' : 'read';
+      return { groupId: group, position, kind, ifRevision };
+    });
+    const outcomes = await markGroups(stores, user, marks, mode);
+    const results = outcomes.map((result, index) => ({
+      groupId: marks[index]?.groupId,
+      outcome: result.outcome,
+      ...('position' in result && {
+        messageId: formatMessageId(result.position),
+        revision: result.revision,
+        clamped: result.clamped,
+      }),
+    }));
+    return ok({ results });
+  },
+);

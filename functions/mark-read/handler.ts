@@ -1,7 +1,8 @@
 import * as v from 'valibot';
-import { notFound, revisionConflict } from '../../shared/domain/errors.ts';
-import { ok, route } from '../../shared/http/route.ts';
-import { groupId, isPrivate, messageId, revision, userId } from '../../shared/http/schemas.ts';
+import { revisionConflict } from '../../shared/domain/errors.ts';
+import { ok } from '../../shared/http/route.ts';
+import { groupId, isPrivate, messageId, revision } from '../../shared/http/schemas.ts';
+import { userRoute } from '../../shared/http/user-route.ts';
 import { markRead } from '../../shared/watermarks/mark-read.ts';
 import { createStores, membershipMode } from '../composition.ts';
 import { watermarkAnswer } from '../watermark-answer.ts';
@@ -10,13 +11,11 @@ const stores = createStores();
 const mode = membershipMode();
 
 const input = {
-  // The service's route names the user in its path; a user's own route has no such parameter.
-  params: v.object({ groupId, userId: v.optional(userId) }),
+  params: v.object({ groupId }),
   body: v.strictObject({ messageId, private: isPrivate, ifRevision: v.optional(revision) }),
 };
 
-export const handler = route(input, async ({ params, body, caller }) => {
-  const user = params.userId ?? caller();
+export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
   const reading = { isPrivate: body.private, ifRevision: body.ifRevision ?? null };
   const marked = await markRead(stores, params.groupId, user, body.messageId, mode, reading);
   if (!marked) throw notFound();

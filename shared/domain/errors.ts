@@ -55,8 +55,8 @@ export class TidemarkError extends Error {
 }
 
 /** No such group for this caller. One text for both reasons, so that groups cannot be probed. */
-export function notFound(): TidemarkError {
-  return new TidemarkError('not_found', 'There is no such group, or you are not a member of it.');
+export function notFound(who: 'you are' | 'the user is'): TidemarkError {
+  return new TidemarkError('not_found', `There is no such group, or ${who} not a member of it.`);
 }
 
 /** The caller is a member, so the group itself is no secret. */
@@ -68,7 +68,7 @@ export function messageNotFound(): TidemarkError {
 export function revisionConflict(state: Readonly<Record<string, unknown>>): TidemarkError {
   return new TidemarkError(
     'revision_conflict',
-    'ifRevision is not the current revision: your own view stays where it is.',
+    'ifRevision is not the current revision: the own view stays where it is.',
     { state },
   );
 }

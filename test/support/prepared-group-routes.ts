@@ -9,27 +9,30 @@ export interface Route {
   readonly body?: { readonly [name: string]: Json };
 }
 
-/** Every route that asks for a token. */
-export const ROUTES: readonly Route[] = [
-  { scope: 'user', method: 'PUT', path: '/v1/groups/{groupId}/watermark', body: { messageId: '1' } },
-  { scope: 'user', method: 'GET', path: '/v1/groups/{groupId}/watermark' },
+/** What users may ask about themselves, without the token that it takes. */
+const ABOUT_USERS: readonly Omit<Route, 'scope'>[] = [
+  { method: 'PUT', path: '/groups/{groupId}/watermark', body: { messageId: '1' } },
+  { method: 'GET', path: '/groups/{groupId}/watermark' },
   {
-    scope: 'user',
     method: 'POST',
-    path: '/v1/groups/{groupId}/messages/status',
+    path: '/groups/{groupId}/messages/status',
     body: { messageIds: ['1'] },
   },
-  { scope: 'user', method: 'POST', path: '/v1/groups/{groupId}/unread', body: { messageId: '3' } },
-  { scope: 'user', method: 'PUT', path: '/v1/groups/{groupId}/delivered', body: { messageId: '1' } },
+  { method: 'POST', path: '/groups/{groupId}/unread', body: { messageId: '3' } },
+  { method: 'PUT', path: '/groups/{groupId}/delivered', body: { messageId: '1' } },
   {
-    scope: 'user',
     method: 'POST',
-    path: '/v1/watermarks',
+    path: '/watermarks',
     body: { marks: [{ groupId: '{groupId}', messageId: '1' }] },
   },
-  { scope: 'user', method: 'GET', path: '/v1/inbox' },
-  { scope: 'user', method: 'GET', path: '/v1/groups/{groupId}/messages/{messageId}/receipts' },
-  { scope: 'user', method: 'POST', path: '/v1/groups/{groupId}/receipts', body: { messageIds: ['1'] } },
+  { method: 'GET', path: '/inbox' },
+  { method: 'GET', path: '/groups/{groupId}/messages/{messageId}/receipts' },
+  { method: 'POST', path: '/groups/{groupId}/receipts', body: { messageIds: ['1'] } },
+];
+
+/** Every route that asks for a token. */
+export const ROUTES: readonly Route[] = [
+  ...ABOUT_USERS.map((route) => ({ ...route, scope: 'user' as const, path: `/v1${route.path}` })),
   { scope: 'service', method: 'PUT', path: '/v1/groups/{groupId}/members/{userId}' },
   { scope: 'service', method: 'POST', path: '/v1/groups/{groupId}/members', body: { userIds: ['bob'] } },
   { scope: 'service', method: 'GET', path: '/v1/groups/{groupId}/members' },
@@ -41,12 +44,12 @@ export const ROUTES: readonly Route[] = [
     body: { messageId: '1', senderId: 'alice' },
   },
   { scope: 'service', method: 'DELETE', path: '/v1/groups/{groupId}/messages/{messageId}' },
-  {
-    scope: 'service',
-    method: 'PUT',
-    path: '/v1/users/{userId}/groups/{groupId}/watermark',
-    body: { messageId: '1' },
-  },
+  // What back ends may ask about a user.
+  ...ABOUT_USERS.map((route) => ({
+    ...route,
+    scope: 'service' as const,
+    path: `/v1/users/{userId}${route.path}`,
+  })),
 ];
 
 type Ids = Readonly<Record<string, string>>;
