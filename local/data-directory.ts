@@ -1,10 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-
-/** A mistake of the person at the keyboard, told in one sentence. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import {
+  closeToOthers,
+  makePrivateDirectory,
+  readJsonFile,
+  targetOfTemporary,
+  writePrivateFile,
+} from './private-files.ts';
+import { readSecrets } from './secrets.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What the local stack keeps, and nothing else that a directory given by hand may hold. */
 const DATA = [
@@ -57,8 +61,24 @@ export class DataDirectory {
     if (other && (await isRunning(other))) {
       throw new UsageError(`${this.path} is in use by another local stack (process ${other.pid}).`);
     }
-    mkdirSync(this.path, { recursive: true });
+    makePrivateDirectory(this.path);
     this.#write('running.json', { pid: process.pid, probeUrl });
+    this.#tidy();
+  }
+
+  /** Removes what a write that was cut off left behind, and closes to others what an older version left open. */
+  #tidy(): void {
+    const known: readonly string[] = [...DATA, ...KEYS];
+    const names = readdirSync(this.path);
+    for (const name of names) {
+      const target = targetOfTemporary(name);
+      if (target !== undefined && known.includes(target)) rmSync(join(this.path, name), { force: true });
+    }
+    const present = known.filter((name) => existsSync(join(this.path, name)));
+    for (const name of present) closeToOthers(join(this.path, name));
+    // A directory given by hand may hold more than this, which others may have to reach.
+    const isOurs = readdirSync(this.path).every((name) => known.includes(name));
+    if (isOurs) chmodSync(this.path, 0o700);
   }
 
   release(): void {
@@ -76,25 +96,18 @@ export class DataDirectory {
 
   /** The secret that webhooks are signed with. Throws where none was generated yet. */
   webhookSecret(): string {
-    const secrets = this.#read<Record<string, string>>('secrets.json') ?? {};
+    const secrets = readSecrets(this.file('secrets.json'));
     const [, secret] = Object.entries(secrets).find(([name]) => name.includes('WebhookSecret')) ?? [];
     if (!secret) throw new UsageError(`${this.path} holds no webhook secret.`);
     return secret;
   }
 
   #read<T>(name: FileName): T | null {
-    try {
-      return JSON.parse(readFileSync(this.file(name), 'utf8')) as T;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+    return readJsonFile(this.file(name), 'remove it');
   }
 
-  /** Whoever reads it sees all of it. Only the user may: it holds a token. */
   #write(name: FileName, value: unknown): void {
-    writeFileSync(`${this.file(name)}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-    renameSync(`${this.file(name)}.new`, this.file(name));
+    writePrivateFile(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
   }
 }
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from './data-directory.ts';
 import { JavaRequiredError } from './engines/dynamodb-local.ts';
 import { consoleLog } from './log.ts';
 import { startStack } from './stack.ts';
+import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
 const DEFAULT_DATA = '.tidemark';

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { DataDirectory, type StackDescription, UsageError } from '../data-directory.ts';
+import { DataDirectory, type StackDescription } from '../data-directory.ts';
 import { Issuer, SCOPES } from '../http/issuer.ts';
+import { UsageError } from '../usage-error.ts';
 
 const DEADLINE_MS = 10_000;
 
