@@ -20,9 +20,16 @@ export interface RedisOptions {
   readonly preferred?: RedisEngine;
   /** The port to use; without one, a free one. */
   readonly port?: number;
+  /** Letters and digits. The embedded engine has no password: there it is left out. */
+  readonly password?: string;
 }
 
-export async function startRedis({ url, preferred, port }: RedisOptions = {}): Promise<RunningRedis> {
+export async function startRedis({
+  url,
+  preferred,
+  port,
+  password,
+}: RedisOptions = {}): Promise<RunningRedis> {
   if (url !== undefined) return { engine: 'redis-server', url, pid: null, stop: async () => {} };
   if (preferred === 'embedded') return startEmbedded(port);
 
@@ -30,8 +37,13 @@ export async function startRedis({ url, preferred, port }: RedisOptions = {}): P
     name: 'redis-server',
     command: 'redis-server',
     // Nothing is written to disk: the cache is a copy that may be lost at any time.
-    args: (freePort) => ['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
-    answers: answersPing,
+    args: (freePort) => [
+      // The settings on stdin: a password among the arguments could be seen in the list of processes.
+      '-',
+      ...['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
+    ],
+    ...(password !== undefined && { input: `requirepass ${password}\n` }),
+    answers: (freePort, deadline) => answers(freePort, password, deadline),
     deadlineMs: 10_000,
     port,
   });
@@ -40,7 +52,7 @@ export async function startRedis({ url, preferred, port }: RedisOptions = {}): P
     const { process: server } = start;
     return {
       engine: 'redis-server',
-      url: `redis://127.0.0.1:${start.port}`,
+      url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${start.port}`,
       pid: server.pid,
       stop: () => server.stop(),
     };
@@ -56,13 +68,13 @@ async function startEmbedded(wantedPort: number | undefined): Promise<RunningRed
   return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, stop: close };
 }
 
-async function answersPing(port: number, deadline: AbortSignal): Promise<boolean> {
+async function answers(port: number, password: string | undefined, deadline: AbortSignal): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect', { signal: deadline });
-    socket.write('PING\r\n');
+    socket.write(password === undefined ? 'PING\r\n' : `AUTH ${password}\r\n`);
     const [answer] = await once(socket, 'data', { signal: deadline });
-    return String(answer) === '+PONG\r\n';
+    return String(answer) === (password === undefined ? '+PONG\r\n' : '+OK\r\n');
   } finally {
     socket.destroy();
   }
