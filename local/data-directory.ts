@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import type { Credentials } from './credentials.ts';
 import {
   closeToOthers,
   makePrivateDirectory,
@@ -37,6 +38,8 @@ export interface StackDescription {
   readonly upstash: { readonly url: string; readonly token: string };
   readonly dynamodb: { readonly endpoint: string; readonly table: string; readonly pid: number | null };
   readonly eventbridge: { readonly endpoint: string; readonly bus: string };
+  /** A back end's: it may put events and read the table. */
+  readonly credentials: Credentials;
 }
 
 /** Where one local stack keeps its state. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { allEnded } from './all-ended.ts';
 import { startAwsEndpoint } from './aws-endpoint.ts';
+import { stackCredentials } from './credentials.ts';
 import { DataDirectory, type StackDescription } from './data-directory.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
@@ -9,6 +10,7 @@ import { startFront } from './front.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
+import { isFromThisMachine } from './http/same-machine.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
@@ -58,6 +60,9 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
+    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
+      return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
+    }
     // Also while the stack starts: another one asks it whose data directory this is.
     return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
   });
@@ -73,17 +78,20 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
 
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
+  const credentials = stackCredentials(secrets);
   const [engines, aws, template] = await allEnded([
     startEngines(
       {
         redisUrl: options.redisUrl,
         dynamodbEndpoint: options.dynamodbEndpoint,
         dynamodbDirectory: directory.file('dynamodb'),
+        accessKeyId: credentials.functions.accessKeyId,
+        redisPassword: secrets.generate('redis', 40),
         upstashToken: secrets.generate('upstash', 40),
       },
       resources,
     ),
-    startAwsEndpoint().then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
+    startAwsEndpoint(credentials).then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
     synthesize(directory.file('cdk.out'), {
       stage: 'local',
       jwtIssuer: ISSUER,
@@ -104,6 +112,7 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
     {
       ...{ directory, fresh, log },
       dynamodbEndpoint: engines.dynamodb.endpoint,
+      credentials: credentials.functions,
       endpoints: {
         dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
         secretsManager: awsUrl,
@@ -129,6 +138,7 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
     upstash: engines.upstash,
     dynamodb: { ...engines.dynamodb, table: tableName },
     eventbridge: { endpoint: aws.url, bus: bus.name },
+    credentials: credentials.backEnd,
   };
   directory.describe(description);
   return {

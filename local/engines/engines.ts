@@ -11,6 +11,9 @@ export interface EnginesOptions {
   readonly dynamodbEndpoint?: string | undefined;
   /** Where DynamoDB Local keeps its database. */
   readonly dynamodbDirectory: string;
+  /** Secrets that keep strangers out of the engines that are started here. */
+  readonly accessKeyId: string;
+  readonly redisPassword: string;
   readonly upstashToken: string;
 }
 
@@ -33,20 +36,20 @@ export async function startEngines(
 }
 
 async function startLedgerEngine(
-  { dynamodbEndpoint, dynamodbDirectory }: EnginesOptions,
+  { dynamodbEndpoint, dynamodbDirectory, accessKeyId }: EnginesOptions,
   resources: AsyncDisposableStack,
 ): Promise<Engines['dynamodb']> {
   if (dynamodbEndpoint) return { endpoint: dynamodbEndpoint, pid: null };
-  const { endpoint, pid, stop } = await startDynamoDbLocal({ dataDirectory: dynamodbDirectory });
+  const { endpoint, pid, stop } = await startDynamoDbLocal({ dataDirectory: dynamodbDirectory, accessKeyId });
   resources.defer(stop);
   return { endpoint, pid };
 }
 
 async function startCacheEngine(
-  { redisUrl, upstashToken }: EnginesOptions,
+  { redisUrl, redisPassword, upstashToken }: EnginesOptions,
   resources: AsyncDisposableStack,
 ): Promise<Pick<Engines, 'redis' | 'upstash'>> {
-  const { engine, url, pid, stop } = await startRedis({ url: redisUrl });
+  const { engine, url, pid, stop } = await startRedis({ url: redisUrl, password: redisPassword });
   resources.defer(stop);
   const upstash = await startUpstashRest({ redisUrl: url, token: upstashToken });
   resources.defer(() => upstash.close());

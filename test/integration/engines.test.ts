@@ -204,7 +204,9 @@ describe('DynamoDB Local', () => {
     const engine = await startDynamoDbLocal({ dataDirectory, accessKeyId: 'TheOwnersKey1' });
     try {
       await createTable(clientOf(engine, 'TheOwnersKey1'), 'private');
-      const modes = readdirSync(dataDirectory).map((name) => statSync(join(dataDirectory, name)).mode & 0o777);
+      const modes = readdirSync(dataDirectory).map(
+        (name) => statSync(join(dataDirectory, name)).mode & 0o777,
+      );
       expect(modes.length).toBeGreaterThan(0);
       expect(new Set(modes)).toEqual(new Set([0o600]));
       expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
@@ -227,7 +229,9 @@ describe('DynamoDB Local', () => {
     const newer = await startDynamoDbLocal({ dataDirectory, accessKeyId: 'TheOwnersKey1' });
     try {
       const asked = new GetItemCommand({ TableName: 'older', Key: { PK: { S: 'a' } } });
-      expect(await clientOf(newer, 'TheOwnersKey1').send(asked)).toMatchObject({ Item: { value: { N: '1' } } });
+      expect(await clientOf(newer, 'TheOwnersKey1').send(asked)).toMatchObject({
+        Item: { value: { N: '1' } },
+      });
       expect(readdirSync(dataDirectory)).not.toContain('shared-local-instance.db');
     } finally {
       await newer.stop();

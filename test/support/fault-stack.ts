@@ -177,11 +177,11 @@ export async function startFaultStack(): Promise<FaultStack> {
     await cleanUp();
     throw error;
   });
-  const { apiUrl, redis, dynamodb } = stack.description;
+  const { apiUrl, redis, dynamodb, credentials } = stack.description;
   const client = new DynamoDBClient({
     endpoint: dynamodb.endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials,
   });
   return {
     stack,
