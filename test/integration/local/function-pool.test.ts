@@ -90,6 +90,17 @@ describe('a function', () => {
     expect(await ask(pool)).toMatchObject({ calls: 3 });
   });
 
+  test('may answer 6,291,556 bytes and no more', async () => {
+    const pool = aPool();
+    expect(await pool.invoke('{"answerBytes":6291556}')).toMatchObject({ ok: true });
+    expect(await pool.invoke('{"answerBytes":6291558}')).toEqual({
+      ok: false,
+      errorType: 'Function.ResponseSizeTooLarge',
+      errorMessage: 'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+    });
+    expect(await ask(pool)).toMatchObject({ calls: 3 });
+  });
+
   test('that cannot start fails its requests', async () => {
     const missing = new URL('./fixtures/missing.mjs', import.meta.url).href;
     const environment = {};
