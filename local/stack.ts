@@ -30,12 +30,15 @@ export interface StackOptions {
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
+  /** False leaves an engine that ends as it is. */
+  readonly restartEngines?: boolean;
   /** What the deployment is told besides what the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
   readonly intercept?: (service: Service, url: string) => string;
 }
 
 export interface Stack {
+  /** As it is now: the process of an engine changes when it is started again. */
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
@@ -48,14 +51,18 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const resources = new AsyncDisposableStack();
   const stop = () => resources.disposeAsync();
   try {
-    return { ...(await start(options, resources)), stop };
+    return await start(options, resources, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(options: StackOptions, resources: AsyncDisposableStack): Promise<Omit<Stack, 'stop'>> {
+async function start(
+  options: StackOptions,
+  resources: AsyncDisposableStack,
+  stop: () => Promise<void>,
+): Promise<Stack> {
   const { log = silentLog, fresh = false, intercept = (_service, url) => url } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
@@ -88,6 +95,8 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
         accessKeyId: credentials.functions.accessKeyId,
         redisPassword: secrets.generate('redis', 40),
         upstashToken: secrets.generate('upstash', 40),
+        restart: options.restartEngines ?? true,
+        log: (line) => log.line(line),
       },
       resources,
     ),
@@ -130,7 +139,7 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
       : callApi(deployment, log, path, request);
   await deployment.run();
 
-  const description: StackDescription = {
+  const describe = (): StackDescription => ({
     apiUrl: front.url,
     wsUrl: null,
     pid: process.pid,
@@ -139,10 +148,14 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
     dynamodb: { ...engines.dynamodb, table: tableName },
     eventbridge: { endpoint: aws.url, bus: bus.name },
     credentials: credentials.backEnd,
-  };
-  directory.describe(description);
+  });
+  directory.describe(describe());
+  engines.onRestart(() => directory.describe(describe()));
   return {
-    ...{ description, lambda, bus },
+    get description() {
+      return describe();
+    },
+    ...{ lambda, bus, stop },
     issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
   };
 }

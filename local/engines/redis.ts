@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { startEmbeddedRedis } from './embedded-redis.ts';
 import { startEngine } from './engine-process.ts';
+import type { ExitStatus } from './guarded-process.ts';
 
 export type RedisEngine = 'redis-server' | 'embedded';
 
@@ -10,6 +11,8 @@ export interface RunningRedis {
   readonly url: string;
   /** Null when the engine runs inside this process, or was started by somebody else. */
   readonly pid: number | null;
+  /** Resolves once its process is gone, expected or not; null where it has none. */
+  readonly exited: Promise<ExitStatus> | null;
   stop(): Promise<void>;
 }
 
@@ -30,7 +33,8 @@ export async function startRedis({
   port,
   password,
 }: RedisOptions = {}): Promise<RunningRedis> {
-  if (url !== undefined) return { engine: 'redis-server', url, pid: null, stop: async () => {} };
+  if (url !== undefined)
+    return { engine: 'redis-server', url, pid: null, exited: null, stop: async () => {} };
   if (preferred === 'embedded') return startEmbedded(port);
 
   const start = await startEngine({
@@ -54,6 +58,7 @@ export async function startRedis({
       engine: 'redis-server',
       url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${start.port}`,
       pid: server.pid,
+      exited: server.exited,
       stop: () => server.stop(),
     };
   }
@@ -65,7 +70,7 @@ export async function startRedis({
 
 async function startEmbedded(wantedPort: number | undefined): Promise<RunningRedis> {
   const { port, close } = await startEmbeddedRedis(wantedPort);
-  return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, stop: close };
+  return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, exited: null, stop: close };
 }
 
 async function answers(port: number, password: string | undefined, deadline: AbortSignal): Promise<boolean> {

@@ -172,6 +172,8 @@ export async function startFaultStack(): Promise<FaultStack> {
   const stack = await startStack({
     port: 0,
     dataDirectory,
+    // A test kills an engine and decides itself when it comes back.
+    restartEngines: false,
     intercept: (service, url) => proxies[service].standBefore(url),
   }).catch(async (error: unknown) => {
     await cleanUp();
