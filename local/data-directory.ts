@@ -42,6 +42,13 @@ export interface StackDescription {
   readonly credentials: Credentials;
 }
 
+/** What running.json tells of the process that has the directory. */
+interface Claim {
+  readonly pid: number;
+  /** Answers with the process id for as long as it runs. */
+  readonly probeUrl: string;
+}
+
 /** Where one local stack keeps its state. */
 export class DataDirectory {
   readonly path: string;
@@ -60,11 +67,13 @@ export class DataDirectory {
 
   /** Takes the directory for this process. Throws where another one that still runs has it. */
   async claim(probeUrl: string): Promise<void> {
-    const other = this.#read<{ pid: number; probeUrl: string }>('running.json');
-    if (other && (await isRunning(other))) {
+    const other = this.#read<Claim>('running.json');
+    if (other && other.pid !== process.pid && (await isRunning(other))) {
       throw new UsageError(`${this.path} is in use by another local stack (process ${other.pid}).`);
     }
     makePrivateDirectory(this.path);
+    // One that was killed has left it behind; it tells of engines that are gone.
+    rmSync(this.file('dev.json'), { force: true });
     this.#write('running.json', { pid: process.pid, probeUrl });
     this.#tidy();
   }
@@ -92,9 +101,17 @@ export class DataDirectory {
     this.#write('dev.json', description);
   }
 
-  /** Null where no stack runs here. */
+  /** What the stack that runs here has written when it was ready. One that was killed has left it behind. */
   description(): StackDescription | null {
     return this.#read('dev.json');
+  }
+
+  /** The description of the stack that runs here. Throws a UsageError where none does. */
+  async running(): Promise<StackDescription> {
+    const claim = this.#read<Claim>('running.json');
+    const description = claim && (await isRunning(claim)) ? this.description() : null;
+    if (!description) throw new UsageError(`No stack runs on ${this.path}; start one with npm run dev.`);
+    return description;
   }
 
   /** The secret that webhooks are signed with. Throws where none was generated yet. */
@@ -115,11 +132,11 @@ export class DataDirectory {
 }
 
 /** A killed stack leaves its claim behind, and its process id may be another's by now: only its answer counts. */
-async function isRunning({ pid, probeUrl }: { pid: number; probeUrl: string }): Promise<boolean> {
+async function isRunning({ pid, probeUrl }: Claim): Promise<boolean> {
   try {
-    const response = await fetch(probeUrl, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(probeUrl, { signal: AbortSignal.timeout(5_000) });
     const answer = (await response.json()) as { pid?: number };
-    return answer.pid === pid && pid !== process.pid;
+    return answer.pid === pid;
   } catch {
     return false;
   }

@@ -120,6 +120,12 @@ describe('every file of the data directory', () => {
     expect(readdirSync(directory.path).toSorted()).toEqual(['notes.new', 'running.json']);
   });
 
+  test('of a stack that was killed does not describe the one that starts', async () => {
+    writeFileSync(directory.file('dev.json'), JSON.stringify({ apiUrl: 'http://127.0.0.1:9' }));
+    await directory.claim(PROBE);
+    expect(directory.description()).toBeNull();
+  });
+
   test('is not written anew where nothing changes', () => {
     const file = directory.file('secrets.json');
     const token = new Secrets(file).generate('upstash', 40);
