@@ -23,7 +23,7 @@ export interface RedisOptions {
   readonly preferred?: RedisEngine;
   /** The port to use; without one, a free one. */
   readonly port?: number;
-  /** Letters and digits. The embedded engine has no password: there it is left out. */
+  /** Letters and digits. */
   readonly password?: string;
 }
 
@@ -35,7 +35,7 @@ export async function startRedis({
 }: RedisOptions = {}): Promise<RunningRedis> {
   if (url !== undefined)
     return { engine: 'redis-server', url, pid: null, exited: null, stop: async () => {} };
-  if (preferred === 'embedded') return startEmbedded(port);
+  if (preferred === 'embedded') return startEmbedded(port, password);
 
   const start = await startEngine({
     name: 'redis-server',
@@ -56,7 +56,7 @@ export async function startRedis({
     const { process: server } = start;
     return {
       engine: 'redis-server',
-      url: `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${start.port}`,
+      url: urlOf(start.port, password),
       pid: server.pid,
       exited: server.exited,
       stop: () => server.stop(),
@@ -65,12 +65,19 @@ export async function startRedis({
   if (preferred === 'redis-server' || process.env.TIDEMARK_REQUIRE_REDIS_SERVER === '1') {
     throw new Error('redis-server is required here, but the PATH has none: install Redis.');
   }
-  return startEmbedded(port);
+  return startEmbedded(port, password);
 }
 
-async function startEmbedded(wantedPort: number | undefined): Promise<RunningRedis> {
-  const { port, close } = await startEmbeddedRedis(wantedPort);
-  return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, exited: null, stop: close };
+async function startEmbedded(
+  wantedPort: number | undefined,
+  password: string | undefined,
+): Promise<RunningRedis> {
+  const { port, close } = await startEmbeddedRedis(wantedPort, password);
+  return { engine: 'embedded', url: urlOf(port, password), pid: null, exited: null, stop: close };
+}
+
+function urlOf(port: number, password: string | undefined): string {
+  return `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`;
 }
 
 async function answers(port: number, password: string | undefined, deadline: AbortSignal): Promise<boolean> {

@@ -305,6 +305,65 @@ describe('redis-server with a password', () => {
   });
 });
 
+describe('the embedded Redis', () => {
+  test('answers nobody who does not give its password first', async () => {
+    const redis = await startRedis({ preferred: 'embedded', password: 'ThePassword1' });
+    try {
+      expect(redis.url).toMatch(/^redis:\/\/:ThePassword1@127\.0\.0\.1:\d+$/);
+      const { hostname, port } = new URL(redis.url);
+      const friend = new Redis(redis.url);
+      // Sent in one piece with the password.
+      expect(await Promise.all([friend.set('a', '1'), friend.get('a')])).toEqual(['OK', '1']);
+      for (const said of [
+        'GET a\r\n',
+        '*2\r\n$3\r\nGET\r\n$1\r\na\r\n',
+        auth('ThePassword2'),
+        'POST / HTTP/1.1\r\n',
+      ]) {
+        expect(await answerTo(Number(port), hostname, [said])).toBe('-NOAUTH Authentication required.\r\n');
+      }
+      // However the bytes are cut.
+      const [half, rest] = [auth('ThePassword1').slice(0, 9), auth('ThePassword1').slice(9)];
+      expect(await answerTo(Number(port), hostname, [half, `${rest}*1\r\n$4\r\nQUIT\r\n`])).toBe(
+        '+OK\r\n+OK\r\n',
+      );
+      friend.disconnect();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test('runs nothing that a web page sends it', async () => {
+    const redis = await startRedis({ preferred: 'embedded' });
+    try {
+      const client = new Redis(redis.url);
+      await client.set('a', '1');
+      const posted = fetch(redis.url.replace('redis:', 'http:'), {
+        method: 'POST',
+        body: '\r\nFLUSHALL\r\nSET b 2\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n',
+      });
+      await expect(posted).rejects.toThrow();
+      expect([await client.get('a'), await client.get('b')]).toEqual(['1', null]);
+      client.disconnect();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  const auth = (password: string) => `*2\r\n$4\r\nAUTH\r\n$${password.length}\r\n${password}\r\n`;
+
+  /** What is answered until the connection is closed. */
+  async function answerTo(port: number, host: string, pieces: readonly string[]): Promise<string> {
+    const socket = connect({ port, host, noDelay: true });
+    const answer = text(socket);
+    for (const piece of pieces) {
+      await new Promise((resolve) => socket.write(piece, resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return answer;
+  }
+});
+
 describe('where no redis-server is installed', () => {
   const start = `
     import { startRedis } from './redis.ts';
