@@ -14,7 +14,9 @@ import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
  * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its
  * channel.
  */
-const { upstash, dynamodb, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
+const { upstash, dynamodb, credentials, groupId, userIds } = JSON.parse(
+  process.argv[2] ?? '',
+) as FloorSetting;
 
 takeLuaAsText();
 const { SCRIPTS } = await import('../shared/cache/scripts.ts');
@@ -35,7 +37,7 @@ const mergeGroup = redis.createScript<unknown[]>(SCRIPTS.mergeGroup);
 const ledger = new DynamoDBClient({
   region: 'us-east-1',
   endpoint: dynamodb.endpoint,
-  credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  credentials,
 });
 
 const key = (name: string) => `tm:{${groupId}}:${name}`;

@@ -17,6 +17,7 @@ export interface FloorRequest {
 export interface FloorSetting {
   readonly upstash: { readonly url: string; readonly token: string };
   readonly dynamodb: { readonly endpoint: string };
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly groupId: string;
   readonly userIds: readonly string[];
 }

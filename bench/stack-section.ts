@@ -114,6 +114,9 @@ function usersOf(side: string): string[] {
   return Array.from({ length: MAX_CALLERS }, (_, index) => `${side}-${index}`);
 }
 
-function floorSetting({ description: { upstash, dynamodb } }: RunningStack, userIds: readonly string[]) {
-  return { upstash, dynamodb, groupId: GROUP, userIds };
+function floorSetting(
+  { description: { upstash, dynamodb, credentials } }: RunningStack,
+  userIds: readonly string[],
+) {
+  return { upstash, dynamodb, credentials, groupId: GROUP, userIds };
 }

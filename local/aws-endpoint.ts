@@ -1,61 +1,107 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
+import { findSigner } from './aws-signature.ts';
+import type { StackCredentials } from './credentials.ts';
 import type { DeadLetters } from './events/dead-letters.ts';
-import type { BusEntry, EventBus } from './events/event-bus.ts';
+import type { EventBus } from './events/event-bus.ts';
+import { readBody } from './http/body.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
-  readonly secrets: Secrets;
-  readonly bus: EventBus;
-  readonly deadLetters: DeadLetters;
+  readonly secrets: Pick<Secrets, 'get'>;
+  readonly bus: Pick<EventBus, 'put'>;
+  readonly deadLetters: Pick<DeadLetters, 'receive'>;
 }
+
+type Operation = (input: unknown, services: AwsServices) => unknown;
+
+const SecretRequest = v.object({ SecretId: v.string() });
+
+const PutEventsRequest = v.object({
+  Entries: v.pipe(
+    v.array(
+      v.object({
+        EventBusName: v.exactOptional(v.string()),
+        Source: v.exactOptional(v.string()),
+        DetailType: v.exactOptional(v.string()),
+        Detail: v.exactOptional(v.string()),
+        // Seconds, as the AWS SDK sends them; in milliseconds, a Date holds up to 8.64e15.
+        Time: v.exactOptional(v.pipe(v.number(), v.minValue(-8.64e12), v.maxValue(8.64e12))),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(10),
+  ),
+});
+
+const SendMessageRequest = v.object({ QueueUrl: v.string(), MessageBody: v.string() });
 
 /** The most bytes that every queue of SQS takes in one message. */
 const MAX_MESSAGE_BYTES = 262_144;
 
-type Operation = (input: never, services: AwsServices) => unknown;
-
 /** The operations that the functions call, by the target that AWS's JSON protocols name. */
-const OPERATIONS: Readonly<Record<string, Operation>> = {
-  'secretsmanager.GetSecretValue': ({ SecretId }: { SecretId: string }, { secrets }) => {
-    const SecretString = secrets.get(SecretId);
-    if (SecretString === undefined)
-      throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-    return { ARN: SecretId, Name: SecretId.split(':').at(-1), SecretString, VersionStages: ['AWSCURRENT'] };
-  },
-  'AWSEvents.PutEvents': ({ Entries }: { Entries: BusEntry[] }, { bus }) => {
-    if (!Array.isArray(Entries) || Entries.length < 1 || Entries.length > 10) {
-      throw new AwsError('ValidationException', 'Entries must have 1 to 10 members');
-    }
-    const results = bus.put(Entries);
-    return { FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length, Entries: results };
-  },
-  'AmazonSQS.SendMessage': (
-    { QueueUrl, MessageBody }: { QueueUrl: string; MessageBody: string },
-    { deadLetters },
-  ) => {
-    const bytes = Buffer.byteLength(MessageBody);
-    if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
-      throw new AwsError(
-        'InvalidParameterValue',
-        `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
-      );
-    }
-    if (!deadLetters.receive(QueueUrl, MessageBody)) {
-      throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
-    }
-    return { MessageId: randomUUID(), MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex') };
-  },
-};
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  [
+    'secretsmanager.GetSecretValue',
+    (input, { secrets }) => {
+      const { SecretId } = parse(SecretRequest, input);
+      const SecretString = secrets.get(SecretId);
+      if (SecretString === undefined)
+        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+      return {
+        ARN: SecretId,
+        Name: SecretId.split(':').at(-1),
+        SecretString,
+        VersionStages: ['AWSCURRENT'],
+      };
+    },
+  ],
+  [
+    'AWSEvents.PutEvents',
+    (input, { bus }) => {
+      const results = bus.put(parse(PutEventsRequest, input).Entries);
+      return {
+        FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+        Entries: results,
+      };
+    },
+  ],
+  [
+    'AmazonSQS.SendMessage',
+    (input, { deadLetters }) => {
+      const { QueueUrl, MessageBody } = parse(SendMessageRequest, input);
+      const bytes = Buffer.byteLength(MessageBody);
+      if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
+        throw new AwsError(
+          'InvalidParameterValue',
+          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+        );
+      }
+      if (!deadLetters.receive(QueueUrl, MessageBody)) {
+        throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
+      }
+      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+      return { MessageId: randomUUID(), MD5OfMessageBody };
+    },
+  ],
+]);
+
+/** What a back end may call; the functions may call everything. */
+const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
+
+/** Ten entries of PutEvents, escaped in JSON. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 class AwsError extends Error {
   readonly code: string;
+  readonly status: number;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, status = 400) {
     super(message);
     this.code = code;
+    this.status = status;
   }
 }
 
@@ -66,26 +112,19 @@ export interface AwsEndpoint {
   close(): Promise<void>;
 }
 
-/** One address for the AWS services that are not engines of their own. */
-export async function startAwsEndpoint(): Promise<AwsEndpoint> {
+/** One address for the AWS services that are not engines of their own. It answers only what is signed. */
+export async function startAwsEndpoint(credentials: StackCredentials): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
     };
     try {
-      const operation = OPERATIONS[String(request.headers['x-amz-target'])];
-      const input = JSON.parse(await text(request)) as never;
-      if (!services) return answer(503, { __type: 'ServiceUnavailable' });
-      if (!operation) return answer(400, { __type: 'UnknownOperationException' });
-      answer(200, operation(input, services));
+      answer(200, await handle(request, credentials, services));
     } catch (error) {
-      if (error instanceof AwsError) answer(400, { __type: error.code, message: error.message });
-      else
-        answer(500, {
-          __type: 'InternalFailure',
-          message: error instanceof Error ? error.message : String(error),
-        });
+      const { code, status, message } =
+        error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
+      answer(status, { __type: code, message });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -100,4 +139,41 @@ export async function startAwsEndpoint(): Promise<AwsEndpoint> {
         server.closeAllConnections();
       }),
   };
+}
+
+async function handle(
+  request: IncomingMessage,
+  { functions, backEnd }: StackCredentials,
+  services: AwsServices | null,
+): Promise<unknown> {
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (!body)
+    throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
+  if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
+  const signer = await findSigner(request, body, [functions, backEnd], Date.now());
+  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
+  if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  const target = String(request.headers['x-amz-target']);
+  const operation = OPERATIONS.get(target);
+  if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  if (signer.credentials !== functions && !BACK_END_OPERATIONS.has(target)) {
+    throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
+  }
+  return operation(jsonOf(body), services);
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new AwsError('ValidationException', 'the body is no JSON');
+  }
+}
+
+/** AWS ignores what it does not know of a request. */
+function parse<T extends v.GenericSchema>(schema: T, input: unknown): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, input);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new AwsError('ValidationException', `${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
 }

@@ -1,10 +1,15 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-
-/** A mistake of the person at the keyboard, told in one sentence. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import type { Credentials } from './credentials.ts';
+import {
+  closeToOthers,
+  makePrivateDirectory,
+  readJsonFile,
+  targetOfTemporary,
+  writePrivateFile,
+} from './private-files.ts';
+import { readSecrets } from './secrets.ts';
+import { UsageError } from './usage-error.ts';
 
 /** What the local stack keeps, and nothing else that a directory given by hand may hold. */
 const DATA = [
@@ -33,6 +38,15 @@ export interface StackDescription {
   readonly upstash: { readonly url: string; readonly token: string };
   readonly dynamodb: { readonly endpoint: string; readonly table: string; readonly pid: number | null };
   readonly eventbridge: { readonly endpoint: string; readonly bus: string };
+  /** A back end's: it may put events and read the table. */
+  readonly credentials: Credentials;
+}
+
+/** What running.json tells of the process that has the directory. */
+interface Claim {
+  readonly pid: number;
+  /** Answers with the process id for as long as it runs. */
+  readonly probeUrl: string;
 }
 
 /** Where one local stack keeps its state. */
@@ -53,12 +67,30 @@ export class DataDirectory {
 
   /** Takes the directory for this process. Throws where another one that still runs has it. */
   async claim(probeUrl: string): Promise<void> {
-    const other = this.#read<{ pid: number; probeUrl: string }>('running.json');
-    if (other && (await isRunning(other))) {
+    const other = this.#read<Claim>('running.json');
+    if (other && other.pid !== process.pid && (await isRunning(other))) {
       throw new UsageError(`${this.path} is in use by another local stack (process ${other.pid}).`);
     }
-    mkdirSync(this.path, { recursive: true });
+    makePrivateDirectory(this.path);
+    // One that was killed has left it behind; it tells of engines that are gone.
+    rmSync(this.file('dev.json'), { force: true });
     this.#write('running.json', { pid: process.pid, probeUrl });
+    this.#tidy();
+  }
+
+  /** Removes what a write that was cut off left behind, and closes to others what an older version left open. */
+  #tidy(): void {
+    const known: readonly string[] = [...DATA, ...KEYS];
+    const names = readdirSync(this.path);
+    for (const name of names) {
+      const target = targetOfTemporary(name);
+      if (target !== undefined && known.includes(target)) rmSync(join(this.path, name), { force: true });
+    }
+    const present = known.filter((name) => existsSync(join(this.path, name)));
+    for (const name of present) closeToOthers(join(this.path, name));
+    // A directory given by hand may hold more than this, which others may have to reach.
+    const isOurs = readdirSync(this.path).every((name) => known.includes(name));
+    if (isOurs) chmodSync(this.path, 0o700);
   }
 
   release(): void {
@@ -69,41 +101,42 @@ export class DataDirectory {
     this.#write('dev.json', description);
   }
 
-  /** Null where no stack runs here. */
+  /** What the stack that runs here has written when it was ready. One that was killed has left it behind. */
   description(): StackDescription | null {
     return this.#read('dev.json');
   }
 
+  /** The description of the stack that runs here. Throws a UsageError where none does. */
+  async running(): Promise<StackDescription> {
+    const claim = this.#read<Claim>('running.json');
+    const description = claim && (await isRunning(claim)) ? this.description() : null;
+    if (!description) throw new UsageError(`No stack runs on ${this.path}; start one with npm run dev.`);
+    return description;
+  }
+
   /** The secret that webhooks are signed with. Throws where none was generated yet. */
   webhookSecret(): string {
-    const secrets = this.#read<Record<string, string>>('secrets.json') ?? {};
+    const secrets = readSecrets(this.file('secrets.json'));
     const [, secret] = Object.entries(secrets).find(([name]) => name.includes('WebhookSecret')) ?? [];
     if (!secret) throw new UsageError(`${this.path} holds no webhook secret.`);
     return secret;
   }
 
   #read<T>(name: FileName): T | null {
-    try {
-      return JSON.parse(readFileSync(this.file(name), 'utf8')) as T;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+    return readJsonFile(this.file(name), 'remove it');
   }
 
-  /** Whoever reads it sees all of it. Only the user may: it holds a token. */
   #write(name: FileName, value: unknown): void {
-    writeFileSync(`${this.file(name)}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
-    renameSync(`${this.file(name)}.new`, this.file(name));
+    writePrivateFile(this.file(name), `${JSON.stringify(value, null, 2)}\n`);
   }
 }
 
 /** A killed stack leaves its claim behind, and its process id may be another's by now: only its answer counts. */
-async function isRunning({ pid, probeUrl }: { pid: number; probeUrl: string }): Promise<boolean> {
+async function isRunning({ pid, probeUrl }: Claim): Promise<boolean> {
   try {
-    const response = await fetch(probeUrl, { signal: AbortSignal.timeout(1_000) });
+    const response = await fetch(probeUrl, { signal: AbortSignal.timeout(5_000) });
     const answer = (await response.json()) as { pid?: number };
-    return answer.pid === pid && pid !== process.pid;
+    return answer.pid === pid;
   } catch {
     return false;
   }

@@ -2,6 +2,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
+import type { Credentials } from './credentials.ts';
 import type { DataDirectory, FileName } from './data-directory.ts';
 import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
@@ -19,6 +20,8 @@ export interface DeploymentOptions {
   /** Whether the table is made anew. */
   readonly fresh: boolean;
   readonly dynamodbEndpoint: string;
+  /** Those of the functions. */
+  readonly credentials: Credentials;
   /** Where the functions find the AWS services that they call. */
   readonly endpoints: {
     readonly dynamodb: string;
@@ -43,15 +46,13 @@ export interface Deployment {
   run(): Promise<void>;
 }
 
-const PRIVATE_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' };
-
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, dynamodbEndpoint, endpoints, keySetUrl, log }: DeploymentOptions,
+  { directory, fresh, dynamodbEndpoint, credentials, endpoints, keySetUrl, log }: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
-  const client = { region: REGION, endpoint: dynamodbEndpoint, credentials: PRIVATE_CREDENTIALS };
+  const client = { region: REGION, endpoint: dynamodbEndpoint, credentials };
   const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
   const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
   const journal = <T>(name: FileName) =>
@@ -67,8 +68,8 @@ export async function deploy(
     deadLetters,
     log,
     environment: {
-      AWS_ACCESS_KEY_ID: PRIVATE_CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: PRIVATE_CREDENTIALS.secretAccessKey,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from './data-directory.ts';
 import { JavaRequiredError } from './engines/dynamodb-local.ts';
 import { consoleLog } from './log.ts';
 import { startStack } from './stack.ts';
+import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
 const DEFAULT_DATA = '.tidemark';
@@ -39,13 +39,20 @@ async function main(): Promise<void> {
 
   const { description } = await starting;
   const { redis, upstash, dynamodb, eventbridge } = description;
-  console.log(`Redis      ${redis.url} (${redis.engine}), as Upstash on ${upstash.url}`);
+  console.log(`Redis      ${withoutPassword(redis.url)} (${redis.engine}), as Upstash on ${upstash.url}`);
   console.log(`DynamoDB   ${dynamodb.endpoint}, table ${dynamodb.table}`);
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
   console.log(`Webhook    ${description.apiUrl}/_local/notifications shows what it received`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
+}
+
+/** What is printed may be kept in logs that others read. */
+function withoutPassword(url: string): string {
+  const printed = new URL(url);
+  printed.password = '';
+  return printed.href.replace(/\/$/, '');
 }
 
 main().catch((error: unknown) => {

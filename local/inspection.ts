@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
+import * as v from 'valibot';
 import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import type { Journal } from './events/journal.ts';
+import { readBody } from './http/body.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from './http/issuer.ts';
 import type { Lambda } from './lambda/lambda.ts';
@@ -29,16 +30,14 @@ type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/events': (_request, { bus }) => ({ events: bus.events }),
   'POST /_local/events': async (request, { bus }) => {
-    const { entries } = JSON.parse(await text(request)) as {
-      entries: { source: string; detailType: string; detail: unknown; time?: string }[];
-    };
+    const { entries } = parse(PutRequest, await readJsonText(request));
     const results = bus.put(
       entries.map(({ source, detailType, detail, time }) => ({
         EventBusName: bus.name,
         Source: source,
         DetailType: detailType,
         Detail: JSON.stringify(detail),
-        ...(time && { Time: time }),
+        ...(time !== undefined && { Time: time }),
       })),
     );
     return { results };
@@ -47,14 +46,76 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/dead-letters': (_request, { deadLetters }) => ({ deadLetters: deadLetters.all }),
   'GET /_local/functions': (_request, { lambda }) => ({ instances: lambda.sizes() }),
   'POST /_local/webhook': async (request, { notifications, log }) => {
+    const body = await readJsonText(request);
     const headers = Object.fromEntries(
       Object.entries(request.headersDistinct).map(([name, values]) => [name, (values ?? []).join(',')]),
     );
-    notifications.append({ receivedAt: new Date().toISOString(), headers, body: await text(request) });
+    notifications.append({ receivedAt: new Date().toISOString(), headers, body });
     log.line(`webhook received ${headers['webhook-id'] ?? 'a request without an id'}`);
     return {};
   },
 };
+
+const name = v.pipe(v.string(), v.nonEmpty());
+
+const PutRequest = v.strictObject({
+  entries: v.array(
+    v.strictObject({
+      source: name,
+      detailType: name,
+      // As it is: `v.record` would take a list for an object.
+      detail: v.custom<object>(
+        (detail) => typeof detail === 'object' && detail !== null && !Array.isArray(detail),
+        'Invalid type: Expected Object',
+      ),
+      time: v.exactOptional(
+        v.pipe(
+          v.string(),
+          v.check((time) => !Number.isNaN(Date.parse(time)), 'Invalid time'),
+        ),
+      ),
+    }),
+  ),
+});
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** A request that is answered with a status of its own. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * The body as it came. JSON has to be named: what a browser sends for any page without asking first, it sends as text
+ * or as a form.
+ */
+async function readJsonText(request: IncomingMessage): Promise<string> {
+  const [type = ''] = (request.headers['content-type'] ?? '').split(';');
+  if (type.trim().toLowerCase() !== 'application/json') {
+    throw new Refusal(415, 'The body must be application/json.');
+  }
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (!body) throw new Refusal(413, `The body has more than ${MAX_BODY_BYTES} bytes.`);
+  return body.toString();
+}
+
+function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> {
+  let given: unknown;
+  try {
+    given = JSON.parse(text);
+  } catch {
+    throw new Refusal(400, 'The body is no JSON.');
+  }
+  const parsed = v.safeParse(schema, given);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${issue.message}`);
+}
 
 /** Answers what needs nothing but the issuer, also while the rest still starts. */
 export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): ProxyResponse | null {
@@ -65,12 +126,14 @@ export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): Prox
 
 export async function inspect(request: IncomingMessage, inspected: Inspected): Promise<ProxyResponse> {
   const [path] = (request.url ?? '').split('?');
-  const handler = HANDLERS[`${request.method} ${path}`];
+  const route = `${request.method} ${path}`;
+  const handler = Object.hasOwn(HANDLERS, route) ? HANDLERS[route] : undefined;
   if (!handler) return json(404, { message: 'Not Found' });
   try {
     return json(200, await handler(request, inspected));
   } catch (error) {
-    return json(400, { message: error instanceof Error ? error.message : String(error) });
+    if (error instanceof Refusal) return json(error.status, { message: error.message });
+    throw error;
   }
 }
 

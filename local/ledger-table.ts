@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { onlyResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
-import { UsageError } from './data-directory.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Creates the template's table where there is none yet, or anew where it is to be fresh, and returns its name. */
 export async function ensureTable(

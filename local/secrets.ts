@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template } from './cloudformation/template.ts';
+import { readJsonFile, writePrivateFile } from './private-files.ts';
 
 /** The ARN under which the deployment is told to find Upstash's URL and token. */
 export const UPSTASH_SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:upstash-local1`;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** The texts that a data directory keeps, by their names. */
+export function readSecrets(file: string): Record<string, string> {
+  const remedy =
+    'remove it and start once with --fresh: the secrets will be others, and with them the database';
+  return readJsonFile<Record<string, string>>(file, remedy) ?? {};
+}
 
 /** The secrets of a data directory. What is generated once stays, so that a webhook's receiver can rely on it. */
 export class Secrets {
@@ -17,15 +23,16 @@ export class Secrets {
 
   constructor(file: string) {
     this.#file = file;
-    this.#kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>) : {};
+    this.#kept = readSecrets(file);
   }
 
   /** The text kept under a name, generated where there is none yet. */
   generate(name: string, length: number): string {
-    const text = this.#kept[name] ?? randomText(length);
+    const kept = this.#kept[name];
+    if (kept !== undefined) return kept;
+    const text = randomText(length);
     this.#kept[name] = text;
-    mkdirSync(dirname(this.#file), { recursive: true });
-    writeFileSync(this.#file, JSON.stringify(this.#kept), { mode: 0o600 });
+    writePrivateFile(this.#file, JSON.stringify(this.#kept));
     return text;
   }
 

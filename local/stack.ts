@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { allEnded } from './all-ended.ts';
 import { startAwsEndpoint } from './aws-endpoint.ts';
+import { stackCredentials } from './credentials.ts';
 import { DataDirectory, type StackDescription } from './data-directory.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
@@ -9,6 +10,7 @@ import { startFront } from './front.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
+import { isFromThisMachine } from './http/same-machine.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
@@ -28,12 +30,15 @@ export interface StackOptions {
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
+  /** False leaves an engine that ends as it is. */
+  readonly restartEngines?: boolean;
   /** What the deployment is told besides what the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
   readonly intercept?: (service: Service, url: string) => string;
 }
 
 export interface Stack {
+  /** As it is now: the process of an engine changes when it is started again. */
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
@@ -46,18 +51,25 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const resources = new AsyncDisposableStack();
   const stop = () => resources.disposeAsync();
   try {
-    return { ...(await start(options, resources)), stop };
+    return await start(options, resources, stop);
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(options: StackOptions, resources: AsyncDisposableStack): Promise<Omit<Stack, 'stop'>> {
+async function start(
+  options: StackOptions,
+  resources: AsyncDisposableStack,
+  stop: () => Promise<void>,
+): Promise<Stack> {
   const { log = silentLog, fresh = false, intercept = (_service, url) => url } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
+    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
+      return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
+    }
     // Also while the stack starts: another one asks it whose data directory this is.
     return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
   });
@@ -73,17 +85,22 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
 
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
+  const credentials = stackCredentials(secrets);
   const [engines, aws, template] = await allEnded([
     startEngines(
       {
         redisUrl: options.redisUrl,
         dynamodbEndpoint: options.dynamodbEndpoint,
         dynamodbDirectory: directory.file('dynamodb'),
+        accessKeyId: credentials.functions.accessKeyId,
+        redisPassword: secrets.generate('redis', 40),
         upstashToken: secrets.generate('upstash', 40),
+        restart: options.restartEngines ?? true,
+        log: (line) => log.line(line),
       },
       resources,
     ),
-    startAwsEndpoint().then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
+    startAwsEndpoint(credentials).then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
     synthesize(directory.file('cdk.out'), {
       stage: 'local',
       jwtIssuer: ISSUER,
@@ -104,6 +121,7 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
     {
       ...{ directory, fresh, log },
       dynamodbEndpoint: engines.dynamodb.endpoint,
+      credentials: credentials.functions,
       endpoints: {
         dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
         secretsManager: awsUrl,
@@ -122,7 +140,7 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
       : callApi(deployment, log, path, request);
   await deployment.run();
 
-  const description: StackDescription = {
+  const describe = (): StackDescription => ({
     apiUrl: front.url,
     wsUrl: null,
     pid: process.pid,
@@ -130,10 +148,15 @@ async function start(options: StackOptions, resources: AsyncDisposableStack): Pr
     upstash: engines.upstash,
     dynamodb: { ...engines.dynamodb, table: tableName },
     eventbridge: { endpoint: aws.url, bus: bus.name },
-  };
-  directory.describe(description);
+    credentials: credentials.backEnd,
+  });
+  directory.describe(describe());
+  engines.onRestart(() => directory.describe(describe()));
   return {
-    ...{ description, lambda, bus },
+    get description() {
+      return describe();
+    },
+    ...{ lambda, bus, stop },
     issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
   };
 }

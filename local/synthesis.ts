@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { checkTypes } from './cloudformation/properties.ts';
 import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
+import { closeToOthers, makePrivateDirectory } from './private-files.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -11,6 +12,7 @@ export async function synthesize(
   outputDirectory: string,
   context: Readonly<Record<string, string>>,
 ): Promise<Template> {
+  makePrivateDirectory(outputDirectory);
   try {
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'infra/app.ts'], {
       cwd: PROJECT,
@@ -27,6 +29,7 @@ export async function synthesize(
     const { stderr } = error as { stderr?: string };
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });
   }
+  closeToOthers(outputDirectory);
   const template = loadTemplate(outputDirectory);
   checkTypes(template);
   return template;

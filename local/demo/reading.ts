@@ -61,14 +61,14 @@ async function expectUnread(session: Session, user: string, group: string, count
 }
 
 async function inLedger(
-  { stack: { dynamodb } }: Session,
+  { stack: { dynamodb, credentials } }: Session,
   userId: string,
   groupId: string,
 ): Promise<string | undefined> {
   const client = new DynamoDBClient({
     endpoint: dynamodb.endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials,
   });
   const Key = { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } };
   const { Item } = await client.send(

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { DataDirectory, type StackDescription, UsageError } from '../data-directory.ts';
+import { DataDirectory, type StackDescription } from '../data-directory.ts';
 import { Issuer, SCOPES } from '../http/issuer.ts';
 
 const DEADLINE_MS = 10_000;
@@ -34,8 +34,7 @@ export class Session {
   /** Throws where no stack runs on the data directory. */
   static async open(dataPath: string): Promise<Session> {
     const directory = new DataDirectory(dataPath);
-    const stack = directory.description();
-    if (!stack) throw new UsageError(`No stack runs on ${directory.path}; start one with npm run dev.`);
+    const stack = await directory.running();
     return new Session(stack, directory, await Issuer.open(directory.path));
   }
 

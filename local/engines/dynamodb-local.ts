@@ -1,8 +1,11 @@
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { REGION } from '../cloudformation/template.ts';
+import { makePrivateDirectory } from '../private-files.ts';
+import { prepareDatabase } from './database-file.ts';
 import { startEngine } from './engine-process.ts';
 import type { ExitStatus } from './guarded-process.ts';
 
@@ -17,6 +20,10 @@ export interface DynamoDbLocal {
 export interface DynamoDbLocalOptions {
   /** The directory of its database; without one all is kept in memory. */
   readonly dataDirectory?: string;
+  /** Whose database it is: letters and digits. Calls with another access key find another database. */
+  readonly accessKeyId?: string;
+  /** The port to use; without one, a free one. */
+  readonly port?: number;
 }
 
 /** The machine has no Java that can run DynamoDB Local. The message is one sentence for the user. */
@@ -33,13 +40,19 @@ const REQUIRED_JAVA = 17;
 const JVM_FLAGS = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 /**
- * Starts Amazon's DynamoDB Local and waits until it answers. It listens on every address of the machine, and nothing
- * can make it do otherwise.
+ * Starts Amazon's DynamoDB Local and waits until it answers. It listens on every address of the machine and checks no
+ * signature, and nothing can make it do otherwise. What keeps strangers out is the access key, where it is a secret:
+ * without `-sharedDb`, each access key has a database of its own.
  */
 export async function startDynamoDbLocal({
   dataDirectory,
+  accessKeyId = 'local',
+  port: wantedPort,
 }: DynamoDbLocalOptions = {}): Promise<DynamoDbLocal> {
-  if (dataDirectory !== undefined) mkdirSync(dataDirectory, { recursive: true });
+  if (dataDirectory !== undefined) {
+    makePrivateDirectory(dataDirectory);
+    prepareDatabase(dataDirectory, accessKeyId);
+  }
   const jar = findJar();
   const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
   const start = await startEngine({
@@ -51,11 +64,11 @@ export async function startDynamoDbLocal({
       ...['-jar', jar],
       ...['-port', String(port)],
       ...(dataDirectory === undefined ? ['-inMemory'] : ['-dbPath', dataDirectory]),
-      '-sharedDb',
       '-disableTelemetry',
     ],
-    answers: listsTables,
+    answers: (port, deadline) => listsTables(port, accessKeyId, deadline),
     deadlineMs: 60_000,
+    port: wantedPort,
   });
   if (start.outcome === 'ready') {
     const { port, process: engine } = start;
@@ -80,8 +93,8 @@ function findJar(): string {
 }
 
 /** A true request: it loads the classes that the first user of the table would otherwise wait for. */
-async function listsTables(port: number, deadline: AbortSignal): Promise<boolean> {
-  const credential = 'local/20260101/us-east-1/dynamodb/aws4_request';
+async function listsTables(port: number, accessKeyId: string, deadline: AbortSignal): Promise<boolean> {
+  const credential = `${accessKeyId}/20260101/${REGION}/dynamodb/aws4_request`;
   const response = await fetch(`http://127.0.0.1:${port}`, {
     method: 'POST',
     headers: {

@@ -7,6 +7,7 @@ import {
   resolveCompatibilityProfile,
   SocketConnectionTransport,
 } from 'js-redis-server/core';
+import { equalSecrets } from '../equal-secrets.ts';
 
 export interface EmbeddedRedis {
   readonly port: number;
@@ -15,9 +16,10 @@ export interface EmbeddedRedis {
 
 /**
  * A Redis in this process, for machines without one. The package's own server listens on every address and waits for
- * its clients before it closes, so here it gets a server that does neither.
+ * its clients before it closes, so here it gets a server that does neither. The password, letters and digits, is asked
+ * for here too, since the package knows none.
  */
-export async function startEmbeddedRedis(wantedPort = 0): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(wantedPort = 0, password?: string): Promise<EmbeddedRedis> {
   const compatibility = resolveCompatibilityProfile('redis-7.0');
   const state = new RedisServerState({ compatibility });
   const executor = createRedisCommandExecutor({ compatibility });
@@ -26,7 +28,9 @@ export async function startEmbeddedRedis(wantedPort = 0): Promise<EmbeddedRedis>
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    attachSession(new SocketConnectionTransport(socket), { state, executor });
+    admit(socket, password, () => {
+      attachSession(new SocketConnectionTransport(socket), { state, executor });
+    });
   });
   server.listen(wantedPort, '127.0.0.1');
   await once(server, 'listening');
@@ -42,4 +46,32 @@ export async function startEmbeddedRedis(wantedPort = 0): Promise<EmbeddedRedis>
       state.close();
     },
   };
+}
+
+/**
+ * Looks at the first bytes of a connection before the engine sees any. They have to be AUTH with the password; without
+ * a password, those of a command as clients send them. The engine also takes lines of plain text, and then the body of
+ * a request that any web page may send would be run.
+ */
+function admit(socket: Socket, password: string | undefined, admitted: () => void): void {
+  const expected =
+    password === undefined ? '*' : `*2\r\n$4\r\nAUTH\r\n$${password.length}\r\n${password}\r\n`;
+  let received = Buffer.alloc(0);
+  const goAway = () => socket.destroy();
+  const look = (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    const begin = received.toString('latin1', 0, expected.length).replace(/^(\*2\r\n\$4\r\n)auth/i, '$1AUTH');
+    if (expected !== begin && expected.startsWith(begin)) return;
+    socket.off('data', look).off('error', goAway).pause();
+    if (!equalSecrets(begin, expected)) {
+      socket.end('-NOAUTH Authentication required.\r\n');
+      return;
+    }
+    if (password !== undefined) socket.write('+OK\r\n');
+    admitted();
+    const rest = password === undefined ? received : received.subarray(expected.length);
+    if (rest.length > 0) socket.unshift(rest);
+    socket.resume();
+  };
+  socket.on('data', look).on('error', goAway);
 }

@@ -7,6 +7,7 @@ export interface EngineCommand {
   readonly name: string;
   readonly command: string;
   readonly args: (port: number) => readonly string[];
+  readonly input?: string;
   /** Asks the engine once whether it works; a rejection counts as "not yet". */
   readonly answers: (port: number, deadline: AbortSignal) => Promise<boolean>;
   readonly deadlineMs: number;
@@ -26,7 +27,9 @@ const ASK_EVERY_MS = 20;
 export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
   for (let attempt = 1; ; attempt++) {
     const port = engine.port ?? (await findFreePort());
-    const process = await startGuardedProcess(engine.command, engine.args(port));
+    const process = await startGuardedProcess(engine.command, engine.args(port), {
+      ...(engine.input !== undefined && { input: engine.input }),
+    });
     const answer = await firstAnswer(engine, port, process);
     if (answer === 'ready') return { outcome: 'ready', port, process };
 

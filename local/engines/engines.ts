@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { allEnded } from '../all-ended.ts';
 import type { StackDescription } from '../data-directory.ts';
 import { startDynamoDbLocal } from './dynamodb-local.ts';
+import { type EngineProcess, KeptEngine } from './kept-engine.ts';
 import { startRedis } from './redis.ts';
 import { startUpstashRest } from './upstash-rest.ts';
 
@@ -11,46 +12,114 @@ export interface EnginesOptions {
   readonly dynamodbEndpoint?: string | undefined;
   /** Where DynamoDB Local keeps its database. */
   readonly dynamodbDirectory: string;
+  /** Secrets that keep strangers out of the engines that are started here. */
+  readonly accessKeyId: string;
+  readonly redisPassword: string;
   readonly upstashToken: string;
+  /** Whether an engine that was started here and ends is started again. */
+  readonly restart: boolean;
+  readonly log: (line: string) => void;
 }
 
+/** Where the engines are. The process of one changes when it is started again; the addresses stay. */
 export interface Engines {
   readonly dynamodb: { readonly endpoint: string; readonly pid: number | null };
   readonly redis: StackDescription['redis'];
   readonly upstash: StackDescription['upstash'];
 }
 
+export interface RunningEngines extends Engines {
+  /** Calls this whenever an engine was started again. */
+  onRestart(listener: () => void): void;
+}
+
 /** Starts the ledger's engine and the cache's, the latter behind Upstash's REST API. They end with `resources`. */
 export async function startEngines(
   options: EnginesOptions,
   resources: AsyncDisposableStack,
-): Promise<Engines> {
-  const [dynamodb, cache] = await allEnded([
-    startLedgerEngine(options, resources),
-    startCacheEngine(options, resources),
+): Promise<RunningEngines> {
+  let restarted = () => {};
+  const keep: Keep = (name, first, startAgain) => {
+    if (!options.restart) {
+      resources.defer(() => first.stop());
+      return () => first.pid;
+    }
+    const kept = new KeptEngine(name, first, {
+      startAgain,
+      log: options.log,
+      changed: () => restarted(),
+    });
+    resources.defer(() => kept.stop());
+    return () => kept.current.pid;
+  };
+  const [ledger, cache] = await allEnded([
+    startLedgerEngine(options, keep),
+    startCacheEngine(options, keep, resources),
   ]);
-  return { dynamodb, ...cache };
+  return {
+    get dynamodb() {
+      return ledger();
+    },
+    get redis() {
+      return cache.redis();
+    },
+    upstash: cache.upstash,
+    onRestart(listener) {
+      restarted = listener;
+    },
+  };
 }
 
+/** Keeps an engine running until the end of the stack. Returns how to learn the process id that it has now. */
+type Keep = (name: string, first: EngineProcess, startAgain: () => Promise<EngineProcess>) => () => number;
+
 async function startLedgerEngine(
-  { dynamodbEndpoint, dynamodbDirectory }: EnginesOptions,
-  resources: AsyncDisposableStack,
-): Promise<Engines['dynamodb']> {
-  if (dynamodbEndpoint) return { endpoint: dynamodbEndpoint, pid: null };
-  const { endpoint, pid, stop } = await startDynamoDbLocal({ dataDirectory: dynamodbDirectory });
-  resources.defer(stop);
-  return { endpoint, pid };
+  { dynamodbEndpoint, dynamodbDirectory, accessKeyId }: EnginesOptions,
+  keep: Keep,
+): Promise<() => Engines['dynamodb']> {
+  if (dynamodbEndpoint) return () => ({ endpoint: dynamodbEndpoint, pid: null });
+  const start = (port?: number) =>
+    startDynamoDbLocal({
+      dataDirectory: dynamodbDirectory,
+      accessKeyId,
+      ...(port !== undefined && { port }),
+    });
+  const first = await start();
+  const { endpoint } = first;
+  const pid = keep('DynamoDB Local', first, () => start(portOf(endpoint)));
+  return () => ({ endpoint, pid: pid() });
 }
 
 async function startCacheEngine(
-  { redisUrl, upstashToken }: EnginesOptions,
+  { redisUrl, redisPassword, upstashToken }: EnginesOptions,
+  keep: Keep,
   resources: AsyncDisposableStack,
-): Promise<Pick<Engines, 'redis' | 'upstash'>> {
-  const { engine, url, pid, stop } = await startRedis({ url: redisUrl });
-  resources.defer(stop);
+): Promise<{ readonly redis: () => Engines['redis']; readonly upstash: Engines['upstash'] }> {
+  const { engine, url, pid, exited, stop } = await startRedis({ url: redisUrl, password: redisPassword });
+  let pidNow: () => number | null = () => null;
+  if (pid !== null && exited !== null) {
+    pidNow = keep(engine, { pid, exited, stop }, async () => {
+      const again = await startRedis({
+        preferred: 'redis-server',
+        port: portOf(url),
+        password: redisPassword,
+      });
+      if (again.pid === null || again.exited === null) throw new Error('it has no process');
+      return { pid: again.pid, exited: again.exited, stop: again.stop };
+    });
+  } else {
+    resources.defer(stop);
+  }
   const upstash = await startUpstashRest({ redisUrl: url, token: upstashToken });
   resources.defer(() => upstash.close());
-  return { redis: { engine, url, pid }, upstash: { url: upstash.url, token: upstashToken } };
+  return {
+    redis: () => ({ engine, url, pid: pidNow() }),
+    upstash: { url: upstash.url, token: upstashToken },
+  };
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
 }
 
 /** A Redis that was given may hold what an earlier ledger said; a cache must not be ahead of its ledger. */

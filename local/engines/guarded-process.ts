@@ -18,6 +18,12 @@ export interface GuardedProcess {
   stop(graceMs?: number): Promise<void>;
 }
 
+export interface GuardedProcessOptions {
+  readonly defaultGraceMs?: number;
+  /** What the process reads from stdin. Unlike its arguments, no other user of the machine can see it. */
+  readonly input?: string;
+}
+
 /** What a shell answers when it finds no such command. */
 export const COMMAND_NOT_FOUND = 127;
 
@@ -25,9 +31,9 @@ export const COMMAND_NOT_FOUND = 127;
  * A handler of ours cannot run when this process is killed with SIGKILL, but the kernel still closes its end of
  * the pipe on descriptor 3. A background shell waits for that: a line tells it to go, the end of the pipe without
  * a line to kill. The command replaces the foreground shell, so that it keeps the shell's process id ($$), and does
- * not hold the pipe.
+ * not hold the pipe. What it writes is for its user alone.
  */
-const WATCHED = '{ read -r _ || kill -KILL $$; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-';
+const WATCHED = 'umask 077; { read -r _ || kill -KILL $$; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-';
 
 const KEPT_OUTPUT_CHARACTERS = 4096;
 
@@ -38,10 +44,10 @@ const KEPT_OUTPUT_CHARACTERS = 4096;
 export async function startGuardedProcess(
   command: string,
   args: readonly string[],
-  defaultGraceMs = 2_000,
+  { defaultGraceMs = 2_000, input = '' }: GuardedProcessOptions = {},
 ): Promise<GuardedProcess> {
   const child = spawn('/bin/sh', ['-c', WATCHED, 'sh', command, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C in a terminal reaches this process alone, which stops its engines in order.
     detached: true,
   });
@@ -52,6 +58,9 @@ export async function startGuardedProcess(
       output = (output + text).slice(-KEPT_OUTPUT_CHARACTERS);
     });
   }
+
+  child.stdin?.on('error', () => {}); // a process that ends early has not read it
+  child.stdin?.end(input);
 
   const { promise: exited, resolve: resolveExited } = Promise.withResolvers<ExitStatus>();
   const guard = child.stdio[3];

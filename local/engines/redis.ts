@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { startEmbeddedRedis } from './embedded-redis.ts';
 import { startEngine } from './engine-process.ts';
+import type { ExitStatus } from './guarded-process.ts';
 
 export type RedisEngine = 'redis-server' | 'embedded';
 
@@ -10,6 +11,8 @@ export interface RunningRedis {
   readonly url: string;
   /** Null when the engine runs inside this process, or was started by somebody else. */
   readonly pid: number | null;
+  /** Resolves once its process is gone, expected or not; null where it has none. */
+  readonly exited: Promise<ExitStatus> | null;
   stop(): Promise<void>;
 }
 
@@ -20,18 +23,31 @@ export interface RedisOptions {
   readonly preferred?: RedisEngine;
   /** The port to use; without one, a free one. */
   readonly port?: number;
+  /** Letters and digits. */
+  readonly password?: string;
 }
 
-export async function startRedis({ url, preferred, port }: RedisOptions = {}): Promise<RunningRedis> {
-  if (url !== undefined) return { engine: 'redis-server', url, pid: null, stop: async () => {} };
-  if (preferred === 'embedded') return startEmbedded(port);
+export async function startRedis({
+  url,
+  preferred,
+  port,
+  password,
+}: RedisOptions = {}): Promise<RunningRedis> {
+  if (url !== undefined)
+    return { engine: 'redis-server', url, pid: null, exited: null, stop: async () => {} };
+  if (preferred === 'embedded') return startEmbedded(port, password);
 
   const start = await startEngine({
     name: 'redis-server',
     command: 'redis-server',
     // Nothing is written to disk: the cache is a copy that may be lost at any time.
-    args: (freePort) => ['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
-    answers: answersPing,
+    args: (freePort) => [
+      // The settings on stdin: a password among the arguments could be seen in the list of processes.
+      '-',
+      ...['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
+    ],
+    ...(password !== undefined && { input: `requirepass ${password}\n` }),
+    answers: (freePort, deadline) => answers(freePort, password, deadline),
     deadlineMs: 10_000,
     port,
   });
@@ -40,29 +56,37 @@ export async function startRedis({ url, preferred, port }: RedisOptions = {}): P
     const { process: server } = start;
     return {
       engine: 'redis-server',
-      url: `redis://127.0.0.1:${start.port}`,
+      url: urlOf(start.port, password),
       pid: server.pid,
+      exited: server.exited,
       stop: () => server.stop(),
     };
   }
   if (preferred === 'redis-server' || process.env.TIDEMARK_REQUIRE_REDIS_SERVER === '1') {
     throw new Error('redis-server is required here, but the PATH has none: install Redis.');
   }
-  return startEmbedded(port);
+  return startEmbedded(port, password);
 }
 
-async function startEmbedded(wantedPort: number | undefined): Promise<RunningRedis> {
-  const { port, close } = await startEmbeddedRedis(wantedPort);
-  return { engine: 'embedded', url: `redis://127.0.0.1:${port}`, pid: null, stop: close };
+async function startEmbedded(
+  wantedPort: number | undefined,
+  password: string | undefined,
+): Promise<RunningRedis> {
+  const { port, close } = await startEmbeddedRedis(wantedPort, password);
+  return { engine: 'embedded', url: urlOf(port, password), pid: null, exited: null, stop: close };
 }
 
-async function answersPing(port: number, deadline: AbortSignal): Promise<boolean> {
+function urlOf(port: number, password: string | undefined): string {
+  return `redis://${password === undefined ? '' : `:${password}@`}127.0.0.1:${port}`;
+}
+
+async function answers(port: number, password: string | undefined, deadline: AbortSignal): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect', { signal: deadline });
-    socket.write('PING\r\n');
+    socket.write(password === undefined ? 'PING\r\n' : `AUTH ${password}\r\n`);
     const [answer] = await once(socket, 'data', { signal: deadline });
-    return String(answer) === '+PONG\r\n';
+    return String(answer) === (password === undefined ? '+PONG\r\n' : '+OK\r\n');
   } finally {
     socket.destroy();
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
+import { equalSecrets } from '../equal-secrets.ts';
 import { readBody } from '../http/body.ts';
 import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
 
@@ -112,7 +113,7 @@ export async function startUpstashRest({
     const { authorization } = request.headers;
     const given =
       authorization === undefined ? parameters.get('_token') : /^Bearer (.*)$/i.exec(authorization)?.[1];
-    return given === token;
+    return equalSecrets(given ?? '', token);
   }
 
   async function runCommand(command: RedisCommand | 'malformed', encode: Encode): Promise<Answer> {

@@ -134,7 +134,7 @@ export class EventBus {
 }
 
 function problemOf(
-  { EventBusName, Source, DetailType, Detail }: BusEntry,
+  { EventBusName, Source, DetailType, Detail, Time }: BusEntry,
   busName: string,
 ): EntryResult | null {
   const refuse = (ErrorCode: string, ErrorMessage: string) => ({ ErrorCode, ErrorMessage });
@@ -145,9 +145,10 @@ function problemOf(
   if (Buffer.byteLength(`${Source}${DetailType}${Detail ?? ''}`) > MAX_ENTRY_BYTES) {
     return refuse('InvalidArgument', 'the entry is larger than 256 KB');
   }
+  if (Number.isNaN(timeOf(Time).getTime())) return refuse('InvalidArgument', 'Time is no time');
   try {
     const detail: unknown = JSON.parse(Detail ?? '');
-    return typeof detail === 'object' && detail !== null
+    return typeof detail === 'object' && detail !== null && !Array.isArray(detail)
       ? null
       : refuse('MalformedDetail', 'Detail is no JSON object');
   } catch {
@@ -155,12 +156,16 @@ function problemOf(
   }
 }
 
+function timeOf(time: BusEntry['Time']): Date {
+  if (time === undefined) return new Date();
+  return new Date(typeof time === 'number' ? time * 1000 : time);
+}
+
 /** EventBridge tells times in whole seconds. */
 function eventOf({ Source = '', DetailType = '', Detail = '', Time }: BusEntry): BusEvent {
-  const ms = typeof Time === 'number' ? Time * 1000 : Time ? Date.parse(Time) : Date.now();
   return {
     id: randomUUID(),
-    time: `${new Date(ms).toISOString().slice(0, 19)}Z`,
+    time: `${timeOf(Time).toISOString().slice(0, 19)}Z`,
     source: Source,
     'detail-type': DetailType,
     detail: JSON.parse(Detail),

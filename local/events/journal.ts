@@ -1,14 +1,6 @@
-import {
-  appendFileSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
+import { writePrivateFile } from '../private-files.ts';
+import { UsageError } from '../usage-error.ts';
 
 /** More entries than this are forgotten at the next start, the oldest first. */
 const KEPT_ENTRIES = 10_000;
@@ -19,11 +11,9 @@ export class Journal<T> {
   readonly #descriptor: number;
 
   constructor(file: string) {
-    mkdirSync(dirname(file), { recursive: true });
     this.#entries = existsSync(file) ? readEntries<T>(file).slice(-KEPT_ENTRIES) : [];
     // Written anew, so that half a line at the end of a killed run does not spoil the next one.
-    writeFileSync(`${file}.new`, this.#entries.map(lineOf).join(''));
-    renameSync(`${file}.new`, file);
+    writePrivateFile(file, this.#entries.map(lineOf).join(''));
     this.#descriptor = openSync(file, 'a');
   }
 
@@ -51,7 +41,7 @@ function readEntries<T>(file: string): T[] {
         return [JSON.parse(line) as T];
       } catch (error) {
         if (index === lines.length - 1) return [];
-        throw error;
+        throw new UsageError(`${file} is half written; start once with --fresh.`, { cause: error });
       }
     });
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
+import { createPrivateFile, readJsonFile } from '../private-files.ts';
 
 /** Without a port, so that a token outlives a restart on another one. The local authorizer knows where it answers. */
 export const ISSUER = 'https://issuer.tidemark.localhost';
@@ -30,18 +30,13 @@ export class Issuer {
   /** Takes the key of a data directory, making one where there is none yet. */
   static async open(dataDirectory: string): Promise<Issuer> {
     const file = join(dataDirectory, 'issuer.json');
-    if (!existsSync(file)) {
-      mkdirSync(dataDirectory, { recursive: true });
-      const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
-      const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: ALGORITHM, use: 'sig' };
-      try {
-        writeFileSync(file, JSON.stringify(key), { mode: 0o600, flag: 'wx' });
-      } catch (error) {
-        // Another process was faster: its key is as good.
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
-    }
-    return new Issuer(JSON.parse(readFileSync(file, 'utf8')) as JWK);
+    const kept = readKey(file);
+    if (kept) return new Issuer(kept);
+    const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
+    const key = { ...(await exportJWK(privateKey)), kid: randomUUID(), alg: ALGORITHM, use: 'sig' };
+    createPrivateFile(file, JSON.stringify(key));
+    // Where another process was faster, its key is as good.
+    return new Issuer(readKey(file) ?? key);
   }
 
   /** What `/.well-known/jwks.json` answers: the public half. */
@@ -60,4 +55,8 @@ export class Issuer {
       .setExpirationTime(VALIDITY)
       .sign(await importJWK(this.#key, ALGORITHM));
   }
+}
+
+function readKey(file: string): JWK | null {
+  return readJsonFile(file, 'remove it: tokens that were handed out before will then be refused');
 }

@@ -83,10 +83,12 @@ export class JwtAuthorizer {
   }
 }
 
+/** Scopes are one text, or a list of texts. Anything else holds none: a scope is never guessed. */
 function scopesOf({ scope, scp }: JWTPayload): string[] {
-  const claim = scope ?? scp;
-  if (Array.isArray(claim)) return claim.map(String);
-  return typeof claim === 'string' ? claim.split(' ') : [];
+  const claim: unknown = scope ?? scp;
+  if (typeof claim === 'string') return claim.split(' ');
+  const isListOfTexts = Array.isArray(claim) && claim.every((one) => typeof one === 'string');
+  return isListOfTexts ? claim : [];
 }
 
 /** API Gateway passes every claim on as text, lists in brackets. */

@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { type FunctionDefinition, Instance, type InvocationResult } from './instance.ts';
+import { InstanceSlots, type SlotUser } from './instance-slots.ts';
 
 /** So many requests of one function run at once here; more of them wait. */
 const MAX_INSTANCES = 10;
 
 const IDLE_MS = 30_000;
+
+interface IdleInstance {
+  readonly instance: Instance;
+  readonly since: number;
+  readonly timer: NodeJS.Timeout;
+}
 
 interface Waiting {
   readonly payload: string;
@@ -12,21 +19,43 @@ interface Waiting {
 }
 
 /** The instances of one function: more load starts more of them, and idle ones end after a while. */
-export class FunctionPool {
+export class FunctionPool implements SlotUser {
   readonly definition: FunctionDefinition;
   readonly #print: (line: string) => void;
+  readonly #slots: InstanceSlots;
   readonly #instances = new Set<Instance>();
-  readonly #idle: Instance[] = [];
+  /** The longest idle one first. */
+  readonly #idle: IdleInstance[] = [];
   readonly #waiting: Waiting[] = [];
-  readonly #idleTimers = new Map<Instance, NodeJS.Timeout>();
+  #starting = 0;
 
-  constructor(definition: FunctionDefinition, print: (line: string) => void) {
+  /** The slots are shared with the other functions of the machine. */
+  constructor(
+    definition: FunctionDefinition,
+    print: (line: string) => void,
+    slots = new InstanceSlots(MAX_INSTANCES),
+  ) {
     this.definition = definition;
     this.#print = print;
+    this.#slots = slots;
+    slots.add(this);
   }
 
   get size(): number {
     return this.#instances.size;
+  }
+
+  get idleSince(): number | null {
+    return this.#idle[0]?.since ?? null;
+  }
+
+  endIdle(): void {
+    const [longest] = this.#idle;
+    if (longest) void this.#forget(longest.instance);
+  }
+
+  slotIsFree(): void {
+    this.#dispatch();
   }
 
   /** Runs the function on an event in JSON. Never rejects. */
@@ -39,35 +68,40 @@ export class FunctionPool {
 
   /** Ends every instance at once, in the middle of what they do. */
   async kill(): Promise<void> {
-    const instances = [...this.#instances];
-    for (const instance of instances) this.#forget(instance);
-    await Promise.all(instances.map((instance) => instance.kill()));
+    await Promise.all([...this.#instances].map((instance) => this.#forget(instance)));
   }
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
       // The instance used last is the warmest.
-      const instance = this.#idle.pop();
-      if (!instance) {
-        if (this.#instances.size < MAX_INSTANCES) void this.#start();
-        return;
-      }
-      clearTimeout(this.#idleTimers.get(instance));
-      if (instance.isGone) {
-        this.#forget(instance);
+      const idle = this.#idle.at(-1);
+      if (!idle) break;
+      if (idle.instance.isGone) {
+        void this.#forget(idle.instance);
         continue;
       }
+      this.#idle.pop();
+      clearTimeout(idle.timer);
       const next = this.#waiting.shift();
-      if (next) void this.#run(instance, next);
+      if (next) void this.#run(idle.instance, next);
+    }
+    while (
+      this.#waiting.length > this.#starting &&
+      this.#instances.size < MAX_INSTANCES &&
+      this.#slots.take(this)
+    ) {
+      void this.#start();
     }
   }
 
   async #start(): Promise<void> {
     const instance = new Instance(this.definition, this.#print);
     this.#instances.add(instance);
+    this.#starting += 1;
     const failure = await instance.started;
+    this.#starting -= 1;
     if (failure) {
-      this.#forget(instance);
+      void this.#forget(instance);
       this.#waiting.shift()?.resolve(failure);
       this.#dispatch();
       return;
@@ -83,23 +117,23 @@ export class FunctionPool {
 
   #release(instance: Instance): void {
     if (instance.isGone || !this.#instances.has(instance)) {
-      this.#forget(instance);
+      void this.#forget(instance);
+    } else if (this.#slots.mustYield(this)) {
+      void this.#forget(instance);
     } else {
-      this.#idle.push(instance);
-      const timer = setTimeout(() => {
-        this.#forget(instance);
-        void instance.kill();
-      }, IDLE_MS);
-      this.#idleTimers.set(instance, timer.unref());
+      const timer = setTimeout(() => void this.#forget(instance), IDLE_MS).unref();
+      this.#idle.push({ instance, since: performance.now(), timer });
     }
     this.#dispatch();
+    this.#slots.endIdle();
   }
 
-  #forget(instance: Instance): void {
-    clearTimeout(this.#idleTimers.get(instance));
-    this.#idleTimers.delete(instance);
-    this.#instances.delete(instance);
-    const index = this.#idle.indexOf(instance);
-    if (index >= 0) this.#idle.splice(index, 1);
+  /** Ends an instance, whatever it is doing. Its slot is free once its thread has ended. */
+  async #forget(instance: Instance): Promise<void> {
+    if (!this.#instances.delete(instance)) return;
+    const index = this.#idle.findIndex((idle) => idle.instance === instance);
+    for (const { timer } of index < 0 ? [] : this.#idle.splice(index, 1)) clearTimeout(timer);
+    await instance.kill();
+    this.#slots.free();
   }
 }

@@ -30,6 +30,12 @@ export type InvocationResult =
   | { readonly ok: true; readonly payload: string }
   | { readonly ok: false; readonly errorType: string; readonly errorMessage: string };
 
+/**
+ * What an answer may have at most, in bytes of its JSON
+ * (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+ */
+const MAX_ANSWER_BYTES = 6_291_556;
+
 const WORKER = fileURLToPath(new URL('./instance-worker.mjs', import.meta.url));
 
 /** One instance of a function on a thread of its own. It takes one request at a time and may be killed at any moment. */
@@ -101,7 +107,7 @@ export class Instance {
         this.#answer = null;
         resolve(result);
       };
-      this.#worker.once('message', (result: InvocationResult) => this.#answer?.(result));
+      this.#worker.once('message', (result: InvocationResult) => this.#answer?.(withinLimit(result)));
       this.#worker.postMessage({
         requestId,
         payload,
@@ -120,4 +126,13 @@ export class Instance {
     this.#isGone = true;
     this.#answer?.(failure);
   }
+}
+
+function withinLimit(result: InvocationResult): InvocationResult {
+  if (!result.ok || Buffer.byteLength(result.payload) <= MAX_ANSWER_BYTES) return result;
+  return {
+    ok: false,
+    errorType: 'Function.ResponseSizeTooLarge',
+    errorMessage: `Response payload size exceeded maximum allowed payload size (${MAX_ANSWER_BYTES} bytes).`,
+  };
 }

@@ -6,9 +6,13 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import type { Log } from '../log.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
+import { InstanceSlots } from './instance-slots.ts';
 
 /** AWS waits one minute, then two, before it invokes anew; nobody wants to wait for that at a laptop. */
 const RETRY_DELAYS_MS = [500, 1_000];
+
+/** Instances of all functions together: with the engines, the local stack stays well below its 1.5 GB. */
+const MAX_INSTANCES_OF_ALL = 32;
 
 export interface LambdaOptions {
   /** What every function's environment has besides its own: where AWS is, and who calls. */
@@ -31,6 +35,7 @@ export class Lambda {
 
   constructor(template: Template, options: LambdaOptions) {
     this.#options = options;
+    const slots = new InstanceSlots(MAX_INSTANCES_OF_ALL);
     for (const { logicalId, properties } of resourcesOf(template, 'AWS::Lambda::Function')) {
       const { FunctionName: name, Handler, Timeout, MemorySize, Code, Environment } = properties;
       const folder = template.assetDirectory(Code.S3Key);
@@ -51,7 +56,7 @@ export class Lambda {
           ...options.environment,
         },
       };
-      this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line)));
+      this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line), slots));
     }
     for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
       const onFailure = properties.DestinationConfig.OnFailure?.Destination;

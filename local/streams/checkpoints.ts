@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readJsonFile, writePrivateFile } from '../private-files.ts';
 
 /** What is handled again after a crash, at the most: a write for each batch would hold up everything else. */
 const SAVE_AFTER_MS = 200;
@@ -14,9 +14,7 @@ export class Checkpoints {
 
   constructor(file: string) {
     this.#file = file;
-    this.#positions = existsSync(file)
-      ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>)
-      : {};
+    this.#positions = readJsonFile<Record<string, string>>(file, 'start once with --fresh') ?? {};
   }
 
   get(source: string, shardId: string): string | undefined {
@@ -31,7 +29,6 @@ export class Checkpoints {
   save(): void {
     if (this.#saving) clearTimeout(this.#saving);
     this.#saving = null;
-    writeFileSync(`${this.#file}.new`, JSON.stringify(this.#positions));
-    renameSync(`${this.#file}.new`, this.#file);
+    writePrivateFile(this.#file, JSON.stringify(this.#positions));
   }
 }

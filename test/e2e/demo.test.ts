@@ -54,6 +54,10 @@ describe('npm run dev', () => {
         pid: expect.any(Number),
       },
       eventbridge: { endpoint: expect.stringMatching(/^http:\/\/127/), bus: 'tidemark-local' },
+      credentials: {
+        accessKeyId: expect.stringMatching(/^[A-Za-z0-9]{32}$/),
+        secretAccessKey: expect.stringMatching(/^[A-Za-z0-9]{40}$/),
+      },
     });
   });
 

@@ -298,8 +298,10 @@ async function startEmptyRedis(): Promise<void> {
     mendProxy();
     return;
   }
-  const port = Number(new URL(faults.stack.description.redis.url).port);
-  const redis = await eventually(() => startRedis({ preferred: 'redis-server', port }));
+  const { port, password } = new URL(faults.stack.description.redis.url);
+  const redis = await eventually(() =>
+    startRedis({ preferred: 'redis-server', port: Number(port), password }),
+  );
   restarted.push(redis);
   redisPid = redis.pid;
 }

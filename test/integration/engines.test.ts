@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import {
   DescribeTableCommand,
   DynamoDBClient,
   GetItemCommand,
+  ListTablesCommand,
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -18,9 +20,11 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { startDynamoDbLocal } from '../../local/engines/dynamodb-local.ts';
+import { Redis } from 'ioredis';
+import { type DynamoDbLocal, startDynamoDbLocal } from '../../local/engines/dynamodb-local.ts';
 import { startGuardedProcess } from '../../local/engines/guarded-process.ts';
-import { eventually } from '../support/engines.ts';
+import { startRedis } from '../../local/engines/redis.ts';
+import { engines, eventually } from '../support/engines.ts';
 
 let directory: string;
 
@@ -96,6 +100,25 @@ describe('a guarded process', () => {
   });
 });
 
+function clientOf({ endpoint }: DynamoDbLocal, accessKeyId: string): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint,
+    region: 'us-east-1',
+    credentials: { accessKeyId, secretAccessKey: 'any' },
+  });
+}
+
+async function createTable(client: DynamoDBClient, TableName: string): Promise<void> {
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'PK', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'PK', KeyType: 'HASH' }],
+    }),
+  );
+}
+
 describe('DynamoDB Local', () => {
   test('keeps items and stream when it is killed and started again', async () => {
     const dataDirectory = join(directory, 'dynamodb');
@@ -139,6 +162,100 @@ describe('DynamoDB Local', () => {
     await second.stop();
   });
 
+  test('shows a stranger with other credentials no table and no item', async () => {
+    const engine = await startDynamoDbLocal({
+      dataDirectory: join(directory, 'guarded'),
+      accessKeyId: 'TheOwnersKey1',
+    });
+    try {
+      const owner = clientOf(engine, 'TheOwnersKey1');
+      await createTable(owner, 'guarded');
+      await owner.send(new PutItemCommand({ TableName: 'guarded', Item: { PK: { S: 'a' } } }));
+      for (const accessKeyId of ['local', 'TheOwnersKey2', 'AKIAIOSFODNN7EXAMPLE']) {
+        const stranger = clientOf(engine, accessKeyId);
+        expect(await stranger.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });
+        const asking = stranger.send(new GetItemCommand({ TableName: 'guarded', Key: { PK: { S: 'a' } } }));
+        await expect(asking).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+      }
+      expect(await owner.send(new ListTablesCommand({}))).toMatchObject({ TableNames: ['guarded'] });
+    } finally {
+      await engine.stop();
+    }
+  });
+
+  test('lets no web page read its answers', async () => {
+    const engine = await startDynamoDbLocal();
+    try {
+      for (const method of ['OPTIONS', 'POST']) {
+        const { headers } = await fetch(engine.endpoint, {
+          method,
+          headers: { origin: 'http://evil.example', 'access-control-request-method': 'POST' },
+          ...(method === 'POST' && { body: '{}' }),
+        });
+        expect(headers.get('access-control-allow-origin')).toBeNull();
+      }
+    } finally {
+      await engine.stop();
+    }
+  });
+
+  test('keeps its database for its user alone', async () => {
+    const dataDirectory = join(directory, 'private');
+    const engine = await startDynamoDbLocal({ dataDirectory, accessKeyId: 'TheOwnersKey1' });
+    try {
+      await createTable(clientOf(engine, 'TheOwnersKey1'), 'private');
+      const modes = readdirSync(dataDirectory).map(
+        (name) => statSync(join(dataDirectory, name)).mode & 0o777,
+      );
+      expect(modes.length).toBeGreaterThan(0);
+      expect(new Set(modes)).toEqual(new Set([0o600]));
+      expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
+    } finally {
+      await engine.stop();
+    }
+  });
+
+  test('takes over the database that an older version shared among all credentials', async () => {
+    const dataDirectory = join(directory, 'older');
+    const older = await startDynamoDbLocal({ dataDirectory, accessKeyId: 'older' });
+    await createTable(clientOf(older, 'older'), 'older');
+    await clientOf(older, 'older').send(
+      new PutItemCommand({ TableName: 'older', Item: { PK: { S: 'a' }, value: { N: '1' } } }),
+    );
+    await older.stop();
+    // The two differ in nothing but the name of the file.
+    await rename(join(dataDirectory, 'older_us-east-1.db'), join(dataDirectory, 'shared-local-instance.db'));
+
+    const newer = await startDynamoDbLocal({ dataDirectory, accessKeyId: 'TheOwnersKey1' });
+    try {
+      const asked = new GetItemCommand({ TableName: 'older', Key: { PK: { S: 'a' } } });
+      expect(await clientOf(newer, 'TheOwnersKey1').send(asked)).toMatchObject({
+        Item: { value: { N: '1' } },
+      });
+      expect(readdirSync(dataDirectory)).not.toContain('shared-local-instance.db');
+    } finally {
+      await newer.stop();
+    }
+  });
+
+  test('refuses a database of other credentials, since its data would seem to be lost', async () => {
+    const dataDirectory = join(directory, 'others');
+    await mkdir(dataDirectory);
+    await writeFile(join(dataDirectory, 'AnotherKey_us-east-1.db'), '');
+    const starting = startDynamoDbLocal({ dataDirectory, accessKeyId: 'TheOwnersKey1' });
+    const outcome = await starting.then(
+      (engine) => engine.stop(),
+      (error: unknown) => error,
+    );
+    expect(outcome).toMatchObject({
+      name: 'UsageError',
+      message:
+        `The database in ${dataDirectory} was made with the access key of another secrets.json: ` +
+        'bring that file back or start once with --fresh.',
+    });
+    expect(readdirSync(dataDirectory)).toEqual(['AnotherKey_us-east-1.db']);
+  });
+
   test.each([
     ['no Java', undefined, 'none was found'],
     ['an old Java', 'openjdk version "11.0.2" 2019-01-15', 'the one found is version "11.0.2"'],
@@ -160,6 +277,91 @@ describe('DynamoDB Local', () => {
       `JavaRequiredError | DynamoDB Local needs Java 17 or newer, and ${found}: install one or point JAVA_HOME at it.\n`,
     );
   });
+});
+
+describe('redis-server with a password', () => {
+  const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;
+
+  onRealRedis('answers nobody who does not give it, and shows it in no list of processes', async () => {
+    const redis = await startRedis({ preferred: 'redis-server', password: 'ThePassword1' });
+    try {
+      expect(redis.url).toMatch(/^redis:\/\/:ThePassword1@127\.0\.0\.1:\d+$/);
+      const friend = new Redis(redis.url);
+      expect(await friend.ping()).toBe('PONG');
+      friend.disconnect();
+
+      const { hostname, port } = new URL(redis.url);
+      const socket = connect(Number(port), hostname);
+      const answer = new Promise((resolve) => socket.once('data', (data) => resolve(String(data))));
+      socket.write('KEYS *\r\n');
+      expect(await answer).toBe('-NOAUTH Authentication required.\r\n');
+      socket.destroy();
+
+      const commandLine = await readFile(`/proc/${redis.pid}/cmdline`, 'utf8').catch(() => '');
+      expect(commandLine).not.toContain('ThePassword1');
+    } finally {
+      await redis.stop();
+    }
+  });
+});
+
+describe('the embedded Redis', () => {
+  test('answers nobody who does not give its password first', async () => {
+    const redis = await startRedis({ preferred: 'embedded', password: 'ThePassword1' });
+    try {
+      expect(redis.url).toMatch(/^redis:\/\/:ThePassword1@127\.0\.0\.1:\d+$/);
+      const { hostname, port } = new URL(redis.url);
+      const friend = new Redis(redis.url);
+      // Sent in one piece with the password.
+      expect(await Promise.all([friend.set('a', '1'), friend.get('a')])).toEqual(['OK', '1']);
+      for (const said of [
+        'GET a\r\n',
+        '*2\r\n$3\r\nGET\r\n$1\r\na\r\n',
+        auth('ThePassword2'),
+        'POST / HTTP/1.1\r\n',
+      ]) {
+        expect(await answerTo(Number(port), hostname, [said])).toBe('-NOAUTH Authentication required.\r\n');
+      }
+      // However the bytes are cut.
+      const [half, rest] = [auth('ThePassword1').slice(0, 9), auth('ThePassword1').slice(9)];
+      expect(await answerTo(Number(port), hostname, [half, `${rest}*1\r\n$4\r\nQUIT\r\n`])).toBe(
+        '+OK\r\n+OK\r\n',
+      );
+      friend.disconnect();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  test('runs nothing that a web page sends it', async () => {
+    const redis = await startRedis({ preferred: 'embedded' });
+    try {
+      const client = new Redis(redis.url);
+      await client.set('a', '1');
+      const posted = fetch(redis.url.replace('redis:', 'http:'), {
+        method: 'POST',
+        body: '\r\nFLUSHALL\r\nSET b 2\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n',
+      });
+      await expect(posted).rejects.toThrow();
+      expect([await client.get('a'), await client.get('b')]).toEqual(['1', null]);
+      client.disconnect();
+    } finally {
+      await redis.stop();
+    }
+  });
+
+  const auth = (password: string) => `*2\r\n$4\r\nAUTH\r\n$${password.length}\r\n${password}\r\n`;
+
+  /** What is answered until the connection is closed. */
+  async function answerTo(port: number, host: string, pieces: readonly string[]): Promise<string> {
+    const socket = connect({ port, host, noDelay: true });
+    const answer = text(socket);
+    for (const piece of pieces) {
+      await new Promise((resolve) => socket.write(piece, resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return answer;
+  }
 });
 
 describe('where no redis-server is installed', () => {

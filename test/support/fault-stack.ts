@@ -185,16 +185,18 @@ export async function startFaultStack(): Promise<FaultStack> {
   const stack = await startStack({
     port: 0,
     dataDirectory,
+    // A test kills an engine and decides itself when it comes back.
+    restartEngines: false,
     intercept: (service, url) => proxies[service].standBefore(url),
   }).catch(async (error: unknown) => {
     await cleanUp();
     throw error;
   });
-  const { apiUrl, redis, dynamodb } = stack.description;
+  const { apiUrl, redis, dynamodb, credentials } = stack.description;
   const client = new DynamoDBClient({
     endpoint: dynamodb.endpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials,
   });
   return {
     stack,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type AwsEndpoint, type AwsServices, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
+import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
 import { type DeadLetter, DeadLetters } from '../../../local/events/dead-letters.ts';
 import { Journal } from '../../../local/events/journal.ts';
 
@@ -17,12 +17,18 @@ let client: SQSClient;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-aws-endpoint-'));
   journal = new Journal(join(directory, 'dead-letters.jsonl'));
-  endpoint = await startAwsEndpoint();
-  endpoint.serve({ deadLetters: new DeadLetters(journal, ['known']) } as AwsServices);
+  const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
+  const backEnd = { ...credentials, secretAccessKey: 'of-the-back-end' };
+  endpoint = await startAwsEndpoint({ functions: credentials, backEnd });
+  endpoint.serve({
+    deadLetters: new DeadLetters(journal, ['known']),
+    secrets: { get: () => undefined },
+    bus: { put: () => [] },
+  });
   client = new SQSClient({
     endpoint: endpoint.url,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials,
     maxAttempts: 1,
   });
 });

@@ -1,12 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { FunctionPool } from '../../../local/lambda/function-pool.ts';
+import { InstanceSlots } from '../../../local/lambda/instance-slots.ts';
+import { eventually } from '../../support/engines.ts';
 
 const pools: FunctionPool[] = [];
 afterEach(async () => {
   await Promise.all(pools.splice(0).map((pool) => pool.kill()));
 });
 
-function aPool(timeoutMs = 10_000): FunctionPool {
+function aPool(timeoutMs = 10_000, slots?: InstanceSlots): FunctionPool {
   const bundle = new URL('./fixtures/probe.mjs', import.meta.url).href;
   const environment = { PROBE: 'yes' };
   const definition = {
@@ -18,7 +20,7 @@ function aPool(timeoutMs = 10_000): FunctionPool {
     timeoutMs,
     environment,
   };
-  const pool = new FunctionPool(definition, () => undefined);
+  const pool = new FunctionPool(definition, () => undefined, slots);
   pools.push(pool);
   return pool;
 }
@@ -90,6 +92,17 @@ describe('a function', () => {
     expect(await ask(pool)).toMatchObject({ calls: 3 });
   });
 
+  test('may answer 6,291,556 bytes and no more', async () => {
+    const pool = aPool();
+    expect(await pool.invoke('{"answerBytes":6291556}')).toMatchObject({ ok: true });
+    expect(await pool.invoke('{"answerBytes":6291558}')).toEqual({
+      ok: false,
+      errorType: 'Function.ResponseSizeTooLarge',
+      errorMessage: 'Response payload size exceeded maximum allowed payload size (6291556 bytes).',
+    });
+    expect(await ask(pool)).toMatchObject({ calls: 3 });
+  });
+
   test('that cannot start fails its requests', async () => {
     const missing = new URL('./fixtures/missing.mjs', import.meta.url).href;
     const environment = {};
@@ -115,4 +128,79 @@ describe('a function', () => {
     expect(await request).toMatchObject({ ok: false, errorType: 'Runtime.ExitError' });
     expect(await ask(pool)).toMatchObject({ calls: 1 });
   });
+});
+
+describe('functions that share the machine', () => {
+  const sharing = (count: number, slots: InstanceSlots) =>
+    Array.from({ length: count }, () => aPool(10_000, slots));
+  const total = (shared: readonly FunctionPool[]) => shared.reduce((sum, { size }) => sum + size, 0);
+
+  test('have no more instances together than there are slots, and every request is answered', async () => {
+    const shared = sharing(3, new InstanceSlots(4));
+    const totals: number[] = [];
+    const asked = Array.from({ length: 16 }, () => shared)
+      .flat()
+      .map(async (pool) => {
+        const told = await ask(pool, { wait: 5 });
+        totals.push(total(shared));
+        return told;
+      });
+    expect(await Promise.all(asked)).toHaveLength(48);
+    expect(Math.max(...totals)).toBe(4);
+  });
+
+  test('take the slot of the instance that has been idle for longest', async () => {
+    const [first, second, third] = threeOf(new InstanceSlots(2));
+    await ask(first);
+    const kept = await ask(second);
+    await ask(third);
+    expect([first.size, second.size, third.size]).toEqual([0, 1, 1]);
+    expect(await ask(second)).toMatchObject({ threadId: kept.threadId, calls: 2 });
+  });
+
+  test('leave a busy instance alone until its request is answered', async () => {
+    const [first, second] = threeOf(new InstanceSlots(1));
+    await ask(first);
+    const busy = ask(first, { wait: 200 });
+    const waiting = ask(second);
+    expect(await busy).toMatchObject({ calls: 2 });
+    expect(await waiting).toMatchObject({ calls: 1 });
+    expect([first.size, second.size]).toEqual([0, 1]);
+  });
+
+  test('let a function with none have its turn, however much another one has to do', async () => {
+    const [busy, other] = threeOf(new InstanceSlots(2));
+    let answered = 0;
+    const queue = Array.from({ length: 200 }, () =>
+      ask(busy, { wait: 5 }).then(() => {
+        answered += 1;
+      }),
+    );
+    await eventually(() => expect(answered).toBeGreaterThan(2));
+    await ask(other);
+    expect(answered).toBeLessThan(200);
+    await Promise.all(queue);
+  });
+
+  test('have the slot back of an instance that crashed, was killed, or could not start', async () => {
+    const slots = new InstanceSlots(1);
+    const [first, second] = threeOf(slots);
+    await first.invoke('{"exit":true}');
+    expect(await ask(second)).toMatchObject({ calls: 1 });
+
+    const killed = second.invoke('{"wait":60000}');
+    await second.kill();
+    expect(await killed).toMatchObject({ ok: false });
+    expect(await ask(first)).toMatchObject({ calls: 1 });
+
+    const bundle = new URL('./fixtures/missing.mjs', import.meta.url).href;
+    const broken = new FunctionPool({ ...first.definition, bundle }, () => undefined, slots);
+    pools.push(broken);
+    expect(await broken.invoke('{}')).toMatchObject({ ok: false });
+    expect(await ask(second)).toMatchObject({ calls: 1 });
+  });
+
+  function threeOf(slots: InstanceSlots): [FunctionPool, FunctionPool, FunctionPool] {
+    return [aPool(10_000, slots), aPool(10_000, slots), aPool(10_000, slots)];
+  }
 });

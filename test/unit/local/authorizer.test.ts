@@ -76,6 +76,33 @@ describe('a JWT authorizer', () => {
   });
 
   test.each([
+    ['a text', 'tidemark/user'],
+    ['a list of texts', ['other', 'tidemark/user']],
+  ])('takes the scopes as %s, in either claim', async (_name, scopes) => {
+    for (const claim of ['scope', 'scp']) {
+      const { scope: _scope, ...claims } = CLAIMS;
+      const header = `Bearer ${await token({ ...claims, [claim]: scopes })}`;
+      expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('allowed');
+    }
+  });
+
+  test.each([
+    ['a nested list', [['tidemark/user']]],
+    ['a list with a text and a list', ['tidemark/user', ['other']]],
+    ['a list with a text and a number', ['tidemark/user', 1]],
+    ['a list with a text and null', ['tidemark/user', null]],
+    ['an object', { 0: 'tidemark/user' }],
+    ['true', true],
+    ['an empty list', []],
+  ])('finds no scope in %s, in either claim', async (_name, scopes) => {
+    for (const claim of ['scope', 'scp']) {
+      const { scope: _scope, ...claims } = CLAIMS;
+      const header = `Bearer ${await token({ ...claims, [claim]: scopes })}`;
+      expect(await authorizer.authorize(header, ['tidemark/user'])).toEqual({ outcome: 'forbidden' });
+    }
+  });
+
+  test.each([
     ['expired', { ...CLAIMS, exp: NOW - 1 }],
     ['without an end', { ...CLAIMS, exp: undefined }],
     ['not valid yet', { ...CLAIMS, nbf: NOW + 60 }],

@@ -1,0 +1,241 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DynamoDBClient, GetItemCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DataDirectory, type StackDescription } from '../../local/data-directory.ts';
+import { UPSTASH_SECRET_ARN } from '../../local/secrets.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+let stack: RunningStack;
+let description: StackDescription;
+beforeAll(async () => {
+  stack = await startRunningStack();
+  const described = new DataDirectory(stack.dataDirectory).description();
+  if (!described) throw new Error('the stack has not described itself');
+  description = described;
+}, 60_000);
+afterAll(() => stack.stop());
+
+const aJoin = () => ({
+  groupId: freshPrefix(),
+  body: (groupId: string) =>
+    JSON.stringify({
+      entries: [{ source: 'chat', detailType: 'MemberJoined', detail: { groupId, userId: 'eve' } }],
+    }),
+});
+
+async function members(groupId: string) {
+  return (await stack.call(await stack.serviceToken(), 'GET', `/v1/groups/${groupId}/members`)).body;
+}
+
+async function eventTexts(): Promise<string> {
+  return (await stack.send({ method: 'GET', path: '/_local/events' })).text;
+}
+
+const FOREIGN = [
+  ['a foreign origin', { origin: 'https://evil.example' }],
+  ['the origin of a sandboxed page', { origin: 'null' }],
+  ['a rebound host', { host: 'evil.example:3000' }],
+  ['a rebound host and its origin', { host: 'evil.example', origin: 'http://evil.example' }],
+  ['an image or a link of another site', { 'sec-fetch-site': 'cross-site' }],
+] as const;
+
+describe.each(FOREIGN)('%s', (_name, headers) => {
+  test.each([
+    ['GET', '/_local/events'],
+    ['GET', '/_local/notifications'],
+    ['GET', '/_local/dead-letters'],
+    ['GET', '/_local/functions'],
+    ['GET', '/_local/stack'],
+    ['GET', '/_local/issuer/.well-known/jwks.json'],
+    ['GET', '/_local/issuer/.well-known/openid-configuration'],
+    ['GET', '/_local/events?x=1'],
+    ['GET', '/_local/nothing'],
+    ['OPTIONS', '/_local/events'],
+  ])('is refused: %s %s', async (method, path) => {
+    const answer = await stack.send({ method, path, headers: { ...headers, ...JSON_TYPE } });
+    expect(answer.status).toBe(403);
+    expect(answer.headerNames.filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+
+  test('puts no event on the bus and forges no notification', async () => {
+    const { groupId, body } = aJoin();
+    for (const path of ['/_local/events', '/_local/webhook']) {
+      const sent = { method: 'POST', path, headers: { ...JSON_TYPE, ...headers }, body: body(groupId) };
+      expect((await stack.send(sent)).status).toBe(403);
+    }
+    expect(await eventTexts()).not.toContain(groupId);
+    const { text } = await stack.send({ method: 'GET', path: '/_local/notifications' });
+    expect(text).not.toContain(groupId);
+  });
+});
+
+describe('this machine', () => {
+  test.each([
+    {},
+    { host: 'localhost:3000' },
+    { host: 'tidemark.localhost' },
+    { origin: 'http://localhost:5173', 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'none' },
+  ])('puts facts on the bus, and they count: %p', async (headers) => {
+    const { groupId, body } = aJoin();
+    const answer = await stack.send({
+      method: 'POST',
+      path: '/_local/events',
+      headers: { ...JSON_TYPE, ...headers },
+      body: body(groupId),
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headerNames.filter((name) => name.startsWith('access-control'))).toEqual([]);
+    await eventually(async () =>
+      expect(await members(groupId)).toMatchObject({ members: [{ userId: 'eve' }] }),
+    );
+  });
+});
+
+describe('what is put on the bus', () => {
+  test.each([
+    'text/plain',
+    'text/plain;charset=UTF-8',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+  ])('is JSON, and not %s', async (type) => {
+    const { groupId, body } = aJoin();
+    const sent = {
+      method: 'POST',
+      path: '/_local/events',
+      headers: { 'content-type': type },
+      body: body(groupId),
+    };
+    expect((await stack.send(sent)).status).toBe(415);
+    expect((await stack.send({ ...sent, headers: {} })).status).toBe(415);
+    expect(await eventTexts()).not.toContain(groupId);
+  });
+
+  const good = { source: 'chat', detailType: 'Unheard', detail: { marker: 'a-good-entry' } };
+  test.each([
+    ['no JSON', '{', /no JSON/],
+    ['nothing', '', /no JSON/],
+    ['null', 'null', /./],
+    ['no entries', '{}', /entries/],
+    ['entries that are no list', '{"entries":{}}', /entries/],
+    ['an entry that is null', { entries: [good, null] }, /entries\.1/],
+    ['an entry without a source', { entries: [good, { ...good, source: '' }] }, /entries\.1\.source/],
+    ['an entry without a type', { entries: [good, { ...good, detailType: 1 }] }, /entries\.1\.detailType/],
+    ['a detail that is a list', { entries: [good, { ...good, detail: [] }] }, /entries\.1\.detail/],
+    ['a detail that is null', { entries: [good, { ...good, detail: null }] }, /entries\.1\.detail/],
+    ['no detail', { entries: [good, { ...good, detail: undefined }] }, /entries\.1\.detail/],
+    ['a time that is none', { entries: [good, { ...good, time: 'noon' }] }, /entries\.1\.time/],
+    ['a time that is a number', { entries: [good, { ...good, time: 1 }] }, /entries\.1\.time/],
+    [
+      'a field that is not known',
+      { entries: [good, { ...good, 'detail-type': 'x' }] },
+      /entries\.1\.detail-type/,
+    ],
+  ])('is refused with a 400 that says why, as a whole: %s', async (_name, body, why) => {
+    const answer = await stack.send({
+      method: 'POST',
+      path: '/_local/events',
+      headers: JSON_TYPE,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    expect(answer).toMatchObject({ status: 400, body: { message: expect.stringMatching(why) } });
+    expect(await eventTexts()).not.toContain('a-good-entry');
+  });
+
+  test.each(['/_local/events', '/_local/webhook'])('is at most 1 MB: POST %s', async (path) => {
+    const body = `{"entries":[],"padding":"${'x'.repeat(1024 * 1024)}"}`;
+    for (const chunked of [false, true]) {
+      expect((await stack.send({ method: 'POST', path, headers: JSON_TYPE, body, chunked })).status).toBe(
+        413,
+      );
+    }
+  });
+
+  test('cannot be forged as a notification in text that a page may send unasked', async () => {
+    const sent = {
+      method: 'POST',
+      path: '/_local/webhook',
+      headers: { 'content-type': 'text/plain' },
+      body: '{}',
+    };
+    expect((await stack.send(sent)).status).toBe(415);
+  });
+});
+
+describe('a back end with the credentials of dev.json', () => {
+  test('puts facts on the bus, and reads the table', async () => {
+    const { eventbridge, dynamodb, credentials } = description;
+    const groupId = freshPrefix();
+    const client = new EventBridgeClient({
+      region: 'us-east-1',
+      endpoint: eventbridge.endpoint,
+      credentials,
+    });
+    const entry = {
+      EventBusName: eventbridge.bus,
+      Source: 'chat',
+      DetailType: 'MemberJoined',
+      Detail: JSON.stringify({ groupId, userId: 'eve' }),
+      Time: new Date(),
+    };
+    expect(await client.send(new PutEventsCommand({ Entries: [entry] }))).toMatchObject({
+      FailedEntryCount: 0,
+    });
+    client.destroy();
+    await eventually(async () =>
+      expect(await members(groupId)).toMatchObject({ members: [{ userId: 'eve' }] }),
+    );
+
+    const tables = new DynamoDBClient({ region: 'us-east-1', endpoint: dynamodb.endpoint, credentials });
+    const Key = { PK: { S: 'USER#eve' }, SK: { S: `GROUP#${groupId}` } };
+    const { Item } = await tables.send(new GetItemCommand({ TableName: dynamodb.table, Key }));
+    expect(Item).toMatchObject({ userId: { S: 'eve' } });
+    tables.destroy();
+  });
+
+  test('reads no secret', async () => {
+    const { eventbridge, credentials } = description;
+    await expect(readSecret(eventbridge.endpoint, credentials)).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+    });
+  });
+});
+
+describe('a stranger on this machine', () => {
+  const strangers = { accessKeyId: 'local', secretAccessKey: 'local' };
+
+  test('reads no secret', async () => {
+    await expect(readSecret(description.eventbridge.endpoint, strangers)).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 403 },
+    });
+  });
+
+  test('finds no table', async () => {
+    const { endpoint } = description.dynamodb;
+    const client = new DynamoDBClient({ region: 'us-east-1', endpoint, credentials: strangers });
+    expect(await client.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });
+    client.destroy();
+  });
+
+  test('can read no file of the data directory', () => {
+    const names = ['.', ...readdirSync(stack.dataDirectory, { recursive: true }).map(String)];
+    const open = names.filter((name) => (statSync(join(stack.dataDirectory, name)).mode & 0o077) !== 0);
+    expect(open).toEqual([]);
+    expect(names).toContain('dev.json');
+    expect(names).toContain('cdk.out/manifest.json');
+    expect(names.filter((name) => name.startsWith('dynamodb/') && name.endsWith('.db'))).not.toEqual([]);
+  });
+});
+
+async function readSecret(endpoint: string, credentials: StackDescription['credentials']) {
+  const client = new SecretsManagerClient({ region: 'us-east-1', endpoint, credentials, maxAttempts: 1 });
+  return client
+    .send(new GetSecretValueCommand({ SecretId: UPSTASH_SECRET_ARN }))
+    .finally(() => client.destroy());
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { StackDescription } from '../../local/data-directory.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import { engines, eventually } from '../support/engines.ts';
+import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';
+
+const RESTART = { deadlineMs: 30_000 };
+
+let dataDirectory: string;
+let stack: Stack;
+let api: Api;
+const lines: string[] = [];
+
+beforeAll(async () => {
+  dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-engines-'));
+  stack = await startStack({
+    port: 0,
+    dataDirectory,
+    log: { line: (text) => lines.push(text), output: () => undefined },
+  });
+  api = new Api(stack.description.apiUrl, (subject, scope) => stack.issueToken(subject, scope));
+}, 60_000);
+
+afterAll(async () => {
+  await stack.stop();
+  await rm(dataDirectory, { recursive: true, force: true });
+});
+
+const described = () => JSON.parse(readFileSync(join(dataDirectory, 'dev.json'), 'utf8')) as StackDescription;
+
+/** Kills an engine again and again, and waits each time until dev.json names the process that has taken its place. */
+async function killAndAwait(engine: 'redis' | 'dynamodb'): Promise<void> {
+  const before = described();
+  const killed = Number(before[engine].pid);
+  process.kill(killed, 'SIGKILL');
+  await eventually(() => {
+    expect(described()[engine].pid).not.toBe(killed);
+    expect(isRunning(Number(described()[engine].pid))).toBe(true);
+  }, RESTART);
+  const { pid } = described()[engine];
+  // Nothing else has changed: the addresses are still true.
+  expect(described()).toEqual({ ...before, [engine]: { ...before[engine], pid } });
+  expect(stack.description).toEqual(described());
+}
+
+async function expectAllWorks(groupId: string, messageId: number): Promise<void> {
+  await eventually(
+    async () =>
+      expect(await api.mark(groupId, 'ann', messageId)).toMatchObject({
+        status: 200,
+        body: { messageId: String(messageId), unread: { count: 20 - messageId, exact: true } },
+      }),
+    RESTART,
+  );
+  await eventually(
+    async () => expectCovered(await api.notified(groupId, 'ann'), { from: null, to: messageId }),
+    RESTART,
+  );
+  await eventually(async () => {
+    const health = await fetch(`${stack.description.apiUrl}/v1/health`);
+    expect(health.status).toBe(200);
+  }, RESTART);
+}
+
+const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;
+
+onRealRedis(
+  'a killed Redis is started again, empty, and all works',
+  async () => {
+    const groupId = await api.openGroup(['sender', 'ann'], 20);
+    await expectAllWorks(groupId, 5);
+    for (const messageId of [8, 11]) {
+      lines.splice(0);
+      await killAndAwait('redis');
+      await expectAllWorks(groupId, messageId);
+      const { pid } = described().redis;
+      expect(lines.filter((line) => line.startsWith('redis-server '))).toEqual([
+        `redis-server ended with SIGKILL and was started again (process ${pid})`,
+      ]);
+    }
+  },
+  120_000,
+);
+
+test('a killed DynamoDB Local is started again, with its data, and all works', async () => {
+  const groupId = await api.openGroup(['sender', 'ann'], 20);
+  await expectAllWorks(groupId, 5);
+  lines.splice(0);
+  await killAndAwait('dynamodb');
+  expect(await api.watermark(groupId, 'ann')).toMatchObject({ status: 200, body: { messageId: '5' } });
+  await expectAllWorks(groupId, 8);
+  const { pid } = described().dynamodb;
+  expect(lines.filter((line) => line.startsWith('DynamoDB Local '))).toEqual([
+    `DynamoDB Local ended with SIGKILL and was started again (process ${pid})`,
+  ]);
+}, 120_000);
+
+test('stopped while an engine is down, the stack leaves nothing behind', async () => {
+  const { redis, dynamodb } = described();
+  process.kill(Number(dynamodb.pid), 'SIGKILL');
+  await eventually(() => expect(isRunning(Number(dynamodb.pid))).toBe(false));
+  await stack.stop();
+  const { endpoint } = dynamodb;
+  await expect(fetch(endpoint)).rejects.toThrow();
+  if (redis.pid !== null) expect(isRunning(redis.pid)).toBe(false);
+}, 60_000);

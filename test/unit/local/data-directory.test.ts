@@ -1,0 +1,201 @@
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DataDirectory, type FileName } from '../../../local/data-directory.ts';
+import { Journal } from '../../../local/events/journal.ts';
+import { Issuer } from '../../../local/http/issuer.ts';
+import { Secrets } from '../../../local/secrets.ts';
+import { Checkpoints } from '../../../local/streams/checkpoints.ts';
+
+const PROBE = 'http://127.0.0.1:9/_local/stack';
+
+let directory: DataDirectory;
+beforeEach(() => {
+  directory = new DataDirectory(mkdtempSync(join(tmpdir(), 'tidemark-data-')));
+});
+afterEach(() => rmSync(directory.path, { recursive: true, force: true }));
+
+/** The permissions of everything below the directory, and of itself as '.'. */
+function modes(): Record<string, string> {
+  const names = ['.', ...readdirSync(directory.path, { recursive: true }).map(String)];
+  return Object.fromEntries(
+    names.toSorted().map((name) => [name, (statSync(join(directory.path, name)).mode & 0o777).toString(8)]),
+  );
+}
+
+function writeAll(): void {
+  const journal = new Journal<object>(directory.file('events.jsonl'));
+  journal.append({ id: 1 });
+  journal.close();
+  const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
+  checkpoints.set('Projection', 'shard', '10');
+  checkpoints.save();
+  new Secrets(directory.file('secrets.json')).generate('upstash', 40);
+}
+
+describe('what the data directory holds', () => {
+  test('is for its user alone', async () => {
+    rmSync(directory.path, { recursive: true });
+    await directory.claim(PROBE);
+    await Issuer.open(directory.path);
+    writeAll();
+    expect(modes()).toEqual({
+      '.': '700',
+      'checkpoints.json': '600',
+      'events.jsonl': '600',
+      'issuer.json': '600',
+      'running.json': '600',
+      'secrets.json': '600',
+    });
+  });
+
+  test('is closed to others at the next start where an older version left it open', async () => {
+    for (const folder of ['dynamodb', 'cdk.out/asset.1']) {
+      mkdirSync(join(directory.path, folder), { recursive: true, mode: 0o755 });
+    }
+    for (const file of ['events.jsonl', 'dynamodb/shared-local-instance.db', 'cdk.out/asset.1/index.mjs']) {
+      writeFileSync(join(directory.path, file), '', { mode: 0o644 });
+    }
+    chmodSync(directory.path, 0o755);
+    await directory.claim(PROBE);
+    expect(modes()).toEqual({
+      '.': '700',
+      'cdk.out': '700',
+      'cdk.out/asset.1': '700',
+      'cdk.out/asset.1/index.mjs': '600',
+      dynamodb: '700',
+      'dynamodb/shared-local-instance.db': '600',
+      'events.jsonl': '600',
+      'running.json': '600',
+    });
+  });
+
+  test('is closed to others where the directory holds more than that, and the rest is left as it is', async () => {
+    writeFileSync(join(directory.path, 'notes.txt'), '', { mode: 0o644 });
+    writeFileSync(directory.file('events.jsonl'), '', { mode: 0o644 });
+    chmodSync(directory.path, 0o755);
+    await directory.claim(PROBE);
+    expect(modes()).toEqual({
+      '.': '755',
+      'events.jsonl': '600',
+      'notes.txt': '644',
+      'running.json': '600',
+    });
+  });
+});
+
+describe('every file of the data directory', () => {
+  test('is replaced as a whole, so that a kill in between leaves the one before', async () => {
+    await directory.claim(PROBE);
+    await Issuer.open(directory.path);
+    writeAll();
+    const before = inodes();
+    await directory.claim(PROBE);
+    writeAll();
+    const secrets = new Secrets(directory.file('secrets.json'));
+    secrets.generate('another', 40);
+    const after = inodes();
+    for (const name of ['checkpoints.json', 'events.jsonl', 'running.json', 'secrets.json'] as const) {
+      expect([name, after[name] !== before[name]]).toEqual([name, true]);
+    }
+  });
+
+  test('leaves nothing behind of a write that a kill cut off', async () => {
+    writeFileSync(`${directory.file('secrets.json')}.0b06.new`, '{"upst');
+    writeFileSync(`${directory.file('checkpoints.json')}.new`, '{');
+    writeFileSync(join(directory.path, 'notes.new'), '');
+    await directory.claim(PROBE);
+    expect(readdirSync(directory.path).toSorted()).toEqual(['notes.new', 'running.json']);
+  });
+
+  test('of a stack that was killed does not describe the one that starts', async () => {
+    writeFileSync(directory.file('dev.json'), JSON.stringify({ apiUrl: 'http://127.0.0.1:9' }));
+    await directory.claim(PROBE);
+    expect(directory.description()).toBeNull();
+  });
+
+  test('is not written anew where nothing changes', () => {
+    const file = directory.file('secrets.json');
+    const token = new Secrets(file).generate('upstash', 40);
+    const before = inodes();
+    expect(new Secrets(file).generate('upstash', 40)).toBe(token);
+    expect(inodes()).toEqual(before);
+  });
+
+  // An inode number may be used again at once: the birth tells two files apart.
+  function inodes(): Record<string, string> {
+    return Object.fromEntries(
+      readdirSync(directory.path).map((name) => {
+        const { ino, birthtimeNs } = lstatSync(join(directory.path, name), { bigint: true });
+        return [name, `${ino} ${birthtimeNs}`];
+      }),
+    );
+  }
+});
+
+describe('a file that an older version left half written', () => {
+  const openers: [FileName, string, () => unknown][] = [
+    [
+      'secrets.json',
+      'remove it and start once with --fresh: the secrets will be others, and with them the database',
+      () => new Secrets(directory.file('secrets.json')),
+    ],
+    [
+      'issuer.json',
+      'remove it: tokens that were handed out before will then be refused',
+      () => Issuer.open(directory.path),
+    ],
+    [
+      'checkpoints.json',
+      'start once with --fresh',
+      () => new Checkpoints(directory.file('checkpoints.json')),
+    ],
+    ['dev.json', 'remove it', () => directory.description()],
+    ['running.json', 'remove it', () => directory.claim(PROBE)],
+  ];
+
+  test.each(openers)('is named in one sentence: %s', async (name, remedy, open) => {
+    const file = directory.file(name);
+    for (const half of ['', '{"upstash":"ab']) {
+      writeFileSync(file, half);
+      const opening = (async () => open())();
+      await expect(opening).rejects.toMatchObject({
+        name: 'UsageError',
+        message: `${file} is half written; ${remedy}.`,
+      });
+      expect(readFileSync(file, 'utf8')).toBe(half);
+    }
+  });
+
+  test('is named in one sentence: a journal with half a line in its middle', () => {
+    const file = directory.file('events.jsonl');
+    writeFileSync(file, '{"id":1}\n{"id"\n{"id":3}\n');
+    expect(() => new Journal(file)).toThrow(
+      expect.objectContaining({
+        name: 'UsageError',
+        message: `${file} is half written; start once with --fresh.`,
+      }),
+    );
+    expect(existsSync(file)).toBe(true);
+  });
+
+  test('is used all the same where only the last line of a journal is cut off', () => {
+    const file = directory.file('events.jsonl');
+    writeFileSync(file, '{"id":1}\n{"id"');
+    const journal = new Journal<{ id: number }>(file);
+    expect(journal.entries).toEqual([{ id: 1 }]);
+    journal.close();
+  });
+});

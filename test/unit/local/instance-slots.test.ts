@@ -1,0 +1,91 @@
+import { expect, test } from '@jest/globals';
+import { InstanceSlots, type SlotUser } from '../../../local/lambda/instance-slots.ts';
+
+const NOW_MS = 10_000;
+
+interface FakeFunction extends SlotUser {
+  size: number;
+  ended: number;
+  told: number;
+}
+
+function aFunction(slots: InstanceSlots, size: number, idleForMs: number | null): FakeFunction {
+  const user: FakeFunction = {
+    size: 0,
+    ended: 0,
+    told: 0,
+    get idleSince() {
+      return idleForMs === null || user.ended > 0 ? null : NOW_MS - idleForMs;
+    },
+    endIdle: () => {
+      user.ended += 1;
+    },
+    slotIsFree: () => {
+      user.told += 1;
+    },
+  };
+  slots.add(user);
+  while (user.size < size) {
+    expect(slots.take(user)).toBe(true);
+    user.size += 1;
+  }
+  return user;
+}
+
+const slotsOf = (max: number) => new InstanceSlots(max, () => NOW_MS);
+
+test('a function without an instance ends the one that has been idle for longest, however short', () => {
+  const slots = slotsOf(2);
+  const [short, shorter] = [aFunction(slots, 1, 5), aFunction(slots, 1, 1)];
+  expect(slots.take(aFunction(slots, 0, null))).toBe(false);
+  expect([short.ended, shorter.ended]).toEqual([1, 0]);
+});
+
+test('a function with instances of its own ends only what has been idle for a second', () => {
+  const slots = slotsOf(3);
+  const other = aFunction(slots, 1, 999);
+  const busy = aFunction(slots, 2, null);
+  expect(slots.take(busy)).toBe(false);
+  expect(other.ended).toBe(0);
+
+  const later = slotsOf(3);
+  const longIdle = aFunction(later, 1, 1_000);
+  expect(later.take(aFunction(later, 2, null))).toBe(false);
+  expect(longIdle.ended).toBe(1);
+});
+
+test('who waits in line is told in order, once for each time in line', () => {
+  const slots = slotsOf(1);
+  aFunction(slots, 1, null);
+  const [first, second] = [aFunction(slots, 0, null), aFunction(slots, 0, null)];
+  for (const user of [first, second, first]) expect(slots.take(user)).toBe(false);
+  slots.free();
+  // Neither has taken the slot, so it went on to the next.
+  expect([first.told, second.told]).toEqual([1, 1]);
+});
+
+test('no more instances end than there are functions in line', () => {
+  const slots = slotsOf(3);
+  const idle = [3_000, 2_000, 1_000].map((idleForMs) => aFunction(slots, 1, idleForMs));
+  const waiting = aFunction(slots, 0, null);
+  for (let times = 0; times < 3; times += 1) expect(slots.take(waiting)).toBe(false);
+  expect(idle.map(({ ended }) => ended)).toEqual([1, 0, 0]);
+});
+
+test('a busy function yields to one without an instance, those with several first', () => {
+  const slots = slotsOf(3);
+  const [one, several] = [aFunction(slots, 1, null), aFunction(slots, 2, null)];
+  expect(slots.mustYield(several)).toBe(false);
+  expect(slots.take(aFunction(slots, 0, null))).toBe(false);
+  expect(slots.mustYield(one)).toBe(false);
+  expect(slots.mustYield(several)).toBe(true);
+  // One is enough for one.
+  expect(slots.mustYield(several)).toBe(false);
+});
+
+test('where each has one alone, any of them yields', () => {
+  const slots = slotsOf(2);
+  const [one] = [aFunction(slots, 1, null), aFunction(slots, 1, null)];
+  expect(slots.take(aFunction(slots, 0, null))).toBe(false);
+  expect(slots.mustYield(one)).toBe(true);
+});
