@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
-import { flagInBody, groupId, isPrivate, listOf, messageId, revision } from '../../shared/http/schemas.ts';
+import { flagInBody, groupId, listOf, messageId, revision } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { type GroupMark, markGroups } from '../../shared/watermarks/mark-groups.ts';
 import { createStores, membershipMode } from '../composition.ts';
@@ -13,7 +13,7 @@ const mark = v.pipe(
   v.strictObject({
     groupId,
     messageId,
-    private: isPrivate,
+    private: flagInBody,
     ifRevision: v.optional(revision),
     delivered: flagInBody,
   }),

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { revisionConflict } from '../../shared/domain/errors.ts';
 import { ok } from '../../shared/http/route.ts';
-import { groupId, isPrivate, messageId, revision } from '../../shared/http/schemas.ts';
+import { flagInBody, groupId, messageId, revision } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { markRead } from '../../shared/watermarks/mark-read.ts';
 import { createStores, membershipMode } from '../composition.ts';
@@ -12,7 +12,7 @@ const mode = membershipMode();
 
 const input = {
   params: v.object({ groupId }),
-  body: v.strictObject({ messageId, private: isPrivate, ifRevision: v.optional(revision) }),
+  body: v.strictObject({ messageId, private: flagInBody, ifRevision: v.optional(revision) }),
 };
 
 export const handler = userRoute(input, async ({ params, body, user, notFound }) => {

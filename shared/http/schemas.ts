@@ -35,9 +35,6 @@ export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
 /** A switch in a body; false where it is not given. */
 export const flagInBody = v.optional(v.boolean('must be true or false'), false);
 
-/** Reads only move the own view; what others see stays. */
-export const isPrivate = flagInBody;
-
 /** The revision of the own view that a caller knows. */
 export const revision = parsed(
   (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null),
