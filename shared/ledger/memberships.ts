@@ -53,6 +53,14 @@ export interface MembersPage {
   readonly next: UserId | null;
 }
 
+/** When a sender moves to its message. */
+export interface SenderMove {
+  /** When the message was sent: who joined later, by a fact, does not move. Null where every member does. */
+  readonly sentAtMs?: number | null;
+  /** The message was recorded before: a sender who has moved to it then does not move again. */
+  readonly isRepeated?: boolean;
+}
+
 /** Another writer must win this often in a row before a write gives up. */
 const MAX_ATTEMPTS = 10;
 
@@ -135,15 +143,15 @@ export class Memberships {
 
   /**
    * Moves the sender of a message up to it. Written without a read, for what is nearly always so: the sender is a
-   * member, stands below its own new message and marked nothing unread in this membership. Where `sentAtMs` is given,
-   * who joined later by a fact does not move. Returns null where nobody does.
+   * member, stands below its own new message and marked nothing unread in this membership. Returns null where nobody
+   * moves.
    */
   async advanceSender(
     userId: UserId,
     groupId: GroupId,
     position: Position,
     at: number,
-    sentAtMs: number | null,
+    { sentAtMs = null, isRepeated = false }: SenderMove = {},
   ): Promise<MembershipState | null> {
     const own = { S: revisionPrefix(0) + position };
     const reached = { S: position };
@@ -172,6 +180,8 @@ export class Memberships {
     // Who joined by the route is a member from that call on: the times of facts are not compared with it.
     const isByFact = since !== undefined && since.heardAt !== since.at;
     if (sentAtMs !== null && isByFact && since.at >= sentAtMs) return null;
+    // It has moved already. Since then it may have marked the message unread.
+    if (isRepeated && state.public.position >= position) return null;
     const forward: Transition = (current) =>
       current?.kind === 'member' && current.generation === state.generation
         ? advance(current, position, at)

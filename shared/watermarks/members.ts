@@ -128,7 +128,7 @@ async function followOwnMessages(
   const { messages, memberships } = ledger;
   const newest = await messages.newestOf(groupId, userId, state.public.position, since.at);
   if (!newest) return;
-  const moved = await memberships.advanceSender(userId, groupId, newest, nowMs(), null);
+  const moved = await memberships.advanceSender(userId, groupId, newest, nowMs());
   if (moved) await cache.merge(groupId, changesOf(userId, moved, false));
 }
 

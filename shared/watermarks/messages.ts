@@ -43,7 +43,10 @@ export async function recordMessage(
   if (message.senderId !== senderId) return { outcome: 'conflict' };
   const [head, sender] = await Promise.all([
     ledger.messages.raiseHead(groupId, position),
-    ledger.memberships.advanceSender(senderId, groupId, position, now, isFact ? sentAt : null),
+    ledger.memberships.advanceSender(senderId, groupId, position, now, {
+      sentAtMs: isFact ? sentAt : null,
+      isRepeated: known,
+    }),
   ]);
   const changes: Change[] = [
     { kind: 'message', message },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import { markRead } from '../../../shared/watermarks/mark-read.ts';
+import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
 import { addMembers } from '../../../shared/watermarks/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/watermarks/messages.ts';
 import { lookAt } from '../../../shared/watermarks/own-view.ts';
@@ -87,11 +87,23 @@ describe('a message that is known', () => {
     expect(await ledger.memberships.read(bob, groupId)).toMatchObject({ public: { position: at(40) } });
   });
 
+  test('does not undo, recorded again, that its sender marked it unread since', async () => {
+    const { groupId, bob } = await aChat();
+    await markUnread(stores, groupId, bob, at(20));
+    for (const isFact of [false, true]) {
+      const sent = { groupId, position: at(30), senderId: bob, isFact };
+      expect(await recordMessage(stores, sent)).toEqual({ outcome: 'known', head: at(30) });
+      expect(await stores.ledger.memberships.read(bob, groupId)).toMatchObject({
+        self: { position: '00000000000000000019', revision: 1 },
+        public: { position: at(30) },
+      });
+    }
+  });
+
   test('is first of all written itself: head and sender are not touched before its sender is known', async () => {
-    const { groupId, bob, mallory } = await aChat();
+    const { groupId, mallory } = await aChat();
     stores.takeCalls();
     await recordMessage(stores, { groupId, position: at(20), senderId: mallory });
     expect(stores.takeCalls()).toEqual(['ledger UpdateItem']);
-    await markRead(stores, groupId, bob, at(30), 'strict');
   });
 });
