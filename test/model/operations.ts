@@ -215,7 +215,7 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
     says: 'one bad mark among several',
     method: 'POST',
-    path: '/v1/watermarks',
+    path: '/watermarks',
     body: {
       marks: [
         { groupId: '{groupId}', messageId: '18446744073709551615' },
@@ -226,23 +226,23 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
     says: 'a private delivery among several marks',
     method: 'POST',
-    path: '/v1/watermarks',
+    path: '/watermarks',
     body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, private: true }] },
   },
   {
     says: 'a delivery with ifRevision among several marks',
     method: 'POST',
-    path: '/v1/watermarks',
+    path: '/watermarks',
     body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, ifRevision: 0 }] },
   },
-  { says: 'an inbox with a parameter too many', method: 'GET', path: '/v1/inbox?all=true' },
-  { says: 'an inbox, 0 a page', method: 'GET', path: '/v1/inbox?limit=0' },
-  { says: 'an inbox, 201 a page', method: 'GET', path: '/v1/inbox?limit=201' },
-  { says: 'an inbox of perhaps', method: 'GET', path: '/v1/inbox?unreadOnly=perhaps' },
+  { says: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
+  { says: 'an inbox, 0 a page', method: 'GET', path: '/inbox?limit=0' },
+  { says: 'an inbox, 201 a page', method: 'GET', path: '/inbox?limit=201' },
+  { says: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
 ];
 
 const ALL_MISTAKES = [
-  ...MISTAKES.map((mistake) => ({ ...mistake, path: `/v1/groups/{groupId}${mistake.path}` })),
+  ...MISTAKES.map((mistake) => ({ ...mistake, path: `/groups/{groupId}${mistake.path}` })),
   ...MISTAKES_ELSEWHERE,
 ];
 

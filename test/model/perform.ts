@@ -12,6 +12,8 @@ export interface Stage {
   emptyCache(prefix: string): Promise<void>;
   /** Takes some of what the cache holds of the group. */
   evict(groupId: string, picks: readonly Pick[]): Promise<void>;
+  /** Returns when these events have been delivered. */
+  delivered(eventIds: readonly string[]): Promise<void>;
 }
 
 /** The running stack, for one history with users and groups of its own. */
@@ -156,9 +158,11 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
     }
     case 'facts': {
       const facts = operation.facts.map((fact) => onBus(fact, operation.groupId, playing));
+      const eventIds: string[] = [];
       for (let at = 0; at < facts.length; at += FACTS_AT_ONCE) {
-        await stack.putFacts(facts.slice(at, at + FACTS_AT_ONCE));
+        eventIds.push(...(await stack.putFacts(facts.slice(at, at + FACTS_AT_ONCE))));
       }
+      await playing.delivered(eventIds);
       return observe(playing, operation);
     }
     case 'ask wrongly': {
@@ -218,7 +222,7 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
   }
 }
 
-/** What is to be seen of the facts: all of it, since only that tells whether the last of them was heard. */
+/** What is to be seen of the facts. */
 async function observe(playing: Playing, operation: Asked): Promise<Seen> {
   if (operation.kind !== 'facts') return {};
   const { group, asService, asUser } = askerOf(playing);
