@@ -1,5 +1,15 @@
 import type { Json } from '../support/running-stack.ts';
-import { type Expected, Moment, SOME_ERRORS, SOME_TEXT } from './model.ts';
+import {
+  type Expected,
+  keyOfRevision,
+  type Learned,
+  Moment,
+  Optional,
+  Revision,
+  SOME_BOOLEAN,
+  SOME_ERRORS,
+  SOME_TEXT,
+} from './model.ts';
 
 /** When an operation was under way, in milliseconds since the epoch. */
 export interface Span {
@@ -7,60 +17,96 @@ export interface Span {
   readonly to: number;
 }
 
-export type Times = Readonly<Record<string, string>>;
-
 const A_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 /**
- * Compares what was seen with what is expected. Returns the times of moments, those that this answer tells included;
- * or null where they disagree. What a moment's time is, the first answer tells; it must lie within its operation,
- * and every later answer must tell the same.
+ * Compares what was seen with what is expected. Returns what has been learned, from this answer too; or null where
+ * they disagree. What a moment's time is, the first answer tells; it must lie within the moment's bounds, and every
+ * later answer must tell the same. So must they of the revision that a membership began with.
  */
 export function agree(
   expected: Expected,
   seen: Json | undefined,
-  times: Times,
+  learned: Learned,
   spanOf: (operation: number) => Span,
-): Times | null {
+): Learned | null {
+  if (expected instanceof Optional) {
+    return seen === undefined ? learned : agree(expected.expected, seen, learned, spanOf);
+  }
   if (seen === undefined) return null;
-  if (expected === SOME_TEXT) return typeof seen === 'string' && seen !== '' ? times : null;
+  if (expected === SOME_TEXT) return typeof seen === 'string' && seen !== '' ? learned : null;
+  if (expected === SOME_BOOLEAN) return typeof seen === 'boolean' ? learned : null;
   if (expected === SOME_ERRORS) {
     const areErrors =
       Array.isArray(seen) &&
       seen.length > 0 &&
-      seen.every((error) => agree({ path: SOME_TEXT, message: SOME_TEXT }, error, times, spanOf) !== null);
-    return areErrors ? times : null;
+      seen.every((error) => agree({ path: SOME_TEXT, message: SOME_TEXT }, error, learned, spanOf) !== null);
+    return areErrors ? learned : null;
   }
-  if (expected instanceof Moment) {
-    if (typeof seen !== 'string' || !A_TIME.test(seen)) return null;
-    const key = `${expected.operation} ${expected.what}`;
-    const known = times[key];
-    if (known !== undefined) return known === seen ? times : null;
-    const { from, to } = spanOf(expected.operation);
-    const time = Date.parse(seen);
-    return time >= from && time <= to ? { ...times, [key]: seen } : null;
-  }
-  if (expected === null || typeof expected !== 'object') return expected === seen ? times : null;
+  if (expected instanceof Moment) return agreeOnMoment(expected, seen, learned, spanOf);
+  if (expected instanceof Revision) return agreeOnRevision(expected, seen, learned);
+  if (expected === null || typeof expected !== 'object') return expected === seen ? learned : null;
   if (seen === null || typeof seen !== 'object' || Array.isArray(expected) !== Array.isArray(seen))
     return null;
   const expectedFields = Object.entries(expected);
   const seenFields = new Map(Object.entries(seen));
-  if (expectedFields.length !== seenFields.size) return null;
-  let told: Times | null = times;
+  let known: Learned | null = learned;
   for (const [name, field] of expectedFields) {
-    told = agree(field, seenFields.get(name), told, spanOf);
-    if (told === null) return null;
+    known = agree(field, seenFields.get(name), known, spanOf);
+    if (known === null) return null;
+    seenFields.delete(name);
   }
-  return told;
+  return seenFields.size === 0 ? known : null;
+}
+
+function agreeOnMoment(
+  { operation, what, bounds }: Moment,
+  seen: Json,
+  learned: Learned,
+  spanOf: (operation: number) => Span,
+): Learned | null {
+  if (typeof seen !== 'string' || !A_TIME.test(seen)) return null;
+  const key = `${operation} ${what}`;
+  const known = learned[key];
+  if (known !== undefined) return known === seen ? learned : null;
+  const { from, to } = spanOf(operation);
+  const time = Date.parse(seen);
+  const isEarly = bounds !== 'none' && time < from;
+  const isLate = (bounds === 'within' && time > to) || (bounds === 'since' && time > Date.now());
+  return isEarly || isLate ? null : { ...learned, [key]: seen };
+}
+
+function agreeOnRevision(
+  { membership, above, isNone, raises }: Revision,
+  seen: Json,
+  learned: Learned,
+): Learned | null {
+  if (typeof seen !== 'number' || !Number.isSafeInteger(seen)) return null;
+  const key = keyOfRevision(membership);
+  const known = learned[key];
+  const first = seen - raises;
+  if (known !== undefined) return known === first ? learned : null;
+  return first > above && !isNone.includes(first) ? { ...learned, [key]: first } : null;
 }
 
 /** For people to read. */
-export function describeExpected(expected: Expected, times: Times): string {
+export function describeExpected(expected: Expected, learned: Learned): string {
   return JSON.stringify(expected, (_name, value) => {
     if (value === SOME_TEXT) return '<some text>';
     if (value === SOME_ERRORS) return '<some errors>';
+    if (value === SOME_BOOLEAN) return '<true or false>';
+    if (value instanceof Optional) return value.expected;
+    if (value instanceof Revision) {
+      const first = learned[keyOfRevision(value.membership)];
+      return typeof first === 'number'
+        ? first + value.raises
+        : `<a revision above ${value.above + value.raises}>`;
+    }
     if (!(value instanceof Moment)) return value;
-    const known = times[`${value.operation} ${value.what}`];
+    const known = learned[`${value.operation} ${value.what}`];
     return known ?? `<the time of operation ${value.operation}>`;
   });
 }
+
+export const isFields = (value: Json | undefined): value is { [name: string]: Json } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,9 +1,20 @@
 import fc from 'fast-check';
 import type { Json } from '../support/running-stack.ts';
+import { type Fact, MAX_ID as MAX } from './model.ts';
 
-/** What can be asked of Tidemark. Names are short here: the player makes them its own. */
-export type Operation =
-  | { readonly kind: 'join' | 'leave' | 'look'; readonly groupId: string; readonly userId: string }
+/**
+ * What can be asked of Tidemark. Names are short here: the player makes them its own. `Revision` is what a mark may
+ * have as its `ifRevision`.
+ */
+export type OperationWith<Revision> =
+  | { readonly kind: 'leave'; readonly groupId: string; readonly userId: string }
+  | {
+      readonly kind: 'join';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly joinedAfter: bigint | undefined;
+    }
+  | { readonly kind: 'look'; readonly groupId: string; readonly userId: string; readonly by: Caller }
   | { readonly kind: 'join together'; readonly groupId: string; readonly userIds: readonly string[] }
   | { readonly kind: 'list members'; readonly groupId: string; readonly limit: number | undefined }
   | {
@@ -20,30 +31,28 @@ export type Operation =
       readonly userId: string;
       readonly messageId: bigint;
       readonly isPrivate: boolean | undefined;
-      readonly ifRevision: number | undefined;
-      /** Who asks: the user, or a back end for the user. */
-      readonly by: 'user' | 'service';
+      readonly ifRevision: Revision | undefined;
+      readonly by: Caller;
     }
   | {
       readonly kind: 'mark unread' | 'mark delivered';
       readonly groupId: string;
       readonly userId: string;
       readonly messageId: bigint;
+      readonly by: Caller;
     }
   | {
       readonly kind: 'mark several';
       readonly userId: string;
-      readonly marks: readonly {
-        readonly groupId: string;
-        readonly messageId: bigint;
-        readonly isPrivate: boolean | undefined;
-      }[];
+      readonly marks: readonly EntryWith<Revision>[];
+      readonly by: Caller;
     }
   | {
       readonly kind: 'ask status' | 'ask receipts of several';
       readonly groupId: string;
       readonly userId: string;
       readonly messageIds: readonly bigint[];
+      readonly by: Caller;
     }
   | {
       readonly kind: 'inbox';
@@ -52,6 +61,7 @@ export type Operation =
       readonly limit: number | undefined;
       /** The groups that there are. */
       readonly among: readonly string[];
+      readonly by: Caller;
     }
   | {
       readonly kind: 'ask receipts';
@@ -60,6 +70,7 @@ export type Operation =
       readonly messageId: bigint;
       readonly state: 'read' | 'unread' | 'delivered' | undefined;
       readonly limit: number | undefined;
+      readonly by: Caller;
     }
   | {
       readonly kind: 'ask wrongly';
@@ -67,7 +78,54 @@ export type Operation =
       readonly userId: string;
       readonly mistake: Mistake;
     }
-  | { readonly kind: 'flush' };
+  | {
+      /** Hands facts over, and looks at the group when they have been heard. */
+      readonly kind: 'facts';
+      readonly groupId: string;
+      /** In the order in which they are handed over. */
+      readonly facts: readonly TimelineFact[];
+      /** A member that asks for receipts. */
+      readonly watcherId: string;
+      /** Who looks. */
+      readonly userIds: readonly string[];
+      /** The messages of which receipts are asked. */
+      readonly messageIds: readonly bigint[];
+    }
+  | { readonly kind: 'flush' }
+  | {
+      /** Takes some of the group's keys from the cache: `picks` says for each what is taken. */
+      readonly kind: 'evict';
+      readonly groupId: string;
+      readonly picks: readonly Pick[];
+    };
+
+/** Who asks: the user, or a back end for the user. */
+type Caller = 'user' | 'service';
+
+export interface EntryWith<Revision> {
+  readonly groupId: string;
+  readonly messageId: bigint;
+  readonly isPrivate: boolean | undefined;
+  readonly ifRevision: Revision | undefined;
+  readonly isDelivered: boolean | undefined;
+}
+
+/** Nothing, the whole key, or some fields where it is a hash. */
+export type Pick = 'nothing' | 'key' | 'fields';
+
+/**
+ * A fact of a group's timeline, which is told in rounds: the times of a round are after those of the rounds before.
+ * A fact of an earlier round is only told again.
+ */
+export type TimelineFact = Fact & { readonly round: number };
+
+/** A number; the current revision; or the last revision of the membership before. */
+export type IfRevision = number | 'current' | 'former';
+
+/** As a history has it: before it is known which revisions there are. */
+export type Operation = OperationWith<IfRevision>;
+/** As it is asked. */
+export type Asked = OperationWith<number>;
 
 /** A request that is refused, whoever makes it and wherever, and that must change nothing. */
 export interface Mistake {
@@ -75,6 +133,7 @@ export interface Mistake {
   readonly method: string;
   readonly path: string;
   readonly body?: Json;
+  readonly by?: Caller;
 }
 
 /** One operation alone, or several at once. */
@@ -82,13 +141,19 @@ export type Step = readonly Operation[];
 export type History = readonly Step[];
 
 // Text order is not the order of numbers, nor that of dictionaries.
-export const GROUPS = ['g9', 'g10', 'G2'] as const;
+export const GROUPS = ['g9', 'g10', 'G|2'] as const;
 const NOBODYS_GROUP = 'nobodys';
-const ALL_GROUPS = [...GROUPS, NOBODYS_GROUP];
-export const USERS = ['ann', 'ben', 'cem', 'dot', 'eve', 'fay'] as const;
-const SENDERS = [...USERS, 'a-bot'];
+/** Groups of which the chat tells over the bus alone. */
+export const GROUPS_OF_FACTS = ['f|1', 'f*$'] as const;
+/** Few messages are ever recorded here. */
+const QUIET_GROUP = 'quiet';
+const ALL_GROUPS = [...GROUPS, NOBODYS_GROUP, QUIET_GROUP, ...GROUPS_OF_FACTS];
+export const USERS = ['ann', 'ann|b', 'cem', '*dot', '$eve', 'fay'] as const;
+const A_BOT = 'a-bot';
+const SENDERS = [...USERS, A_BOT];
+/** Joins each group of facts before anything happens, and sees what does. */
+export const WATCHER = 'watcher';
 
-const MAX = 2n ** 64n - 1n;
 const TWO_53 = 2n ** 53n;
 /** The ids that one history works with: the first are simple, the last are often beyond the head. */
 const ID_SETS: readonly (readonly bigint[])[] = [
@@ -125,7 +190,24 @@ const MISTAKES: readonly Mistake[] = [
   { says: 'receipts of 0', method: 'GET', path: '/messages/0/receipts' },
   { says: 'receipts of another state', method: 'GET', path: '/messages/1/receipts?state=seen' },
   { says: 'receipts, 0 a page', method: 'GET', path: '/messages/1/receipts?limit=0' },
-  { says: 'receipts, 101 a page', method: 'GET', path: '/messages/1/receipts?limit=101' },
+  { says: 'receipts, 501 a page', method: 'GET', path: '/messages/1/receipts?limit=501' },
+  { says: 'receipts with a parameter too many', method: 'GET', path: '/messages/1/receipts?order=asc' },
+  { says: 'a look with a parameter', method: 'GET', path: '/watermark?fresh=true' },
+  {
+    says: 'a mark with a parameter',
+    method: 'PUT',
+    path: '/watermark?private=true',
+    body: { messageId: '1' },
+  },
+  { says: 'members, 501 a page', method: 'GET', path: '/members?limit=501', by: 'service' },
+  { says: 'members with a parameter too many', method: 'GET', path: '/members?state=read', by: 'service' },
+  {
+    says: 'a member who joins after 0',
+    method: 'PUT',
+    path: '/members/x',
+    body: { joinedAfter: '0' },
+    by: 'service',
+  },
 ];
 
 /** Of a user alone, not of a group. {groupId} stands for the group. */
@@ -133,7 +215,7 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
     says: 'one bad mark among several',
     method: 'POST',
-    path: '/v1/watermarks',
+    path: '/watermarks',
     body: {
       marks: [
         { groupId: '{groupId}', messageId: '18446744073709551615' },
@@ -142,18 +224,25 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     },
   },
   {
-    says: 'ifRevision among several marks',
+    says: 'a private delivery among several marks',
     method: 'POST',
-    path: '/v1/watermarks',
-    body: { marks: [{ groupId: '{groupId}', messageId: '18446744073709551615', ifRevision: 0 }] },
+    path: '/watermarks',
+    body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, private: true }] },
   },
-  { says: 'an inbox, 0 a page', method: 'GET', path: '/v1/inbox?limit=0' },
-  { says: 'an inbox, 201 a page', method: 'GET', path: '/v1/inbox?limit=201' },
-  { says: 'an inbox of perhaps', method: 'GET', path: '/v1/inbox?unreadOnly=perhaps' },
+  {
+    says: 'a delivery with ifRevision among several marks',
+    method: 'POST',
+    path: '/watermarks',
+    body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, ifRevision: 0 }] },
+  },
+  { says: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
+  { says: 'an inbox, 0 a page', method: 'GET', path: '/inbox?limit=0' },
+  { says: 'an inbox, 201 a page', method: 'GET', path: '/inbox?limit=201' },
+  { says: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
 ];
 
 const ALL_MISTAKES = [
-  ...MISTAKES.map((mistake) => ({ ...mistake, path: `/v1/groups/{groupId}${mistake.path}` })),
+  ...MISTAKES.map((mistake) => ({ ...mistake, path: `/groups/{groupId}${mistake.path}` })),
   ...MISTAKES_ELSEWHERE,
 ];
 
@@ -170,6 +259,15 @@ const group = fc.oneof(
   { weight: 24, arbitrary: aGroupOfSome },
   { weight: 1, arbitrary: fc.constant(NOBODYS_GROUP) },
 );
+/** Where a history has groups of facts, most happens there. */
+const groupOrOneOfFacts = fc.oneof(
+  { weight: 2, arbitrary: group },
+  { weight: 5, arbitrary: fc.constantFrom(...GROUPS_OF_FACTS) },
+);
+const by = fc.oneof(
+  { weight: 5, arbitrary: fc.constant<Caller>('user') },
+  { weight: 1, arbitrary: fc.constant<Caller>('service') },
+);
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
 /** The first are recorded most, so that much is asked about them; the last seldom, so that the head stays below. */
@@ -180,29 +278,28 @@ const aRecordedId = (ids: readonly bigint[]) =>
     { weight: 1, arbitrary: fc.constantFrom(...ids) },
   );
 
-function anOperation(ids: readonly bigint[]): fc.Arbitrary<Operation> {
+/** `anyGroup` is where may be looked and marked; facts alone change who and what is in a group of facts. */
+function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc.Arbitrary<Operation> {
   const messageId = fc.constantFrom(...ids);
   const recorded = aRecordedId(ids);
   const messageIds = fc.array(messageId, { minLength: 1, maxLength: 5 });
   const kind = <K extends Operation['kind']>(name: K) => fc.constant(name);
-  const limit = maybe(fc.constantFrom(1, 2, 3, 100));
+  const limit = maybe(fc.constantFrom(1, 2, 3, 100, 500));
   const isPrivate = maybe(fc.boolean());
-
-  const mark = (by: 'user' | 'service') =>
-    fc.record({
-      kind: kind('mark'),
-      groupId: group,
-      userId: user,
-      messageId,
-      isPrivate,
-      ifRevision: maybe(fc.nat({ max: 2 })),
-      by: fc.constant(by),
-    });
+  const ofUser = { groupId: anyGroup, userId: user, by };
 
   return fc.oneof(
-    { weight: 7, arbitrary: fc.record({ kind: kind('join'), groupId: group, userId: user }) },
+    {
+      weight: 7,
+      arbitrary: fc.record({
+        kind: kind('join'),
+        groupId: group,
+        userId: user,
+        joinedAfter: aStart(ids),
+      }),
+    },
     { weight: 3, arbitrary: fc.record({ kind: kind('leave'), groupId: group, userId: user }) },
-    { weight: 5, arbitrary: fc.record({ kind: kind('look'), groupId: group, userId: user }) },
+    { weight: 5, arbitrary: fc.record({ kind: kind('look'), ...ofUser }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -211,43 +308,36 @@ function anOperation(ids: readonly bigint[]): fc.Arbitrary<Operation> {
         userIds: fc.uniqueArray(user, { minLength: 1 }),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: kind('list members'), groupId: group, limit }) },
+    { weight: 2, arbitrary: fc.record({ kind: kind('list members'), groupId: anyGroup, limit }) },
+    { weight: 8, arbitrary: aRecord(recorded, fc.constantFrom(...SENDERS), fc.constant(undefined)) },
+    // A time of its own tells nothing about a sender who is never a member.
     {
-      weight: 9,
+      weight: 1,
+      arbitrary: aRecord(recorded, fc.constant(A_BOT), fc.constant('2026-01-31T12:00:00.000Z')),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: kind('delete'), groupId: anyGroup, messageId: recorded }) },
+    {
+      weight: 11,
       arbitrary: fc.record({
-        kind: kind('record'),
-        groupId: group,
-        messageId: recorded,
-        senderId: fc.constantFrom(...SENDERS),
-        sentAt: fc.oneof(
-          { weight: 8, arbitrary: fc.constant(undefined) },
-          { weight: 1, arbitrary: fc.constant('2026-01-31T12:00:00.000Z') },
-        ),
+        kind: kind('mark'),
+        ...ofUser,
+        messageId,
+        isPrivate,
+        ifRevision: anIfRevision,
       }),
     },
-    { weight: 3, arbitrary: fc.record({ kind: kind('delete'), groupId: group, messageId: recorded }) },
-    { weight: 9, arbitrary: mark('user') },
-    { weight: 2, arbitrary: mark('service') },
-    {
-      weight: 5,
-      arbitrary: fc.record({ kind: kind('mark unread'), groupId: group, userId: user, messageId }),
-    },
+    { weight: 5, arbitrary: fc.record({ kind: kind('mark unread'), ...ofUser, messageId }) },
+    { weight: 4, arbitrary: fc.record({ kind: kind('mark delivered'), ...ofUser, messageId }) },
     {
       weight: 4,
-      arbitrary: fc.record({ kind: kind('mark delivered'), groupId: group, userId: user, messageId }),
-    },
-    {
-      weight: 3,
       arbitrary: fc.record({
         kind: kind('mark several'),
         userId: user,
-        marks: fc.array(fc.record({ groupId: group, messageId, isPrivate }), { minLength: 1, maxLength: 6 }),
+        marks: fc.array(anEntry(anyGroup, messageId), { minLength: 1, maxLength: 6 }),
+        by,
       }),
     },
-    {
-      weight: 2,
-      arbitrary: fc.record({ kind: kind('ask status'), groupId: group, userId: user, messageIds }),
-    },
+    { weight: 3, arbitrary: fc.record({ kind: kind('ask status'), ...ofUser, messageIds }) },
     {
       weight: 3,
       arbitrary: fc.record({
@@ -256,14 +346,14 @@ function anOperation(ids: readonly bigint[]): fc.Arbitrary<Operation> {
         unreadOnly: maybe(fc.boolean()),
         limit: maybe(fc.constantFrom(1, 2, 200)),
         among: fc.constant(ALL_GROUPS),
+        by,
       }),
     },
     {
       weight: 6,
       arbitrary: fc.record({
         kind: kind('ask receipts'),
-        groupId: group,
-        userId: user,
+        ...ofUser,
         messageId: recorded,
         state: maybe(fc.constantFrom('read' as const, 'unread', 'delivered')),
         limit,
@@ -271,12 +361,7 @@ function anOperation(ids: readonly bigint[]): fc.Arbitrary<Operation> {
     },
     {
       weight: 4,
-      arbitrary: fc.record({
-        kind: kind('ask receipts of several'),
-        groupId: group,
-        userId: user,
-        messageIds,
-      }),
+      arbitrary: fc.record({ kind: kind('ask receipts of several'), ...ofUser, messageIds }),
     },
     {
       weight: 1,
@@ -287,24 +372,276 @@ function anOperation(ids: readonly bigint[]): fc.Arbitrary<Operation> {
         mistake: fc.constantFrom(...ALL_MISTAKES),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ kind: kind('flush') }) },
+    { weight: 1, arbitrary: fc.record({ kind: kind('flush') }) },
+    { weight: 3, arbitrary: fc.record({ kind: kind('evict'), groupId: anyGroup, picks }) },
   );
 }
 
-/** Several operations at once, most of them on the same user and in the same group. */
-function severalAtOnce(ids: readonly bigint[]): fc.Arbitrary<Step> {
-  const aimed = fc.tuple(anOperation(ids), fc.integer({ min: 0, max: 3 }));
+const picks = fc.array(fc.constantFrom<Pick>('nothing', 'key', 'fields'), { minLength: 1, maxLength: 6 });
+
+const anIfRevision = fc.oneof(
+  { weight: 3, arbitrary: fc.constant(undefined) },
+  {
+    weight: 2,
+    arbitrary: fc.oneof(fc.nat({ max: 2 }), fc.constantFrom<IfRevision>('current', 'former')),
+  },
+);
+
+function anEntry(groupId: fc.Arbitrary<string>, messageId: fc.Arbitrary<bigint>) {
+  const there = { groupId, messageId };
+  return fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        ...there,
+        isPrivate: maybe(fc.boolean()),
+        ifRevision: anIfRevision,
+        isDelivered: maybe(fc.constant(false)),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        ...there,
+        isPrivate: maybe(fc.constant(false)),
+        ifRevision: fc.constant(undefined),
+        isDelivered: fc.constant(true),
+      }),
+    },
+  );
+}
+
+/** Where a member starts, if a back end says so. */
+const aStart = (ids: readonly bigint[]) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.constantFrom(...ids.filter((id) => id !== MAX)) },
+  );
+
+const aRecord = (
+  messageId: fc.Arbitrary<bigint>,
+  senderId: fc.Arbitrary<string>,
+  sentAt: fc.Arbitrary<string | undefined>,
+) => fc.record({ kind: fc.constant('record' as const), groupId: group, messageId, senderId, sentAt });
+
+/** Stories that chance tells too seldom. */
+function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
+  const cast = {
+    groupId: fc.constantFrom(...GROUPS),
+    userId: user,
+    first: aRecordedId(ids),
+    second: fc.constantFrom(...ids.slice(1, -2)),
+  };
+  const options = {
+    isPrivate: maybe(fc.boolean()),
+    ifRevision: fc.constantFrom<IfRevision | undefined>('former', 'former', 'current', 0, 1),
+  };
+  const plain = { isPrivate: undefined, ifRevision: undefined } as const;
+  const sent = { kind: 'record', senderId: A_BOT, sentAt: undefined } as const;
+  const byUser = { by: 'user' } as const;
+  /** Who comes back with a revision of before. */
+  const comingBack = fc
+    .record({ ...cast, ...options, inBatch: fc.boolean() })
+    .map(({ first, second, isPrivate, ifRevision, inBatch, ...there }): Operation[] => {
+      const late = { ...there, messageId: second, isPrivate, ifRevision };
+      return [
+        { kind: 'join', ...there, joinedAfter: undefined },
+        { ...sent, groupId: there.groupId, messageId: first },
+        { kind: 'mark', ...there, ...plain, ...byUser, messageId: first },
+        { kind: 'mark unread', ...there, ...byUser, messageId: first },
+        { kind: 'leave', ...there },
+        { kind: 'join', ...there, joinedAfter: undefined },
+        { ...sent, groupId: there.groupId, messageId: second },
+        inBatch
+          ? {
+              kind: 'mark several',
+              userId: there.userId,
+              ...byUser,
+              marks: [{ ...late, isDelivered: undefined }],
+            }
+          : { kind: 'mark', ...late, ...byUser },
+        { kind: 'look', ...there, ...byUser },
+      ];
+    });
+  /** A mark that comes before its message, and what may come in between. */
+  const overtaking = fc
+    .record({
+      ...cast,
+      // Seldom recorded otherwise, so that the head is below.
+      second: fc.constantFrom(...ids.slice(-5, -1)),
+      isPrivate: options.isPrivate,
+      between: fc.constantFrom('nothing', 'unread', 'coming back', 'another mark'),
+    })
+    .map(({ first, second, isPrivate, between, ...there }): Operation[] => {
+      const events: Record<typeof between, Operation[]> = {
+        nothing: [],
+        unread: [{ kind: 'mark unread', ...there, ...byUser, messageId: first }],
+        'coming back': [
+          { kind: 'leave', ...there },
+          { kind: 'join', ...there, joinedAfter: undefined },
+        ],
+        'another mark': [{ kind: 'mark', ...there, ...plain, ...byUser, messageId: second }],
+      };
+      return [
+        { kind: 'join', ...there, joinedAfter: undefined },
+        { ...sent, groupId: there.groupId, messageId: first },
+        { kind: 'mark', ...there, ...plain, ...byUser, isPrivate, messageId: second },
+        ...events[between],
+        { ...sent, groupId: there.groupId, messageId: second },
+        { kind: 'look', ...there, ...byUser },
+      ];
+    });
+  /** Own messages are read, also above the own view. */
+  const ownMessages = fc
+    .record({ ...cast, isDeleted: fc.boolean() })
+    .map(({ first, second, isDeleted, ...there }): Operation[] => [
+      { kind: 'join', ...there, joinedAfter: undefined },
+      { ...sent, groupId: there.groupId, messageId: second, senderId: there.userId },
+      { kind: 'mark unread', ...there, ...byUser, messageId: first },
+      ...(isDeleted ? [{ kind: 'delete' as const, groupId: there.groupId, messageId: second }] : []),
+      { kind: 'ask status', ...there, ...byUser, messageIds: [first, second] },
+      { kind: 'look', ...there, ...byUser },
+    ]);
+  /** Who marks everything where nothing is. */
+  const everything = fc
+    .record({
+      userId: user,
+      messageId: cast.first,
+      kind: fc.constantFrom('mark', 'mark delivered', 'mark several'),
+    })
+    .map(({ userId, messageId, kind }): Operation[] => {
+      const there = { groupId: QUIET_GROUP, userId };
+      const entry = { groupId: QUIET_GROUP, messageId: MAX, isPrivate: undefined, ifRevision: undefined };
+      const marks: Record<typeof kind, Operation> = {
+        mark: { kind: 'mark', ...there, ...plain, ...byUser, messageId: MAX },
+        'mark delivered': { kind: 'mark delivered', ...there, ...byUser, messageId: MAX },
+        'mark several': {
+          kind: 'mark several',
+          userId,
+          ...byUser,
+          marks: [{ ...entry, isDelivered: undefined }],
+        },
+      };
+      return [
+        { kind: 'join', ...there, joinedAfter: undefined },
+        marks[kind],
+        { ...sent, groupId: QUIET_GROUP, messageId },
+        { kind: 'look', ...there, ...byUser },
+      ];
+    });
   return fc
-    .tuple(user, aGroupOfSome, fc.array(aimed, { minLength: 2, maxLength: 4, size: 'max' }))
+    .oneof(comingBack, overtaking, ownMessages, everything)
+    .map((operations) => operations.map((operation) => [operation]));
+}
+
+const ROUNDS = 3;
+const TICKS_OF_A_ROUND = 10;
+
+/**
+ * What the chat tells of a group, a round at a time. Within a round facts come in any order and again; each round is
+ * later than those before. A message has one sender and one time, but for one whose id another sender uses again in a
+ * later round, which is ignored.
+ */
+function aTimeline(groupId: string, ids: readonly bigint[]): fc.Arbitrary<readonly Operation[]> {
+  const tick = fc.nat({ max: TICKS_OF_A_ROUND - 1 });
+  const fact = fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('joined' as const),
+        userId: user,
+        at: tick,
+        joinedAfter: aStart(ids),
+      }),
+    },
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('left' as const), userId: user, at: tick }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('sent' as const),
+        messageId: aRecordedId(ids),
+        senderId: fc.constantFrom(...SENDERS),
+        at: tick,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('deleted' as const), messageId: aRecordedId(ids) }),
+    },
+  );
+  const round = fc.record({
+    facts: fc.array(fact, { minLength: 3, maxLength: 9, size: 'max' }),
+    order: fc.array(fc.nat({ max: 999 }), { minLength: 16, maxLength: 16 }),
+    repeats: fc.array(fc.nat({ max: 999 }), { maxLength: 5, size: 'max' }),
+  });
+  return fc.array(round, { minLength: 2, maxLength: ROUNDS }).map((rounds) => {
+    const before: TimelineFact[] = [];
+    return rounds.map(({ facts, order, repeats }, number) => {
+      const timed = facts.map((told): TimelineFact => {
+        const at = 'at' in told ? told.at + number * TICKS_OF_A_ROUND : 0;
+        return { ...told, ...('at' in told && { at }), round: number };
+      });
+      const own = [...new Map(timed.map((told) => [subjectOf(told), told])).values()];
+      const known = [...before, ...own];
+      const again = repeats.map((index) => known[index % known.length]).filter((told) => told !== undefined);
+      before.push(...own);
+      const shuffled = [...own, ...again]
+        .map((told, index) => ({ told, rank: order[index] ?? 0 }))
+        .toSorted((a, b) => a.rank - b.rank);
+      return factsOf(
+        groupId,
+        shuffled.map(({ told }) => told),
+      );
+    });
+  });
+}
+
+/** A round tells once of each. */
+function subjectOf(fact: Fact): string {
+  if (fact.kind === 'sent' || fact.kind === 'deleted') return `${fact.kind} ${fact.messageId}`;
+  return `${fact.kind} ${fact.userId} ${fact.at}`;
+}
+
+/** Tells these facts, and asks for all that they are about. */
+export function factsOf(groupId: string, facts: readonly TimelineFact[]): OperationWith<never> {
+  const userIds = facts.flatMap((fact) => {
+    if (fact.kind === 'deleted') return [];
+    return fact.kind === 'sent' ? [fact.senderId] : [fact.userId];
+  });
+  const messageIds = facts.flatMap((fact) => ('messageId' in fact ? [fact.messageId] : []));
+  return {
+    kind: 'facts',
+    groupId,
+    facts,
+    watcherId: WATCHER,
+    userIds: [...new Set([...userIds, WATCHER])],
+    messageIds: [...new Set(messageIds)],
+  };
+}
+
+/** Several operations at once, most of them on the same user and in the same group. */
+function severalAtOnce(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc.Arbitrary<Step> {
+  const aimed = fc.tuple(anOperation(ids, anyGroup), fc.integer({ min: 0, max: 3 }));
+  return fc
+    .tuple(user, anyGroup, fc.array(aimed, { minLength: 2, maxLength: 4, size: 'max' }))
     .map(([userId, groupId, operations]) => {
       const step: Operation[] = [];
       for (const [operation, aim] of operations) {
-        const there = 'groupId' in operation && aim > 0 ? { ...operation, groupId } : operation;
+        const there =
+          'groupId' in operation && aim > 0 && mayBeIn(groupId, operation)
+            ? { ...operation, groupId }
+            : operation;
         const atThem = 'userId' in there && aim > 1 ? { ...there, userId } : there;
         if (step.every((other) => mayRunTogether(other, atThem))) step.push(atThem);
       }
       return step;
     });
+}
+
+/** Nobody joins or leaves a group of facts, or sends to it, but by a fact. */
+function mayBeIn(groupId: string, { kind }: Operation): boolean {
+  const isOfFacts = GROUPS_OF_FACTS.some((ofFacts) => ofFacts === groupId);
+  return !isOfFacts || !['join', 'join together', 'leave', 'record'].includes(kind);
 }
 
 /**
@@ -359,6 +696,8 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
       return operation.groupId === groupId && operation.isPrivate !== true;
     case 'mark several':
       return operation.marks.some((mark) => mark.groupId === groupId && mark.isPrivate !== true);
+    case 'facts':
+      return true;
     default:
       return false;
   }
@@ -377,12 +716,23 @@ function sameMessageAtOnce(ids: readonly bigint[]): fc.Arbitrary<Step> {
     );
 }
 
-function historyOf(ids: readonly bigint[], maxSteps: number): fc.Arbitrary<History> {
-  const alone = anOperation(ids).map((operation): Step => [operation]);
-  const step = fc.oneof(
-    { weight: 16, arbitrary: alone },
-    { weight: 6, arbitrary: severalAtOnce(ids) },
-    { weight: 1, arbitrary: sameMessageAtOnce(ids) },
+export interface HistoriesOptions {
+  readonly maxSteps: number;
+  /** Histories in which the chat tells of some groups over the bus; some of all, where it is not said. */
+  readonly withFacts?: boolean | undefined;
+}
+
+function historyOf(
+  ids: readonly bigint[],
+  { maxSteps, withFacts }: { maxSteps: number; withFacts: boolean },
+): fc.Arbitrary<History> {
+  const anyGroup = withFacts ? groupOrOneOfFacts : group;
+  const alone = anOperation(ids, anyGroup).map((operation): readonly Step[] => [[operation]]);
+  const steps = fc.oneof(
+    { weight: 32, arbitrary: alone },
+    { weight: 12, arbitrary: severalAtOnce(ids, anyGroup).map((step) => [step]) },
+    { weight: 2, arbitrary: sameMessageAtOnce(ids).map((step) => [step]) },
+    { weight: 2, arbitrary: aScene(ids) },
   );
   // Without members and messages most answers would be that there is nothing.
   const joinTogether = (groupId: fc.Arbitrary<string>) =>
@@ -391,56 +741,87 @@ function historyOf(ids: readonly bigint[], maxSteps: number): fc.Arbitrary<Histo
       groupId,
       userIds: fc.uniqueArray(fc.constantFrom(...USERS), { minLength: 4 }),
     });
-  const record = fc.record({
-    kind: fc.constant('record' as const),
-    groupId: aGroupOfSome,
-    messageId: aRecordedId(ids),
-    senderId: fc.constantFrom(...SENDERS),
-    sentAt: fc.constant(undefined),
-  });
-  return fc
+  const record = aRecord(aRecordedId(ids), fc.constantFrom(...SENDERS), fc.constant(undefined));
+  const first = fc
     .tuple(
       joinTogether(fc.constant(GROUPS[0])),
       fc.array(fc.oneof(joinTogether(aGroupOfSome), record), { maxLength: 6, size: 'max' }),
-      fc.array(step, { minLength: 1, maxLength: maxSteps, size: 'max' }),
     )
-    .map(([first, others, steps]) => [
-      ...[first, ...others].map((operation) => [operation]),
-      ...steps,
-      ...lastLook(ids),
+    .map(([join, others]) => [join, ...others].map((operation): Step => [operation]));
+  const timelines = fc.tuple(...GROUPS_OF_FACTS.map((groupId) => aTimeline(groupId, ids)));
+  return fc
+    .record({
+      first,
+      steps: fc.array(steps, { minLength: 1, maxLength: maxSteps, size: 'max' }),
+      timelines: withFacts ? timelines : fc.constant([]),
+      gaps: fc.array(fc.nat({ max: 12 }), { minLength: 6, maxLength: 6 }),
+    })
+    .map(({ first, steps, timelines, gaps }) => [
+      ...(withFacts ? [] : first),
+      ...interleaved(steps.flat(), timelines, gaps),
+      ...lastLook(ids, withFacts),
     ]);
 }
 
+/** Tells the rounds of each timeline in their order, among the other steps. */
+function interleaved(
+  steps: readonly Step[],
+  timelines: readonly (readonly Operation[])[],
+  gaps: readonly number[],
+): History {
+  const history = [...steps];
+  for (const [index, timeline] of timelines.entries()) {
+    let at = 0;
+    for (const [round, operation] of timeline.entries()) {
+      history.splice(at, 0, [operation]);
+      at += 1 + (gaps[(index + 2 * round) % gaps.length] ?? 0);
+    }
+  }
+  return history;
+}
+
 /** Random histories. Where one fails, simpler ones are tried. */
-export function histories({ maxSteps }: { readonly maxSteps: number }): fc.Arbitrary<History> {
-  return fc.oneof(...ID_SETS.map((ids) => historyOf(ids, maxSteps)));
+export function histories({ maxSteps, withFacts }: HistoriesOptions): fc.Arbitrary<History> {
+  const ofKind = (isWith: boolean) =>
+    fc.oneof(...ID_SETS.map((ids) => historyOf(ids, { maxSteps, withFacts: isWith })));
+  if (withFacts !== undefined) return ofKind(withFacts);
+  return fc.oneof({ weight: 4, arbitrary: ofKind(false) }, { weight: 1, arbitrary: ofKind(true) });
 }
 
 /** Looks at all that there is to see: what went wrong unseen is seen here. */
-function lastLook(ids: readonly bigint[]): History {
+function lastLook(ids: readonly bigint[], withFacts: boolean): History {
   const messageIds = ids.slice(0, -3);
+  const asking = [
+    ...GROUPS.map((groupId) => ({ groupId, userId: USERS[0] as string })),
+    ...(withFacts ? GROUPS_OF_FACTS.map((groupId) => ({ groupId, userId: WATCHER })) : []),
+  ];
   return [
-    ...GROUPS.map((groupId): Step => [{ kind: 'list members', groupId, limit: undefined }]),
-    ...GROUPS.map(
-      (groupId): Step => [{ kind: 'ask receipts of several', groupId, userId: USERS[0], messageIds }],
-    ),
+    ...asking.map(({ groupId }): Step => [{ kind: 'list members', groupId, limit: undefined }]),
+    ...asking.map((there): Step => [{ kind: 'ask receipts of several', ...there, messageIds, by: 'user' }]),
     ...USERS.map(
       (userId): Step => [
-        { kind: 'inbox', userId, unreadOnly: undefined, limit: undefined, among: ALL_GROUPS },
+        {
+          kind: 'inbox',
+          userId,
+          unreadOnly: undefined,
+          limit: undefined,
+          among: ALL_GROUPS,
+          by: 'user',
+        },
       ],
     ),
   ];
 }
 
 /** As one line. */
-export function describeOperation(operation: Operation): string {
+export function describeOperation(operation: OperationWith<IfRevision>): string {
   switch (operation.kind) {
     case 'join':
-      return `${operation.userId} joins ${operation.groupId}`;
+      return `${operation.userId} joins ${operation.groupId}${listed(operation)}`;
     case 'leave':
       return `${operation.userId} leaves ${operation.groupId}`;
     case 'look':
-      return `${operation.userId} looks at ${operation.groupId}`;
+      return `${operation.userId} looks at ${operation.groupId}${listed(operation)}`;
     case 'join together':
       return `${operation.userIds.join(', ')} join ${operation.groupId} together`;
     case 'list members':
@@ -454,17 +835,17 @@ export function describeOperation(operation: Operation): string {
     case 'mark':
       return `${operation.userId} marks ${operation.groupId} up to ${operation.messageId}${listed(operation)}`;
     case 'mark unread':
-      return `${operation.userId} marks ${operation.groupId} unread from ${operation.messageId}`;
+      return `${operation.userId} marks ${operation.groupId} unread from ${operation.messageId}${listed(operation)}`;
     case 'mark delivered':
-      return `${operation.userId} marks ${operation.groupId} delivered up to ${operation.messageId}`;
+      return `${operation.userId} marks ${operation.groupId} delivered up to ${operation.messageId}${listed(operation)}`;
     case 'mark several': {
       const marks = operation.marks.map((mark) => `${mark.groupId} up to ${mark.messageId}${listed(mark)}`);
-      return `${operation.userId} marks at once ${marks.join(', ')}`;
+      return `${operation.userId} marks at once ${marks.join(', ')}${listed(operation)}`;
     }
     case 'ask status':
-      return `${operation.userId} asks in ${operation.groupId} for the status of ${operation.messageIds.join(', ')}`;
+      return `${operation.userId} asks in ${operation.groupId} for the status of ${operation.messageIds.join(', ')}${listed(operation)}`;
     case 'ask receipts of several':
-      return `${operation.userId} asks in ${operation.groupId} for receipts of ${operation.messageIds.join(', ')}`;
+      return `${operation.userId} asks in ${operation.groupId} for receipts of ${operation.messageIds.join(', ')}${listed(operation)}`;
     case 'inbox':
       return `the inbox of ${operation.userId}${listed(operation)}`;
     case 'ask receipts': {
@@ -473,12 +854,38 @@ export function describeOperation(operation: Operation): string {
     }
     case 'ask wrongly':
       return `${operation.userId} asks wrongly in ${operation.groupId}: ${operation.mistake.says}`;
+    case 'facts':
+      return `the chat tells of ${operation.groupId}: ${operation.facts.map(describeFact).join(', ')}`;
     case 'flush':
       return 'the cache is emptied';
+    case 'evict':
+      return `the cache loses some of ${operation.groupId}: ${operation.picks.join(', ')}`;
   }
 }
 
-const OPTIONS = ['isPrivate', 'ifRevision', 'by', 'state', 'unreadOnly', 'limit'] as const;
+function describeFact(fact: Fact): string {
+  switch (fact.kind) {
+    case 'sent':
+      return `${fact.senderId} sends ${fact.messageId} at ${fact.at}`;
+    case 'deleted':
+      return `${fact.messageId} is deleted`;
+    case 'joined':
+      return `${fact.userId} joins at ${fact.at}${listed(fact)}`;
+    case 'left':
+      return `${fact.userId} leaves at ${fact.at}`;
+  }
+}
+
+const OPTIONS = [
+  'joinedAfter',
+  'isPrivate',
+  'ifRevision',
+  'isDelivered',
+  'by',
+  'state',
+  'unreadOnly',
+  'limit',
+] as const;
 
 function listed(options: { readonly [name in (typeof OPTIONS)[number]]?: unknown }): string {
   const said = OPTIONS.filter((name) => options[name] !== undefined && options[name] !== 'user');

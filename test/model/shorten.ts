@@ -1,4 +1,4 @@
-import type { History, Operation, Step } from './operations.ts';
+import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
 /**
  * Looks for a short history that still fails: leaves out steps, many at a time and then fewer, then operations of
@@ -51,6 +51,7 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'mark unread',
   'mark delivered',
   'mark several',
+  'facts',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
@@ -77,6 +78,14 @@ function smallerSteps(step: Step): readonly Step[] {
 
 const without = <T>(list: readonly T[], index: number): T[] => list.toSpliced(index, 1);
 
+/** The halves of a long list first. */
+function shorterParts<T>(list: readonly T[]): readonly (readonly T[])[] {
+  if (list.length < 2) return [];
+  const half = Math.ceil(list.length / 2);
+  const halves = list.length > 3 ? [list.slice(half), list.slice(0, half)] : [];
+  return [...halves, ...list.map((_item, index) => without(list, index))];
+}
+
 function smaller(operation: Operation): readonly Operation[] {
   const shorterLists = <T>(list: readonly T[]) =>
     list.length === 1 ? [] : list.map((_item, index) => without(list, index));
@@ -85,6 +94,10 @@ function smaller(operation: Operation): readonly Operation[] {
       return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
     case 'mark several':
       return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'facts':
+      return shorterParts(operation.facts).map((facts) => factsOf(operation.groupId, facts));
+    case 'join':
+      return operation.joinedAfter === undefined ? [] : [{ ...operation, joinedAfter: undefined }];
     case 'ask status':
     case 'ask receipts of several':
       return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));

@@ -46,7 +46,8 @@ export interface RunningStack {
   send(raw: RawRequest): Promise<Answer>;
   /** Sends `body` as JSON; a string is sent as it is, so that a test can say what a number looks like. */
   call(token: string | null, method: string, path: string, body?: Json): Promise<Answer>;
-  putFacts(facts: readonly Fact[]): Promise<void>;
+  /** Returns the ids of the events. */
+  putFacts(facts: readonly Fact[]): Promise<readonly string[]>;
   /** How often the cache did not answer a function in time. */
   cacheFailures(): number;
   stop(): Promise<void>;
@@ -117,6 +118,8 @@ export async function startRunningStack(): Promise<RunningStack> {
       const entries = facts.map((fact) => ({ source: 'chat', ...fact }));
       const { status, text } = await call(null, 'POST', '/_local/events', JSON.stringify({ entries }));
       if (status !== 200 || text.includes('ErrorCode')) throw new Error(`the bus refused a fact: ${text}`);
+      const { results } = JSON.parse(text) as { results: readonly { EventId: string }[] };
+      return results.map(({ EventId }) => EventId);
     },
     async stop() {
       agent.destroy();

@@ -1,0 +1,158 @@
+import {
+  ALL,
+  advance,
+  type Fact,
+  type Group,
+  isRecorded,
+  join,
+  type Learned,
+  larger,
+  leave,
+  type Message,
+  Moment,
+  memberOf,
+  messageOf,
+  type Rules,
+  upTo,
+  withMember,
+  withMessage,
+} from './model.ts';
+
+/**
+ * The group after facts were heard: whatever the order, as if they had been heard when they happened. It holds where
+ * no join of before was heard late, and no message that was sent before a join without `joinedAfter`.
+ */
+export function hear(
+  group: Group,
+  facts: readonly Fact[],
+  operation: number,
+  learned: Learned,
+  rules: Rules,
+): Group {
+  const known = new Set(group.facts.map(nameOf));
+  const fresh = [...new Map(facts.map((fact) => [nameOf(fact), fact])).values()].filter(
+    (fact) => !known.has(nameOf(fact)),
+  );
+  const heard = [...group.facts, ...fresh];
+  const sent: Message[] = [];
+  let changed: Group = { ...group, facts: heard };
+  for (const fact of fresh.toSorted(byMessage)) {
+    if (fact.kind !== 'sent') continue;
+    const before = messageOf(changed.messages, fact.messageId);
+    if (before !== undefined && isRecorded(before)) continue;
+    const message = {
+      messageId: fact.messageId,
+      senderId: fact.senderId,
+      deleted: before?.deleted ?? false,
+      recordedBy: operation,
+      sentAt: fact.at,
+    };
+    sent.push(message);
+    changed = {
+      ...changed,
+      head: larger(changed.head, fact.messageId),
+      messages: withMessage(changed.messages, message),
+    };
+  }
+  for (const fact of fresh) {
+    if (fact.kind !== 'deleted') continue;
+    const before = messageOf(changed.messages, fact.messageId);
+    const message = before ?? { senderId: null, recordedBy: null, sentAt: null };
+    changed = {
+      ...changed,
+      head: rules.headAfterDeleting(changed, fact.messageId),
+      messages: withMessage(changed.messages, { ...message, messageId: fact.messageId, deleted: true }),
+    };
+  }
+  const userIds = new Set(heard.flatMap((fact) => ('userId' in fact ? [fact.userId] : [])));
+  for (const userId of [...userIds].sort()) {
+    changed = withMemberships(changed, userId, operation, learned, rules);
+    changed = withOwnMessages(changed, userId, operation, group, sent);
+  }
+  return changed;
+}
+
+export function nameOf(fact: Fact): string {
+  switch (fact.kind) {
+    case 'sent':
+      return `sent ${fact.messageId} ${fact.senderId} ${fact.at}`;
+    case 'deleted':
+      return `deleted ${fact.messageId}`;
+    case 'joined':
+      return `joined ${fact.userId} ${fact.at} ${fact.joinedAfter ?? 'at the head'}`;
+    case 'left':
+      return `left ${fact.userId} ${fact.at}`;
+  }
+}
+
+const byMessage = (one: Fact, other: Fact) =>
+  one.kind === 'sent' && other.kind === 'sent' ? one.at - other.at : 0;
+
+/** Ends and begins the user's memberships as all that was heard of them tells. */
+function withMemberships(
+  group: Group,
+  userId: string,
+  operation: number,
+  learned: Learned,
+  rules: Rules,
+): Group {
+  let changed = group;
+  let joinedAt: number | null = null;
+  for (const fact of rules.inOrder(group.facts)) {
+    if (!('userId' in fact) || fact.userId !== userId) continue;
+    if (fact.kind === 'joined' && joinedAt === null) {
+      // Whether somebody who joined and left at the same time was a member, no answer tells.
+      if (leftAt(group, userId, fact.at)) continue;
+      joinedAt = fact.at;
+      if (isKnown(changed, userId, joinedAt)) continue;
+      const joinedAfter = fact.joinedAfter ?? newestSentBy(changed, fact.at);
+      const membership = `${changed.groupId} ${userId} ${operation} ${joinedAt}`;
+      changed = join(changed, { userId, membership, joinedAt, joinedAfter }, learned, rules);
+    } else if (fact.kind === 'left') {
+      const member = memberOf(changed, userId);
+      const isFirst = changed.former.every((former) => former.userId !== userId);
+      if (joinedAt === null ? member === undefined && isFirst : member?.joinedAt === joinedAt) {
+        changed = leave(changed, userId);
+      }
+      joinedAt = null;
+    }
+  }
+  return changed;
+}
+
+const leftAt = ({ facts }: Group, userId: string, at: number) =>
+  facts.some((fact) => fact.kind === 'left' && fact.userId === userId && fact.at === at);
+
+const isKnown = (group: Group, userId: string, joinedAt: number) =>
+  [...group.members, ...group.former].some(
+    (member) => member.userId === userId && member.joinedAt === joinedAt,
+  );
+
+const newestSentBy = ({ messages }: Group, time: number) =>
+  messages
+    .filter(({ sentAt }) => sentAt !== null && sentAt <= time)
+    .reduce((newest, { messageId }) => larger(newest, messageId), 0n);
+
+/** A sender who was a member when a message was sent has read up to it. */
+function withOwnMessages(
+  group: Group,
+  userId: string,
+  operation: number,
+  before: Group,
+  fresh: readonly Message[],
+): Group {
+  const member = memberOf(group, userId);
+  if (member === undefined) return group;
+  const { joinedAt } = member;
+  const isNew = memberOf(before, userId)?.membership !== member.membership;
+  let moved = member;
+  for (const { messageId, senderId, sentAt } of isNew ? group.messages : fresh) {
+    if (senderId !== userId || sentAt === null || joinedAt === null || sentAt <= joinedAt) continue;
+    moved = advance(
+      moved,
+      upTo(messageId, ALL),
+      (what) => new Moment(operation, `${group.groupId} ${userId} ${what} ${messageId}`, 'none'),
+    );
+  }
+  return moved === member ? group : withMember(group, moved);
+}

@@ -1,0 +1,237 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { RULES, type Rules } from './model.ts';
+import { type Asked, factsOf, type HistoriesOptions, histories, type TimelineFact } from './operations.ts';
+import { Disagreement, play, type Seen } from './play.ts';
+import { simulatedService } from './simulated-service.ts';
+import { WRONG_MODELS } from './wrong-models.ts';
+
+const CHOICES: readonly (readonly [string, { makesGood: boolean }])[] = [
+  ['never makes a clamped mark good', { makesGood: false }],
+  ['always makes a clamped mark good', { makesGood: true }],
+];
+
+/** Plays random histories on a simulated service until one disagrees. */
+async function findDisagreement(
+  choices: { makesGood: boolean },
+  rules: Rules,
+  numRuns: number,
+  options: HistoriesOptions,
+): Promise<Disagreement | null> {
+  const property = fc.asyncProperty(histories(options), async (history) => {
+    await play(simulatedService(choices), history, rules, 0);
+  });
+  const { errorInstance } = await fc.check(property, { numRuns, endOnFailure: true });
+  if (errorInstance === null || errorInstance instanceof Disagreement) return errorInstance;
+  throw errorInstance;
+}
+
+test.each(CHOICES)('the model agrees with a service that %s', async (_name, choices) => {
+  const found = await findDisagreement(choices, RULES, 60, { maxSteps: 50 });
+  expect(found?.message).toBeUndefined();
+});
+
+test.each(WRONG_MODELS)(
+  'a model that %s does not agree with a service that follows the contract',
+  async (_name, { rules, withFacts }) => {
+    const found = await findDisagreement({ makesGood: false }, rules, 3_000, { maxSteps: 30, withFacts });
+    expect(found).toBeInstanceOf(Disagreement);
+  },
+  60_000,
+);
+
+/** Does these one after another, and returns what the model says to the last. */
+async function answerTo(operations: readonly Asked[], choices = { makesGood: false }): Promise<Seen> {
+  const service = simulatedService(choices);
+  let seen: Seen = {};
+  for (const [number, operation] of operations.entries()) seen = await service.perform(operation, number);
+  return seen;
+}
+
+const MAX = 18446744073709551615n;
+const g = { groupId: 'g' };
+const ann = { ...g, userId: 'ann' };
+const byUser = { by: 'user' } as const;
+const join = (userId: string, joinedAfter?: bigint): Asked => ({ kind: 'join', ...g, userId, joinedAfter });
+const leave = (userId: string): Asked => ({ kind: 'leave', ...g, userId });
+const record = (messageId: bigint, senderId: string): Asked => ({
+  kind: 'record',
+  ...g,
+  messageId,
+  senderId,
+  sentAt: undefined,
+});
+const mark = (messageId: bigint, ifRevision?: number): Asked => ({
+  kind: 'mark',
+  ...ann,
+  ...byUser,
+  messageId,
+  isPrivate: undefined,
+  ifRevision,
+});
+const unreadFrom = (messageId: bigint): Asked => ({ kind: 'mark unread', ...ann, ...byUser, messageId });
+const look: Asked = { kind: 'look', ...ann, ...byUser };
+const entry = { ...g, isPrivate: undefined, ifRevision: undefined, isDelivered: undefined };
+
+const members: Asked = { kind: 'list members', ...g, limit: undefined };
+const tell = (...facts: TimelineFact[]): Asked => factsOf('g', facts);
+const joined = (userId: string, at: number, joinedAfter?: bigint): TimelineFact => ({
+  kind: 'joined',
+  userId,
+  at,
+  joinedAfter,
+  round: 0,
+});
+const left = (userId: string, at: number): TimelineFact => ({ kind: 'left', userId, at, round: 0 });
+const sent = (messageId: bigint, senderId: string, at: number): TimelineFact => ({
+  kind: 'sent',
+  messageId,
+  senderId,
+  at,
+  round: 0,
+});
+
+describe('to histories written by hand the model says', () => {
+  test('that the largest id marks nothing where no message is recorded', async () => {
+    expect(await answerTo([join('ann'), mark(MAX)])).toEqual({
+      answer: { status: 200, body: { groupId: 'g', userId: 'ann', advanced: false, clamped: true } },
+      afterwards: { messageId: null, readAt: null, revision: 0, unread: { count: 0, exact: true } },
+    });
+  });
+
+  test('that a revision of before conflicts after a rejoin', async () => {
+    const late = [join('ann'), record(1n, 'ben'), mark(1n), unreadFrom(1n), leave('ann'), join('ann')];
+    expect(await answerTo([...late, record(3n, 'ben'), mark(3n, 1)])).toMatchObject({
+      answer: { status: 409, body: { code: 'revision_conflict', advanced: true, clamped: false } },
+      afterwards: { messageId: '1', unread: { count: 1, exact: true } },
+    });
+  });
+
+  test('how the entries of a batch follow each other', async () => {
+    const marks: Asked = {
+      kind: 'mark several',
+      userId: 'ann',
+      ...byUser,
+      marks: [
+        { ...entry, messageId: 1n },
+        { ...entry, messageId: 1n },
+        { ...entry, messageId: 3n, ifRevision: 7 },
+        { ...entry, messageId: 9n, isDelivered: true },
+        { ...entry, messageId: 3n, ifRevision: 0 },
+      ],
+    };
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ben'), record(3n, 'ben')];
+    expect(await answerTo([...before, marks])).toEqual({
+      answer: { status: 200, groupIds: ['g', 'g', 'g', 'g', 'g'] },
+      'group g': [
+        { outcome: 'advanced', messageId: '1', revision: 0, clamped: false },
+        { outcome: 'unchanged', messageId: '1', revision: 0, clamped: false },
+        { outcome: 'conflict', messageId: '1', revision: 0, clamped: false },
+        { outcome: 'unchanged', messageId: '3', revision: 0, clamped: true },
+        { outcome: 'advanced', messageId: '3', revision: 0, clamped: false },
+      ],
+    });
+  });
+
+  test('that own messages are read above the own view, and not counted', async () => {
+    const status: Asked = { kind: 'ask status', ...ann, ...byUser, messageIds: [2n, 1n] };
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ann'), unreadFrom(1n)];
+    expect(await answerTo([...before, status])).toEqual({
+      answer: {
+        status: 200,
+        body: {
+          groupId: 'g',
+          watermark: null,
+          statuses: [
+            { messageId: '2', read: true },
+            { messageId: '1', read: false },
+          ],
+        },
+      },
+    });
+    expect(await answerTo([...before, look])).toMatchObject({
+      answer: { body: { unread: { count: 1, exact: true } } },
+    });
+  });
+
+  test('that a known message under another sender moves nobody', async () => {
+    const conflict = [join('ann'), record(1n, 'ben'), record(1n, 'ann')];
+    expect(await answerTo(conflict)).toMatchObject({ answer: { status: 409, body: { code: 'conflict' } } });
+    expect(await answerTo([...conflict, look])).toMatchObject({ answer: { body: { messageId: null } } });
+  });
+
+  test('where a member starts', async () => {
+    expect(await answerTo([record(5n, 'ben'), join('ann', 3n)])).toEqual({
+      answer: { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '3' } },
+    });
+    expect(await answerTo([record(5n, 'ben'), join('ann', 3n), look])).toMatchObject({
+      answer: { body: { messageId: '3', readAt: null, unread: { count: 1, exact: true } } },
+    });
+  });
+
+  test.each([
+    ['not made good', { makesGood: false }, '1'],
+    ['made good', { makesGood: true }, '2'],
+  ])('what a clamped mark moves when it is %s', async (_name, choices, messageId) => {
+    const history = [join('ann'), record(1n, 'ben'), mark(2n), record(2n, 'ben'), look];
+    expect(await answerTo(history, choices)).toMatchObject({ answer: { body: { messageId } } });
+  });
+
+  test('that no clamped mark moves the own view in another membership or revision', async () => {
+    const choices = { makesGood: true };
+    const before = [join('ann'), record(1n, 'ben'), mark(2n)];
+    expect(
+      await answerTo([...before, leave('ann'), join('ann'), record(2n, 'ben'), look], choices),
+    ).toMatchObject({ answer: { body: { messageId: '1', readAt: null } } });
+    expect(await answerTo([...before, unreadFrom(1n), record(2n, 'ben'), look], choices)).toMatchObject({
+      answer: { body: { messageId: null, revision: 1, unread: { count: 2, exact: true } } },
+    });
+  });
+
+  const list = (...listed: (readonly [string, string | null, string | null])[]) => ({
+    answer: {
+      status: 200,
+      body: {
+        members: listed.map(([userId, messageId, joinedAfter]) => ({ userId, messageId, joinedAfter })),
+      },
+    },
+  });
+
+  test('that facts count in the order in which they happened', async () => {
+    const inOrder = [
+      joined('ann', 1),
+      sent(4n, 'ann', 2),
+      left('ann', 3),
+      joined('ann', 5),
+      sent(6n, 'ben', 6),
+    ];
+    const expected = list(['ann', '4', '4']);
+    expect(await answerTo([tell(...inOrder), members])).toEqual(expected);
+    expect(await answerTo([tell(...inOrder.toReversed(), ...inOrder), members])).toEqual(expected);
+  });
+
+  test('that a departure heard late forgets the mark of before', async () => {
+    const before = [tell(joined('ann', 1), sent(4n, 'ben', 2)), mark(4n)];
+    expect(await answerTo([...before, tell(joined('ann', 5, 1n)), members])).toEqual(
+      list(['ann', '4', null]),
+    );
+    expect(await answerTo([...before, tell(joined('ann', 5, 1n)), tell(left('ann', 3)), members])).toEqual(
+      list(['ann', '1', '1']),
+    );
+  });
+
+  test('that a departure wins at equal times, and a join of a member changes nothing', async () => {
+    expect(await answerTo([tell(left('ann', 3), joined('ann', 3)), members])).toEqual(list());
+    expect(await answerTo([tell(joined('ann', 3, 7n), joined('ann', 1, 2n)), members])).toEqual(
+      list(['ann', '2', '2']),
+    );
+  });
+
+  test("that a sender's mark moves to what it sent as a member", async () => {
+    const facts = [sent(9n, 'ann', 4), sent(5n, 'ann', 2), joined('ann', 3, 1n), sent(8n, 'ann', 3)];
+    expect(await answerTo([tell(...facts), members])).toEqual(list(['ann', '9', '1']));
+    expect(await answerTo([tell(joined('ann', 3, 1n), sent(8n, 'ann', 3)), members])).toEqual(
+      list(['ann', '1', '1']),
+    );
+  });
+});

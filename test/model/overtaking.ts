@@ -1,0 +1,86 @@
+import {
+  advance,
+  type Group,
+  type Member,
+  Moment,
+  memberOf,
+  type Note,
+  type Rules,
+  upTo,
+  withMember,
+} from './model.ts';
+
+/*
+ * A clamped mark may be made good once its message is recorded. That is best effort: the model allows for both, until
+ * an answer tells.
+ */
+
+/** Brings up to date which notes are due, and drops those that can move nothing any more. */
+export function withNotes(group: Group, operation: number, rules: Rules): Group {
+  if (group.notes.length === 0) return group;
+  let changed = group;
+  const notes: Note[] = [];
+  for (const note of group.notes) {
+    const member = memberOf(changed, note.userId);
+    const isDue = note.messageId <= group.head;
+    const dated = isDue && note.dueSince === null ? { ...note, dueSince: operation } : note;
+    if (member !== undefined && isDue && rules.makesGood(dated, member).isSure) {
+      changed = withMember(changed, madeGood(group.groupId, member, dated, rules));
+    } else if (isOfUse(group, dated, rules)) {
+      notes.push(dated);
+    }
+  }
+  const distinct = new Map(notes.map((note) => [textOf(note), note]));
+  return { ...changed, notes: [...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, note]) => note) };
+}
+
+const textOf = ({ userId, membership, raises, messageId, moves, dueSince }: Note) =>
+  [userId, membership, raises, messageId, moves.own, moves.shown, moves.delivered, dueSince].join(' ');
+
+function isOfUse(group: Group, note: Note, rules: Rules): boolean {
+  const member = memberOf(group, note.userId);
+  if (member !== undefined) return madeGood(group.groupId, member, note, rules) !== member;
+  const former = group.former.findLast(({ userId }) => userId === note.userId);
+  if (former === undefined) return false;
+  const { moves } = rules.makesGood(note, { ...former, membership: 'another' });
+  return moves.own || moves.shown || moves.delivered;
+}
+
+function madeGood(groupId: string, member: Member, note: Note, rules: Rules): Member {
+  const { moves } = rules.makesGood(note, member);
+  const since = (what: string) =>
+    new Moment(note.dueSince ?? 0, `${groupId} ${member.userId} ${what} ${note.messageId}`, 'since');
+  return advance(member, upTo(note.messageId, moves), since);
+}
+
+/** The group as it may be by now, as it is told first: due marks of these users may have been made good, or not. */
+export function possibleBy(group: Group, users: 'all' | readonly string[], rules: Rules): readonly Group[] {
+  const due = group.notes.filter(
+    ({ userId, dueSince }) => dueSince !== null && (users === 'all' || users.includes(userId)),
+  );
+  if (due.length === 0) return [group];
+  let groups: readonly Group[] = [group];
+  for (const member of group.members) {
+    const possible = possibleMembers(group, member, due, rules);
+    groups = groups.flatMap((sofar) =>
+      possible.map((changed) => (changed === member ? sofar : withMember(sofar, changed))),
+    );
+  }
+  return groups;
+}
+
+function possibleMembers(
+  group: Group,
+  member: Member,
+  due: readonly Note[],
+  rules: Rules,
+): readonly Member[] {
+  const own = due.filter(({ userId }) => userId === member.userId);
+  const ascending = own.toSorted((a, b) => (a.messageId < b.messageId ? -1 : 1));
+  let possible: readonly Member[] = [member];
+  for (const note of ascending) {
+    const moved = possible.map((sofar) => madeGood(group.groupId, sofar, note, rules));
+    possible = [...possible, ...moved.filter((changed) => !possible.includes(changed))];
+  }
+  return possible;
+}

@@ -1,0 +1,605 @@
+import { hear } from './facts.ts';
+import {
+  ALL,
+  advance,
+  type Expected,
+  type Group,
+  groupOf,
+  isRecorded,
+  join,
+  keyOfRevision,
+  type Learned,
+  larger,
+  leave,
+  MAX_ID,
+  type Member,
+  type Message,
+  Moment,
+  type Moves,
+  memberOf,
+  messageOf,
+  Optional,
+  Revision,
+  RULES,
+  type Rules,
+  revisionOf,
+  SOME_ERRORS,
+  SOME_TEXT,
+  type State,
+  upTo,
+  type View,
+  withGroup,
+  withMember,
+  withMessage,
+} from './model.ts';
+import type { Asked } from './operations.ts';
+import { withNotes } from './overtaking.ts';
+
+/** What may have happened, and what is then expected in the answer. */
+export interface Outcome {
+  readonly next: State;
+  readonly expected: Expected;
+}
+
+/** One indivisible part of an operation: what it changes, and what it has to say in a piece of the answer. */
+export interface Part {
+  readonly piece: string;
+  /** The group that it looks at or changes; null where the state does not matter. */
+  readonly groupId: string | null;
+  /** The users whose registers it looks at or moves. */
+  readonly touches: 'all' | readonly string[];
+  readonly changes: boolean;
+  /** It happens after the part before it; and not at all, where the answer has no such piece. */
+  readonly follows: boolean;
+  /** All that the contract allows. */
+  run(state: State, view: View): readonly Outcome[];
+}
+
+/** The piece of an answer that nothing is said in. */
+export const SILENT = 'silent';
+export const WHOLE = 'answer';
+/** What an answer tells of the caller after what was done: by then another operation may have moved it again. */
+export const AFTERWARDS = 'afterwards';
+export const MEMBERS = 'members';
+export const RECEIPTS = 'receipts';
+export const pieceOfGroup = (groupId: string) => `group ${groupId}`;
+export const pieceOfLook = (userId: string) => `look of ${userId}`;
+
+const told = (messageId: bigint) => (messageId === 0n ? null : messageId.toString());
+
+function problem(status: number, code: string, more: Record<string, Expected> = {}): Expected {
+  const body: Record<string, Expected> = {
+    type: SOME_TEXT,
+    title: SOME_TEXT,
+    status,
+    code,
+    detail: SOME_TEXT,
+    requestId: SOME_TEXT,
+    ...more,
+  };
+  return { status, body };
+}
+
+const NOT_FOUND = problem(404, 'not_found');
+const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
+
+const revisionToTell = (member: Member): Expected =>
+  typeof member.base === 'number' ? member.base + member.raises : new Revision(member, member.base);
+
+/** One mark, as a route or an entry of a batch takes it. */
+interface Mark {
+  readonly messageId: bigint;
+  readonly isPrivate?: boolean | undefined;
+  readonly ifRevision?: number | undefined;
+  readonly isDelivered?: boolean | undefined;
+}
+
+interface Marked {
+  readonly group: Group;
+  readonly member: Member;
+  readonly advanced: boolean;
+  readonly clamped: boolean;
+  readonly stale: boolean;
+}
+
+/**
+ * Where nobody knows yet which revision a membership began with, the marks may have the current revision or not: one
+ * possibility for each.
+ */
+function possibleRevisions(
+  member: Member,
+  learned: Learned,
+  ifRevisions: readonly (number | undefined)[],
+): readonly { member: Member; learned: Learned }[] {
+  const { base, raises, membership } = member;
+  if (typeof base === 'number' || revisionOf(member, learned) !== null) return [{ member, learned }];
+  const asked = new Set(
+    ifRevisions.flatMap((ifRevision) => (ifRevision === undefined ? [] : [ifRevision - raises])),
+  );
+  const possible = [...asked].filter((first) => first > base.above && !base.isNone.includes(first));
+  return [
+    { member: { ...member, base: { ...base, isNone: [...base.isNone, ...possible] } }, learned },
+    ...possible.map((first) => ({ member, learned: { ...learned, [keyOfRevision(membership)]: first } })),
+  ];
+}
+
+/** The parts of an operation, in an order in which they may happen when it is alone. */
+export function partsOf(operation: Asked, number: number, rules: Rules = RULES): readonly Part[] {
+  const unread = (member: Member, { messages }: View): Expected => ({
+    count: messages.filter((message) => rules.isUnread(message, member)).length,
+    exact: true,
+  });
+  const ownView = (member: Member, view: View): Record<string, Expected> => ({
+    messageId: told(member.own),
+    readAt: member.ownAt,
+    revision: revisionToTell(member),
+    unread: unread(member, view),
+  });
+  const withHead = (member: Member, view: View): Record<string, Expected> => ({
+    ...ownView(member, view),
+    head: told(view.head),
+  });
+  const counts = (group: Group, message: Message) => {
+    const audience = rules.audience(group, message);
+    const read = audience.filter((member) => member.shown >= message.messageId);
+    const delivered = audience.filter((member) => member.delivered >= message.messageId);
+    const unreadBy = audience.filter((member) => member.shown < message.messageId);
+    return { audience, read, delivered, unread: unreadBy };
+  };
+  const listMembers = (group: Group): Expected => ({
+    status: 200,
+    body: {
+      members: group.members.map(({ userId, shown, joinedAfter }) => ({
+        userId,
+        messageId: told(shown),
+        joinedAfter: told(joinedAfter),
+      })),
+    },
+  });
+  const look = (group: Group, userId: string, view: View): Expected => {
+    const member = memberOf(group, userId);
+    if (member === undefined) return NOT_FOUND;
+    return { status: 200, body: { groupId: group.groupId, userId, ...withHead(member, view) } };
+  };
+  const receiptsOfSeveral = (group: Group, userId: string, messageIds: readonly bigint[]): Expected => {
+    if (memberOf(group, userId) === undefined) return NOT_FOUND;
+    const receipts = messageIds.map((messageId): Expected => {
+      const message = messageOf(group.messages, messageId);
+      if (message === undefined || !isRecorded(message) || message.deleted) {
+        return { messageId: messageId.toString(), known: false };
+      }
+      const { audience, read, delivered } = counts(group, message);
+      return {
+        messageId: messageId.toString(),
+        known: true,
+        audience: audience.length,
+        readCount: read.length,
+        deliveredCount: delivered.length,
+        readByAll: audience.length > 0 && read.length === audience.length,
+      };
+    });
+    return { status: 200, body: { groupId: group.groupId, receipts } };
+  };
+
+  /** A part that looks at one group and changes nothing. */
+  const reads = (
+    groupId: string,
+    touches: Part['touches'],
+    expect: (group: Group, view: View) => Expected,
+    piece = WHOLE,
+  ): Part => ({
+    piece,
+    groupId,
+    touches,
+    changes: false,
+    follows: false,
+    run: (state, view) => [{ next: state, expected: expect(groupOf(state, groupId), view) }],
+  });
+  /** A part that may change one group, in one of several ways. */
+  const mayWrite = (
+    groupId: string,
+    touches: readonly string[],
+    change: (
+      group: Group,
+      view: View,
+      learned: Learned,
+    ) => readonly { readonly group: Group; readonly learned: Learned; readonly expected: Expected }[],
+    piece = WHOLE,
+  ): Part => ({
+    piece,
+    groupId,
+    touches,
+    changes: true,
+    follows: false,
+    run: (state, view) =>
+      change(groupOf(state, groupId), view, state.learned).map(({ group, learned, expected }) => ({
+        next: { ...withGroup(state, withNotes(group, number, rules)), learned },
+        expected,
+      })),
+  });
+  /** A part that may change one group. */
+  const writes = (
+    groupId: string,
+    touches: readonly string[],
+    change: (group: Group, view: View, learned: Learned) => readonly [Group, Expected],
+    piece = WHOLE,
+  ): Part =>
+    mayWrite(
+      groupId,
+      touches,
+      (before, view, learned) => {
+        const [group, expected] = change(before, view, learned);
+        return [{ group, learned, expected }];
+      },
+      piece,
+    );
+  /** What is told of the caller in the end. One who has left meanwhile is told how it was at last. */
+  const tells = (
+    groupId: string,
+    userId: string,
+    expect: (member: Member, view: View) => Expected,
+    piece = AFTERWARDS,
+  ): Part => ({
+    ...reads(
+      groupId,
+      [userId],
+      (group, view) => {
+        const member = memberOf(group, userId) ?? group.former.findLast((former) => former.userId === userId);
+        return member === undefined ? null : expect(member, view);
+      },
+      piece,
+    ),
+    follows: true,
+  });
+  const says = (expected: Expected): Part => ({
+    piece: WHOLE,
+    groupId: null,
+    touches: [],
+    changes: false,
+    follows: false,
+    run: (state) => [{ next: state, expected }],
+  });
+
+  const joining = (group: Group, userId: string, joinedAfter: bigint, learned: Learned) =>
+    join(
+      group,
+      { userId, membership: `${group.groupId} ${userId} ${number}`, joinedAt: null, joinedAfter },
+      learned,
+      rules,
+    );
+  const mark = (
+    group: Group,
+    member: Member,
+    judge: Member,
+    given: Mark,
+    head: bigint,
+    learned: Learned,
+    inBatch: boolean,
+  ): Marked => {
+    const { messageId, isPrivate, ifRevision, isDelivered } = given;
+    const target = rules.clamp(messageId, head);
+    const isHeeded = ifRevision !== undefined && rules.heedsRevision({ inBatch });
+    const stale = isHeeded && ifRevision !== revisionOf(judge, learned);
+    const moves: Moves =
+      isDelivered === true
+        ? { own: false, shown: false, delivered: true }
+        : rules.moves({ isPrivate: isPrivate === true, stale });
+    const now = (what: string) => new Moment(number, `${group.groupId} ${member.userId} ${what}`);
+    const targets = upTo(target, moves);
+    const clamped = target !== messageId;
+    const note = {
+      userId: member.userId,
+      membership: member.membership,
+      raises: member.raises,
+      messageId,
+      moves,
+      dueSince: null,
+    };
+    const marked = advance(member, targets, now);
+    return {
+      group: {
+        ...withMember(group, marked),
+        notes: clamped && messageId !== MAX_ID ? [...group.notes, note] : group.notes,
+      },
+      member: marked,
+      advanced: advance(judge, targets, now) !== judge,
+      clamped,
+      stale,
+    };
+  };
+
+  switch (operation.kind) {
+    case 'join': {
+      const { groupId, userId, joinedAfter } = operation;
+      return [
+        writes(groupId, [], (group, { headBefore }, learned) => {
+          const member = memberOf(group, userId);
+          if (member !== undefined) {
+            return [group, { status: 200, body: { groupId, userId, joinedAfter: told(member.joinedAfter) } }];
+          }
+          const from = joinedAfter ?? headBefore;
+          return [
+            joining(group, userId, from, learned),
+            { status: 201, body: { groupId, userId, joinedAfter: told(from) } },
+          ];
+        }),
+      ];
+    }
+    case 'join together': {
+      const { groupId, userIds } = operation;
+      return [
+        writes(groupId, [], (group, { headBefore }, learned) => {
+          const added = userIds.filter((userId) => memberOf(group, userId) === undefined);
+          const joined = added.reduce((sofar, userId) => joining(sofar, userId, headBefore, learned), group);
+          return [
+            joined,
+            { status: 200, body: { added: added.length, existing: userIds.length - added.length } },
+          ];
+        }),
+      ];
+    }
+    case 'leave': {
+      const { groupId, userId } = operation;
+      return [writes(groupId, [], (group) => [leave(group, userId), { status: 204, body: null }])];
+    }
+    case 'list members':
+      return [reads(operation.groupId, 'all', listMembers)];
+    case 'record': {
+      const { groupId, messageId, senderId } = operation;
+      const message = writes(groupId, [], (group) => {
+        const known = messageOf(group.messages, messageId);
+        const head = larger(group.head, messageId);
+        const body = { groupId, messageId: messageId.toString(), head: head.toString() };
+        if (known !== undefined && isRecorded(known)) {
+          if (known.senderId !== senderId) return [group, problem(409, 'conflict')];
+          return [group, { status: 200, body }];
+        }
+        const recorded = {
+          messageId,
+          senderId,
+          deleted: known?.deleted ?? false,
+          recordedBy: number,
+          sentAt: null,
+        };
+        return [
+          { ...group, head, messages: withMessage(group.messages, recorded) },
+          { status: 201, body },
+        ];
+      });
+      const sender = mayWrite(
+        groupId,
+        [senderId],
+        (group, _view, learned) => {
+          const stays = { group, learned, expected: null };
+          const member = memberOf(group, senderId);
+          const recorded = messageOf(group.messages, messageId);
+          if (member === undefined || recorded === undefined) return [stays];
+          const move = rules.movesSender({
+            isFirst: recorded.recordedBy === number,
+            isTheirs: recorded.senderId === senderId,
+            isShownAsRead: member.shown >= messageId,
+          });
+          const now = (what: string) => new Moment(number, `${groupId} ${senderId} ${what}`);
+          const moved = { ...stays, group: withMember(group, advance(member, upTo(messageId, ALL), now)) };
+          if (move === 'surely') return [moved];
+          return move === 'perhaps' ? [stays, moved] : [stays];
+        },
+        SILENT,
+      );
+      return [message, { ...sender, follows: true }];
+    }
+    case 'delete': {
+      const { groupId, messageId } = operation;
+      return [
+        writes(groupId, [], (group) => {
+          const known = messageOf(group.messages, messageId);
+          const message = known ?? { messageId, senderId: null, recordedBy: null, sentAt: null };
+          return [
+            {
+              ...group,
+              head: rules.headAfterDeleting(group, messageId),
+              messages: withMessage(group.messages, { ...message, deleted: true }),
+            },
+            { status: 204, body: null },
+          ];
+        }),
+      ];
+    }
+    case 'mark': {
+      const { groupId, userId, ifRevision } = operation;
+      return [
+        mayWrite(groupId, [userId], (group, { headBefore }, learned) => {
+          const found = memberOf(group, userId);
+          if (found === undefined) return [{ group, learned, expected: NOT_FOUND }];
+          return possibleRevisions(found, learned, [ifRevision]).map((possible) => {
+            const { member } = possible;
+            const marked = mark(group, member, member, operation, headBefore, possible.learned, false);
+            const said = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
+            return {
+              group: marked.group,
+              learned: possible.learned,
+              expected: marked.stale ? problem(409, 'revision_conflict', said) : { status: 200, body: said },
+            };
+          });
+        }),
+        tells(groupId, userId, ownView),
+      ];
+    }
+    case 'mark unread': {
+      const { groupId, userId, messageId } = operation;
+      return [
+        writes(groupId, [userId], (group) => {
+          const member = memberOf(group, userId);
+          if (member === undefined) return [group, NOT_FOUND];
+          const said: Expected = { status: 200, body: { groupId, userId } };
+          const target = larger(member.joinedAfter, messageId - 1n);
+          if (target >= member.own) return [group, said];
+          const marked = {
+            ...member,
+            own: target,
+            ownAt: new Moment(number, `${groupId} ${userId} own`),
+            raises: member.raises + 1,
+          };
+          return [withMember(group, marked), said];
+        }),
+        tells(groupId, userId, withHead),
+      ];
+    }
+    case 'mark delivered': {
+      const { groupId, userId, messageId } = operation;
+      return [
+        writes(groupId, [userId], (group, { headBefore }, learned) => {
+          const member = memberOf(group, userId);
+          if (member === undefined) return [group, NOT_FOUND];
+          const given = { messageId, isDelivered: true };
+          const marked = mark(group, member, member, given, headBefore, learned, false);
+          const said = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
+          return [marked.group, { status: 200, body: said }];
+        }),
+        tells(groupId, userId, (member) => ({ messageId: told(member.delivered) })),
+      ];
+    }
+    case 'mark several': {
+      const { userId, marks } = operation;
+      const groupIds = [...new Set(marks.map(({ groupId }) => groupId))];
+      return [
+        says({ status: 200, groupIds: marks.map(({ groupId }) => groupId) }),
+        ...groupIds.map((groupId) =>
+          mayWrite(
+            groupId,
+            [userId],
+            (group, { headBefore }, learned) => {
+              const entries = marks.filter((entry) => entry.groupId === groupId);
+              const found = memberOf(group, userId);
+              if (found === undefined) {
+                return [{ group, learned, expected: entries.map(() => ({ outcome: 'not_found' })) }];
+              }
+              const asked = entries.map(({ ifRevision }) => ifRevision);
+              return possibleRevisions(found, learned, asked).map((possible) => {
+                let changed = withMember(group, possible.member);
+                let current = possible.member;
+                const expected = entries.map((entry): Expected => {
+                  const judge = rules.judgesBy(current, possible.member);
+                  const marked = mark(changed, current, judge, entry, headBefore, possible.learned, true);
+                  changed = marked.group;
+                  current = marked.member;
+                  const outcome = marked.advanced ? 'advanced' : 'unchanged';
+                  const revision = revisionToTell(current);
+                  return {
+                    outcome: marked.stale ? 'conflict' : outcome,
+                    messageId: told(entry.isDelivered === true ? current.delivered : current.own),
+                    revision: entry.isDelivered === true ? new Optional(revision) : revision,
+                    clamped: marked.clamped,
+                  };
+                });
+                return { group: changed, learned: possible.learned, expected };
+              });
+            },
+            pieceOfGroup(groupId),
+          ),
+        ),
+      ];
+    }
+    case 'look': {
+      const { groupId, userId } = operation;
+      return [reads(groupId, [userId], (group, view) => look(group, userId, view))];
+    }
+    case 'ask status': {
+      const { groupId, userId, messageIds } = operation;
+      return [
+        reads(groupId, [userId], (group, { messages }) => {
+          const member = memberOf(group, userId);
+          if (member === undefined) return NOT_FOUND;
+          return {
+            status: 200,
+            body: {
+              groupId,
+              watermark: told(member.own),
+              statuses: messageIds.map((messageId) => ({
+                messageId: messageId.toString(),
+                read: rules.isRead(messageId, messageOf(messages, messageId), member),
+              })),
+            },
+          };
+        }),
+      ];
+    }
+    case 'inbox': {
+      const { userId, unreadOnly, among } = operation;
+      return [
+        says({ status: 200, inOrder: true, others: [] }),
+        ...among.map((groupId) =>
+          reads(
+            groupId,
+            [userId],
+            (group, view) => {
+              const member = memberOf(group, userId);
+              if (member === undefined) return null;
+              const { readAt: _readAt, ...entry } = withHead(member, view);
+              const hasUnread = view.messages.some((message) => rules.isUnread(message, member));
+              return unreadOnly === true && !hasUnread ? null : { groupId, ...entry };
+            },
+            pieceOfGroup(groupId),
+          ),
+        ),
+      ];
+    }
+    case 'ask receipts': {
+      const { groupId, userId, messageId, state = 'read' } = operation;
+      return [
+        reads(groupId, 'all', (group) => {
+          const message = messageOf(group.messages, messageId);
+          if (memberOf(group, userId) === undefined || message === undefined) return NOT_FOUND;
+          if (!isRecorded(message) || message.deleted) return NOT_FOUND;
+          const found = counts(group, message);
+          return {
+            status: 200,
+            body: {
+              groupId,
+              messageId: messageId.toString(),
+              senderId: message.senderId,
+              audience: found.audience.length,
+              readCount: found.read.length,
+              deliveredCount: found.delivered.length,
+              members: found[state].map((member) => ({
+                userId: member.userId,
+                at: state === 'delivered' ? member.deliveredAt : member.shownAt,
+              })),
+            },
+          };
+        }),
+      ];
+    }
+    case 'ask receipts of several': {
+      const { groupId, userId, messageIds } = operation;
+      return [reads(groupId, 'all', (group) => receiptsOfSeveral(group, userId, messageIds))];
+    }
+    case 'facts': {
+      const { groupId, facts, watcherId, userIds, messageIds } = operation;
+      return [
+        writes(
+          groupId,
+          [],
+          (group, _view, learned) => [hear(group, facts, number, learned, rules), null],
+          SILENT,
+        ),
+        reads(groupId, 'all', listMembers, MEMBERS),
+        ...(messageIds.length === 0
+          ? []
+          : [reads(groupId, 'all', (group) => receiptsOfSeveral(group, watcherId, messageIds), RECEIPTS)]),
+        ...userIds.map((userId) =>
+          reads(groupId, [userId], (group, view) => look(group, userId, view), pieceOfLook(userId)),
+        ),
+      ];
+    }
+    case 'evict':
+      // The model has no cache. Only one that is wrong on purpose minds.
+      return rules.afterEviction === RULES.afterEviction
+        ? []
+        : [writes(operation.groupId, [], (group) => [rules.afterEviction(group), null], SILENT)];
+    case 'flush':
+      return [];
+    case 'ask wrongly':
+      return [says(INVALID)];
+  }
+}

@@ -1,0 +1,66 @@
+import type { Json } from '../support/running-stack.ts';
+import {
+  EMPTY,
+  type Expected,
+  groupOf,
+  Moment,
+  Optional,
+  RULES,
+  type Rules,
+  SOME_BOOLEAN,
+  SOME_ERRORS,
+  SOME_TEXT,
+  viewOf,
+  withGroup,
+} from './model.ts';
+import { possibleBy } from './overtaking.ts';
+import { partsOf, SILENT } from './parts.ts';
+import type { Seen, Service } from './play.ts';
+
+/**
+ * A service that does what the model says, and chooses where the contract leaves a choice. With it the model is
+ * played in no time: that it agrees with itself, and that a model of other rules does not.
+ */
+export function simulatedService({ makesGood }: { readonly makesGood: boolean }): Service {
+  const rules: Rules = {
+    ...RULES,
+    revisionOnJoining: (above) => (above === null ? 0 : above + 2),
+  };
+  let state = EMPTY;
+  const times: string[] = [];
+
+  const say = (expected: Expected): Json => {
+    if (expected === SOME_TEXT) return 'some text';
+    if (expected === SOME_BOOLEAN) return makesGood;
+    if (expected === SOME_ERRORS) return [{ path: 'some path', message: 'some message' }];
+    if (expected instanceof Optional) return say(expected.expected);
+    if (expected instanceof Moment) return times[expected.operation] ?? null;
+    if (expected === null || typeof expected !== 'object') return expected as Json;
+    if (Array.isArray(expected)) return expected.map((item: Expected) => say(item));
+    return Object.fromEntries(Object.entries(expected).map(([name, field]) => [name, say(field)]));
+  };
+
+  const see = (operation: Parameters<Service['perform']>[0], number: number): Seen => {
+    const seen: Record<string, Json> = {};
+    times[number] ??= new Date().toISOString();
+    for (const part of partsOf(operation, number, rules)) {
+      const groupId = part.groupId ?? '';
+      if (part.groupId !== null && makesGood) {
+        const made = possibleBy(groupOf(state, groupId), part.touches, rules).at(-1);
+        if (made !== undefined) state = withGroup(state, made);
+      }
+      const [outcome] = part.run(state, viewOf(state, groupId));
+      if (outcome === undefined) continue;
+      state = outcome.next;
+      const isSaid = part.piece !== SILENT && !(part.follows && !hasBody(seen));
+      if (isSaid) seen[part.piece] = say(outcome.expected);
+    }
+    return seen;
+  };
+  /** Nothing is told of the caller where there is no such group for it. */
+  const hasBody = (seen: Seen) => !JSON.stringify(seen).includes('not_found');
+  return {
+    perform: async (operation, number) => see(operation, number),
+    observe: async (operation, number) => see(operation, number),
+  };
+}

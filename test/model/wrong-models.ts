@@ -1,0 +1,140 @@
+import { byTime, isRecorded, type Member, RULES, type Rules } from './model.ts';
+
+/** What each does, and whether it takes facts to tell: without them a shorter history is found sooner. */
+const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])[] = [
+  [
+    'counts those who joined later',
+    { audience: ({ members }, { senderId }) => members.filter(({ userId }) => userId !== senderId) },
+  ],
+  [
+    'counts the sender',
+    {
+      audience: ({ members }, { messageId }) => members.filter((member) => member.joinedAfter < messageId),
+    },
+  ],
+  [
+    'counts those who left',
+    {
+      audience: (group, message) => {
+        const isMember = ({ userId }: { userId: string }) =>
+          group.members.some((member) => member.userId === userId);
+        const last = new Map(group.former.map((member) => [member.userId, member]));
+        const former = [...last.values()].filter((member) => !isMember(member));
+        return RULES.audience({ ...group, members: [...group.members, ...former] }, message);
+      },
+    },
+  ],
+  [
+    'shows others what is read in private',
+    { moves: ({ stale }) => ({ own: !stale, shown: true, delivered: true }) },
+  ],
+  [
+    'lets a late mark undo that something was marked unread',
+    { moves: (mark) => ({ ...RULES.moves(mark), own: true }) },
+  ],
+  [
+    'counts deleted messages as unread',
+    { isUnread: (message, member) => RULES.isUnread({ ...message, deleted: false }, member) },
+  ],
+  ['does not clamp', { clamp: (messageId) => messageId }],
+  [
+    "counts a member's own messages as unread",
+    { isUnread: (message, { own }) => isRecorded(message) && !message.deleted && message.messageId > own },
+  ],
+  [
+    'takes nothing for delivered that is read',
+    { moves: (mark) => ({ ...RULES.moves(mark), delivered: false }) },
+  ],
+  [
+    'lowers the head where the newest message is deleted',
+    {
+      headAfterDeleting: ({ messages }, deleted) =>
+        messages.findLast(
+          (message) => isRecorded(message) && !message.deleted && message.messageId !== deleted,
+        )?.messageId ?? 0n,
+    },
+  ],
+  ['lets members start at nothing', { viewOnJoining: () => 0n }],
+  [
+    'lets those who come back go on where they were',
+    {
+      viewOnJoining: (group, userId, head) =>
+        group.former.findLast((member) => member.userId === userId)?.own ?? head,
+    },
+  ],
+  [
+    'tells ids apart as doubles do',
+    {
+      clamp: (messageId, head) => {
+        if (head === 0n) return RULES.clamp(messageId, head);
+        return Number(messageId) > Number(head) ? head : messageId;
+      },
+    },
+  ],
+  ['begins with revision 0 for those who come back', { revisionOnJoining: () => 0 }],
+  [
+    'keeps the old mark where a departure is heard late',
+    {
+      inOrder: (heard) =>
+        heard
+          .filter(
+            (fact, index) =>
+              fact.kind !== 'left' ||
+              heard
+                .slice(0, index)
+                .every(
+                  (before) =>
+                    before.kind !== 'joined' || before.userId !== fact.userId || before.at <= fact.at,
+                ),
+          )
+          .toSorted(byTime),
+    },
+    true,
+  ],
+  [
+    'forgets messages where the cache loses some of its keys',
+    { afterEviction: (group) => ({ ...group, messages: group.messages.slice(1) }) },
+  ],
+  [
+    'judges the entries of a batch by what was there before it',
+    { judgesBy: (_current: Member, beforeBatch: Member) => beforeBatch },
+  ],
+  ['heeds no ifRevision in a batch', { heedsRevision: ({ inBatch }) => !inBatch }],
+  [
+    'tells own messages as unread in their status',
+    { isRead: (messageId, _message, member) => messageId <= member.own },
+  ],
+  [
+    'takes a known message under another sender for read by that sender',
+    {
+      movesSender: (record) => (record.isTheirs ? RULES.movesSender(record) : 'surely'),
+    },
+  ],
+  [
+    'makes a mark good that was made in another membership',
+    {
+      makesGood: (note, member) =>
+        note.membership === member.membership
+          ? RULES.makesGood(note, member)
+          : { moves: note.moves, isSure: true },
+    },
+  ],
+  [
+    'makes a mark good that was made before something was marked unread',
+    {
+      makesGood: (note, member) => {
+        if (note.membership !== member.membership) return RULES.makesGood(note, member);
+        return { moves: note.moves, isSure: note.raises !== member.raises };
+      },
+    },
+  ],
+  [
+    'marks all that ever comes as read where no message is recorded',
+    { clamp: (messageId, head) => (head === 0n ? messageId : RULES.clamp(messageId, head)) },
+  ],
+];
+
+/** Models that are wrong on purpose, each in one rule, by what they do. */
+export const WRONG_MODELS = CHANGED.map(
+  ([name, changed, withFacts = false]) => [name, { rules: { ...RULES, ...changed }, withFacts }] as const,
+);
