@@ -46,6 +46,7 @@ type Step =
   | { readonly do: 'unread'; readonly user: User; readonly id: number }
   | { readonly do: 'join'; readonly user: User; readonly after: number | null }
   | { readonly do: 'leave'; readonly user: User }
+  | { readonly do: 'rejoin'; readonly user: User; readonly after: number | null }
   | { readonly do: 'hear of join'; readonly user: User; readonly at: number; readonly after: number | null }
   | { readonly do: 'hear of leave'; readonly user: User; readonly at: number };
 
@@ -82,6 +83,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('unread' as const), user, id }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('join' as const), user, after }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const), user }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('rejoin' as const), user, after }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -94,9 +96,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('hear of leave' as const), user, at: time }) },
 );
 
-/** Where batches end, and in which order events arrive, the first ones twice. */
+/** Where batches end, and in which order events arrive, each of them twice. */
 const delivery = fc.record({
-  cuts: fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 5 }),
+  cuts: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
   ranks: fc.array(fc.nat(1_000), { minLength: 7, maxLength: 31 }),
 });
 
@@ -135,6 +137,10 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
       }
       case 'unread':
         await markUnread(stores, groupId, one.user as UserId, at(one.id));
+        break;
+      case 'rejoin':
+        await removeMember(stores, groupId, one.user as UserId);
+        await addMembers(stores, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
         break;
       case 'join':
         await addMembers(stores, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
@@ -275,22 +281,21 @@ test('events in any order, coalesced and repeated, tell every own view, revision
       async (steps, one, other) => {
         const groupId = aGroup();
         const records = await play(groupId, steps);
-        const events = [
-          ...(await publishedOf(records, one.cuts)),
-          ...(await publishedOf(records, other.cuts)),
-        ];
-        const ranks = [...one.ranks, ...other.ranks];
-        const arriving = events
-          .map((event, index) => ({ event, rank: ranks[index % ranks.length] ?? 0 }))
-          .toSorted((a, b) => a.rank - b.rank)
-          .map(({ event }) => event);
-        for (const name of USERS) {
-          const held = await heldOf(groupId, name);
-          if (held) expectFollowed(followed(arriving, name), held);
+        const held = await Promise.all(USERS.map((name) => heldOf(groupId, name)));
+        for (const { cuts, ranks } of [one, other]) {
+          const events = await publishedOf(records, cuts);
+          const arriving = [...events, ...events]
+            .map((event, index) => ({ event, rank: ranks[index % ranks.length] ?? 0 }))
+            .toSorted((a, b) => a.rank - b.rank)
+            .map(({ event }) => event);
+          for (const [index, name] of USERS.entries()) {
+            const member = held[index];
+            if (member) expectFollowed(followed(arriving, name), member);
+          }
         }
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 40 },
   );
 });
 
@@ -355,6 +360,14 @@ describe('a mark after a mark unread', () => {
       }
     }
   });
+});
+
+test('a batch with the end of one membership and the begin of the next tells of both', async () => {
+  const groupId = aGroup();
+  const before = await play(groupId, REJOIN.slice(0, 5));
+  const batch = await play(groupId, [{ do: 'unread', user: 'alice', id: 2 }, ...REJOIN.slice(5)]);
+  const events = [...(await publishedOf(before, [100])), ...(await publishedOf(batch, [100]))];
+  expect(followed(events, 'alice')).toMatchObject({ own: { id: 2 }, public: 2 });
 });
 
 test('a join that is heard late does not take back that a member marked unread', async () => {
