@@ -279,6 +279,23 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
+  test('of which each is noted twice leaves no doubt when all have come to their end', async () => {
+    const { groupId, reader } = await prepare();
+    const { cache } = stores;
+    const tokens = ['one', 'two', 'three'];
+    // Who finds the member in doubt already asks the ledger, and notes the doubt again beside what it was told.
+    for (const doubt of tokens) {
+      await cache.doubt(groupId, reader, doubt);
+      await cache.merge(groupId, [{ kind: 'doubt', userId: reader, doubt }]);
+    }
+    await cache.merge(
+      groupId,
+      tokens.map((doubt) => ({ kind: 'settled', userId: reader, doubt })),
+    );
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
   test('again and again, by more at once than are told apart, leaves few doubts, for half a minute', async () => {
     const { groupId, reader } = await prepare();
     await markAgainAndAgain(groupId, reader, [2, 3, 1, 99, 2, 3, 1, 99, 2, 3]);
