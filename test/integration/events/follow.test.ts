@@ -99,7 +99,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** Where batches end, and in which order events arrive, each of them twice. */
 const delivery = fc.record({
   cuts: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
-  ranks: fc.array(fc.nat(1_000), { minLength: 7, maxLength: 31 }),
+  // Without the bias to small numbers, with which most ranks are the same.
+  ranks: fc.array(fc.noBias(fc.nat(1_000)), { minLength: 7, maxLength: 31 }),
 });
 
 /** Plays steps in a new group, of which alice and bob are members. Returns the records of the ledger's stream. */
