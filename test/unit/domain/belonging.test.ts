@@ -1,0 +1,71 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  type Belonging,
+  hearDeparture,
+  hearJoining,
+  NO_BELONGING,
+} from '../../../shared/domain/belonging.ts';
+import { at } from '../../support/positions.ts';
+
+const T = 1_700_000_000_000;
+
+/** A joining after a message, or a departure, so many milliseconds after T. */
+type Event = { readonly time: number; readonly after: number | null };
+
+/** No two joinings at one time: nobody can say which of them was the first. At most ten, which are all kept. */
+const events: fc.Arbitrary<Event[]> = fc
+  .record({
+    joinings: fc.uniqueArray(fc.record({ time: fc.nat(12), after: fc.integer({ min: 1, max: 9 }) }), {
+      selector: ({ time }) => time,
+      maxLength: 7,
+    }),
+    departures: fc.array(fc.record({ time: fc.nat(12), after: fc.constant(null) }), { maxLength: 4 }),
+  })
+  .map(({ joinings, departures }) => [...joinings, ...departures]);
+
+const hear = (known: Belonging, { time, after }: Event) =>
+  after === null
+    ? hearDeparture(known, T + time)
+    : hearJoining(known, { at: T + time, after: at(after), heardAt: T + 100 });
+
+const seenIn = ({ state }: Belonging) =>
+  state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;
+
+/** Where the member starts when all is heard in order, and whether it was a member before. At equal times a departure wins. */
+function inOrder(all: readonly Event[]) {
+  let after: number | null = null;
+  let wasMember = false;
+  for (const event of all.toSorted(
+    (a, b) => a.time - b.time || Number(a.after === null) - Number(b.after === null),
+  )) {
+    if (event.after === null) {
+      wasMember ||= after !== null;
+      after = null;
+    } else {
+      after ??= event.after;
+    }
+  }
+  return after === null ? null : { after: at(after), isLater: wasMember };
+}
+
+/** All events in any order, some of them once more. */
+const heard = events.chain((all) =>
+  fc.record({
+    all: fc.constant(all),
+    order: fc.shuffledSubarray(all, { minLength: all.length }),
+    more: fc.shuffledSubarray(all),
+  }),
+);
+
+test('joinings and departures leave the same in any order and with repetitions', () => {
+  fc.assert(
+    fc.property(heard, ({ all, order, more }) => {
+      const seen = seenIn([...order, ...more].reduce(hear, NO_BELONGING));
+      const first = seenIn(all.toSorted((a, b) => a.time - b.time).reduce(hear, NO_BELONGING));
+      expect(seen && { after: seen.after, isLater: seen.revision > 0 }).toEqual(inOrder(all));
+      expect(seen?.revision).toBe(first?.revision);
+    }),
+    { numRuns: 1_000 },
+  );
+});
