@@ -42,11 +42,11 @@ local function keep_doubts(doubts, user, live)
   end
 end
 
--- Notes a doubt of a member who is here. Says whether the member is.
+-- Notes a doubt of a member who is here, once. Returns whether the member is here.
 local function add_doubt(members, doubts, user, text, now, doubt_end, token)
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end
-  local live = live_doubts(doubts, user, now)
+  local live = live_doubts(doubts, user, now, token)
   if #live >= MOST_DOUBTS then
     table.remove(live, 1)
     live[1] = string.match(live[1], '^%d+') .. '|;'

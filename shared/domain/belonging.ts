@@ -1,11 +1,12 @@
 import {
   type Departure,
+  isPast,
   joinAt,
   type Membership,
   type MembershipState,
   type Register,
 } from './membership.ts';
-import type { Position } from './position.ts';
+import { laterOf, type Position } from './position.ts';
 
 /** A joining that was heard of. Times are milliseconds since the epoch. */
 export interface Joining {
@@ -39,12 +40,17 @@ export const NO_BELONGING: Belonging = { state: null, leftAt: null, joinings: []
  */
 const MOST_JOININGS = 10;
 
-/** Returns the same belonging where the joining changes nothing. At equal times a departure wins. */
+/**
+ * Returns the same belonging where the joining changes nothing. At equal times a departure wins, and of two joinings the
+ * one that starts earlier: so a repetition changes nothing, though messages were heard of in between.
+ */
 export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;
   if (leftAt !== null && joining.at <= leftAt) return hearFormerJoining(belonging, leftAt);
-  if (joinings.some(({ at }) => at === joining.at)) return belonging;
-  const [first = joining, ...later] = [...joinings, joining].toSorted((a, b) => a.at - b.at);
+  const same = joinings.find(({ at }) => at === joining.at);
+  if (same && same.after <= joining.after) return belonging;
+  const others = joinings.filter((other) => other !== same);
+  const [first = joining, ...later] = [...others, joining].toSorted((a, b) => a.at - b.at);
   const kept = [first, ...later.slice(-(MOST_JOININGS - 1))];
   if (!kept.includes(joining)) return belonging;
   if (state?.kind === 'member' && first !== joining) return { ...belonging, joinings: kept };
@@ -82,8 +88,10 @@ function beginAnew(
   const generation = Math.max(at, (before?.generation ?? -1) + 1);
   const start = joinAt(after, generation, firstRevision);
   if (before?.kind !== 'member') return start;
-  const kept = <R extends Register>(register: R, other: R): R =>
-    register.at !== null && register.position > other.position && isOfThisOne(register) ? register : other;
+  const kept = <R extends Register>(register: R, other: R): R => {
+    if (register.at === null || !isOfThisOne(register) || !isPast(register, other)) return other;
+    return { ...register, position: laterOf(register.position, other.position) };
+  };
   const revision = Math.max(before.self.revision, firstRevision);
   return {
     ...start,
