@@ -234,6 +234,7 @@ function number(item: Item, name: string): number {
   return value;
 }
 
-function corrupt(item: Item, name: string): UnreadableItem {
+/** That an attribute of an item is missing, or not as this service writes it. */
+export function corrupt(item: Item, name: string): UnreadableItem {
   return new UnreadableItem(`an item of the ledger has no valid ${name}: ${item.PK?.S} ${item.SK?.S}`);
 }
