@@ -1,7 +1,7 @@
 -- A sorted set with all scores 0, in sections by first character, so that it is evicted whole. `!name|value` is state
 -- of the whole set. Ids contain neither `#` nor `}`: where an id stands in front, `#` ends it, and `$` is just above `#`.
--- A name or a position of fixed width is ended by `|`, and `}` is above it; `:` is just above `9`. Positions are in
--- base 36 and begin with a digit.
+-- A name or a position of fixed width is ended by `|`, and `}` is above it. Positions are in base 36 and begin with
+-- a digit up to `3`: `4` is above all of them.
 
 local function state(set, name)
   local range = redis.call('ZRANGEBYLEX', set, '[!' .. name .. '|', '(!' .. name .. '}', 'LIMIT', 0, 1)

@@ -20,8 +20,8 @@ export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'deliv
 /** The attribute that holds when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
 
-/** The largest that nine base-36 digits hold, as the cache writes it: a time in the year 5188. */
-const MAX_GENERATION = 36 ** 9 - 1;
+/** The largest time that nine base-36 digits hold, as the cache writes it: in the year 5188. */
+const MAX_TIME = 36 ** 9 - 1;
 
 const REVISION_DIGITS = 10;
 const OWN_REGISTER = new RegExp(`^([0-9]{${REVISION_DIGITS}}):(.*)$`);
@@ -188,8 +188,7 @@ function factIn(item: Item, kind: Fact['kind']): Fact {
 }
 
 export function membershipState(item: Item): MembershipState {
-  const generation = number(item, 'generation');
-  if (generation > MAX_GENERATION) throw corrupt(item, 'generation');
+  const generation = time(item, 'generation');
   if (!item[CURRENT_MEMBER]) return { kind: 'departed', generation };
   const firstRevision = firstRevisionIn(item);
   const { count, position } = ownRegisterIn(item);
@@ -213,7 +212,13 @@ export function messageOf(item: Item): Message {
 }
 
 function timeIn(item: Item, name: RegisterName): number | null {
-  return item[timeOf(name)] ? number(item, timeOf(name)) : null;
+  return item[timeOf(name)] ? time(item, timeOf(name)) : null;
+}
+
+function time(item: Item, name: string): number {
+  const value = number(item, name);
+  if (value > MAX_TIME) throw corrupt(item, name);
+  return value;
 }
 
 function text(item: Item, name: string): string {
