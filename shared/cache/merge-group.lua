@@ -177,7 +177,7 @@ function merges.deleted(position)
 end
 
 function merges.load(token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
   local loads = redis.call('ZRANGEBYLEX', messages, '[!load|', '(!load}')
   for index = 1, #loads - MOST_LOADS + 1 do redis.call('ZREM', messages, loads[index]) end
   add_message(0, '!load|' .. token)
@@ -191,7 +191,7 @@ function merges.loaded(token, position)
   if cut and cut > position then position = cut end
   if not floor or position < floor then set_state(messages, 'floor', position) end
   redis.call('ZREM', messages, '!load|' .. token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
   if not state(messages, 'load') then clear_state(messages, 'cut') end
 end
 

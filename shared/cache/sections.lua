@@ -16,3 +16,6 @@ local function set_state(set, name, value)
   clear_state(set, name)
   redis.call('ZADD', set, 0, '!' .. name .. '|' .. value)
 end
+
+-- A time in ms as text. Not with `%d`: where Lua is built for 32 bits, that ends at 2147483647.
+local function time_text(ms) return string.format('%.0f', ms) end
