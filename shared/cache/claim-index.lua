@@ -13,8 +13,8 @@ local token, now, lease, ttl, receipts_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 if is_indexed(members, receipts) then return { 'indexed' } end
 local load = state(receipts, 'load')
 if load and load == redis.call('HGET', members, '#index') then
-  local held = tonumber(state(receipts, 'lease'))
-  if held > now then return { 'loading' } end
+  local lease_end = string.match(state(receipts, 'lease') or '', '^%d+$')
+  if lease_end and tonumber(lease_end) > now then return { 'loading' } end
   set_state(receipts, 'lease', lease)
   return { 'claimed', load, state(receipts, 'after') or '', recently_joined(joined, now) }
 end

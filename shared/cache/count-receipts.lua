@@ -4,7 +4,8 @@
 -- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text
 -- and floor are false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
 -- is not here; it is empty without an index.
--- Invariant: changes nothing but when the receipts expire, and that for a member only.
+-- Invariant: changes nothing but when the receipts expire, and that for a member only; an index or a window in which
+-- something cannot be read goes.
 
 local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
 local caller, ttl = ARGV[1], ARGV[2]
@@ -12,7 +13,7 @@ local caller, ttl = ARGV[1], ARGV[2]
 local caller_text = redis.call('HGET', members, caller)
 local caller_parts = caller_text and decode(caller_text)
 caller_text = caller_parts and plain(caller_text) or false
-local floor = state(messages, 'floor') or false
+local floor = position_in(messages, 'floor')
 if not is_indexed(members, receipts) then return { caller_text, 0, floor, 0, {} } end
 -- Only members keep the receipts here: anybody may ask.
 if caller_parts and not is_departed(caller_parts) then redis.call('PEXPIRE', receipts, ttl) end
@@ -20,7 +21,7 @@ if caller_parts and not is_departed(caller_parts) then redis.call('PEXPIRE', rec
 -- Where each section ends, by its rank: one end of every count, found once.
 local ends = {}
 for _, section in ipairs({ 'd', 'j', 'p', 'q' }) do
-  ends[section] = redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. ':')
+  ends[section] = redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. '4')
 end
 
 -- The members of a section who are at a position or past it.
@@ -31,6 +32,9 @@ end
 local ahead = from('q', START)
 local everyone, is_delivery_ahead = from('p', START) + ahead, ahead > 0
 
+-- Whether all could be read that was looked at.
+local is_index_sound, is_window_sound = true, true
+
 local senders = {}
 
 -- What is known of a sender as a member; false where it is none that is counted.
@@ -38,6 +42,7 @@ local function member(sender)
   if senders[sender] == nil then
     local text = redis.call('HGET', members, sender)
     local parts = text and decode(text)
+    if text and not parts then is_index_sound = false end
     local is_member = parts and not is_departed(parts)
     senders[sender] = is_member and redis.call('ZSCORE', receipts, entries_of(sender, parts)[1]) and parts
   end
@@ -46,7 +51,9 @@ end
 
 local function sender_in_window(position)
   local entry = message_at(messages, position)
-  return entry and string.sub(entry, #position + 2)
+  local sender = entry and string.sub(entry, #position + 2)
+  if not sender or is_id(sender) then return sender end
+  is_window_sound = false
 end
 
 -- Who joined after the message has a watermark past it from the start, and is in both numbers.
@@ -74,5 +81,13 @@ for index = 3, #ARGV, 2 do
   local position, sender = ARGV[index], ARGV[index + 1]
   if sender == '' then sender = sender_in_window(position) end
   counts[#counts + 1] = sender and count(position, sender) or false
+end
+if not is_window_sound then
+  redis.call('UNLINK', messages)
+  floor = false
+end
+if not is_index_sound then
+  distrust(receipts)
+  return { caller_text, 0, floor, 0, {} }
 end
 return { caller_text, 1, floor, kept(messages), counts }

@@ -8,30 +8,32 @@
 --
 -- While the text has its `?`, its own view is not told, and everyone asks the ledger. The tokens stand in the doubts
 -- hash, for each user as `<end in ms>|<token>;` and so on. That key lives no longer than its last doubt. Where a `?` has
--- no tokens, they were lost or are over: it stays until the member is merged as the ledger holds it by then.
+-- no tokens, or none that can be read, it stays until the member is merged as the ledger holds it by then.
 
 -- The most doubts of one member. Where there would be more, the two oldest become one that only time can end.
 local MOST_DOUBTS = 4
 
--- The doubts of a member that are not over yet, in order of time, without the one that is settled.
+-- The doubts of a member that are not over yet, in order of time, without the one that is settled; and whether that is
+-- all that was known of them: nothing was lost, and all could be read.
 local function live_doubts(doubts, user, now, settled)
+  local text = redis.call('HGET', doubts, user) or ''
   local live = {}
-  for doubt_end, token in string.gmatch(redis.call('HGET', doubts, user) or '', '(%d+)|([^;]*);') do
+  for doubt_end, token in string.gmatch(text, '(%d+)|([^;]*);') do
     if tonumber(doubt_end) > now and token ~= settled then live[#live + 1] = doubt_end .. '|' .. token .. ';' end
   end
-  return live
+  return live, text ~= '' and string.gsub(text, '%d+|[^;]*;', '') == ''
 end
 
 -- A member's text where its own view may be told from it, and what can be read of it; false where not. What is known of
 -- the doubts of a text that has a `?` is asked only then.
 local function trusted(text, doubts, user, now)
-  if not text then return false end
+  local parts = text and decode(text)
+  if not parts then return false end
   if is_in_doubt(text) then
-    if redis.call('HEXISTS', doubts, user) == 0 or #live_doubts(doubts, user, now) > 0 then return false end
-    text = plain(text)
+    local live, is_whole = live_doubts(doubts, user, now)
+    if #live > 0 or not is_whole then return false end
   end
-  local parts = decode(text)
-  return parts and text or false, parts
+  return plain(text), parts
 end
 
 local function keep_doubts(doubts, user, live)

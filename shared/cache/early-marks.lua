@@ -33,7 +33,7 @@ local function add_early(early, user, now, ...)
     if string.match(other, '^%d+|(.*)$') ~= mark then kept[#kept + 1] = other end
   end
   if #kept >= MOST_EARLY then table.remove(kept, 1) end
-  kept[#kept + 1] = string.format('%d', now + EARLY_MS) .. '|' .. mark
+  kept[#kept + 1] = time_text(now + EARLY_MS) .. '|' .. mark
   keep_early(early, user, kept)
   redis.call('PEXPIRE', early, EARLY_MS)
 end

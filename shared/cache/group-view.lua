@@ -6,7 +6,8 @@
 --   @<sender>#<position>   the same message, by sender
 --   ~<position>            a deleted message, so that nothing late revives it
 
-local MESSAGES_END = '(:'
+-- Above every position, and so `4` ends a section that begins with positions.
+local MESSAGES_END = '(4'
 
 local function kept(messages) return redis.call('ZLEXCOUNT', messages, '[0', MESSAGES_END) end
 
@@ -17,10 +18,21 @@ end
 
 local function own_entry(user, position) return '@' .. user .. '#' .. position end
 
+-- Whether a text is an id, as shared/domain/ids.ts has it.
+local function is_id(text)
+  return #text <= 128 and string.find(text, '^[%w._:@!+=~|$*-]+$') ~= nil and text ~= '.' and text ~= '..'
+end
+
+-- A position in the state of the window; false where there is none, or none that can be read.
+local function position_in(messages, name)
+  local position = state(messages, name)
+  return position and is_position(position) and position or false
+end
+
 -- The messages of others than `user` above a position.
 local function unread_above(messages, user, position)
   local above = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', MESSAGES_END)
-  local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '(@' .. user .. '$')
+  local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '(' .. own_entry(user, '4'))
   return above - own
 end
 
@@ -43,7 +55,7 @@ local function view(members, messages, head, doubts, user, now, about_to_read)
     if newest and newest <= read then return { text, newest, newest, 0, 0 } end
     if about_to_read and about_to_read > read then return { text, newest, false, 0, 0 } end
   end
-  local floor = state(messages, 'floor') or false
+  local floor = position_in(messages, 'floor')
   if not read or not floor then return { text, newest, floor, 0, 0 } end
   return { text, newest, floor, unread_above(messages, user, read), read < floor and kept(messages) or 0 }
 end

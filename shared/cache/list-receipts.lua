@@ -2,9 +2,9 @@
 -- KEYS: members hash, receipts sorted set
 -- ARGV: position of the message, its sender, 'from' or 'below' the message, entry to go on after ('' for the first
 --   page), members wanted, members to look at before giving up, then the sections
--- Reply: false without an index; or for each section { last entry looked at or false where it came to its end,
+-- Reply: false without an index that can be read; or for each section { last entry looked at or false where it came to its end,
 --   entry, membership text, entry, membership text, ... }, in order. An entry is <position>|<user>.
--- Invariant: changes nothing.
+-- Invariant: changes nothing, but that an index which cannot be read goes.
 
 local members, receipts = KEYS[1], KEYS[2]
 local position, sender, side, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -12,19 +12,21 @@ local wanted, patience = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 if not is_indexed(members, receipts) then return false end
 
+-- Nil where an entry, or the text of its member, cannot be read.
 local function list(section)
   local start = after ~= '' and '(' .. section .. after or '[' .. section .. (side == 'from' and position or '')
-  local stop = '(' .. section .. (side == 'from' and ':' or position)
+  local stop = '(' .. section .. (side == 'from' and '4' or position)
   local found, looked = { false }, 0
   while true do
     local range = redis.call('ZRANGEBYLEX', receipts, start, stop, 'LIMIT', 0, wanted)
     for _, entry in ipairs(range) do
       start = '(' .. entry
       looked = looked + 1
-      local user = string.sub(entry, POSITION_WIDTH + 3)
-      local text = redis.call('HGET', members, user)
+      local at, user = string.match(entry, '^.(%w+)|(.+)$')
+      local text = at and is_position(at) and redis.call('HGET', members, user)
       local parts = text and decode(text)
-      if parts and user ~= sender and parts[JOINED] < position then
+      if not parts then return nil end
+      if user ~= sender and parts[JOINED] < position then
         found[#found + 1] = string.sub(entry, 2)
         found[#found + 1] = plain(text)
       end
@@ -38,5 +40,9 @@ local function list(section)
 end
 
 local lists = {}
-for index = 7, #ARGV do lists[#lists + 1] = list(ARGV[index]) end
+for index = 7, #ARGV do
+  local found = list(ARGV[index])
+  if not found then return distrust(receipts) end
+  lists[#lists + 1] = found
+end
 return lists

@@ -5,6 +5,9 @@ import { decodePosition, encodePosition } from './position-text.ts';
 const GENERATION_WIDTH = 9;
 const REGISTERS = 3;
 
+/** Since the generation began: no longer than that, so that any is a date. */
+const TIME = /^-?[0-9a-z]{1,9}$/;
+
 /**
  * A membership as the cache's scripts read it: membership.lua has the format. At most 44 bytes for who reads and never
  * marked anything unread, which with Redis's own take 48.
@@ -50,6 +53,7 @@ function encodeRegister({ position, at }: Register, generation: number): string 
 
 function decodeRegister(text: string, generation: number): Register {
   const [position = '', since] = text.split('@');
+  if (since !== undefined && !TIME.test(since)) throw new Error(`not a time: ${since}`);
   return {
     position: decodePosition(position),
     at: since === undefined ? null : generation + Number.parseInt(since, 36),

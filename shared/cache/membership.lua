@@ -8,6 +8,9 @@
 local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
 local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
 
+-- The most digits of both numbers of a revision.
+local COUNT_WIDTH, FIRST_WIDTH = 10, 15
+
 -- The position of the largest message id.
 local LARGEST = '3w5e11264sgsf'
 
@@ -24,16 +27,24 @@ end
 
 local function is_position(text)
   local position, rest = string.match(text, REGISTER_PATTERN)
-  return position and rest == '' and position <= LARGEST
+  return position ~= nil and rest == '' and position <= LARGEST
 end
 
+-- A time is no longer than a generation: any is a date.
 local function is_register(text)
   local position, rest = string.match(text, REGISTER_PATTERN)
-  return position and position <= LARGEST and (rest == '' or string.find(rest, '^@%-?[0-9a-z]+$'))
+  if not position or position > LARGEST then return false end
+  local time = string.match(rest, '^@%-?([0-9a-z]+)$')
+  return rest == '' or time ~= nil and #time <= GENERATION_WIDTH
 end
 
+-- A revision is one that a number holds exactly: a larger one would win over every other, and be no answer.
 local function is_own_register(text)
-  return is_register(text) or is_register(string.match(text, '^%d+~(.+)$') or string.match(text, '^%d+%^%d+~(.+)$') or '')
+  local revision, register = string.match(text, '^([^~]+)~(.+)$')
+  if not revision then return is_register(text) end
+  local count, first = string.match(revision, '^%d+$'), ''
+  if not count then count, first = string.match(revision, '^(%d+)%^(%d+)$') end
+  return count ~= nil and #count <= COUNT_WIDTH and #first <= FIRST_WIDTH and is_register(register)
 end
 
 -- The parts of a membership; nil where the text is none: another version wrote it, or nobody did. It counts as missing.
@@ -42,7 +53,7 @@ local function decode(text)
   local rest = string.match(text, GENERATION_PATTERN)
   if not rest then return nil end
   local parts = { string.sub(text, 1, GENERATION_WIDTH) }
-  for part in string.gmatch(rest, '[^|]+') do parts[#parts + 1] = part end
+  for part in string.gmatch(rest .. '|', '([^|]*)|') do parts[#parts + 1] = part end
   local found = #parts
   if found < JOINED or found > DELIVERED then return nil end
   for index = found + 1, DELIVERED do parts[index] = parts[index - 1] end

@@ -38,20 +38,21 @@ local MOST_LOADS = 16
 -- Whether a message at a position belongs here: into a window that is complete down to below it, or into one that is
 -- being loaded, since the load may be bringing the floor down.
 local function is_kept_at(position)
-  local floor = state(messages, 'floor')
+  local floor = position_in(messages, 'floor')
   return floor and position > floor or state(messages, 'load')
 end
 
+-- Takes out the entry of a message, and returns its position; nil where that cannot be read.
 local function drop(entry)
   local position, sender = string.match(entry, '^(%w+)|(.+)$')
-  redis.call('ZREM', messages, entry, own_entry(sender, position))
-  return position
+  redis.call('ZREM', messages, entry, own_entry(sender or '', position or ''))
+  return position and is_position(position) and position or nil
 end
 
 -- Remembers that messages up to a position had to go: the window is complete above it at best, and so is whatever a
 -- load under way will bring.
 local function raise(name, position)
-  local current = state(messages, name)
+  local current = position_in(messages, name)
   if not current or position > current then set_state(messages, name, position) end
 end
 
@@ -60,8 +61,9 @@ local function trim()
   if excess <= 0 then return end
   local dropped
   for _, entry in ipairs(redis.call('ZRANGEBYLEX', messages, '[0', MESSAGES_END, 'LIMIT', 0, excess)) do
-    dropped = drop(entry)
+    dropped = drop(entry) or dropped
   end
+  if not dropped then return end
   if state(messages, 'floor') then raise('floor', dropped) end
   if state(messages, 'load') then raise('cut', dropped) end
   redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
@@ -83,13 +85,13 @@ local changed = {}
 -- Merges a text into a member's. Only what the ledger holds now ends a doubt, and only where no token is left.
 local function put(user, current, text, is_past)
   changed.members = true
-  local merged = current and merge(plain(current), text) or text
+  local before = current and decode(current)
+  local merged = before and merge(plain(current), text) or text
   if current and is_in_doubt(current) and (is_past or #live_doubts(doubts, user, now) > 0) then
     merged = merged .. '?'
   end
   if merged ~= current then redis.call('HSET', members, user, merged) end
   if not is_indexing() then return end
-  local before = current and decode(current)
   if current and not before then
     -- Where it stood in the index cannot be known.
     redis.call('UNLINK', receipts)
@@ -116,10 +118,10 @@ function merges.doubt(user, doubt_end, token)
   add_doubt(members, doubts, user, redis.call('HGET', members, user), now, doubt_end, token)
 end
 
--- Where the doubts were lost or are over by time, the text stays in doubt until it is merged anew.
+-- Where the doubts were lost or cannot be read, the text stays in doubt until it is merged anew.
 function merges.settled(user, token)
-  local before, left = redis.call('HGET', doubts, user), live_doubts(doubts, user, now, token)
-  if not before then return end
+  local left, is_whole = live_doubts(doubts, user, now, token)
+  if not is_whole then return end
   keep_doubts(doubts, user, left)
   local text = #left == 0 and redis.call('HGET', members, user)
   if text and is_in_doubt(text) then redis.call('HSET', members, user, plain(text)) end
@@ -145,7 +147,7 @@ merges['known-member'] = function(user, text)
   local current = redis.call('HGET', members, user)
   local parts = decode(text)
   if not parts then return end
-  if current or is_departed(parts) then
+  if current and decode(current) or is_departed(parts) then
     put(user, current, text, true)
   elseif is_indexing() then
     strangers[#strangers + 1] = user
@@ -158,7 +160,7 @@ function merges.head(position)
 end
 
 merges['known-head'] = function(position)
-  if redis.call('EXISTS', head) == 1 then merges.head(position) end
+  if newest_in(head) then merges.head(position) end
 end
 
 -- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
@@ -175,7 +177,7 @@ function merges.deleted(position)
 end
 
 function merges.load(token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
   local loads = redis.call('ZRANGEBYLEX', messages, '[!load|', '(!load}')
   for index = 1, #loads - MOST_LOADS + 1 do redis.call('ZREM', messages, loads[index]) end
   add_message(0, '!load|' .. token)
@@ -185,11 +187,11 @@ end
 function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
   changed.messages = true
-  local floor, cut = state(messages, 'floor'), state(messages, 'cut')
+  local floor, cut = position_in(messages, 'floor'), position_in(messages, 'cut')
   if cut and cut > position then position = cut end
   if not floor or position < floor then set_state(messages, 'floor', position) end
   redis.call('ZREM', messages, '!load|' .. token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. string.format('%d', now - ABANDONED_MS))
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
   if not state(messages, 'load') then clear_state(messages, 'cut') end
 end
 

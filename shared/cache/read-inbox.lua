@@ -12,7 +12,7 @@ local replies = {}
 for group = 1, groups do
   local head, messages, read = heads[group], KEYS[groups + group], ARGV[group + 1]
   if head and not is_position(head) then head = false end
-  local floor = (not head or head > read) and state(messages, 'floor')
+  local floor = (not head or head > read) and position_in(messages, 'floor')
   replies[group] = floor and { head, floor, unread_above(messages, user, read), kept(messages) }
     or { head, false, 0, 0 }
 end

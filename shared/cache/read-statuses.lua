@@ -17,7 +17,7 @@ for index = 3, #ARGV do
   if position <= read then
     reply[index - 1] = 'below'
   else
-    if floor == nil then floor = state(messages, 'floor') or false end
+    if floor == nil then floor = position_in(messages, 'floor') end
     if not floor or position <= floor or redis.call('ZSCORE', messages, '~' .. position) then
       -- Who sent a deleted message is not kept here.
       reply[index - 1] = 'unknown'

@@ -41,12 +41,19 @@ local function is_indexed(members, receipts)
   return token and token == redis.call('HGET', members, '#index')
 end
 
+-- An index in which something cannot be read goes, and is loaded anew by who asks next.
+local function distrust(receipts)
+  redis.call('UNLINK', receipts)
+  return false
+end
+
 -- The position that every member's public watermark has reached; false in an empty group.
 local function lowest_public(receipts)
   local lowest = false
   for _, section in ipairs({ 'p', 'q' }) do
-    local first = redis.call('ZRANGEBYLEX', receipts, '[' .. section, '(' .. section .. ':', 'LIMIT', 0, 1)[1]
+    local first = redis.call('ZRANGEBYLEX', receipts, '[' .. section .. '0', '(' .. section .. '4', 'LIMIT', 0, 1)[1]
     local position = first and string.sub(first, 2, POSITION_WIDTH + 1)
+    if position and not is_position(position) then return distrust(receipts) end
     if position and (not lowest or position < lowest) then lowest = position end
   end
   return lowest

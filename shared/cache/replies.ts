@@ -40,8 +40,9 @@ export function userIn(reply: unknown): UserId {
   return userId;
 }
 
+/** The users out of a list; one that cannot be read is left out. */
 export function usersIn(reply: unknown): UserId[] {
-  return arrayIn(reply).map(userIn);
+  return arrayIn(reply).flatMap((user) => parseUserId(user) ?? []);
 }
 
 const EARLY_MARK_VALUES = 5;

@@ -1,7 +1,7 @@
 -- A sorted set with all scores 0, in sections by first character, so that it is evicted whole. `!name|value` is state
 -- of the whole set. Ids contain neither `#` nor `}`: where an id stands in front, `#` ends it, and `$` is just above `#`.
--- A name or a position of fixed width is ended by `|`, and `}` is above it; `:` is just above `9`. Positions are in
--- base 36 and begin with a digit.
+-- A name or a position of fixed width is ended by `|`, and `}` is above it. Positions are in base 36 and begin with
+-- a digit up to `3`: `4` is above all of them.
 
 local function state(set, name)
   local range = redis.call('ZRANGEBYLEX', set, '[!' .. name .. '|', '(!' .. name .. '}', 'LIMIT', 0, 1)
@@ -16,3 +16,6 @@ local function set_state(set, name, value)
   clear_state(set, name)
   redis.call('ZADD', set, 0, '!' .. name .. '|' .. value)
 end
+
+-- A time in ms as text. Not with `%d`: where Lua is built for 32 bits, that ends at 2147483647.
+local function time_text(ms) return string.format('%.0f', ms) end

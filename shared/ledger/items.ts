@@ -20,8 +20,8 @@ export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'deliv
 /** The attribute that holds when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
 
-/** The largest that nine base-36 digits hold, as the cache writes it: a time in the year 5188. */
-const MAX_GENERATION = 36 ** 9 - 1;
+/** The largest time that nine base-36 digits hold, as the cache writes it: in the year 5188. */
+const MAX_TIME = 36 ** 9 - 1;
 
 const REVISION_DIGITS = 10;
 const OWN_REGISTER = new RegExp(`^([0-9]{${REVISION_DIGITS}}):(.*)$`);
@@ -192,8 +192,7 @@ function factIn(item: Item, kind: Fact['kind']): Fact {
 }
 
 export function membershipState(item: Item): MembershipState {
-  const generation = number(item, 'generation');
-  if (generation > MAX_GENERATION) throw corrupt(item, 'generation');
+  const generation = time(item, 'generation');
   if (!item[CURRENT_MEMBER]) return { kind: 'departed', generation };
   const firstRevision = firstRevisionIn(item);
   const { count, position } = ownRegisterIn(item);
@@ -217,7 +216,13 @@ export function messageOf(item: Item): Message {
 }
 
 function timeIn(item: Item, name: RegisterName): number | null {
-  return item[timeOf(name)] ? number(item, timeOf(name)) : null;
+  return item[timeOf(name)] ? time(item, timeOf(name)) : null;
+}
+
+function time(item: Item, name: string): number {
+  const value = number(item, name);
+  if (value > MAX_TIME) throw corrupt(item, name);
+  return value;
 }
 
 function text(item: Item, name: string): string {
@@ -238,6 +243,7 @@ function number(item: Item, name: string): number {
   return value;
 }
 
-function corrupt(item: Item, name: string): UnreadableItem {
+/** That an attribute of an item is missing, or not as this service writes it. */
+export function corrupt(item: Item, name: string): UnreadableItem {
   return new UnreadableItem(`an item of the ledger has no valid ${name}: ${item.PK?.S} ${item.SK?.S}`);
 }

@@ -1,12 +1,13 @@
-import { QueryCommand, type QueryCommandOutput } from '@aws-sdk/client-dynamodb';
+import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import { advance, isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import {
   belongingOf,
   CURRENT_MEMBER,
+  corrupt,
   FORMER_MEMBER,
   HISTORY_NAMES,
   historyItem,
@@ -15,13 +16,13 @@ import {
   membershipState,
   REGISTER_NAMES,
   type RegisterName,
-  readItem,
   registerItem,
   registerText,
   revisionPrefix,
   timeOf,
 } from './items.ts';
 import { AFTER_ALL_GROUPS, BEFORE_ALL_GROUPS, justAfter, membershipKey, userPartition } from './keys.ts';
+import { PassedOver, passingOver } from './passed-over.ts';
 import {
   anyOf,
   beginsWith,
@@ -82,10 +83,22 @@ export class Memberships {
     return item && membershipState(item);
   }
 
-  /** The memberships, and departures, that there are of these users. One call for each hundred. */
+  /**
+   * The memberships, and departures, that there are of these users. One that cannot be read is passed over. One call
+   * for each hundred.
+   */
   async readMany(userIds: readonly UserId[], groupId: GroupId): Promise<Map<UserId, MembershipState>> {
+    return passingOver((passedOver) => this.#readMany(userIds, groupId, passedOver));
+  }
+
+  async #readMany(
+    userIds: readonly UserId[],
+    groupId: GroupId,
+    passedOver: PassedOver,
+  ): Promise<Map<UserId, MembershipState>> {
     const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
-    return new Map(items.map(membershipIn).map(({ userId, state }) => [userId, state]));
+    const facts = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
+    return new Map(facts.map(({ userId, state }) => [userId, state]));
   }
 
   /** The same, with the joinings and departures that were heard of. */
@@ -190,24 +203,33 @@ export class Memberships {
   }
 
   /**
-   * One page of a group's current members, ordered by user id. The index lags behind the ledger for a moment;
-   * the memberships themselves are read as they are.
+   * One page of a group's current members, ordered by user id. A page may have fewer than `limit` and yet not be the
+   * last: a membership that cannot be read is passed over. The index lags behind the ledger for a moment; the
+   * memberships themselves are read as they are.
    */
   async page(groupId: GroupId, limit: number, after: UserId | null): Promise<MembersPage> {
-    const listed = await this.#table.call(() =>
-      this.#table.client.send(
-        new QueryCommand({
-          TableName: this.#table.name,
-          IndexName: this.#indexName,
-          KeyConditionExpression: after ? 'groupId = :group AND userId > :after' : 'groupId = :group',
-          ExpressionAttributeValues: { ':group': { S: groupId }, ...(after && { ':after': { S: after } }) },
-          Limit: limit + 1,
-        }),
-      ),
-    );
-    const [told, isMore] = cut(listed, limit);
-    const userIds = told.map((item) => item.userId?.S as UserId);
-    const found = await this.readMany(userIds, groupId);
+    return passingOver((passedOver) => this.#page(groupId, limit, after, passedOver));
+  }
+
+  async #page(
+    groupId: GroupId,
+    limit: number,
+    after: UserId | null,
+    passedOver: PassedOver,
+  ): Promise<MembersPage> {
+    const query = {
+      IndexName: this.#indexName,
+      KeyConditionExpression: after ? 'groupId = :group AND userId > :after' : 'groupId = :group',
+      ExpressionAttributeValues: { ':group': { S: groupId }, ...(after && { ':after': { S: after } }) },
+    };
+    const { entries, isMore } = await this.#pageOf(query, limit, [...KEY_NAMES, ...INDEX_NAMES], (item) => {
+      const userId = parseUserId(item.userId?.S);
+      if (!userId) passedOver.note(corrupt(item, CURRENT_MEMBER));
+      return userId;
+    });
+    // Items of other kinds may be in the index, too.
+    const userIds = [...new Set(entries)];
+    const found = await this.#readMany(userIds, groupId, passedOver);
     const members = userIds.flatMap((userId) => {
       const state = found.get(userId);
       return state?.kind === 'member' ? [{ userId, membership: state }] : [];
@@ -215,19 +237,24 @@ export class Memberships {
     return { members, next: isMore ? (userIds.at(-1) ?? null) : null };
   }
 
-  /** Every current member of a group, read `pageSize` at a time. */
+  /** Every current member of a group that can be read, `pageSize` at a time. */
   async *everyone(groupId: GroupId, pageSize: number): AsyncGenerator<Member> {
+    const passedOver = new PassedOver();
     let after: UserId | null = null;
-    do {
-      const page: MembersPage = await this.page(groupId, pageSize, after);
-      yield* page.members;
-      after = page.next;
-    } while (after);
+    try {
+      do {
+        const page: MembersPage = await this.#page(groupId, pageSize, after, passedOver);
+        yield* page.members;
+        after = page.next;
+      } while (after);
+    } finally {
+      passedOver.log();
+    }
   }
 
   /**
    * One page of the groups that a user is a member of, ordered by group id, as they are. A page may have fewer than
-   * `limit` and yet not be the last: who has left a group is passed over.
+   * `limit` and yet not be the last: who has left a group is passed over, and so is what cannot be read.
    */
   async ofUser(
     userId: UserId,
@@ -237,8 +264,7 @@ export class Memberships {
     readonly memberships: readonly { groupId: GroupId; membership: Membership }[];
     readonly next: GroupId | null;
   }> {
-    const command = new QueryCommand({
-      TableName: this.#table.name,
+    const query = {
       KeyConditionExpression: 'PK = :user AND SK BETWEEN :after AND :end',
       ExpressionAttributeValues: {
         ':user': userPartition(userId),
@@ -246,29 +272,58 @@ export class Memberships {
         ':end': AFTER_ALL_GROUPS,
       },
       ConsistentRead: true,
-      Limit: limit + 1,
-    });
-    const [told, isMore] = cut(await this.#table.call(() => this.#table.client.send(command)), limit);
-    const read = told.map(membershipIn);
+    };
+    const { entries, isMore } = await passingOver((passedOver) =>
+      this.#pageOf(query, limit, KEY_NAMES, (item) => {
+        const fact = passedOver.read(item, 'membership');
+        // Pages go on after a group id: one that is not the key's would lead them back.
+        if (!fact || membershipKey(userId, fact.groupId).SK.S === item.SK?.S) return fact;
+        passedOver.note(corrupt(item, 'groupId'));
+        return null;
+      }),
+    );
     return {
-      memberships: read.flatMap(({ groupId, state }) =>
+      memberships: entries.flatMap(({ groupId, state }) =>
         state.kind === 'member' ? [{ groupId, membership: state }] : [],
       ),
-      next: isMore ? (read.at(-1)?.groupId ?? null) : null,
+      next: isMore ? (entries.at(-1)?.groupId ?? null) : null,
     };
+  }
+
+  /**
+   * What `read` makes of the first `limit` items of a query, but for those it returns null for, and whether more follow.
+   * The next page begins after the last entry, so there is one unless nothing follows: where nothing of a page can be
+   * read, the next one is read at once. `keyNames` are the attributes that a page of this query can begin after.
+   */
+  async #pageOf<T>(
+    query: Omit<QueryCommandInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>,
+    limit: number,
+    keyNames: readonly string[],
+    read: (item: Item) => T | null,
+  ): Promise<{ readonly entries: T[]; readonly isMore: boolean }> {
+    let start: Item | null = null;
+    for (;;) {
+      const command: QueryCommand = new QueryCommand({
+        ...query,
+        TableName: this.#table.name,
+        // Whether more follow is known from one more.
+        Limit: limit + 1,
+        ...(start && { ExclusiveStartKey: start }),
+      });
+      const { Items = [], LastEvaluatedKey } = await this.#table.call(() => this.#table.client.send(command));
+      const items = Items.slice(0, limit);
+      const isMore = Items.length > limit || LastEvaluatedKey !== undefined;
+      const entries = items.flatMap((item) => read(item) ?? []);
+      if (entries.length > 0 || !isMore) return { entries, isMore };
+      const last = Items.length > limit ? items.at(-1) : LastEvaluatedKey;
+      start = Object.fromEntries(Object.entries(last ?? {}).filter(([name]) => keyNames.includes(name)));
+    }
   }
 }
 
-/** The first `limit` items of a query that asked for one more, and whether more follow. */
-function cut({ Items = [], LastEvaluatedKey }: QueryCommandOutput, limit: number): [Item[], boolean] {
-  return [Items.slice(0, limit), Items.length > limit || LastEvaluatedKey !== undefined];
-}
-
-function membershipIn(item: Item) {
-  const fact = readItem(item);
-  if (fact.kind !== 'membership') throw new Error(`not a membership, but a ${fact.kind}`);
-  return fact;
-}
+/** The attributes that key an item in the table, and in the index of a group's members. */
+const KEY_NAMES = ['PK', 'SK'];
+const INDEX_NAMES = ['groupId', CURRENT_MEMBER];
 
 /** The one write that moves a membership from what it is believed to be to what it becomes. */
 function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Membership): Update {

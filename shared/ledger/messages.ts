@@ -1,9 +1,10 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
-import { type Position, storedPosition } from '../domain/position.ts';
-import { type Item, messageOf, readItem } from './items.ts';
+import type { Position } from '../domain/position.ts';
+import { corrupt, type Item, messageOf, readItem } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
+import { PassedOver, passingOver } from './passed-over.ts';
 import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
@@ -30,17 +31,26 @@ export class Messages {
     return item && headOf(item);
   }
 
-  /** The heads of those of the groups for which a message was recorded. */
-  async readHeads(groupIds: readonly GroupId[]): Promise<Map<GroupId, Position>> {
+  /** The heads of groups, null where no message was recorded. A group whose head cannot be read is left out. */
+  async readHeads(groupIds: readonly GroupId[]): Promise<Map<GroupId, Position | null>> {
     const items = await this.#table.getMany(groupIds.map(headKey));
-    const facts = items.map(readItem);
-    return new Map(facts.flatMap((fact) => (fact.kind === 'head' ? [[fact.groupId, fact.position]] : [])));
+    const found = new Map(items.map((item) => [item.PK?.S, item]));
+    return passingOver(async (passedOver) => {
+      const heads = new Map<GroupId, Position | null>();
+      for (const groupId of groupIds) {
+        const item = found.get(headKey(groupId).PK.S);
+        const fact = item && passedOver.read(item, 'head');
+        if (!item || fact) heads.set(groupId, fact?.position ?? null);
+      }
+      return heads;
+    });
   }
 
-  /** Those of the messages that are recorded or deleted. */
+  /** Those of the messages that are recorded or deleted. One that cannot be read is passed over. */
   async readMany(groupId: GroupId, positions: readonly Position[]): Promise<Message[]> {
     const keys = [...new Set(positions)].map((position) => messageKey(groupId, position));
-    return (await this.#table.getMany(keys)).map(messageOf);
+    const items = await this.#table.getMany(keys);
+    return passingOver(async (passedOver) => messagesIn(items, passedOver).map(({ message }) => message));
   }
 
   /** Raises the head to a position, where it is not there yet, and returns the head. */
@@ -92,8 +102,8 @@ export class Messages {
   async newest(groupId: GroupId, above: Position, limit: number): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
-    for await (const { items } of this.#pages(groupId, { above }, () => missing)) {
-      const messages = items.map(messageOf);
+    for await (const { stored } of this.#pages(groupId, { above }, () => missing)) {
+      const messages = stored.map(({ message }) => message);
       found.push(...messages);
       missing -= messages.filter(({ deleted }) => !deleted).length;
       if (missing <= 0) break;
@@ -115,8 +125,8 @@ export class Messages {
     let pages = 0;
     // First as many as are missing, which are nearly always enough; then as many as the ledger gives at once.
     const limit = () => (pages === 0 ? enough : undefined);
-    for await (const { items, isLast } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, limit)) {
-      count += items.map(messageOf).filter(isUnread).length;
+    for await (const { stored, isLast } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, limit)) {
+      count += stored.filter(({ message }) => isUnread(message)).length;
       if (count >= enough || isLast) break;
       if (pages === MOST_FULL_PAGES) return { count, isDecided: false };
       pages += 1;
@@ -128,12 +138,12 @@ export class Messages {
   async newestSentBy(groupId: GroupId, atMs: number): Promise<Position | 'none recorded' | 'none by then'> {
     let isAnyRecorded = false;
     let limit: number | undefined = FIRST_PAGE;
-    for await (const { items } of this.#pages(groupId, {}, () => limit)) {
+    for await (const { stored } of this.#pages(groupId, {}, () => limit)) {
       limit = undefined;
-      const recorded = items.filter(({ sentAt }) => sentAt?.N !== undefined);
+      const recorded = stored.filter(({ sentAtMs }) => sentAtMs !== null);
       isAnyRecorded ||= recorded.length > 0;
-      const newest = recorded.find(({ sentAt }) => Number(sentAt?.N) <= atMs);
-      if (newest) return messageOf(newest).position;
+      const newest = recorded.find(({ sentAtMs }) => sentAtMs !== null && sentAtMs <= atMs);
+      if (newest) return newest.message.position;
     }
     return isAnyRecorded ? 'none by then' : 'none recorded';
   }
@@ -146,43 +156,57 @@ export class Messages {
     afterMs: number,
   ): Promise<Position | null> {
     let limit: number | undefined = FIRST_PAGE;
-    for await (const { items } of this.#pages(groupId, { above }, () => limit)) {
+    for await (const { stored } of this.#pages(groupId, { above }, () => limit)) {
       limit = undefined;
-      const newest = items.find(
-        ({ senderId, sentAt }) => senderId?.S === userId && Number(sentAt?.N) > afterMs,
+      const newest = stored.find(
+        ({ message, sentAtMs }) => message.senderId === userId && sentAtMs !== null && sentAtMs > afterMs,
       );
-      if (newest) return messageOf(newest).position;
+      if (newest) return newest.message.position;
     }
     return null;
   }
 
-  /** The items of messages in a range, newest first, page by page. Pages have at most as many as `limit` says then. */
+  /**
+   * The messages in a range, newest first, page by page, but for those that cannot be read. Pages have at most as many
+   * as `limit` says then.
+   */
   async *#pages(
     groupId: GroupId,
     { above, upTo }: { readonly above?: Position; readonly upTo?: Position },
     limit: () => number | undefined,
-  ): AsyncGenerator<{ readonly items: Item[]; readonly isLast: boolean }> {
+  ): AsyncGenerator<{ readonly stored: StoredMessage[]; readonly isLast: boolean }> {
     const from = above ? justAfter(messageKey(groupId, above).SK) : { S: BEFORE_ALL_MESSAGES };
     const to = upTo ? messageKey(groupId, upTo).SK : { S: AFTER_ALL_MESSAGES };
     if (from.S > to.S) return;
+    const { PK } = headKey(groupId);
+    // What is the same for all of them need not come with each.
+    const common: Item = { PK, groupId: { S: groupId } };
+    const passedOver = new PassedOver();
     let start: Item | undefined;
-    do {
-      const most = limit();
-      const command = new QueryCommand({
-        TableName: this.#table.name,
-        KeyConditionExpression: 'PK = :group AND SK BETWEEN :from AND :to',
-        ProjectionExpression: '#position, senderId, sentAt, deletedAt',
-        ExpressionAttributeNames: { '#position': 'position' },
-        ExpressionAttributeValues: { ':group': headKey(groupId).PK, ':from': from, ':to': to },
-        ScanIndexForward: false,
-        ConsistentRead: true,
-        ...(most !== undefined && { Limit: most }),
-        ...(start && { ExclusiveStartKey: start }),
-      });
-      const page = await this.#table.call(() => this.#table.client.send(command));
-      start = page.LastEvaluatedKey;
-      yield { items: page.Items ?? [], isLast: start === undefined };
-    } while (start);
+    try {
+      do {
+        const most = limit();
+        const command = new QueryCommand({
+          TableName: this.#table.name,
+          KeyConditionExpression: 'PK = :group AND SK BETWEEN :from AND :to',
+          ProjectionExpression: 'SK, kind, #position, senderId, sentAt, deletedAt',
+          ExpressionAttributeNames: { '#position': 'position' },
+          ExpressionAttributeValues: { ':group': PK, ':from': from, ':to': to },
+          ScanIndexForward: false,
+          ConsistentRead: true,
+          ...(most !== undefined && { Limit: most }),
+          ...(start && { ExclusiveStartKey: start }),
+        });
+        const { Items = [], LastEvaluatedKey } = await this.#table.call(() =>
+          this.#table.client.send(command),
+        );
+        start = LastEvaluatedKey;
+        const items = Items.map((item) => ({ ...common, ...item }));
+        yield { stored: messagesIn(items, passedOver), isLast: start === undefined };
+      } while (start);
+    } finally {
+      passedOver.log();
+    }
   }
 
   #expiry(nowMs: number): Item {
@@ -194,6 +218,21 @@ function identity(groupId: GroupId, position: Position): Item {
   return { kind: { S: 'message' }, groupId: { S: groupId }, position: { S: position } };
 }
 
+/** A message, and when it was sent; null where only its deletion has been heard of. */
+interface StoredMessage {
+  readonly message: Message;
+  readonly sentAtMs: number | null;
+}
+
+function messagesIn(items: readonly Item[], passedOver: PassedOver): StoredMessage[] {
+  return items.flatMap((item) => {
+    const fact = passedOver.read(item, 'message');
+    return fact ? [{ message: fact.message, sentAtMs: item.sentAt?.N ? Number(item.sentAt.N) : null }] : [];
+  });
+}
+
 function headOf(item: Item): Position {
-  return storedPosition(item.position?.S ?? '');
+  const fact = readItem(item);
+  if (fact.kind !== 'head') throw corrupt(item, 'kind');
+  return fact.position;
 }

@@ -15,7 +15,8 @@ const MOST_SEARCHED = 5_000;
 /**
  * How far everyone in a group has read, if that is past a position; null if somebody is not past it. What the cache
  * tells decides where it tells anything. Otherwise the ledger is searched for one who is not past it, and that one is
- * remembered: until it moves, nobody needs to search again. Throws `unavailable` where it cannot be known now.
+ * remembered: until it moves, nobody needs to search again. A member whose item cannot be read is not waited for, as it
+ * is not counted in receipts. Throws `unavailable` where it cannot be known now.
  */
 export async function everyonePast(
   stores: Stores,

@@ -5,7 +5,6 @@ import { isPast, type Membership, type MembershipState } from '../domain/members
 import { formatMessageId, type Position } from '../domain/position.ts';
 import type { TidemarkEvent } from '../events/event.ts';
 import { type Publisher, publishFrom } from '../events/publisher.ts';
-import { UnreadableItem } from '../ledger/items.ts';
 import type { Stores } from '../watermarks/stores.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
@@ -14,8 +13,6 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 
 /** Groups whose members are searched at once for one who is behind. */
 const CONCURRENT_GROUPS = 10;
-
-const CONCURRENT_READS = 10;
 
 export interface Projection {
   readonly stores: Stores;
@@ -83,7 +80,7 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
 
 /**
  * Tells the cache of members whom its index lacks, as the ledger knows them now: what the stream says of them may be
- * long past, and they may have left since.
+ * long past, and they may have left since. Whose item cannot be read is not introduced.
  */
 async function introduce(
   stores: Stores,
@@ -96,15 +93,8 @@ async function introduce(
     const known = await ledger.memberships.readMany(strangers, groupId);
     return await cache.merge(groupId, memberChanges(known));
   } catch (error) {
-    if (error instanceof UnreadableItem && strangers.length > 1) {
-      // Who can be read is introduced all the same.
-      const each = await inParallel(strangers, CONCURRENT_READS, (userId) =>
-        introduce(stores, groupId, [userId]),
-      );
-      return each.every(Boolean);
-    }
     console.error({ message: 'members whom the cache lacks could not be read', error });
-    return !isWorthRetrying(error);
+    return false;
   }
 }
 
@@ -123,7 +113,7 @@ async function tellOfGroups(
       if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error });
-      if (isWorthRetrying(error)) unknown.push(...leaving);
+      unknown.push(...leaving);
     }
   });
   const failed = await publishFrom(publisher, sources);
@@ -132,14 +122,6 @@ async function tellOfGroups(
     if (!failed.has(item)) told.add(item.sequenceNumber);
   }
   return [...failed];
-}
-
-/**
- * A broken item stays broken however often it is read, and is among the dead letters itself: it holds up neither the
- * rest of its group nor the other groups.
- */
-function isWorthRetrying(error: unknown): boolean {
-  return !(error instanceof UnreadableItem);
 }
 
 function newsOf({ sequenceNumber, was, is, fact }: Written): News {

@@ -3,6 +3,8 @@ import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
+import { UnreadableItem } from '../ledger/items.ts';
+import { passingOver } from '../ledger/passed-over.ts';
 import { headChange } from './message-window.ts';
 import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
 import type { Stores } from './stores.ts';
@@ -33,6 +35,7 @@ const CONCURRENT_GROUPS = 10;
 /**
  * One page of a user's groups, ordered by group id, each as the user sees it: one query of the ledger, which tells how
  * far the user has read, and one call of the cache. A page may have fewer than `limit` groups and yet not be the last.
+ * A group whose head cannot be read is passed over.
  */
 export async function readInbox(
   stores: Stores,
@@ -46,18 +49,29 @@ export async function readInbox(
   const looked = unreadOnly ? PATIENCE : limit;
   const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
   const belongings = await look(stores, userId, memberships);
-  const complete = (belonging: Belonging) => viewOf(stores, userId, belonging);
-  if (!unreadOnly) return { groups: await inParallel(belongings, CONCURRENT_GROUPS, complete), next };
+  return passingOver(async (passedOver) => {
+    const complete = async (some: readonly Belonging[]) => {
+      const groups = await inParallel(some, CONCURRENT_GROUPS, (belonging) =>
+        viewOf(stores, userId, belonging).catch((error: unknown) => {
+          if (!(error instanceof UnreadableItem)) throw error;
+          passedOver.note(error);
+          return null;
+        }),
+      );
+      return groups.filter((group) => group !== null);
+    };
+    if (!unreadOnly) return { groups: await complete(belongings), next };
 
-  const candidates = belongings.filter((belonging) => !isAtHead(belonging));
-  const unread: InboxGroup[] = [];
-  for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
-    const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
-    const groups = await inParallel(slice, CONCURRENT_GROUPS, complete);
-    unread.push(...groups.filter((group) => group.unread.count > 0));
-  }
-  const groups = unread.slice(0, limit);
-  return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
+    const candidates = belongings.filter((belonging) => !isAtHead(belonging));
+    const unread: InboxGroup[] = [];
+    for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
+      const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
+      const groups = await complete(slice);
+      unread.push(...groups.filter((group) => group.unread.count > 0));
+    }
+    const groups = unread.slice(0, limit);
+    return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
+  });
 }
 
 /** What the cache tells of the groups; the heads that it does not know are asked of the ledger all at once. */
@@ -74,9 +88,10 @@ async function look(
   const views = await stores.cache.readInbox(userId, asked);
   if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
   const heads = await missingHeads(stores, memberships, views);
-  return memberships.map((membership, index) => {
-    const { head = null, window = null } = views[index] ?? {};
-    return { ...membership, view: { head: head ?? heads.get(membership.groupId) ?? null, window } };
+  return memberships.flatMap((membership, index) => {
+    const head = views[index]?.head ?? heads.get(membership.groupId);
+    const window = views[index]?.window ?? null;
+    return head ? [{ ...membership, view: { head, window } }] : [];
   });
 }
 
@@ -97,7 +112,7 @@ async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Pro
   return { groupId, ...completed };
 }
 
-/** The heads that the cache does not know, which is told of them. */
+/** The heads that the cache does not know, which is told of them; none for a group whose head cannot be read. */
 async function missingHeads(
   { cache, ledger }: Stores,
   memberships: readonly Omit<Belonging, 'view'>[],
@@ -106,7 +121,7 @@ async function missingHeads(
   const missing = memberships.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);
   if (missing.length === 0) return new Map();
   const known = await ledger.messages.readHeads(missing);
-  const heads = new Map(missing.map((groupId) => [groupId, known.get(groupId) ?? START]));
+  const heads = new Map([...known].map(([groupId, head]) => [groupId, head ?? START]));
   await inParallel([...heads], CONCURRENT_GROUPS, ([groupId, head]) =>
     cache.merge(groupId, [headChange(head)]),
   );

@@ -24,10 +24,20 @@ export interface StoresOptions {
   readonly unreadLimit?: number;
   /** What another instance already uses; without it a table of its own. */
   readonly tableName?: string;
+  /** Another Redis than the one that the tests share. */
+  readonly engine?: CacheEngine;
+}
+
+/** A Redis, and Upstash's REST API in front of it. */
+export interface CacheEngine {
+  readonly redisUrl: string;
+  readonly upstashUrl: string;
+  readonly upstashToken: string;
 }
 
 export async function openStores(options: StoresOptions = {}): Promise<CountedStores> {
   const { capacity = DEFAULT_GROUP_CACHE.capacity, tableName = freshPrefix('ledger') } = options;
+  const { redisUrl, upstashUrl, upstashToken } = options.engine ?? engines;
   const { unreadLimit = options.capacity ?? DEFAULT_GROUP_CACHE.unreadLimit } = options;
   if (!options.tableName) await createLedgerTable(tableName);
   const client = connectDynamoDb();
@@ -40,10 +50,10 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
     // Behind the retries, so that each try counts.
     { step: 'deserialize' },
   );
-  const redis = new Redis(engines.redisUrl, { lazyConnect: true });
+  const redis = new Redis(redisUrl, { lazyConnect: true });
   const http = new NodeHttpHandler();
   const connection = new CacheConnection({
-    credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
+    credentials: async () => ({ url: upstashUrl, token: upstashToken }),
     // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
     timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
     http: {

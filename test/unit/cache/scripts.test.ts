@@ -28,10 +28,15 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     expect(source.split('\n')[0]).toBe('#!lua flags=allow-key-locking');
   });
 
+  // Where Lua is built for 32 bits, as in the embedded Redis, that ends at 2147483647: no time is so small.
+  test('writes no number with %d', () => {
+    expect(source).not.toMatch(/format\('[^']*%d/);
+  });
+
   test('makes no number of a position', () => {
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
-    const allowed = /^(count|first|doubt_end|mark_end|limit|ARGV\[\d\]|state\(receipts, 'lease')$/;
+    const allowed = /^(count|first|doubt_end|lease_end|mark_end|limit|ARGV\[\d\])$/;
     expect(numbers.filter((argument) => !allowed.test(argument ?? ''))).toEqual([]);
   });
 });

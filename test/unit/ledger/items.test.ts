@@ -70,6 +70,7 @@ describe('an item of the ledger', () => {
     ['public', { ...sound, public: { N: '5' } }],
     ['delivered', { ...sound, delivered: { NULL: true } }],
     ['publicAt', { ...sound, publicAt: { S: 'yesterday' } }],
+    ['deliveredAt', { ...sound, deliveredAt: { N: '101559956668416' } }],
     ['position', without(message, 'position')],
     ['position', { ...head, position: { S: 'x'.repeat(100_000) } }],
     ['senderId', without(message, 'senderId')],

@@ -1,0 +1,327 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
+import { startUpstashRest, type UpstashRest } from '../../../local/engines/upstash-rest.ts';
+import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
+import type { ReceiptState } from '../../../shared/domain/message.ts';
+import { START } from '../../../shared/domain/position.ts';
+import { everyonePast } from '../../../shared/projection/fully-read.ts';
+import { readInbox } from '../../../shared/watermarks/inbox.ts';
+import { markDelivered } from '../../../shared/watermarks/mark-delivered.ts';
+import { markRead } from '../../../shared/watermarks/mark-read.ts';
+import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
+import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
+import { readStatuses } from '../../../shared/watermarks/message-statuses.ts';
+import { deleteMessage, recordMessage } from '../../../shared/watermarks/messages.ts';
+import { lookAt } from '../../../shared/watermarks/own-view.ts';
+import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
+import type { Stores } from '../../../shared/watermarks/stores.ts';
+import { engines } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+const TOKEN = 'a-token';
+
+/** In the order of their bytes. What stands in the cache's entries, states and fields is among them. */
+const USERS = [
+  ...['!', '!floor|', '!load|', '$', '*', '+', '-', '...', '0', '4', ':', '=', '@', '@a', '__proto__'],
+  ...['a', 'a!', 'a$', 'a.', 'a|', 'a|b', 'constructor', 'd', 'j', 'p', 'q'],
+  ...['x'.repeat(128), '|', '|index', '|laggard', '~', '~a'],
+] as UserId[];
+
+/** In the order of their bytes. */
+const GROUPS = [
+  '!',
+  '$',
+  '*',
+  '-',
+  '...',
+  ':',
+  '=',
+  '@g',
+  '__proto__',
+  'g',
+  'g!',
+  'g$',
+  'g|',
+  'g|1',
+  '~',
+] as GroupId[];
+
+const required = process.env.TIDEMARK_REQUIRE_REDIS_SERVER === '1';
+const kinds =
+  required || engines.redisEngine === 'redis-server'
+    ? (['redis-server', 'embedded'] as const)
+    : (['embedded'] as const);
+
+test('these are ids', () => {
+  expect(USERS.map(parseUserId)).toEqual(USERS);
+  expect(GROUPS.map(parseGroupId)).toEqual(GROUPS);
+  expect(USERS).toHaveLength(32);
+});
+
+describe.each(kinds)('ids with every character, on %s', (kind) => {
+  let redis: RunningRedis;
+  let rest: UpstashRest;
+  let stores: CountedStores;
+  let small: CountedStores;
+  beforeAll(async () => {
+    redis = await startRedis({ preferred: kind });
+    rest = await startUpstashRest({ redisUrl: redis.url, token: TOKEN });
+    const engine = { redisUrl: redis.url, upstashUrl: rest.url, upstashToken: TOKEN };
+    stores = await openStores({ engine });
+    small = await openStores({ engine, tableName: stores.tableName, capacity: 10 });
+  });
+  afterAll(async () => {
+    await small.close();
+    await stores.close();
+    await rest.close();
+    await redis.stop();
+  });
+
+  let warnings: jest.SpiedFunction<typeof console.warn>;
+  beforeEach(() => {
+    warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    const { calls } = warnings.mock;
+    jest.restoreAllMocks();
+    // No call of the cache failed.
+    expect(calls).toEqual([]);
+  });
+
+  let count = 0;
+  /** A group with such an id that no other test uses. */
+  const aGroup = () => {
+    count += 1;
+    return `g|$${count}*` as GroupId;
+  };
+
+  /** An instance whose cache does not answer. */
+  const withoutCache = (): Stores => {
+    const { capacity, unreadLimit } = stores.cache;
+    const nothing = async () => null;
+    const cache = {
+      ...{ capacity, unreadLimit, read: nothing, readStatuses: nothing, readInbox: nothing },
+      ...{ mergeFor: nothing, merge: async () => false },
+      receipts: { count: nothing, list: nothing, claim: nothing },
+    };
+    return { ...stores, cache: cache as unknown as Stores['cache'] };
+  };
+  /** With a warm cache, with an empty one, and without. */
+  const inEveryCache = async (groupId: GroupId, check: (one: Stores) => Promise<void>) => {
+    await check(stores);
+    await forget(stores.redis, groupId);
+    await check(stores);
+    await check(withoutCache());
+  };
+
+  /** All of them are members, and each has sent one message: the first one 1, the second one 2, and so on. */
+  const aGroupOfAll = async (): Promise<GroupId> => {
+    const groupId = aGroup();
+    await addMembers(stores, groupId, USERS);
+    await lookAt(stores, groupId, 'a' as UserId);
+    await countReceipts(stores, groupId, 'a' as UserId, [at(1)]);
+    for (const [index, senderId] of USERS.entries()) {
+      await recordMessage(stores, { groupId, position: at(index + 1), senderId });
+    }
+    return groupId;
+  };
+
+  test('messages are counted by their own senders', async () => {
+    const groupId = await aGroupOfAll();
+    // A second one of `a`, whose id is the beginning of others.
+    await recordMessage(stores, { groupId, position: at(33), senderId: 'a' as UserId });
+    for (const userId of USERS) {
+      const view = await markUnread(stores, groupId, userId, at(1));
+      expect([userId, view?.unread.count]).toEqual([userId, userId === 'a' ? 31 : 32]);
+    }
+    await inEveryCache(groupId, async (one) => {
+      for (const [index, userId] of USERS.entries()) {
+        const view = await lookAt(one, groupId, userId);
+        expect([userId, view?.unread]).toEqual([userId, { count: userId === 'a' ? 31 : 32, exact: true }]);
+        const ids = Array.from({ length: 33 }, (_, id) => at(id + 1));
+        const read = await readStatuses(one, groupId, userId, ids);
+        const own = read?.statuses.flatMap(({ isRead }, id) => (isRead ? [id + 1] : []));
+        expect([userId, own]).toEqual([userId, userId === 'a' ? [16, 33] : [index + 1]]);
+      }
+    });
+    // Those of one sender go from everybody's count but its own.
+    await deleteMessage(stores, groupId, at(16));
+    await deleteMessage(stores, groupId, at(21));
+    await inEveryCache(groupId, async (one) => {
+      const countsOf = async (userId: string) => (await lookAt(one, groupId, userId as UserId))?.unread.count;
+      expect(await Promise.all(['a', 'a|b', 'a|', '@a', '!floor|'].map(countsOf))).toEqual([
+        30, 31, 30, 30, 30,
+      ]);
+    });
+  });
+
+  test('receipts are counted and listed page by page', async () => {
+    const groupId = await aGroupOfAll();
+    const listed = async (one: Stores, id: number, state: ReceiptState) => {
+      const found: UserId[] = [];
+      let after: Parameters<typeof listReceipts>[4]['after'] = null;
+      do {
+        const caller = '|laggard' as UserId;
+        const page = await listReceipts(one, groupId, caller, at(id), { state, limit: 3, after });
+        if (typeof page === 'string') throw new Error(page);
+        found.push(...page.page.members.map(({ userId }) => userId));
+        after = page.page.next;
+      } while (after);
+      return found;
+    };
+    await inEveryCache(groupId, async (one) => {
+      const counted = await countReceipts(
+        one,
+        groupId,
+        'a|b' as UserId,
+        USERS.map((_, index) => at(index + 1)),
+      );
+      expect(
+        counted?.map((receipt) => receipt && [receipt.senderId, receipt.audience, receipt.readCount]),
+      ).toEqual(USERS.map((userId, index) => [userId, 31, 31 - index]));
+      expect(await listed(one, 20, 'read')).toEqual(USERS.slice(20));
+      expect(await listed(one, 20, 'unread')).toEqual(USERS.slice(0, 19));
+    });
+    // All of them at one position: then in the order of their ids.
+    for (const userId of USERS) await markRead(stores, groupId, userId, at(32), 'strict');
+    await inEveryCache(groupId, async (one) => {
+      expect(await listed(one, 32, 'read')).toEqual(USERS.slice(0, 31));
+      expect(await listed(one, 32, 'delivered')).toEqual(USERS.slice(0, 31));
+    });
+    await recordMessage(stores, { groupId, position: at(33), senderId: 'a' as UserId });
+    for (const userId of ['a|', 'a|b', '|', '@a'])
+      await markDelivered(stores, groupId, userId as UserId, at(33), 'strict');
+    await removeMember(stores, groupId, 'a|' as UserId);
+    await inEveryCache(groupId, async (one) => {
+      expect(await listed(one, 33, 'delivered')).toEqual(['@a', 'a|b', '|']);
+      expect((await listed(one, 33, 'unread')).length).toBe(30);
+    });
+  });
+
+  test('receipts are loaded on after a user with a bar', async () => {
+    const groupId = await aGroupOfAll();
+    await forget(stores.redis, groupId);
+    const now = Date.now();
+    const claim = await stores.cache.receipts.claim(groupId, 'a-token', now, now - 1);
+    expect(claim).toMatchObject({ outcome: 'claimed', after: null });
+    const { members, next } = await stores.ledger.memberships.page(groupId, 21, null);
+    expect(next).toBe('a|b');
+    await stores.cache.merge(groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      { kind: 'index', token: 'a-token', leaseEndMs: now - 1, lastUserId: 'a|b' as UserId },
+    ]);
+    expect(await stores.cache.receipts.claim(groupId, 'another', now, now - 1)).toMatchObject({
+      outcome: 'claimed',
+      token: 'a-token',
+      after: 'a|b',
+    });
+    const counted = await countReceipts(stores, groupId, '~' as UserId, [at(1), at(32)]);
+    expect(counted?.map((receipt) => receipt && [receipt.audience, receipt.readCount])).toEqual([
+      [31, 31],
+      [31, 0],
+    ]);
+  });
+
+  test('members are listed page by page', async () => {
+    const groupId = await aGroupOfAll();
+    for (const limit of [1, 5, 32, 100]) {
+      const found: UserId[] = [];
+      let after: UserId | null = null;
+      do {
+        const page = await stores.ledger.memberships.page(groupId, limit, after);
+        found.push(...page.members.map(({ userId }) => userId));
+        after = page.next;
+      } while (after);
+      expect(found).toEqual(USERS);
+    }
+  });
+
+  test('the inbox is listed page by page, each group with its own messages', async () => {
+    const user = 'a|b' as UserId;
+    for (const [index, groupId] of GROUPS.entries()) {
+      await addMembers(stores, groupId, [user, 'a' as UserId], START);
+      for (let id = 1; id <= index + 1; id += 1) {
+        await recordMessage(stores, { groupId, position: at(id), senderId: 'a' as UserId });
+      }
+    }
+    for (const one of [stores, stores, withoutCache()]) {
+      for (const unreadOnly of [false, true]) {
+        const found: unknown[] = [];
+        let after: GroupId | null = null;
+        do {
+          const page = await readInbox(one, user, { unreadOnly, limit: 2, after });
+          const ours = page.groups.filter(({ groupId }) => GROUPS.includes(groupId));
+          found.push(...ours.map(({ groupId, unread }) => [groupId, unread.count]));
+          after = page.next;
+        } while (after);
+        expect(found).toEqual(GROUPS.map((groupId, index) => [groupId, index + 1]));
+      }
+    }
+  });
+
+  test('a window that is full drops the oldest messages, whoever sent them', async () => {
+    const groupId = aGroup();
+    await addMembers(small, groupId, USERS);
+    await lookAt(small, groupId, 'a' as UserId);
+    for (const [index, senderId] of USERS.entries()) {
+      await recordMessage(small, { groupId, position: at(index + 1), senderId });
+    }
+    const entries = await small.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
+    const kept = [...USERS.slice(22)];
+    expect(entries.filter((entry) => /^[0-9]/.test(entry)).map((entry) => entry.slice(14))).toEqual(kept);
+    expect(entries.filter((entry) => entry.startsWith('@'))).toHaveLength(10);
+    expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
+    // Not one of the ten is its own.
+    expect(await lookAt(small, groupId, '!floor|' as UserId)).toMatchObject({
+      unread: { count: 10, exact: false },
+    });
+    await markUnread(small, groupId, '~' as UserId, at(23));
+    expect(await lookAt(small, groupId, '~' as UserId)).toMatchObject({ unread: { count: 9, exact: true } });
+  });
+
+  test('one who is behind is remembered, whatever its id', async () => {
+    for (const laggard of ['|laggard', '|index', '!floor|', 'a|b', '@a', '__proto__'] as UserId[]) {
+      const groupId = aGroup();
+      await addMembers(stores, groupId, [laggard, 'a' as UserId], START);
+      for (const id of [1, 2, 3]) {
+        await recordMessage(stores, { groupId, position: at(id), senderId: 'a' as UserId });
+      }
+      await markRead(stores, groupId, laggard, at(1), 'strict');
+      const asked = await stores.cache.mergeNews(groupId, [], at(2));
+      expect(asked?.everyoneAt).toBeNull();
+      expect(await everyonePast(stores, groupId, at(2), asked)).toBeNull();
+      stores.takeCalls();
+      const again = await stores.cache.mergeNews(groupId, [], at(2));
+      expect(again?.everyoneAt).toBe(at(1));
+      expect(await everyonePast(stores, groupId, at(2), again)).toBeNull();
+      expect(stores.takeCalls()).toEqual(['cache']);
+    }
+  });
+
+  test('a load of the window goes on while another one begins', async () => {
+    const groupId = aGroup();
+    const { cache } = stores;
+    const now = Date.now();
+    await cache.merge(groupId, [{ kind: 'load', token: `${now}-first` }]);
+    await cache.merge(groupId, [{ kind: 'load', token: `${now}-second` }]);
+    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, above: START }]);
+    const states = await stores.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
+    expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
+  });
+
+  test('marks that overtook their message are made good for their own user', async () => {
+    const groupId = await aGroupOfAll();
+    for (const userId of ['a|', 'a|b', '|', '__proto__'] as UserId[]) {
+      expect(await markRead(stores, groupId, userId, at(33), 'strict')).toMatchObject({ clamped: true });
+    }
+    await recordMessage(stores, { groupId, position: at(33), senderId: '~' as UserId });
+    const positions = await Promise.all(
+      ['a', 'a|', 'a|b', '|', '__proto__', '|index'].map(async (userId) => {
+        const state = await stores.ledger.memberships.read(userId as UserId, groupId);
+        return state?.kind === 'member' && Number(state.public.position);
+      }),
+    );
+    expect(positions).toEqual([16, 33, 33, 33, 33, 29]);
+  });
+});

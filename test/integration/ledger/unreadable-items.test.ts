@@ -1,0 +1,305 @@
+import { type DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { START } from '../../../shared/domain/position.ts';
+import type { Item } from '../../../shared/ledger/items.ts';
+import type { Ledger } from '../../../shared/ledger/ledger.ts';
+import { readInbox } from '../../../shared/watermarks/inbox.ts';
+import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
+import { recordMessage } from '../../../shared/watermarks/messages.ts';
+import { lookAt } from '../../../shared/watermarks/own-view.ts';
+import { countReceipts, listReceipts } from '../../../shared/watermarks/receipts.ts';
+import type { Stores } from '../../../shared/watermarks/stores.ts';
+import { connectDynamoDb, freshPrefix } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+let client: DynamoDBClient;
+beforeAll(async () => {
+  stores = await openStores();
+  client = connectDynamoDb();
+});
+afterAll(async () => {
+  client.destroy();
+  await stores.close();
+});
+
+beforeEach(() => {
+  for (const level of ['error', 'warn', 'info'] as const) {
+    jest.spyOn(console, level).mockImplementation(() => undefined);
+  }
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const put = (item: Item) => client.send(new PutItemCommand({ TableName: stores.tableName, Item: item }));
+
+/** Puts an item again, as `change` makes it. */
+async function breakItem(PK: string, SK: string, change: (item: Item) => Item): Promise<void> {
+  const Key = { PK: { S: PK }, SK: { S: SK } };
+  const { Item: item } = await client.send(new GetItemCommand({ TableName: stores.tableName, Key }));
+  if (!item) throw new Error(`there is no item ${PK} ${SK}`);
+  await put(change(item));
+}
+
+const without =
+  (...names: string[]) =>
+  (item: Item): Item =>
+    Object.fromEntries(Object.entries(item).filter(([name]) => !names.includes(name)));
+
+const breakMember = (userId: UserId, groupId: GroupId, ...lost: string[]) =>
+  breakItem(`USER#${userId}`, `GROUP#${groupId}`, without(...lost));
+
+const breakMessage = (groupId: GroupId, messageId: number, ...lost: string[]) =>
+  breakItem(`GROUP#${groupId}`, `MSG#${at(messageId)}`, without(...lost));
+
+/** An instance whose cache does not answer. */
+function withoutCache(): Stores {
+  const { capacity, unreadLimit } = stores.cache;
+  const cache = {
+    ...{ capacity, unreadLimit },
+    ...{ read: async () => null, readInbox: async () => null, merge: async () => false },
+    receipts: { count: async () => null, list: async () => null, claim: async () => null },
+  };
+  return { ...stores, cache: cache as unknown as Stores['cache'] };
+}
+
+/** What was logged as an error. */
+const logged = () => jest.mocked(console.error).mock.calls.map(([line]) => line);
+
+describe('a membership that cannot be read', () => {
+  let alice: UserId;
+  let bob: UserId;
+  let g1: GroupId;
+  let g2: GroupId;
+  let memberships: Ledger['memberships'];
+  beforeEach(async () => {
+    [alice, bob] = [aUser('alice'), aUser('bob')];
+    const prefix = freshPrefix('g');
+    [g1, g2] = [`${prefix}-1`, `${prefix}-2`] as [GroupId, GroupId];
+    ({ memberships } = stores.ledger);
+    for (const groupId of [g1, g2]) await addMembers(stores, groupId, [alice, bob]);
+    await breakMember(alice, g1, 'public');
+  });
+
+  test('takes no other group out of its user’s list', async () => {
+    const { memberships: listed, next } = await memberships.ofUser(alice, 10, null);
+    expect(listed.map(({ groupId }) => groupId)).toEqual([g2]);
+    expect(next).toBeNull();
+  });
+
+  test('takes no other member out of what is read of its group', async () => {
+    expect([...(await memberships.readMany([alice, bob], g1)).keys()]).toEqual([bob]);
+    const { members, next } = await memberships.page(g1, 10, null);
+    expect(members.map(({ userId }) => userId)).toEqual([bob]);
+    expect(next).toBeNull();
+    const everyone: UserId[] = [];
+    for await (const { userId } of memberships.everyone(g1, 1)) everyone.push(userId);
+    expect(everyone).toEqual([bob]);
+  });
+
+  test('is logged in one line a call, with the first of them', async () => {
+    await breakMember(bob, g1, 'self');
+    await memberships.readMany([alice], g1);
+    for await (const _ of memberships.everyone(g1, 1));
+    await memberships.ofUser(alice, 10, null);
+    const message = 'items of the ledger that cannot be read were passed over';
+    const ofAlice = `an item of the ledger has no valid public: USER#${alice} GROUP#${g1}`;
+    expect(logged()).toEqual([
+      { message, count: 1, first: ofAlice },
+      { message, count: 2, first: ofAlice },
+      { message, count: 1, first: ofAlice },
+    ]);
+  });
+
+  test.each([
+    ['its group', ['groupId']],
+    ['its user', ['userId']],
+    ['its kind', ['kind']],
+    ['all but its key', ['kind', 'groupId', 'userId', 'generation', 'joinedAfter', 'self', 'delivered']],
+  ])('is passed over where it lost %s, and pages of one lead on', async (_, lost) => {
+    await breakMember(alice, g1, ...lost);
+    const groups: GroupId[] = [];
+    let after: GroupId | null = null;
+    do {
+      const page = await memberships.ofUser(alice, 1, after);
+      groups.push(...page.memberships.map(({ groupId }) => groupId));
+      after = page.next;
+    } while (after);
+    expect(groups).toEqual([g2]);
+  });
+
+  test('leads pages on where it is in between, or many of them are in a row', async () => {
+    const user = aUser();
+    const prefix = freshPrefix('g');
+    const groups = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `${prefix}-${name}` as GroupId);
+    for (const groupId of groups) await addMembers(stores, groupId, [user]);
+    for (const index of [1, 2, 3, 5]) await breakMember(user, groups[index] as GroupId, 'groupId');
+    for (const limit of [1, 2, 3]) {
+      const found: GroupId[] = [];
+      let after: GroupId | null = null;
+      do {
+        const page = await memberships.ofUser(user, limit, after);
+        found.push(...page.memberships.map(({ groupId }) => groupId));
+        after = page.next;
+      } while (after);
+      expect(found).toEqual([groups[0], groups[4]]);
+    }
+  });
+
+  test('leads pages of members on where even its user id cannot be read', async () => {
+    const ids = ['!#1', '!#2', '~#3'];
+    for (const userId of ids) {
+      await put({
+        ...{ PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${g2}` }, kind: { S: 'membership' } },
+        ...{ groupId: { S: g2 }, userId: { S: userId } },
+      });
+    }
+    const found: UserId[] = [];
+    let after: UserId | null = null;
+    do {
+      const page = await memberships.page(g2, 1, after);
+      found.push(...page.members.map(({ userId }) => userId));
+      after = page.next;
+    } while (after);
+    expect(found).toEqual([alice, bob]);
+  });
+
+  test('has no part in inbox and receipts, with a cache and without', async () => {
+    for (const messageId of [1, 2]) {
+      await recordMessage(stores, { groupId: g1, position: at(messageId), senderId: bob });
+      await recordMessage(stores, { groupId: g2, position: at(messageId), senderId: bob });
+    }
+    const cem = aUser('cem');
+    await addMembers(stores, g1, [cem], START);
+    await forget(stores.redis, g1);
+    for (const one of [stores, withoutCache()]) {
+      const { groups, next } = await readInbox(one, alice, { unreadOnly: false, limit: 10, after: null });
+      expect(groups.map(({ groupId, unread }) => [groupId, unread.count])).toEqual([[g2, 2]]);
+      expect(next).toBeNull();
+      expect(countsOf(await countReceipts(one, g1, cem, [at(1)]))).toEqual([[1, 0, 0]]);
+      const list = { state: 'unread', limit: 10, after: null } as const;
+      expect(await listReceipts(one, g1, cem, at(1), list)).toMatchObject({
+        page: { members: [{ userId: cem }], next: null },
+      });
+    }
+  });
+
+  test('still fails who asks for it by its key', async () => {
+    await expect(memberships.read(alice, g1)).rejects.toThrow('has no valid public');
+    await forget(stores.redis, g1);
+    await expect(lookAt(stores, g1, alice)).rejects.toThrow('has no valid public');
+    expect(await lookAt(stores, g1, bob)).toMatchObject({ head: null });
+  });
+
+  test('is told from an item of another kind, which a newer version may keep there', async () => {
+    await put({
+      ...{ PK: { S: `USER#${bob}` }, SK: { S: `GROUP#${g1}!` }, kind: { S: 'draft' } },
+      ...{ groupId: { S: g1 }, userId: { S: bob } },
+    });
+    const { members } = await memberships.page(g1, 10, null);
+    expect(members.map(({ userId }) => userId)).toEqual([bob]);
+    const { memberships: listed } = await memberships.ofUser(bob, 10, null);
+    expect(listed.map(({ groupId }) => groupId)).toEqual([g1, g2]);
+    expect(console.info).toHaveBeenCalledTimes(1);
+    expect(console.info).toHaveBeenCalledWith({
+      message: 'items of the ledger that cannot be read were passed over',
+      count: 1,
+      first: `an item of the ledger is no membership: USER#${bob} GROUP#${g1}!`,
+    });
+  });
+
+  test('does not make a departure a member', async () => {
+    await removeMember(stores, g2, bob);
+    await breakMember(bob, g2, 'generation');
+    const { memberships: listed, next } = await memberships.ofUser(bob, 1, null);
+    expect(listed.map(({ groupId }) => groupId)).toEqual([g1]);
+    expect(next === null || (await memberships.ofUser(bob, 1, next)).memberships).toEqual([]);
+  });
+});
+
+describe('a message that cannot be read', () => {
+  let groupId: GroupId;
+  let ann: UserId;
+  let sender: UserId;
+  let messages: Ledger['messages'];
+  beforeEach(async () => {
+    [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
+    ({ messages } = stores.ledger);
+    await addMembers(stores, groupId, [ann, sender]);
+    for (const messageId of [1, 2, 3]) {
+      const sentAtMs = 1_700_000_000_000 + messageId;
+      await recordMessage(stores, { groupId, position: at(messageId), senderId: sender, sentAtMs });
+    }
+    await breakMessage(groupId, 3, 'position');
+    await breakMessage(groupId, 2, 'senderId');
+    await forget(stores.redis, groupId);
+  });
+
+  test('is passed over by every reader of several, and logged in one line', async () => {
+    const readable = { position: at(1), senderId: sender, deleted: false };
+    expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
+    expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
+    expect(await messages.countOfOthers(groupId, ann, { above: START, enough: 2 })).toEqual({
+      count: 1,
+      isDecided: true,
+    });
+    expect(await messages.newestSentBy(groupId, 1_700_000_000_009)).toEqual(at(1));
+    expect(await messages.newestOf(groupId, sender, START, 0)).toEqual(at(1));
+    const message = 'items of the ledger that cannot be read were passed over';
+    const first = `an item of the ledger has no valid position: GROUP#${groupId} MSG#${at(3)}`;
+    expect(logged()).toEqual([
+      { message, count: 2, first: expect.stringMatching(/no valid (position|senderId)/) },
+      ...Array.from({ length: 4 }, () => ({ message, count: 2, first })),
+    ]);
+  });
+
+  test('takes nothing from who looks at its group', async () => {
+    expect(await lookAt(stores, groupId, ann)).toMatchObject({ head: at(3), unread: { count: 1 } });
+    const counted = await countReceipts(stores, groupId, ann, [at(1), at(2), at(3)]);
+    expect(counted?.map((receipt) => receipt?.audience ?? null)).toEqual([1, null, null]);
+  });
+});
+
+describe('a head that cannot be read', () => {
+  let user: UserId;
+  let g1: GroupId;
+  let g2: GroupId;
+  let g3: GroupId;
+  beforeEach(async () => {
+    user = aUser();
+    const prefix = freshPrefix('g');
+    [g1, g2, g3] = [`${prefix}-1`, `${prefix}-2`, `${prefix}-3`] as [GroupId, GroupId, GroupId];
+    for (const groupId of [g1, g2, g3]) {
+      await addMembers(stores, groupId, [user]);
+      if (groupId === g3) continue;
+      await recordMessage(stores, { groupId, position: at(7), senderId: aUser('sender') });
+    }
+    await breakItem(`GROUP#${g1}`, 'HEAD', without('position'));
+    for (const groupId of [g1, g2, g3]) await forget(stores.redis, groupId);
+  });
+
+  test('is not taken for the head of a group without messages', async () => {
+    expect([...(await stores.ledger.messages.readHeads([g1, g2, g3]))]).toEqual([
+      [g2, at(7)],
+      [g3, null],
+    ]);
+    expect(logged()).toHaveLength(1);
+  });
+
+  test.each(['with', 'without'])('takes no other group out of the inbox, %s a cache', async (how) => {
+    const one = how === 'with' ? stores : withoutCache();
+    for (const unreadOnly of [false, true]) {
+      const { groups, next } = await readInbox(one, user, { unreadOnly, limit: 10, after: null });
+      expect(groups.map(({ groupId, head, unread }) => [groupId, head, unread.count])).toEqual([
+        [g2, at(7), 1],
+        ...(unreadOnly ? [] : [[g3, null, 0]]),
+      ]);
+      expect(next).toBeNull();
+    }
+    expect(await stores.redis.exists(`tm:{${g1}}:head`)).toBe(0);
+  });
+});
