@@ -431,7 +431,7 @@ describe('a group that one is not in', () => {
     expect(body).toEqual({
       results: [
         { groupId, outcome: 'not_found' },
-        { groupId: othersGroupId, outcome: 'unchanged', messageId: '1' },
+        { groupId: othersGroupId, outcome: 'unchanged', messageId: '1', revision: 0, clamped: false },
         { groupId: nowhere, outcome: 'not_found' },
       ],
     });
