@@ -1,6 +1,8 @@
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  CorsHttpMethod,
+  type CorsPreflightOptions,
   HttpApi,
   HttpMethod,
   HttpNoneAuthorizer,
@@ -151,6 +153,19 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
   ];
 }
 
+/** No credentials are allowed: a caller is known by its token, and never by what a browser sends by itself. */
+function corsFor(origins: readonly string[], served: readonly Endpoint[]): CorsPreflightOptions {
+  const methods = served.flatMap(({ routes }) => routes.map(({ method }) => CorsHttpMethod[method]));
+  return {
+    allowOrigins: [...origins],
+    allowMethods: [...new Set(methods)].sort(),
+    allowHeaders: ['authorization', 'content-type'],
+    exposeHeaders: ['retry-after'],
+    // The longest that there is: a browser asks before the first call of a URL, and again only when this is over.
+    maxAge: Duration.days(1),
+  };
+}
+
 export interface ApiProps {
   readonly context: TidemarkContext;
   readonly bundles: string;
@@ -165,10 +180,12 @@ export class Api extends Construct {
   constructor(scope: Construct, id: string, { context, bundles, ledger, cache }: ApiProps) {
     super(scope, id);
     const { stackName } = Stack.of(this);
+    const served = endpoints(context);
     this.httpApi = new HttpApi(this, 'Http', {
       apiName: stackName,
       description: 'Read state for group chat',
       createDefaultStage: false,
+      ...(context.corsOrigins && { corsPreflight: corsFor(context.corsOrigins, served) }),
       // By default rather than by route, so that a route that says nothing is not an open door.
       defaultAuthorizer: new HttpJwtAuthorizer('Jwt', context.jwtIssuer, {
         authorizerName: 'jwt',
@@ -176,7 +193,7 @@ export class Api extends Construct {
       }),
     });
     this.#addStage(stackName);
-    for (const endpoint of endpoints(context)) {
+    for (const endpoint of served) {
       const handler = new TidemarkFunction(this, endpoint.name, {
         bundles,
         description: endpoint.description,

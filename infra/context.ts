@@ -13,6 +13,8 @@ export interface TidemarkContext {
   readonly messageRetentionDays: number;
   /** Where notifications are posted. Without it they are counted and logged only. */
   readonly webhookUrl?: string;
+  /** The origins of the web pages that may call the API. Without it browsers let no page of another origin call. */
+  readonly corsOrigins?: readonly string[];
 }
 
 export type ContextReading =
@@ -69,6 +71,13 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     example: 'https://chat.example.com/hooks/tidemark',
     allows: isServiceUrl,
   },
+  corsOrigins: {
+    mustBe:
+      'the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), ' +
+      'separated by commas without blanks. "*" is refused: a page of any site could then call with a token that it got hold of',
+    example: 'https://chat.example.com,http://localhost:5173',
+    allows: (value) => value.split(',').every(isWebOrigin),
+  },
 };
 
 /**
@@ -95,6 +104,7 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
   }
 
   const webhookUrl = optional('webhookUrl');
+  const corsOrigins = optional('corsOrigins')?.split(',');
   const context: TidemarkContext = {
     stage: required('stage'),
     jwtIssuer: required('jwtIssuer'),
@@ -104,6 +114,7 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
     membership: optional('membership') === 'open' ? 'open' : 'strict',
     messageRetentionDays: Number(optional('messageRetentionDays') ?? 90),
     ...(webhookUrl !== undefined && { webhookUrl }),
+    ...(corsOrigins !== undefined && { corsOrigins }),
   };
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };
 }
@@ -118,6 +129,16 @@ function isServiceUrl(value: string): boolean {
   if (/[\s#]/.test(value)) return false;
   const url = URL.parse(value);
   if (url === null || url.username !== '' || url.password !== '') return false;
-  const loopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && loopback);
+  return isEncryptedOrLoopback(url);
+}
+
+/** An origin to the letter, since API Gateway compares letters: no path, no default port, no capitals, no `*`. */
+function isWebOrigin(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && url.origin === value && !value.includes('*') && isEncryptedOrLoopback(url);
+}
+
+function isEncryptedOrLoopback({ protocol, hostname }: URL): boolean {
+  const isLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback);
 }

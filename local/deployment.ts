@@ -8,6 +8,7 @@ import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
 import { Journal } from './events/journal.ts';
 import { HttpApi } from './http/http-api.ts';
+import { isOriginOfThisMachine } from './http/same-machine.ts';
 import type { Notification } from './inspection.ts';
 import { Lambda } from './lambda/lambda.ts';
 import { ensureTable } from './ledger-table.ts';
@@ -88,7 +89,7 @@ export async function deploy(
   const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(
     (source) => new StreamPoller(source, polling),
   );
-  const api = new HttpApi(template, lambda, keySetUrl);
+  const api = new HttpApi(template, lambda, keySetUrl, isOriginOfThisMachine);
   return {
     tableName,
     lambda,

@@ -106,6 +106,8 @@ async function start(
       jwtIssuer: ISSUER,
       jwtAudience: AUDIENCE,
       upstashSecretArn: UPSTASH_SECRET_ARN,
+      // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
+      corsOrigins: 'http://localhost',
       webhookUrl: intercept('webhook', `${front.url}/_local/webhook`),
       ...options.context,
     }),

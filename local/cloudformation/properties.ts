@@ -15,6 +15,7 @@ const ignored = <const Name extends string>(...names: Name[]) =>
 
 const text = v.string();
 const texts = v.array(text);
+const exactTexts = v.array(v.pipe(text, v.excludes('*', 'the local stack knows no wildcards here')));
 const count = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.transform(Number), v.integer());
 /** -1 stands for no bound. */
 const bound = v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1)), -1);
@@ -68,6 +69,15 @@ const SCHEMAS = {
   'AWS::ApiGatewayV2::Api': v.strictObject({
     ...ignored('Name', 'Description', 'Tags'),
     ProtocolType: v.literal('HTTP'),
+    CorsConfiguration: v.optional(
+      v.strictObject({
+        AllowOrigins: exactTexts,
+        AllowMethods: exactTexts,
+        AllowHeaders: exactTexts,
+        ExposeHeaders: v.optional(exactTexts, []),
+        MaxAge: v.optional(count, 0),
+      }),
+    ),
   }),
   'AWS::ApiGatewayV2::Route': v.strictObject({
     ApiId: text,

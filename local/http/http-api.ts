@@ -4,6 +4,7 @@ import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/pro
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import { readBody } from './body.ts';
+import { Cors } from './cors.ts';
 import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
@@ -29,10 +30,21 @@ export interface ProxyResponse {
 export class HttpApi {
   readonly #routes: readonly Route[];
   readonly #lambda: Lambda;
+  /** Null where the template lets no page of another origin call. */
+  readonly #cors: Cors | null;
 
-  constructor(template: Template, lambda: Lambda, keySetUrl: (issuer: string) => string) {
+  /** @param alsoAllowsOrigin pages of these origins may call besides those that the template lists */
+  constructor(
+    template: Template,
+    lambda: Lambda,
+    keySetUrl: (issuer: string) => string,
+    alsoAllowsOrigin: (origin: string) => boolean,
+  ) {
     this.#lambda = lambda;
-    const apiId = onlyResource(template, 'AWS::ApiGatewayV2::Api').logicalId;
+    const { logicalId: apiId, properties } = onlyResource(template, 'AWS::ApiGatewayV2::Api');
+    this.#cors = properties.CorsConfiguration
+      ? new Cors(properties.CorsConfiguration, alsoAllowsOrigin)
+      : null;
     const authorizers = new Map(
       resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
         logicalId,
@@ -80,6 +92,17 @@ export class HttpApi {
   }
 
   async handle(request: IncomingMessage): Promise<ProxyResponse> {
+    const cors = this.#cors;
+    if (!cors) return this.#answer(request);
+    // Before any route or authorizer, as a preflight carries no token. It has this status also where nothing is allowed.
+    if (request.method === 'OPTIONS') {
+      return { statusCode: 204, headers: cors.preflightHeaders(request.headers), body: '' };
+    }
+    const response = await this.#answer(request);
+    return { ...response, headers: cors.answerHeaders(response.headers, request.headers.origin) };
+  }
+
+  async #answer(request: IncomingMessage): Promise<ProxyResponse> {
     const requestId = randomUUID();
     const [rawPath = '', rawQuery = ''] = splitOnce(request.url ?? '/', '?');
     const found = this.#find(request.method ?? 'GET', rawPath);

@@ -5,6 +5,11 @@ const OWN_HOST = String.raw`(?:127\.0\.0\.1|localhost|\[::1\]|(?:[a-z0-9-]+\.)+l
 const HOST = new RegExp(`^${OWN_HOST}$`, 'i');
 const ORIGIN = new RegExp(`^https?://${OWN_HOST}$`, 'i');
 
+/** Whether a web page of this origin was served by this machine, on whatever port. */
+export function isOriginOfThisMachine(origin: string): boolean {
+  return ORIGIN.test(origin);
+}
+
 /**
  * Whether a request asks for this machine by its name and comes from no foreign web page.
  *
@@ -15,6 +20,6 @@ const ORIGIN = new RegExp(`^https?://${OWN_HOST}$`, 'i');
 export function isFromThisMachine({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): boolean {
   const { host = [], origin = [], 'sec-fetch-site': site = [] } = headersDistinct;
   if (host.length !== 1 || !host.every((name) => HOST.test(name))) return false;
-  if (origin.length > 0) return origin.every((one) => ORIGIN.test(one));
+  if (origin.length > 0) return origin.every(isOriginOfThisMachine);
   return !site.includes('cross-site');
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ofType, synthesize } from './synthesized.ts';
+import { contextWithCors, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
 const routes = Object.values(ofType(template, 'AWS::ApiGatewayV2::Route')).map(
@@ -120,6 +120,29 @@ describe('the API', () => {
           AccessLogSettings: { DestinationArn: 'ApiAccessLog.Arn', Format: format },
         },
       },
+    });
+  });
+
+  test('may be called by pages of the origins that the deployment names', () => {
+    expect(ofType(synthesize(contextWithCors), 'AWS::ApiGatewayV2::Api').ApiHttp?.Properties).toEqual({
+      Name: 'tidemark-test',
+      Description: 'Read state for group chat',
+      ProtocolType: 'HTTP',
+      CorsConfiguration: {
+        AllowOrigins: ['https://chat.example.com', 'http://localhost:5173'],
+        AllowMethods: ['DELETE', 'GET', 'POST', 'PUT'],
+        AllowHeaders: ['authorization', 'content-type'],
+        ExposeHeaders: ['retry-after'],
+        MaxAge: 86400,
+      },
+    });
+  });
+
+  test('is for no page where the deployment names no origin', () => {
+    expect(ofType(template, 'AWS::ApiGatewayV2::Api').ApiHttp?.Properties).toEqual({
+      Name: 'tidemark-test',
+      Description: 'Read state for group chat',
+      ProtocolType: 'HTTP',
     });
   });
 });

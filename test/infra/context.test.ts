@@ -47,6 +47,16 @@ describe('a context that is complete', () => {
     });
   });
 
+  test('takes a list of origins apart', () => {
+    const corsOrigins = 'https://chat.example.com,https://beta.example.com:8443,http://localhost:5173';
+    expect(read({ ...complete, corsOrigins })).toMatchObject({
+      ok: true,
+      context: {
+        corsOrigins: ['https://chat.example.com', 'https://beta.example.com:8443', 'http://localhost:5173'],
+      },
+    });
+  });
+
   test.each([
     ['messageRetentionDays', 365],
     ['messageRetentionDays', '3650'],
@@ -57,6 +67,12 @@ describe('a context that is complete', () => {
     ['webhookUrl', 'http://127.0.0.1:4000/hook'],
     ['webhookUrl', 'http://[::1]:4000/hook'],
     ['upstashSecretArn', 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-Ab1Cd2'],
+    ['corsOrigins', 'https://chat.example.com'],
+    ['corsOrigins', 'https://xn--bcher-kva.example'],
+    ['corsOrigins', 'http://127.0.0.1:8080'],
+    ['corsOrigins', 'http://[::1]:8080'],
+    ['corsOrigins', 'http://localhost'],
+    ['corsOrigins', 'http://chat.localhost:5173'],
   ])('may have %s %p', (key, value) => {
     expect(read({ ...complete, [key]: value }).ok).toBe(true);
   });
@@ -92,6 +108,14 @@ describe('a context with faults', () => {
     });
   });
 
+  test('is told why a page of any origin may not call', () => {
+    const problem = (given: string) =>
+      `corsOrigins is "${given}". It must be the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), separated by commas without blanks. "*" is refused: a page of any site could then call with a token that it got hold of. Pass for example: -c corsOrigins='https://chat.example.com,http://localhost:5173'`;
+    for (const given of ['*', 'https://*', 'https://*.example.com', 'https://chat.example.com,*']) {
+      expect(read({ ...complete, corsOrigins: given })).toEqual({ ok: false, problems: [problem(given)] });
+    }
+  });
+
   test.each([
     ['stage', '', `It must be up to 20 lower-case letters`],
     ['stage', 'Prod', 'It must be up to 20 lower-case letters'],
@@ -122,6 +146,25 @@ describe('a context with faults', () => {
     ['webhookUrl', 'http://chat.example.com/hook', 'It must be an https URL without user or password'],
     ['webhookUrl', 'https://user:pass@chat.example.com/', 'It must be an https URL without user or password'],
     ['webhookUrl', 'ftp://127.0.0.1/', 'It must be an https URL without user or password'],
+    ...[
+      '',
+      'chat.example.com',
+      'http://chat.example.com',
+      'http://localhost.example.com',
+      'https://chat.example.com/',
+      'https://chat.example.com/app',
+      'https://chat.example.com:443',
+      'https://Chat.example.com',
+      'https://bücher.example',
+      'https://user@chat.example.com',
+      'https://chat.example.com,',
+      'https://chat.example.com, https://beta.example.com',
+      'https://chat.example.com https://beta.example.com',
+      'file://',
+      'chrome-extension://abc',
+      'null',
+      ['https://chat.example.com'],
+    ].map((given) => ['corsOrigins', given, 'It must be the origins of your web pages'] as const),
   ])('may not have %s %p', (key, value, advice) => {
     const reading = read({ ...complete, [key]: value });
     expect(reading.ok ? [] : reading.problems).toEqual([

@@ -21,6 +21,11 @@ export const contextWithWebhook: TidemarkContext = {
   webhookUrl: 'https://chat.example.com/hooks/tidemark',
 };
 
+export const contextWithCors: TidemarkContext = {
+  ...context,
+  corsOrigins: ['https://chat.example.com', 'http://localhost:5173'],
+};
+
 /** Builds the stack on bundles that do nothing: what is wired is the same, whatever the functions do. */
 export function inStack<T>(
   given: TidemarkContext,

@@ -9,7 +9,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
-import { type Service, type Stack, startStack } from '../../local/stack.ts';
+import { type Service, type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
 import { FaultProxy } from './fault-proxy.ts';
 
@@ -170,7 +170,9 @@ export interface FaultStack {
   stop(): Promise<void>;
 }
 
-export async function startFaultStack(): Promise<FaultStack> {
+export async function startFaultStack(
+  options: Pick<StackOptions, 'log' | 'context'> = {},
+): Promise<FaultStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
   const proxies = {
     upstash: await FaultProxy.start(),
@@ -183,6 +185,7 @@ export async function startFaultStack(): Promise<FaultStack> {
     await rm(dataDirectory, { recursive: true, force: true });
   };
   const stack = await startStack({
+    ...options,
     port: 0,
     dataDirectory,
     // A test kills an engine and decides itself when it comes back.

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { isFromThisMachine } from '../../../local/http/same-machine.ts';
+import { isFromThisMachine, isOriginOfThisMachine } from '../../../local/http/same-machine.ts';
 
 type Headers = Record<string, string[]>;
 const from = (headersDistinct: Headers) =>
@@ -80,4 +80,24 @@ describe('a request is foreign', () => {
   test('where a browser says that another site sends it, as for an image or a link', () => {
     expect(from({ host: ['127.0.0.1:3000'], 'sec-fetch-site': ['cross-site'] })).toBe(false);
   });
+});
+
+describe('an origin', () => {
+  test.each([
+    'http://localhost',
+    'http://localhost:5173',
+    'https://localhost:8443',
+    'http://127.0.0.1:8080',
+    'http://[::1]:8080',
+    'https://chat.localhost',
+  ])('is of this machine: %s', (origin) => {
+    expect(isOriginOfThisMachine(origin)).toBe(true);
+  });
+
+  test.each(['https://evil.example', 'http://localhost.evil.example', 'http://192.168.1.5:3000', 'null', ''])(
+    'is foreign: %p',
+    (origin) => {
+      expect(isOriginOfThisMachine(origin)).toBe(false);
+    },
+  );
 });

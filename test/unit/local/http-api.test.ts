@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, test } from '@jest/globals';
+import { HttpApi } from '../../../local/http/http-api.ts';
+import type { Lambda } from '../../../local/lambda/lambda.ts';
+
+const CORS = {
+  AllowOrigins: ['https://chat.example.com'],
+  AllowMethods: ['GET'],
+  AllowHeaders: ['authorization'],
+  ExposeHeaders: ['retry-after'],
+  MaxAge: 600,
+};
+
+/** An API without routes, as a template with these properties of it makes one. */
+function apiWith(properties: object): HttpApi {
+  const api = {
+    logicalId: 'Api',
+    type: 'AWS::ApiGatewayV2::Api',
+    properties: { ProtocolType: 'HTTP', ...properties },
+  };
+  const template = {
+    stackName: 'test',
+    resources: [api],
+    identityOf: () => ({ ref: 'Api', attributes: {} }),
+    assetDirectory: () => undefined,
+  };
+  return new HttpApi(
+    template,
+    {} as Lambda,
+    (issuer) => issuer,
+    () => true,
+  );
+}
+
+const preflight = {
+  method: 'OPTIONS',
+  url: '/v1/health',
+  headers: { origin: 'https://chat.example.com', 'access-control-request-method': 'GET' },
+} as IncomingMessage;
+
+describe('an API', () => {
+  test('has no answer to a preflight where the template allows no origin', async () => {
+    const { statusCode, headers } = await apiWith({}).handle(preflight);
+    expect(statusCode).toBe(404);
+    expect(headers).toEqual({ 'content-type': 'application/problem+json' });
+  });
+
+  test('answers it where the template allows one', async () => {
+    const { statusCode, headers } = await apiWith({ CorsConfiguration: CORS }).handle(preflight);
+    expect(statusCode).toBe(204);
+    expect(headers).toMatchObject({ 'access-control-allow-origin': 'https://chat.example.com' });
+  });
+
+  test.each([
+    ['AllowOrigins', ['*'], 'the local stack knows no wildcards here'],
+    ['AllowOrigins', ['https://*'], 'the local stack knows no wildcards here'],
+    ['AllowMethods', ['*'], 'the local stack knows no wildcards here'],
+    ['AllowHeaders', ['*'], 'the local stack knows no wildcards here'],
+    ['ExposeHeaders', ['*'], 'the local stack knows no wildcards here'],
+    ['AllowCredentials', true, 'AllowCredentials'],
+  ])('is not made where %s is %j', (name, value, problem) => {
+    expect(() => apiWith({ CorsConfiguration: { ...CORS, [name]: value } })).toThrow(problem);
+  });
+});
