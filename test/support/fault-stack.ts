@@ -156,6 +156,7 @@ export class Api {
 /** A stack with engines of its own and a proxy before each service that the functions talk to. */
 export interface FaultStack {
   readonly stack: Stack;
+  readonly dataDirectory: string;
   readonly api: Api;
   readonly proxies: Readonly<Record<Service, FaultProxy>>;
   /** The name of a function's deployment, by the name of its folder. */
@@ -200,6 +201,7 @@ export async function startFaultStack(): Promise<FaultStack> {
   });
   return {
     stack,
+    dataDirectory,
     proxies,
     api: new Api(apiUrl, (subject, scope) => stack.issueToken(subject, scope)),
     functionName(folder) {
