@@ -156,6 +156,7 @@ export class Api {
 /** A stack with engines of its own and a proxy before each service that the functions talk to. */
 export interface FaultStack {
   readonly stack: Stack;
+  readonly dataDirectory: string;
   readonly api: Api;
   readonly proxies: Readonly<Record<Service, FaultProxy>>;
   /** The name of a function's deployment, by the name of its folder. */
@@ -203,6 +204,7 @@ export async function startFaultStack(
   });
   return {
     stack,
+    dataDirectory,
     proxies,
     api: new Api(apiUrl, (subject, scope) => stack.issueToken(subject, scope)),
     functionName(folder) {

@@ -1,0 +1,155 @@
+/**
+ * A small chat that leaves its read state to Tidemark. It keeps rooms in memory, and the user is whoever the cookie
+ * `user=alice` names: your own database and your own sessions go into these two places.
+ */
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Webhook } from 'standardwebhooks';
+
+interface Room {
+  readonly members: Set<string>;
+  readonly messages: { readonly messageId: string; readonly senderId: string; readonly text: string }[];
+  /** Up to where everyone may see that a member has read, as the webhook told it. */
+  readonly seen: Map<string, { readonly membership: number; readonly upTo: string }>;
+  /** Settles once the newest message is recorded. */
+  turn: Promise<unknown>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+type Receipts = { readonly receipts: readonly { readonly readCount?: number }[] };
+type Inbox = { readonly groups: readonly { readonly groupId: string; readonly unread: { count: number } }[] };
+type Event = {
+  readonly 'detail-type': string;
+  readonly detail: { groupId: string; userId: string; membership: number; to: string };
+};
+
+/** `token` is a service token; `webhookSecret` begins with `whsec_`. */
+export function createChat(tidemarkUrl: string, token: string, webhookSecret: string): RequestListener {
+  const webhook = new Webhook(webhookSecret);
+  const rooms = new Map<string, Room>();
+  let lastId = 0;
+
+  function roomOf(name: string): Room {
+    const empty = () => ({
+      members: new Set<string>(),
+      messages: [],
+      seen: new Map(),
+      turn: Promise.resolve(),
+    });
+    const room = rooms.get(name) ?? empty();
+    rooms.set(name, room);
+    return room;
+  }
+
+  /** Every call may be repeated, so one that was not acknowledged is sent again. */
+  async function tidemark(method: string, path: string, body?: unknown, tries = 5): Promise<Answer> {
+    const response = await fetch(`${tidemarkUrl}/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch(() => null);
+    if (response && response.status !== 429 && response.status < 500) {
+      return { status: response.status, body: await response.json() };
+    }
+    if (tries === 1) throw new Error(`Tidemark did not acknowledge ${method} ${path}.`);
+    await delay(1_000 * Number(response?.headers.get('retry-after') ?? 1));
+    return tidemark(method, path, body, tries - 1);
+  }
+
+  async function join(name: string, userId: string): Promise<Answer> {
+    const joined = await tidemark('PUT', `/groups/${name}/members/${userId}`);
+    if (joined.status <= 201) roomOf(name).members.add(userId);
+    return joined;
+  }
+
+  /** Recorded before it is delivered, and in the order of ids: so no mark is ahead of its message. */
+  function send(name: string, senderId: string, words: string): Promise<Answer> {
+    const room = roomOf(name);
+    const sending = room.turn.then(async () => {
+      lastId = Math.max(lastId + 1, Date.now()); // it grows over restarts, too
+      const messageId = String(lastId);
+      const recorded = await tidemark('POST', `/groups/${name}/messages`, { messageId, senderId });
+      if (recorded.status <= 201) room.messages.push({ messageId, senderId, text: words });
+      return recorded;
+    });
+    room.turn = sending.catch(() => undefined);
+    return sending;
+  }
+
+  async function show(name: string, user: string): Promise<Answer> {
+    const { messages, seen } = roomOf(name);
+    const shown = messages.slice(-100);
+    const { body: view } = await tidemark('GET', `/users/${user}/groups/${name}/watermark`);
+    const ids = { messageIds: shown.map(({ messageId }) => messageId) };
+    const counted =
+      shown.length > 0 ? await tidemark('POST', `/users/${user}/groups/${name}/receipts`, ids) : null;
+    const { receipts } = (counted?.body ?? { receipts: [] }) as Receipts;
+    const withCounts = shown.map((message, index) => ({ ...message, readCount: receipts[index]?.readCount }));
+    const upTo = Object.fromEntries([...seen].map(([userId, one]) => [userId, one.upTo]));
+    return { status: 200, body: { view, messages: withCounts, seen: upTo } };
+  }
+
+  async function badges(user: string): Promise<Answer> {
+    const { status, body } = await tidemark('GET', `/users/${user}/inbox?unreadOnly=true`);
+    const counts = (body as Inbox).groups.map(({ groupId, unread }) => [groupId, unread.count]);
+    return { status, body: Object.fromEntries(counts) };
+  }
+
+  /** Events come in any order and more than once: the larger membership counts, then the larger position. */
+  function follow({ 'detail-type': type, detail: { groupId, userId, membership, to } }: Event): void {
+    if (type !== 'WatermarkAdvanced') return;
+    const { seen } = roomOf(groupId);
+    const known = seen.get(userId) ?? { membership: -1, upTo: '0' };
+    const isFurther = membership === known.membership && BigInt(to) > BigInt(known.upTo);
+    if (membership > known.membership || isFurther) seen.set(userId, { membership, upTo: to });
+  }
+
+  function receive(body: string, headers: IncomingMessage['headers']): Answer {
+    try {
+      follow(webhook.verify(body, headers as Record<string, string>) as Event);
+      return { status: 200, body: {} };
+    } catch {
+      return { status: 401, body: { detail: 'The signature is false.' } };
+    }
+  }
+
+  async function answer({ method, url = '', headers }: IncomingMessage, body: string): Promise<Answer> {
+    if (method === 'POST' && url === '/tidemark-webhook') return receive(body, headers);
+    const user = /(?:^|; )user=(\w+)/.exec(headers.cookie ?? '')?.[1];
+    if (user === undefined) return { status: 401, body: { detail: 'Send the cookie user=NAME.' } };
+    const path = /^\/(badges|rooms\/([\w-]+)(?:\/(members|messages|read|unread))?(?:\/(\w+))?)$/.exec(url);
+    const [, kind, name = '', what = '', member = ''] = path ?? [];
+    const fields = JSON.parse(body || '{}') as Readonly<Record<string, string>>;
+    if (method === 'GET' && kind === 'badges') return badges(user);
+    if (method === 'PUT' && what === 'members') return join(name, member);
+    if (!rooms.get(name)?.members.has(user))
+      return { status: 404, body: { detail: 'There is no such room.' } };
+    const group = `/users/${user}/groups/${name}`;
+    if (method === 'GET' && what === '') return show(name, user);
+    if (method === 'POST' && what === 'messages') return send(name, user, fields.text ?? '');
+    if (method === 'PUT' && what === 'read') return tidemark('PUT', `${group}/watermark`, fields);
+    if (method === 'POST' && what === 'unread') return tidemark('POST', `${group}/unread`, fields);
+    return { status: 405, body: { detail: 'The room does not do this.' } };
+  }
+
+  return async (request, response) => {
+    const { status, body } = await text(request)
+      .then((received) => answer(request, received))
+      .catch((error: unknown) => ({ status: 500, body: { detail: String(error) } }));
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+}
+
+if (import.meta.main) {
+  const { TIDEMARK_URL = '', TIDEMARK_TOKEN = '', TIDEMARK_WEBHOOK_SECRET = '', PORT = '4000' } = process.env;
+  const chat = createServer(createChat(TIDEMARK_URL, TIDEMARK_TOKEN, TIDEMARK_WEBHOOK_SECRET));
+  chat.listen(Number(PORT), '127.0.0.1', () => {
+    const address = chat.address();
+    if (address && typeof address === 'object') console.log(`Chat ready on http://127.0.0.1:${address.port}`);
+  });
+}

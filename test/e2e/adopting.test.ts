@@ -1,0 +1,717 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { DataDirectory } from '../../local/data-directory.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
+import { type Answer, type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { codeOf, type PageCode } from '../support/page-code.ts';
+
+// One test for each claim of docs/adopting.md, in its order, with the page's own code.
+
+type Body = Readonly<Record<string, unknown>>;
+type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>;
+interface Message {
+  readonly messageId: string;
+  readonly senderId: string;
+}
+interface Fact {
+  readonly type: string;
+  readonly detail: Body;
+}
+interface BusEvent {
+  readonly id: string;
+  readonly 'detail-type': string;
+  readonly detail: Body;
+}
+interface Notification {
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+const MAX = '18446744073709551615';
+const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
+const exactly = (count: number) => ({ count, exact: true });
+
+let faults: FaultStack;
+/** Before the bus, on the back end's side. */
+let bus: FaultProxy;
+let page: PageCode;
+let tidemark: Call;
+let putFacts: (facts: readonly Fact[]) => Promise<Fact[]>;
+beforeAll(async () => {
+  faults = await startFaultStack();
+  bus = await FaultProxy.start();
+  const { apiUrl, eventbridge, credentials } = faults.stack.description;
+  const token = await faults.stack.issueToken('chat', 'service');
+  const secret = new DataDirectory(faults.dataDirectory).webhookSecret();
+  setEnvironment({
+    TIDEMARK_URL: apiUrl,
+    TIDEMARK_TOKEN: token,
+    TIDEMARK_BUS: eventbridge.bus,
+    TIDEMARK_WEBHOOK_SECRET: `whsec_${secret}`,
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL_EVENTBRIDGE: bus.standBefore(eventbridge.endpoint),
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  });
+  page = await codeOf('adopting.md');
+  ({ tidemark } = await page.load<{ tidemark: typeof tidemark }>('tidemark.mjs'));
+  ({ putFacts } = await page.load<{ putFacts: typeof putFacts }>('facts.mjs'));
+}, 60_000);
+afterEach(() => {
+  for (const proxy of Object.values(faults.proxies)) proxy.clear();
+});
+afterAll(async () => {
+  restoreEnvironment();
+  await page?.remove();
+  await bus?.stop();
+  await faults?.stop();
+});
+
+describe('which call where: a back end', () => {
+  test('does all that its chat needs with a service token', async () => {
+    const groupId = freshPrefix();
+    const group = `/v1/groups/${groupId}`;
+    const ofBob = `/v1/users/bob/groups/${groupId}`;
+    const statuses: [string, number][] = [];
+    const does = async (what: string, ...call: Parameters<Call>) => {
+      const answer = await tidemark(...call);
+      statuses.push([what, answer.status]);
+      return answer.body;
+    };
+    await does('adds users', 'POST', `${group}/members`, { userIds: ['alice', 'bob'] });
+    await does('sends', 'POST', `${group}/messages`, { messageId: '1', senderId: 'alice' });
+    await does('sends', 'POST', `${group}/messages`, { messageId: '2', senderId: 'alice' });
+    await does('adds a user', 'PUT', `${group}/members/carol`, { joinedAfter: null });
+    expect(await does('badges', 'GET', '/v1/users/carol/inbox?unreadOnly=true')).toMatchObject({
+      groups: expect.arrayContaining([
+        { groupId, messageId: null, head: '2', revision: 0, unread: exactly(2) },
+      ]),
+    });
+    await does('delivers', 'PUT', `${ofBob}/delivered`, { messageId: '2' });
+    await does('shows', 'PUT', `${ofBob}/watermark`, { messageId: '1' });
+    expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({
+      ...{ messageId: '1', head: '2', unread: exactly(1) },
+    });
+    const marks = [{ groupId, messageId: '2' }];
+    expect(await does('syncs', 'POST', '/v1/users/bob/watermarks', { marks })).toMatchObject({
+      results: [{ groupId, outcome: 'advanced', messageId: '2' }],
+    });
+    const ids = { messageIds: ['1', '2'] };
+    expect(await does('ticks', 'POST', `/v1/users/alice/groups/${groupId}/receipts`, ids)).toMatchObject({
+      receipts: [{ readCount: 1 }, { readCount: 1 }],
+    });
+    expect(
+      await does('who has read', 'GET', `/v1/users/alice/groups/${groupId}/messages/2/receipts`),
+    ).toMatchObject({ audience: 2, members: [{ userId: 'bob', at: A_TIME }] });
+    expect(await does('marks unread', 'POST', `${ofBob}/unread`, { messageId: '2' })).toMatchObject({
+      ...{ messageId: '1', unread: exactly(1) },
+    });
+    await does('deletes', 'DELETE', `${group}/messages/2`);
+    expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({ unread: exactly(0) });
+    await does('removes', 'DELETE', `${group}/members/bob`);
+    await does('opens a group', 'GET', `${ofBob}/watermark`);
+    expect(statuses).toEqual([
+      ['adds users', 200],
+      ['sends', 201],
+      ['sends', 201],
+      ['adds a user', 201],
+      ['badges', 200],
+      ['delivers', 200],
+      ['shows', 200],
+      ['opens a group', 200],
+      ['syncs', 200],
+      ['ticks', 200],
+      ['who has read', 200],
+      ['marks unread', 200],
+      ['deletes', 204],
+      ['opens a group', 200],
+      ['removes', 204],
+      ['opens a group', 404],
+    ]);
+  });
+
+  test('may leave the user out of the path where clients have tokens of their own', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await mark(groupId, 'bob', '1');
+    const own = await faults.api.asUser('bob', 'GET', `/v1/groups/${groupId}/watermark`);
+    expect(own.body).toEqual(await look(groupId, 'bob'));
+    expect(own.body).toMatchObject({ messageId: '1', unread: exactly(1) });
+  });
+
+  test('puts facts instead: joining, leaving, sending, deleting', async () => {
+    const groupId = freshPrefix();
+    const fact = (type: string, detail: Body) => ({ type, detail: { groupId, ...detail } });
+    const joined = [
+      fact('MemberJoined', { userId: 'alice' }),
+      fact('MemberJoined', { userId: 'bob', joinedAfter: null }),
+    ];
+    expect(await putFacts(joined)).toEqual([]);
+    await eventually(async () => expect(await statusOf(groupId, 'alice', 'bob')).toEqual([200, 200]));
+    const sent = ['1', '2', '3'].map((messageId) => fact('MessageSent', { messageId, senderId: 'alice' }));
+    expect(await putFacts(sent)).toEqual([]);
+    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(3) }));
+    expect(await putFacts([fact('MessageDeleted', { messageId: '3' })])).toEqual([]);
+    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(2) }));
+    expect(await putFacts([fact('MemberLeft', { userId: 'bob' })])).toEqual([]);
+    await eventually(async () => expect(await statusOf(groupId, 'alice', 'bob')).toEqual([200, 404]));
+  });
+
+  test('may repeat every call', async () => {
+    const groupId = freshPrefix();
+    const group = `/v1/groups/${groupId}`;
+    const calls: Parameters<Call>[] = [
+      ['POST', `${group}/members`, { userIds: ['alice', 'bob'] }],
+      ['PUT', `${group}/members/carol`],
+      ['POST', `${group}/messages`, { messageId: '1', senderId: 'alice' }],
+      ['POST', `${group}/messages`, { messageId: '2', senderId: 'alice' }],
+      ['PUT', `/v1/users/bob/groups/${groupId}/delivered`, { messageId: '2' }],
+      ['PUT', `/v1/users/bob/groups/${groupId}/watermark`, { messageId: '2' }],
+      ['POST', `/v1/users/bob/groups/${groupId}/unread`, { messageId: '2' }],
+      ['DELETE', `${group}/messages/1`],
+      ['DELETE', `${group}/members/carol`],
+    ];
+    for (const call of calls) {
+      const [once, again] = [await tidemark(...call), await tidemark(...call)];
+      expect(once.status).toBeLessThan(300);
+      expect(again.status).toBeLessThan(300);
+    }
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '1', revision: 1, unread: exactly(1) });
+    const { body } = await tidemark('GET', `${group}/members`);
+    expect(body).toMatchObject({ members: [{ userId: 'alice' }, { userId: 'bob', messageId: '2' }] });
+  });
+
+  test('has a call that was not acknowledged sent again by the page’s client', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    const mend = faults.proxies.dynamodb.always('UpdateItem', THROTTLED);
+    const refused = await faults.api.mark(groupId, 'bob', '1');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    const { fetch: send } = globalThis;
+    const statuses: number[] = [];
+    const sending = jest.spyOn(globalThis, 'fetch').mockImplementation(async (...request) => {
+      const response = await send(...request);
+      statuses.push(response.status);
+      mend();
+      return response;
+    });
+    try {
+      expect(await mark(groupId, 'bob', '1')).toMatchObject({ messageId: '1', advanced: true });
+    } finally {
+      sending.mockRestore();
+    }
+    expect(statuses).toEqual([503, 200]);
+  });
+});
+
+describe('ids', () => {
+  test('of messages are from 1 to 2^64-1, as text, and as JSON numbers up to 2^53-1', async () => {
+    const groupId = await aGroup('alice');
+    const statuses = [];
+    for (const messageId of ['1', '9007199254740993', MAX, 7, Number.MAX_SAFE_INTEGER]) {
+      statuses.push((await recorded(groupId, 'alice', messageId)).status);
+    }
+    const uuid = '0198f3a2-7a54-7cc1-a5ed-6fd7d4e1a7b2';
+    for (const messageId of ['0', '18446744073709551616', '01', 2 ** 53, uuid]) {
+      statuses.push((await recorded(groupId, 'alice', messageId)).status);
+    }
+    expect(statuses).toEqual([201, 201, 201, 201, 201, 400, 400, 400, 400, 400]);
+  });
+
+  test('of groups and users are UUIDs and plain mail addresses, and others once they are encoded', async () => {
+    const encoded = Buffer.from('Zoë #1/2').toString('base64url');
+    expect(encoded).toBe('Wm_DqyAjMS8y');
+    const groupId = `${freshPrefix()}:0198f3a2-7a54-7cc1-a5ed-6fd7d4e1a7b2`;
+    const add = async (userId: string) =>
+      (await tidemark('POST', `/v1/groups/${groupId}/members`, { userIds: [userId] })).status;
+    const statuses = [];
+    for (const userId of ['zoe+1@example.com', 'a.b_c:d!e=f~g|h$i*j-k', encoded, 'x'.repeat(128)]) {
+      statuses.push(await add(userId));
+    }
+    const inPath = `/v1/users/a.b_c:d!e=f~g|h$i*j-k/groups/${groupId}/watermark`;
+    statuses.push((await tidemark('GET', inPath)).status);
+    for (const userId of ['Zoë #1/2', 'Zoë', '.', '..', '', 'x'.repeat(129)])
+      statuses.push(await add(userId));
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 400, 400, 400, 400, 400, 400]);
+  });
+
+  test('of a message under another sender are refused', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    expect(await recorded(groupId, 'bob', '1')).toMatchObject({ status: 409, body: { code: 'conflict' } });
+  });
+
+  test('of a message that may have been recorded can be deleted, whether it was or not', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    for (const messageId of ['1', '2']) {
+      const { status } = await tidemark('DELETE', `/v1/groups/${groupId}/messages/${messageId}`);
+      expect(status).toBe(204);
+    }
+    // It was still on its way, and comes behind its deletion.
+    await recorded(groupId, 'alice', '2');
+    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(0) });
+  });
+});
+
+describe('recording', () => {
+  test('of a message late, below a mark, counts it as read', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '3');
+    await mark(groupId, 'bob', '3');
+    await record(groupId, 'alice', '2');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 1]);
+  });
+
+  test('by parallel senders keeps the order of ids where one lock holds the id and the call', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    let lastId = 0;
+    let lock: Promise<unknown> = Promise.resolve();
+    const send = (senderId: string) => {
+      const sending = lock.then(() => {
+        lastId += 1;
+        return recorded(groupId, senderId, String(lastId));
+      });
+      lock = sending;
+      return sending;
+    };
+    const sent = await Promise.all(['alice', 'bob', 'bob', 'alice', 'bob', 'alice'].map(send));
+    // A message that came behind a larger one would be told a head above itself.
+    expect(sent.map(({ body }) => body)).toEqual([
+      { groupId, messageId: '1', head: '1' },
+      { groupId, messageId: '2', head: '2' },
+      { groupId, messageId: '3', head: '3' },
+      { groupId, messageId: '4', head: '4' },
+      { groupId, messageId: '5', head: '5' },
+      { groupId, messageId: '6', head: '6' },
+    ]);
+  });
+
+  test('of a message reads everything up to it for its sender, and receipts show that', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
+    await record(groupId, 'bob', '3');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readCounts(groupId, 'alice', '1', '2')).toEqual([1, 1]);
+  });
+
+  test('under a sender who is no member reads nothing for anyone', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    await record(groupId, 'bots:reminders', '2');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
+    expect(await look(groupId, 'alice')).toMatchObject({ messageId: '1', unread: exactly(1) });
+  });
+
+  test('over HTTP before delivery is one call, and nobody’s mark is ahead of its message', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    const calls = jest.spyOn(globalThis, 'fetch');
+    try {
+      await record(groupId, 'alice', '1');
+      expect(calls).toHaveBeenCalledTimes(1);
+    } finally {
+      calls.mockRestore();
+    }
+    expect(await mark(groupId, 'bob', '1')).toMatchObject({ messageId: '1', clamped: false });
+  });
+
+  test('over HTTP beside delivery makes the mark good that came first', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    expect(await mark(groupId, 'bob', '2')).toMatchObject({ messageId: '1', clamped: true });
+    await record(groupId, 'alice', '2');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+  });
+
+  test('as facts takes one call for ten messages, and makes the mark good that came first', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    expect(await mark(groupId, 'bob', '11')).toMatchObject({ messageId: '1', clamped: true });
+    const sent = Array.from({ length: 10 }, (_, index) => ({
+      type: 'MessageSent',
+      detail: { groupId, messageId: String(index + 2), senderId: 'alice' },
+    }));
+    const before = bus.count('PutEvents');
+    expect(await putFacts(sent)).toEqual([]);
+    expect(bus.count('PutEvents')).toBe(before + 1);
+    await eventually(async () =>
+      expect(await look(groupId, 'bob')).toMatchObject({ messageId: '11', unread: exactly(0) }),
+    );
+  });
+
+  test('as facts takes them in any order, so that one which comes late can count as read', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    const sent = (messageId: string) => ({
+      type: 'MessageSent',
+      detail: { groupId, messageId, senderId: 'alice' },
+    });
+    await putFacts([sent('2')]);
+    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ head: '2' }));
+    await mark(groupId, 'bob', '2');
+    await putFacts([sent('1')]);
+    await eventually(async () => expect(await readCounts(groupId, 'alice', '1')).toEqual([1]));
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+  });
+
+  test('from an outbox loses nothing where the process dies, and keeps the order', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    const { relay } = await page.load<{
+      relay(outbox: Outbox, record: (message: Message) => Promise<unknown>): Promise<void>;
+    }>('outbox.mjs');
+    const outbox = new Outbox(['1', '2', '3'].map((messageId) => ({ messageId, senderId: 'alice' })));
+    const heads: unknown[] = [];
+    const recordOne = async ({ messageId, senderId }: Message) =>
+      heads.push((await recorded(groupId, senderId, messageId)).body.head);
+    // It dies after 2 is recorded, and before the outbox knows that.
+    outbox.failsAt = '2';
+    await expect(relay(outbox, recordOne)).rejects.toThrow('the process died');
+    await relay(outbox, recordOne);
+    expect(heads).toEqual(['1', '2', '2', '3']);
+    expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3) });
+  });
+});
+
+describe('history', () => {
+  const history = {
+    members: [
+      { userId: 'alice', joinedAfter: null },
+      { userId: 'bob', joinedAfter: null },
+      { userId: 'carol', joinedAfter: '2' },
+    ],
+    messages: [
+      { messageId: '1', senderId: 'alice', sentAt: '2024-05-01T08:00:00.000Z' },
+      { messageId: '2', senderId: 'bob', sentAt: '2024-05-01T08:01:00.000Z' },
+      { messageId: '3', senderId: 'alice', sentAt: '2024-05-01T08:02:00.000Z' },
+      { messageId: '4', senderId: 'alice', sentAt: '2024-05-01T08:03:00.000Z' },
+    ],
+    marks: [
+      { userId: 'bob', messageId: '3' },
+      { userId: 'carol', messageId: '4' },
+    ],
+  };
+
+  test('is members, then messages, then marks, and may be brought again', async () => {
+    const groupId = freshPrefix();
+    const { bringGroup } = await page.load<{
+      bringGroup(groupId: string, brought: typeof history): Promise<void>;
+    }>('history.mjs');
+    for (const _time of ['once', 'again']) {
+      await bringGroup(groupId, history);
+      expect(await look(groupId, 'alice')).toMatchObject({ messageId: '4', unread: exactly(0) });
+      expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(1) });
+      expect(await look(groupId, 'carol')).toMatchObject({ messageId: '4', unread: exactly(0) });
+      // Carol was not there when 1 and 2 were sent.
+      expect(await readCounts(groupId, 'alice', '1', '2', '3', '4')).toEqual([1, 1, 2, 1]);
+    }
+    const marks = (await events(groupId, 'WatermarkAdvanced')).map(({ detail }) => detail);
+    expect(marks).toContainEqual(expect.objectContaining({ userId: 'carol', to: '4' }));
+  });
+
+  test('with a mark before its message cuts the mark to the newest message known', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '1', clamped: true });
+  });
+
+  test('has read its own last message at least, whatever the mark', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await record(groupId, 'bob', '3');
+    expect(await mark(groupId, 'bob', '1')).toMatchObject({ messageId: '3', advanced: false });
+  });
+});
+
+describe('marking unread', () => {
+  test('sets messageId to the id below, and readAt to now; receipts stay', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '10', '20', '30');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, readAt: null });
+    expect(await look(groupId, 'alice')).toMatchObject({ messageId: '30', readAt: A_TIME });
+    const { readAt } = await mark(groupId, 'bob', '30');
+    expect(readAt).toEqual(A_TIME);
+    const view = await markUnread(groupId, 'bob', '20');
+    expect(view).toMatchObject({ messageId: '19', readAt: A_TIME, revision: 1, unread: exactly(2) });
+    expect(Date.parse(String(view.readAt))).toBeGreaterThan(Date.parse(String(readAt)));
+    expect(await readCounts(groupId, 'alice', '10', '20', '30')).toEqual([1, 1, 1]);
+  });
+
+  test('sets messageId to null from the id 1, and never goes below the point of joining', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await tidemark('PUT', `/v1/groups/${groupId}/members/carol`);
+    await record(groupId, 'alice', '3');
+    for (const userId of ['bob', 'carol']) await mark(groupId, userId, '3');
+    expect(await markUnread(groupId, 'bob', '1')).toMatchObject({ messageId: null, unread: exactly(3) });
+    expect(await markUnread(groupId, 'carol', '1')).toMatchObject({ messageId: '2', unread: exactly(1) });
+  });
+});
+
+describe('tabs and devices', () => {
+  test('cannot undo by a late mark what was marked unread elsewhere, with ifRevision', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    await mark(groupId, 'bob', '3');
+    await markUnread(groupId, 'bob', '2');
+    const path = `/v1/users/bob/groups/${groupId}/watermark`;
+    const late = await tidemark('PUT', path, { messageId: '3', ifRevision: 0 });
+    expect(late).toMatchObject({
+      status: 409,
+      body: { code: 'revision_conflict', messageId: '1', revision: 1, unread: exactly(2) },
+    });
+    // The device shows the state, and its user reads on.
+    const again = await tidemark('PUT', path, { messageId: '3', ifRevision: 1 });
+    expect(again).toMatchObject({ status: 200, body: { messageId: '3', revision: 1, unread: exactly(0) } });
+  });
+
+  test('do undo it without ifRevision', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    await mark(groupId, 'bob', '3');
+    await markUnread(groupId, 'bob', '2');
+    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', unread: exactly(0) });
+  });
+
+  test('may mark in any order', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    for (const messageId of ['2', '3', '1']) await mark(groupId, 'bob', messageId);
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+  });
+
+  test('follow events by membership, revision and position, in any order and repeated', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3', '4', '5');
+    await mark(groupId, 'bob', '5');
+    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '5' });
+    await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
+    await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: '1' });
+    await mark(groupId, 'bob', '2');
+    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '2' });
+    await mark(groupId, 'bob', '4');
+    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '4' });
+    const { revision } = await markUnread(groupId, 'bob', '3');
+    await expectToBeTold(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
+
+    const { follow, members } = await page.load<{
+      follow(event: BusEvent): void;
+      members: Map<string, unknown>;
+    }>('follow.mjs');
+    const told = await events(groupId);
+    const orders = [told, told.toReversed(), [...told, ...told], [...told.slice(3), ...told.slice(0, 3)]];
+    for (const order of orders) {
+      members.clear();
+      for (const event of order) follow(event);
+      expect(members.get(`${groupId}/bob`)).toMatchObject({ own: { revision, messageId: '2' }, seen: '4' });
+      expect(members.get(`${groupId}/alice`)).toMatchObject({
+        own: { revision: 0, messageId: '5' },
+        seen: '5',
+      });
+    }
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', revision });
+  });
+});
+
+describe('the webhook', () => {
+  test('is verified by the page’s code, over the body as it came', async () => {
+    const { verify } = await page.load<{
+      verify(rawBody: string, headers: Record<string, string>): BusEvent;
+    }>('webhook.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    await mark(groupId, 'bob', '1');
+    const { body, headers } = await eventually(() => notification(groupId, 'bob'));
+    expect(verify(body, headers)).toMatchObject({
+      'detail-type': 'WatermarkAdvanced',
+      detail: { groupId, userId: 'bob', from: null, to: '1' },
+    });
+    // Parsed and written again, a body may be another text.
+    expect(() => verify(JSON.stringify(JSON.parse(body), null, 1), headers)).toThrow();
+    expect(() => verify(body.replace('bob', 'eve'), headers)).toThrow();
+    const sixMinutesAgo = new Date(Date.now() - 360_000);
+    const signature = new Webhook(String(process.env.TIDEMARK_WEBHOOK_SECRET)).sign(
+      'old',
+      sixMinutesAgo,
+      body,
+    );
+    const old = {
+      'webhook-id': 'old',
+      'webhook-timestamp': String(Math.floor(sixMinutesAgo.getTime() / 1000)),
+      'webhook-signature': signature,
+    };
+    expect(() => verify(body, old)).toThrow('too old');
+  });
+
+  test('that fails is posted again, with the same id', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    const isOfBob = ({ body }: { body: string }) => body.includes(groupId) && body.includes('"userId":"bob"');
+    faults.proxies.webhook.once(isOfBob, { kind: 'answer', status: 500, body: {} });
+    await mark(groupId, 'bob', '1');
+    const { body, headers } = await eventually(() => notification(groupId, 'bob'));
+    const posted = faults.proxies.webhook.requests.filter(isOfBob);
+    expect(posted.length).toBeGreaterThanOrEqual(2);
+    expect(new Set(posted.map((request) => request.body))).toEqual(new Set([body]));
+    expect(headers['webhook-id']).toBe((JSON.parse(body) as BusEvent).id);
+  });
+});
+
+describe('after an outage', () => {
+  test('of the cache, answers were the same throughout, and marks that were clamped are sent again', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await mark(groupId, 'bob', '1');
+    const mend = faults.proxies.upstash.always(() => true, { kind: 'lose request' });
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '1', head: '2', unread: exactly(1) });
+    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '2', clamped: true });
+    await record(groupId, 'alice', '3');
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    await faults.emptyCache();
+    mend();
+    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 0]);
+    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', clamped: false });
+  });
+
+  test('of the process, a message that is recorded again is fine', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    expect((await recorded(groupId, 'alice', '1')).status).toBe(201);
+    expect(await recorded(groupId, 'alice', '1')).toMatchObject({ status: 200, body: { head: '1' } });
+    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
+  });
+
+  test('of the bus, the page’s code returns the facts that were refused', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    const good = { type: 'MessageSent', detail: { groupId, messageId: '1', senderId: 'alice' } };
+    // The bus takes no event without a type.
+    const refused = { type: '', detail: { groupId } };
+    expect(await putFacts([refused, good])).toEqual([refused]);
+    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ head: '1' }));
+  });
+
+  test('of the webhook, the members of a group tell what everyone may see now', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await mark(groupId, 'bob', '1');
+    const { body } = await tidemark('GET', `/v1/groups/${groupId}/members`);
+    expect(body).toMatchObject({
+      members: [
+        { userId: 'alice', messageId: '2' },
+        { userId: 'bob', messageId: '1' },
+      ],
+    });
+  });
+});
+
+/** An outbox whose process may die before it knows that a message was recorded. */
+class Outbox {
+  failsAt: string | null = null;
+  readonly #messages: Message[];
+
+  constructor(messages: readonly Message[]) {
+    this.#messages = [...messages];
+  }
+
+  async waiting(): Promise<readonly Message[]> {
+    return [...this.#messages];
+  }
+
+  async remove({ messageId }: Message): Promise<void> {
+    if (messageId === this.failsAt) {
+      this.failsAt = null;
+      throw new Error('the process died');
+    }
+    this.#messages.shift();
+  }
+}
+
+async function aGroup(...userIds: string[]): Promise<string> {
+  const groupId = freshPrefix();
+  const { status } = await tidemark('POST', `/v1/groups/${groupId}/members`, { userIds });
+  expect(status).toBe(200);
+  return groupId;
+}
+
+const recorded = (groupId: string, senderId: string, messageId: string | number) =>
+  tidemark('POST', `/v1/groups/${groupId}/messages`, { messageId, senderId });
+
+async function record(groupId: string, senderId: string, ...messageIds: string[]): Promise<void> {
+  for (const messageId of messageIds) {
+    expect((await recorded(groupId, senderId, messageId)).status).toBe(201);
+  }
+}
+
+async function mark(groupId: string, userId: string, messageId: string): Promise<Body> {
+  const path = `/v1/users/${userId}/groups/${groupId}/watermark`;
+  const { status, body } = await tidemark('PUT', path, { messageId });
+  expect(status).toBe(200);
+  return body;
+}
+
+async function markUnread(groupId: string, userId: string, messageId: string): Promise<Body> {
+  const path = `/v1/users/${userId}/groups/${groupId}/unread`;
+  const { status, body } = await tidemark('POST', path, { messageId });
+  expect(status).toBe(200);
+  return body;
+}
+
+async function look(groupId: string, userId: string): Promise<Body> {
+  return (await tidemark('GET', `/v1/users/${userId}/groups/${groupId}/watermark`)).body;
+}
+
+async function statusOf(groupId: string, ...userIds: string[]): Promise<number[]> {
+  const answers: Pick<Answer, 'status'>[] = await Promise.all(
+    userIds.map((userId) => tidemark('GET', `/v1/users/${userId}/groups/${groupId}/watermark`)),
+  );
+  return answers.map(({ status }) => status);
+}
+
+async function readCounts(groupId: string, userId: string, ...messageIds: string[]) {
+  const path = `/v1/users/${userId}/groups/${groupId}/receipts`;
+  const { body } = await tidemark('POST', path, { messageIds });
+  return (body.receipts as { readCount: number }[]).map(({ readCount }) => readCount);
+}
+
+async function events(groupId: string, type?: string): Promise<BusEvent[]> {
+  const response = await fetch(`${faults.stack.description.apiUrl}/_local/events`);
+  const { events: all } = (await response.json()) as { events: (BusEvent & { source: string })[] };
+  return all
+    .filter(({ source, detail }) => source === 'tidemark' && detail.groupId === groupId)
+    .filter((event) => type === undefined || event['detail-type'] === type);
+}
+
+async function expectToBeTold(groupId: string, type: string, detail: Body): Promise<void> {
+  await eventually(async () => {
+    const details = (await events(groupId, type)).map((event) => event.detail);
+    expect(details).toContainEqual(expect.objectContaining(detail));
+  });
+}
+
+/** What the webhook received of a member's first move. Throws where nothing has come yet. */
+async function notification(groupId: string, userId: string): Promise<Notification> {
+  const response = await fetch(`${faults.stack.description.apiUrl}/_local/notifications`);
+  const { notifications } = (await response.json()) as { notifications: Notification[] };
+  const own = notifications.find(
+    ({ body }) => body.includes(groupId) && body.includes(`"userId":"${userId}"`),
+  );
+  if (!own) throw new Error('the webhook has received nothing of it yet');
+  return own;
+}
+
+const environmentBefore = new Map<string, string | undefined>();
+
+function setEnvironment(variables: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(variables)) {
+    environmentBefore.set(name, process.env[name]);
+    process.env[name] = value;
+  }
+}
+
+function restoreEnvironment(): void {
+  for (const [name, value] of environmentBefore) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+}

@@ -1,0 +1,208 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createChat } from '../../examples/chat/chat.ts';
+import { DataDirectory } from '../../local/data-directory.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import { FaultProxy } from '../support/fault-proxy.ts';
+
+interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Room {
+  readonly view: { readonly messageId: string | null; readonly unread: unknown };
+  readonly messages: readonly { messageId: string; senderId: string; text: string; readCount: number }[];
+  readonly seen: Readonly<Record<string, string>>;
+}
+
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
+const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-chat-'));
+
+let answering: RequestListener = (_request, response) => response.writeHead(503).end();
+const server = createServer((request, response) => answering(request, response));
+let chatUrl: string;
+let upstash: FaultProxy;
+let stack: Stack;
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  chatUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  upstash = await FaultProxy.start();
+  stack = await startStack({
+    port: 0,
+    dataDirectory,
+    // A killed cache stays away until the end.
+    restartEngines: false,
+    intercept: (service, url) => {
+      if (service === 'upstash') return upstash.standBefore(url);
+      return service === 'webhook' ? `${chatUrl}/tidemark-webhook` : url;
+    },
+  });
+  answering = createChat(stack.description.apiUrl, await serviceToken(), webhookSecret());
+}, 60_000);
+afterAll(async () => {
+  await stack?.stop();
+  await upstash?.stop();
+  server.closeAllConnections();
+  server.close();
+  rmSync(dataDirectory, { recursive: true, force: true });
+});
+
+const serviceToken = () => stack.issueToken('chat', 'service');
+const webhookSecret = () => `whsec_${new DataDirectory(dataDirectory).webhookSecret()}`;
+
+async function as(user: string | null, method: string, path: string, body?: object): Promise<Answer> {
+  const response = await fetch(chatUrl + path, {
+    method,
+    headers: user === null ? {} : { cookie: `theme=dark; user=${user}` },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+async function send(user: string, room: string, text: string): Promise<string> {
+  const { status, body } = await as(user, 'POST', `/rooms/${room}/messages`, { text });
+  expect(status).toBe(201);
+  return String(body.messageId);
+}
+
+async function show(user: string, room: string): Promise<Room> {
+  const { status, body } = await as(user, 'GET', `/rooms/${room}`);
+  expect(status).toBe(200);
+  return body as unknown as Room;
+}
+
+const read = (user: string, room: string, messageId: string) =>
+  as(user, 'PUT', `/rooms/${room}/read`, { messageId });
+
+const badges = async (user: string) => (await as(user, 'GET', '/badges')).body;
+
+/** Two users chat. All that is asked on the way is the same with the cache and without. */
+async function conversation(): Promise<void> {
+  const room = freshPrefix();
+  // A user of this room alone, so that the badges are those of this room.
+  const [alice, bob] = [`alice_${room.slice(2)}`, `bob_${room.slice(2)}`];
+  for (const user of [alice, bob]) {
+    expect((await as(alice, 'PUT', `/rooms/${room}/members/${user}`)).status).toBe(201);
+  }
+  const first = await send(alice, room, 'Tea?');
+  const second = await send(alice, room, 'At four?');
+  expect(await badges(bob)).toEqual({ [room]: 2 });
+  expect(await badges(alice)).toEqual({});
+
+  expect((await read(bob, room, first)).status).toBe(200);
+  expect(await badges(bob)).toEqual({ [room]: 1 });
+  expect(await show(alice, room)).toMatchObject({
+    messages: [
+      { messageId: first, senderId: alice, text: 'Tea?', readCount: 1 },
+      { messageId: second, senderId: alice, text: 'At four?', readCount: 0 },
+    ],
+  });
+  await eventually(async () =>
+    expect((await show(alice, room)).seen).toEqual({ [alice]: second, [bob]: first }),
+  );
+
+  const third = await send(bob, room, 'Gladly.');
+  expect(await badges(bob)).toEqual({});
+  expect(await badges(alice)).toEqual({ [room]: 1 });
+  const { messages } = await show(bob, room);
+  expect(messages.map(({ readCount }) => readCount)).toEqual([1, 1, 0]);
+
+  expect(await as(bob, 'POST', `/rooms/${room}/unread`, { messageId: second })).toMatchObject({
+    status: 200,
+    body: { revision: 1, unread: { count: 1, exact: true } },
+  });
+  expect(await badges(bob)).toEqual({ [room]: 1 });
+  const late = { messageId: third, ifRevision: 0 };
+  expect((await as(bob, 'PUT', `/rooms/${room}/read`, late)).status).toBe(409);
+  expect(await badges(bob)).toEqual({ [room]: 1 });
+  await eventually(async () =>
+    expect((await show(alice, room)).seen).toEqual({ [alice]: second, [bob]: third }),
+  );
+}
+
+describe('the example chat', () => {
+  test('shows badges and receipts as they are', conversation, 30_000);
+
+  test('shows nothing to strangers, and takes nothing from them', async () => {
+    const room = freshPrefix();
+    await as('alice', 'PUT', `/rooms/${room}/members/alice`);
+    await send('alice', room, 'Alone.');
+    expect((await as('eve', 'GET', `/rooms/${room}`)).status).toBe(404);
+    expect((await as('eve', 'POST', `/rooms/${room}/messages`, { text: 'Boo.' })).status).toBe(404);
+    expect((await as('eve', 'PUT', `/rooms/${room}/read`, { messageId: '1' })).status).toBe(404);
+    expect((await as(null, 'GET', `/rooms/${room}`)).status).toBe(401);
+    const event = JSON.stringify({
+      'detail-type': 'WatermarkAdvanced',
+      detail: { groupId: room, userId: 'eve', membership: 9, to: '9' },
+    });
+    const posted = await fetch(`${chatUrl}/tidemark-webhook`, { method: 'POST', body: event });
+    expect(posted.status).toBe(401);
+    expect((await show('alice', room)).seen).not.toHaveProperty('eve');
+  });
+
+  test('keeps the order of ids where many send at once', async () => {
+    const room = freshPrefix();
+    for (const user of ['alice', 'bob']) await as('alice', 'PUT', `/rooms/${room}/members/${user}`);
+    const sent = await Promise.all(
+      ['alice', 'bob', 'alice', 'bob', 'alice', 'bob'].map((user) =>
+        as(user, 'POST', `/rooms/${room}/messages`, { text: 'All at once.' }),
+      ),
+    );
+    // Recorded behind a larger id, a message would be told a head above itself.
+    for (const { body } of sent) expect(body.head).toBe(body.messageId);
+  });
+
+  test('starts by a command of its own', async () => {
+    const chat = spawn('npm', ['run', '--silent', 'example'], {
+      cwd: PROJECT,
+      env: {
+        ...process.env,
+        PORT: '0',
+        TIDEMARK_URL: stack.description.apiUrl,
+        TIDEMARK_TOKEN: await serviceToken(),
+        TIDEMARK_WEBHOOK_SECRET: webhookSecret(),
+      },
+      // A group of its own, so that the command's own process ends with it.
+      detached: true,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const url = await urlOf(chat);
+      const response = await fetch(`${url}/badges`, { headers: { cookie: 'user=nobody_yet' } });
+      expect([response.status, await response.json()]).toEqual([200, {}]);
+    } finally {
+      const ended = once(chat, 'close');
+      chat.stdout?.resume();
+      process.kill(-(chat.pid ?? 0), 'SIGTERM');
+      await ended;
+    }
+  }, 30_000);
+
+  // Last, since the cache is gone from then on.
+  test('goes on as before where the cache is killed', async () => {
+    const { pid } = stack.description.redis;
+    // Where the engine is no process, the connection to it ends.
+    if (pid === null) upstash.always(() => true, { kind: 'lose request' });
+    else process.kill(pid, 'SIGKILL');
+    await conversation();
+  }, 30_000);
+});
+
+async function urlOf(chat: ChildProcess): Promise<string> {
+  if (!chat.stdout) throw new Error('the chat prints nowhere');
+  for await (const line of createInterface(chat.stdout)) {
+    const [url] = /http:\S+/.exec(line) ?? [];
+    if (url !== undefined) return url;
+  }
+  throw new Error('the chat ended before it was ready');
+}
