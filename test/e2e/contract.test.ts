@@ -13,7 +13,7 @@ const MAX = '18446744073709551615';
 let stack: RunningStack;
 beforeAll(async () => {
   stack = await startRunningStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 const asService = async (method: string, path: string, body?: Json) =>

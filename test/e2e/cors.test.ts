@@ -29,7 +29,7 @@ beforeAll(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   token = await faults.stack.issueToken('ann', 'user');
   apiUrl = faults.stack.description.apiUrl;
-}, 60_000);
+}, 180_000);
 afterEach(() => faults?.proxies.dynamodb.clear());
 afterAll(() => faults?.stop());
 
@@ -152,7 +152,7 @@ describeInChromium('a page in Chromium', () => {
   beforeAll(async () => {
     site = await startWebSite();
     browser = await launchChromium();
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await browser?.close();
     await site?.close();

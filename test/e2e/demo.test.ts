@@ -84,7 +84,7 @@ describe('npm run dev', () => {
     expect(said).toContain('An event says that everyone has read up to 2.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('refuses a second stack on the same data', async () => {
     const second = run('local/dev.ts', '--port', '0', '--data', dataDirectory);

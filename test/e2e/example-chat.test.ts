@@ -48,7 +48,7 @@ beforeAll(async () => {
     },
   });
   answering = createChat(stack.description.apiUrl, await serviceToken(), webhookSecret());
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await stack?.stop();
   await upstash?.stop();

@@ -13,7 +13,7 @@ beforeAll(async () => {
   stack = await startRunningStack();
   user = await stack.userToken(USER);
   service = await stack.serviceToken();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 const unread = (count: number) => ({ count, exact: true });
@@ -113,7 +113,7 @@ test('a user whose id has a bar can do everything that any user can', async () =
   expect((await asService('DELETE', `${group}/members/${IN_PATH}`)).status).toBe(204);
   expect(await pages(service, `${group}/members?`)).toEqual(['auth0', 'bob']);
   expect(stack.cacheFailures()).toBe(0);
-}, 60_000);
+}, 180_000);
 
 describe('an id that a URL would lose', () => {
   const BODIES: Readonly<Record<string, Json>> = {

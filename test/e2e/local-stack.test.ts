@@ -18,7 +18,7 @@ beforeAll(async () => {
   const described = new DataDirectory(stack.dataDirectory).description();
   if (!described) throw new Error('the stack has not described itself');
   description = described;
-}, 60_000);
+}, 180_000);
 afterAll(() => stack.stop());
 
 const aJoin = () => ({

@@ -5,7 +5,7 @@ import { type Json, type RunningStack, startRunningStack } from '../support/runn
 let stack: RunningStack;
 beforeAll(async () => {
   stack = await startRunningStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 const asService = async (method: string, path: string, body?: Json) =>

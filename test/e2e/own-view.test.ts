@@ -15,7 +15,7 @@ import type { Answer, Json } from '../support/running-stack.ts';
 let stack: ReceiptsStack;
 beforeAll(async () => {
   stack = await startReceiptsStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 /** Alice, Bob and Carol, of whom Alice has sent 1 to 9. */

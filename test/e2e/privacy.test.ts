@@ -16,7 +16,7 @@ jest.setTimeout(120_000);
 let stack: ReceiptsStack;
 beforeAll(async () => {
   stack = await startReceiptsStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 /** Bob reads in private; the others look. Their names are their own, as an inbox tells of all groups of a user. */

@@ -15,7 +15,7 @@ import type { Json } from '../support/running-stack.ts';
 let stack: ReceiptsStack;
 beforeAll(async () => {
   stack = await startReceiptsStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 /** Alice has sent 1 to 3; Bob has read 2, to Carol 3 was delivered, and Dave did nothing. */

@@ -35,7 +35,7 @@ beforeAll(async () => {
     redisUrl: engines.redisUrl,
     intercept: (service, original) => (service === 'webhook' ? url : original),
   });
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await stack.stop();
   webhook.close();

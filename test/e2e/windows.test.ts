@@ -10,7 +10,7 @@ import {
 let stack: ReceiptsStack;
 beforeAll(async () => {
   stack = await startReceiptsStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => stack?.stop());
 
 describe.each([

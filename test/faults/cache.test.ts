@@ -28,13 +28,13 @@ const restarted: RunningRedis[] = [];
 beforeAll(async () => {
   faults = await startFaultStack();
   redisPid = faults.stack.description.redis.pid;
-}, 60_000);
+}, 180_000);
 
 beforeEach(async () => {
   // No instance remembers the failures of the test before.
   await faults.stack.lambda.kill();
   groupId = await faults.api.openGroup(['sender', ...MEMBERS], HEAD);
-}, 60_000);
+}, 180_000);
 
 afterEach(async () => {
   faults.proxies.upstash.clear();
@@ -59,7 +59,7 @@ describe('the cache is killed', () => {
     // docs/failures.md says; what the emptied cache itself must not do is in the tests below.
     await traffic.ends();
     for (const member of MEMBERS) await expectReadUpTo(HEAD, member);
-  }, 60_000);
+  }, 180_000);
 
   test('reads are right at once when it is back, empty, and it fills again', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
@@ -73,7 +73,7 @@ describe('the cache is killed', () => {
         expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(9));
       });
     }
-  }, 60_000);
+  }, 180_000);
 
   test('back and empty, it is not filled with what the projector still has of before', async () => {
     const tellsOf =
@@ -91,7 +91,7 @@ describe('the cache is killed', () => {
     const before = faults.proxies.upstash.requests.length;
     await eventually(() => expect(faults.proxies.upstash.requests.slice(before).some(tellsOf(6))).toBe(true));
     await expectReadUpTo(7, 'ann');
-  }, 60_000);
+  }, 180_000);
 
   test('back and filled, it does not hide a mark of an instance that still leaves it alone', async () => {
     // The stream is behind.
@@ -107,18 +107,18 @@ describe('the cache is killed', () => {
     await expectReadUpTo(8, 'ann');
     await expectMarked('ann', 9);
     await expectReadUpTo(9, 'ann');
-  }, 60_000);
+  }, 180_000);
 
   test('events come all the same, of one batch of the stream after the other', async () => {
     killRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
-  }, 60_000);
+  }, 180_000);
 
   test('an instance stops asking for a while', async () => {
     await expectReadUpTo(0, 'ann');
     killRedis();
     await expectLeftAlone();
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the cache hangs', () => {
@@ -139,7 +139,7 @@ describe('the cache hangs', () => {
         expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(HEAD)),
       );
     }
-  }, 60_000);
+  }, 180_000);
 
   test('calls are right for as long as it hangs', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
@@ -150,18 +150,18 @@ describe('the cache hangs', () => {
         await expectReadUpTo(position, member);
       }
     }
-  }, 60_000);
+  }, 180_000);
 
   test('events come all the same, of one batch of the stream after the other', async () => {
     pauseRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
-  }, 60_000);
+  }, 180_000);
 
   test('an instance stops asking for a while', async () => {
     await expectReadUpTo(0, 'ann');
     pauseRedis();
     await expectLeftAlone();
-  }, 60_000);
+  }, 180_000);
 });
 
 test('the cache is emptied while all goes on: reads are right at once and it fills again', async () => {
@@ -170,7 +170,7 @@ test('the cache is emptied while all goes on: reads are right at once and it fil
   for (const member of MEMBERS) await expectReadUpTo(11, member);
   for (const member of MEMBERS)
     expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(11));
-}, 60_000);
+}, 180_000);
 
 /** Calls one after the other, so that one instance gets them all. */
 async function expectLeftAlone(): Promise<void> {

@@ -20,7 +20,7 @@ let groupId: string;
 
 beforeAll(async () => {
   faults = await startFaultStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => faults.stop());
 
 beforeEach(async () => {
@@ -29,7 +29,7 @@ beforeEach(async () => {
   // No event of this is still on its way when a test waits for its own.
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
   await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('3'));
-}, 60_000);
+}, 180_000);
 
 afterEach(() => {
   for (const proxy of Object.values(faults.proxies)) proxy.clear();
@@ -222,7 +222,7 @@ test('every instance dies, again and again, in the middle of traffic: all conver
       expectCovered(await faults.api.watermarkEvents(group, member), { from: null, to: 40 }),
     );
   }
-}, 60_000);
+}, 180_000);
 
 /** Kills the function's instances at the next such request. Tells how often that has happened. */
 function killAt(

@@ -23,7 +23,7 @@ beforeAll(async () => {
     log: { line: (text) => lines.push(text), output: () => undefined },
   });
   api = new Api(stack.description.apiUrl, (subject, scope) => stack.issueToken(subject, scope));
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await stack.stop();
@@ -107,4 +107,4 @@ test('stopped while an engine is down, the stack leaves nothing behind', async (
   const { endpoint } = dynamodb;
   await expect(fetch(endpoint)).rejects.toThrow();
   if (redis.pid !== null) expect(isRunning(redis.pid)).toBe(false);
-}, 60_000);
+}, 180_000);

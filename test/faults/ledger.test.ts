@@ -25,14 +25,14 @@ let groupId: string;
 beforeAll(async () => {
   faults = await startFaultStack();
   ledger = faults.proxies.dynamodb;
-}, 60_000);
+}, 180_000);
 afterAll(() => faults.stop());
 
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
-}, 60_000);
+}, 180_000);
 afterEach(() => ledger.clear());
 
 const refusals: readonly (readonly [string, Fault])[] = [
@@ -188,7 +188,7 @@ test('in and out of an outage, whatever was acknowledged is read from then on', 
     }
   }
   await expectTold(HEAD);
-}, 60_000);
+}, 180_000);
 
 function expectUnavailable({ status, headers, body }: Answer): void {
   expect({ status, body }).toMatchObject({ status: 503, body: { status: 503, code: 'unavailable' } });

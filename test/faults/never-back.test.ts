@@ -14,7 +14,7 @@ const READERS = 4;
 let faults: FaultStack;
 beforeAll(async () => {
   faults = await startFaultStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => faults.stop());
 
 test('500 marks in random order by 10 callers at once, while 4 readers look: nobody sees it go back', async () => {

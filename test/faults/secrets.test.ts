@@ -15,13 +15,13 @@ let groupId: string;
 
 beforeAll(async () => {
   faults = await startFaultStack();
-}, 60_000);
+}, 180_000);
 afterAll(() => faults.stop());
 
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   await faults.emptyCache();
-}, 60_000);
+}, 180_000);
 
 afterEach(() => faults.proxies.aws.clear());
 
@@ -75,5 +75,5 @@ describe.each(troubles)('the secret %s', (_what, fault) => {
       },
       { deadlineMs: 20_000 },
     );
-  }, 60_000);
+  }, 180_000);
 });

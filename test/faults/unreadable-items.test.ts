@@ -15,7 +15,7 @@ let aws: FaultProxy;
 beforeAll(async () => {
   faults = await startFaultStack();
   aws = faults.proxies.aws;
-}, 60_000);
+}, 180_000);
 afterAll(() => faults.stop());
 afterEach(() => aws.clear());
 

@@ -28,7 +28,7 @@ export function withPreparedGroup(): PreparedGroup {
     await prepare(stack, groupId);
     before = await look(stack, groupId);
     expectPrepared(before);
-  }, 60_000);
+  }, 180_000);
   afterAll(() => stack?.stop());
 
   afterEach(async () => {

@@ -133,7 +133,7 @@ describe('network calls', () => {
       expect(counted).toEqual(unread);
     });
     expect(calls).toEqual(['ledger Query', 'cache']);
-  }, 60_000);
+  }, 180_000);
 
   // The embedded Redis has no MONITOR.
   const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;

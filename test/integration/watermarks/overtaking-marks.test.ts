@@ -178,7 +178,7 @@ describe('a mark that overtakes its message', () => {
     await send(2);
     const reached = await Promise.all(members.map((userId) => registers(groupId, userId)));
     expect(reached.filter((own) => own?.[0] === 2)).toHaveLength(150);
-  }, 60_000);
+  }, 180_000);
 
   test('does not hold up the message: that is recorded whatever becomes of the mark', async () => {
     const { groupId, sender, reader } = await aChat();

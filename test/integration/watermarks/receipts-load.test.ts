@@ -157,7 +157,7 @@ describe('the receipts of a group', () => {
     } finally {
       await Promise.all(instances.map((instance) => instance.close()));
     }
-  }, 60_000);
+  }, 180_000);
 
   test('count who joined a moment ago, while the list of members in the ledger is behind', async () => {
     const { groupId, sender } = await prepare(2);
@@ -195,7 +195,7 @@ describe('the receipts of a group', () => {
     expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
     // The window of messages, and the two pages that were missing.
     expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
-  }, 60_000);
+  }, 180_000);
 
   test('while another one loads them are waited for', async () => {
     const group = await prepare(1);
