@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { JavaRequiredError } from './engines/dynamodb-local.ts';
+import { runCommand } from './command.ts';
 import { consoleLog } from './log.ts';
 import { startStack } from './stack.ts';
 import { UsageError } from './usage-error.ts';
@@ -55,8 +55,4 @@ function withoutPassword(url: string): string {
   return printed.href.replace(/\/$/, '');
 }
 
-main().catch((error: unknown) => {
-  const isPlain = error instanceof UsageError || error instanceof JavaRequiredError;
-  console.error(isPlain ? error.message : error);
-  process.exit(1);
-});
+runCommand(main);

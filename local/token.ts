@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { runCommand } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { Issuer, SCOPES } from './http/issuer.ts';
 import { UsageError } from './usage-error.ts';
@@ -20,7 +21,4 @@ async function main(): Promise<void> {
   console.log(await issuer.issue(userId ?? 'service', values.service ? SCOPES.service : SCOPES.user));
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof UsageError ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main);
