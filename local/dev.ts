@@ -1,18 +1,43 @@
-import { parseArgs } from 'node:util';
-import { runCommand } from './command.ts';
+import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { consoleLog } from './log.ts';
 import { startStack } from './stack.ts';
 import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
-const DEFAULT_DATA = '.tidemark';
+
+const HELP = `
+npm run dev -- [options]
+
+Starts the whole of Tidemark on this machine and prints "Tidemark ready on <URL>" once it answers.
+Ctrl-C, or SIGTERM, stops it with everything that it started. The data stays for the next start.
+
+Options
+  --port N      the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
+  --data DIR    where the data is kept, ${DEFAULT_DATA} by default
+  --fresh       forgets the data of earlier starts; tokens stay good
+  -h, --help    prints this
+
+Environment
+  DYNAMODB_ENDPOINT    a DynamoDB Local that runs already, such as http://127.0.0.1:8000
+  REDIS_URL            a Redis that runs already, such as redis://127.0.0.1:6379
+  JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
+
+It prints how far the start is, then where everything is, then one line for each request and delivery.
+<data directory>/dev.json has the same for programs, with the credentials of a back end.
+GET <URL>/_local/events lists what went over the bus, GET <URL>/_local/notifications what the webhook received.
+Tokens: npm run --silent token -- --help
+`;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      port: { type: 'string', default: String(DEFAULT_PORT) },
-      data: { type: 'string', default: DEFAULT_DATA },
-      fresh: { type: 'boolean', default: false },
+  const { values } = readArguments({
+    name: 'dev',
+    help: HELP,
+    takes: {
+      options: {
+        port: { type: 'string', default: String(DEFAULT_PORT) },
+        data: { type: 'string', default: DEFAULT_DATA },
+        fresh: { type: 'boolean', default: false },
+      },
     },
   });
   const port = Number(values.port);
@@ -24,6 +49,7 @@ async function main(): Promise<void> {
     dataDirectory: values.data,
     fresh: values.fresh,
     log: consoleLog(),
+    step: (text) => console.log(text),
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
   });

@@ -27,6 +27,8 @@ export interface StackOptions {
   /** Forgets what an earlier run left in the data directory. */
   readonly fresh?: boolean;
   readonly log?: Log;
+  /** Hears how far the start is. */
+  readonly step?: (text: string) => void;
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
@@ -63,7 +65,12 @@ async function start(
   resources: AsyncDisposableStack,
   stop: () => Promise<void>,
 ): Promise<Stack> {
-  const { log = silentLog, fresh = false, intercept = (_service, url) => url } = options;
+  const {
+    log = silentLog,
+    step = () => undefined,
+    fresh = false,
+    intercept = (_service, url) => url,
+  } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
@@ -86,6 +93,7 @@ async function start(
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
   const credentials = stackCredentials(secrets);
+  step('1 of 2: starts the engines, and synthesizes the template with its bundles');
   const [engines, aws, template] = await allEnded([
     startEngines(
       {
@@ -115,6 +123,7 @@ async function start(
   const { url, token } = engines.upstash;
   secrets.addAll(template);
   secrets.set(UPSTASH_SECRET_ARN, JSON.stringify({ url: intercept('upstash', url), token }));
+  step('2 of 2: deploys the template: table, functions, events, API');
   const awsUrl = intercept('aws', aws.url);
   const deployment = await deploy(
     template,

@@ -101,7 +101,11 @@ describe('a user without rights', () => {
       } finally {
         dev.kill('SIGTERM');
       }
-      expect(await stdout).toContain('Tidemark ready on');
+      expect((await stdout).split('\n').slice(0, 2)).toEqual([
+        '1 of 2: starts the engines, and synthesizes the template with its bundles',
+        '2 of 2: deploys the template: table, functions, events, API',
+      ]);
+      expect(await stdout).toMatch(/^Tidemark ready on http:/m);
       expect(await stderr).toBe('');
     },
     90_000,
