@@ -1,5 +1,6 @@
 import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { consoleLog } from './log.ts';
+import { onceNpmIsGone } from './npm-process.ts';
 import { startStack } from './stack.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -9,7 +10,7 @@ const HELP = `
 npm run dev -- [options]
 
 Starts the whole of Tidemark on this machine and prints "Tidemark ready on <URL>" once it answers.
-Ctrl-C, or SIGTERM, stops it with everything that it started. The data stays for the next start.
+Ctrl-C, SIGTERM, or the end of npm stops it with everything that it started. The data stays for the next start.
 
 Options
   --port N      the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
@@ -62,6 +63,10 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', () => void stop());
   process.once('SIGTERM', () => void stop());
+  void onceNpmIsGone('local/dev.ts', () => {
+    console.log('npm, which started this, has ended.');
+    void stop();
+  });
 
   const { description } = await starting;
   const { redis, upstash, dynamodb, eventbridge } = description;

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bundleFunctions } from '../../infra/bundle.ts';
 import { DataDirectory } from '../../local/data-directory.ts';
 import { eventually } from '../support/engines.ts';
+import { isRunning } from '../support/fault-stack.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-dev-'));
 const started: ChildProcess[] = [];
@@ -107,6 +108,37 @@ describe('a user without rights', () => {
       ]);
       expect(await stdout).toMatch(/^Tidemark ready on http:/m);
       expect(await stderr).toBe('');
+    },
+    90_000,
+  );
+});
+
+describe('what npm started ends with npm', () => {
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'also when npm alone gets a %s',
+    async (signal) => {
+      const data = new DataDirectory(join(directory, `of npm ${signal}`));
+      const args = ['--port', '0', '--data', data.path];
+      const npm = spawn('npm', ['run', 'dev', '--'].concat(args), { stdio: 'ignore' });
+      started.push(npm);
+      const { pid, dynamodb, redis } = await eventually(
+        () => {
+          const description = data.description();
+          if (!description) throw new Error('the stack is not ready');
+          return description;
+        },
+        { deadlineMs: 60_000 },
+      );
+      const pids = [pid, dynamodb.pid, redis.pid].filter((one) => one !== null);
+      expect(pids.filter(isRunning)).toEqual(pids);
+      try {
+        npm.kill(signal);
+        await eventually(() => expect(pids.filter(isRunning)).toEqual([]), { deadlineMs: 15_000 });
+        expect(existsSync(data.file('dev.json'))).toBe(false);
+        expect(existsSync(data.file('running.json'))).toBe(false);
+      } finally {
+        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+      }
     },
     90_000,
   );
