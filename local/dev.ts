@@ -1,4 +1,6 @@
+import { mistakeIn, type TidemarkContext } from '../infra/context.ts';
 import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
+import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
 import { onceNpmIsGone } from './npm-process.ts';
 import { startStack } from './stack.ts';
@@ -13,10 +15,13 @@ Starts the whole of Tidemark on this machine and prints "Tidemark ready on <URL>
 Ctrl-C, SIGTERM, or the end of npm stops it with everything that it started. The data stays for the next start.
 
 Options
-  --port N      the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
-  --data DIR    where the data is kept, ${DEFAULT_DATA} by default
-  --fresh       forgets the data of earlier starts; tokens stay good
-  -h, --help    prints this
+  --port N         the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
+  --data DIR       where the data is kept, ${DEFAULT_DATA} by default
+  --fresh          forgets the data of earlier starts; tokens stay good
+  --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
+  --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
+  --audience A     the audience of that issuer's tokens; the two options go together
+  -h, --help       prints this
 
 Environment
   DYNAMODB_ENDPOINT    a DynamoDB Local that runs already, such as http://127.0.0.1:8000
@@ -37,6 +42,9 @@ async function main(): Promise<void> {
       options: {
         port: { type: 'string', default: String(DEFAULT_PORT) },
         data: { type: 'string', default: DEFAULT_DATA },
+        webhook: { type: 'string' },
+        issuer: { type: 'string' },
+        audience: { type: 'string' },
         fresh: { type: 'boolean', default: false },
       },
     },
@@ -44,6 +52,12 @@ async function main(): Promise<void> {
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new UsageError('--port takes a number from 0 to 65535.');
+  const { webhook, issuer, audience } = values;
+  requireSetting('--webhook', 'webhookUrl', webhook);
+  requireSetting('--issuer', 'jwtIssuer', issuer);
+  requireSetting('--audience', 'jwtAudience', audience);
+  if ((issuer === undefined) !== (audience === undefined))
+    throw new UsageError('--issuer and --audience go together.');
 
   const starting = startStack({
     port,
@@ -51,6 +65,8 @@ async function main(): Promise<void> {
     fresh: values.fresh,
     log: consoleLog(),
     step: (text) => console.log(text),
+    webhookUrl: webhook,
+    trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
   });
@@ -75,8 +91,21 @@ async function main(): Promise<void> {
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
-  console.log(`Webhook    ${description.apiUrl}/_local/notifications shows what it received`);
+  console.log(
+    webhook === undefined
+      ? `Webhook    ${description.apiUrl}/_local/notifications shows what it received`
+      : `Webhook    ${webhook}, signed with whsec_${new DataDirectory(values.data).webhookSecret()}`,
+  );
+  if (issuer !== undefined)
+    console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
+}
+
+/** Holds an option to what a deployment takes. */
+function requireSetting(option: string, key: keyof TidemarkContext, value: string | undefined): void {
+  const mustBe = value === undefined ? null : mistakeIn(key, value);
+  const local = key === 'jwtAudience' ? '' : '; on this machine http will do';
+  if (mustBe) throw new UsageError(`${option} must be ${mustBe}${local}.`);
 }
 
 /** What is printed may be kept in logs that others read. */

@@ -7,6 +7,7 @@ import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { startFront } from './front.ts';
+import { discover } from './http/discovery.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
@@ -32,6 +33,10 @@ export interface StackOptions {
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
+  /** Where events are posted; without it, to the local sink. */
+  readonly webhookUrl?: string | undefined;
+  /** An issuer whose tokens are taken besides those of the local one. */
+  readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** False leaves an engine that ends as it is. */
   readonly restartEngines?: boolean;
   /** What the deployment is told besides what the local stack needs. */
@@ -90,6 +95,8 @@ async function start(
     await directory.claim(`${front.url}/_local/stack`);
   }
 
+  const { trusts } = options;
+  const otherIssuers = trusts ? [await discover(trusts.issuer, trusts.audience)] : [];
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
   const credentials = stackCredentials(secrets);
@@ -114,7 +121,7 @@ async function start(
       jwtIssuer: ISSUER,
       jwtAudience: AUDIENCE,
       upstashSecretArn: UPSTASH_SECRET_ARN,
-      webhookUrl: intercept('webhook', `${front.url}/_local/webhook`),
+      webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
       ...options.context,
     }),
   ]);
@@ -138,6 +145,7 @@ async function start(
         sqs: awsUrl,
       },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
+      otherIssuers,
     },
     resources,
   );
@@ -145,7 +153,7 @@ async function start(
   aws.serve({ secrets, bus, deadLetters });
   serve = async (path, request) =>
     path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, { ...deployment, log }))
+      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
       : callApi(deployment, log, path, request);
   await deployment.run();
 

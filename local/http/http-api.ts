@@ -4,7 +4,7 @@ import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/pro
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import { readBody } from './body.ts';
-import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
+import { type Authorization, JwtAuthorizer, type TrustedIssuer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
 import { bySpecificity, matchPath, parseRouteKey, type RoutePattern, segmentsOf } from './routes.ts';
@@ -30,13 +30,18 @@ export class HttpApi {
   readonly #routes: readonly Route[];
   readonly #lambda: Lambda;
 
-  constructor(template: Template, lambda: Lambda, keySetUrl: (issuer: string) => string) {
+  constructor(
+    template: Template,
+    lambda: Lambda,
+    keySetUrl: (issuer: string) => string,
+    otherIssuers: readonly TrustedIssuer[],
+  ) {
     this.#lambda = lambda;
     const apiId = onlyResource(template, 'AWS::ApiGatewayV2::Api').logicalId;
     const authorizers = new Map(
       resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
         logicalId,
-        new JwtAuthorizer(properties, keySetUrl),
+        new JwtAuthorizer(properties, keySetUrl, otherIssuers),
       ]),
     );
     const integrations = new Map(

@@ -17,7 +17,19 @@ const COMMANDS: [string, string, string[]][] = [
   [
     'dev',
     'local/dev.ts',
-    ['--port', '--data', '--fresh', 'DYNAMODB_ENDPOINT', 'REDIS_URL', 'JAVA_HOME', 'dev.json', '_local'],
+    [
+      '--port',
+      '--data',
+      '--fresh',
+      '--webhook URL',
+      '--issuer URL',
+      '--audience A',
+      'DYNAMODB_ENDPOINT',
+      'REDIS_URL',
+      'JAVA_HOME',
+      'dev.json',
+      '_local',
+    ],
   ],
   ['token', 'local/token.ts', ['--data', '--service', 'npm run --silent token -- alice']],
   ['demo', 'local/demo.ts', ['--data', 'npm run dev']],
@@ -45,6 +57,20 @@ test.each([
   [['--port', '--fresh'], "Option '--port' takes a value; npm run dev -- --help tells what it takes.\n"],
   [['--fresh=1'], "Option '--fresh' does not take an argument; npm run dev -- --help tells what it takes.\n"],
   [['extra'], "Unexpected argument 'extra'; npm run dev -- --help tells what it takes.\n"],
+  [
+    ['--webhook', 'http://chat.example.com/hook'],
+    '--webhook must be an https URL without user or password; on this machine http will do.\n',
+  ],
+  [
+    ['--issuer', 'issuer.example.com', '--audience', 'a'],
+    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens; on this machine http will do.\n',
+  ],
+  [
+    ['--issuer', 'http://127.0.0.1:9', '--audience', 'a b'],
+    '--audience must be the "aud" of your tokens, without blanks or commas.\n',
+  ],
+  [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
+  [['--audience', 'a'], '--issuer and --audience go together.\n'],
   [['--port', 'x'], '--port takes a number from 0 to 65535.\n'],
   [['--data', ''], "Option '--data' takes a value; npm run dev -- --help tells what it takes.\n"],
 ])('npm run dev refuses %p in one sentence', (args, stderr) => {
