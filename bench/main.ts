@@ -1,3 +1,5 @@
+import { readArguments, runCommand } from '../local/command.ts';
+import { UsageError } from '../local/usage-error.ts';
 import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
 import { measureReceipts } from './receipts-section.ts';
@@ -12,13 +14,28 @@ const sections = {
   bundles: measureBundles,
 };
 
+const HELP = `
+npm run bench -- [section]
+
+Reports the speed of Tidemark on this machine: all sections, or one of these.
+
+  start         how long the local stack takes to start, and its memory
+  stack         marks and reads through the local stack, beside bare calls to its engines
+  cache-call    what a call of the cache costs a function
+  receipts      how receipts grow with the group, in time and memory
+  bundles       size, import and memory of each function's bundle
+
+Options
+  -h, --help    prints this
+`;
+
 async function main(): Promise<void> {
-  const [chosen] = process.argv.slice(2);
+  const { positionals } = readArguments({ name: 'bench', help: HELP, takes: { allowPositionals: true } });
+  const [chosen] = positionals;
   const names = Object.keys(sections) as (keyof typeof sections)[];
   const wanted = chosen === undefined ? names : names.filter((name) => name === chosen);
   if (wanted.length === 0) {
-    console.error(`There is no section ${chosen}; choose ${names.join(', ')}, or none for all.`);
-    process.exitCode = 1;
+    throw new UsageError(`There is no section ${chosen}; choose ${names.join(', ')}, or none for all.`);
   }
   for (const name of wanted) {
     await sections[name]();
@@ -29,4 +46,4 @@ async function main(): Promise<void> {
 // Whatever was started ends with this process, and temporary directories go at its exit.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
-await main();
+runCommand(main);

@@ -119,6 +119,11 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };
 }
 
+/** What a value of the context must be, where it is not; null where it is. */
+export function mistakeIn(key: keyof TidemarkContext, value: string): string | null {
+  return settings[key].allows(value) ? null : settings[key].mustBe;
+}
+
 function advice(key: keyof TidemarkContext): string {
   const { mustBe, example } = settings[key];
   return `It must be ${mustBe}. Pass for example: -c ${key}='${example}'`;

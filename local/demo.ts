@@ -1,7 +1,18 @@
-import { parseArgs } from 'node:util';
+import { DEFAULT_DATA, readArguments, runCommand, sentenceOf } from './command.ts';
 import { playReading } from './demo/reading.ts';
 import { playReceipts } from './demo/receipts.ts';
 import { Session, say } from './demo/session.ts';
+
+const HELP = `
+npm run demo
+
+Plays the main job of Tidemark against the stack that npm run dev started, and says what happens at each step.
+It exits with 1 at the first thing that is not as expected.
+
+Options
+  --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default
+  -h, --help    prints this
+`;
 
 /** Plays what Tidemark does against the running stack, step by step. Throws at the first that is not as expected. */
 async function play(dataPath: string): Promise<void> {
@@ -13,8 +24,14 @@ async function play(dataPath: string): Promise<void> {
   say('\nEverything was as expected.');
 }
 
-const { values } = parseArgs({ options: { data: { type: 'string', default: '.tidemark' } } });
-play(values.data).catch((error: unknown) => {
-  console.error(error instanceof Error ? `  ✗ ${error.message}` : error);
-  process.exitCode = 1;
+runCommand(async () => {
+  const { values } = readArguments({
+    name: 'demo',
+    help: HELP,
+    takes: { options: { data: { type: 'string', default: DEFAULT_DATA } } },
+  });
+  await play(values.data).catch((error: unknown) => {
+    console.error(error instanceof Error ? `  ✗ ${sentenceOf(error) ?? error.message}` : error);
+    process.exitCode = 1;
+  });
 });

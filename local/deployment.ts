@@ -8,13 +8,14 @@ import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
 import { Journal } from './events/journal.ts';
 import { HttpApi } from './http/http-api.ts';
+import type { TrustedIssuer } from './http/jwt-authorizer.ts';
 import { isOriginOfThisMachine } from './http/same-machine.ts';
-import type { Notification } from './inspection.ts';
 import { Lambda } from './lambda/lambda.ts';
 import { ensureTable } from './ledger-table.ts';
 import type { Log } from './log.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
+import { type Notification, WebhookSink } from './webhook-sink.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
@@ -32,6 +33,8 @@ export interface DeploymentOptions {
   };
   /** Where the keys of an issuer of tokens are. */
   readonly keySetUrl: (issuer: string) => string;
+  /** Whose tokens the API takes besides those of the template's issuer. */
+  readonly otherIssuers: readonly TrustedIssuer[];
   readonly log: Log;
 }
 
@@ -42,7 +45,7 @@ export interface Deployment {
   readonly bus: EventBus;
   readonly api: HttpApi;
   readonly deadLetters: DeadLetters;
-  readonly notifications: Journal<Notification>;
+  readonly webhookSink: WebhookSink;
   /** From now on the stream is read, and what the bus had not delivered yet is delivered. */
   run(): Promise<void>;
 }
@@ -50,7 +53,16 @@ export interface Deployment {
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, dynamodbEndpoint, credentials, endpoints, keySetUrl, log }: DeploymentOptions,
+  {
+    directory,
+    fresh,
+    dynamodbEndpoint,
+    credentials,
+    endpoints,
+    keySetUrl,
+    otherIssuers,
+    log,
+  }: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
   const client = { region: REGION, endpoint: dynamodbEndpoint, credentials };
@@ -60,7 +72,7 @@ export async function deploy(
     resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
 
   const tableName = await ensureTable(dynamodb, template, fresh);
-  const notifications = journal<Notification>('notifications.jsonl');
+  const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
   const deadLetters = new DeadLetters(
     journal<DeadLetter>('dead-letters.jsonl'),
     resourcesOf(template, 'AWS::SQS::Queue').map(({ properties }) => properties.QueueName),
@@ -89,14 +101,17 @@ export async function deploy(
   const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(
     (source) => new StreamPoller(source, polling),
   );
-  const api = new HttpApi(template, lambda, keySetUrl, isOriginOfThisMachine);
+  const api = new HttpApi(template, lambda, keySetUrl, {
+    alsoAllowsOrigin: isOriginOfThisMachine,
+    otherIssuers,
+  });
   return {
     tableName,
     lambda,
     bus,
     api,
     deadLetters,
-    notifications,
+    webhookSink,
     async run() {
       // A poller waits for a function that runs: it is told to end first, and then the functions are ended.
       resources.defer(async () => {

@@ -1,29 +1,72 @@
-import { parseArgs } from 'node:util';
-import { JavaRequiredError } from './engines/dynamodb-local.ts';
+import { mistakeIn, type TidemarkContext } from '../infra/context.ts';
+import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
+import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
+import { onceNpmIsGone } from './npm-process.ts';
 import { startStack } from './stack.ts';
 import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
-const DEFAULT_DATA = '.tidemark';
+
+const HELP = `
+npm run dev -- [options]
+
+Starts the whole of Tidemark on this machine and prints "Tidemark ready on <URL>" once it answers.
+Ctrl-C, SIGTERM, or the end of npm stops it with everything that it started. The data stays for the next start.
+
+Options
+  --port N         the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
+  --data DIR       where the data is kept, ${DEFAULT_DATA} by default
+  --fresh          forgets the data of earlier starts; tokens stay good
+  --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
+  --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
+  --audience A     the audience of that issuer's tokens; the two options go together
+  -h, --help       prints this
+
+Environment
+  DYNAMODB_ENDPOINT    a DynamoDB Local that runs already, such as http://127.0.0.1:8000
+  REDIS_URL            a Redis that runs already, such as redis://127.0.0.1:6379
+  JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
+
+It prints how far the start is, then where everything is, then one line for each request and delivery.
+<data directory>/dev.json has the same for programs, with the credentials of a back end.
+GET <URL>/_local/events lists what went over the bus, GET <URL>/_local/notifications what the webhook received.
+Tokens: npm run --silent token -- --help
+`;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      port: { type: 'string', default: String(DEFAULT_PORT) },
-      data: { type: 'string', default: DEFAULT_DATA },
-      fresh: { type: 'boolean', default: false },
+  const { values } = readArguments({
+    name: 'dev',
+    help: HELP,
+    takes: {
+      options: {
+        port: { type: 'string', default: String(DEFAULT_PORT) },
+        data: { type: 'string', default: DEFAULT_DATA },
+        webhook: { type: 'string' },
+        issuer: { type: 'string' },
+        audience: { type: 'string' },
+        fresh: { type: 'boolean', default: false },
+      },
     },
   });
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new UsageError('--port takes a number from 0 to 65535.');
+  const { webhook, issuer, audience } = values;
+  requireSetting('--webhook', 'webhookUrl', webhook);
+  requireSetting('--issuer', 'jwtIssuer', issuer);
+  requireSetting('--audience', 'jwtAudience', audience);
+  if ((issuer === undefined) !== (audience === undefined))
+    throw new UsageError('--issuer and --audience go together.');
 
   const starting = startStack({
     port,
     dataDirectory: values.data,
     fresh: values.fresh,
     log: consoleLog(),
+    step: (text) => console.log(text),
+    webhookUrl: webhook,
+    trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
   });
@@ -36,6 +79,10 @@ async function main(): Promise<void> {
   };
   process.once('SIGINT', () => void stop());
   process.once('SIGTERM', () => void stop());
+  void onceNpmIsGone('local/dev.ts', () => {
+    console.log('npm, which started this, has ended.');
+    void stop();
+  });
 
   const { description } = await starting;
   const { redis, upstash, dynamodb, eventbridge } = description;
@@ -44,8 +91,21 @@ async function main(): Promise<void> {
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
-  console.log(`Webhook    ${description.apiUrl}/_local/notifications shows what it received`);
+  console.log(
+    webhook === undefined
+      ? `Webhook    ${description.apiUrl}/_local/notifications shows what it received`
+      : `Webhook    ${webhook}, signed with whsec_${new DataDirectory(values.data).webhookSecret()}`,
+  );
+  if (issuer !== undefined)
+    console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
+}
+
+/** Holds an option to what a deployment takes. */
+function requireSetting(option: string, key: keyof TidemarkContext, value: string | undefined): void {
+  const mustBe = value === undefined ? null : mistakeIn(key, value);
+  const local = key === 'jwtAudience' ? '' : '; on this machine http will do';
+  if (mustBe) throw new UsageError(`${option} must be ${mustBe}${local}.`);
 }
 
 /** What is printed may be kept in logs that others read. */
@@ -55,8 +115,4 @@ function withoutPassword(url: string): string {
   return printed.href.replace(/\/$/, '');
 }
 
-main().catch((error: unknown) => {
-  const isPlain = error instanceof UsageError || error instanceof JavaRequiredError;
-  console.error(isPlain ? error.message : error);
-  process.exit(1);
-});
+runCommand(main);

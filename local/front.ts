@@ -10,7 +10,13 @@ export interface Front {
   close(): Promise<void>;
 }
 
-/** The one address that users of the local stack talk to. Throws where the port is taken. */
+/** Why the system refuses a port, by the error's code. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use',
+  EACCES: 'is kept for the system',
+};
+
+/** The one address that users of the local stack talk to. Throws where the port cannot be had. */
 export async function startFront(port: number, answer: Answer): Promise<Front> {
   const server = createServer(
     { keepAliveTimeout: 60_000, optimizeEmptyRequests: true },
@@ -20,11 +26,8 @@ export async function startFront(port: number, answer: Answer): Promise<Front> {
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new UsageError(`Port ${port} is in use; choose another with --port.`)
-          : error,
-      );
+      const refusal = REFUSALS[error.code ?? ''];
+      reject(refusal ? new UsageError(`Port ${port} ${refusal}; choose another with --port.`) : error);
     });
     server.listen(port, '127.0.0.1', resolve);
   });

@@ -2,26 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
-import type { Journal } from './events/journal.ts';
 import { readBody } from './http/body.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from './http/issuer.ts';
 import type { Lambda } from './lambda/lambda.ts';
-import type { Log } from './log.ts';
-
-export interface Notification {
-  readonly receivedAt: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** As it came, so that its signature can be checked. */
-  readonly body: string;
-}
+import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
   readonly bus: EventBus;
   readonly lambda: Lambda;
   readonly deadLetters: DeadLetters;
-  readonly notifications: Journal<Notification>;
-  readonly log: Log;
+  readonly webhookSink: WebhookSink;
 }
 
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
@@ -42,16 +33,17 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     );
     return { results };
   },
-  'GET /_local/notifications': (_request, { notifications }) => ({ notifications: notifications.entries }),
+  'GET /_local/notifications': (_request, { webhookSink }) => ({ notifications: webhookSink.notifications }),
   'GET /_local/dead-letters': (_request, { deadLetters }) => ({ deadLetters: deadLetters.all }),
   'GET /_local/functions': (_request, { lambda }) => ({ instances: lambda.sizes() }),
-  'POST /_local/webhook': async (request, { notifications, log }) => {
-    const body = await readJsonText(request);
-    const headers = Object.fromEntries(
-      Object.entries(request.headersDistinct).map(([name, values]) => [name, (values ?? []).join(',')]),
-    );
-    notifications.append({ receivedAt: new Date().toISOString(), headers, body });
-    log.line(`webhook received ${headers['webhook-id'] ?? 'a request without an id'}`);
+  'PUT /_local/webhook': async (request, { webhookSink }) => {
+    const answer = parse(SinkAnswer, await readJsonText(request));
+    webhookSink.answerWith(answer);
+    return answer;
+  },
+  'POST /_local/webhook': async (request, { webhookSink }) => {
+    const status = await webhookSink.receive(request.headersDistinct, await readJsonText(request));
+    if (status !== 200) throw new Refusal(status, 'The webhook was told to answer so.');
     return {};
   },
 };
@@ -76,6 +68,11 @@ const PutRequest = v.strictObject({
       ),
     }),
   ),
+});
+
+const SinkAnswer = v.strictObject({
+  status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)),
+  delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(60_000)), 0),
 });
 
 const MAX_BODY_BYTES = 1024 * 1024;

@@ -25,6 +25,8 @@ export function consoleLog(): Log {
     gathered += `${line}\n`;
   };
   process.once('exit', write);
+  // Whoever read the lines may be gone, which is no reason to end in the middle of something.
+  process.stdout.on('error', () => undefined);
   return {
     line: (text) => print(`${new Date().toTimeString().slice(0, 8)} ${text}`),
     output: (functionName, text) => {

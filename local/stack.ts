@@ -7,6 +7,7 @@ import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { startFront } from './front.ts';
+import { discover } from './http/discovery.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
@@ -27,9 +28,15 @@ export interface StackOptions {
   /** Forgets what an earlier run left in the data directory. */
   readonly fresh?: boolean;
   readonly log?: Log;
+  /** Hears how far the start is. */
+  readonly step?: (text: string) => void;
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
+  /** Where events are posted; without it, to the local sink. */
+  readonly webhookUrl?: string | undefined;
+  /** An issuer whose tokens are taken besides those of the local one. */
+  readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** False leaves an engine that ends as it is. */
   readonly restartEngines?: boolean;
   /** What the deployment is told besides what the local stack needs. */
@@ -63,7 +70,12 @@ async function start(
   resources: AsyncDisposableStack,
   stop: () => Promise<void>,
 ): Promise<Stack> {
-  const { log = silentLog, fresh = false, intercept = (_service, url) => url } = options;
+  const {
+    log = silentLog,
+    step = () => undefined,
+    fresh = false,
+    intercept = (_service, url) => url,
+  } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
@@ -83,9 +95,12 @@ async function start(
     await directory.claim(`${front.url}/_local/stack`);
   }
 
+  const { trusts } = options;
+  const otherIssuers = trusts ? [await discover(trusts.issuer, trusts.audience)] : [];
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
   const credentials = stackCredentials(secrets);
+  step('1 of 2: starts the engines, and synthesizes the template with its bundles');
   const [engines, aws, template] = await allEnded([
     startEngines(
       {
@@ -108,7 +123,7 @@ async function start(
       upstashSecretArn: UPSTASH_SECRET_ARN,
       // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
       corsOrigins: 'http://localhost',
-      webhookUrl: intercept('webhook', `${front.url}/_local/webhook`),
+      webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
       ...options.context,
     }),
   ]);
@@ -117,6 +132,7 @@ async function start(
   const { url, token } = engines.upstash;
   secrets.addAll(template);
   secrets.set(UPSTASH_SECRET_ARN, JSON.stringify({ url: intercept('upstash', url), token }));
+  step('2 of 2: deploys the template: table, functions, events, API');
   const awsUrl = intercept('aws', aws.url);
   const deployment = await deploy(
     template,
@@ -131,6 +147,7 @@ async function start(
         sqs: awsUrl,
       },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
+      otherIssuers,
     },
     resources,
   );
@@ -138,7 +155,7 @@ async function start(
   aws.serve({ secrets, bus, deadLetters });
   serve = async (path, request) =>
     path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, { ...deployment, log }))
+      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
       : callApi(deployment, log, path, request);
   await deployment.run();
 

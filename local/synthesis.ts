@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { checkTypes } from './cloudformation/properties.ts';
 import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
 import { closeToOthers, makePrivateDirectory } from './private-files.ts';
+import { UsageError } from './usage-error.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -27,6 +29,12 @@ export async function synthesize(
     });
   } catch (error) {
     const { stderr } = error as { stderr?: string };
+    const refused = /(?:EACCES|EPERM|EROFS): [^,\n]*, \w+ '[^']*'/.exec(stderr ?? '');
+    if (refused) {
+      throw new UsageError(
+        `The functions cannot be bundled into ${join(PROJECT, 'dist')} (${refused[0]}): make the project yours.`,
+      );
+    }
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });
   }
   closeToOthers(outputDirectory);

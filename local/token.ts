@@ -1,12 +1,30 @@
-import { parseArgs } from 'node:util';
+import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { Issuer, SCOPES } from './http/issuer.ts';
 import { UsageError } from './usage-error.ts';
 
+const HELP = `
+npm run --silent token -- alice        prints a token of the user alice, with the scope ${SCOPES.user}
+npm run --silent token -- --service    prints a token of a back end, with the scope ${SCOPES.service}
+
+The running local stack takes it as "Authorization: Bearer <token>", for 30 days.
+
+Options
+  --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default
+  -h, --help    prints this
+`;
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { data: { type: 'string', default: '.tidemark' }, service: { type: 'boolean', default: false } },
+  const { values, positionals } = readArguments({
+    name: 'token',
+    help: HELP,
+    takes: {
+      allowPositionals: true,
+      options: {
+        data: { type: 'string', default: DEFAULT_DATA },
+        service: { type: 'boolean', default: false },
+      },
+    },
   });
   const [userId] = positionals;
   if (positionals.length > 1 || (userId !== undefined) === values.service) {
@@ -20,7 +38,4 @@ async function main(): Promise<void> {
   console.log(await issuer.issue(userId ?? 'service', values.service ? SCOPES.service : SCOPES.user));
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof UsageError ? error.message : error);
-  process.exitCode = 1;
-});
+runCommand(main);

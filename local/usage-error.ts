@@ -1,4 +1,4 @@
 /** A mistake of the person at the keyboard, told in one sentence. */
 export class UsageError extends Error {
-  override readonly name = 'UsageError';
+  override readonly name: string = 'UsageError';
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { REGION } from '../cloudformation/template.ts';
 import { makePrivateDirectory } from '../private-files.ts';
+import { UsageError } from '../usage-error.ts';
 import { prepareDatabase } from './database-file.ts';
 import { startEngine } from './engine-process.ts';
 import type { ExitStatus } from './guarded-process.ts';
@@ -27,11 +28,13 @@ export interface DynamoDbLocalOptions {
 }
 
 /** The machine has no Java that can run DynamoDB Local. The message is one sentence for the user. */
-export class JavaRequiredError extends Error {
+export class JavaRequiredError extends UsageError {
   override readonly name = 'JavaRequiredError';
 }
 
 const REQUIRED_JAVA = 17;
+
+const JAVA_ON_PATH = 'java';
 
 /**
  * For a small process that lives shortly. Measured on two cores against no flags: ready in 0.9 s instead of 1.5 s, a
@@ -54,7 +57,8 @@ export async function startDynamoDbLocal({
     prepareDatabase(dataDirectory, accessKeyId);
   }
   const jar = findJar();
-  const java = process.env.JAVA_HOME ? join(process.env.JAVA_HOME, 'bin', 'java') : 'java';
+  const javaHome = process.env.JAVA_HOME;
+  const java = javaHome ? join(javaHome, 'bin', 'java') : JAVA_ON_PATH;
   const start = await startEngine({
     name: 'DynamoDB Local',
     command: java,
@@ -80,7 +84,7 @@ export async function startDynamoDbLocal({
     };
   }
   // Looked at only now, so that a good start does not wait for a second JVM.
-  await requireJava(java);
+  await requireJava(java, javaHome);
   throw start.outcome === 'failed' ? start.error : new Error(`${java} cannot be started`);
 }
 
@@ -109,12 +113,33 @@ async function listsTables(port: number, accessKeyId: string, deadline: AbortSig
   return response.ok;
 }
 
-async function requireJava(java: string): Promise<void> {
-  const printed = await promisify(execFile)(java, ['-version']).catch(() => ({ stdout: '', stderr: '' }));
-  const version = /version "(?:1\.)?(\d+)[^"]*"/.exec(printed.stderr + printed.stdout);
-  if (version !== null && Number(version[1]) >= REQUIRED_JAVA) return;
-  const found = version === null ? 'none was found' : `the one found is ${version[0]}`;
+/** Throws where this Java will not do. Where JAVA_HOME hides a good one on the PATH, the error says so. */
+async function requireJava(java: string, javaHome: string | undefined): Promise<void> {
+  const found = await versionOf(java);
+  if (isGood(found)) return;
+  const needed = `DynamoDB Local needs Java ${REQUIRED_JAVA} or newer`;
+  const onPath = javaHome ? await versionOf(JAVA_ON_PATH) : null;
   throw new JavaRequiredError(
-    `DynamoDB Local needs Java ${REQUIRED_JAVA} or newer, and ${found}: install one or point JAVA_HOME at it.`,
+    onPath !== null && isGood(onPath)
+      ? `${needed}, and JAVA_HOME (${javaHome}) has ${found?.text ?? 'none'}: ` +
+          `unset JAVA_HOME, since the java on your PATH is ${onPath.text}.`
+      : `${needed}, and ${found === null ? 'none was found' : `the one found is ${found.text}`}: ` +
+          'install one or point JAVA_HOME at it.',
   );
+}
+
+interface JavaVersion {
+  readonly major: number;
+  /** As Java prints it, such as `version "17.0.15"`. */
+  readonly text: string;
+}
+
+function isGood(version: JavaVersion | null): boolean {
+  return version !== null && version.major >= REQUIRED_JAVA;
+}
+
+async function versionOf(java: string): Promise<JavaVersion | null> {
+  const printed = await promisify(execFile)(java, ['-version']).catch(() => ({ stdout: '', stderr: '' }));
+  const [text, major] = /version "(?:1\.)?(\d+)[^"]*"/.exec(printed.stderr + printed.stdout) ?? [];
+  return text === undefined ? null : { major: Number(major), text };
 }

@@ -5,7 +5,7 @@ import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import { readBody } from './body.ts';
 import { Cors } from './cors.ts';
-import { type Authorization, JwtAuthorizer } from './jwt-authorizer.ts';
+import { type Authorization, JwtAuthorizer, type TrustedIssuer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
 import { bySpecificity, matchPath, parseRouteKey, type RoutePattern, segmentsOf } from './routes.ts';
@@ -26,6 +26,13 @@ export interface ProxyResponse {
   readonly body: string | Buffer;
 }
 
+/** What the local stack allows besides what the template says. */
+export interface BesidesTemplate {
+  /** Whether pages of an origin may call. */
+  readonly alsoAllowsOrigin: (origin: string) => boolean;
+  readonly otherIssuers: readonly TrustedIssuer[];
+}
+
 /** The template's HTTP API: its routes, each with authorizer, scopes and function. */
 export class HttpApi {
   readonly #routes: readonly Route[];
@@ -33,12 +40,11 @@ export class HttpApi {
   /** Null where the template lets no page of another origin call. */
   readonly #cors: Cors | null;
 
-  /** @param alsoAllowsOrigin pages of these origins may call besides those that the template lists */
   constructor(
     template: Template,
     lambda: Lambda,
     keySetUrl: (issuer: string) => string,
-    alsoAllowsOrigin: (origin: string) => boolean,
+    { alsoAllowsOrigin, otherIssuers }: BesidesTemplate,
   ) {
     this.#lambda = lambda;
     const { logicalId: apiId, properties } = onlyResource(template, 'AWS::ApiGatewayV2::Api');
@@ -48,7 +54,7 @@ export class HttpApi {
     const authorizers = new Map(
       resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
         logicalId,
-        new JwtAuthorizer(properties, keySetUrl),
+        new JwtAuthorizer(properties, keySetUrl, otherIssuers),
       ]),
     );
     const integrations = new Map(

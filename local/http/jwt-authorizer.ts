@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createRemoteJWKSet, decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Properties } from '../cloudformation/properties.ts';
 
 export type Authorization =
@@ -6,7 +6,21 @@ export type Authorization =
   | { readonly outcome: 'unauthorized'; readonly reason: string }
   | { readonly outcome: 'forbidden' };
 
+/** An issuer whose tokens are taken besides those of the template's. */
+export interface TrustedIssuer {
+  /** The `iss` of its tokens, to the letter. */
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly keySetUrl: string;
+}
+
+interface Trust {
+  readonly audiences: readonly string[];
+  readonly keys: JWTVerifyGetKey;
+}
+
 interface VerifiedToken {
+  readonly audiences: readonly string[];
   readonly payload: JWTPayload;
   /** As the functions see them. */
   readonly claims: Record<string, string>;
@@ -20,22 +34,23 @@ const REMEMBERED_TOKENS = 1_000;
 
 /**
  * A JWT authorizer of an HTTP API
- * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html).
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html). On AWS it has one issuer.
+ * Here others may stand beside the template's, which is the local stack's own.
  */
 export class JwtAuthorizer {
-  readonly #issuer: string;
-  readonly #audience: readonly string[];
-  readonly #keys: JWTVerifyGetKey;
+  /** By the `iss` of the tokens. */
+  readonly #trusts: ReadonlyMap<string, Trust>;
   /** Signatures found good: checking one costs more than the rest of the gateway. Times are checked at each call. */
   readonly #verified = new Map<string, VerifiedToken>();
 
   constructor(
     { JwtConfiguration }: Properties<'AWS::ApiGatewayV2::Authorizer'>,
     keySetUrl: (issuer: string) => string,
+    others: readonly TrustedIssuer[] = [],
   ) {
-    this.#issuer = JwtConfiguration.Issuer;
-    this.#audience = JwtConfiguration.Audience;
-    this.#keys = createRemoteJWKSet(new URL(keySetUrl(this.#issuer)), { cooldownDuration: 1_000 });
+    const { Issuer: issuer, Audience: audiences } = JwtConfiguration;
+    const all = [{ issuer, audiences, keySetUrl: keySetUrl(issuer) }, ...others];
+    this.#trusts = new Map(all.map((trusted) => [trusted.issuer, trustIn(trusted)]));
   }
 
   async authorize(header: string | undefined, requiredScopes: readonly string[]): Promise<Authorization> {
@@ -56,31 +71,37 @@ export class JwtAuthorizer {
 
   async #verify(token: string): Promise<VerifiedToken> {
     const verified = this.#verified.get(token) ?? (await this.#verifySignature(token));
-    const { payload } = verified;
+    const { payload, audiences } = verified;
     const now = Date.now() / 1000;
     if (payload.exp === undefined || payload.exp <= now) throw new Error('the token has expired');
     if (payload.nbf !== undefined && payload.nbf > now) throw new Error('the token is not valid yet');
     if (payload.iat !== undefined && payload.iat > now) throw new Error('the token is issued in the future');
     const audience = [payload.aud ?? payload.client_id].flat();
-    if (!audience.some((one) => typeof one === 'string' && this.#audience.includes(one))) {
+    if (!audience.some((one) => typeof one === 'string' && audiences.includes(one))) {
       throw new Error('the token is for another audience');
     }
     return verified;
   }
 
   async #verifySignature(token: string): Promise<VerifiedToken> {
-    const { payload, protectedHeader } = await jwtVerify(token, this.#keys, {
-      issuer: this.#issuer,
-      algorithms: ALGORITHMS,
-    });
+    // Nothing is believed yet: this only says whose keys have to prove it.
+    const { iss: issuer = '' } = decodeJwt(token);
+    const trust = this.#trusts.get(issuer);
+    if (!trust) throw new Error('the token is of another issuer');
+    const { audiences, keys } = trust;
+    const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer, algorithms: ALGORITHMS });
     // API Gateway looks keys up by their id alone.
     if (!protectedHeader.kid) throw new Error('the token names no key');
     if (this.#verified.size >= REMEMBERED_TOKENS) this.#verified.clear();
     const claims = Object.entries(payload).map(([name, value]) => [name, claimText(value)]);
-    const verified = { payload, claims: Object.fromEntries(claims), scopes: scopesOf(payload) };
+    const verified = { audiences, payload, claims: Object.fromEntries(claims), scopes: scopesOf(payload) };
     this.#verified.set(token, verified);
     return verified;
   }
+}
+
+function trustIn({ audiences, keySetUrl }: TrustedIssuer): Trust {
+  return { audiences, keys: createRemoteJWKSet(new URL(keySetUrl), { cooldownDuration: 1_000 }) };
 }
 
 /** Scopes are one text, or a list of texts. Anything else holds none: a scope is never guessed. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { DataDirectory, type StackDescription } from '../../local/data-directory.ts';
 import { UPSTASH_SECRET_ARN } from '../../local/secrets.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
@@ -56,6 +56,7 @@ describe.each(FOREIGN)('%s', (_name, headers) => {
     ['GET', '/_local/issuer/.well-known/openid-configuration'],
     ['GET', '/_local/events?x=1'],
     ['GET', '/_local/nothing'],
+    ['PUT', '/_local/webhook'],
     ['OPTIONS', '/_local/events'],
   ])('is refused: %s %s', async (method, path) => {
     const answer = await stack.send({ method, path, headers: { ...headers, ...JSON_TYPE } });
@@ -165,6 +166,81 @@ describe('what is put on the bus', () => {
       body: '{}',
     };
     expect((await stack.send(sent)).status).toBe(415);
+  });
+});
+
+describe('the local webhook', () => {
+  const put = (body: unknown, type = 'application/json') =>
+    stack.send({
+      method: 'PUT',
+      path: '/_local/webhook',
+      headers: { 'content-type': type },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const post = (marker: string) =>
+    stack.send({ method: 'POST', path: '/_local/webhook', headers: JSON_TYPE, body: JSON.stringify(marker) });
+  const notifications = async () =>
+    (await stack.send({ method: 'GET', path: '/_local/notifications' })).body as {
+      notifications: { headers: Record<string, string>; body: string }[];
+    };
+  afterEach(() => put({ status: 200 }));
+
+  test('answers as it was told to, and keeps what it receives all the same', async () => {
+    expect(await put({ status: 503 })).toMatchObject({ status: 200, body: { status: 503, delayMs: 0 } });
+    expect((await post('while-it-fails')).status).toBe(503);
+    for (const status of [204, 302, 429, 200]) {
+      await put({ status });
+      expect((await post('later')).status).toBe(status);
+    }
+    expect((await notifications()).notifications.map(({ body }) => body)).toContain('"while-it-fails"');
+  });
+
+  test('answers late where it was told to', async () => {
+    await put({ status: 200, delayMs: 1_500 });
+    const answered: string[] = [];
+    const slow = post('slow').then(() => answered.push('slow'));
+    await eventually(async () =>
+      expect((await notifications()).notifications.map(({ body }) => body)).toContain('"slow"'),
+    );
+    await put({ status: 200 });
+    await post('quick').then(() => answered.push('quick'));
+    await slow;
+    expect(answered).toEqual(['quick', 'slow']);
+  });
+
+  test('that fails is tried again with the same event', async () => {
+    await put({ status: 500 });
+    const [eventId] = await stack.putFacts([
+      { source: 'tidemark', detailType: 'WatermarkAdvanced', detail: { version: '1' } },
+    ]);
+    await eventually(
+      async () => {
+        const { notifications: received } = await notifications();
+        const tries = received.filter(({ headers }) => headers['webhook-id'] === eventId);
+        expect(tries.length).toBeGreaterThan(1);
+      },
+      { deadlineMs: 25_000 },
+    );
+  });
+
+  test.each([
+    ['no JSON', '{', /no JSON/],
+    ['no status', {}, /status/],
+    ['a status that is text', { status: '500' }, /status/],
+    ['a status that no server sends', { status: 199 }, /status/],
+    ['a status too large', { status: 600 }, /status/],
+    ['half a status', { status: 200.5 }, /status/],
+    ['a delay below nothing', { status: 200, delayMs: -1 }, /delayMs/],
+    ['a delay of more than a minute', { status: 200, delayMs: 60_001 }, /delayMs/],
+    ['a field that is not known', { status: 200, delay: 1 }, /delay/],
+  ])('refuses %s, and answers as before', async (_name, body, why) => {
+    expect(await put(body)).toMatchObject({ status: 400, body: { message: expect.stringMatching(why) } });
+    expect((await post('as before')).status).toBe(200);
+  });
+
+  test('takes JSON alone', async () => {
+    expect((await put({ status: 500 }, 'text/plain')).status).toBe(415);
+    expect((await post('as before')).status).toBe(200);
   });
 });
 

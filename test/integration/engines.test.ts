@@ -256,25 +256,53 @@ describe('DynamoDB Local', () => {
     expect(readdirSync(dataDirectory)).toEqual(['AnotherKey_us-east-1.db']);
   });
 
-  test.each([
-    ['no Java', undefined, 'none was found'],
-    ['an old Java', 'openjdk version "11.0.2" 2019-01-15', 'the one found is version "11.0.2"'],
-    ['a very old Java', 'java version "1.8.0_392"', 'the one found is version "1.8.0_392"'],
-  ])('asks for Java in one sentence where there is %s', async (name, version, found) => {
-    const javaHome = join(directory, name);
-    await mkdir(join(javaHome, 'bin'), { recursive: true });
+  const START_ANY_LOCAL = `
+    import { startDynamoDbLocal } from './dynamodb-local.ts';
+    await startDynamoDbLocal().catch((error) => console.log(error.name, '|', error.message));`;
+
+  /** A folder with a bin/java that tells this version and runs nothing; without a version, an empty one. */
+  async function aJavaHome(name: string, version?: string): Promise<string> {
+    const home = join(directory, name);
+    await mkdir(join(home, 'bin'), { recursive: true });
     if (version !== undefined) {
-      const java = join(javaHome, 'bin', 'java');
+      const java = join(home, 'bin', 'java');
       await writeFile(java, `#!/bin/sh\n[ "$1" = -version ] && echo '${version}' >&2 && exit 0\nexit 1\n`);
       await chmod(java, 0o755);
     }
-    const { stdout } = startNode(
-      `import { startDynamoDbLocal } from './dynamodb-local.ts';
-       await startDynamoDbLocal().catch((error) => console.log(error.name, '|', error.message));`,
-      { JAVA_HOME: javaHome },
-    );
+    return home;
+  }
+
+  const OLD = 'openjdk version "11.0.2" 2019-01-15';
+  const GOOD = 'openjdk version "21.0.4" 2024-07-16';
+
+  test.each([
+    ['no Java', undefined, 'none was found'],
+    ['an old Java', OLD, 'the one found is version "11.0.2"'],
+    ['a very old Java', 'java version "1.8.0_392"', 'the one found is version "1.8.0_392"'],
+  ])('asks for Java in one sentence where there is %s', async (name, version, found) => {
+    const javaHome = await aJavaHome(name, version);
+    for (const env of [
+      { JAVA_HOME: '', PATH: join(javaHome, 'bin') },
+      // No other Java is on the PATH that the variable could hide.
+      { JAVA_HOME: javaHome, PATH: directory },
+    ]) {
+      const { stdout } = startNode(START_ANY_LOCAL, env);
+      expect(await text(stdout)).toBe(
+        `JavaRequiredError | DynamoDB Local needs Java 17 or newer, and ${found}: install one or point JAVA_HOME at it.\n`,
+      );
+    }
+  });
+
+  test.each([
+    ['leads nowhere', undefined, 'has none'],
+    ['leads to an old Java', OLD, 'has version "11.0.2"'],
+  ])('names JAVA_HOME as the cause where it %s and the PATH has a good Java', async (name, version, has) => {
+    const javaHome = await aJavaHome(name, version);
+    const good = await aJavaHome('a good Java', GOOD);
+    const { stdout } = startNode(START_ANY_LOCAL, { JAVA_HOME: javaHome, PATH: join(good, 'bin') });
     expect(await text(stdout)).toBe(
-      `JavaRequiredError | DynamoDB Local needs Java 17 or newer, and ${found}: install one or point JAVA_HOME at it.\n`,
+      `JavaRequiredError | DynamoDB Local needs Java 17 or newer, and JAVA_HOME (${javaHome}) ${has}: ` +
+        'unset JAVA_HOME, since the java on your PATH is version "21.0.4".\n',
     );
   });
 });

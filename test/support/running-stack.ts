@@ -31,6 +31,8 @@ export interface RawRequest {
 
 /** A fact as a back end puts it on the bus. */
 export interface Fact {
+  /** `chat`, where it is not said. */
+  readonly source?: string;
   readonly detailType: string;
   readonly detail: Json;
   /** When it happened; now where it is not said. */

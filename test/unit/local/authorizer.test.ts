@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { JwtAuthorizer } from '../../../local/http/jwt-authorizer.ts';
 
 const ISSUER = 'https://issuer.example';
+/** Trusted beside it, for an audience of its own. */
+const OTHER = 'https://other.example';
 const NOW = Math.floor(Date.now() / 1000);
 const CLAIMS = {
   iss: ISSUER,
@@ -16,13 +18,17 @@ const CLAIMS = {
 };
 
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 let server: Server;
 let authorizer: JwtAuthorizer;
 beforeAll(async () => {
   const jwk = { ...key.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' };
-  server = createServer((_request, response) => response.end(JSON.stringify({ keys: [jwk] })));
+  const others = { ...otherKey.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' };
+  server = createServer((request, response) =>
+    response.end(JSON.stringify({ keys: [request.url === '/others.json' ? others : jwk] })),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   authorizer = new JwtAuthorizer(
@@ -34,6 +40,7 @@ beforeAll(async () => {
       JwtConfiguration: { Audience: ['app'], Issuer: ISSUER },
     },
     () => `http://127.0.0.1:${port}/jwks.json`,
+    [{ issuer: OTHER, audiences: ['other-app'], keySetUrl: `http://127.0.0.1:${port}/others.json` }],
   );
 });
 afterAll(() => new Promise((resolve) => server.close(resolve)));
@@ -113,6 +120,40 @@ describe('a JWT authorizer', () => {
     const header = `Bearer ${await token(claims)}`;
     expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('unauthorized');
     expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('unauthorized');
+  });
+
+  describe('with another issuer beside the first', () => {
+    const OTHERS = { ...CLAIMS, iss: OTHER, aud: 'other-app' };
+    const signed = (claims: object) => token(claims, { alg: 'RS256', kid: 'k1' }, otherKey.privateKey);
+
+    test('takes the tokens of both', async () => {
+      for (const good of [await token(CLAIMS), await signed(OTHERS)]) {
+        expect(await authorizer.authorize(`Bearer ${good}`, ['tidemark/user'])).toMatchObject({
+          outcome: 'allowed',
+          claims: { sub: 'alice' },
+        });
+      }
+    });
+
+    test('holds each to its own audience, keys, times and scopes', async () => {
+      const refused = {
+        'the audience of the first': await signed({ ...OTHERS, aud: 'app' }),
+        'the first for the audience of the other': await token({ ...CLAIMS, aud: 'other-app' }),
+        'the key of the first': await token(OTHERS),
+        'the first with the key of the other': await signed(CLAIMS),
+        'a third issuer': await signed({ ...OTHERS, iss: 'https://third.example' }),
+        'no issuer': await signed({ ...OTHERS, iss: undefined }),
+        'another slash': await signed({ ...OTHERS, iss: `${OTHER}/` }),
+        'after its end': await signed({ ...OTHERS, exp: NOW - 1 }),
+      };
+      for (const [name, bad] of Object.entries(refused)) {
+        const { outcome } = await authorizer.authorize(`Bearer ${bad}`, ['tidemark/user']);
+        expect([name, outcome]).toEqual([name, 'unauthorized']);
+      }
+      expect(await authorizer.authorize(`Bearer ${await signed(OTHERS)}`, ['tidemark/service'])).toEqual({
+        outcome: 'forbidden',
+      });
+    });
   });
 
   test('refuses what is not signed by the issuer', async () => {

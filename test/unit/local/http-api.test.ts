@@ -24,12 +24,10 @@ function apiWith(properties: object): HttpApi {
     identityOf: () => ({ ref: 'Api', attributes: {} }),
     assetDirectory: () => undefined,
   };
-  return new HttpApi(
-    template,
-    {} as Lambda,
-    (issuer) => issuer,
-    () => true,
-  );
+  return new HttpApi(template, {} as Lambda, (issuer) => issuer, {
+    alsoAllowsOrigin: () => true,
+    otherIssuers: [],
+  });
 }
 
 const preflight = {

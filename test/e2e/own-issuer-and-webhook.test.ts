@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Webhook } from 'standardwebhooks';
+import { eventually, freshPrefix } from '../support/engines.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tidemark-own-'));
+const dataDirectory = join(directory, 'data');
+const started: ChildProcess[] = [];
+
+/** Runs a program and gives what it has printed so far. */
+function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  const printed = { text: '' };
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      printed.text += chunk;
+    });
+  }
+  return printed;
+}
+
+interface Posted {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+const posted: Posted[] = [];
+const receiver = createServer(async (request, response) => {
+  posted.push({ headers: request.headers, body: await text(request) });
+  response.writeHead(204).end();
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function startIssuer(name: string): Promise<string> {
+  const port = await freePort();
+  const issuer = run(['docs/minimal-issuer.mjs'], {
+    PORT: String(port),
+    AUDIENCE: 'my-chat',
+    KEY_FILE: join(directory, `${name}.json`),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(() => expect(issuer.text).toBe(`Issuer ready on ${url}\n`));
+  return url;
+}
+
+async function tokenFrom(issuer: string, session: string): Promise<string> {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    headers: { cookie: `theme=dark; session=${session}` },
+  });
+  expect(response.status).toBe(200);
+  const { token } = (await response.json()) as { token: string };
+  return token;
+}
+
+async function localToken(...args: string[]): Promise<string> {
+  const token = spawn(process.execPath, ['local/token.ts', ...args, '--data', dataDirectory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return (await text(token.stdout)).trim();
+}
+
+let issuer: string;
+let stranger: string;
+let hook: string;
+let dev: { readonly text: string };
+let api: string;
+beforeAll(async () => {
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  [issuer, stranger] = await Promise.all([startIssuer('trusted'), startIssuer('stranger')]);
+  dev = run([
+    'local/dev.ts',
+    ...['--port', '0', '--data', dataDirectory],
+    ...['--webhook', hook, '--issuer', issuer, '--audience', 'my-chat'],
+  ]);
+  api = await eventually(
+    () => {
+      const [, url] = /^Tidemark ready on (\S+)$/m.exec(dev.text) ?? [];
+      if (url === undefined) throw new Error(`the stack is not ready: ${dev.text}`);
+      return url;
+    },
+    { deadlineMs: 60_000 },
+  );
+}, 90_000);
+afterAll(async () => {
+  for (const child of started) {
+    child.kill('SIGTERM');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  }
+  receiver.close();
+  rmSync(directory, { recursive: true, force: true });
+}, 30_000);
+
+async function call(token: string, method: string, path: string, body?: object) {
+  const response = await fetch(api + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+/** A group in which Bob has sent Alice message 101. */
+async function aGroup(): Promise<string> {
+  const groupId = freshPrefix();
+  const service = await localToken('--service');
+  await call(service, 'POST', `/v1/groups/${groupId}/members`, { userIds: ['alice', 'bob'] });
+  const message = { messageId: '101', senderId: 'bob' };
+  expect((await call(service, 'POST', `/v1/groups/${groupId}/messages`, message)).status).toBe(201);
+  return groupId;
+}
+
+describe('an issuer of one’s own', () => {
+  test('has tokens with which its users mark messages, beside those of the local one', async () => {
+    expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local one\n`);
+    const groupId = await aGroup();
+    for (const token of [await tokenFrom(issuer, 'session-of-alice'), await localToken('alice')]) {
+      expect(await call(token, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '101' })).toMatchObject(
+        { status: 200, body: { userId: 'alice', messageId: '101' } },
+      );
+    }
+    const bob = await tokenFrom(issuer, 'session-of-bob');
+    expect(await call(bob, 'GET', `/v1/groups/${groupId}/watermark`)).toMatchObject({
+      status: 200,
+      body: { userId: 'bob' },
+    });
+  });
+
+  test('has tokens of users, which are none of a back end', async () => {
+    const token = await tokenFrom(issuer, 'session-of-alice');
+    const answer = await call(token, 'GET', `/v1/groups/${freshPrefix()}/members`);
+    expect(answer.status).toBe(403);
+  });
+
+  test('gives no token without a session, and no secret with its keys', async () => {
+    expect((await fetch(`${issuer}/token`, { method: 'POST' })).status).toBe(401);
+    const { keys } = (await (await fetch(`${issuer}/jwks.json`)).json()) as { keys: object[] };
+    expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([['alg', 'e', 'kid', 'kty', 'n', 'use']]);
+  });
+
+  test('is the only other one: a token of a third issuer is refused', async () => {
+    const token = await tokenFrom(stranger, 'session-of-alice');
+    expect((await call(token, 'GET', '/v1/inbox')).status).toBe(401);
+  });
+
+  test('keeps its key, so that a token outlives a restart', async () => {
+    const before = await (await fetch(`${issuer}/jwks.json`)).json();
+    const port = String(await freePort());
+    const again = run(['docs/minimal-issuer.mjs'], { PORT: port, KEY_FILE: join(directory, 'trusted.json') });
+    await eventually(() => expect(again.text).toContain('Issuer ready'));
+    expect(await (await fetch(`http://127.0.0.1:${port}/jwks.json`)).json()).toEqual(before);
+  });
+});
+
+test('a receiver of one’s own gets the events, signed with the secret that was printed', async () => {
+  const printed = /^Webhook {4}(\S+), signed with (whsec_[A-Za-z0-9]{44})$/m.exec(dev.text);
+  expect(printed?.[1]).toBe(hook);
+  const secret = printed?.[2] ?? '';
+  const groupId = await aGroup();
+  const alice = await localToken('alice');
+  await call(alice, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '101' });
+  const { headers, body } = await eventually(() => {
+    const found = posted.find((one) => one.body.includes(groupId) && one.body.includes('"userId":"alice"'));
+    if (!found) throw new Error('nothing was posted');
+    return found;
+  });
+  expect(new Webhook(secret).verify(body, headers as Record<string, string>)).toMatchObject({
+    'detail-type': 'WatermarkAdvanced',
+    detail: { groupId, userId: 'alice', to: '101' },
+  });
+  const { notifications } = (await (await fetch(`${api}/_local/notifications`)).json()) as {
+    notifications: object[];
+  };
+  expect(notifications).toEqual([]);
+});
+
+test('an issuer that does not run stops the start, in one sentence', async () => {
+  const nowhere = `http://127.0.0.1:${await freePort()}`;
+  const second = run([
+    'local/dev.ts',
+    ...['--port', '0', '--data', join(directory, 'second')],
+    ...['--issuer', nowhere, '--audience', 'my-chat'],
+  ]);
+  await eventually(() =>
+    expect(second.text).toBe(
+      `The issuer ${nowhere} cannot be trusted: ${nowhere}/.well-known/openid-configuration does not answer with JSON.\n`,
+    ),
+  );
+});

@@ -1,0 +1,87 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+
+const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
+
+function run(script: string, ...args: readonly string[]) {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [script, ...args], {
+    cwd: PROJECT,
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  return { stdout, stderr, status };
+}
+
+const COMMANDS: [string, string, string[]][] = [
+  [
+    'dev',
+    'local/dev.ts',
+    [
+      '--port',
+      '--data',
+      '--fresh',
+      '--webhook URL',
+      '--issuer URL',
+      '--audience A',
+      'DYNAMODB_ENDPOINT',
+      'REDIS_URL',
+      'JAVA_HOME',
+      'dev.json',
+      '_local',
+    ],
+  ],
+  ['token', 'local/token.ts', ['--data', '--service', 'npm run --silent token -- alice']],
+  ['demo', 'local/demo.ts', ['--data', 'npm run dev']],
+  ['bench', 'bench/main.ts', ['start', 'stack', 'cache-call', 'receipts', 'bundles']],
+];
+
+describe.each(COMMANDS)('npm run %s', (name, script, words) => {
+  test.each(['--help', '-h'])('explains itself: %s', (option) => {
+    const { stdout, stderr, status } = run(script, option);
+    for (const word of words) expect(stdout).toContain(word);
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  });
+
+  test('refuses an option that it does not know, in one sentence', () => {
+    expect(run(script, '--bogus=1')).toEqual({
+      stdout: '',
+      stderr: `Unknown option '--bogus'; npm run ${name} -- --help tells what it takes.\n`,
+      status: 1,
+    });
+  });
+});
+
+test.each([
+  [['--port'], "Option '--port' takes a value; npm run dev -- --help tells what it takes.\n"],
+  [['--port', '--fresh'], "Option '--port' takes a value; npm run dev -- --help tells what it takes.\n"],
+  [['--fresh=1'], "Option '--fresh' does not take an argument; npm run dev -- --help tells what it takes.\n"],
+  [['extra'], "Unexpected argument 'extra'; npm run dev -- --help tells what it takes.\n"],
+  [
+    ['--webhook', 'http://chat.example.com/hook'],
+    '--webhook must be an https URL without user or password; on this machine http will do.\n',
+  ],
+  [
+    ['--issuer', 'issuer.example.com', '--audience', 'a'],
+    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens; on this machine http will do.\n',
+  ],
+  [
+    ['--issuer', 'http://127.0.0.1:9', '--audience', 'a b'],
+    '--audience must be the "aud" of your tokens, without blanks or commas.\n',
+  ],
+  [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
+  [['--audience', 'a'], '--issuer and --audience go together.\n'],
+  [['--port', 'x'], '--port takes a number from 0 to 65535.\n'],
+  [['--data', ''], "Option '--data' takes a value; npm run dev -- --help tells what it takes.\n"],
+])('npm run dev refuses %p in one sentence', (args, stderr) => {
+  expect(run('local/dev.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
+});
+
+test('npm run bench names its sections where there is none of that name', () => {
+  expect(run('bench/main.ts', 'bogus')).toEqual({
+    stdout: '',
+    stderr:
+      'There is no section bogus; choose start, stack, cache-call, receipts, bundles, or none for all.\n',
+    status: 1,
+  });
+});
