@@ -14,6 +14,8 @@ export interface Joining {
   readonly at: number;
   /** The position that the member starts after. */
   readonly after: Position;
+  /** The back end said where the member starts. Otherwise that was found by the time of the joining. */
+  readonly isGiven?: boolean;
   /** When it was heard of. */
   readonly heardAt: number;
 }

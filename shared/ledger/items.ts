@@ -95,18 +95,18 @@ export function belongingOf(item: Item): Belonging {
   return { state, leftAt, joinings, lastRevision: firstRevision > 0 ? firstRevision - 1 : null };
 }
 
-function joiningText({ at, after, heardAt }: Joining): string {
-  return `${at}:${after}:${heardAt}`;
+function joiningText({ at, after, heardAt, isGiven }: Joining): string {
+  return `${at}:${after}:${heardAt}${isGiven ? ':given' : ''}`;
 }
 
 function joiningIn(item: Item, told: string): Joining {
-  const [at, after, heardAt] = told.split(':');
+  const [at, after, heardAt, given] = told.split(':');
   const position = parsePosition(after);
   const times = { at: Number(at), heardAt: Number(heardAt) };
   if (!position || !Number.isSafeInteger(times.at) || !Number.isSafeInteger(times.heardAt)) {
     throw corrupt(item, 'joinings');
   }
-  return { ...times, after: position };
+  return { ...times, after: position, ...(given === 'given' && { isGiven: true }) };
 }
 
 /** The own view of the membership that has ended is left where it was, so that it need not be read to end it. */

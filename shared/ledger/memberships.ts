@@ -1,5 +1,5 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
-import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
+import { type Belonging, type Joining, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
 import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import { advance, isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -190,9 +190,7 @@ export class Memberships {
     const { state, joinings } = belongingOf(item);
     if (state?.kind !== 'member') return null;
     const [since] = joinings;
-    // Who joined by the route is a member from that call on: the times of facts are not compared with it.
-    const isByFact = since !== undefined && since.heardAt !== since.at;
-    if (sentAtMs !== null && isByFact && since.at >= sentAtMs) return null;
+    if (sentAtMs !== null && since && isBefore(sentAtMs, since)) return null;
     // It has moved already. Since then it may have marked the message unread.
     if (isRepeated && state.public.position >= position) return null;
     const forward: Transition = (current) =>
@@ -400,6 +398,16 @@ function belongingUpdate(
     ],
     conditions: item ? unchanged(item) : [isAbsent],
   };
+}
+
+/**
+ * Whether a message was sent before a joining that was heard of as a fact. One sent at the very time of the joining is
+ * before it; but where the member starts after what was sent by then, it stands at that message all the same.
+ * Who joined by the route is a member from that call on: the times of facts are not compared with it.
+ */
+function isBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
+  const isByFact = heardAt !== at;
+  return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
 }
 
 /** The attributes of times that a state does not have. */

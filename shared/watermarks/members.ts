@@ -85,7 +85,7 @@ export async function applyJoin(
   const after = isGiven(joinedAfter) ? joinedAfter : await newestBy(stores, groupId, joinedAtMs);
   const heardAt = stores.nowMs();
   const belonging = await hear(stores, groupId, userId, (known) =>
-    hearJoining(known, { at: joinedAtMs, after, heardAt }),
+    hearJoining(known, { at: joinedAtMs, after, heardAt, isGiven: isGiven(joinedAfter) }),
   );
   await followOwnMessages(stores, groupId, userId, belonging);
 }
