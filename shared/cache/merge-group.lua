@@ -32,8 +32,9 @@ local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(A
 -- A load that takes longer was given up.
 local ABANDONED_MS = 60000
 
--- The most loads that are under way at once. Where there would be more, the oldest proves nothing.
-local MOST_LOADS = 16
+-- The most loads that are under way at once. One more is not announced, and so proves nothing: those that began before
+-- it go on, and one of them brings the window.
+local MOST_LOADS = 200
 
 -- Whether a message at a position belongs here: into a window that is complete down to below it, or into one that is
 -- being loaded, since the load may be bringing the floor down.
@@ -178,9 +179,7 @@ end
 
 function merges.load(token)
   redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
-  local loads = redis.call('ZRANGEBYLEX', messages, '[!load|', '(!load}')
-  for index = 1, #loads - MOST_LOADS + 1 do redis.call('ZREM', messages, loads[index]) end
-  add_message(0, '!load|' .. token)
+  if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_message(0, '!load|' .. token) end
 end
 
 -- A token that is gone means that the key was lost since the load began: the load proves nothing.
