@@ -50,7 +50,7 @@ describe('a function', () => {
 
   test('runs in as many instances as there are requests at once, each with its own state', async () => {
     const pool = aPool();
-    const told = await Promise.all([1, 2, 3].map(() => ask(pool, { wait: 300 })));
+    const told = await Promise.all([1, 2, 3].map(() => ask(pool, { wait: 1_500 })));
     expect(new Set(told.map(({ threadId }) => threadId)).size).toBe(3);
     expect(told.map(({ calls }) => calls)).toEqual([1, 1, 1]);
   });
