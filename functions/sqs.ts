@@ -1,11 +1,11 @@
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { boundsOf } from '../shared/aws/bounds.ts';
 
 /**
- * Two tries of three seconds each: what is not sent then stays in the stream, and is sent when the batch is tried again.
+ * Two tries: what is not sent then stays in the stream, and is sent when the batch is tried again.
  */
 const client = new SQSClient({
-  maxAttempts: 2,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
+  ...boundsOf({ attempts: 2, timeoutMs: 2_000 }),
   // The address that the environment names is the one to ask; on AWS it is the queue's own.
   useQueueUrlAsEndpoint: false,
 });

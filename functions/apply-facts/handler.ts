@@ -27,12 +27,7 @@ export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(
       const { messageId: position, sentAt: sentAtMs = happenedAtMs, ...rest } = validate(sent, event.detail);
       const recorded = await recordMessage(stores, { ...rest, position, sentAtMs, isFact: true });
       if (recorded.outcome === 'conflict') {
-        const { groupId: group, senderId } = rest;
-        console.warn({
-          message: 'a fact was ignored: the message is known under another sender',
-          group,
-          senderId,
-        });
+        console.warn({ message: 'a fact was ignored: the message is known under another sender', ...rest });
       }
       return;
     }

@@ -32,7 +32,7 @@ export async function markRead(
   const moved = await moveForward(stores, groupId, userId, mode, [mark]);
   if (!moved) return null;
   const view = await completeView(stores, groupId, userId, moved.membership, moved.view);
-  const clamped = moved.outcomes.some((outcome) => outcome.clamped);
-  const isConflict = ifRevision !== null && ifRevision !== moved.membership.self.revision;
-  return { view, advanced: moved.changed, clamped, isConflict };
+  const [outcome] = moved.outcomes;
+  if (!outcome) throw new Error('a mark has no outcome');
+  return { view, advanced: moved.changed, clamped: outcome.clamped, isConflict: outcome.isConflict };
 }
