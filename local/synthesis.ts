@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,6 +16,8 @@ export async function synthesize(
   context: Readonly<Record<string, string>>,
 ): Promise<Template> {
   makePrivateDirectory(outputDirectory);
+  // As the CDK's command does: the project's decisions, then those of this deployment.
+  const { context: ofProject } = JSON.parse(await readFile(join(PROJECT, 'cdk.json'), 'utf8'));
   try {
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'infra/app.ts'], {
       cwd: PROJECT,
@@ -22,7 +25,7 @@ export async function synthesize(
         ...process.env,
         NODE_OPTIONS: '',
         CDK_OUTDIR: outputDirectory,
-        CDK_CONTEXT_JSON: JSON.stringify(context),
+        CDK_CONTEXT_JSON: JSON.stringify({ ...ofProject, ...context }),
         // CloudFormation's own rules are checked by `cdk synth` and the tests; here they would double the start.
         CDK_VALIDATION: 'false',
       },
