@@ -21,6 +21,7 @@ export class Notify extends Construct {
     const handler = new TidemarkFunction(this, 'notify', {
       bundles,
       description: 'Posts events to the webhook',
+      whenItFails: 'the receiver of the webhook hears of reads late; nothing is lost',
       timeout: Duration.seconds(15),
     });
     if (webhookUrl !== undefined) {

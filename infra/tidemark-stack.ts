@@ -29,7 +29,7 @@ export class TidemarkStack extends Stack {
     new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
-    new Observability(this, 'Observability', { httpApi });
+    new Observability(this, 'Observability', { context, httpApi });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });

@@ -246,6 +246,6 @@ describe('notify without a webhook', () => {
     expect(ofType(bare, 'AWS::SecretsManager::Secret')).toEqual({});
     expect(bare.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
     expect(JSON.stringify(bare.Resources.NotifynotifyroleDefaultPolicy)).not.toContain('secretsmanager');
-    expect(Object.keys(bare.Outputs)).toEqual(['ApiUrl', 'TableName', 'EventBusName']);
+    expect(Object.keys(bare.Outputs)).toEqual(['AlarmTopicArn', 'ApiUrl', 'TableName', 'EventBusName']);
   });
 });
