@@ -3,16 +3,19 @@ import * as v from 'valibot';
 /** Policy variables such as `${aws:username}` would match by their letters here, and by their value on AWS. */
 const pattern = v.pipe(v.string(), v.excludes('${', 'the local stack knows no policy variables'));
 
-const patterns = v.pipe(
-  v.union([pattern, v.array(pattern)]),
-  v.transform((given) => [given].flat()),
-);
+/** Policies write a list of one as that one. By a list alone, a fault is told with its place. */
+const listOf = <T extends v.GenericSchema>(schema: T) =>
+  v.pipe(
+    v.unknown(),
+    v.transform((given) => [given].flat()),
+    v.array(schema),
+  );
 
 const Statement = v.strictObject({
   Sid: v.optional(v.string()),
   Effect: v.picklist(['Allow', 'Deny']),
-  Action: patterns,
-  Resource: patterns,
+  Action: listOf(pattern),
+  Resource: listOf(pattern),
 });
 
 /**
@@ -21,10 +24,7 @@ const Statement = v.strictObject({
  */
 export const PolicyDocument = v.strictObject({
   Version: v.literal('2012-10-17'),
-  Statement: v.pipe(
-    v.union([Statement, v.array(Statement)]),
-    v.transform((given) => [given].flat()),
-  ),
+  Statement: listOf(Statement),
 });
 
 export type PolicyDocument = v.InferOutput<typeof PolicyDocument>;
