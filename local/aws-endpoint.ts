@@ -3,19 +3,48 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
 import { findSigner } from './aws-signature.ts';
-import type { StackCredentials } from './credentials.ts';
+import { ACCOUNT_ID, REGION } from './cloudformation/template.ts';
 import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
+import { AccessDenied, authorize } from './iam/authorize.ts';
+import type { Callers } from './iam/callers.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
+  readonly callers: Pick<Callers, 'byAccessKeyId'>;
   readonly secrets: Pick<Secrets, 'get'>;
   readonly bus: Pick<EventBus, 'put'>;
   readonly deadLetters: Pick<DeadLetters, 'receive'>;
 }
 
-type Operation = (input: unknown, services: AwsServices) => unknown;
+/** What a request asks for, once it was understood. */
+interface Call {
+  /** The ARNs of what it is about: the caller needs the action on each. */
+  readonly resources: readonly string[];
+  readonly run: (services: AwsServices) => unknown;
+}
+
+interface Operation {
+  /** As policies name it. */
+  readonly action: string;
+  readonly understand: (input: unknown) => Call;
+}
+
+function operation<T extends v.GenericSchema>(
+  action: string,
+  schema: T,
+  resources: (request: v.InferOutput<T>) => readonly string[],
+  run: (request: v.InferOutput<T>, services: AwsServices) => unknown,
+): Operation {
+  return {
+    action,
+    understand(input) {
+      const request = parse(schema, input);
+      return { resources: resources(request), run: (services) => run(request, services) };
+    },
+  };
+}
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
@@ -45,51 +74,65 @@ const MAX_MESSAGE_BYTES = 262_144;
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
     'secretsmanager.GetSecretValue',
-    (input, { secrets }) => {
-      const { SecretId } = parse(SecretRequest, input);
-      const SecretString = secrets.get(SecretId);
-      if (SecretString === undefined)
-        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-      return {
-        ARN: SecretId,
-        Name: SecretId.split(':').at(-1),
-        SecretString,
-        VersionStages: ['AWSCURRENT'],
-      };
-    },
+    operation(
+      'secretsmanager:GetSecretValue',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        const SecretString = secrets.get(SecretId);
+        if (SecretString === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return {
+          ARN: SecretId,
+          Name: SecretId.split(':').at(-1),
+          SecretString,
+          VersionStages: ['AWSCURRENT'],
+        };
+      },
+    ),
   ],
   [
     'AWSEvents.PutEvents',
-    (input, { bus }) => {
-      const results = bus.put(parse(PutEventsRequest, input).Entries);
-      return {
-        FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
-        Entries: results,
-      };
-    },
+    operation(
+      'events:PutEvents',
+      PutEventsRequest,
+      ({ Entries }) => [
+        ...new Set(
+          Entries.map(({ EventBusName }) => arnOf('events', 'event-bus/', EventBusName ?? 'default')),
+        ),
+      ],
+      ({ Entries }, { bus }) => {
+        const results = bus.put(Entries);
+        return {
+          FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+          Entries: results,
+        };
+      },
+    ),
   ],
   [
     'AmazonSQS.SendMessage',
-    (input, { deadLetters }) => {
-      const { QueueUrl, MessageBody } = parse(SendMessageRequest, input);
-      const bytes = Buffer.byteLength(MessageBody);
-      if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
-        throw new AwsError(
-          'InvalidParameterValue',
-          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
-        );
-      }
-      if (!deadLetters.receive(QueueUrl, MessageBody)) {
-        throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
-      }
-      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
-      return { MessageId: randomUUID(), MD5OfMessageBody };
-    },
+    operation(
+      'sqs:SendMessage',
+      SendMessageRequest,
+      ({ QueueUrl }) => [queueArn(QueueUrl)],
+      ({ QueueUrl, MessageBody }, { deadLetters }) => {
+        const bytes = Buffer.byteLength(MessageBody);
+        if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
+          throw new AwsError(
+            'InvalidParameterValue',
+            `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+          );
+        }
+        if (!deadLetters.receive(QueueUrl, MessageBody)) {
+          throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
+        }
+        const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+        return { MessageId: randomUUID(), MD5OfMessageBody };
+      },
+    ),
   ],
 ]);
-
-/** What a back end may call; the functions may call everything. */
-const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
 
 /** Ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -112,15 +155,18 @@ export interface AwsEndpoint {
   close(): Promise<void>;
 }
 
-/** One address for the AWS services that are not engines of their own. It answers only what is signed. */
-export async function startAwsEndpoint(credentials: StackCredentials): Promise<AwsEndpoint> {
+/**
+ * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * policies allow.
+ */
+export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
     };
     try {
-      answer(200, await handle(request, credentials, services));
+      answer(200, await handle(request, services));
     } catch (error) {
       const { code, status, message } =
         error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
@@ -141,25 +187,41 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
   };
 }
 
-async function handle(
-  request: IncomingMessage,
-  { functions, backEnd }: StackCredentials,
-  services: AwsServices | null,
-): Promise<unknown> {
+async function handle(request: IncomingMessage, services: AwsServices | null): Promise<unknown> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
   if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
-  const signer = await findSigner(request, body, [functions, backEnd], Date.now());
-  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  const { callers } = services;
+  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now());
+  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   const target = String(request.headers['x-amz-target']);
-  const operation = OPERATIONS.get(target);
-  if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  if (signer.credentials !== functions && !BACK_END_OPERATIONS.has(target)) {
-    throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
+  const known = OPERATIONS.get(target);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  const { resources, run } = known.understand(jsonOf(body));
+  try {
+    for (const resource of resources) authorize(signer.credentials.principal, known.action, resource);
+  } catch (error) {
+    if (!(error instanceof AccessDenied)) throw error;
+    throw known.action.startsWith('sqs:')
+      ? new AwsError('AccessDenied', error.message, 403)
+      : new AwsError('AccessDeniedException', error.message);
   }
-  return operation(jsonOf(body), services);
+  return run(services);
+}
+
+/** A resource is called by its name or by its ARN. */
+function arnOf(service: string, type: string, nameOrArn: string): string {
+  return nameOrArn.startsWith('arn:')
+    ? nameOrArn
+    : `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${type}${nameOrArn}`;
+}
+
+/** The URL of a queue has its account and its name. */
+function queueArn(queueUrl: string): string {
+  const [account = '', name = ''] = queueUrl.split('/').slice(-2);
+  return `arn:aws:sqs:${REGION}:${account}:${name}`;
 }
 
 function jsonOf(body: Buffer): unknown {

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
+import type { Callers } from '../iam/callers.ts';
 import type { Log } from '../log.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
@@ -15,8 +16,10 @@ const RETRY_DELAYS_MS = [500, 1_000];
 const MAX_INSTANCES_OF_ALL = 32;
 
 export interface LambdaOptions {
-  /** What every function's environment has besides its own: where AWS is, and who calls. */
+  /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Who each function is when it calls. */
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
@@ -41,6 +44,7 @@ export class Lambda {
       const folder = template.assetDirectory(Code.S3Key);
       if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
       const [file = '', exportName = ''] = Handler.split('.');
+      const { accessKeyId, secretAccessKey } = options.callers.ofFunction(name);
       const definition = {
         name,
         arn: template.identityOf(logicalId).attributes.Arn ?? '',
@@ -53,6 +57,8 @@ export class Lambda {
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
+          AWS_ACCESS_KEY_ID: accessKeyId,
+          AWS_SECRET_ACCESS_KEY: secretAccessKey,
           ...options.environment,
         },
       };
@@ -111,8 +117,11 @@ export class Lambda {
       }, delay).unref();
       return result;
     }
-    if (settings.onFailure)
-      this.#options.deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
+    if (settings.onFailure) {
+      const { callers, deadLetters, log } = this.#options;
+      const giver = callers.ofFunction(nameOrArn).principal;
+      deadLetters.giveUp(giver, settings.onFailure, JSON.parse(payload), result.errorMessage, log);
+    }
     settled();
     return result;
   }
