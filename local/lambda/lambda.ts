@@ -5,7 +5,7 @@ import { REGION, type Template, TemplateError } from '../cloudformation/template
 import type { DeadLetters } from '../events/dead-letters.ts';
 import type { Callers } from '../iam/callers.ts';
 import type { Log } from '../log.ts';
-import { FunctionPool } from './function-pool.ts';
+import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
 import { InstanceSlots } from './instance-slots.ts';
 
@@ -84,6 +84,11 @@ export class Lambda {
   /** How many instances each function has. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#pools].map(([name, { size }]) => [name, size]));
+  }
+
+  /** What each function has used since the stack started. */
+  usages(): ReadonlyMap<string, Usage> {
+    return new Map([...this.#pools].map(([name, { usage }]) => [name, usage]));
   }
 
   invoke(nameOrArn: string, payload: string): Promise<InvocationResult> {
