@@ -14,11 +14,6 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/** The access key that a request says it is signed with, whether it is or not. */
-export function accessKeyIdIn({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
-  return AUTHORIZATION.exec(headers.authorization ?? '')?.groups?.accessKeyId;
-}
-
 /** Without these, a signature would be good for other operations, at any time, or elsewhere. */
 const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target'];
 
@@ -76,6 +71,11 @@ export async function findSigner<C extends Credentials>(
     if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
   }
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
+}
+
+/** The access key that a request says it is signed with, whether it is or not. */
+export function accessKeyIdIn({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
+  return AUTHORIZATION.exec(headers.authorization ?? '')?.groups?.accessKeyId;
 }
 
 /** AWS writes times as 20260131T235959Z. */
