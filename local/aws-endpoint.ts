@@ -2,13 +2,14 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
-import { findSigner } from './aws-signature.ts';
-import { ACCOUNT_ID, REGION } from './cloudformation/template.ts';
+import { accessKeyIdIn, findSigner } from './aws-signature.ts';
 import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
 import { AccessDenied, authorize } from './iam/authorize.ts';
+import { awsAccesses } from './iam/aws-accesses.ts';
 import type { Callers } from './iam/callers.ts';
+import type { Principal } from './iam/principal.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
@@ -18,33 +19,7 @@ export interface AwsServices {
   readonly deadLetters: Pick<DeadLetters, 'receive'>;
 }
 
-/** What a request asks for, once it was understood. */
-interface Call {
-  /** The ARNs of what it is about: the caller needs the action on each. */
-  readonly resources: readonly string[];
-  readonly run: (services: AwsServices) => unknown;
-}
-
-interface Operation {
-  /** As policies name it. */
-  readonly action: string;
-  readonly understand: (input: unknown) => Call;
-}
-
-function operation<T extends v.GenericSchema>(
-  action: string,
-  schema: T,
-  resources: (request: v.InferOutput<T>) => readonly string[],
-  run: (request: v.InferOutput<T>, services: AwsServices) => unknown,
-): Operation {
-  return {
-    action,
-    understand(input) {
-      const request = parse(schema, input);
-      return { resources: resources(request), run: (services) => run(request, services) };
-    },
-  };
-}
+type Operation = (input: unknown, services: AwsServices) => unknown;
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
@@ -74,63 +49,46 @@ const MAX_MESSAGE_BYTES = 262_144;
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
     'secretsmanager.GetSecretValue',
-    operation(
-      'secretsmanager:GetSecretValue',
-      SecretRequest,
-      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
-      ({ SecretId }, { secrets }) => {
-        const SecretString = secrets.get(SecretId);
-        if (SecretString === undefined)
-          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-        return {
-          ARN: SecretId,
-          Name: SecretId.split(':').at(-1),
-          SecretString,
-          VersionStages: ['AWSCURRENT'],
-        };
-      },
-    ),
+    (input, { secrets }) => {
+      const { SecretId } = parse(SecretRequest, input);
+      const SecretString = secrets.get(SecretId);
+      if (SecretString === undefined)
+        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+      return {
+        ARN: SecretId,
+        Name: SecretId.split(':').at(-1),
+        SecretString,
+        VersionStages: ['AWSCURRENT'],
+      };
+    },
   ],
   [
     'AWSEvents.PutEvents',
-    operation(
-      'events:PutEvents',
-      PutEventsRequest,
-      ({ Entries }) => [
-        ...new Set(
-          Entries.map(({ EventBusName }) => arnOf('events', 'event-bus/', EventBusName ?? 'default')),
-        ),
-      ],
-      ({ Entries }, { bus }) => {
-        const results = bus.put(Entries);
-        return {
-          FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
-          Entries: results,
-        };
-      },
-    ),
+    (input, { bus }) => {
+      const results = bus.put(parse(PutEventsRequest, input).Entries);
+      return {
+        FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+        Entries: results,
+      };
+    },
   ],
   [
     'AmazonSQS.SendMessage',
-    operation(
-      'sqs:SendMessage',
-      SendMessageRequest,
-      ({ QueueUrl }) => [queueArn(QueueUrl)],
-      ({ QueueUrl, MessageBody }, { deadLetters }) => {
-        const bytes = Buffer.byteLength(MessageBody);
-        if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
-          throw new AwsError(
-            'InvalidParameterValue',
-            `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
-          );
-        }
-        if (!deadLetters.receive(QueueUrl, MessageBody)) {
-          throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
-        }
-        const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
-        return { MessageId: randomUUID(), MD5OfMessageBody };
-      },
-    ),
+    (input, { deadLetters }) => {
+      const { QueueUrl, MessageBody } = parse(SendMessageRequest, input);
+      const bytes = Buffer.byteLength(MessageBody);
+      if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
+        throw new AwsError(
+          'InvalidParameterValue',
+          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+        );
+      }
+      if (!deadLetters.receive(QueueUrl, MessageBody)) {
+        throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
+      }
+      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
+      return { MessageId: randomUUID(), MD5OfMessageBody };
+    },
   ],
 ]);
 
@@ -193,35 +151,28 @@ async function handle(request: IncomingMessage, services: AwsServices | null): P
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
   if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
-  const { callers } = services;
-  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now());
+  const caller = services.callers.byAccessKeyId(accessKeyIdIn(request));
+  const signer = await findSigner(request, body, caller ? [caller] : [], Date.now());
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   const target = String(request.headers['x-amz-target']);
-  const known = OPERATIONS.get(target);
-  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  const { resources, run } = known.understand(jsonOf(body));
+  const operation = OPERATIONS.get(target);
+  if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  const input = jsonOf(body);
+  checkAccess(signer.credentials.principal, target, input);
+  return operation(input, services);
+}
+
+function checkAccess(principal: Principal, target: string, input: unknown): void {
+  const accesses = awsAccesses(target, input);
+  if (!accesses) throw new Error(`it is not known what ${target} needs`);
   try {
-    for (const resource of resources) authorize(signer.credentials.principal, known.action, resource);
+    for (const { action, resource } of accesses) authorize(principal, action, resource);
   } catch (error) {
     if (!(error instanceof AccessDenied)) throw error;
-    throw known.action.startsWith('sqs:')
+    throw target.startsWith('AmazonSQS.')
       ? new AwsError('AccessDenied', error.message, 403)
       : new AwsError('AccessDeniedException', error.message);
   }
-  return run(services);
-}
-
-/** A resource is called by its name or by its ARN. */
-function arnOf(service: string, type: string, nameOrArn: string): string {
-  return nameOrArn.startsWith('arn:')
-    ? nameOrArn
-    : `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${type}${nameOrArn}`;
-}
-
-/** The URL of a queue has its account and its name. */
-function queueArn(queueUrl: string): string {
-  const [account = '', name = ''] = queueUrl.split('/').slice(-2);
-  return `arn:aws:sqs:${REGION}:${account}:${name}`;
 }
 
 function jsonOf(body: Buffer): unknown {

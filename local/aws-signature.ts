@@ -25,13 +25,12 @@ export type Signer<C extends Credentials> =
 
 /**
  * Finds the credentials that a request to the root path is signed with, as Signature Version 4 has it. The request is
- * signed again with those that are known by its access key, by the package that signs for the AWS SDK, and the
- * signatures are compared.
+ * signed again with those that are known, by the package that signs for the AWS SDK, and the signatures are compared.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
   body: Buffer,
-  known: (accessKeyId: string) => C | undefined,
+  known: readonly C[],
   nowMs: number,
 ): Promise<Signer<C>> {
   const header = (name: string) => request.headersDistinct[name]?.join(',');
@@ -42,8 +41,10 @@ export async function findSigner<C extends Credentials>(
   if (!given)
     return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
-  const credentials = known(accessKeyId);
-  if (!credentials) return refuse('UnrecognizedClientException', 'the access key is not of this stack');
+  const candidates = known.filter((credentials) => equalSecrets(credentials.accessKeyId, accessKeyId));
+  if (candidates.length === 0) {
+    return refuse('UnrecognizedClientException', 'the access key is not of this stack');
+  }
 
   const names = (given.names ?? '').split(';');
   const signedAt = dateOf(header('x-amz-date') ?? '');
@@ -59,14 +60,22 @@ export async function findSigner<C extends Credentials>(
   }
   const headers: Record<string, string> = {};
   for (const name of names) headers[name] = header(name) ?? '';
-  const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
-  const again = await signer.sign(
-    new HttpRequest({ method: request.method ?? '', path: '/', headers, body }),
-    { signingDate: signedAt, signableHeaders: new Set(names) },
-  );
-  const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
-  if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
+  const signableHeaders = new Set(names);
+  for (const credentials of candidates) {
+    const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
+    const again = await signer.sign(
+      new HttpRequest({ method: request.method ?? '', path: '/', headers, body }),
+      { signingDate: signedAt, signableHeaders },
+    );
+    const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
+    if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
+  }
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
+}
+
+/** The access key that a request says it is signed with, whether it is or not. */
+export function accessKeyIdIn({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
+  return AUTHORIZATION.exec(headers.authorization ?? '')?.groups?.accessKeyId;
 }
 
 /** AWS writes times as 20260131T235959Z. */

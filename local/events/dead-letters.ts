@@ -1,7 +1,4 @@
 import { ACCOUNT_ID, REGION, TemplateError } from '../cloudformation/template.ts';
-import { AccessDenied, authorize } from '../iam/authorize.ts';
-import type { Principal } from '../iam/principal.ts';
-import type { Log } from '../log.ts';
 import type { Journal } from './journal.ts';
 
 export interface DeadLetter {
@@ -40,21 +37,6 @@ export class DeadLetters {
     const reason = message instanceof Object && 'reason' in message ? String(message.reason) : '';
     this.add(`arn:aws:sqs:${REGION}:${ACCOUNT_ID}:${name}`, message, reason);
     return true;
-  }
-
-  /**
-   * Takes what Lambda gives up for a function, under the function's role. What the role may not send is lost, as it is on
-   * AWS, and the log says so.
-   */
-  giveUp(giver: Principal, queue: string, message: unknown, reason: string, log: Log): void {
-    try {
-      authorize(giver, 'sqs:SendMessage', queue);
-    } catch (error) {
-      if (!(error instanceof AccessDenied)) throw error;
-      log.line(`a failure destination did not take its message: ${error.message}`);
-      return;
-    }
-    this.add(queue, message, reason);
   }
 
   add(queue: string, message: unknown, reason: string): void {

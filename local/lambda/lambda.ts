@@ -4,6 +4,7 @@ import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import type { Callers } from '../iam/callers.ts';
+import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Log } from '../log.ts';
 import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
@@ -122,11 +123,9 @@ export class Lambda {
       }, delay).unref();
       return result;
     }
-    if (settings.onFailure) {
-      const { callers, deadLetters, log } = this.#options;
-      const giver = callers.ofFunction(nameOrArn).principal;
-      deadLetters.giveUp(giver, settings.onFailure, JSON.parse(payload), result.errorMessage, log);
-    }
+    const { callers, deadLetters, log } = this.#options;
+    if (settings.onFailure && mayGiveUp(callers.ofFunction(nameOrArn).principal, settings.onFailure, log))
+      deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
     settled();
     return result;
   }

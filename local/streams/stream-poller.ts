@@ -15,6 +15,7 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import { compilePattern } from '../events/event-pattern.ts';
 import { authorize } from '../iam/authorize.ts';
 import type { Callers } from '../iam/callers.ts';
+import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
@@ -176,13 +177,12 @@ export class StreamPoller {
         giveUp: (given, reason) => {
           const queue = DestinationConfig.OnFailure?.Destination;
           const sequenceNumbers = given.map(({ sequenceNumber }) => sequenceNumber);
-          if (queue)
-            deadLetters.giveUp(
-              this.#options.callers.ofFunction(FunctionName).principal,
+          const { callers, log } = this.#options;
+          if (queue && mayGiveUp(callers.ofFunction(FunctionName).principal, queue, log))
+            deadLetters.add(
               queue,
               { functionName: functionNameIn(FunctionName), shardId, sequenceNumbers },
               reason,
-              this.#options.log,
             );
           this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
         },

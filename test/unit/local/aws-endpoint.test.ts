@@ -8,7 +8,7 @@ import { Principal } from '../../../local/iam/principal.ts';
 const ACCESS_KEY_ID = 'TheAccessKeyOfAFunction';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };
 const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-the-back-end' };
-const BUS = 'arn:aws:events:us-east-1:000000000000:event-bus/bus';
+const BUSES = 'arn:aws:events:us-east-1:000000000000:event-bus';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
@@ -24,8 +24,18 @@ beforeAll(async () => {
   endpoint = await startAwsEndpoint();
   const role = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
   const callers = [
-    caller(FUNCTIONS, role, ['events:PutEvents', BUS], ['secretsmanager:GetSecretValue', `${SECRET}*`]),
-    caller(BACK_END, 'arn:aws:iam::000000000000:user/back-end', ['events:PutEvents', BUS]),
+    caller(
+      FUNCTIONS,
+      role,
+      ['events:PutEvents', `${BUSES}/bus`],
+      ['secretsmanager:GetSecretValue', `${SECRET}*`],
+    ),
+    caller(
+      ...([BACK_END, 'arn:aws:iam::000000000000:user/back-end'] as const),
+      ['events:PutEvents', `${BUSES}/bus`],
+      // Where an entry names no bus.
+      ['events:PutEvents', `${BUSES}/default`],
+    ),
   ];
   endpoint.serve({
     callers: { byAccessKeyId: (id) => callers.find(({ accessKeyId }) => accessKeyId === id) },
