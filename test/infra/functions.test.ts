@@ -66,6 +66,7 @@ describe('each function', () => {
       'Publicationpublishevents',
       'Factsapplyfacts',
       'Notifynotify',
+      'Notifydeliverwebhook',
     ]);
   });
 
@@ -139,7 +140,12 @@ describe('each function', () => {
     );
   });
 
-  test('apply-facts may write the ledger and give up', () => {
+  const worksOff = (queue: string) =>
+    ['ChangeMessageVisibility', 'DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map(
+      (action) => `Allow sqs:${action} ${queue}.Arn`,
+    );
+
+  test('apply-facts may write the ledger, work off its queue and give up', () => {
     expect(permissions('Factsapplyfacts')).toEqual(
       [
         'Allow dynamodb:BatchGetItem LedgerTable.Arn',
@@ -148,17 +154,25 @@ describe('each function', () => {
         'Allow dynamodb:UpdateItem LedgerTable.Arn',
         cache,
         'Allow sqs:SendMessage FactsSubscriptionDeadLetters.Arn',
+        ...worksOff('FactsSubscriptionQueue'),
         ...everyone('Factsapplyfacts'),
       ].sort(),
     );
   });
 
-  test('notify may read the secret of its webhook and give up', () => {
+  test('notify may give up', () => {
     expect(permissions('Notifynotify')).toEqual(
+      ['Allow sqs:SendMessage NotifySubscriptionDeadLetters.Arn', ...everyone('Notifynotify')].sort(),
+    );
+  });
+
+  test('deliver-webhook may read the secret of its webhook, work off its queue and give up', () => {
+    expect(permissions('Notifydeliverwebhook')).toEqual(
       [
         'Allow secretsmanager:GetSecretValue NotifyWebhookSecret',
-        'Allow sqs:SendMessage NotifySubscriptionDeadLetters.Arn',
-        ...everyone('Notifynotify'),
+        'Allow sqs:SendMessage NotifyWebhookDeadLetters.Arn',
+        ...worksOff('NotifyWebhookQueue'),
+        ...everyone('Notifydeliverwebhook'),
       ].sort(),
     );
   });
@@ -187,15 +201,27 @@ describe('each function', () => {
     ['Apirecordmessage', ledgerAndCache],
     ['Apideletemessage', ledgerAndCache],
     ['Apicheckhealth', ledgerAndCache],
-    ['Factsapplyfacts', ledgerAndCache],
+    [
+      'Factsapplyfacts',
+      {
+        ...ledgerAndCache,
+        QUEUE_URL: 'FactsSubscriptionQueue',
+        DEAD_LETTER_QUEUE_URL: 'FactsSubscriptionDeadLetters',
+      },
+    ],
     [
       'Projectionprojectledger',
       { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
     ],
     ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
     [
-      'Notifynotify',
-      { WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark', WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret' },
+      'Notifydeliverwebhook',
+      {
+        WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark',
+        WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret',
+        QUEUE_URL: 'NotifyWebhookQueue',
+        DEAD_LETTER_QUEUE_URL: 'NotifyWebhookDeadLetters',
+      },
     ],
   ])('%s is told what it needs and nothing else', (functionId, variables) => {
     expect(functions[functionId]?.Properties.Environment).toEqual({ Variables: variables });
@@ -217,10 +243,11 @@ describe('each function', () => {
     ['Apirecordmessage', 'record-message', 10],
     ['Apideletemessage', 'delete-message', 10],
     ['Apicheckhealth', 'check-health', 10],
-    ['Factsapplyfacts', 'apply-facts', 30],
+    ['Factsapplyfacts', 'apply-facts', 60],
     ['Projectionprojectledger', 'project-ledger', 30],
     ['Publicationpublishevents', 'publish-events', 30],
-    ['Notifynotify', 'notify', 15],
+    ['Notifynotify', 'notify', 10],
+    ['Notifydeliverwebhook', 'deliver-webhook', 60],
   ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
     expect(functions[functionId]?.Properties).toMatchObject({
       FunctionName: `tidemark-test-${name}`,
@@ -239,13 +266,6 @@ describe('each function', () => {
   });
 });
 
-describe('notify without a webhook', () => {
-  const bare = synthesize();
-
-  test('has no secret, no permission to read one, and no URL', () => {
-    expect(ofType(bare, 'AWS::SecretsManager::Secret')).toEqual({});
-    expect(bare.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
-    expect(JSON.stringify(bare.Resources.NotifynotifyroleDefaultPolicy)).not.toContain('secretsmanager');
-    expect(Object.keys(bare.Outputs)).toEqual(['ApiUrl', 'TableName', 'EventBusName']);
-  });
+test('notify needs to be told nothing', () => {
+  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
 });
