@@ -1,18 +1,21 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
+import { AwsError, parseInput } from './aws-operation.ts';
 import { findSigner } from './aws-signature.ts';
 import type { StackCredentials } from './credentials.ts';
-import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
+import type { Lambda } from './lambda/lambda.ts';
+import type { Queues } from './queues/queues.ts';
+import { SQS_OPERATIONS } from './queues/sqs-operations.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
   readonly secrets: Pick<Secrets, 'get'>;
   readonly bus: Pick<EventBus, 'put'>;
-  readonly deadLetters: Pick<DeadLetters, 'receive'>;
+  readonly queues: Queues;
+  readonly lambda: Pick<Lambda, 'has' | 'invoke'>;
 }
 
 type Operation = (input: unknown, services: AwsServices) => unknown;
@@ -36,17 +39,12 @@ const PutEventsRequest = v.object({
   ),
 });
 
-const SendMessageRequest = v.object({ QueueUrl: v.string(), MessageBody: v.string() });
-
-/** The most bytes that every queue of SQS takes in one message. */
-const MAX_MESSAGE_BYTES = 262_144;
-
 /** The operations that the functions call, by the target that AWS's JSON protocols name. */
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
     'secretsmanager.GetSecretValue',
     (input, { secrets }) => {
-      const { SecretId } = parse(SecretRequest, input);
+      const { SecretId } = parseInput(SecretRequest, input);
       const SecretString = secrets.get(SecretId);
       if (SecretString === undefined)
         throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
@@ -61,48 +59,31 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
     'AWSEvents.PutEvents',
     (input, { bus }) => {
-      const results = bus.put(parse(PutEventsRequest, input).Entries);
+      const results = bus.put(parseInput(PutEventsRequest, input).Entries);
       return {
         FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
         Entries: results,
       };
     },
   ],
-  [
-    'AmazonSQS.SendMessage',
-    (input, { deadLetters }) => {
-      const { QueueUrl, MessageBody } = parse(SendMessageRequest, input);
-      const bytes = Buffer.byteLength(MessageBody);
-      if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
-        throw new AwsError(
-          'InvalidParameterValue',
-          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
-        );
-      }
-      if (!deadLetters.receive(QueueUrl, MessageBody)) {
-        throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
-      }
-      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
-      return { MessageId: randomUUID(), MD5OfMessageBody };
-    },
-  ],
+  ...[...SQS_OPERATIONS].map(([target, operation]): [string, Operation] => [
+    target,
+    (input, { queues }) => operation(input, queues),
+  ]),
 ]);
 
-/** What a back end may call; the functions may call everything. */
+/** What a back end may call; functions and operators may call everything. */
 const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
+
+/** The path of Lambda's Invoke, and in it the function's name. */
+const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
 
 /** Ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-class AwsError extends Error {
-  readonly code: string;
-  readonly status: number;
-
-  constructor(code: string, message: string, status = 400) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
+interface Answer {
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
 }
 
 export interface AwsEndpoint {
@@ -116,15 +97,18 @@ export interface AwsEndpoint {
 export async function startAwsEndpoint(credentials: StackCredentials): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
-    const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+    const answer = (status: number, body: unknown, headers: Record<string, string> = {}) => {
+      response
+        .writeHead(status, { 'content-type': 'application/x-amz-json-1.1', ...headers })
+        .end(JSON.stringify(body));
     };
     try {
-      answer(200, await handle(request, credentials, services));
+      const { body, headers } = await handle(request, credentials, services);
+      answer(200, body, headers);
     } catch (error) {
       const { code, status, message } =
         error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
-      answer(status, { __type: code, message });
+      answer(status, { __type: code, message }, { 'x-amzn-errortype': code });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -143,23 +127,42 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
 
 async function handle(
   request: IncomingMessage,
-  { functions, backEnd }: StackCredentials,
+  { functions, backEnd, operator }: StackCredentials,
   services: AwsServices | null,
-): Promise<unknown> {
+): Promise<Answer> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
-  if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
-  const signer = await findSigner(request, body, [functions, backEnd], Date.now());
+  const { url: path = '' } = request;
+  const [, invoked] = INVOCATION.exec(path) ?? [];
+  if (path !== '/' && invoked === undefined)
+    throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
+  const known = [functions, backEnd, operator];
+  const signer = await findSigner(request, body, known, Date.now(), path);
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  if (invoked !== undefined) {
+    if (signer.credentials !== operator) {
+      throw new AwsError('AccessDeniedException', 'only an operator may invoke a function', 403);
+    }
+    return invoke(invoked, body, services);
+  }
   const target = String(request.headers['x-amz-target']);
   const operation = OPERATIONS.get(target);
   if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  if (signer.credentials !== functions && !BACK_END_OPERATIONS.has(target)) {
+  if (signer.credentials === backEnd && !BACK_END_OPERATIONS.has(target)) {
     throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
   }
-  return operation(jsonOf(body), services);
+  return { body: await operation(jsonOf(body), services) };
+}
+
+/** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
+async function invoke(name: string, payload: Buffer, { lambda }: AwsServices): Promise<Answer> {
+  if (!lambda.has(name)) throw new AwsError('ResourceNotFoundException', `there is no function ${name}`, 404);
+  const result = await lambda.invoke(name, JSON.stringify(jsonOf(payload)));
+  if (result.ok) return { body: JSON.parse(result.payload) as unknown };
+  const { errorType, errorMessage } = result;
+  return { body: { errorType, errorMessage }, headers: { 'x-amz-function-error': 'Unhandled' } };
 }
 
 function jsonOf(body: Buffer): unknown {
@@ -168,12 +171,4 @@ function jsonOf(body: Buffer): unknown {
   } catch {
     throw new AwsError('ValidationException', 'the body is no JSON');
   }
-}
-
-/** AWS ignores what it does not know of a request. */
-function parse<T extends v.GenericSchema>(schema: T, input: unknown): v.InferOutput<T> {
-  const parsed = v.safeParse(schema, input);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new AwsError('ValidationException', `${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
 }

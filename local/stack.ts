@@ -15,8 +15,12 @@ import { isFromThisMachine } from './http/same-machine.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
+import type { Queues } from './queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './secrets.ts';
 import { synthesize } from './synthesis.ts';
+
+/** A minute of AWS's pauses takes a second here: nobody wants to wait for them at a laptop. */
+export const DEFAULT_SPEED = 60;
 
 /** What functions talk to. A test may put something of its own between. */
 export type Service = 'upstash' | 'dynamodb' | 'aws' | 'webhook';
@@ -39,6 +43,8 @@ export interface StackOptions {
   readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** False leaves an engine that ends as it is. */
   readonly restartEngines?: boolean;
+  /** How many times faster than on AWS pauses pass: those of queues and between tries of asynchronous invocations. */
+  readonly speed?: number;
   /** What the deployment is told besides what the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
   readonly intercept?: (service: Service, url: string) => string;
@@ -49,6 +55,7 @@ export interface Stack {
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
+  readonly queues: Queues;
   issueToken(subject: string, scope: keyof typeof SCOPES): Promise<string>;
   stop(): Promise<void>;
 }
@@ -138,6 +145,7 @@ async function start(
     template,
     {
       ...{ directory, fresh, log },
+      speed: options.speed ?? DEFAULT_SPEED,
       dynamodbEndpoint: engines.dynamodb.endpoint,
       credentials: credentials.functions,
       endpoints: {
@@ -151,8 +159,8 @@ async function start(
     },
     resources,
   );
-  const { tableName, lambda, bus, deadLetters } = deployment;
-  aws.serve({ secrets, bus, deadLetters });
+  const { tableName, lambda, bus, queues } = deployment;
+  aws.serve({ secrets, bus, queues, lambda });
   serve = async (path, request) =>
     path.startsWith('/_local/')
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
@@ -175,7 +183,7 @@ async function start(
     get description() {
       return describe();
     },
-    ...{ lambda, bus, stop },
+    ...{ lambda, bus, queues, stop },
     issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
   };
 }

@@ -49,8 +49,9 @@ const SCHEMAS = {
     ...ignored('Tags'),
     EventSourceArn: text,
     FunctionName: text,
-    StartingPosition: v.picklist(['TRIM_HORIZON', 'LATEST']),
-    BatchSize: v.optional(count, 100),
+    StartingPosition: v.optional(v.picklist(['TRIM_HORIZON', 'LATEST'])),
+    BatchSize: v.optional(count),
+    ScalingConfig: v.optional(v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) })),
     MaximumRetryAttempts: bound,
     MaximumRecordAgeInSeconds: bound,
     BisectBatchOnFunctionError: v.optional(v.boolean(), false),
@@ -140,7 +141,7 @@ const SCHEMAS = {
         Arn: text,
         Id: text,
         DeadLetterConfig: v.optional(v.strictObject({ Arn: text })),
-        // Invoking a function never fails here; what the function does is for its EventInvokeConfig.
+        // Invoking a function or sending to a queue never fails here; what follows is for the EventInvokeConfig or the queue.
         ...ignored('RetryPolicy'),
       }),
     ),
@@ -152,6 +153,23 @@ const SCHEMAS = {
   'AWS::SQS::Queue': v.strictObject({
     ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled', 'Tags'),
     QueueName: text,
+    VisibilityTimeout: v.optional(count, 30),
+    DelaySeconds: v.optional(count, 0),
+    RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
+  }),
+  'AWS::SQS::QueuePolicy': v.strictObject({
+    Queues: texts,
+    PolicyDocument: v.object({
+      Statement: v.array(
+        v.object({
+          Effect: v.picklist(['Allow', 'Deny']),
+          Action: v.union([text, texts]),
+          Principal: v.unknown(),
+          Resource: text,
+          Condition: v.unknown(),
+        }),
+      ),
+    }),
   }),
 } as const;
 
@@ -170,7 +188,6 @@ const ELSEWHERE = new Set([
   'AWS::IAM::Policy',
   'AWS::IAM::Role',
   'AWS::Logs::LogGroup',
-  'AWS::SQS::QueuePolicy',
 ]);
 
 /** Throws where the template has a type of resource that the local stack has never heard of. */

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Template } from '../../../local/cloudformation/template.ts';
-import type { DeadLetters } from '../../../local/events/dead-letters.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
 import { silentLog } from '../../../local/log.ts';
+import type { Queues } from '../../../local/queues/queues.ts';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures', import.meta.url));
 
@@ -34,8 +34,8 @@ afterEach(() => lambda.stop());
 test('16 busy callers of many functions get no more than 32 instances of all of them, and every answer', async () => {
   const names = Array.from({ length: 8 }, (_, index) => `probe-${index}`);
   // Not reached: nothing fails here.
-  const deadLetters = {} as DeadLetters;
-  lambda = new Lambda(templateOf(names), { environment: {}, deadLetters, log: silentLog });
+  const queues = {} as Queues;
+  lambda = new Lambda(templateOf(names), { environment: {}, queues, speed: 1, log: silentLog });
   const totals: number[] = [];
   const callers = Array.from({ length: 16 }, async (_, caller) => {
     for (let round = 0; round < 8; round += 1) {

@@ -1,12 +1,15 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
 import type { BusEntry } from '../../../local/events/event-bus.ts';
+import type { Queues } from '../../../local/queues/queues.ts';
 
 const ACCESS_KEY_ID = 'TheAccessKeyOfThisStack';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };
 const BACK_END = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-back-end' };
+const OPERATOR = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-operator' };
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
@@ -17,7 +20,7 @@ const ENTRY = { EventBusName: 'bus', Source: 'chat', DetailType: 'MessageSent', 
 let endpoint: AwsEndpoint;
 let put: BusEntry[];
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint({ functions: FUNCTIONS, backEnd: BACK_END });
+  endpoint = await startAwsEndpoint({ functions: FUNCTIONS, backEnd: BACK_END, operator: OPERATOR });
   endpoint.serve({
     secrets: { get: (arn) => (arn === 'the-secret' ? 'its value' : undefined) },
     bus: {
@@ -26,7 +29,14 @@ beforeAll(async () => {
         return entries.map(() => ({ EventId: 'e1' }));
       },
     },
-    deadLetters: { receive: () => false },
+    queues: {} as Queues,
+    lambda: {
+      has: (name) => name === 'known',
+      async invoke(_name, payload) {
+        if (payload === '{"fail":true}') return { ok: false, errorType: 'TypeError', errorMessage: 'no' };
+        return { ok: true, payload: `{"given":${payload}}` };
+      },
+    },
   });
 });
 beforeEach(() => {
@@ -74,6 +84,44 @@ describe('a back end', () => {
   test('reads no secret', async () => {
     await expect(readSecret(BACK_END)).rejects.toMatchObject({ name: 'AccessDeniedException' });
   });
+});
+
+async function invoke(credentials: Credentials, FunctionName: string, payload = '{"a":1}') {
+  const client = new LambdaClient({
+    region: 'us-east-1',
+    endpoint: endpoint.url,
+    credentials,
+    maxAttempts: 1,
+  });
+  const { Payload, FunctionError } = await client
+    .send(new InvokeCommand({ FunctionName, Payload: Buffer.from(payload) }))
+    .finally(() => client.destroy());
+  return { answer: Buffer.from(Payload ?? []).toString(), FunctionError };
+}
+
+describe('an operator', () => {
+  test('invokes a function, and hears whether it failed', async () => {
+    expect(await invoke(OPERATOR, 'known')).toEqual({
+      answer: '{"given":{"a":1}}',
+      FunctionError: undefined,
+    });
+    expect(await invoke(OPERATOR, 'known', '{"fail":true}')).toEqual({
+      answer: '{"errorType":"TypeError","errorMessage":"no"}',
+      FunctionError: 'Unhandled',
+    });
+  });
+
+  test('is told of a function that does not exist', async () => {
+    await expect(invoke(OPERATOR, 'unknown')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+});
+
+test.each([
+  ['a function', FUNCTIONS],
+  ['a back end', BACK_END],
+  ['a stranger', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
+])('%s invokes no function', async (_who, credentials) => {
+  await expect(invoke(credentials, 'known')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });
 
 describe.each(STRANGERS)('a stranger with %s', (_name, credentials) => {
