@@ -14,8 +14,12 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/** Without these, a signature would be good for other operations, at any time, or elsewhere. */
-const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target'];
+/**
+ * Without these, a signature would be good for other operations, at any time, or elsewhere. Where the path is more than
+ * the root, it names the operation, and is signed in any case.
+ */
+const MUST_BE_SIGNED = ['host', 'x-amz-date'];
+const MUST_BE_SIGNED_AT_ROOT = [...MUST_BE_SIGNED, 'x-amz-target'];
 
 const CONTENT_HASH = 'x-amz-content-sha256';
 
@@ -24,15 +28,15 @@ export type Signer<C extends Credentials> =
   | { readonly outcome: 'refused'; readonly code: string; readonly reason: string };
 
 /**
- * Finds the credentials that a request to the root path is signed with, as Signature Version 4 has it. The request is
- * signed again with those that are known by its access key, by the package that signs for the AWS SDK, and the
- * signatures are compared.
+ * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is signed again with
+ * those that are known by its access key, by the package that signs for the AWS SDK, and the signatures are compared.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
   body: Buffer,
   known: (accessKeyId: string) => C | undefined,
   nowMs: number,
+  path = '/',
 ): Promise<Signer<C>> {
   const header = (name: string) => request.headersDistinct[name]?.join(',');
   const authorization = header('authorization');
@@ -49,7 +53,7 @@ export async function findSigner<C extends Credentials>(
   const signedAt = dateOf(header('x-amz-date') ?? '');
   const contentHash = createHash('sha256').update(body).digest('hex');
   if (
-    !MUST_BE_SIGNED.every((name) => names.includes(name)) ||
+    !(path === '/' ? MUST_BE_SIGNED_AT_ROOT : MUST_BE_SIGNED).every((name) => names.includes(name)) ||
     !header('x-amz-date')?.startsWith(date) ||
     !signedAt ||
     Math.abs(signedAt.getTime() - nowMs) > MAX_SKEW_MS ||
@@ -60,10 +64,10 @@ export async function findSigner<C extends Credentials>(
   const headers: Record<string, string> = {};
   for (const name of names) headers[name] = header(name) ?? '';
   const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
-  const again = await signer.sign(
-    new HttpRequest({ method: request.method ?? '', path: '/', headers, body }),
-    { signingDate: signedAt, signableHeaders: new Set(names) },
-  );
+  const again = await signer.sign(new HttpRequest({ method: request.method ?? '', path, headers, body }), {
+    signingDate: signedAt,
+    signableHeaders: new Set(names),
+  });
   const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
   if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
   return refuse('InvalidSignatureException', 'the signature is not that of the request');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
 import { changeRole } from '../support/roles.ts';
 
@@ -111,6 +112,20 @@ async function isParked(functionName: string, text: string): Promise<void> {
   );
 }
 
+const queue = (name: string) =>
+  faults.stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
+
+async function isTriedAgain(functionName: string, text: string): Promise<void> {
+  await eventually(
+    () => {
+      const tried = queue(functionName).messages();
+      const again = tried.filter(({ body, receiveCount }) => body.includes(text) && receiveCount >= 2);
+      expect(again).not.toEqual([]);
+    },
+    { deadlineMs: 60_000 },
+  );
+}
+
 const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () =>
     expect(await faults.api.watermark(groupId, userId)).toMatchObject({ status: 200, body: { messageId } }),
@@ -160,11 +175,21 @@ test('every grant is needed by some call, but for what the platform does itself'
   await isParked('publish-events', broken);
   putFact('MemberJoined', { groupId: broken, userId: 'not valid' });
   await isParked('apply-facts', broken);
-  const mend = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
-  const posted = await api.openGroup(['ann', 'ben'], 1);
-  await api.mark(posted, 'ben', 1);
-  await isParked('notify', posted);
-  mend();
+  queue('deliver-webhook').send({ body: `no event: ${broken}` });
+  await isParked('deliver-webhook', broken);
+  await stack.lambda.invokeAsync(faults.functionName('notify'), 'null', () => undefined);
+  await isParked('notify', 'null');
+
+  // What fails is tried again after a pause.
+  const applied = await api.openGroup(['ann', 'ben'], 1);
+  const refuseFacts = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  putFact('MessageSent', { groupId: applied, messageId: '2', senderId: 'ann' });
+  await isTriedAgain('apply-facts', applied);
+  refuseFacts();
+  const refusePosts = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
+  await api.mark(applied, 'ben', 1);
+  await isTriedAgain('deliver-webhook', applied);
+  refusePosts();
 
   const functionNames = Object.keys(stack.lambda.sizes());
   const expected = [

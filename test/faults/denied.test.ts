@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { startStack } from '../../local/stack.ts';
-import { engines, eventually, freshPrefix } from '../support/engines.ts';
+import { type StackOptions, startStack } from '../../local/stack.ts';
+import { engines, eventually } from '../support/engines.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
 import { withoutAction } from '../support/roles.ts';
 
@@ -12,7 +12,7 @@ const TAKEN = [
   ['mark-read', 'dynamodb:UpdateItem'],
   ['get-watermark', 'secretsmanager:GetSecretValue'],
   ['publish-events', 'events:PutEvents'],
-  ['apply-facts', 'sqs:SendMessage'],
+  ['notify', 'sqs:SendMessage'],
 ] as const;
 
 let faults: FaultStack;
@@ -84,35 +84,66 @@ test('an event that may not be put is not on the bus', async () => {
 });
 
 test('what Lambda gives up for a function that may not send it is lost, and the log says so', async () => {
-  const groupId = freshPrefix();
-  faults.stack.bus.put([
-    {
-      EventBusName: 'tidemark-local',
-      Source: 'chat',
-      DetailType: 'MemberJoined',
-      Detail: JSON.stringify({ groupId, userId: 'not valid' }),
-    },
-  ]);
+  // No event at all: notify fails at it each time.
+  await faults.stack.lambda.invokeAsync(faults.functionName('notify'), 'null', () => undefined);
   const said = refusal(
-    'apply-facts',
+    'notify',
     'sqs:sendmessage',
-    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts-dead-letters',
+    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-notify-dead-letters',
   );
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
   expect(await faults.api.deadLetters()).toEqual([]);
 });
 
-test('a function that may not read its stream is not deployed', async () => {
+/** Why a stack does not start whose template was changed. */
+async function refusalOfStart(changeResources: StackOptions['changeResources']): Promise<string> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-denied-'));
-  const started = startStack({
-    ...{ port: 0, dataDirectory },
+  const starting = startStack({
+    ...{ port: 0, dataDirectory, ...(changeResources && { changeResources }) },
     ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
-    changeResources: (resources) => withoutAction(resources, 'project-ledger', 'dynamodb:GetRecords'),
   });
-  const said = refusal(
-    'project-ledger',
-    'dynamodb:GetRecords',
-    'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
+  try {
+    await (await starting).stop();
+    return 'it has started';
+  } catch (error) {
+    return String(error);
+  } finally {
+    await rm(dataDirectory, { recursive: true });
+  }
+}
+
+test('a function that may not read its stream is not deployed', async () => {
+  expect(
+    await refusalOfStart((resources) => withoutAction(resources, 'project-ledger', 'dynamodb:GetRecords')),
+  ).toMatch(
+    refusal(
+      'project-ledger',
+      'dynamodb:GetRecords',
+      'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
+    ),
   );
-  await expect(started.finally(() => rm(dataDirectory, { recursive: true }))).rejects.toThrow(said);
+}, 120_000);
+
+test('a function that may not poll its queue is not deployed', async () => {
+  expect(
+    await refusalOfStart((resources) => withoutAction(resources, 'apply-facts', 'sqs:ReceiveMessage')),
+  ).toMatch(
+    refusal(
+      'apply-facts',
+      'sqs:receivemessage',
+      'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
+    ),
+  );
+}, 120_000);
+
+test('a rule whose queue has no policy for it is not deployed', async () => {
+  expect(
+    await refusalOfStart((resources) =>
+      Object.fromEntries(
+        Object.entries(resources).filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy'),
+      ),
+    ),
+  ).toMatch(
+    /^TemplateError: arn:aws:events:us-east-1:000000000000:rule\/\S+ may not send to tidemark-local-/,
+  );
 }, 120_000);

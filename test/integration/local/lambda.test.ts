@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Template } from '../../../local/cloudformation/template.ts';
-import type { DeadLetters } from '../../../local/events/dead-letters.ts';
 import type { Callers } from '../../../local/iam/callers.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
 import { silentLog } from '../../../local/log.ts';
+import type { Queues } from '../../../local/queues/queues.ts';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures', import.meta.url));
 
@@ -36,11 +36,11 @@ afterEach(() => lambda.stop());
 test('16 busy callers of many functions get no more than 32 instances of all of them, and every answer', async () => {
   const names = Array.from({ length: 8 }, (_, index) => `probe-${index}`);
   // Not reached: nothing fails here.
-  const deadLetters = {} as DeadLetters;
+  const queues = {} as Queues;
   const caller = { accessKeyId: 'any', secretAccessKey: 'any' };
   const known = { ofFunction: () => caller } as unknown as Callers;
   lambda = new Lambda(templateOf(names), {
-    ...{ environment: {}, callers: known, deadLetters, log: silentLog },
+    ...{ environment: {}, callers: known, queues, speed: 1, log: silentLog },
   });
   const totals: number[] = [];
   const callers = Array.from({ length: 16 }, async (_, caller) => {
