@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Template } from '../../../local/cloudformation/template.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
-import { silentLog } from '../../../local/log.ts';
-import type { Queues } from '../../../local/queues/queues.ts';
+import { type Log, silentLog } from '../../../local/log.ts';
+import { MessageStore } from '../../../local/queues/message-store.ts';
+import { Queues } from '../../../local/queues/queues.ts';
+import { eventually } from '../../support/engines.ts';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures', import.meta.url));
 
@@ -50,3 +55,62 @@ test('16 busy callers of many functions get no more than 32 instances of all of 
   expect(totals).toHaveLength(128);
   expect(Math.max(...totals)).toBe(32);
 }, 180_000);
+
+test('an asynchronous invocation that fails is made again after one and two minutes, then given up as Lambda does', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tidemark-lambda-'));
+  const store = new MessageStore(join(directory, 'queues.jsonl'));
+  const arn = 'arn:aws:sqs:us-east-1:000000000000:given-up';
+  const functions = templateOf(['probe']);
+  const template: Template = {
+    ...functions,
+    resources: [
+      ...functions.resources,
+      { logicalId: 'given-up', type: 'AWS::SQS::Queue', properties: { QueueName: 'given-up' } },
+      {
+        logicalId: 'config',
+        type: 'AWS::Lambda::EventInvokeConfig',
+        properties: {
+          FunctionName: 'probe',
+          Qualifier: '$LATEST',
+          MaximumRetryAttempts: 2,
+          DestinationConfig: { OnFailure: { Destination: arn } },
+        },
+      },
+    ],
+    identityOf: (logicalId) => ({
+      ref: logicalId,
+      attributes: { Arn: logicalId === 'given-up' ? arn : `arn:${logicalId}` },
+    }),
+  };
+  const failures: string[] = [];
+  const log: Log = {
+    line: () => undefined,
+    output: (_name, text) => failures.push(...(text.match(/TypeError: (?:no)/g) ?? [])),
+  };
+  // Three minutes pass in 0.18 s.
+  const clock = { nowMs: Date.now, speed: 1_000 };
+  const queues = new Queues(template, store, clock);
+  lambda = new Lambda(template, { environment: {}, queues, speed: clock.speed, log });
+  const settled = new Promise<void>((resolve) => {
+    void lambda.invokeAsync('probe', '{"fail":"no"}', resolve);
+  });
+  await settled;
+  await eventually(() => expect(failures).toHaveLength(3));
+  expect(queues.deadLetters).toMatchObject([
+    {
+      queue: arn,
+      reason: 'no',
+      message: {
+        requestContext: {
+          functionArn: 'arn:probe:$LATEST',
+          condition: 'RetriesExhausted',
+          approximateInvokeCount: 3,
+        },
+        requestPayload: { fail: 'no' },
+        responsePayload: { errorType: 'TypeError', errorMessage: 'no' },
+      },
+    },
+  ]);
+  store.close();
+  rmSync(directory, { recursive: true });
+}, 30_000);
