@@ -5,6 +5,7 @@ import { measureCacheCall } from './cache-call-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
+import { measureStorm } from './storm-section.ts';
 
 const sections = {
   start: measureStart,
@@ -12,6 +13,7 @@ const sections = {
   'cache-call': measureCacheCall,
   receipts: measureReceipts,
   bundles: measureBundles,
+  storm: measureStorm,
 };
 
 const HELP = `
@@ -24,6 +26,7 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
   bundles       size, import and memory of each function's bundle
+  storm         everybody in a group of 20,000 reads at once
 
 Options
   -h, --help    prints this

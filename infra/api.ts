@@ -197,6 +197,7 @@ export class Api extends Construct {
       const handler = new TidemarkFunction(this, endpoint.name, {
         bundles,
         description: endpoint.description,
+        whenItFails: 'callers of its routes get 500 or 503; what was acknowledged is kept',
         environment: endpoint.environment ?? {},
         ...(endpoint.timeout && { timeout: endpoint.timeout }),
       });

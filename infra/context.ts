@@ -17,6 +17,10 @@ export interface TidemarkContext {
   readonly webhookConcurrency: number;
   /** The origins of the web pages that may call the API. Without it browsers let no page of another origin call. */
   readonly corsOrigins?: readonly string[];
+  /** Who is told of alarms by mail. */
+  readonly alarmEmail?: string;
+  /** An SNS topic that is told of alarms. */
+  readonly alarmTopicArn?: string;
 }
 
 export type ContextReading =
@@ -86,6 +90,16 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     example: 'https://chat.example.com,http://localhost:5173',
     allows: (value) => value.split(',').every(isWebOrigin),
   },
+  alarmEmail: {
+    mustBe: 'one mail address',
+    example: 'on-call@example.com',
+    allows: (value) => /^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$/.test(value),
+  },
+  alarmTopicArn: {
+    mustBe: 'the ARN of a standard SNS topic of the region, which lets CloudWatch publish',
+    example: 'arn:aws:sns:eu-central-1:123456789012:on-call',
+    allows: (value) => /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}$/.test(value),
+  },
 };
 
 /**
@@ -113,6 +127,8 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
 
   const webhookUrl = optional('webhookUrl');
   const corsOrigins = optional('corsOrigins')?.split(',');
+  const alarmEmail = optional('alarmEmail');
+  const alarmTopicArn = optional('alarmTopicArn');
   const context: TidemarkContext = {
     stage: required('stage'),
     jwtIssuer: required('jwtIssuer'),
@@ -124,6 +140,8 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
     ...(webhookUrl !== undefined && { webhookUrl }),
     webhookConcurrency: Number(optional('webhookConcurrency') ?? 5),
     ...(corsOrigins !== undefined && { corsOrigins }),
+    ...(alarmEmail !== undefined && { alarmEmail }),
+    ...(alarmTopicArn !== undefined && { alarmTopicArn }),
   };
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };
 }

@@ -27,6 +27,7 @@ export class Facts extends Construct {
     const handler = new TidemarkFunction(this, 'apply-facts', {
       bundles,
       description: 'Takes over what the chat back end reports as events',
+      whenItFails: 'members, messages and departures that come as events take effect late; nothing is lost',
       timeout: QUEUE_FUNCTION_TIMEOUT,
     });
     cache.allow(handler);

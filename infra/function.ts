@@ -15,6 +15,8 @@ import type { FunctionName } from './bundle.ts';
 
 export interface TidemarkFunctionProps {
   readonly description: string;
+  /** What users of the service see while it fails: part of its alarm. */
+  readonly whenItFails: string;
   /** The folder of all bundles, as `bundleFunctions` returns it. */
   readonly bundles: string;
   /** @default 10 seconds */
@@ -27,6 +29,8 @@ export interface TidemarkFunctionProps {
  * adds the actions it needs, together with the environment variables that lead there.
  */
 export class TidemarkFunction extends LambdaFunction {
+  readonly whenItFails: string;
+
   constructor(scope: Construct, name: FunctionName, props: TidemarkFunctionProps) {
     const functionName = `${Stack.of(scope).stackName}-${name}`;
     const logGroup = new LogGroup(scope, `${name}-log`, {
@@ -60,6 +64,7 @@ export class TidemarkFunction extends LambdaFunction {
       logGroup,
       role,
     });
+    this.whenItFails = props.whenItFails;
   }
 
   /** Adds exactly these actions on exactly these resources. */

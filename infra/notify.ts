@@ -26,7 +26,11 @@ export class Notify extends Construct {
   constructor(scope: Construct, id: string, props: NotifyProps) {
     super(scope, id);
     const { bundles, bus, webhookUrl } = props;
-    const notify = new TidemarkFunction(this, 'notify', { bundles, description: 'Counts and logs events' });
+    const notify = new TidemarkFunction(this, 'notify', {
+      bundles,
+      description: 'Counts and logs events',
+      whenItFails: 'nothing: the log lacks a line',
+    });
     new Subscription(this, 'Subscription', {
       bus,
       handler: notify,
@@ -41,6 +45,7 @@ export class Notify extends Construct {
     const handler = new TidemarkFunction(this, 'deliver-webhook', {
       bundles,
       description: 'Posts events to the webhook',
+      whenItFails: 'the receiver of the webhook hears of reads late; nothing is lost',
       timeout: QUEUE_FUNCTION_TIMEOUT,
       environment: { WEBHOOK_URL: url, WEBHOOK_SECRET_ARN: this.webhookSecret.secretArn },
     });

@@ -1,4 +1,4 @@
-import { Duration, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import {
   Alarm,
@@ -8,13 +8,19 @@ import {
   Metric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import type { TidemarkContext } from './context.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import { WorkQueue } from './queued-subscription.ts';
 import { StreamSource } from './stream-source.ts';
 
 export interface ObservabilityProps {
+  readonly context: TidemarkContext;
   readonly httpApi: HttpApi;
 }
 
@@ -24,6 +30,10 @@ interface AlarmRule {
   readonly meaning: string;
   /** How many periods in a row must be past the threshold. @default 1 */
   readonly periods?: number;
+  /** What users of the service see of it. */
+  readonly users: string;
+  /** The heading of its entry in docs/runbook.md. */
+  readonly help: string;
 }
 
 const period = Duration.minutes(5);
@@ -33,12 +43,17 @@ const period = Duration.minutes(5);
  * this construct comes last in its stack.
  */
 export class Observability extends Construct {
-  constructor(scope: Construct, id: string, { httpApi }: ObservabilityProps) {
+  readonly #topics: readonly ITopic[];
+
+  constructor(scope: Construct, id: string, { context, httpApi }: ObservabilityProps) {
     super(scope, id);
+    this.#topics = this.#topicsOf(context);
     this.#alarm('api-server-errors', {
       metric: httpApi.metricServerError({ period, statistic: 'Sum' }),
       threshold: 5,
       meaning: 'The API answered 5 or more requests with a fault of its own within 5 minutes',
+      users: 'some calls get 500, 503 or 504; what was acknowledged is kept',
+      help: 'The API answers with faults',
     });
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
@@ -62,6 +77,8 @@ export class Observability extends Construct {
       }),
       threshold: 1,
       meaning: `${watched.node.id} threw, ran out of time or was throttled`,
+      users: watched.whenItFails,
+      help: 'A function fails',
     });
   }
 
@@ -70,6 +87,8 @@ export class Observability extends Construct {
       metric: consumer.metric('IteratorAge', { period, statistic: 'Maximum' }),
       threshold: Duration.minutes(5).toMilliseconds(),
       meaning: `${consumer.node.id} is 5 minutes or more behind the ledger`,
+      users: consumer.whenItFails,
+      help: 'A function falls behind the ledger',
     });
   }
 
@@ -79,7 +98,9 @@ export class Observability extends Construct {
     this.#alarm(`${node.id}-waiting`, {
       metric: queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum' }),
       threshold: Duration.minutes(5).toSeconds(),
-      meaning: `Events wait 5 minutes or more for ${node.id}: more come than it works off`,
+      meaning: `Events wait 5 minutes or more for ${node.id}, which has not tried them`,
+      users: queue.consumer.whenItFails,
+      help: 'A queue is not worked off',
     });
     this.#alarm(`${node.id}-retrying`, {
       metric: new Metric({
@@ -93,6 +114,8 @@ export class Observability extends Construct {
       // One failure heals by itself; the pauses grow such that one event that always fails is seen in each period.
       periods: 3,
       meaning: `${node.id} has failed at events for 15 minutes, and tries them again for a day`,
+      users: queue.consumer.whenItFails,
+      help: 'A function keeps failing at events',
     });
   }
 
@@ -101,13 +124,35 @@ export class Observability extends Construct {
       metric: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
       threshold: 1,
       meaning: `Something was given up or could not be read, and waits in ${queue.label}`,
+      users: 'what waits there has not taken effect, and does not by itself',
+      help: 'Something is parked in a dead-letter queue',
     });
   }
 
-  #alarm(name: string, { metric, threshold, meaning, periods = 1 }: AlarmRule): void {
-    new Alarm(this, name, {
+  /** Where alarms go: the topic that is given, the own one with its address, or both; never nowhere. */
+  #topicsOf({ alarmEmail, alarmTopicArn }: TidemarkContext): readonly ITopic[] {
+    const given = alarmTopicArn === undefined ? [] : [Topic.fromTopicArn(this, 'GivenAlarms', alarmTopicArn)];
+    if (given.length > 0 && alarmEmail === undefined) return given;
+    const topic = new Topic(this, 'Alarms', {
+      topicName: `${Stack.of(this).stackName}-alarms`,
+      // Under a key of AWS, CloudWatch could not publish to it. Alarms hold nothing of users.
+      enforceSSL: true,
+    });
+    // A policy of one's own takes the place of the one that lets the account publish.
+    topic.grantPublish(
+      new ServicePrincipal('cloudwatch.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    );
+    if (alarmEmail !== undefined) topic.addSubscription(new EmailSubscription(alarmEmail));
+    new CfnOutput(Stack.of(this), 'AlarmTopicArn', { value: topic.topicArn });
+    return [...given, topic];
+  }
+
+  #alarm(name: string, { metric, threshold, meaning, users, help, periods = 1 }: AlarmRule): void {
+    const alarm = new Alarm(this, name, {
       alarmName: `${Stack.of(this).stackName}-${name}`,
-      alarmDescription: meaning,
+      alarmDescription: `${meaning}. Users: ${users}. Help: docs/runbook.md, "${help}".`,
       metric,
       threshold,
       evaluationPeriods: periods,
@@ -115,5 +160,9 @@ export class Observability extends Construct {
       // Without traffic there is no data.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
+    for (const topic of this.#topics) {
+      alarm.addAlarmAction(new SnsAction(topic));
+      alarm.addOkAction(new SnsAction(topic));
+    }
   }
 }

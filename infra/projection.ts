@@ -20,6 +20,7 @@ export class Projection extends Construct {
     const projector = new TidemarkFunction(this, 'project-ledger', {
       bundles,
       description: 'Merges what the ledger says into the cache, and tells how far everyone has read',
+      whenItFails: 'for a moment after a mark, reads may tell the one before; GroupFullyRead comes late',
       timeout: Duration.seconds(30),
     });
     cache.allow(projector);

@@ -19,6 +19,7 @@ export class Publication extends Construct {
     const publisher = new TidemarkFunction(this, 'publish-events', {
       bundles,
       description: 'Publishes how the memberships of the ledger move',
+      whenItFails: 'events of reads, to subscribers and the webhook, come late; nothing is lost',
       timeout: Duration.seconds(30),
     });
     bus.allowPublishing(publisher);

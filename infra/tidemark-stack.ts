@@ -34,7 +34,7 @@ export class TidemarkStack extends Stack {
       webhookUrl: context.webhookUrl,
       webhookConcurrency: context.webhookConcurrency,
     });
-    new Observability(this, 'Observability', { httpApi });
+    new Observability(this, 'Observability', { context, httpApi });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });

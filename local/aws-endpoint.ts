@@ -3,22 +3,52 @@ import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
 import { AwsError, parseInput } from './aws-operation.ts';
 import { findSigner } from './aws-signature.ts';
-import type { StackCredentials } from './credentials.ts';
+import { ACCOUNT_ID, REGION } from './cloudformation/template.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
+import { AccessDenied, authorize } from './iam/authorize.ts';
+import type { Callers } from './iam/callers.ts';
+import type { Principal } from './iam/principal.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import type { Queues } from './queues/queues.ts';
 import { SQS_OPERATIONS } from './queues/sqs-operations.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
+  readonly callers: Pick<Callers, 'byAccessKeyId'>;
   readonly secrets: Pick<Secrets, 'get'>;
   readonly bus: Pick<EventBus, 'put'>;
   readonly queues: Queues;
   readonly lambda: Pick<Lambda, 'has' | 'invoke'>;
 }
 
-type Operation = (input: unknown, services: AwsServices) => unknown;
+/** What a request asks for, once it was understood. */
+interface Call {
+  /** The ARNs of what it is about: the caller needs the action on each. */
+  readonly resources: readonly string[];
+  readonly run: (services: AwsServices) => unknown;
+}
+
+interface Operation {
+  /** As policies name it. */
+  readonly action: string;
+  readonly understand: (input: unknown) => Call;
+}
+
+function operation<T extends v.GenericSchema>(
+  action: string,
+  schema: T,
+  resources: (request: v.InferOutput<T>) => readonly string[],
+  run: (request: v.InferOutput<T>, services: AwsServices) => unknown,
+): Operation {
+  return {
+    action,
+    understand(input) {
+      const request = parseInput(schema, input);
+      return { resources: resources(request), run: (services) => run(request, services) };
+    },
+  };
+}
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
@@ -43,37 +73,50 @@ const PutEventsRequest = v.object({
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   [
     'secretsmanager.GetSecretValue',
-    (input, { secrets }) => {
-      const { SecretId } = parseInput(SecretRequest, input);
-      const SecretString = secrets.get(SecretId);
-      if (SecretString === undefined)
-        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-      return {
-        ARN: SecretId,
-        Name: SecretId.split(':').at(-1),
-        SecretString,
-        VersionStages: ['AWSCURRENT'],
-      };
-    },
+    operation(
+      'secretsmanager:GetSecretValue',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        const SecretString = secrets.get(SecretId);
+        if (SecretString === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return {
+          ARN: SecretId,
+          Name: SecretId.split(':').at(-1),
+          SecretString,
+          VersionStages: ['AWSCURRENT'],
+        };
+      },
+    ),
   ],
   [
     'AWSEvents.PutEvents',
-    (input, { bus }) => {
-      const results = bus.put(parseInput(PutEventsRequest, input).Entries);
-      return {
-        FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
-        Entries: results,
-      };
-    },
+    operation(
+      'events:PutEvents',
+      PutEventsRequest,
+      ({ Entries }) => [
+        ...new Set(
+          Entries.map(({ EventBusName }) => arnOf('events', 'event-bus/', EventBusName ?? 'default')),
+        ),
+      ],
+      ({ Entries }, { bus }) => {
+        const results = bus.put(Entries);
+        return {
+          FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+          Entries: results,
+        };
+      },
+    ),
   ],
-  ...[...SQS_OPERATIONS].map(([target, operation]): [string, Operation] => [
+  ...[...SQS_OPERATIONS].map(([target, { action, resource, run }]): [string, Operation] => [
     target,
-    (input, { queues }) => operation(input, queues),
+    {
+      action,
+      understand: (input) => ({ resources: [resource(input)], run: ({ queues }) => run(input, queues) }),
+    },
   ]),
 ]);
-
-/** What a back end may call; functions and operators may call everything. */
-const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
 
 /** The path of Lambda's Invoke, and in it the function's name. */
 const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
@@ -93,8 +136,11 @@ export interface AwsEndpoint {
   close(): Promise<void>;
 }
 
-/** One address for the AWS services that are not engines of their own. It answers only what is signed. */
-export async function startAwsEndpoint(credentials: StackCredentials): Promise<AwsEndpoint> {
+/**
+ * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * policies allow.
+ */
+export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: unknown, headers: Record<string, string> = {}) => {
@@ -103,7 +149,7 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
         .end(JSON.stringify(body));
     };
     try {
-      const { body, headers } = await handle(request, credentials, services);
+      const { body, headers } = await handle(request, services);
       answer(200, body, headers);
     } catch (error) {
       const { code, status, message } =
@@ -125,11 +171,7 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
   };
 }
 
-async function handle(
-  request: IncomingMessage,
-  { functions, backEnd, operator }: StackCredentials,
-  services: AwsServices | null,
-): Promise<Answer> {
+async function handle(request: IncomingMessage, services: AwsServices | null): Promise<Answer> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
@@ -137,23 +179,33 @@ async function handle(
   const [, invoked] = INVOCATION.exec(path) ?? [];
   if (path !== '/' && invoked === undefined)
     throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
-  const known = [functions, backEnd, operator];
-  const signer = await findSigner(request, body, known, Date.now(), path);
-  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  const { callers } = services;
+  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now(), path);
+  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
+  const { principal } = signer.credentials;
   if (invoked !== undefined) {
-    if (signer.credentials !== operator) {
-      throw new AwsError('AccessDeniedException', 'only an operator may invoke a function', 403);
-    }
+    admit(principal, 'lambda:InvokeFunction', [arnOf('lambda', 'function:', invoked)]);
     return invoke(invoked, body, services);
   }
   const target = String(request.headers['x-amz-target']);
-  const operation = OPERATIONS.get(target);
-  if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  if (signer.credentials === backEnd && !BACK_END_OPERATIONS.has(target)) {
-    throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
+  const known = OPERATIONS.get(target);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  const { resources, run } = known.understand(jsonOf(body));
+  admit(principal, known.action, resources);
+  return { body: await run(services) };
+}
+
+/** Throws as AWS words it where a policy does not allow the action on each of the resources. */
+function admit(principal: Principal, action: string, resources: readonly string[]): void {
+  try {
+    for (const resource of resources) authorize(principal, action, resource);
+  } catch (error) {
+    if (!(error instanceof AccessDenied)) throw error;
+    if (action.startsWith('sqs:')) throw new AwsError('AccessDenied', error.message, 403);
+    const status = action.startsWith('lambda:') ? 403 : 400;
+    throw new AwsError('AccessDeniedException', error.message, status);
   }
-  return { body: await operation(jsonOf(body), services) };
 }
 
 /** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
@@ -163,6 +215,13 @@ async function invoke(name: string, payload: Buffer, { lambda }: AwsServices): P
   if (result.ok) return { body: JSON.parse(result.payload) as unknown };
   const { errorType, errorMessage } = result;
   return { body: { errorType, errorMessage }, headers: { 'x-amz-function-error': 'Unhandled' } };
+}
+
+/** A resource is called by its name or by its ARN. */
+function arnOf(service: string, type: string, nameOrArn: string): string {
+  return nameOrArn.startsWith('arn:')
+    ? nameOrArn
+    : `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${type}${nameOrArn}`;
 }
 
 function jsonOf(body: Buffer): unknown {

@@ -28,13 +28,13 @@ export type Signer<C extends Credentials> =
   | { readonly outcome: 'refused'; readonly code: string; readonly reason: string };
 
 /**
- * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is
- * signed again with those that are known, by the package that signs for the AWS SDK, and the signatures are compared.
+ * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is signed again with
+ * those that are known by its access key, by the package that signs for the AWS SDK, and the signatures are compared.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
   body: Buffer,
-  known: readonly C[],
+  known: (accessKeyId: string) => C | undefined,
   nowMs: number,
   path = '/',
 ): Promise<Signer<C>> {
@@ -46,10 +46,8 @@ export async function findSigner<C extends Credentials>(
   if (!given)
     return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
-  const candidates = known.filter((credentials) => equalSecrets(credentials.accessKeyId, accessKeyId));
-  if (candidates.length === 0) {
-    return refuse('UnrecognizedClientException', 'the access key is not of this stack');
-  }
+  const credentials = known(accessKeyId);
+  if (!credentials) return refuse('UnrecognizedClientException', 'the access key is not of this stack');
 
   const names = (given.names ?? '').split(';');
   const signedAt = dateOf(header('x-amz-date') ?? '');
@@ -65,16 +63,13 @@ export async function findSigner<C extends Credentials>(
   }
   const headers: Record<string, string> = {};
   for (const name of names) headers[name] = header(name) ?? '';
-  const signableHeaders = new Set(names);
-  for (const credentials of candidates) {
-    const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
-    const again = await signer.sign(new HttpRequest({ method: request.method ?? '', path, headers, body }), {
-      signingDate: signedAt,
-      signableHeaders,
-    });
-    const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
-    if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
-  }
+  const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
+  const again = await signer.sign(new HttpRequest({ method: request.method ?? '', path, headers, body }), {
+    signingDate: signedAt,
+    signableHeaders: new Set(names),
+  });
+  const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
+  if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
 }
 

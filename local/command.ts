@@ -18,7 +18,8 @@ export function readArguments<const O extends ParseArgsConfig>({
   help,
   takes,
 }: Command<O>): ReturnType<typeof parseArgs<O>> {
-  const args = process.argv.slice(2);
+  // Unlike npm, pnpm hands over the `--` before the options too.
+  const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
   if (args.includes('--help') || args.includes('-h')) {
     console.log(help.trim());
     process.exit(0);

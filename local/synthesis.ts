@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { checkTypes } from './cloudformation/properties.ts';
-import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
+import { loadTemplate, type RawResources, type Template, TemplateError } from './cloudformation/template.ts';
 import { closeToOthers, makePrivateDirectory } from './private-files.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,8 +14,11 @@ const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 export async function synthesize(
   outputDirectory: string,
   context: Readonly<Record<string, string>>,
+  change?: (resources: RawResources) => RawResources,
 ): Promise<Template> {
   makePrivateDirectory(outputDirectory);
+  // As the CDK's command does: the project's decisions, then those of this deployment.
+  const { context: ofProject } = JSON.parse(await readFile(join(PROJECT, 'cdk.json'), 'utf8'));
   try {
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'infra/app.ts'], {
       cwd: PROJECT,
@@ -22,7 +26,7 @@ export async function synthesize(
         ...process.env,
         NODE_OPTIONS: '',
         CDK_OUTDIR: outputDirectory,
-        CDK_CONTEXT_JSON: JSON.stringify(context),
+        CDK_CONTEXT_JSON: JSON.stringify({ ...ofProject, ...context }),
         // CloudFormation's own rules are checked by `cdk synth` and the tests; here they would double the start.
         CDK_VALIDATION: 'false',
       },
@@ -38,7 +42,7 @@ export async function synthesize(
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });
   }
   closeToOthers(outputDirectory);
-  const template = loadTemplate(outputDirectory);
+  const template = loadTemplate(outputDirectory, change);
   checkTypes(template);
   return template;
 }

@@ -1,6 +1,7 @@
 import { DEFAULT_DATA, readArguments, runCommand } from '../local/command.ts';
-import { stackCredentials } from '../local/credentials.ts';
+import { credentialsOf } from '../local/credentials.ts';
 import { DataDirectory } from '../local/data-directory.ts';
+import { OPERATOR } from '../local/iam/callers.ts';
 import { Secrets } from '../local/secrets.ts';
 import { UsageError } from '../local/usage-error.ts';
 import { createClients, type Place } from './clients.ts';
@@ -67,10 +68,9 @@ function queueNamed(name: string): ParkedQueue {
 async function localPlace(data: string): Promise<Place> {
   const directory = new DataDirectory(data);
   const { eventbridge, dynamodb } = await directory.running();
-  const { operator } = stackCredentials(new Secrets(directory.file('secrets.json')));
   return {
     region: 'us-east-1',
-    credentials: operator,
+    credentials: credentialsOf(new Secrets(directory.file('secrets.json')), OPERATOR),
     endpoint: eventbridge.endpoint,
     dynamodbEndpoint: dynamodb.endpoint,
   };

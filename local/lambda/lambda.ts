@@ -2,7 +2,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import type { Callers } from '../iam/callers.ts';
 import type { Log } from '../log.ts';
+import { giveUp } from '../queues/give-up.ts';
 import type { Queues } from '../queues/queues.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
@@ -15,11 +17,13 @@ const RETRY_DELAYS_MS = [60_000, 120_000];
 const MAX_INSTANCES_OF_ALL = 32;
 
 export interface LambdaOptions {
-  /** What every function's environment has besides its own: where AWS is, and who calls. */
+  /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
   readonly queues: Queues;
   /** How many times faster than on AWS the pauses between tries pass. */
   readonly speed: number;
+  /** Who each function is when it calls. */
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly log: Log;
 }
 
@@ -43,6 +47,7 @@ export class Lambda {
       const folder = template.assetDirectory(Code.S3Key);
       if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
       const [file = '', exportName = ''] = Handler.split('.');
+      const { accessKeyId, secretAccessKey } = options.callers.ofFunction(name);
       const definition = {
         name,
         arn: template.identityOf(logicalId).attributes.Arn ?? '',
@@ -55,6 +60,8 @@ export class Lambda {
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
+          AWS_ACCESS_KEY_ID: accessKeyId,
+          AWS_SECRET_ACCESS_KEY: secretAccessKey,
           ...options.environment,
         },
       };
@@ -118,8 +125,10 @@ export class Lambda {
       return result;
     }
     if (settings.onFailure) {
+      const { callers, queues, log } = this.#options;
+      const { principal } = callers.ofFunction(nameOrArn);
       const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
-      this.#options.queues.get(settings.onFailure).send({ body, reason: result.errorMessage });
+      giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
     }
     settled();
     return result;

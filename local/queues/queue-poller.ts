@@ -1,5 +1,7 @@
 import type { Properties, TypedResource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
+import { authorize } from '../iam/authorize.ts';
+import type { Callers } from '../iam/callers.ts';
 import type { InvocationResult } from '../lambda/instance.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
@@ -9,8 +11,15 @@ import type { Queues } from './queues.ts';
 export interface QueuePollerOptions {
   readonly queues: Queues;
   readonly lambda: Lambda;
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly log: Log;
 }
+
+/**
+ * What the role of a function must allow for its queue to be worked off, since Lambda does so under that role.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
+const WORKING_OFF = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 
 /** Lambda's own bound where the template gives none. */
 const UNBOUNDED_CONCURRENCY = 1_000;
@@ -39,7 +48,10 @@ export class QueuePoller {
     }
   }
 
-  start(): void {
+  /** Throws AccessDenied where the function's role does not allow it. */
+  async start(): Promise<void> {
+    const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
+    for (const action of WORKING_OFF) authorize(principal, action, this.#source.EventSourceArn);
     this.#running = this.#poll();
   }
 

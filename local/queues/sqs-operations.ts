@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import { AwsError, parseInput } from '../aws-operation.ts';
+import { ACCOUNT_ID, REGION } from '../cloudformation/template.ts';
 import type { Queue, Received } from './queue.ts';
 import type { Queues } from './queues.ts';
 
-type Operation = (input: unknown, queues: Queues) => unknown;
+type Run = (input: unknown, queues: Queues) => unknown;
+
+export interface SqsOperation {
+  /** As policies name it. */
+  readonly action: string;
+  /** The ARN of the queue that the input is about. */
+  readonly resource: (input: unknown) => string;
+  readonly run: Run;
+}
 
 /** The most bytes that every queue of SQS takes in one message. */
 const MAX_MESSAGE_BYTES = 262_144;
@@ -50,8 +59,7 @@ const ListMovesRequest = v.object({
   MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
 });
 
-/** The operations of SQS, by the target that its JSON protocol names. */
-export const SQS_OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+const RUNS: ReadonlyMap<string, Run> = new Map<string, Run>([
   [
     'AmazonSQS.GetQueueUrl',
     (input, queues) => {
@@ -188,6 +196,29 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Op
     },
   ],
 ]);
+
+/** The operations of SQS, by the target that its JSON protocol names. A batch needs the action of its single operation. */
+export const SQS_OPERATIONS: ReadonlyMap<string, SqsOperation> = new Map(
+  [...RUNS].map(([target, run]) => {
+    const action = target.replace(/^AmazonSQS\./, 'sqs:').replace(/Batch$/, '');
+    return [target, { action, resource: resourceIn, run }];
+  }),
+);
+
+const Named = v.union([
+  v.object({ QueueUrl: v.string() }),
+  v.object({ QueueName: v.string() }),
+  v.object({ SourceArn: v.string() }),
+]);
+
+/** The URL of a queue has its account and its name. */
+function resourceIn(input: unknown): string {
+  const named = parseInput(Named, input);
+  if ('SourceArn' in named) return named.SourceArn;
+  const [account = '', name = ''] =
+    'QueueUrl' in named ? named.QueueUrl.split('/').slice(-2) : [ACCOUNT_ID, named.QueueName];
+  return `arn:aws:sqs:${REGION}:${account}:${name}`;
+}
 
 function queueOf({ QueueUrl }: { readonly QueueUrl: string }, queues: Queues): Queue {
   const queue = queues.find(({ definition }) => definition.url === QueueUrl);

@@ -12,8 +12,11 @@ import {
 import type { Properties, TypedResource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import { compilePattern } from '../events/event-pattern.ts';
+import { authorize } from '../iam/authorize.ts';
+import type { Callers } from '../iam/callers.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
+import { giveUp } from '../queues/give-up.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Queues } from '../queues/queues.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
@@ -27,6 +30,13 @@ const SHARDS_MS = 1_000;
 
 /** Lambda's own, where the template says nothing. */
 const DEFAULT_BATCH_SIZE = 100;
+/**
+ * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
+ * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+ */
+const READING = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
+  (name) => `dynamodb:${name}`,
+);
 
 /** A record as Lambda passes it on. */
 interface PolledRecord extends StreamItem {
@@ -44,6 +54,7 @@ export interface StreamPollerOptions {
   readonly tableName: string;
   readonly lambda: Lambda;
   readonly queues: Queues;
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly checkpoints: Checkpoints;
   readonly log: Log;
 }
@@ -79,7 +90,10 @@ export class StreamPoller {
     this.#options = options;
   }
 
+  /** @throws AccessDenied where the function's role may not read the stream: AWS refuses to create such a source. */
   async start(): Promise<void> {
+    const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
+    for (const action of READING) authorize(principal, action, this.#source.EventSourceArn);
     const { dynamodb, tableName } = this.#options;
     const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: tableName }));
     if (!Table?.LatestStreamArn) throw new TemplateError(`the table ${tableName} has no stream`);
@@ -174,7 +188,9 @@ export class StreamPoller {
         invoke: (batch) =>
           lambda.invoke(FunctionName, JSON.stringify({ Records: batch.map(({ event }) => event) })),
         giveUp: (given, reason) => {
-          this.#deadLetters?.send({ body: JSON.stringify(this.#failureOf(given, place)), reason });
+          const { principal } = this.#options.callers.ofFunction(FunctionName);
+          const body = JSON.stringify(this.#failureOf(given, place));
+          if (this.#deadLetters) giveUp(principal, this.#deadLetters, { body, reason }, this.#options.log);
           this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
         },
         isStopped: () => this.#isStopped(),

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
@@ -9,6 +10,9 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { credentialsOf } from '../../local/credentials.ts';
+import { OPERATOR } from '../../local/iam/callers.ts';
+import { Secrets } from '../../local/secrets.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
@@ -156,7 +160,12 @@ describe('of the stream', () => {
   async function recordOf(groupId: string) {
     const { dynamodb, credentials } = faults.stack.description;
     const client = { endpoint: dynamodb.endpoint, region: 'us-east-1', credentials };
-    const [tables, streams] = [new DynamoDBClient(client), new DynamoDBStreamsClient(client)];
+    const secrets = new Secrets(join(faults.dataDirectory, 'secrets.json'));
+    const operator = credentialsOf(secrets, OPERATOR);
+    const [tables, streams] = [
+      new DynamoDBClient(client),
+      new DynamoDBStreamsClient({ ...client, credentials: operator }),
+    ];
     const { Table } = await tables.send(new DescribeTableCommand({ TableName: dynamodb.table }));
     const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));

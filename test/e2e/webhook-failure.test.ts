@@ -75,7 +75,10 @@ const parked = async () => {
 };
 
 test('engines that run already are used and reported', () => {
-  expect(stack.description.dynamodb).toMatchObject({ endpoint: engines.dynamodbEndpoint, pid: null });
+  expect(stack.description.dynamodb).toMatchObject({
+    engineEndpoint: engines.dynamodbEndpoint,
+    pid: null,
+  });
   expect(stack.description.redis).toMatchObject({ url: engines.redisUrl, pid: null });
 });
 

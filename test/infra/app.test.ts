@@ -27,3 +27,20 @@ test('a context that will not do ends the synthesis with what to pass, and write
   expect(readdirSync(outdir)).toEqual([]);
   rmSync(outdir, { recursive: true });
 });
+
+test('the command prints nothing but what it was asked for', () => {
+  const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
+  const context = [
+    'stage=prod',
+    'jwtIssuer=https://login.example.com/',
+    'jwtAudience=tidemark',
+    'upstashSecretArn=arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
+  ].flatMap((setting) => ['--context', setting]);
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['node_modules/aws-cdk/bin/cdk', 'synth', '--quiet', '--output', outdir, ...context],
+    { cwd: new URL('../..', import.meta.url), encoding: 'utf8' },
+  );
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
+  rmSync(outdir, { recursive: true });
+});

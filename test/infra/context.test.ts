@@ -78,6 +78,8 @@ describe('a context that is complete', () => {
     ['corsOrigins', 'http://[::1]:8080'],
     ['corsOrigins', 'http://localhost'],
     ['corsOrigins', 'http://chat.localhost:5173'],
+    ['alarmEmail', 'on-call+tidemark@example.com'],
+    ['alarmTopicArn', 'arn:aws-us-gov:sns:us-gov-west-1:123456789012:on_call-1'],
   ])('may have %s %p', (key, value) => {
     expect(read({ ...complete, [key]: value }).ok).toBe(true);
   });
@@ -142,6 +144,15 @@ describe('a context with faults', () => {
     ],
     ['factsSource', 'tidemark', "It must be the source of your chat's events"],
     ['factsSource', 'aws.ec2', "It must be the source of your chat's events"],
+    ['alarmEmail', 'on-call', 'It must be one mail address'],
+    ['alarmEmail', 'one@example.com,two@example.com', 'It must be one mail address'],
+    ['alarmTopicArn', 'on-call', 'It must be the ARN of a standard SNS topic'],
+    // CloudWatch cannot publish to a FIFO topic.
+    [
+      'alarmTopicArn',
+      'arn:aws:sns:eu-central-1:123456789012:on-call.fifo',
+      'It must be the ARN of a standard',
+    ],
     ['factsSource', 'my chat', "It must be the source of your chat's events"],
     ['membership', true, 'It must be "strict" or "open"'],
     ['messageRetentionDays', '3651', 'It must be a whole number of days'],

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
+import { contextWithWebhook, ofType, type Resource, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
-const alarms = Object.fromEntries(
+const alarms: Readonly<Record<string, Resource['Properties']>> = Object.fromEntries(
   Object.values(ofType(template, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => [
     Properties.AlarmName,
     Properties,
@@ -147,5 +148,67 @@ test('every log ends after 30 days and with the stack', () => {
   expect(logs).toHaveLength(21);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
+  }
+});
+
+test('every alarm says what it means, what users see, and which entry of the runbook helps', () => {
+  const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
+  const entries = runbook.split('\n').filter((line) => line.startsWith('## '));
+  const helped = Object.values(alarms).map(({ AlarmDescription }) => {
+    const parts = /^\S.+\. Users: .+\. Help: docs\/runbook\.md, "(.+)"\.$/.exec(String(AlarmDescription));
+    return parts?.[1];
+  });
+  // Each has its entry, and no entry is left over.
+  expect(new Set(helped.map((entry) => `## ${entry}`))).toEqual(new Set(entries));
+});
+
+test('alarms and their ends go to the topic of the stack, which only this account’s alarms may tell', () => {
+  for (const alarm of Object.values(alarms)) {
+    expect(alarm).toMatchObject({
+      AlarmActions: ['ObservabilityAlarms'],
+      OKActions: ['ObservabilityAlarms'],
+    });
+  }
+  expect(Object.values(ofType(template, 'AWS::SNS::Topic'))).toHaveLength(1);
+  expect(Object.values(ofType(template, 'AWS::SNS::Subscription'))).toEqual([]);
+  expect(template.Outputs.AlarmTopicArn).toMatchObject({ Value: 'ObservabilityAlarms' });
+  const [policy] = Object.values(ofType(template, 'AWS::SNS::TopicPolicy'));
+  expect(policy?.Properties.PolicyDocument).toMatchObject({
+    Statement: [
+      { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: 'ObservabilityAlarms',
+        Condition: { StringEquals: { 'aws:SourceAccount': 'AWS::AccountId' } },
+      },
+    ],
+  });
+});
+
+test('an address for alarms is subscribed to the topic', () => {
+  const { Resources, Outputs } = synthesize({ ...contextWithWebhook, alarmEmail: 'on-call@example.com' });
+  const subscriptions = Object.values(ofType({ Resources, Outputs }, 'AWS::SNS::Subscription'));
+  expect(subscriptions.map(({ Properties }) => Properties)).toEqual([
+    { Protocol: 'email', Endpoint: 'on-call@example.com', TopicArn: 'ObservabilityAlarms' },
+  ]);
+});
+
+test('a topic that is there already takes the place of the own one', () => {
+  const alarmTopicArn = 'arn:aws:sns:eu-central-1:123456789012:on-call';
+  const other = synthesize({ ...contextWithWebhook, alarmTopicArn });
+  expect(Object.values(ofType(other, 'AWS::SNS::Topic'))).toEqual([]);
+  for (const { Properties } of Object.values(ofType(other, 'AWS::CloudWatch::Alarm'))) {
+    expect(Properties).toMatchObject({ AlarmActions: [alarmTopicArn], OKActions: [alarmTopicArn] });
+  }
+});
+
+test('an address and a topic are told both', () => {
+  const alarmTopicArn = 'arn:aws:sns:eu-central-1:123456789012:on-call';
+  const both = synthesize({ ...contextWithWebhook, alarmTopicArn, alarmEmail: 'on-call@example.com' });
+  expect(Object.values(ofType(both, 'AWS::SNS::Subscription'))).toHaveLength(1);
+  for (const { Properties } of Object.values(ofType(both, 'AWS::CloudWatch::Alarm'))) {
+    expect(Properties.AlarmActions).toEqual([alarmTopicArn, 'ObservabilityAlarms']);
   }
 });

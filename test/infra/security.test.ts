@@ -122,6 +122,7 @@ describe('secrets', () => {
       TableName: { Value: 'LedgerTable' },
       EventBusName: { Value: 'Bus' },
       WebhookSecretArn: { Value: 'NotifyWebhookSecret' },
+      AlarmTopicArn: { Value: 'ObservabilityAlarms' },
     });
   });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, type AppProps } from 'aws-cdk-lib';
@@ -27,6 +27,8 @@ export const contextWithCors: TidemarkContext = {
   corsOrigins: ['https://chat.example.com', 'http://localhost:5173'],
 };
 
+const { context: ofProject } = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
+
 /** Builds the stack on bundles that do nothing: what is wired is the same, whatever the functions do. */
 export function inStack<T>(
   given: TidemarkContext,
@@ -39,7 +41,7 @@ export function inStack<T>(
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, 'index.mjs'), `export const handler = '${name}';\n`);
     }
-    const app = new App({ outdir: join(folder, 'assembly'), ...props });
+    const app = new App({ outdir: join(folder, 'assembly'), context: ofProject, ...props });
     return use(app, new TidemarkStack(app, { context: given, bundles: folder }));
   } finally {
     rmSync(folder, { recursive: true });

@@ -9,6 +9,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
+import { DataDirectory } from '../../local/data-directory.ts';
 import { type Service, type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
 import { FaultProxy } from './fault-proxy.ts';
@@ -172,7 +173,7 @@ export interface FaultStack {
 }
 
 export async function startFaultStack(
-  options: Pick<StackOptions, 'log' | 'context' | 'speed'> = {},
+  options: Pick<StackOptions, 'log' | 'context' | 'speed' | 'changeResources'> = {},
 ): Promise<FaultStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
   const proxies = {
@@ -198,11 +199,11 @@ export async function startFaultStack(
     await cleanUp();
     throw error;
   });
-  const { apiUrl, redis, dynamodb, credentials } = stack.description;
+  const { apiUrl, redis, dynamodb } = stack.description;
   const client = new DynamoDBClient({
-    endpoint: dynamodb.endpoint,
+    endpoint: dynamodb.engineEndpoint,
     region: 'us-east-1',
-    credentials,
+    credentials: new DataDirectory(dataDirectory).ledgerOwner(),
   });
   return {
     stack,

@@ -16,12 +16,14 @@ import {
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
+import { Principal } from '../../../local/iam/principal.ts';
 import { MessageStore } from '../../../local/queues/message-store.ts';
 import { Queues } from '../../../local/queues/queues.ts';
 import { queueTemplate } from '../../support/queue-template.ts';
 
 const DEAD = 'https://sqs.us-east-1.amazonaws.com/000000000000/dead';
 const WORK = 'https://sqs.us-east-1.amazonaws.com/000000000000/work';
+const ROLE = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
 const arnOf = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
 
 let directory: string;
@@ -35,13 +37,14 @@ beforeAll(async () => {
   store = new MessageStore(join(directory, 'queues.jsonl'));
   queues = new Queues(queueTemplate(), store, { nowMs: Date.now, speed: 60 });
   const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
-  const of = (secretAccessKey: string) => ({ ...credentials, secretAccessKey });
-  endpoint = await startAwsEndpoint({
-    functions: credentials,
-    backEnd: of('of-the-back-end'),
-    operator: of('of-the-operator'),
+  const allowing = (Effect: 'Allow' | 'Deny', queue: string) => ({
+    ...{ Effect, Action: ['sqs:*'], Resource: [`arn:aws:sqs:us-east-1:${queue}`] },
   });
+  const Statement = [allowing('Allow', '*'), allowing('Deny', '000000000000:forbidden')];
+  const caller = { ...credentials, principal: new Principal(ROLE, [{ Version: '2012-10-17', Statement }]) };
+  endpoint = await startAwsEndpoint();
   endpoint.serve({
+    callers: { byAccessKeyId: (id) => (id === caller.accessKeyId ? caller : undefined) },
     queues,
     secrets: { get: () => undefined },
     bus: { put: () => [] },
@@ -100,6 +103,18 @@ test.each([
 ])('%s is refused', async (_what, body, queueUrl, name) => {
   await expect(send(body, queueUrl)).rejects.toMatchObject({ name });
   expect(queues.deadLetters).toEqual([]);
+});
+
+test('a message that the sender may not send is refused as SQS does', async () => {
+  await expect(send('x', 'https://sqs.us-east-1.amazonaws.com/000000000000/forbidden')).rejects.toMatchObject(
+    {
+      name: 'AccessDenied',
+      message:
+        `User: ${ROLE} is not authorized to perform: sqs:sendmessage on resource: ` +
+        'arn:aws:sqs:us-east-1:000000000000:forbidden with an explicit deny in an identity-based policy',
+      $metadata: { httpStatusCode: 403 },
+    },
+  );
 });
 
 test('the largest message is taken', async () => {

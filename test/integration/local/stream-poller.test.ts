@@ -8,6 +8,8 @@ import { expect, test } from '@jest/globals';
 import * as v from 'valibot';
 import { resourcesOf } from '../../../local/cloudformation/properties.ts';
 import type { Template } from '../../../local/cloudformation/template.ts';
+import type { Callers } from '../../../local/iam/callers.ts';
+import { Principal } from '../../../local/iam/principal.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
 import { silentLog } from '../../../local/log.ts';
 import { MessageStore } from '../../../local/queues/message-store.ts';
@@ -35,6 +37,7 @@ const template: Template = {
       properties: {
         FunctionName: 'failing',
         Handler: 'probe.failing',
+        Role: 'arn:of:a-role',
         Runtime: 'nodejs24.x',
         MemorySize: 128,
         Timeout: 30,
@@ -72,11 +75,15 @@ test('a record that is given up is named by its place in the stream, where it ca
   });
   const store = new MessageStore(join(directory, 'queues.jsonl'));
   const queues = new Queues(template, store, { nowMs: Date.now, speed: 1 });
-  const lambda = new Lambda(template, { environment: {}, queues, speed: 1, log: silentLog });
+  const Statement = [{ Effect: 'Allow' as const, Action: ['*'], Resource: ['*'] }];
+  const principal = new Principal('arn:of:failing', [{ Version: '2012-10-17', Statement }]);
+  const caller = { accessKeyId: 'any', secretAccessKey: 'any', principal };
+  const callers = { ofFunction: () => caller } as unknown as Callers;
+  const lambda = new Lambda(template, { environment: {}, callers, queues, speed: 1, log: silentLog });
   const checkpoints = new Checkpoints(join(directory, 'checkpoints.json'));
   const [source] = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
   if (!source) throw new Error('the template has a source');
-  const polling = { dynamodb, streams, tableName, lambda, queues, checkpoints, log: silentLog };
+  const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log: silentLog };
   const poller = new StreamPoller(source, polling);
   try {
     await createLedgerTable(tableName);

@@ -1,0 +1,107 @@
+import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
+import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { type Credentials, credentialsOf } from '../credentials.ts';
+import type { Secrets } from '../secrets.ts';
+import { UPSTASH_SECRET_ARN } from '../secrets.ts';
+import { functionPrincipals } from './function-roles.ts';
+import { type Grant, Principal } from './principal.ts';
+
+/** A principal with the access key that it signs its calls with. */
+export interface Caller extends Credentials {
+  readonly principal: Principal;
+}
+
+/** A grant of a function's role. */
+export interface FunctionGrant extends Grant {
+  readonly functionName: string;
+}
+
+/** The name under which a data directory keeps an operator's credentials. */
+export const OPERATOR = 'operator';
+
+/** All who may call what a local stack plays of AWS: each function of the template, a back end, and an operator. */
+export class Callers {
+  readonly backEnd: Caller;
+  readonly #functions: ReadonlyMap<string, Caller>;
+  readonly #byAccessKeyId: ReadonlyMap<string, Caller>;
+
+  constructor(template: Template, secrets: Pick<Secrets, 'generate'>) {
+    this.backEnd = { ...credentialsOf(secrets, 'back-end'), principal: backEnd(template) };
+    this.#functions = new Map(
+      [...functionPrincipals(template)].map(([name, principal]) => [
+        name,
+        { ...credentialsOf(secrets, `function:${name}`), principal },
+      ]),
+    );
+    const operator = { ...credentialsOf(secrets, OPERATOR), principal: operatorOf(template) };
+    this.#byAccessKeyId = new Map(
+      [this.backEnd, operator, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
+    );
+  }
+
+  /** Throws where there is no such function: something in the template refers to nothing. */
+  ofFunction(nameOrArn: string): Caller {
+    const caller = this.#functions.get(functionNameIn(nameOrArn));
+    if (!caller) throw new TemplateError(`there is no function ${nameOrArn}`);
+    return caller;
+  }
+
+  byAccessKeyId(accessKeyId: string): Caller | undefined {
+    return this.#byAccessKeyId.get(accessKeyId);
+  }
+
+  /** What the roles of the functions allow, each with whether a call needed it so far. */
+  grants(): FunctionGrant[] {
+    return [...this.#functions].flatMap(([functionName, { principal }]) =>
+      principal.grants.map((grant) => ({ functionName, ...grant })),
+    );
+  }
+}
+
+/** Whoever operates the deployment: may look after its queues, invoke its functions and read the ledger's stream. */
+function operatorOf(template: Template): Principal {
+  const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
+  const of = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
+  const allow = (Action: string[], ...Resource: string[]) => ({ Effect: 'Allow' as const, Action, Resource });
+  return new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/operator`, [
+    {
+      Version: '2012-10-17',
+      Statement: [
+        allow(['sqs:*'], of('sqs', `${template.stackName}-*`)),
+        allow(['lambda:InvokeFunction'], of('lambda', `function:${template.stackName}-*`)),
+        allow(
+          ['DescribeStream', 'GetRecords', 'GetShardIterator'].map((name) => `dynamodb:${name}`),
+          table.attributes.StreamArn ?? '',
+        ),
+      ],
+    },
+  ]);
+}
+
+/** A chat's back end, as dev.json's credentials let it in. */
+function backEnd(template: Template): Principal {
+  const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
+  const bus = template.identityOf(onlyResource(template, 'AWS::Events::EventBus').logicalId);
+  const tableArn = table.attributes.Arn ?? '';
+  const allow = (actions: string[], ...resources: string[]) => ({
+    Effect: 'Allow' as const,
+    Action: actions,
+    Resource: resources,
+  });
+  return new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/back-end`, [
+    {
+      Version: '2012-10-17',
+      Statement: [
+        allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
+        allow(
+          ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
+          ...[tableArn, `${tableArn}/index/*`],
+        ),
+        allow(['dynamodb:ListTables'], '*'),
+        // What a look at a deployment before it is made needs to know. The secret itself stays with the functions.
+        allow(['secretsmanager:DescribeSecret'], UPSTASH_SECRET_ARN),
+        allow(['ssm:GetParameter'], `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/cdk-bootstrap/*`),
+      ],
+    },
+  ]);
+}
