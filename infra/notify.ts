@@ -29,7 +29,7 @@ export class Notify extends Construct {
     const notify = new TidemarkFunction(this, 'notify', {
       bundles,
       description: 'Counts and logs events',
-      whenItFails: 'nothing: it only logs events',
+      whenItFails: 'nothing: the log lacks a line',
     });
     new Subscription(this, 'Subscription', {
       bus,

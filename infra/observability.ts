@@ -28,12 +28,12 @@ interface AlarmRule {
   readonly metric: IMetric;
   readonly threshold: number;
   readonly meaning: string;
+  /** How many periods in a row must be past the threshold. @default 1 */
+  readonly periods?: number;
   /** What users of the service see of it. */
   readonly users: string;
   /** The heading of its entry in docs/runbook.md. */
   readonly help: string;
-  /** How many periods in a row must be past the threshold. @default 1 */
-  readonly periods?: number;
 }
 
 const period = Duration.minutes(5);
@@ -93,13 +93,13 @@ export class Observability extends Construct {
   }
 
   #watchQueue(queue: WorkQueue): void {
-    const { node, whenItFails } = queue.consumer;
+    const { node } = queue.consumer;
     // Of what was received three times SQS leaves the age out: events that wait for their next try do not count.
     this.#alarm(`${node.id}-waiting`, {
       metric: queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum' }),
       threshold: Duration.minutes(5).toSeconds(),
-      meaning: `Events wait 5 minutes or more for ${node.id}: more come than it works off`,
-      users: whenItFails,
+      meaning: `Events wait 5 minutes or more for ${node.id}, which has not tried them`,
+      users: queue.consumer.whenItFails,
       help: 'A queue is not worked off',
     });
     this.#alarm(`${node.id}-retrying`, {
@@ -114,8 +114,8 @@ export class Observability extends Construct {
       // One failure heals by itself; the pauses grow such that one event that always fails is seen in each period.
       periods: 3,
       meaning: `${node.id} has failed at events for 15 minutes, and tries them again for a day`,
-      users: whenItFails,
-      help: 'A queue is not worked off',
+      users: queue.consumer.whenItFails,
+      help: 'A function keeps failing at events',
     });
   }
 

@@ -28,8 +28,3 @@ export function credentialsOf(secrets: Pick<Secrets, 'generate'>, name: string):
     secretAccessKey: secrets.generate(`${name}-secret-access-key`, 40),
   };
 }
-
-/** The credentials of whoever operates the deployment, such as those who send parked events again. */
-export function operatorOf(secrets: Pick<Secrets, 'generate'>): Credentials {
-  return credentialsOf(secrets, 'operator');
-}

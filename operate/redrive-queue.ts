@@ -59,9 +59,7 @@ async function moveBack({ sqs }: Clients, url: string, sourceName: string): Prom
   await sqs.send(new StartMessageMoveTaskCommand({ SourceArn, DestinationArn }));
   const deadlineMs = performance.now() + MOVE_DEADLINE_MS;
   for (;;) {
-    const { Results: [task] = [] } = await sqs.send(
-      new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 1 }),
-    );
+    const task = await latestMove({ sqs }, SourceArn);
     const sentAgain = task?.ApproximateNumberOfMessagesMoved ?? 0;
     if (task?.Status === 'COMPLETED') return { exists: true, sentAgain, left: [] };
     if (task?.Status !== 'RUNNING') {
@@ -77,6 +75,11 @@ async function moveBack({ sqs }: Clients, url: string, sourceName: string): Prom
     }
     await delay(MOVE_POLL_MS);
   }
+}
+
+async function latestMove({ sqs }: Pick<Clients, 'sqs'>, SourceArn: string) {
+  const { Results = [] } = await sqs.send(new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 10 }));
+  return Results.toSorted((one, other) => Number(other.StartedTimestamp) - Number(one.StartedTimestamp))[0];
 }
 
 async function invokeAgain(

@@ -1,6 +1,7 @@
 import { DEFAULT_DATA, readArguments, runCommand } from '../local/command.ts';
-import { operatorOf } from '../local/credentials.ts';
+import { credentialsOf } from '../local/credentials.ts';
 import { DataDirectory } from '../local/data-directory.ts';
+import { OPERATOR } from '../local/iam/callers.ts';
 import { Secrets } from '../local/secrets.ts';
 import { UsageError } from '../local/usage-error.ts';
 import { createClients, type Place } from './clients.ts';
@@ -69,7 +70,7 @@ async function localPlace(data: string): Promise<Place> {
   const { eventbridge, dynamodb } = await directory.running();
   return {
     region: 'us-east-1',
-    credentials: operatorOf(new Secrets(directory.file('secrets.json'))),
+    credentials: credentialsOf(new Secrets(directory.file('secrets.json')), OPERATOR),
     endpoint: eventbridge.endpoint,
     dynamodbEndpoint: dynamodb.endpoint,
   };

@@ -1,6 +1,6 @@
 import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
-import { type Credentials, credentialsOf, operatorOf } from '../credentials.ts';
+import { type Credentials, credentialsOf } from '../credentials.ts';
 import type { Secrets } from '../secrets.ts';
 import { UPSTASH_SECRET_ARN } from '../secrets.ts';
 import { functionPrincipals } from './function-roles.ts';
@@ -16,28 +16,26 @@ export interface FunctionGrant extends Grant {
   readonly functionName: string;
 }
 
-/** All who may call what a local stack plays of AWS: each function of the template, a back end and an operator. */
+/** The name under which a data directory keeps an operator's credentials. */
+export const OPERATOR = 'operator';
+
+/** All who may call what a local stack plays of AWS: each function of the template, a back end, and an operator. */
 export class Callers {
   readonly backEnd: Caller;
-  /** Whoever operates the deployment. */
-  readonly operator: Caller;
   readonly #functions: ReadonlyMap<string, Caller>;
   readonly #byAccessKeyId: ReadonlyMap<string, Caller>;
 
   constructor(template: Template, secrets: Pick<Secrets, 'generate'>) {
     this.backEnd = { ...credentialsOf(secrets, 'back-end'), principal: backEnd(template) };
-    this.operator = { ...operatorOf(secrets), principal: OPERATOR };
     this.#functions = new Map(
       [...functionPrincipals(template)].map(([name, principal]) => [
         name,
         { ...credentialsOf(secrets, `function:${name}`), principal },
       ]),
     );
+    const operator = { ...credentialsOf(secrets, OPERATOR), principal: operatorPrincipal };
     this.#byAccessKeyId = new Map(
-      [this.backEnd, this.operator, ...this.#functions.values()].map((caller) => [
-        caller.accessKeyId,
-        caller,
-      ]),
+      [this.backEnd, operator, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
     );
   }
 
@@ -60,8 +58,8 @@ export class Callers {
   }
 }
 
-/** May do all that the local stack knows. */
-const OPERATOR = new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/operator`, [
+/** Whoever operates the deployment: may do all that the local stack knows. */
+const operatorPrincipal = new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/operator`, [
   { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }] },
 ]);
 

@@ -4,7 +4,7 @@ import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Callers } from '../iam/callers.ts';
 import type { Log } from '../log.ts';
-import { sendGivenUp } from '../queues/failure-destination.ts';
+import { giveUp } from '../queues/give-up.ts';
 import type { Queues } from '../queues/queues.ts';
 import { FunctionPool } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
@@ -19,11 +19,11 @@ const MAX_INSTANCES_OF_ALL = 32;
 export interface LambdaOptions {
   /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Who each function is when it calls. */
-  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly queues: Queues;
   /** How many times faster than on AWS the pauses between tries pass. */
   readonly speed: number;
+  /** Who each function is when it calls. */
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly log: Log;
 }
 
@@ -126,9 +126,9 @@ export class Lambda {
     }
     if (settings.onFailure) {
       const { callers, queues, log } = this.#options;
-      const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
       const { principal } = callers.ofFunction(nameOrArn);
-      sendGivenUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
+      const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
+      giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
     }
     settled();
     return result;

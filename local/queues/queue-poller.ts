@@ -15,14 +15,14 @@ export interface QueuePollerOptions {
   readonly log: Log;
 }
 
-/** Lambda's own bound where the template gives none. */
-const UNBOUNDED_CONCURRENCY = 1_000;
-
 /**
- * What the role of a function must allow for its queue to be polled, since Lambda polls it under that role.
+ * What the role of a function must allow for its queue to be worked off, since Lambda does so under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
-const POLLING = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
+const WORKING_OFF = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
+
+/** Lambda's own bound where the template gives none. */
+const UNBOUNDED_CONCURRENCY = 1_000;
 
 /** An event source of the template: carries a queue's messages to its function, a bounded number of batches at once. */
 export class QueuePoller {
@@ -48,10 +48,10 @@ export class QueuePoller {
     }
   }
 
-  /** @throws AccessDenied where the function's role may not poll the queue: AWS refuses to create such a source. */
-  start(): void {
+  /** @throws AccessDenied where the function's role does not allow it: AWS refuses to create such a source. */
+  async start(): Promise<void> {
     const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
-    for (const action of POLLING) authorize(principal, action, this.#queue.definition.arn);
+    for (const action of WORKING_OFF) authorize(principal, action, this.#source.EventSourceArn);
     this.#running = this.#poll();
   }
 

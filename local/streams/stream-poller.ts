@@ -16,7 +16,7 @@ import { authorize } from '../iam/authorize.ts';
 import type { Callers } from '../iam/callers.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
-import { sendGivenUp } from '../queues/failure-destination.ts';
+import { giveUp } from '../queues/give-up.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Queues } from '../queues/queues.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
@@ -28,6 +28,8 @@ const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
+/** Lambda's own, where the template says nothing. */
+const DEFAULT_BATCH_SIZE = 100;
 /**
  * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
@@ -35,9 +37,6 @@ const SHARDS_MS = 1_000;
 const READING = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
   (name) => `dynamodb:${name}`,
 );
-
-/** Lambda's own, where the template says nothing. */
-const DEFAULT_BATCH_SIZE = 100;
 
 /** A record as Lambda passes it on. */
 interface PolledRecord extends StreamItem {
@@ -54,8 +53,8 @@ export interface StreamPollerOptions {
   readonly streams: DynamoDBStreamsClient;
   readonly tableName: string;
   readonly lambda: Lambda;
-  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly queues: Queues;
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly checkpoints: Checkpoints;
   readonly log: Log;
 }
@@ -178,7 +177,7 @@ export class StreamPoller {
   async #handle(place: Place, polled: readonly StreamsRecord[]): Promise<boolean> {
     const last = polled.at(-1)?.dynamodb?.SequenceNumber;
     if (!last) return true;
-    const { lambda, callers, checkpoints, log } = this.#options;
+    const { lambda, checkpoints } = this.#options;
     const { FunctionName } = this.#source;
     const records = polled
       .map((record) => recordOf(record, this.#source.EventSourceArn))
@@ -189,12 +188,10 @@ export class StreamPoller {
         invoke: (batch) =>
           lambda.invoke(FunctionName, JSON.stringify({ Records: batch.map(({ event }) => event) })),
         giveUp: (given, reason) => {
-          if (this.#deadLetters) {
-            const body = JSON.stringify(this.#failureOf(given, place));
-            const { principal } = callers.ofFunction(FunctionName);
-            sendGivenUp(principal, this.#deadLetters, { body, reason }, log);
-          }
-          log.line(`stream gave up ${given.length} records: ${reason}`);
+          const { principal } = this.#options.callers.ofFunction(FunctionName);
+          const body = JSON.stringify(this.#failureOf(given, place));
+          if (this.#deadLetters) giveUp(principal, this.#deadLetters, { body, reason }, this.#options.log);
+          this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
         },
         isStopped: () => this.#isStopped(),
         wait: (ms) => this.#wait(ms),

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
@@ -9,8 +10,8 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { operatorOf } from '../../local/credentials.ts';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { credentialsOf } from '../../local/credentials.ts';
+import { OPERATOR } from '../../local/iam/callers.ts';
 import { Secrets } from '../../local/secrets.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
@@ -148,21 +149,23 @@ test('an event that notify gave up is given to it again', async () => {
 describe('of the stream', () => {
   const told = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
 
-  /** A mark that the bus was told of, and the record of it in the stream. Whoever told it is gone. */
+  /** A mark that the bus was told of, and the record of it in the stream. */
   async function aMark() {
     const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
     expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
     await eventually(async () => expect(await told(groupId)).toHaveLength(1));
-    await faults.stack.lambda.kill(faults.functionName('publish-events'));
     return { groupId, ...(await recordOf(groupId)) };
   }
 
   async function recordOf(groupId: string) {
-    const { dynamodb } = faults.stack.description;
-    const secrets = new Secrets(new DataDirectory(faults.dataDirectory).file('secrets.json'));
-    const credentials = operatorOf(secrets);
+    const { dynamodb, credentials } = faults.stack.description;
     const client = { endpoint: dynamodb.endpoint, region: 'us-east-1', credentials };
-    const [tables, streams] = [new DynamoDBClient(client), new DynamoDBStreamsClient(client)];
+    const secrets = new Secrets(join(faults.dataDirectory, 'secrets.json'));
+    const operator = credentialsOf(secrets, OPERATOR);
+    const [tables, streams] = [
+      new DynamoDBClient(client),
+      new DynamoDBStreamsClient({ ...client, credentials: operator }),
+    ];
     const { Table } = await tables.send(new DescribeTableCommand({ TableName: dynamodb.table }));
     const StreamArn = Table?.LatestStreamArn;
     const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
@@ -203,15 +206,16 @@ describe('of the stream', () => {
 
   test('records that Lambda gave up are read from the stream again', async () => {
     const { groupId, record, shardId, streamArn } = await aMark();
+    // An instance does not tell twice of what it has told. Killed too early, its batch may be told of again.
+    await faults.stack.lambda.kill(faults.functionName('publish-events'));
     sendBatch(streamArn, shardId, record.dynamodb?.SequenceNumber);
     expect(await redrive('publish-events')).toMatchObject({
       lines: ['publish-events-dead-letters  1 sent again'],
       code: 0,
     });
-    expect((await told(groupId)).map(({ detail }) => detail)).toMatchObject([
-      { userId: 'ann', to: '3' },
-      { userId: 'ann', to: '3' },
-    ]);
+    const [first, ...again] = (await told(groupId)).map(({ detail }) => detail);
+    expect(again).not.toEqual([]);
+    for (const detail of again) expect(detail).toEqual(first);
     expect(await parked('publish-events')).toEqual([]);
   }, 60_000);
 

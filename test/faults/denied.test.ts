@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type StackOptions, startStack } from '../../local/stack.ts';
-import { engines, eventually } from '../support/engines.ts';
+import type { RawResources } from '../../local/cloudformation/template.ts';
+import { startStack } from '../../local/stack.ts';
+import { engines, eventually, freshPrefix } from '../support/engines.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
 import { withoutAction } from '../support/roles.ts';
 
@@ -12,7 +13,7 @@ const TAKEN = [
   ['mark-read', 'dynamodb:UpdateItem'],
   ['get-watermark', 'secretsmanager:GetSecretValue'],
   ['publish-events', 'events:PutEvents'],
-  ['notify', 'sqs:SendMessage'],
+  ['apply-facts', 'sqs:SendMessage'],
 ] as const;
 
 let faults: FaultStack;
@@ -83,27 +84,36 @@ test('an event that may not be put is not on the bus', async () => {
   expect(faults.stack.bus.events).toEqual([]);
 });
 
-test('what Lambda gives up for a function that may not send it is lost, and the log says so', async () => {
-  // No event at all: notify fails at it each time.
-  await faults.stack.lambda.invokeAsync(faults.functionName('notify'), 'null', () => undefined);
+test('a fact that may not be set aside stays in the queue, and the log says why', async () => {
+  const groupId = freshPrefix();
+  faults.stack.bus.put([
+    {
+      EventBusName: 'tidemark-local',
+      Source: 'chat',
+      DetailType: 'MemberJoined',
+      Detail: JSON.stringify({ groupId, userId: 'not valid' }),
+    },
+  ]);
   const said = refusal(
-    'notify',
+    'apply-facts',
     'sqs:sendmessage',
-    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-notify-dead-letters',
+    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts-dead-letters',
   );
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
   expect(await faults.api.deadLetters()).toEqual([]);
+  const queue = faults.stack.queues.get('arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts');
+  expect(queue.messages()).toHaveLength(1);
 });
 
 /** Why a stack does not start whose template was changed. */
-async function refusalOfStart(changeResources: StackOptions['changeResources']): Promise<string> {
+async function refusalOfStart(changeResources: (resources: RawResources) => RawResources): Promise<string> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-denied-'));
-  const starting = startStack({
-    ...{ port: 0, dataDirectory, ...(changeResources && { changeResources }) },
-    ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
-  });
   try {
-    await (await starting).stop();
+    const stack = await startStack({
+      ...{ port: 0, dataDirectory, changeResources },
+      ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
+    });
+    await stack.stop();
     return 'it has started';
   } catch (error) {
     return String(error);
@@ -112,38 +122,35 @@ async function refusalOfStart(changeResources: StackOptions['changeResources']):
   }
 }
 
-test('a function that may not read its stream is not deployed', async () => {
-  expect(
-    await refusalOfStart((resources) => withoutAction(resources, 'project-ledger', 'dynamodb:GetRecords')),
-  ).toMatch(
-    refusal(
-      'project-ledger',
-      'dynamodb:GetRecords',
-      'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
-    ),
-  );
-}, 120_000);
+test.each([
+  [
+    'read its stream',
+    'project-ledger',
+    'dynamodb:GetRecords',
+    'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
+  ],
+  [
+    'receive from its queue',
+    'apply-facts',
+    'sqs:ReceiveMessage',
+    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
+  ],
+])(
+  'a function that may not %s is not deployed',
+  async (_what, folder, action, resource) => {
+    const said = await refusalOfStart((resources) => withoutAction(resources, folder, action));
+    // SQS writes the action in small letters.
+    const named = action.startsWith('sqs:') ? 'sqs:receivemessage' : action;
+    expect(said).toMatch(refusal(folder, named, resource));
+  },
+  120_000,
+);
 
-test('a function that may not poll its queue is not deployed', async () => {
-  expect(
-    await refusalOfStart((resources) => withoutAction(resources, 'apply-facts', 'sqs:ReceiveMessage')),
-  ).toMatch(
-    refusal(
-      'apply-facts',
-      'sqs:receivemessage',
-      'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
-    ),
+test('a rule that the policy of its queue does not let in is not deployed', async () => {
+  const said = await refusalOfStart((resources) =>
+    Object.fromEntries(Object.entries(resources).filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy')),
   );
-}, 120_000);
-
-test('a rule whose queue has no policy for it is not deployed', async () => {
-  expect(
-    await refusalOfStart((resources) =>
-      Object.fromEntries(
-        Object.entries(resources).filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy'),
-      ),
-    ),
-  ).toMatch(
+  expect(said).toMatch(
     /^TemplateError: arn:aws:events:us-east-1:000000000000:rule\/\S+ may not send to tidemark-local-/,
   );
 }, 120_000);

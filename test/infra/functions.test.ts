@@ -128,6 +128,10 @@ describe('each function', () => {
   });
 });
 
+test('notify needs to be told nothing', () => {
+  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
+});
+
 describe('roles', () => {
   // That each function has what it needs, and nothing that it does not, the local stack shows: it evaluates these policies.
   const policies = Object.values(ofType(template, 'AWS::IAM::Policy')).map(
@@ -176,8 +180,4 @@ describe('roles', () => {
       'xray:PutTraceSegments *',
     ]);
   });
-});
-
-test('notify needs to be told nothing', () => {
-  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
 });

@@ -173,7 +173,7 @@ export interface FaultStack {
 }
 
 export async function startFaultStack(
-  options: Pick<StackOptions, 'log' | 'context' | 'changeResources' | 'speed'> = {},
+  options: Pick<StackOptions, 'log' | 'context' | 'speed' | 'changeResources'> = {},
 ): Promise<FaultStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
   const proxies = {

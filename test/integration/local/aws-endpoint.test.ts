@@ -23,8 +23,8 @@ import { queueTemplate } from '../../support/queue-template.ts';
 
 const DEAD = 'https://sqs.us-east-1.amazonaws.com/000000000000/dead';
 const WORK = 'https://sqs.us-east-1.amazonaws.com/000000000000/work';
-const arnOf = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
 const ROLE = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
+const arnOf = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
 
 let directory: string;
 let store: MessageStore;
@@ -37,10 +37,10 @@ beforeAll(async () => {
   store = new MessageStore(join(directory, 'queues.jsonl'));
   queues = new Queues(queueTemplate(), store, { nowMs: Date.now, speed: 60 });
   const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
-  const statement = (Effect: 'Allow' | 'Deny', queue: string) => ({
+  const allowing = (Effect: 'Allow' | 'Deny', queue: string) => ({
     ...{ Effect, Action: ['sqs:*'], Resource: [`arn:aws:sqs:us-east-1:${queue}`] },
   });
-  const Statement = [statement('Allow', '*'), statement('Deny', '000000000000:forbidden')];
+  const Statement = [allowing('Allow', '*'), allowing('Deny', '000000000000:forbidden')];
   const caller = { ...credentials, principal: new Principal(ROLE, [{ Version: '2012-10-17', Statement }]) };
   endpoint = await startAwsEndpoint();
   endpoint.serve({

@@ -13,7 +13,6 @@ const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-t
 const OPERATOR = { accessKeyId: 'TheAccessKeyOfAnOperator', secretAccessKey: 'of-the-operator' };
 const BUS = 'arn:aws:events:us-east-1:000000000000:event-bus/bus';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
-const KNOWN = 'arn:aws:lambda:us-east-1:000000000000:function:known';
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
@@ -30,7 +29,10 @@ beforeAll(async () => {
   const callers = [
     caller(FUNCTIONS, role, ['events:PutEvents', BUS], ['secretsmanager:GetSecretValue', `${SECRET}*`]),
     caller(BACK_END, 'arn:aws:iam::000000000000:user/back-end', ['events:PutEvents', BUS]),
-    caller(OPERATOR, 'arn:aws:iam::000000000000:user/operator', ['*', '*']),
+    caller(OPERATOR, 'arn:aws:iam::000000000000:user/operator', [
+      'lambda:InvokeFunction',
+      'arn:aws:lambda:us-east-1:000000000000:function:*',
+    ]),
   ];
   endpoint.serve({
     callers: { byAccessKeyId: (id) => callers.find(({ accessKeyId }) => accessKeyId === id) },
@@ -171,7 +173,8 @@ test('who may not invoke a function is told so as Lambda does', async () => {
     name: 'AccessDeniedException',
     message:
       'User: arn:aws:iam::000000000000:user/back-end is not authorized to perform: lambda:InvokeFunction on ' +
-      `resource: ${KNOWN} because no identity-based policy allows the lambda:InvokeFunction action`,
+      'resource: arn:aws:lambda:us-east-1:000000000000:function:known because no identity-based policy allows ' +
+      'the lambda:InvokeFunction action',
   });
 });
 

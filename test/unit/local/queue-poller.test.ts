@@ -9,7 +9,7 @@ const WORK = 'arn:aws:sqs:us-east-1:000000000000:work';
 
 test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
   'a queue is not polled for a function whose role may not do %s',
-  (missing) => {
+  async (missing) => {
     const Action = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage']
       .filter((name) => name !== missing)
       .map((name) => `sqs:${name}`);
@@ -24,7 +24,7 @@ test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
     if (!source) throw new Error('the template has no source');
     const poller = new QueuePoller(source, options);
     const named = `sqs:${missing.toLowerCase()}`;
-    expect(() => poller.start()).toThrow(
+    await expect(poller.start()).rejects.toThrow(
       `User: arn:of:worker is not authorized to perform: ${named} on resource: ${WORK}`,
     );
   },

@@ -4,10 +4,10 @@ import type { Log } from '../log.ts';
 import type { Queue, Sent } from './queue.ts';
 
 /**
- * Sends what Lambda gives up for a function to its failure destination, under the function's role. What the role may
- * not send is lost, as it is on AWS, and the log says so.
+ * Sends what Lambda gives up for a function, under the function's role. What the role may not send is lost, as it is on
+ * AWS, and the log says so.
  */
-export function sendGivenUp(giver: Principal, queue: Queue, sent: Sent, log: Log): void {
+export function giveUp(giver: Principal, queue: Queue, sent: Sent, log: Log): void {
   try {
     authorize(giver, 'sqs:SendMessage', queue.definition.arn);
   } catch (error) {
