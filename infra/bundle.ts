@@ -26,6 +26,7 @@ export const functionNames = [
   'project-ledger',
   'publish-events',
   'notify',
+  'deliver-webhook',
 ] as const;
 
 export type FunctionName = (typeof functionNames)[number];

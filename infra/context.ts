@@ -13,6 +13,8 @@ export interface TidemarkContext {
   readonly messageRetentionDays: number;
   /** Where notifications are posted. Without it they are counted and logged only. */
   readonly webhookUrl?: string;
+  /** The most posts to the webhook at once. */
+  readonly webhookConcurrency: number;
   /** The origins of the web pages that may call the API. Without it browsers let no page of another origin call. */
   readonly corsOrigins?: readonly string[];
   /** Who is told of alarms by mail. */
@@ -75,6 +77,12 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     example: 'https://chat.example.com/hooks/tidemark',
     allows: isServiceUrl,
   },
+  webhookConcurrency: {
+    // The bounds that Lambda has for the concurrency of a queue's function.
+    mustBe: 'a whole number from 2 to 1000: the most posts to the webhook at once',
+    example: '5',
+    allows: (value) => /^[1-9]\d{0,3}$/.test(value) && Number(value) >= 2 && Number(value) <= 1000,
+  },
   corsOrigins: {
     mustBe:
       'the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), ' +
@@ -130,6 +138,7 @@ export function readContext(lookUp: (key: string) => unknown): ContextReading {
     membership: optional('membership') === 'open' ? 'open' : 'strict',
     messageRetentionDays: Number(optional('messageRetentionDays') ?? 90),
     ...(webhookUrl !== undefined && { webhookUrl }),
+    webhookConcurrency: Number(optional('webhookConcurrency') ?? 5),
     ...(corsOrigins !== undefined && { corsOrigins }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(alarmTopicArn !== undefined && { alarmTopicArn }),

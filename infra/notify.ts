@@ -1,40 +1,62 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { TidemarkFunction } from './function.ts';
+import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription } from './queued-subscription.ts';
 import { Subscription } from './subscription.ts';
 
 export interface NotifyProps {
   readonly bundles: string;
   readonly bus: EventBus;
   readonly webhookUrl: string | undefined;
+  readonly webhookConcurrency: number;
 }
 
-/** Tells the world outside about Tidemark's own events. */
-export class Notify extends Construct {
-  /** What the webhook's receiver verifies signatures with; none is needed without a webhook. */
-  readonly webhookSecret: Secret | undefined;
+const eventPattern = { source: ['tidemark'] };
 
-  constructor(scope: Construct, id: string, { bundles, bus, webhookUrl }: NotifyProps) {
+/** Carries Tidemark's own events to the world outside. */
+export class Notify extends Construct {
+  /**
+   * What the webhook's receiver verifies signatures with. It is there without a webhook too: a webhook that is turned
+   * off and on again keeps its secret, and the receiver can be given it beforehand.
+   */
+  readonly webhookSecret: Secret;
+
+  constructor(scope: Construct, id: string, props: NotifyProps) {
     super(scope, id);
-    const handler = new TidemarkFunction(this, 'notify', {
+    const { bundles, bus, webhookUrl } = props;
+    const notify = new TidemarkFunction(this, 'notify', {
+      bundles,
+      description: 'Counts and logs events',
+      whenItFails: 'nothing: the log lacks a line',
+    });
+    new Subscription(this, 'Subscription', {
+      bus,
+      handler: notify,
+      description: 'Events of Tidemark go to notify',
+      eventPattern,
+    });
+    this.webhookSecret = this.#createWebhookSecret();
+    if (webhookUrl !== undefined) this.#addWebhook(webhookUrl, props);
+  }
+
+  #addWebhook(url: string, { bundles, bus, webhookConcurrency }: NotifyProps): void {
+    const handler = new TidemarkFunction(this, 'deliver-webhook', {
       bundles,
       description: 'Posts events to the webhook',
       whenItFails: 'the receiver of the webhook hears of reads late; nothing is lost',
-      timeout: Duration.seconds(15),
+      timeout: QUEUE_FUNCTION_TIMEOUT,
+      environment: { WEBHOOK_URL: url, WEBHOOK_SECRET_ARN: this.webhookSecret.secretArn },
     });
-    if (webhookUrl !== undefined) {
-      this.webhookSecret = this.#createWebhookSecret();
-      handler.addEnvironment('WEBHOOK_URL', webhookUrl);
-      handler.addEnvironment('WEBHOOK_SECRET_ARN', this.webhookSecret.secretArn);
-      handler.allow(['secretsmanager:GetSecretValue'], this.webhookSecret.secretArn);
-    }
-    new Subscription(this, 'Subscription', {
+    handler.allow(['secretsmanager:GetSecretValue'], this.webhookSecret.secretArn);
+    new QueuedSubscription(this, 'Webhook', {
       bus,
       handler,
-      description: 'Events of Tidemark go to notify',
-      eventPattern: { source: ['tidemark'] },
+      description: 'Events of Tidemark wait for deliver-webhook',
+      eventPattern,
+      // An instance posts one event at a time.
+      maximumConcurrency: webhookConcurrency,
     });
   }
 
@@ -43,6 +65,7 @@ export class Notify extends Construct {
       description: 'Signs webhooks, by Standard Webhooks: put `whsec_` before it',
       // 44 letters and digits are the base64 of 33 bytes; Standard Webhooks asks for 24 to 64.
       generateSecretString: { passwordLength: 44, excludePunctuation: true },
+      // It has no name of its own: a deployment that failed leaves none behind that the next one would meet.
       removalPolicy: RemovalPolicy.DESTROY,
     });
     Validations.of(secret).acknowledge({

@@ -5,6 +5,7 @@ import {
   ComparisonOperator,
   type IMetric,
   MathExpression,
+  Metric,
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
@@ -15,6 +16,7 @@ import { Construct } from 'constructs';
 import type { TidemarkContext } from './context.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
+import { WorkQueue } from './queued-subscription.ts';
 import { StreamSource } from './stream-source.ts';
 
 export interface ObservabilityProps {
@@ -26,6 +28,8 @@ interface AlarmRule {
   readonly metric: IMetric;
   readonly threshold: number;
   readonly meaning: string;
+  /** How many periods in a row must be past the threshold. @default 1 */
+  readonly periods?: number;
   /** What users of the service see of it. */
   readonly users: string;
   /** The heading of its entry in docs/runbook.md. */
@@ -35,7 +39,7 @@ interface AlarmRule {
 const period = Duration.minutes(5);
 
 /**
- * The alarms. Functions, their streams and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
+ * The alarms. Functions, their streams, queues and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
  * this construct comes last in its stack.
  */
 export class Observability extends Construct {
@@ -54,6 +58,7 @@ export class Observability extends Construct {
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
       if (construct instanceof StreamSource) this.#watchSource(construct);
+      if (construct instanceof WorkQueue) this.#watchQueue(construct);
       if (construct instanceof DeadLetterQueue) this.#watchDeadLetters(construct);
     }
   }
@@ -87,6 +92,33 @@ export class Observability extends Construct {
     });
   }
 
+  #watchQueue(queue: WorkQueue): void {
+    const { node } = queue.consumer;
+    // Of what was received three times SQS leaves the age out: events that wait for their next try do not count.
+    this.#alarm(`${node.id}-waiting`, {
+      metric: queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum' }),
+      threshold: Duration.minutes(5).toSeconds(),
+      meaning: `Events wait 5 minutes or more for ${node.id}, which has not tried them`,
+      users: queue.consumer.whenItFails,
+      help: 'A queue is not worked off',
+    });
+    this.#alarm(`${node.id}-retrying`, {
+      metric: new Metric({
+        namespace: 'Tidemark',
+        metricName: 'FailedRecords',
+        dimensionsMap: { FunctionName: queue.consumer.functionName },
+        period,
+        statistic: 'Sum',
+      }),
+      threshold: 1,
+      // One failure heals by itself; the pauses grow such that one event that always fails is seen in each period.
+      periods: 3,
+      meaning: `${node.id} has failed at events for 15 minutes, and tries them again for a day`,
+      users: queue.consumer.whenItFails,
+      help: 'A function keeps failing at events',
+    });
+  }
+
   #watchDeadLetters(queue: DeadLetterQueue): void {
     this.#alarm(queue.label, {
       metric: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
@@ -117,13 +149,13 @@ export class Observability extends Construct {
     return [...given, topic];
   }
 
-  #alarm(name: string, { metric, threshold, meaning, users, help }: AlarmRule): void {
+  #alarm(name: string, { metric, threshold, meaning, users, help, periods = 1 }: AlarmRule): void {
     const alarm = new Alarm(this, name, {
       alarmName: `${Stack.of(this).stackName}-${name}`,
       alarmDescription: `${meaning}. Users: ${users}. Help: docs/runbook.md, "${help}".`,
       metric,
       threshold,
-      evaluationPeriods: 1,
+      evaluationPeriods: periods,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       // Without traffic there is no data.
       treatMissingData: TreatMissingData.NOT_BREACHING,

@@ -28,14 +28,17 @@ export class TidemarkStack extends Stack {
     new Projection(this, 'Projection', { bundles, ledger, cache, bus });
     new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
-    const { webhookSecret } = new Notify(this, 'Notify', { bundles, bus, webhookUrl: context.webhookUrl });
+    const { webhookSecret } = new Notify(this, 'Notify', {
+      bundles,
+      bus,
+      webhookUrl: context.webhookUrl,
+      webhookConcurrency: context.webhookConcurrency,
+    });
     new Observability(this, 'Observability', { context, httpApi });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });
     new CfnOutput(this, 'EventBusName', { value: bus.eventBusName });
-    if (webhookSecret !== undefined) {
-      new CfnOutput(this, 'WebhookSecretArn', { value: webhookSecret.secretArn });
-    }
+    new CfnOutput(this, 'WebhookSecretArn', { value: webhookSecret.secretArn });
   }
 }

@@ -1,25 +1,25 @@
-import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
-import { accessKeyIdIn, findSigner } from './aws-signature.ts';
-import type { DeadLetters } from './events/dead-letters.ts';
+import { AwsError, arnOf, type Operation, operation } from './aws-operation.ts';
+import { findSigner } from './aws-signature.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
 import { AccessDenied, authorize } from './iam/authorize.ts';
-import { awsAccesses } from './iam/aws-accesses.ts';
 import type { Callers } from './iam/callers.ts';
 import type { Principal } from './iam/principal.ts';
+import type { Lambda } from './lambda/lambda.ts';
+import type { Queues } from './queues/queues.ts';
+import { SQS_OPERATIONS } from './queues/sqs-operations.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
   readonly callers: Pick<Callers, 'byAccessKeyId'>;
   readonly secrets: Pick<Secrets, 'get'>;
   readonly bus: Pick<EventBus, 'put'>;
-  readonly deadLetters: Pick<DeadLetters, 'receive'>;
+  readonly queues: Queues;
+  readonly lambda: Pick<Lambda, 'has' | 'invoke'>;
 }
-
-type Operation = (input: unknown, services: AwsServices) => unknown;
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
@@ -40,70 +40,58 @@ const PutEventsRequest = v.object({
   ),
 });
 
-const SendMessageRequest = v.object({ QueueUrl: v.string(), MessageBody: v.string() });
-
-/** The most bytes that every queue of SQS takes in one message. */
-const MAX_MESSAGE_BYTES = 262_144;
-
-/** The operations that the functions call, by the target that AWS's JSON protocols name. */
-const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+/** The operations that are called, by the target that AWS's JSON protocols name. */
+const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, Operation<AwsServices>>([
   [
     'secretsmanager.GetSecretValue',
-    (input, { secrets }) => {
-      const { SecretId } = parse(SecretRequest, input);
-      const SecretString = secrets.get(SecretId);
-      if (SecretString === undefined)
-        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-      return {
-        ARN: SecretId,
-        Name: SecretId.split(':').at(-1),
-        SecretString,
-        VersionStages: ['AWSCURRENT'],
-      };
-    },
+    operation(
+      'secretsmanager:GetSecretValue',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        const SecretString = secrets.get(SecretId);
+        if (SecretString === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return {
+          ARN: SecretId,
+          Name: SecretId.split(':').at(-1),
+          SecretString,
+          VersionStages: ['AWSCURRENT'],
+        };
+      },
+    ),
   ],
   [
     'AWSEvents.PutEvents',
-    (input, { bus }) => {
-      const results = bus.put(parse(PutEventsRequest, input).Entries);
-      return {
-        FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
-        Entries: results,
-      };
-    },
+    operation(
+      'events:PutEvents',
+      PutEventsRequest,
+      ({ Entries }) => [
+        ...new Set(
+          Entries.map(({ EventBusName }) => arnOf('events', 'event-bus/', EventBusName ?? 'default')),
+        ),
+      ],
+      ({ Entries }, { bus }) => {
+        const results = bus.put(Entries);
+        return {
+          FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+          Entries: results,
+        };
+      },
+    ),
   ],
-  [
-    'AmazonSQS.SendMessage',
-    (input, { deadLetters }) => {
-      const { QueueUrl, MessageBody } = parse(SendMessageRequest, input);
-      const bytes = Buffer.byteLength(MessageBody);
-      if (bytes < 1 || bytes > MAX_MESSAGE_BYTES) {
-        throw new AwsError(
-          'InvalidParameterValue',
-          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
-        );
-      }
-      if (!deadLetters.receive(QueueUrl, MessageBody)) {
-        throw new AwsError('QueueDoesNotExist', `there is no queue ${QueueUrl}`);
-      }
-      const MD5OfMessageBody = createHash('md5').update(MessageBody).digest('hex');
-      return { MessageId: randomUUID(), MD5OfMessageBody };
-    },
-  ],
+  ...SQS_OPERATIONS,
 ]);
+
+/** The path of Lambda's Invoke, and in it the function's name. */
+const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
 
 /** Ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-class AwsError extends Error {
-  readonly code: string;
-  readonly status: number;
-
-  constructor(code: string, message: string, status = 400) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
+interface Answer {
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
 }
 
 export interface AwsEndpoint {
@@ -120,15 +108,18 @@ export interface AwsEndpoint {
 export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
-    const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
+    const answer = (status: number, body: unknown, headers: Record<string, string> = {}) => {
+      response
+        .writeHead(status, { 'content-type': 'application/x-amz-json-1.1', ...headers })
+        .end(JSON.stringify(body));
     };
     try {
-      answer(200, await handle(request, services));
+      const { body, headers } = await handle(request, services);
+      answer(200, body, headers);
     } catch (error) {
       const { code, status, message } =
         error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
-      answer(status, { __type: code, message });
+      answer(status, { __type: code, message }, { 'x-amzn-errortype': code });
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -145,34 +136,53 @@ export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   };
 }
 
-async function handle(request: IncomingMessage, services: AwsServices | null): Promise<unknown> {
+async function handle(request: IncomingMessage, services: AwsServices | null): Promise<Answer> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
-  if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
+  const { url: path = '' } = request;
+  const [, invoked] = INVOCATION.exec(path) ?? [];
+  if (path !== '/' && invoked === undefined)
+    throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
-  const caller = services.callers.byAccessKeyId(accessKeyIdIn(request));
-  const signer = await findSigner(request, body, caller ? [caller] : [], Date.now());
+  const { callers } = services;
+  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now(), path);
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
+  const { principal } = signer.credentials;
+  if (invoked !== undefined) return invoke(principal, invoked, body, services);
   const target = String(request.headers['x-amz-target']);
-  const operation = OPERATIONS.get(target);
-  if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  const input = jsonOf(body);
-  checkAccess(signer.credentials.principal, target, input);
-  return operation(input, services);
+  const known = OPERATIONS.get(target);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  const { resources, run } = known.understand(jsonOf(body));
+  for (const resource of resources) admit(principal, known.action, resource);
+  return { body: await run(services) };
 }
 
-function checkAccess(principal: Principal, target: string, input: unknown): void {
-  const accesses = awsAccesses(target, input);
-  if (!accesses) throw new Error(`it is not known what ${target} needs`);
+/** Throws what the service of the action answers where the principal may not do it. */
+function admit(principal: Principal, action: string, resource: string): void {
   try {
-    for (const { action, resource } of accesses) authorize(principal, action, resource);
+    authorize(principal, action, resource);
   } catch (error) {
     if (!(error instanceof AccessDenied)) throw error;
-    throw target.startsWith('AmazonSQS.')
-      ? new AwsError('AccessDenied', error.message, 403)
-      : new AwsError('AccessDeniedException', error.message);
+    if (action.startsWith('sqs:')) throw new AwsError('AccessDenied', error.message, 403);
+    const status = action.startsWith('lambda:') ? 403 : 400;
+    throw new AwsError('AccessDeniedException', error.message, status);
   }
+}
+
+/** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
+async function invoke(
+  principal: Principal,
+  name: string,
+  payload: Buffer,
+  { lambda }: AwsServices,
+): Promise<Answer> {
+  admit(principal, 'lambda:InvokeFunction', arnOf('lambda', 'function:', name));
+  if (!lambda.has(name)) throw new AwsError('ResourceNotFoundException', `there is no function ${name}`, 404);
+  const result = await lambda.invoke(name, JSON.stringify(jsonOf(payload)));
+  if (result.ok) return { body: JSON.parse(result.payload) as unknown };
+  const { errorType, errorMessage } = result;
+  return { body: { errorType, errorMessage }, headers: { 'x-amz-function-error': 'Unhandled' } };
 }
 
 function jsonOf(body: Buffer): unknown {
@@ -181,12 +191,4 @@ function jsonOf(body: Buffer): unknown {
   } catch {
     throw new AwsError('ValidationException', 'the body is no JSON');
   }
-}
-
-/** AWS ignores what it does not know of a request. */
-function parse<T extends v.GenericSchema>(schema: T, input: unknown): v.InferOutput<T> {
-  const parsed = v.safeParse(schema, input);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new AwsError('ValidationException', `${v.getDotPath(issue) ?? 'the request'}: ${issue.message}`);
 }

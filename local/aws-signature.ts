@@ -14,8 +14,12 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/** Without these, a signature would be good for other operations, at any time, or elsewhere. */
-const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target'];
+/**
+ * Without these, a signature would be good for other operations, at any time, or elsewhere. Where the path is more than
+ * the root, it names the operation, and is signed in any case.
+ */
+const MUST_BE_SIGNED = ['host', 'x-amz-date'];
+const MUST_BE_SIGNED_AT_ROOT = [...MUST_BE_SIGNED, 'x-amz-target'];
 
 const CONTENT_HASH = 'x-amz-content-sha256';
 
@@ -24,14 +28,15 @@ export type Signer<C extends Credentials> =
   | { readonly outcome: 'refused'; readonly code: string; readonly reason: string };
 
 /**
- * Finds the credentials that a request to the root path is signed with, as Signature Version 4 has it. The request is
- * signed again with those that are known, by the package that signs for the AWS SDK, and the signatures are compared.
+ * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is signed again with
+ * those that are known by its access key, by the package that signs for the AWS SDK, and the signatures are compared.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
   body: Buffer,
-  known: readonly C[],
+  known: (accessKeyId: string) => C | undefined,
   nowMs: number,
+  path = '/',
 ): Promise<Signer<C>> {
   const header = (name: string) => request.headersDistinct[name]?.join(',');
   const authorization = header('authorization');
@@ -41,16 +46,14 @@ export async function findSigner<C extends Credentials>(
   if (!given)
     return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
-  const candidates = known.filter((credentials) => equalSecrets(credentials.accessKeyId, accessKeyId));
-  if (candidates.length === 0) {
-    return refuse('UnrecognizedClientException', 'the access key is not of this stack');
-  }
+  const credentials = known(accessKeyId);
+  if (!credentials) return refuse('UnrecognizedClientException', 'the access key is not of this stack');
 
   const names = (given.names ?? '').split(';');
   const signedAt = dateOf(header('x-amz-date') ?? '');
   const contentHash = createHash('sha256').update(body).digest('hex');
   if (
-    !MUST_BE_SIGNED.every((name) => names.includes(name)) ||
+    !(path === '/' ? MUST_BE_SIGNED_AT_ROOT : MUST_BE_SIGNED).every((name) => names.includes(name)) ||
     !header('x-amz-date')?.startsWith(date) ||
     !signedAt ||
     Math.abs(signedAt.getTime() - nowMs) > MAX_SKEW_MS ||
@@ -60,22 +63,14 @@ export async function findSigner<C extends Credentials>(
   }
   const headers: Record<string, string> = {};
   for (const name of names) headers[name] = header(name) ?? '';
-  const signableHeaders = new Set(names);
-  for (const credentials of candidates) {
-    const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
-    const again = await signer.sign(
-      new HttpRequest({ method: request.method ?? '', path: '/', headers, body }),
-      { signingDate: signedAt, signableHeaders },
-    );
-    const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
-    if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
-  }
+  const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
+  const again = await signer.sign(new HttpRequest({ method: request.method ?? '', path, headers, body }), {
+    signingDate: signedAt,
+    signableHeaders: new Set(names),
+  });
+  const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
+  if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
-}
-
-/** The access key that a request says it is signed with, whether it is or not. */
-export function accessKeyIdIn({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
-  return AUTHORIZATION.exec(headers.authorization ?? '')?.groups?.accessKeyId;
 }
 
 /** AWS writes times as 20260131T235959Z. */

@@ -21,7 +21,7 @@ const DATA = [
   'events.jsonl',
   'deliveries.jsonl',
   'notifications.jsonl',
-  'dead-letters.jsonl',
+  'queues.jsonl',
 ] as const;
 
 /** Keys and secrets are no data: tokens that were handed out stay good when the data is forgotten. */

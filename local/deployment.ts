@@ -4,7 +4,6 @@ import { resourcesOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';
 import type { DataDirectory, FileName } from './data-directory.ts';
-import { type DeadLetter, DeadLetters } from './events/dead-letters.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
 import { Journal } from './events/journal.ts';
 import { HttpApi } from './http/http-api.ts';
@@ -14,6 +13,9 @@ import type { Callers } from './iam/callers.ts';
 import { Lambda } from './lambda/lambda.ts';
 import { ensureTable } from './ledger-table.ts';
 import type { Log } from './log.ts';
+import { MessageStore } from './queues/message-store.ts';
+import { QueuePoller } from './queues/queue-poller.ts';
+import { Queues } from './queues/queues.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
 import { type Notification, WebhookSink } from './webhook-sink.ts';
@@ -37,6 +39,8 @@ export interface DeploymentOptions {
   readonly keySetUrl: (issuer: string) => string;
   /** Whose tokens the API takes besides those of the template's issuer. */
   readonly otherIssuers: readonly TrustedIssuer[];
+  /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
+  readonly speed: number;
   readonly log: Log;
 }
 
@@ -46,16 +50,16 @@ export interface Deployment {
   readonly lambda: Lambda;
   readonly bus: EventBus;
   readonly api: HttpApi;
-  readonly deadLetters: DeadLetters;
+  readonly queues: Queues;
   readonly webhookSink: WebhookSink;
-  /** From now on the stream is read, and what the bus had not delivered yet is delivered. */
+  /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
   run(): Promise<void>;
 }
 
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, log }: DeploymentOptions,
+  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
   const client = { region: REGION, ...engine };
@@ -66,13 +70,14 @@ export async function deploy(
 
   const tableName = await ensureTable(dynamodb, template, fresh);
   const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
-  const deadLetters = new DeadLetters(
-    journal<DeadLetter>('dead-letters.jsonl'),
-    resourcesOf(template, 'AWS::SQS::Queue').map(({ properties }) => properties.QueueName),
+  const messages = resources.adopt(new MessageStore(directory.file('queues.jsonl')), (opened) =>
+    opened.close(),
   );
+  const queues = new Queues(template, messages, { nowMs: Date.now, speed });
   const lambda = new Lambda(template, {
     callers,
-    deadLetters,
+    queues,
+    speed,
     log,
     environment: {
       AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
@@ -85,13 +90,15 @@ export async function deploy(
     events: journal<BusEvent>('events.jsonl'),
     deliveries: journal<Delivery>('deliveries.jsonl'),
     lambda,
-    deadLetters,
+    queues,
     log,
   });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
-  const polling = { dynamodb, streams, tableName, lambda, callers, deadLetters, checkpoints, log };
-  const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(
-    (source) => new StreamPoller(source, polling),
+  const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log };
+  const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((source) =>
+    source.properties.EventSourceArn.includes(':sqs:')
+      ? new QueuePoller(source, { queues, lambda, callers, log })
+      : new StreamPoller(source, polling),
   );
   const api = new HttpApi(template, lambda, keySetUrl, {
     alsoAllowsOrigin: isOriginOfThisMachine,
@@ -102,7 +109,7 @@ export async function deploy(
     lambda,
     bus,
     api,
-    deadLetters,
+    queues,
     webhookSink,
     async run() {
       // A poller waits for a function that runs: it is told to end first, and then the functions are ended.

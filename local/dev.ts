@@ -3,7 +3,7 @@ import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
 import { onceNpmIsGone } from './npm-process.ts';
-import { startStack } from './stack.ts';
+import { DEFAULT_SPEED, startStack } from './stack.ts';
 import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
@@ -21,6 +21,8 @@ Options
   --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
   --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
   --audience A     the audience of that issuer's tokens; the two options go together
+  --speed N        how many times faster than on AWS the pauses between tries pass, ${DEFAULT_SPEED} by default: a failing
+                   webhook is tried again after 10 s, 20 s and so on for a day, here divided by this; 1 is as on AWS
   -h, --help       prints this
 
 Environment
@@ -45,6 +47,7 @@ async function main(): Promise<void> {
         webhook: { type: 'string' },
         issuer: { type: 'string' },
         audience: { type: 'string' },
+        speed: { type: 'string', default: String(DEFAULT_SPEED) },
         fresh: { type: 'boolean', default: false },
       },
     },
@@ -52,6 +55,9 @@ async function main(): Promise<void> {
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new UsageError('--port takes a number from 0 to 65535.');
+  const speed = Number(values.speed);
+  if (!/^[1-9]\d{0,5}$/.test(values.speed))
+    throw new UsageError('--speed takes a whole number from 1 to 999999.');
   const { webhook, issuer, audience } = values;
   requireSetting('--webhook', 'webhookUrl', webhook);
   requireSetting('--issuer', 'jwtIssuer', issuer);
@@ -66,6 +72,7 @@ async function main(): Promise<void> {
     log: consoleLog(),
     step: (text) => console.log(text),
     webhookUrl: webhook,
+    speed,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,

@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
 import type { ProxyResponse } from './http/http-api.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from './http/issuer.ts';
 import type { Lambda } from './lambda/lambda.ts';
+import type { Queues } from './queues/queues.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
   readonly bus: EventBus;
   readonly lambda: Lambda;
-  readonly deadLetters: DeadLetters;
+  readonly queues: Queues;
   readonly webhookSink: WebhookSink;
 }
 
@@ -34,7 +34,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     return { results };
   },
   'GET /_local/notifications': (_request, { webhookSink }) => ({ notifications: webhookSink.notifications }),
-  'GET /_local/dead-letters': (_request, { deadLetters }) => ({ deadLetters: deadLetters.all }),
+  'GET /_local/dead-letters': (_request, { queues }) => ({ deadLetters: queues.deadLetters }),
   'GET /_local/functions': (_request, { lambda }) => ({ instances: lambda.sizes() }),
   'PUT /_local/webhook': async (request, { webhookSink }) => {
     const answer = parse(SinkAnswer, await readJsonText(request));

@@ -18,8 +18,12 @@ import { startDynamoDbFront } from './iam/dynamodb-front.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
+import type { Queues } from './queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './secrets.ts';
 import { synthesize } from './synthesis.ts';
+
+/** A minute of AWS's pauses takes a second here: nobody wants to wait for them at a laptop. */
+export const DEFAULT_SPEED = 60;
 
 /** What functions talk to. A test may put something of its own between. */
 export type Service = 'upstash' | 'dynamodb' | 'aws' | 'webhook';
@@ -42,6 +46,8 @@ export interface StackOptions {
   readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** False leaves an engine that ends as it is. */
   readonly restartEngines?: boolean;
+  /** How many times faster than on AWS pauses pass: those of queues and between tries of asynchronous invocations. */
+  readonly speed?: number;
   /** What the deployment is told besides what the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
   /** Deploys other resources than those of the template, given these. */
@@ -54,6 +60,7 @@ export interface Stack {
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
+  readonly queues: Queues;
   /** What the roles of the functions allow, each with whether a call needed it since the start. */
   grants(): FunctionGrant[];
   issueToken(subject: string, scope: keyof typeof SCOPES): Promise<string>;
@@ -156,6 +163,7 @@ async function start(
     template,
     {
       ...{ directory, fresh, log },
+      speed: options.speed ?? DEFAULT_SPEED,
       engine: { endpoint: engines.dynamodb.endpoint, credentials: owner },
       callers,
       endpoints: {
@@ -169,8 +177,8 @@ async function start(
     },
     resources,
   );
-  const { tableName, lambda, bus, deadLetters } = deployment;
-  aws.serve({ callers, secrets, bus, deadLetters });
+  const { tableName, lambda, bus, queues } = deployment;
+  aws.serve({ callers, secrets, bus, queues, lambda });
   serve = async (path, request) =>
     path.startsWith('/_local/')
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
@@ -201,7 +209,7 @@ async function start(
     get description() {
       return describe();
     },
-    ...{ lambda, bus, stop },
+    ...{ lambda, bus, queues, stop },
     grants: () => callers.grants(),
     issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
   };

@@ -1,11 +1,11 @@
-import middy from '@middy/core';
-import type { EventBridgeEvent } from 'aws-lambda';
 import * as v from 'valibot';
+import { TidemarkError } from '../../shared/domain/errors.ts';
 import { groupId, joinedAfter, messageId, time, userId } from '../../shared/http/schemas.ts';
 import { validate } from '../../shared/http/validate.ts';
 import { applyJoin, applyLeave } from '../../shared/watermarks/members.ts';
 import { deleteMessage, recordMessage } from '../../shared/watermarks/messages.ts';
 import { createStores } from '../composition.ts';
+import { eventQueue, HopelessEvent, type QueuedEvent } from '../event-queue.ts';
 
 const stores = createStores();
 
@@ -16,11 +16,37 @@ const deleted = v.object({ groupId, messageId });
 const joined = v.object({ groupId, userId, joinedAt: v.optional(time), joinedAfter });
 const left = v.object({ groupId, userId, leftAt: v.optional(time) });
 
+/** A fact makes up to three calls of the ledger in sequence, each with a bound of 6 s and its pauses. */
+const LONGEST_MS = 20_000;
+
 /**
- * Each fact does what its route does, in any order and more than once. A fact that is not valid fails; one that
- * contradicts what is known is ignored and logged.
+ * Applies facts: those of one group one after the other, since they would meet at the same items. A fact that is not
+ * valid will not be valid later: it goes to the dead-letter queue at once.
  */
-export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(async (event) => {
+export const handler = eventQueue(
+  async (event) => {
+    try {
+      await apply(event);
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'invalid_request') {
+        throw new HopelessEvent(error.message, { cause: error });
+      }
+      throw error;
+    }
+  },
+  { laneOf, longestMs: LONGEST_MS },
+);
+
+function laneOf({ detail }: QueuedEvent): string {
+  const { groupId: named } = (detail ?? {}) as { groupId?: unknown };
+  return typeof named === 'string' ? named : '';
+}
+
+/**
+ * Each fact does what its route does, in any order and more than once. One that contradicts what is known is ignored and
+ * logged.
+ */
+async function apply(event: QueuedEvent): Promise<void> {
   const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });
   switch (event['detail-type']) {
     case 'MessageSent': {
@@ -50,6 +76,6 @@ export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(
       return;
     }
     default:
-      throw new Error(`not a fact: ${event['detail-type']}`);
+      throw new HopelessEvent(`not a fact: ${event['detail-type']}`);
   }
-});
+}

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { PolicyDocument } from '../iam/policy-document.ts';
+import { PolicyDocument, ResourcePolicyDocument } from '../iam/policy-document.ts';
 import { type Resource, type Template, TemplateError } from './template.ts';
 
 /*
@@ -51,8 +51,9 @@ const SCHEMAS = {
     ...ignored('Tags'),
     EventSourceArn: text,
     FunctionName: text,
-    StartingPosition: v.picklist(['TRIM_HORIZON', 'LATEST']),
-    BatchSize: v.optional(count, 100),
+    StartingPosition: v.optional(v.picklist(['TRIM_HORIZON', 'LATEST'])),
+    BatchSize: v.optional(count),
+    ScalingConfig: v.optional(v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) })),
     MaximumRetryAttempts: bound,
     MaximumRecordAgeInSeconds: bound,
     BisectBatchOnFunctionError: v.optional(v.boolean(), false),
@@ -142,7 +143,7 @@ const SCHEMAS = {
         Arn: text,
         Id: text,
         DeadLetterConfig: v.optional(v.strictObject({ Arn: text })),
-        // Invoking a function never fails here; what the function does is for its EventInvokeConfig.
+        // Invoking a function or sending to a queue never fails here; what follows is for the EventInvokeConfig or the queue.
         ...ignored('RetryPolicy'),
       }),
     ),
@@ -163,6 +164,13 @@ const SCHEMAS = {
   'AWS::SQS::Queue': v.strictObject({
     ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled', 'Tags'),
     QueueName: text,
+    VisibilityTimeout: v.optional(count, 30),
+    DelaySeconds: v.optional(count, 0),
+    RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
+  }),
+  'AWS::SQS::QueuePolicy': v.strictObject({
+    Queues: texts,
+    PolicyDocument: ResourcePolicyDocument,
   }),
 } as const;
 
@@ -182,7 +190,6 @@ const ELSEWHERE = new Set([
   'AWS::SNS::Subscription',
   'AWS::SNS::Topic',
   'AWS::SNS::TopicPolicy',
-  'AWS::SQS::QueuePolicy',
 ]);
 
 /** Throws where the template has a type of resource that the local stack has never heard of. */

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { servicePrincipal } from '../iam/service-principal.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Queues } from '../queues/queues.ts';
 import { compilePattern } from './event-pattern.ts';
 import type { Journal } from './journal.ts';
 
@@ -36,7 +38,7 @@ export interface Delivery {
 
 interface Rule {
   readonly name: string;
-  readonly functionName: string;
+  readonly target: { readonly functionName: string } | { readonly queue: Queue };
   readonly matches: (event: unknown) => boolean;
 }
 
@@ -46,7 +48,7 @@ export interface EventBusOptions {
   readonly events: Journal<BusEvent>;
   readonly deliveries: Journal<Delivery>;
   readonly lambda: Lambda;
-  readonly deadLetters: DeadLetters;
+  readonly queues: Queues;
   readonly log: Log;
 }
 
@@ -61,23 +63,14 @@ export class EventBus {
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
     this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
-    const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
-      ({ properties }) => properties.Principal === 'events.amazonaws.com',
-    );
     this.#rules = resourcesOf(template, 'AWS::Events::Rule')
       .filter(({ properties }) => properties.State === 'ENABLED' && properties.EventBusName === this.name)
       .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
         Targets.map(({ Arn, Id, DeadLetterConfig }) => {
-          const functionName = functionNameIn(Arn);
-          options.lambda.pool(functionName);
-          if (DeadLetterConfig) options.deadLetters.check(DeadLetterConfig.Arn);
-          const ruleArn = template.identityOf(logicalId).attributes.Arn;
-          const mayInvoke = permissions.some(
-            ({ properties }) =>
-              functionNameIn(properties.FunctionName) === functionName && properties.SourceArn === ruleArn,
-          );
-          if (!mayInvoke) throw new TemplateError(`${logicalId} may not invoke ${functionName}`);
-          return { name: `${logicalId}/${Id}`, functionName, matches: compilePattern(EventPattern) };
+          const ruleArn = template.identityOf(logicalId).attributes.Arn ?? '';
+          if (DeadLetterConfig) requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
+          const target = targetOf(template, ruleArn, Arn, options);
+          return { name: `${logicalId}/${Id}`, target, matches: compilePattern(EventPattern) };
         }),
       );
   }
@@ -120,16 +113,57 @@ export class EventBus {
       resources: [],
     });
     const settled = () => deliveries.append({ eventId: event.id, rule: rule.name });
+    const { target } = rule;
+    if ('queue' in target) {
+      target.queue.send({ body: payload });
+      settled();
+      return;
+    }
     const before = this.#lines.get(rule.name) ?? Promise.resolve();
     const delivery = before
       .then(async () => {
-        const result = await lambda.invokeAsync(rule.functionName, payload, settled);
+        const result = await lambda.invokeAsync(target.functionName, payload, settled);
         const outcome = result.ok ? 'ok' : `failed: ${result.errorMessage}`;
-        log.line(`delivery ${event['detail-type']} to ${rule.functionName} ${outcome}`);
+        log.line(`delivery ${event['detail-type']} to ${target.functionName} ${outcome}`);
       })
       // One delivery that goes wrong must not end the line; unsettled, it is made again at the next start.
       .catch((error: unknown) => log.line(`delivery ${event['detail-type']} broke: ${String(error)}`));
     this.#lines.set(rule.name, delivery);
+  }
+}
+
+/** The target of a rule. Throws where it does not exist, or where the rule may not use it. */
+function targetOf(
+  template: Template,
+  ruleArn: string,
+  arn: string,
+  { lambda, queues }: Pick<EventBusOptions, 'lambda' | 'queues'>,
+): Rule['target'] {
+  if (arn.includes(':sqs:')) {
+    const queue = queues.get(arn);
+    requireSending(template, ruleArn, queue);
+    return { queue };
+  }
+  const functionName = functionNameIn(arn);
+  lambda.pool(functionName);
+  const mayInvoke = resourcesOf(template, 'AWS::Lambda::Permission').some(
+    ({ properties }) =>
+      properties.Principal === 'events.amazonaws.com' &&
+      functionNameIn(properties.FunctionName) === functionName &&
+      properties.SourceArn === ruleArn,
+  );
+  if (!mayInvoke) throw new TemplateError(`${ruleArn} may not invoke ${functionName}`);
+  return { functionName };
+}
+
+/** Throws where the policies of the queue do not let the rule send to it. */
+function requireSending(template: Template, ruleArn: string, { definition }: Queue): void {
+  const policies = resourcesOf(template, 'AWS::SQS::QueuePolicy')
+    .filter(({ properties }) => properties.Queues.includes(definition.url))
+    .map(({ properties }) => properties.PolicyDocument);
+  const rule = servicePrincipal('events.amazonaws.com', ruleArn, policies);
+  if (rule.decide('sqs:SendMessage', definition.arn) !== 'allowed') {
+    throw new TemplateError(`${ruleArn} may not send to ${definition.name}`);
   }
 }
 

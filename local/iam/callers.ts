@@ -16,7 +16,10 @@ export interface FunctionGrant extends Grant {
   readonly functionName: string;
 }
 
-/** All who may call what a local stack plays of AWS: each function of the template, and a back end. */
+/** The name under which a data directory keeps an operator's credentials. */
+export const OPERATOR = 'operator';
+
+/** All who may call what a local stack plays of AWS: each function of the template, a back end, and an operator. */
 export class Callers {
   readonly backEnd: Caller;
   readonly #functions: ReadonlyMap<string, Caller>;
@@ -34,8 +37,9 @@ export class Callers {
         { ...credentialsOf(secrets, `function:${name}`), principal },
       ]),
     );
+    const operator = user(OPERATOR, EVERYTHING);
     this.#byAccessKeyId = new Map(
-      [this.backEnd, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
+      [this.backEnd, operator, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
     );
   }
 
@@ -57,6 +61,12 @@ export class Callers {
     );
   }
 }
+
+/** Whoever operates the deployment: may do all that the local stack knows. */
+const EVERYTHING: PolicyDocument = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }],
+};
 
 /** What dev.json's credentials let a chat's back end do. */
 function backEndPolicy(template: Template): PolicyDocument {

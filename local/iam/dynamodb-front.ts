@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { accessKeyIdIn, findSigner } from '../aws-signature.ts';
+import { findSigner } from '../aws-signature.ts';
 import { REGION } from '../cloudformation/template.ts';
 import { readBody } from '../http/body.ts';
 import { AccessDenied, authorize } from './authorize.ts';
@@ -118,8 +118,7 @@ async function admitted(
   if (request.method !== 'POST' || request.url !== '/') {
     throw new Refusal('UnknownOperationException', 'requests are posted to /');
   }
-  const caller = callers.byAccessKeyId(accessKeyIdIn(request));
-  const signer = await findSigner(request, body, caller ? [caller] : [], Date.now());
+  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now());
   if (signer.outcome === 'refused') throw new Refusal(signer.code, signer.reason);
   const target = String(request.headers['x-amz-target']);
   const accesses = dynamoDbAccesses(target, jsonOf(body));

@@ -28,3 +28,26 @@ export const PolicyDocument = v.strictObject({
 });
 
 export type PolicyDocument = v.InferOutput<typeof PolicyDocument>;
+
+const ResourceStatement = v.strictObject({
+  ...Statement.entries,
+  Principal: v.union([v.strictObject({ Service: v.string() }), v.strictObject({ AWS: v.literal('*') })]),
+  Condition: v.optional(
+    v.union([
+      v.strictObject({
+        ArnEquals: v.strictObject({
+          'aws:SourceArn': v.pipe(pattern, v.regex(/^[^*?]+$/, 'the local stack knows no wildcards here')),
+        }),
+      }),
+      v.strictObject({ Bool: v.strictObject({ 'aws:SecureTransport': v.literal('false') }) }),
+    ]),
+  ),
+});
+
+/** The policy of a resource, which says who may use it and when. What is not evaluated stops the start, as above. */
+export const ResourcePolicyDocument = v.strictObject({
+  Version: v.literal('2012-10-17'),
+  Statement: listOf(ResourceStatement),
+});
+
+export type ResourcePolicyDocument = v.InferOutput<typeof ResourcePolicyDocument>;

@@ -2,16 +2,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
-import type { DeadLetters } from '../events/dead-letters.ts';
 import type { Callers } from '../iam/callers.ts';
-import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Log } from '../log.ts';
+import { giveUp } from '../queues/give-up.ts';
+import type { Queues } from '../queues/queues.ts';
 import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
 import { InstanceSlots } from './instance-slots.ts';
 
-/** AWS waits one minute, then two, before it invokes anew; nobody wants to wait for that at a laptop. */
-const RETRY_DELAYS_MS = [500, 1_000];
+/** How long AWS waits before it invokes again as an event. */
+const RETRY_DELAYS_MS = [60_000, 120_000];
 
 /** Instances of all functions together: with the engines, the local stack stays well below its 1.5 GB. */
 const MAX_INSTANCES_OF_ALL = 32;
@@ -19,9 +19,11 @@ const MAX_INSTANCES_OF_ALL = 32;
 export interface LambdaOptions {
   /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly queues: Queues;
+  /** How many times faster than on AWS the pauses between tries pass. */
+  readonly speed: number;
   /** Who each function is when it calls. */
   readonly callers: Pick<Callers, 'ofFunction'>;
-  readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
 
@@ -67,7 +69,7 @@ export class Lambda {
     }
     for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
       const onFailure = properties.DestinationConfig.OnFailure?.Destination;
-      if (onFailure) options.deadLetters.check(onFailure);
+      if (onFailure) options.queues.get(onFailure);
       this.#asyncSettings.set(functionNameIn(properties.FunctionName), {
         maxRetries: properties.MaximumRetryAttempts,
         onFailure,
@@ -80,6 +82,10 @@ export class Lambda {
     const pool = this.#pools.get(functionNameIn(nameOrArn));
     if (!pool) throw new TemplateError(`there is no function ${nameOrArn}`);
     return pool;
+  }
+
+  has(name: string): boolean {
+    return this.#pools.has(name);
   }
 
   /** How many instances each function has. */
@@ -117,15 +123,18 @@ export class Lambda {
       onFailure: undefined,
     };
     if (attempt < settings.maxRetries) {
-      const delay = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)];
+      const pauseMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] ?? 0;
       setTimeout(() => {
         if (!this.#isStopped) void this.invokeAsync(nameOrArn, payload, settled, attempt + 1);
-      }, delay).unref();
+      }, pauseMs / this.#options.speed).unref();
       return result;
     }
-    const { callers, deadLetters, log } = this.#options;
-    if (settings.onFailure && mayGiveUp(callers.ofFunction(nameOrArn).principal, settings.onFailure, log))
-      deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
+    if (settings.onFailure) {
+      const { callers, queues, log } = this.#options;
+      const { principal } = callers.ofFunction(nameOrArn);
+      const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
+      giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
+    }
     settled();
     return result;
   }
@@ -139,4 +148,26 @@ export class Lambda {
     this.#isStopped = true;
     await this.kill();
   }
+}
+
+/** What Lambda sends to a failure destination: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
+function failureOf(
+  { definition }: FunctionPool,
+  payload: string,
+  invocations: number,
+  { errorType, errorMessage }: InvocationResult & { ok: false },
+) {
+  return {
+    version: '1.0',
+    timestamp: new Date().toISOString(),
+    requestContext: {
+      requestId: crypto.randomUUID(),
+      functionArn: `${definition.arn}:$LATEST`,
+      condition: 'RetriesExhausted',
+      approximateInvokeCount: invocations,
+    },
+    requestPayload: JSON.parse(payload) as unknown,
+    responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    responsePayload: { errorType, errorMessage },
+  };
 }

@@ -9,15 +9,16 @@ import {
   type Shard,
   type _Record as StreamsRecord,
 } from '@aws-sdk/client-dynamodb-streams';
-import { functionNameIn, type Properties, type TypedResource } from '../cloudformation/properties.ts';
+import type { Properties, TypedResource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
-import type { DeadLetters } from '../events/dead-letters.ts';
 import { compilePattern } from '../events/event-pattern.ts';
 import { authorize } from '../iam/authorize.ts';
 import type { Callers } from '../iam/callers.ts';
-import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
+import { giveUp } from '../queues/give-up.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Queues } from '../queues/queues.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
@@ -27,6 +28,8 @@ const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
+/** Lambda's own, where the template says nothing. */
+const DEFAULT_BATCH_SIZE = 100;
 /**
  * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
@@ -40,13 +43,18 @@ interface PolledRecord extends StreamItem {
   readonly event: Record<string, unknown>;
 }
 
+interface Place {
+  readonly streamArn: string;
+  readonly shardId: string;
+}
+
 export interface StreamPollerOptions {
   readonly dynamodb: DynamoDBClient;
   readonly streams: DynamoDBStreamsClient;
   readonly tableName: string;
   readonly lambda: Lambda;
+  readonly queues: Queues;
   readonly callers: Pick<Callers, 'ofFunction'>;
-  readonly deadLetters: DeadLetters;
   readonly checkpoints: Checkpoints;
   readonly log: Log;
 }
@@ -56,6 +64,8 @@ export class StreamPoller {
   readonly #options: StreamPollerOptions;
   readonly #logicalId: string;
   readonly #source: Properties<'AWS::Lambda::EventSourceMapping'>;
+  readonly #startingPosition: 'TRIM_HORIZON' | 'LATEST';
+  readonly #deadLetters: Queue | null;
   readonly #matches: (record: unknown) => boolean;
   readonly #shards = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
@@ -69,8 +79,10 @@ export class StreamPoller {
       throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
     }
     options.lambda.pool(properties.FunctionName);
-    const queue = properties.DestinationConfig.OnFailure?.Destination;
-    if (queue) options.deadLetters.check(queue);
+    if (!properties.StartingPosition) throw new TemplateError(`${logicalId} has no StartingPosition`);
+    this.#startingPosition = properties.StartingPosition;
+    const destination = properties.DestinationConfig.OnFailure?.Destination;
+    this.#deadLetters = destination ? options.queues.get(destination) : null;
     const tests = properties.FilterCriteria.Filters.map(({ Pattern }) => compilePattern(JSON.parse(Pattern)));
     this.#matches = (record) => tests.length === 0 || tests.some((test) => test(record));
     this.#logicalId = logicalId;
@@ -129,14 +141,15 @@ export class StreamPoller {
   /** Reads one shard to its end, after its parent's. */
   async #follow(streamArn: string, shardId: string, parentId: string | undefined): Promise<void> {
     if (parentId) await this.#shards.get(parentId);
+    const batchSize = this.#source.BatchSize ?? DEFAULT_BATCH_SIZE;
     let busyUntilMs = 0;
     while (!this.#isStopped()) {
       try {
         let iterator = await this.#iterator(streamArn, shardId, parentId !== undefined);
         while (iterator && !this.#isStopped()) {
-          const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: this.#source.BatchSize });
+          const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: batchSize });
           const { Records = [], NextShardIterator } = await this.#options.streams.send(command);
-          if (!(await this.#handle(shardId, Records))) return;
+          if (!(await this.#handle({ streamArn, shardId }, Records))) return;
           iterator = NextShardIterator;
           if (Records.length > 0) busyUntilMs = Date.now() + IDLE_AFTER_MS;
           else await this.#wait(Date.now() < busyUntilMs ? BUSY_POLL_MS : IDLE_POLL_MS);
@@ -156,16 +169,16 @@ export class StreamPoller {
     const from = sequenceNumber
       ? ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: sequenceNumber } as const)
       : // What a shard inherits is not to be skipped: the position is where the first one starts.
-        ({ ShardIteratorType: isChild ? 'TRIM_HORIZON' : this.#source.StartingPosition } as const);
+        ({ ShardIteratorType: isChild ? 'TRIM_HORIZON' : this.#startingPosition } as const);
     const command = new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from });
     return (await streams.send(command)).ShardIterator;
   }
 
-  async #handle(shardId: string, polled: readonly StreamsRecord[]): Promise<boolean> {
+  async #handle(place: Place, polled: readonly StreamsRecord[]): Promise<boolean> {
     const last = polled.at(-1)?.dynamodb?.SequenceNumber;
     if (!last) return true;
-    const { lambda, deadLetters, checkpoints } = this.#options;
-    const { FunctionName, DestinationConfig } = this.#source;
+    const { lambda, checkpoints } = this.#options;
+    const { FunctionName } = this.#source;
     const records = polled
       .map((record) => recordOf(record, this.#source.EventSourceArn))
       .filter(({ event }) => this.#matches(event));
@@ -175,15 +188,9 @@ export class StreamPoller {
         invoke: (batch) =>
           lambda.invoke(FunctionName, JSON.stringify({ Records: batch.map(({ event }) => event) })),
         giveUp: (given, reason) => {
-          const queue = DestinationConfig.OnFailure?.Destination;
-          const sequenceNumbers = given.map(({ sequenceNumber }) => sequenceNumber);
-          const { callers, log } = this.#options;
-          if (queue && mayGiveUp(callers.ofFunction(FunctionName).principal, queue, log))
-            deadLetters.add(
-              queue,
-              { functionName: functionNameIn(FunctionName), shardId, sequenceNumbers },
-              reason,
-            );
+          const { principal } = this.#options.callers.ofFunction(FunctionName);
+          const body = JSON.stringify(this.#failureOf(given, place));
+          if (this.#deadLetters) giveUp(principal, this.#deadLetters, { body, reason }, this.#options.log);
           this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
         },
         isStopped: () => this.#isStopped(),
@@ -191,8 +198,35 @@ export class StreamPoller {
       },
       records,
     );
-    if (isHandled) checkpoints.set(this.#logicalId, shardId, last);
+    if (isHandled) checkpoints.set(this.#logicalId, place.shardId, last);
     return isHandled;
+  }
+
+  /**
+   * Names the records, which stay in the stream for a day, as Lambda does.
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
+   */
+  #failureOf(given: readonly PolledRecord[], { streamArn, shardId }: Place) {
+    const [first, last] = [given.at(0), given.at(-1)];
+    const arrival = (record: PolledRecord | undefined) => new Date(record?.createdAtMs ?? 0).toISOString();
+    return {
+      requestContext: {
+        requestId: crypto.randomUUID(),
+        functionArn: this.#options.lambda.pool(this.#source.FunctionName).definition.arn,
+        condition: 'RetryAttemptsExhausted',
+      },
+      version: '1.0',
+      timestamp: new Date().toISOString(),
+      DDBStreamBatchInfo: {
+        shardId,
+        startSequenceNumber: first?.sequenceNumber,
+        endSequenceNumber: last?.sequenceNumber,
+        approximateArrivalOfFirstRecord: arrival(first),
+        approximateArrivalOfLastRecord: arrival(last),
+        batchSize: given.length,
+        streamArn,
+      },
+    };
   }
 
   #policy(): RetryPolicy {

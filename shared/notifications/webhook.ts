@@ -6,7 +6,75 @@ export interface WebhookTarget {
   readonly secret: string;
 }
 
-const TIMEOUT_MS = 5_000;
+/** The longest that a receiver may take for its answer. */
+export const POST_TIMEOUT_MS = 5_000;
+
+/** After this many posts in a row that ran out of time, none is made for this long. */
+const MOST_TIMEOUTS = 3;
+const QUIET_MS = 30_000;
+
+export interface WebhookReceiverOptions {
+  readonly url: string;
+  /** Returns the signing secret in base64. */
+  readonly readSecret: () => Promise<string>;
+  readonly nowMs: () => number;
+}
+
+/** The receiver of a webhook, as one instance sees it. */
+export class WebhookReceiver {
+  readonly #options: WebhookReceiverOptions;
+  #secret: Promise<string> | null = null;
+  #timeouts = 0;
+  #quietUntilMs = 0;
+
+  constructor(options: WebhookReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the secret, and loads the code that signs and sends. Never rejects: the first post tries again. */
+  async warm(): Promise<void> {
+    try {
+      const [secret] = await Promise.all([this.#signingSecret(), fetch('data:,')]);
+      new Webhook(secret).sign('warm', new Date(this.#options.nowMs()), '');
+    } catch (error) {
+      console.warn({ message: 'the webhook could not be prepared', error });
+    }
+  }
+
+  /**
+   * Posts a body. Throws where the answer is not a 2xx within 5 s. A receiver that swallows posts in silence would take
+   * 5 s of an instance for each event: after three in a row none is made for half a minute, and `post` throws at once.
+   */
+  async post(id: string, body: string): Promise<void> {
+    const { url, nowMs } = this.#options;
+    if (nowMs() < this.#quietUntilMs)
+      throw new Error('the webhook did not answer, and is not asked for a while');
+    const secret = await this.#signingSecret();
+    try {
+      await postSigned({ url, secret }, id, body, nowMs());
+      this.#timeouts = 0;
+    } catch (error) {
+      this.#timeouts = isTimeout(error) ? this.#timeouts + 1 : 0;
+      if (this.#timeouts >= MOST_TIMEOUTS) this.#quietUntilMs = nowMs() + QUIET_MS;
+      throw error;
+    }
+  }
+
+  /** Read once for each instance; a failed read is made again at the next event. */
+  async #signingSecret(): Promise<string> {
+    this.#secret ??= this.#options.readSecret();
+    try {
+      return await this.#secret;
+    } catch (error) {
+      this.#secret = null;
+      throw error;
+    }
+  }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TimeoutError';
+}
 
 /**
  * Posts a body to a webhook, signed as Standard Webhooks prescribes
@@ -31,7 +99,7 @@ export async function postSigned(
     body,
     // A redirect could carry the event to where nobody configured it to go.
     redirect: 'manual',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(POST_TIMEOUT_MS),
   });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`the webhook answered ${response.status}`);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
-import { changeRole } from '../support/roles.ts';
+import { changeRole, withBrokenHandler } from '../support/roles.ts';
 
 /*
  * Every grant of every role is needed by a call that some function makes. So the functions are driven through all that
@@ -15,7 +16,7 @@ beforeAll(async () => {
   faults = await startFaultStack({
     // Needed by nobody, so that this test is seen to find such a grant.
     changeResources: (resources) =>
-      changeRole(resources, 'mark-read', (statements) => [
+      changeRole(withBrokenHandler(resources, 'notify'), 'mark-read', (statements) => [
         ...statements,
         { Effect: 'Allow', Action: 'dynamodb:DeleteItem', Resource: 'arn:of:a-grant-that-nobody-needs' },
       ]),
@@ -109,6 +110,21 @@ async function isParked(functionName: string, text: string): Promise<void> {
   }, PATIENCE);
 }
 
+const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:tidemark-local-';
+
+const isTriedAgain = (name: string) =>
+  eventually(
+    () => {
+      const receives = stackQueue(name)
+        .messages()
+        .map(({ receiveCount }) => receiveCount);
+      expect(Math.max(...receives)).toBeGreaterThanOrEqual(2);
+    },
+    { deadlineMs: 30_000 },
+  );
+
+const stackQueue = (name: string) => faults.stack.queues.get(`${QUEUE}${name}`);
+
 const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () => {
     const watermark = await faults.api.watermark(groupId, userId);
@@ -159,11 +175,21 @@ test('every grant is needed by some call, but for what the platform does itself'
   await isParked('publish-events', broken);
   putFact('MemberJoined', { groupId: broken, userId: 'not valid' });
   await isParked('apply-facts', broken);
-  const mend = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
+  stackQueue('deliver-webhook').send({ body: 'no event' });
+  await isParked('deliver-webhook', 'no event');
   const posted = await api.openGroup(['ann', 'ben'], 1);
   await api.mark(posted, 'ben', 1);
   await isParked('notify', posted);
-  mend();
+
+  // What fails is hidden for a while by its function.
+  const failing = await api.openGroup(['ann', 'ben'], 1);
+  const mendWebhook = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
+  const mendLedger = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  putFact('MessageSent', { groupId: failing, messageId: '2', senderId: 'ann' });
+  stack.bus.put([{ EventBusName: 'tidemark-local', Source: 'tidemark', DetailType: 'Any', Detail: '{}' }]);
+  for (const name of ['apply-facts', 'deliver-webhook']) await isTriedAgain(name);
+  mendWebhook();
+  mendLedger();
 
   const functionNames = Object.keys(stack.lambda.sizes());
   const expected = [

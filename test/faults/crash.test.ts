@@ -159,13 +159,13 @@ describe('what the stream feeds dies', () => {
   );
 });
 
-describe('notify dies', () => {
+describe('deliver-webhook dies', () => {
   test.each([
     ['before it posts to the webhook', BEFORE, 1],
     ['after it posted to the webhook', AFTER, 2],
   ] as const)('%s: the event is posted again, under the same id', async (_when, kind, posts) => {
     const tells: Match = ({ body }) => body.includes(groupId) && body.includes('WatermarkAdvanced');
-    const killed = killAt('notify', faults.proxies.webhook, tells, kind);
+    const killed = killAt('deliver-webhook', faults.proxies.webhook, tells, kind);
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
     await eventually(() => expect(killed()).toBe(1));
     const received = await eventually(async () => {
@@ -183,10 +183,10 @@ describe('notify dies', () => {
     ['before it reads its secret', BEFORE],
     ['after it read its secret', AFTER],
   ] as const)('%s: the event is posted by the next one', async (_when, kind) => {
-    await faults.stack.lambda.kill(faults.functionName('notify'));
+    await faults.stack.lambda.kill(faults.functionName('deliver-webhook'));
     const isWebhookSecret: Match = ({ operation, body }) =>
       operation === 'GetSecretValue' && body.includes('WebhookSecret');
-    const killed = killAt('notify', faults.proxies.aws, isWebhookSecret, kind);
+    const killed = killAt('deliver-webhook', faults.proxies.aws, isWebhookSecret, kind);
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
     await eventually(() => expect(killed()).toBe(1));
     await expectConverged(8);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { RawResources } from '../../local/cloudformation/template.ts';
 import { startStack } from '../../local/stack.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
@@ -83,7 +84,7 @@ test('an event that may not be put is not on the bus', async () => {
   expect(faults.stack.bus.events).toEqual([]);
 });
 
-test('what Lambda gives up for a function that may not send it is lost, and the log says so', async () => {
+test('a fact that may not be set aside stays in the queue, and the log says why', async () => {
   const groupId = freshPrefix();
   faults.stack.bus.put([
     {
@@ -100,19 +101,56 @@ test('what Lambda gives up for a function that may not send it is lost, and the 
   );
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
   expect(await faults.api.deadLetters()).toEqual([]);
+  const queue = faults.stack.queues.get('arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts');
+  expect(queue.messages()).toHaveLength(1);
 });
 
-test('a function that may not read its stream is not deployed', async () => {
+/** Why a stack does not start whose template was changed. */
+async function refusalOfStart(changeResources: (resources: RawResources) => RawResources): Promise<string> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-denied-'));
-  const started = startStack({
-    ...{ port: 0, dataDirectory },
-    ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
-    changeResources: (resources) => withoutAction(resources, 'project-ledger', 'dynamodb:GetRecords'),
-  });
-  const said = refusal(
+  try {
+    const stack = await startStack({
+      ...{ port: 0, dataDirectory, changeResources },
+      ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
+    });
+    await stack.stop();
+    return 'it has started';
+  } catch (error) {
+    return String(error);
+  } finally {
+    await rm(dataDirectory, { recursive: true });
+  }
+}
+
+test.each([
+  [
+    'read its stream',
     'project-ledger',
     'dynamodb:GetRecords',
     'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
+  ],
+  [
+    'receive from its queue',
+    'apply-facts',
+    'sqs:ReceiveMessage',
+    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
+  ],
+])(
+  'a function that may not %s is not deployed',
+  async (_what, folder, action, resource) => {
+    const said = await refusalOfStart((resources) => withoutAction(resources, folder, action));
+    // SQS writes the action in small letters.
+    const named = action.startsWith('sqs:') ? 'sqs:receivemessage' : action;
+    expect(said).toMatch(refusal(folder, named, resource));
+  },
+  120_000,
+);
+
+test('a rule that the policy of its queue does not let in is not deployed', async () => {
+  const said = await refusalOfStart((resources) =>
+    Object.fromEntries(Object.entries(resources).filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy')),
   );
-  await expect(started.finally(() => rm(dataDirectory, { recursive: true }))).rejects.toThrow(said);
+  expect(said).toMatch(
+    /^TemplateError: arn:aws:events:us-east-1:000000000000:rule\/\S+ may not send to tidemark-local-/,
+  );
 }, 120_000);

@@ -24,20 +24,26 @@ beforeAll(async () => {
   }
 });
 
+const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook'];
+
 describe('the client of SQS', () => {
-  test('is in the bundles of those alone that read the stream', () => {
+  test('is in the bundles of those alone that read the stream or a queue', () => {
     const names = functionNames.filter((name) =>
       Object.keys(bundles.get(name)?.inputs ?? {}).some((input) => input.includes('@aws-sdk/client-sqs/')),
     );
-    expect(names).toEqual(['project-ledger', 'publish-events']);
+    expect(names).toEqual(senders);
   });
 
-  test.each(['project-ledger', 'publish-events'])('is not loaded when %s starts', (name) => {
+  test.each(senders)('is not loaded when %s starts', (name) => {
     const { inputs } = bundles.get(name) ?? { inputs: {} };
     const importers = Object.entries(inputs).flatMap(([importer, { imports }]) =>
       imports.filter(({ path }) => path === 'functions/sqs.ts').map(({ kind }) => [importer, kind]),
     );
-    expect(importers).toEqual([['functions/dead-letters.ts', 'dynamic-import']]);
+    for (const [importer, kind] of importers) {
+      expect(['functions/dead-letters.ts', 'functions/event-queue.ts']).toContain(importer);
+      expect(kind).toBe('dynamic-import');
+    }
+    expect(importers).not.toEqual([]);
     const sdkImporters = Object.entries(inputs).filter(
       ([importer, { imports }]) =>
         !importer.includes('@aws-sdk/client-sqs/') &&

@@ -24,6 +24,7 @@ describe('a context that is complete', () => {
         factsSource: 'chat',
         membership: 'strict',
         messageRetentionDays: 90,
+        webhookConcurrency: 5,
       },
     });
   });
@@ -35,6 +36,7 @@ describe('a context that is complete', () => {
       membership: 'open',
       messageRetentionDays: '30',
       webhookUrl: 'https://chat.example.com/hooks/tidemark?tenant=7',
+      webhookConcurrency: '40',
     };
     expect(read(given)).toMatchObject({
       ok: true,
@@ -43,6 +45,7 @@ describe('a context that is complete', () => {
         membership: 'open',
         messageRetentionDays: 30,
         webhookUrl: 'https://chat.example.com/hooks/tidemark?tenant=7',
+        webhookConcurrency: 40,
       },
     });
   });
@@ -61,6 +64,8 @@ describe('a context that is complete', () => {
     ['messageRetentionDays', 365],
     ['messageRetentionDays', '3650'],
     ['stage', 'pull-request-1234567'],
+    ['webhookConcurrency', 2],
+    ['webhookConcurrency', '1000'],
     ['jwtIssuer', 'https://issuer.tidemark.localhost'],
     ['jwtIssuer', 'http://127.0.0.1:9000'],
     ['jwtIssuer', 'http://localhost:9000/realms/chat'],
@@ -157,6 +162,9 @@ describe('a context with faults', () => {
     ['webhookUrl', 'http://chat.example.com/hook', 'It must be an https URL without user or password'],
     ['webhookUrl', 'https://user:pass@chat.example.com/', 'It must be an https URL without user or password'],
     ['webhookUrl', 'ftp://127.0.0.1/', 'It must be an https URL without user or password'],
+    ['webhookConcurrency', 1, 'It must be a whole number from 2 to 1000'],
+    ['webhookConcurrency', '1001', 'It must be a whole number from 2 to 1000'],
+    ['webhookConcurrency', '5.5', 'It must be a whole number from 2 to 1000'],
     ...[
       '',
       'chat.example.com',

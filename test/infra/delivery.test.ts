@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { ofType, synthesize } from './synthesized.ts';
+import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
-const template = synthesize();
+const template = synthesize(contextWithWebhook);
 
 describe('the stream', () => {
   const isMove = '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["membership"]}}}}';
@@ -30,63 +30,119 @@ describe('the stream', () => {
   );
 
   test('has no more readers than a shard bears', () => {
-    expect(Object.keys(ofType(template, 'AWS::Lambda::EventSourceMapping'))).toHaveLength(2);
+    const sources = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping'));
+    const ofStream = sources.filter(
+      ({ Properties }) => Properties.EventSourceArn === 'LedgerTable.StreamArn',
+    );
+    expect(ofStream).toHaveLength(2);
   });
 });
 
-describe('the bus', () => {
-  const retryPolicy = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86400 };
+const retryPolicy = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86400 };
+const rules = ofType(template, 'AWS::Events::Rule');
 
-  test('hands facts and own events over, with retries and a queue for what it gives up', () => {
-    const rules = ofType(template, 'AWS::Events::Rule');
-    expect(Object.keys(rules)).toEqual(['FactsSubscriptionRule', 'NotifySubscriptionRule']);
-    expect(rules.FactsSubscriptionRule?.Properties).toMatchObject({
-      EventBusName: 'Bus',
-      State: 'ENABLED',
-      EventPattern: {
-        source: ['chat'],
-        'detail-type': ['MessageSent', 'MessageDeleted', 'MemberJoined', 'MemberLeft'],
-      },
-      Targets: [
-        {
-          Arn: 'Factsapplyfacts.Arn',
-          RetryPolicy: retryPolicy,
-          DeadLetterConfig: { Arn: 'FactsSubscriptionDeadLetters.Arn' },
-        },
-      ],
-    });
-    expect(rules.NotifySubscriptionRule?.Properties).toMatchObject({
-      EventBusName: 'Bus',
-      State: 'ENABLED',
-      EventPattern: { source: ['tidemark'] },
-      Targets: [
-        {
-          Arn: 'Notifynotify.Arn',
-          RetryPolicy: retryPolicy,
-          DeadLetterConfig: { Arn: 'NotifySubscriptionDeadLetters.Arn' },
-        },
-      ],
-    });
+describe('the rules of the bus', () => {
+  test('are one for facts, and two for own events', () => {
+    expect(Object.keys(rules)).toEqual([
+      'FactsSubscriptionRule',
+      'NotifySubscriptionRule',
+      'NotifyWebhookRule',
+    ]);
   });
 
   test.each([
-    ['Factsapplyfacts', 'FactsSubscription'],
-    ['Notifynotify', 'NotifySubscription'],
-  ])('%s is invoked by its rule alone, and retried when it fails', (functionId, subscription) => {
+    [
+      'FactsSubscription',
+      {
+        source: ['chat'],
+        'detail-type': ['MessageSent', 'MessageDeleted', 'MemberJoined', 'MemberLeft'],
+      },
+      'FactsSubscriptionQueue.Arn',
+    ],
+    ['NotifySubscription', { source: ['tidemark'] }, 'Notifynotify.Arn'],
+    ['NotifyWebhook', { source: ['tidemark'] }, 'NotifyWebhookQueue.Arn'],
+  ])(
+    '%s hands events over, with retries and a queue for what it gives up',
+    (subscription, pattern, target) => {
+      expect(rules[`${subscription}Rule`]?.Properties).toMatchObject({
+        EventBusName: 'Bus',
+        State: 'ENABLED',
+        EventPattern: pattern,
+        Targets: [
+          {
+            Arn: target,
+            RetryPolicy: retryPolicy,
+            DeadLetterConfig: { Arn: `${subscription}DeadLetters.Arn` },
+          },
+        ],
+      });
+    },
+  );
+});
+
+describe('notify', () => {
+  test('is invoked by its rule alone, and retried when it fails', () => {
     const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission')).filter(
-      ({ Properties }) => Properties.FunctionName === `${functionId}.Arn`,
+      ({ Properties }) => Properties.FunctionName === 'Notifynotify.Arn',
     );
     expect(permissions.map(({ Properties }) => [Properties.Principal, Properties.SourceArn])).toEqual([
-      ['events.amazonaws.com', `${subscription}Rule.Arn`],
+      ['events.amazonaws.com', 'NotifySubscriptionRule.Arn'],
     ]);
-    expect(template.Resources[`${functionId}EventInvokeConfig`]?.Properties).toEqual({
-      FunctionName: functionId,
+    expect(template.Resources.NotifynotifyEventInvokeConfig?.Properties).toEqual({
+      FunctionName: 'Notifynotify',
       Qualifier: '$LATEST',
       MaximumRetryAttempts: 2,
       MaximumEventAgeInSeconds: 21600,
-      DestinationConfig: { OnFailure: { Destination: `${subscription}DeadLetters.Arn` } },
+      DestinationConfig: { OnFailure: { Destination: 'NotifySubscriptionDeadLetters.Arn' } },
     });
   });
+});
+
+describe.each([
+  ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20],
+  ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5],
+])('the queue of %s', (subscription, functionId, name, maximumConcurrency) => {
+  test('is encrypted, outlives a day of tries, and gives up into its dead-letter queue', () => {
+    expect(template.Resources[`${subscription}Queue`]?.Properties).toEqual({
+      QueueName: name,
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 604800,
+      VisibilityTimeout: 360,
+      RedrivePolicy: { deadLetterTargetArn: `${subscription}DeadLetters.Arn`, maxReceiveCount: 32 },
+    });
+  });
+
+  test('is worked off by its function, a bounded number at once, which is not invoked otherwise', () => {
+    const [source, ...others] = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping')).filter(
+      ({ Properties }) => Properties.EventSourceArn === `${subscription}Queue.Arn`,
+    );
+    expect(others).toEqual([]);
+    expect(source?.Properties).toEqual({
+      EventSourceArn: `${subscription}Queue.Arn`,
+      FunctionName: functionId,
+      BatchSize: 10,
+      MaximumBatchingWindowInSeconds: 0,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: maximumConcurrency },
+    });
+    expect(template.Resources[`${functionId}EventInvokeConfig`]).toBeUndefined();
+    const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission'));
+    expect(permissions.map(({ Properties }) => Properties.FunctionName)).not.toContain(`${functionId}.Arn`);
+  });
+
+  test('gives the function six times its own timeout', () => {
+    expect(template.Resources[functionId]?.Properties.Timeout).toBe(60);
+  });
+});
+
+test('the webhook has as many instances at once as the deployment says', () => {
+  const many = synthesize({ ...contextWithWebhook, webhookConcurrency: 40 });
+  expect(many.Resources.NotifyWebhookSource?.Properties.ScalingConfig).toEqual({ MaximumConcurrency: 40 });
+});
+
+test('without a webhook there is neither its function nor its queue', () => {
+  const names = Object.keys(synthesize().Resources);
+  expect(names.filter((name) => /NotifyWebhook(?!Secret)|deliverwebhook/.test(name))).toEqual([]);
 });
 
 describe('each dead-letter queue', () => {
@@ -103,6 +159,7 @@ describe('each dead-letter queue', () => {
     ['PublicationDeadLetters', 'tidemark-test-publish-events-dead-letters'],
     ['FactsSubscriptionDeadLetters', 'tidemark-test-apply-facts-dead-letters'],
     ['NotifySubscriptionDeadLetters', 'tidemark-test-notify-dead-letters'],
+    ['NotifyWebhookDeadLetters', 'tidemark-test-deliver-webhook-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
     expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
@@ -115,26 +172,42 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of four, and only its own rule may send to it besides its function', () => {
-    expect(Object.keys(ofType(template, 'AWS::SQS::Queue'))).toEqual([
+  test('is one of five', () => {
+    const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
+    expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
       'PublicationDeadLetters',
       'FactsSubscriptionDeadLetters',
       'NotifySubscriptionDeadLetters',
+      'NotifyWebhookDeadLetters',
     ]);
-    const senders = Object.values(ofType(template, 'AWS::SQS::QueuePolicy'))
-      .flatMap(
-        ({ Properties }) => (Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement,
-      )
-      .filter(({ Effect }) => Effect === 'Allow')
-      .map(({ Action, Principal, Resource, Condition }) => ({ Action, Principal, Resource, Condition }));
-    expect(senders).toEqual(
-      ['FactsSubscription', 'NotifySubscription'].map((subscription) => ({
-        Action: 'sqs:SendMessage',
-        Principal: { Service: 'events.amazonaws.com' },
-        Resource: `${subscription}DeadLetters.Arn`,
-        Condition: { ArnEquals: { 'aws:SourceArn': `${subscription}Rule.Arn` } },
-      })),
-    );
   });
+});
+
+test('to a queue only its own rule may send, besides the roles; over TLS alone', () => {
+  const statements = Object.values(ofType(template, 'AWS::SQS::QueuePolicy')).flatMap(
+    ({ Properties }) => (Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement,
+  );
+  const senders = statements
+    .filter(({ Effect }) => Effect === 'Allow')
+    .map(({ Action, Principal, Resource, Condition }) => ({ Action, Principal, Resource, Condition }));
+  const fromRule = (queue: string, subscription: string) => ({
+    Action: 'sqs:SendMessage',
+    Principal: { Service: 'events.amazonaws.com' },
+    Resource: `${queue}.Arn`,
+    Condition: { ArnEquals: { 'aws:SourceArn': `${subscription}Rule.Arn` } },
+  });
+  expect(senders).toEqual([
+    fromRule('FactsSubscriptionDeadLetters', 'FactsSubscription'),
+    fromRule('FactsSubscriptionQueue', 'FactsSubscription'),
+    fromRule('NotifySubscriptionDeadLetters', 'NotifySubscription'),
+    fromRule('NotifyWebhookDeadLetters', 'NotifyWebhook'),
+    fromRule('NotifyWebhookQueue', 'NotifyWebhook'),
+  ]);
+  const encrypted = statements.filter(({ Effect }) => Effect === 'Deny').map(({ Resource }) => Resource);
+  expect(encrypted.sort()).toEqual(
+    Object.keys(ofType(template, 'AWS::SQS::Queue'))
+      .map((queue) => `${queue}.Arn`)
+      .sort(),
+  );
 });

@@ -35,6 +35,7 @@ describe('each function', () => {
       'Publicationpublishevents',
       'Factsapplyfacts',
       'Notifynotify',
+      'Notifydeliverwebhook',
     ]);
   });
 
@@ -62,15 +63,27 @@ describe('each function', () => {
     ['Apirecordmessage', ledgerAndCache],
     ['Apideletemessage', ledgerAndCache],
     ['Apicheckhealth', ledgerAndCache],
-    ['Factsapplyfacts', ledgerAndCache],
+    [
+      'Factsapplyfacts',
+      {
+        ...ledgerAndCache,
+        QUEUE_URL: 'FactsSubscriptionQueue',
+        DEAD_LETTER_QUEUE_URL: 'FactsSubscriptionDeadLetters',
+      },
+    ],
     [
       'Projectionprojectledger',
       { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
     ],
     ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
     [
-      'Notifynotify',
-      { WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark', WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret' },
+      'Notifydeliverwebhook',
+      {
+        WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark',
+        WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret',
+        QUEUE_URL: 'NotifyWebhookQueue',
+        DEAD_LETTER_QUEUE_URL: 'NotifyWebhookDeadLetters',
+      },
     ],
   ])('%s is told what it needs and nothing else', (functionId, variables) => {
     expect(functions[functionId]?.Properties.Environment).toEqual({ Variables: variables });
@@ -92,10 +105,11 @@ describe('each function', () => {
     ['Apirecordmessage', 'record-message', 10],
     ['Apideletemessage', 'delete-message', 10],
     ['Apicheckhealth', 'check-health', 10],
-    ['Factsapplyfacts', 'apply-facts', 30],
+    ['Factsapplyfacts', 'apply-facts', 60],
     ['Projectionprojectledger', 'project-ledger', 30],
     ['Publicationpublishevents', 'publish-events', 30],
-    ['Notifynotify', 'notify', 15],
+    ['Notifynotify', 'notify', 10],
+    ['Notifydeliverwebhook', 'deliver-webhook', 60],
   ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
     expect(functions[functionId]?.Properties).toMatchObject({
       FunctionName: `tidemark-test-${name}`,
@@ -112,6 +126,10 @@ describe('each function', () => {
       RetentionInDays: 30,
     });
   });
+});
+
+test('notify needs to be told nothing', () => {
+  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
 });
 
 describe('roles', () => {
@@ -145,6 +163,10 @@ describe('roles', () => {
       'Allow logs:CreateLogStream',
       'Allow logs:PutLogEvents',
       'Allow secretsmanager:GetSecretValue',
+      'Allow sqs:ChangeMessageVisibility',
+      'Allow sqs:DeleteMessage',
+      'Allow sqs:GetQueueAttributes',
+      'Allow sqs:ReceiveMessage',
       'Allow sqs:SendMessage',
       'Allow xray:PutTelemetryRecords',
       'Allow xray:PutTraceSegments',
@@ -157,16 +179,5 @@ describe('roles', () => {
       'xray:PutTelemetryRecords *',
       'xray:PutTraceSegments *',
     ]);
-  });
-});
-
-describe('notify without a webhook', () => {
-  const bare = synthesize();
-
-  test('has no secret, no permission to read one, and no URL', () => {
-    expect(ofType(bare, 'AWS::SecretsManager::Secret')).toEqual({});
-    expect(bare.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
-    expect(JSON.stringify(bare.Resources.NotifynotifyroleDefaultPolicy)).not.toContain('secretsmanager');
-    expect(Object.keys(bare.Outputs)).toEqual(['AlarmTopicArn', 'ApiUrl', 'TableName', 'EventBusName']);
   });
 });

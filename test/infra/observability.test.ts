@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { contextWithWebhook, ofType, type Resource, synthesize } from './synthesized.ts';
 
-const template = synthesize();
+const template = synthesize(contextWithWebhook);
 const alarms: Readonly<Record<string, Resource['Properties']>> = Object.fromEntries(
   Object.values(ofType(template, 'AWS::CloudWatch::Alarm')).map(({ Properties }) => [
     Properties.AlarmName,
@@ -36,17 +36,23 @@ test('these alarms exist', () => {
     'tidemark-test-publish-events-behind',
     'tidemark-test-apply-facts-failing',
     'tidemark-test-apply-facts-dead-letters',
+    'tidemark-test-apply-facts-waiting',
+    'tidemark-test-apply-facts-retrying',
     'tidemark-test-notify-failing',
     'tidemark-test-notify-dead-letters',
+    'tidemark-test-deliver-webhook-failing',
+    'tidemark-test-deliver-webhook-dead-letters',
+    'tidemark-test-deliver-webhook-waiting',
+    'tidemark-test-deliver-webhook-retrying',
   ]);
 });
 
 test('no alarm goes off for want of traffic', () => {
-  for (const alarm of Object.values(alarms)) {
+  for (const [name, alarm] of Object.entries(alarms)) {
     expect(alarm).toMatchObject({
       TreatMissingData: 'notBreaching',
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      EvaluationPeriods: 1,
+      EvaluationPeriods: name.endsWith('-retrying') ? 3 : 1,
     });
   }
 });
@@ -80,6 +86,7 @@ test.each([
   ['tidemark-test-publish-events-dead-letters', 'PublicationDeadLetters.QueueName'],
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
+  ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
 ])('%s goes off at the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
@@ -87,6 +94,32 @@ test.each([
     Dimensions: [{ Name: 'QueueName', Value: queueName }],
     Statistic: 'Maximum',
     Threshold: 1,
+  });
+});
+
+describe.each([
+  ['apply-facts', 'FactsSubscriptionQueue.QueueName', 'Factsapplyfacts'],
+  ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
+])('%s', (name, queueName, functionId) => {
+  test('is noticed where events wait that were not tried yet', () => {
+    expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Dimensions: [{ Name: 'QueueName', Value: queueName }],
+      Statistic: 'Maximum',
+      Threshold: 300,
+    });
+  });
+
+  test('is noticed where it fails for a quarter of an hour', () => {
+    expect(alarms[`tidemark-test-${name}-retrying`]).toMatchObject({
+      Namespace: 'Tidemark',
+      MetricName: 'FailedRecords',
+      Dimensions: [{ Name: 'FunctionName', Value: functionId }],
+      Statistic: 'Sum',
+      Period: 300,
+      Threshold: 1,
+    });
   });
 });
 
@@ -112,7 +145,7 @@ test('errors and throttles of a function count alike, one without the other', ()
 
 test('every log ends after 30 days and with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  expect(logs).toHaveLength(20);
+  expect(logs).toHaveLength(21);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

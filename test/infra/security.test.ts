@@ -52,9 +52,9 @@ describe('AwsSolutions', () => {
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Publication/publish-events-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Facts/apply-facts-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Notify/notify-role/DefaultPolicy/Resource',
+      'AwsSolutions-IAM5[Resource::*] at tidemark-test/Notify/deliver-webhook-role/DefaultPolicy/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Projection/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Publication/DeadLetters/Resource',
-      'AwsSolutions-SQS3 at tidemark-test/Facts/Subscription/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
       'AwsSolutions-SMG4 at tidemark-test/Notify/WebhookSecret/Resource',
     ]);
@@ -90,6 +90,15 @@ describe('the rules of CloudFormation', () => {
 
 describe('secrets', () => {
   const template = synthesize(contextWithWebhook);
+
+  test('are the same with and without a webhook, so that turning it off and on again keeps the one that signs', () => {
+    const withoutWebhook = synthesize();
+    expect(ofType(withoutWebhook, 'AWS::SecretsManager::Secret')).toEqual(
+      ofType(template, 'AWS::SecretsManager::Secret'),
+    );
+    expect(withoutWebhook.Outputs).toEqual(template.Outputs);
+    expect(JSON.stringify(ofType(withoutWebhook, 'AWS::IAM::Policy'))).not.toContain('NotifyWebhookSecret');
+  });
 
   test('are made by Secrets Manager, in the alphabet and length that Standard Webhooks signs with', () => {
     expect(ofType(template, 'AWS::SecretsManager::Secret')).toEqual({

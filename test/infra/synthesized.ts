@@ -14,6 +14,7 @@ const context: TidemarkContext = {
   factsSource: 'chat',
   membership: 'strict',
   messageRetentionDays: 90,
+  webhookConcurrency: 5,
 };
 
 export const contextWithWebhook: TidemarkContext = {

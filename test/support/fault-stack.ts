@@ -173,7 +173,7 @@ export interface FaultStack {
 }
 
 export async function startFaultStack(
-  options: Pick<StackOptions, 'log' | 'context' | 'changeResources'> = {},
+  options: Pick<StackOptions, 'log' | 'context' | 'speed' | 'changeResources'> = {},
 ): Promise<FaultStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
   const proxies = {
@@ -187,6 +187,8 @@ export async function startFaultStack(
     await rm(dataDirectory, { recursive: true, force: true });
   };
   const stack = await startStack({
+    // A function that dies leaves its messages hidden for six minutes on AWS.
+    speed: 600,
     ...options,
     port: 0,
     dataDirectory,

@@ -1,78 +1,108 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
+  DeleteMessageBatchCommand,
+  DeleteMessageCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ListMessageMoveTasksCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+  StartMessageMoveTaskCommand,
+} from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
-import { type DeadLetter, DeadLetters } from '../../../local/events/dead-letters.ts';
-import { Journal } from '../../../local/events/journal.ts';
 import { Principal } from '../../../local/iam/principal.ts';
+import { MessageStore } from '../../../local/queues/message-store.ts';
+import { Queues } from '../../../local/queues/queues.ts';
+import { queueTemplate } from '../../support/queue-template.ts';
 
-const QUEUE = 'https://sqs.us-east-1.amazonaws.com/000000000000/known';
+const DEAD = 'https://sqs.us-east-1.amazonaws.com/000000000000/dead';
+const WORK = 'https://sqs.us-east-1.amazonaws.com/000000000000/work';
 const ROLE = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
+const arnOf = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
 
 let directory: string;
-let journal: Journal<DeadLetter>;
+let store: MessageStore;
+let queues: Queues;
 let endpoint: AwsEndpoint;
 let client: SQSClient;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-aws-endpoint-'));
-  journal = new Journal(join(directory, 'dead-letters.jsonl'));
+  store = new MessageStore(join(directory, 'queues.jsonl'));
+  queues = new Queues(queueTemplate(), store, { nowMs: Date.now, speed: 60 });
   const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
-  const sending = (Effect: 'Allow' | 'Deny', queue: string) => ({
-    ...{ Effect, Action: ['sqs:SendMessage'], Resource: [`arn:aws:sqs:us-east-1:${queue}`] },
+  const allowing = (Effect: 'Allow' | 'Deny', queue: string) => ({
+    ...{ Effect, Action: ['sqs:*'], Resource: [`arn:aws:sqs:us-east-1:${queue}`] },
   });
-  const Statement = [sending('Allow', '*'), sending('Deny', '000000000000:forbidden')];
+  const Statement = [allowing('Allow', '*'), allowing('Deny', '000000000000:forbidden')];
   const caller = { ...credentials, principal: new Principal(ROLE, [{ Version: '2012-10-17', Statement }]) };
   endpoint = await startAwsEndpoint();
   endpoint.serve({
     callers: { byAccessKeyId: (id) => (id === caller.accessKeyId ? caller : undefined) },
-    deadLetters: new DeadLetters(journal, ['known']),
+    queues,
     secrets: { get: () => undefined },
     bus: { put: () => [] },
+    lambda: { has: () => false, invoke: () => Promise.reject(new Error('there is no function')) },
   });
   client = new SQSClient({
     endpoint: endpoint.url,
     region: 'us-east-1',
     credentials,
     maxAttempts: 1,
+    useQueueUrlAsEndpoint: false,
   });
+});
+beforeEach(() => {
+  for (const { id } of [...store.all]) store.delete(id);
 });
 afterAll(async () => {
   client.destroy();
   await endpoint.close();
-  journal.close();
+  store.close();
   await rm(directory, { recursive: true });
 });
 
-const send = (MessageBody: string, QueueUrl = QUEUE) =>
+const send = (MessageBody: string, QueueUrl = DEAD) =>
   client.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+const receive = (QueueUrl = WORK, WaitTimeSeconds = 0) =>
+  client.send(
+    new ReceiveMessageCommand({
+      ...{ QueueUrl, WaitTimeSeconds, MaxNumberOfMessages: 10 },
+      MessageSystemAttributeNames: ['All'],
+      MessageAttributeNames: ['All'],
+    }),
+  );
 
-test('a message to a queue of the template is among the dead letters', async () => {
+test('a message to a dead-letter queue is among the dead letters', async () => {
   expect(await send('{"reason":"no valid public","sequenceNumber":"7"}')).toMatchObject({
     MessageId: expect.any(String),
   });
   await send('no JSON: ü');
-  expect(journal.entries).toMatchObject([
+  await send('to be worked off', WORK);
+  expect(queues.deadLetters).toMatchObject([
     {
-      queue: 'arn:aws:sqs:us-east-1:000000000000:known',
+      queue: arnOf('dead'),
       message: { reason: 'no valid public', sequenceNumber: '7' },
       reason: 'no valid public',
     },
-    { queue: 'arn:aws:sqs:us-east-1:000000000000:known', message: 'no JSON: ü', reason: '' },
+    { queue: arnOf('dead'), message: 'no JSON: ü', reason: '' },
   ]);
 });
 
 test.each([
   ['an unknown queue', 'x', 'https://sqs.us-east-1.amazonaws.com/000000000000/unknown', 'QueueDoesNotExist'],
-  ['a queue of another account', 'x', 'https://sqs.us-east-1.amazonaws.com/1/known', 'QueueDoesNotExist'],
-  ['an empty message', '', QUEUE, 'InvalidParameterValue'],
-  ['a message of more bytes than a queue takes', 'ü'.repeat(131_073), QUEUE, 'InvalidParameterValue'],
+  ['a queue of another account', 'x', 'https://sqs.us-east-1.amazonaws.com/1/dead', 'QueueDoesNotExist'],
+  ['an empty message', '', DEAD, 'InvalidParameterValue'],
+  ['a message of more bytes than a queue takes', 'ü'.repeat(131_073), DEAD, 'InvalidParameterValue'],
 ])('%s is refused', async (_what, body, queueUrl, name) => {
-  const before = journal.entries.length;
   await expect(send(body, queueUrl)).rejects.toMatchObject({ name });
-  expect(journal.entries).toHaveLength(before);
+  expect(queues.deadLetters).toEqual([]);
 });
 
 test('a message that the sender may not send is refused as SQS does', async () => {
@@ -89,4 +119,102 @@ test('a message that the sender may not send is refused as SQS does', async () =
 
 test('the largest message is taken', async () => {
   await expect(send('ü'.repeat(131_072))).resolves.toMatchObject({ MessageId: expect.any(String) });
+});
+
+test('a message is received with its attributes, hidden, and deleted', async () => {
+  await client.send(
+    new SendMessageCommand({
+      QueueUrl: WORK,
+      MessageBody: 'a',
+      MessageAttributes: { ERROR_MESSAGE: { DataType: 'String', StringValue: 'why' } },
+    }),
+  );
+  const { Messages: [message] = [] } = await receive();
+  expect(message).toMatchObject({
+    Body: 'a',
+    Attributes: { ApproximateReceiveCount: '1' },
+    MessageAttributes: { ERROR_MESSAGE: { StringValue: 'why' } },
+  });
+  expect((await receive()).Messages ?? []).toEqual([]);
+  const ReceiptHandle = message?.ReceiptHandle;
+  await client.send(
+    new ChangeMessageVisibilityCommand({ QueueUrl: WORK, ReceiptHandle, VisibilityTimeout: 0 }),
+  );
+  const { Messages: [again] = [] } = await receive();
+  expect(again).toMatchObject({ Body: 'a', Attributes: { ApproximateReceiveCount: '2' } });
+  await client.send(new DeleteMessageCommand({ QueueUrl: WORK, ReceiptHandle: again?.ReceiptHandle }));
+  expect(queues.get(arnOf('work')).messages()).toEqual([]);
+});
+
+test('a batch of pauses and of deletions says which entries were not taken', async () => {
+  await send('a', WORK);
+  await send('b', WORK);
+  const { Messages: [a, b] = [] } = await receive();
+  const changed = await client.send(
+    new ChangeMessageVisibilityBatchCommand({
+      QueueUrl: WORK,
+      Entries: [
+        { Id: '0', ReceiptHandle: a?.ReceiptHandle, VisibilityTimeout: 43_200 },
+        { Id: '1', ReceiptHandle: 'of no message', VisibilityTimeout: 10 },
+      ],
+    }),
+  );
+  expect(changed).toMatchObject({
+    Successful: [{ Id: '0' }],
+    Failed: [{ Id: '1', Code: 'MessageNotInflight' }],
+  });
+  const Entries = [a, b].map((message, index) => ({ Id: `${index}`, ReceiptHandle: message?.ReceiptHandle }));
+  await client.send(new DeleteMessageBatchCommand({ QueueUrl: WORK, Entries }));
+  expect(queues.get(arnOf('work')).messages()).toEqual([]);
+});
+
+test('a pause of more than twelve hours is refused, as SQS does', async () => {
+  const tooLong = new ChangeMessageVisibilityCommand({
+    ...{ QueueUrl: WORK, ReceiptHandle: 'x', VisibilityTimeout: 43_201 },
+  });
+  await expect(client.send(tooLong)).rejects.toMatchObject({ name: 'ValidationException' });
+});
+
+test('a long poll ends with the message that it waited for', async () => {
+  const polled = receive(WORK, 20);
+  await send('at last', WORK);
+  expect((await polled).Messages).toMatchObject([{ Body: 'at last' }]);
+});
+
+test('a queue is found by its name, and tells what is in it', async () => {
+  expect(await client.send(new GetQueueUrlCommand({ QueueName: 'work' }))).toMatchObject({ QueueUrl: WORK });
+  await expect(client.send(new GetQueueUrlCommand({ QueueName: 'none' }))).rejects.toMatchObject({
+    name: 'QueueDoesNotExist',
+  });
+  await send('a', WORK);
+  await send('b', WORK);
+  await client.send(new ReceiveMessageCommand({ QueueUrl: WORK }));
+  const { Attributes } = await client.send(
+    new GetQueueAttributesCommand({ QueueUrl: WORK, AttributeNames: ['All'] }),
+  );
+  expect(Attributes).toEqual({
+    QueueArn: arnOf('work'),
+    VisibilityTimeout: '360',
+    DelaySeconds: '0',
+    ApproximateNumberOfMessages: '1',
+    ApproximateNumberOfMessagesNotVisible: '1',
+    ApproximateNumberOfMessagesDelayed: '0',
+    RedrivePolicy: '{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead","maxReceiveCount":3}',
+  });
+});
+
+test('dead letters are moved back to their queue', async () => {
+  await send('a');
+  await client.send(new StartMessageMoveTaskCommand({ SourceArn: arnOf('dead') }));
+  expect(
+    await client.send(new ListMessageMoveTasksCommand({ SourceArn: arnOf('dead'), MaxResults: 1 })),
+  ).toMatchObject({
+    Results: [{ Status: 'COMPLETED', DestinationArn: arnOf('work'), ApproximateNumberOfMessagesMoved: 1 }],
+  });
+  expect((await receive()).Messages).toMatchObject([{ Body: 'a' }]);
+});
+
+test('only a dead-letter queue of a queue can be moved', async () => {
+  const start = new StartMessageMoveTaskCommand({ SourceArn: arnOf('work') });
+  await expect(client.send(start)).rejects.toMatchObject({ name: 'UnsupportedOperation' });
 });

@@ -24,6 +24,7 @@ const COMMANDS: [string, string, string[]][] = [
       '--webhook URL',
       '--issuer URL',
       '--audience A',
+      '--speed N',
       'DYNAMODB_ENDPOINT',
       'REDIS_URL',
       'JAVA_HOME',
@@ -32,6 +33,7 @@ const COMMANDS: [string, string, string[]][] = [
     ],
   ],
   ['token', 'local/token.ts', ['--data', '--service', 'npm run --silent token -- alice']],
+  ['redrive', 'operate/redrive.ts', ['--stage', '--region', '--data', 'deliver-webhook-dead-letters']],
   ['demo', 'local/demo.ts', ['--data', 'npm run dev']],
   ['bench', 'bench/main.ts', ['start', 'stack', 'cache-call', 'receipts', 'bundles']],
 ];
@@ -71,17 +73,29 @@ test.each([
   ],
   [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
   [['--audience', 'a'], '--issuer and --audience go together.\n'],
+  [['--speed', '0'], '--speed takes a whole number from 1 to 999999.\n'],
+  [['--speed', '1.5'], '--speed takes a whole number from 1 to 999999.\n'],
   [['--port', 'x'], '--port takes a number from 0 to 65535.\n'],
   [['--data', ''], "Option '--data' takes a value; npm run dev -- --help tells what it takes.\n"],
 ])('npm run dev refuses %p in one sentence', (args, stderr) => {
   expect(run('local/dev.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
 });
 
+test.each([
+  [['--data', '.tidemark'], '--data goes with --stage local.\n'],
+  [
+    ['--stage', 'local', '--data', 'nowhere'],
+    `No stack runs on ${PROJECT}nowhere; start one with npm run dev.\n`,
+  ],
+])('npm run redrive refuses %p in one sentence', (args, stderr) => {
+  expect(run('operate/redrive.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
+});
+
 test('npm run bench names its sections where there is none of that name', () => {
   expect(run('bench/main.ts', 'bogus')).toEqual({
     stdout: '',
     stderr:
-      'There is no section bogus; choose start, stack, cache-call, receipts, bundles, or none for all.\n',
+      'There is no section bogus; choose start, stack, cache-call, receipts, bundles, cost, storm, or none for all.\n',
     status: 1,
   });
 });

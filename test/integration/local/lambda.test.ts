@@ -1,10 +1,16 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Template } from '../../../local/cloudformation/template.ts';
-import type { DeadLetters } from '../../../local/events/dead-letters.ts';
 import type { Callers } from '../../../local/iam/callers.ts';
+import { Principal } from '../../../local/iam/principal.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
-import { silentLog } from '../../../local/log.ts';
+import { type Log, silentLog } from '../../../local/log.ts';
+import { MessageStore } from '../../../local/queues/message-store.ts';
+import { Queues } from '../../../local/queues/queues.ts';
+import { eventually } from '../../support/engines.ts';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures', import.meta.url));
 
@@ -30,17 +36,23 @@ function templateOf(functionNames: readonly string[]): Template {
   };
 }
 
+/** Functions whose role allows these actions on everything. */
+function callersWith(...Action: string[]): Callers {
+  const Statement = [{ Effect: 'Allow' as const, Action, Resource: ['*'] }];
+  const principal = new Principal('arn:of:the-function', [{ Version: '2012-10-17', Statement }]);
+  const caller = { accessKeyId: 'any', secretAccessKey: 'any', principal };
+  return { ofFunction: () => caller } as unknown as Callers;
+}
+
 let lambda: Lambda;
 afterEach(() => lambda.stop());
 
 test('16 busy callers of many functions get no more than 32 instances of all of them, and every answer', async () => {
   const names = Array.from({ length: 8 }, (_, index) => `probe-${index}`);
   // Not reached: nothing fails here.
-  const deadLetters = {} as DeadLetters;
-  const caller = { accessKeyId: 'any', secretAccessKey: 'any' };
-  const known = { ofFunction: () => caller } as unknown as Callers;
+  const queues = {} as Queues;
   lambda = new Lambda(templateOf(names), {
-    ...{ environment: {}, callers: known, deadLetters, log: silentLog },
+    ...{ environment: {}, callers: callersWith(), queues, speed: 1, log: silentLog },
   });
   const totals: number[] = [];
   const callers = Array.from({ length: 16 }, async (_, caller) => {
@@ -56,3 +68,70 @@ test('16 busy callers of many functions get no more than 32 instances of all of 
   expect(totals).toHaveLength(128);
   expect(Math.max(...totals)).toBe(32);
 }, 180_000);
+
+test.each([
+  ['then given up as Lambda does', callersWith('sqs:SendMessage'), 1],
+  ['then lost where the role may not send it', callersWith(), 0],
+])(
+  'an asynchronous invocation that fails is made again after one and two minutes, %s',
+  async (_what, callers, parked) => {
+    const directory = mkdtempSync(join(tmpdir(), 'tidemark-lambda-'));
+    const store = new MessageStore(join(directory, 'queues.jsonl'));
+    const arn = 'arn:aws:sqs:us-east-1:000000000000:given-up';
+    const functions = templateOf(['probe']);
+    const template: Template = {
+      ...functions,
+      resources: [
+        ...functions.resources,
+        { logicalId: 'given-up', type: 'AWS::SQS::Queue', properties: { QueueName: 'given-up' } },
+        {
+          logicalId: 'config',
+          type: 'AWS::Lambda::EventInvokeConfig',
+          properties: {
+            FunctionName: 'probe',
+            Qualifier: '$LATEST',
+            MaximumRetryAttempts: 2,
+            DestinationConfig: { OnFailure: { Destination: arn } },
+          },
+        },
+      ],
+      identityOf: (logicalId) => ({
+        ref: logicalId,
+        attributes: { Arn: logicalId === 'given-up' ? arn : `arn:${logicalId}` },
+      }),
+    };
+    const failures: string[] = [];
+    const log: Log = {
+      line: () => undefined,
+      output: (_name, text) => failures.push(...(text.match(/TypeError: (?:no)/g) ?? [])),
+    };
+    // Three minutes pass in 0.18 s.
+    const clock = { nowMs: Date.now, speed: 1_000 };
+    const queues = new Queues(template, store, clock);
+    lambda = new Lambda(template, { environment: {}, callers, queues, speed: clock.speed, log });
+    const settled = new Promise<void>((resolve) => {
+      void lambda.invokeAsync('probe', '{"fail":"no"}', resolve);
+    });
+    await settled;
+    await eventually(() => expect(failures).toHaveLength(3));
+    const letters = [
+      {
+        queue: arn,
+        reason: 'no',
+        message: {
+          requestContext: {
+            functionArn: 'arn:probe:$LATEST',
+            condition: 'RetriesExhausted',
+            approximateInvokeCount: 3,
+          },
+          requestPayload: { fail: 'no' },
+          responsePayload: { errorType: 'TypeError', errorMessage: 'no' },
+        },
+      },
+    ];
+    expect(queues.deadLetters).toMatchObject(letters.slice(0, parked));
+    store.close();
+    rmSync(directory, { recursive: true });
+  },
+  30_000,
+);

@@ -1,14 +1,17 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
 import type { BusEntry } from '../../../local/events/event-bus.ts';
 import { Principal } from '../../../local/iam/principal.ts';
+import type { Queues } from '../../../local/queues/queues.ts';
 
 const ACCESS_KEY_ID = 'TheAccessKeyOfAFunction';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };
 const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-the-back-end' };
-const BUSES = 'arn:aws:events:us-east-1:000000000000:event-bus';
+const OPERATOR = { accessKeyId: 'TheAccessKeyOfAnOperator', secretAccessKey: 'of-the-operator' };
+const BUS = 'arn:aws:events:us-east-1:000000000000:event-bus/bus';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
@@ -24,18 +27,12 @@ beforeAll(async () => {
   endpoint = await startAwsEndpoint();
   const role = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
   const callers = [
-    caller(
-      FUNCTIONS,
-      role,
-      ['events:PutEvents', `${BUSES}/bus`],
-      ['secretsmanager:GetSecretValue', `${SECRET}*`],
-    ),
-    caller(
-      ...([BACK_END, 'arn:aws:iam::000000000000:user/back-end'] as const),
-      ['events:PutEvents', `${BUSES}/bus`],
-      // Where an entry names no bus.
-      ['events:PutEvents', `${BUSES}/default`],
-    ),
+    caller(FUNCTIONS, role, ['events:PutEvents', BUS], ['secretsmanager:GetSecretValue', `${SECRET}*`]),
+    caller(BACK_END, 'arn:aws:iam::000000000000:user/back-end', ['events:PutEvents', BUS]),
+    caller(OPERATOR, 'arn:aws:iam::000000000000:user/operator', [
+      'lambda:InvokeFunction',
+      'arn:aws:lambda:us-east-1:000000000000:function:*',
+    ]),
   ];
   endpoint.serve({
     callers: { byAccessKeyId: (id) => callers.find(({ accessKeyId }) => accessKeyId === id) },
@@ -46,7 +43,14 @@ beforeAll(async () => {
         return entries.map(() => ({ EventId: 'e1' }));
       },
     },
-    deadLetters: { receive: () => false },
+    queues: {} as Queues,
+    lambda: {
+      has: (name) => name === 'known',
+      async invoke(_name, payload) {
+        if (payload === '{"fail":true}') return { ok: false, errorType: 'TypeError', errorMessage: 'no' };
+        return { ok: true, payload: `{"given":${payload}}` };
+      },
+    },
   });
 });
 beforeEach(() => {
@@ -124,6 +128,54 @@ describe('a back end', () => {
       expect(put).toEqual([]);
     },
   );
+});
+
+async function invoke(credentials: Credentials, FunctionName: string, payload = '{"a":1}') {
+  const client = new LambdaClient({
+    region: 'us-east-1',
+    endpoint: endpoint.url,
+    credentials,
+    maxAttempts: 1,
+  });
+  const { Payload, FunctionError } = await client
+    .send(new InvokeCommand({ FunctionName, Payload: Buffer.from(payload) }))
+    .finally(() => client.destroy());
+  return { answer: Buffer.from(Payload ?? []).toString(), FunctionError };
+}
+
+describe('an operator', () => {
+  test('invokes a function, and hears whether it failed', async () => {
+    expect(await invoke(OPERATOR, 'known')).toEqual({
+      answer: '{"given":{"a":1}}',
+      FunctionError: undefined,
+    });
+    expect(await invoke(OPERATOR, 'known', '{"fail":true}')).toEqual({
+      answer: '{"errorType":"TypeError","errorMessage":"no"}',
+      FunctionError: 'Unhandled',
+    });
+  });
+
+  test('is told of a function that does not exist', async () => {
+    await expect(invoke(OPERATOR, 'unknown')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+});
+
+test.each([
+  ['a function', FUNCTIONS],
+  ['a back end', BACK_END],
+  ['a stranger', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
+])('%s invokes no function', async (_who, credentials) => {
+  await expect(invoke(credentials, 'known')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+});
+
+test('who may not invoke a function is told so as Lambda does', async () => {
+  await expect(invoke(BACK_END, 'known')).rejects.toMatchObject({
+    name: 'AccessDeniedException',
+    message:
+      'User: arn:aws:iam::000000000000:user/back-end is not authorized to perform: lambda:InvokeFunction on ' +
+      'resource: arn:aws:lambda:us-east-1:000000000000:function:known because no identity-based policy allows ' +
+      'the lambda:InvokeFunction action',
+  });
 });
 
 describe.each(STRANGERS)('a stranger with %s', (_name, credentials) => {

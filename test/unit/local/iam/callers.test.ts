@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Template } from '../../../../local/cloudformation/template.ts';
-import { ledgerOwner } from '../../../../local/credentials.ts';
+import { credentialsOf, ledgerOwner } from '../../../../local/credentials.ts';
 import { authorize } from '../../../../local/iam/authorize.ts';
-import { Callers } from '../../../../local/iam/callers.ts';
+import { Callers, OPERATOR } from '../../../../local/iam/callers.ts';
 import { Secrets } from '../../../../local/secrets.ts';
 
 const lambda = (name: string) => ({
@@ -55,25 +55,30 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 test('each has an access key of its own, which stays', () => {
-  const keysOf = ({ backEnd, ofFunction }: { backEnd: Keys; ofFunction: (name: string) => Keys }) =>
-    [backEnd, ofFunction('first'), ofFunction('second')].map(({ accessKeyId }) => accessKeyId);
-  const open = () => {
-    const callers = new Callers(template, new Secrets(file));
-    return { backEnd: callers.backEnd, ofFunction: (name: string) => callers.ofFunction(name) };
+  const keysOf = () => {
+    const secrets = new Secrets(file);
+    const callers = new Callers(template, secrets);
+    const all = [callers.backEnd, callers.ofFunction('first'), callers.ofFunction('second')];
+    return [...all, credentialsOf(secrets, OPERATOR)].map(({ accessKeyId }) => accessKeyId);
   };
-  const keys = keysOf(open());
-  expect(new Set([...keys, 'TheKeyOfTheDatabase']).size).toBe(4);
-  expect(keysOf(open())).toEqual(keys);
-  expect(keys.map((key) => /^[A-Za-z0-9]{32}$/.test(key))).toEqual([true, true, true]);
+  const keys = keysOf();
+  expect(new Set([...keys, 'TheKeyOfTheDatabase']).size).toBe(5);
+  expect(keysOf()).toEqual(keys);
+  expect(keys.map((key) => /^[A-Za-z0-9]{32}$/.test(key))).toEqual([true, true, true, true]);
 });
-
-interface Keys {
-  readonly accessKeyId: string;
-}
 
 test('the database of an earlier version still belongs to its access key, which is no caller', () => {
   expect(ledgerOwner(new Secrets(file)).accessKeyId).toBe('TheKeyOfTheDatabase');
   expect(new Callers(template, new Secrets(file)).byAccessKeyId('TheKeyOfTheDatabase')).toBeUndefined();
+});
+
+test('an operator may do anything, under the credentials that the data directory keeps for one', () => {
+  const { accessKeyId, secretAccessKey } = credentialsOf(new Secrets(file), OPERATOR);
+  const caller = new Callers(template, new Secrets(file)).byAccessKeyId(accessKeyId);
+  if (!caller) throw new Error('the operator is not known');
+  expect(caller.secretAccessKey).toBe(secretAccessKey);
+  for (const action of ['sqs:StartMessageMoveTask', 'lambda:InvokeFunction', 'dynamodb:GetRecords'])
+    expect(() => authorize(caller.principal, action, 'arn:of:anything')).not.toThrow();
 });
 
 describe('a back end', () => {
@@ -105,6 +110,7 @@ describe('a back end', () => {
     ['dynamodb:GetItem', 'arn:of:AnotherTable'],
     ['secretsmanager:GetSecretValue', SECRET],
     ['sqs:SendMessage', 'arn:aws:sqs:us-east-1:000000000000:a-queue'],
+    ['lambda:InvokeFunction', 'arn:aws:lambda:us-east-1:000000000000:function:first'],
     ['ssm:GetParameter', 'arn:aws:ssm:us-east-1:000000000000:parameter/another'],
   ])('may not do %s on %s', (action, resource) => {
     expect(() => authorize(backEnd(), action, resource)).toThrow(

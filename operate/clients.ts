@@ -1,0 +1,45 @@
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Credentials } from '../local/credentials.ts';
+import { boundsOf } from '../shared/aws/bounds.ts';
+
+export interface Clients {
+  readonly sqs: SQSClient;
+  readonly lambda: LambdaClient;
+  readonly streams: DynamoDBStreamsClient;
+}
+
+/** Where a deployment is. Without endpoints and credentials it is on AWS, as the environment says. */
+export interface Place {
+  readonly region?: string | undefined;
+  readonly credentials?: Credentials;
+  /** The address of all services but DynamoDB. */
+  readonly endpoint?: string;
+  readonly dynamodbEndpoint?: string;
+}
+
+/** Longer than the longest timeout of a function: whoever stops waiting does not know what became of the call. */
+const INVOCATION_MS = 90_000;
+
+export function createClients({ region, credentials, endpoint, dynamodbEndpoint }: Place): Clients {
+  const where = {
+    ...(region !== undefined && { region }),
+    ...(credentials !== undefined && { credentials }),
+  };
+  const elsewhere = endpoint === undefined ? {} : { endpoint, useQueueUrlAsEndpoint: false };
+  return {
+    // A long poll of SQS takes up to 2 s of these.
+    sqs: new SQSClient({ ...where, ...elsewhere, ...boundsOf({ attempts: 3, timeoutMs: 10_000 }) }),
+    lambda: new LambdaClient({
+      ...where,
+      ...elsewhere,
+      ...boundsOf({ attempts: 1, timeoutMs: INVOCATION_MS }),
+    }),
+    streams: new DynamoDBStreamsClient({
+      ...where,
+      ...(dynamodbEndpoint !== undefined && { endpoint: dynamodbEndpoint }),
+      ...boundsOf({ attempts: 3, timeoutMs: 10_000 }),
+    }),
+  };
+}

@@ -1,0 +1,276 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  DescribeStreamCommand,
+  DynamoDBStreamsClient,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+} from '@aws-sdk/client-dynamodb-streams';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { credentialsOf } from '../../local/credentials.ts';
+import { OPERATOR } from '../../local/iam/callers.ts';
+import { Secrets } from '../../local/secrets.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
+import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
+
+let faults: FaultStack;
+beforeAll(async () => {
+  // A day of AWS passes in a second.
+  faults = await startFaultStack({ speed: 86_400 });
+}, 180_000);
+afterAll(() => faults.stop());
+afterEach(async () => {
+  for (const proxy of Object.values(faults.proxies)) proxy.clear();
+  for (const name of QUEUES) {
+    for (const { id, receiveCount } of queue(name).messages()) queue(name).delete(`${id}:${receiveCount}`);
+  }
+});
+
+const QUEUES = ['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'].map(
+  (name) => `${name}-dead-letters`,
+);
+
+const queue = (name: string) =>
+  faults.stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
+
+const put = (source: string, detailType: string, detail: object) =>
+  faults.stack.bus.put([
+    {
+      EventBusName: 'tidemark-local',
+      Source: source,
+      DetailType: detailType,
+      Detail: JSON.stringify(detail),
+    },
+  ]);
+
+const parked = async (name: string) => {
+  const letters = await faults.api.deadLetters();
+  return letters.filter(({ queue: arn }) => arn.endsWith(`:tidemark-local-${name}-dead-letters`));
+};
+
+async function redrive(...args: string[]) {
+  const command = ['operate/redrive.ts', '--stage', 'local', '--data', faults.dataDirectory, ...args];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { lines: stdout.trim().split('\n'), stderr, code };
+}
+
+async function answerWith(status: number) {
+  await fetch(`${faults.stack.description.apiUrl}/_local/webhook`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ status }),
+  });
+}
+
+test('empty queues are told as such', async () => {
+  expect(await redrive()).toEqual({
+    lines: [
+      'apply-facts-dead-letters     0 sent again',
+      'deliver-webhook-dead-letters 0 sent again',
+      'notify-dead-letters          0 sent again',
+      'project-ledger-dead-letters  0 sent again',
+      'publish-events-dead-letters  0 sent again',
+    ],
+    stderr: '',
+    code: 0,
+  });
+}, 60_000);
+
+test('events that a webhook refused for a day are sent to it again', async () => {
+  await answerWith(503);
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
+  await eventually(
+    async () => {
+      const ofAnn = (await parked('deliver-webhook')).filter(({ message }) =>
+        JSON.stringify(message).includes(`"groupId":"${groupId}","userId":"ann"`),
+      );
+      expect(ofAnn).toMatchObject([{ reason: 'received 32 times' }]);
+      // Those of the sender as well: nothing is still on its way.
+      expect(queue('deliver-webhook').messages()).toEqual([]);
+    },
+    { deadlineMs: 60_000 },
+  );
+  const refused = (await faults.api.notified(groupId, 'ann')).length;
+  expect(refused).toBe(32);
+  const count = (await parked('deliver-webhook')).length;
+
+  await answerWith(200);
+  expect(await redrive('deliver-webhook')).toEqual({
+    lines: [`deliver-webhook-dead-letters ${count} sent again`],
+    stderr: '',
+    code: 0,
+  });
+  await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(refused + 1));
+  expect(await parked('deliver-webhook')).toEqual([]);
+}, 120_000);
+
+test('facts that the ledger refused for a day are applied; one that is not valid is parked again', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  put('chat', 'MessageSent', { groupId, messageId: '4', senderId: 'ann' });
+  put('chat', 'MessageSent', { groupId, messageId: 'none', senderId: 'ann' });
+  await eventually(async () => expect(await parked('apply-facts')).toHaveLength(2), { deadlineMs: 90_000 });
+  faults.proxies.dynamodb.clear();
+  expect(await redrive('apply-facts-dead-letters')).toMatchObject({
+    lines: ['apply-facts-dead-letters     2 sent again'],
+    code: 0,
+  });
+  await eventually(async () => {
+    expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4));
+    expect(await parked('apply-facts')).toMatchObject([{ message: { detail: { messageId: 'none' } } }]);
+  });
+}, 180_000);
+
+test('an event that notify gave up is given to it again', async () => {
+  const event = { id: 'e1', 'detail-type': 'GroupFullyRead', source: 'tidemark', detail: {} };
+  queue('notify-dead-letters').send({ body: JSON.stringify(event) });
+  queue('notify-dead-letters').send({
+    body: JSON.stringify({ requestContext: { condition: 'RetriesExhausted' }, requestPayload: event }),
+  });
+  queue('notify-dead-letters').send({ body: 'no JSON' });
+  expect(await redrive('notify')).toEqual({
+    lines: ['notify-dead-letters          2 sent again, 1 left: a message is no JSON'],
+    stderr: '',
+    code: 1,
+  });
+  expect(await parked('notify')).toMatchObject([{ message: 'no JSON' }]);
+}, 60_000);
+
+describe('of the stream', () => {
+  const told = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
+
+  /** A mark that the bus was told of, and the record of it in the stream. */
+  async function aMark() {
+    const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+    expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
+    await eventually(async () => expect(await told(groupId)).toHaveLength(1));
+    return { groupId, ...(await recordOf(groupId)) };
+  }
+
+  async function recordOf(groupId: string) {
+    const { dynamodb, credentials } = faults.stack.description;
+    const client = { endpoint: dynamodb.endpoint, region: 'us-east-1', credentials };
+    const secrets = new Secrets(join(faults.dataDirectory, 'secrets.json'));
+    const operator = credentialsOf(secrets, OPERATOR);
+    const [tables, streams] = [
+      new DynamoDBClient(client),
+      new DynamoDBStreamsClient({ ...client, credentials: operator }),
+    ];
+    const { Table } = await tables.send(new DescribeTableCommand({ TableName: dynamodb.table }));
+    const StreamArn = Table?.LatestStreamArn;
+    const { StreamDescription } = await streams.send(new DescribeStreamCommand({ StreamArn }));
+    for (const { ShardId } of StreamDescription?.Shards ?? []) {
+      const { ShardIterator } = await streams.send(
+        new GetShardIteratorCommand({ StreamArn, ShardId, ShardIteratorType: 'TRIM_HORIZON' }),
+      );
+      const { Records = [] } = await streams.send(new GetRecordsCommand({ ShardIterator }));
+      const record = Records.find(
+        ({ eventName, dynamodb: change }) =>
+          eventName === 'MODIFY' &&
+          change?.NewImage?.groupId?.S === groupId &&
+          change.NewImage.userId?.S === 'ann',
+      );
+      if (record) {
+        tables.destroy();
+        streams.destroy();
+        return { record, shardId: ShardId, streamArn: StreamArn };
+      }
+    }
+    throw new Error('the stream does not have the mark');
+  }
+
+  const sendBatch = (
+    streamArn: string | undefined,
+    shardId: string | undefined,
+    sequenceNumber: string | undefined,
+  ) =>
+    queue('publish-events-dead-letters').send({
+      body: JSON.stringify({
+        requestContext: { condition: 'RetryAttemptsExhausted' },
+        DDBStreamBatchInfo: {
+          ...{ streamArn, shardId, batchSize: 1 },
+          ...{ startSequenceNumber: sequenceNumber, endSequenceNumber: sequenceNumber },
+        },
+      }),
+    });
+
+  test('records that Lambda gave up are read from the stream again', async () => {
+    const { groupId, record, shardId, streamArn } = await aMark();
+    // An instance does not tell twice of what it has told. Killed too early, its batch may be told of again.
+    await faults.stack.lambda.kill(faults.functionName('publish-events'));
+    sendBatch(streamArn, shardId, record.dynamodb?.SequenceNumber);
+    expect(await redrive('publish-events')).toMatchObject({
+      lines: ['publish-events-dead-letters  1 sent again'],
+      code: 0,
+    });
+    const [first, ...again] = (await told(groupId)).map(({ detail }) => detail);
+    expect(again).not.toEqual([]);
+    for (const detail of again) expect(detail).toEqual(first);
+    expect(await parked('publish-events')).toEqual([]);
+  }, 60_000);
+
+  test('records that the stream has forgotten stay, and what is lost is told', async () => {
+    const { streamArn } = await aMark();
+    sendBatch(streamArn, 'shardId-00000000000000000000-00000000', '111100000000000000001');
+    expect(await redrive('publish-events')).toMatchObject({
+      lines: [
+        'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day and has forgotten these: ' +
+          'these events are lost; the next event of the same member tells where it stands',
+      ],
+      code: 1,
+    });
+    expect(await parked('publish-events')).toHaveLength(1);
+  }, 60_000);
+
+  test('a record that was set aside is given to the function', async () => {
+    const { groupId, record } = await aMark();
+    const { SequenceNumber, NewImage, OldImage } = record.dynamodb ?? {};
+    queue('publish-events-dead-letters').send({
+      body: JSON.stringify({
+        functionName: 'tidemark-local-publish-events',
+        reason: 'no valid public',
+        record: { dynamodb: { SequenceNumber, NewImage, OldImage } },
+      }),
+    });
+    expect(await redrive('publish-events')).toMatchObject({
+      lines: ['publish-events-dead-letters  1 sent again'],
+    });
+    expect(await told(groupId)).toHaveLength(2);
+  }, 60_000);
+
+  test('a record that still cannot be read is parked again, also by the instance that parked it before', async () => {
+    const [groupId, userId] = [freshPrefix(), freshPrefix('u')];
+    await faults.putItem({
+      ...{ PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` }, kind: { S: 'membership' } },
+      ...{ groupId: { S: groupId }, userId: { S: userId }, generation: { N: '1' }, public: { S: 'broken' } },
+    });
+    await eventually(async () => expect(await parked('project-ledger')).toHaveLength(1));
+    for (const _time of ['once', 'again']) {
+      expect(await redrive('project-ledger')).toMatchObject({
+        lines: ['project-ledger-dead-letters  1 sent again, 1 left: a record was set aside again'],
+        code: 1,
+      });
+      expect(await parked('project-ledger')).toMatchObject([{ message: { key: { PK: `USER#${userId}` } } }]);
+    }
+  }, 60_000);
+});
+
+test('a queue that does not exist is named with those that do', async () => {
+  expect(await redrive('deliver-webhooks')).toEqual({
+    lines: [''],
+    stderr:
+      'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
+      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters.\n',
+    code: 1,
+  });
+}, 60_000);

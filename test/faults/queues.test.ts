@@ -1,0 +1,100 @@
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/engines.ts';
+import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
+import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
+
+let faults: FaultStack;
+beforeAll(async () => {
+  faults = await startFaultStack();
+}, 180_000);
+afterAll(() => faults.stop());
+afterEach(() => {
+  for (const proxy of Object.values(faults.proxies)) proxy.clear();
+});
+
+const queue = (name: string) =>
+  faults.stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
+
+const putFact = (detailType: string, detail: object) =>
+  faults.stack.bus.put([
+    {
+      EventBusName: 'tidemark-local',
+      Source: 'chat',
+      DetailType: detailType,
+      Detail: JSON.stringify(detail),
+    },
+  ]);
+
+const receives = () =>
+  queue('apply-facts')
+    .messages()
+    .map(({ receiveCount }) => receiveCount);
+
+test('a ledger that refuses for more than three minutes parks no fact', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
+  // The pauses of five receives are more than five minutes of AWS: the fact is tried for the sixth time.
+  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(6), { deadlineMs: 60_000 });
+  faults.proxies.dynamodb.clear();
+  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)), {
+    deadlineMs: 20_000,
+  });
+  await eventually(() => expect(receives()).toEqual([]));
+  expect(await faults.api.deadLetters()).toEqual([]);
+}, 120_000);
+
+test('facts of other groups are applied beside one that fails, and it fails alone', async () => {
+  const [groupId, other] = await Promise.all([
+    faults.api.openGroup(['sender', 'ann'], 3),
+    faults.api.openGroup(['sender', 'ann'], 3),
+  ]);
+  const isOfGroup = ({ body }: { body: string }) => body.includes(`GROUP#${groupId}`);
+  faults.proxies.dynamodb.always(isOfGroup, INTERNAL_ERROR);
+  putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
+  putFact('MessageSent', { groupId: other, messageId: '4', senderId: 'ann' });
+  await eventually(async () => {
+    const { body } = await faults.api.watermark(other, 'ann');
+    expect(body).toMatchObject({ head: '4', messageId: '4' });
+  });
+  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(2));
+  expect(receives()).toHaveLength(1);
+  faults.proxies.dynamodb.clear();
+  await eventually(() => expect(receives()).toEqual([]), { deadlineMs: 20_000 });
+}, 120_000);
+
+test('pauses that cannot be set lose nothing: the timeout of the queue is the pause', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  const unset = faults.proxies.aws.count('ChangeMessageVisibilityBatch');
+  faults.proxies.aws.always('ChangeMessageVisibilityBatch', { kind: 'lose request' });
+  putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
+  await eventually(
+    () => expect(faults.proxies.aws.count('ChangeMessageVisibilityBatch')).toBeGreaterThan(unset),
+    { deadlineMs: 20_000 },
+  );
+  faults.proxies.dynamodb.clear();
+  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)), {
+    deadlineMs: 20_000,
+  });
+  await eventually(() => expect(receives()).toEqual([]));
+}, 120_000);
+
+test('a dead-letter queue that refuses a fact that is not valid loses nothing', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  const refuse = faults.proxies.aws.always('SendMessage', {
+    kind: 'answer',
+    status: 500,
+    body: { __type: 'InternalFailure' },
+  });
+  putFact('MessageSent', { groupId, messageId: 'not an id', senderId: 'ann' });
+  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(2), { deadlineMs: 20_000 });
+  expect(await faults.api.deadLetters()).toEqual([]);
+  refuse();
+  await eventually(async () => {
+    expect(await faults.api.deadLetters()).toMatchObject([
+      { queue: expect.stringMatching(/:tidemark-local-apply-facts-dead-letters$/) },
+    ]);
+  });
+  await eventually(() => expect(receives()).toEqual([]));
+}, 120_000);
