@@ -189,7 +189,7 @@ export class Api extends Construct {
       // By default rather than by route, so that a route that says nothing is not an open door.
       defaultAuthorizer: new HttpJwtAuthorizer('Jwt', context.jwtIssuer, {
         authorizerName: 'jwt',
-        jwtAudience: [context.jwtAudience],
+        jwtAudience: [...context.jwtAudience],
       }),
     });
     this.#addStage(stackName);
