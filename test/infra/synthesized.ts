@@ -6,7 +6,7 @@ import { functionNames } from '../../infra/bundle.ts';
 import type { TidemarkContext } from '../../infra/context.ts';
 import { TidemarkStack } from '../../infra/tidemark-stack.ts';
 
-const context: TidemarkContext = {
+export const context: TidemarkContext = {
   stage: 'test',
   jwtIssuer: 'https://login.example.com/',
   jwtAudience: ['tidemark'],
