@@ -14,8 +14,20 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/** Without these, a signature would be good for other operations, at any time, or elsewhere. */
-const MUST_BE_SIGNED = ['host', 'x-amz-date', 'x-amz-target'];
+/** What a signature is good for, besides headers and body. */
+export interface Signed {
+  /** As it was sent, escapes included. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | string[]>>;
+  /** Without these, a signature would be good for other operations, at any time, or elsewhere. */
+  readonly headers: readonly string[];
+  /** Undefined where one address stands for many services. */
+  readonly service?: string;
+  readonly region?: string;
+}
+
+/** A call of AWS's JSON protocols. */
+const OPERATION: Signed = { path: '/', query: {}, headers: ['host', 'x-amz-date', 'x-amz-target'] };
 
 const CONTENT_HASH = 'x-amz-content-sha256';
 
@@ -24,14 +36,15 @@ export type Signer<C extends Credentials> =
   | { readonly outcome: 'refused'; readonly code: string; readonly reason: string };
 
 /**
- * Finds the credentials that a request to the root path is signed with, as Signature Version 4 has it. The request is
- * signed again with those that are known, by the package that signs for the AWS SDK, and the signatures are compared.
+ * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is signed again with
+ * those that are known, by the package that signs for the AWS SDK, and the signatures are compared.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
   body: Buffer,
   known: readonly C[],
   nowMs: number,
+  signed: Signed = OPERATION,
 ): Promise<Signer<C>> {
   const header = (name: string) => request.headersDistinct[name]?.join(',');
   const authorization = header('authorization');
@@ -41,6 +54,9 @@ export async function findSigner<C extends Credentials>(
   if (!given)
     return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
+  if ((signed.service ?? service) !== service || (signed.region ?? region) !== region) {
+    return refuse('InvalidSignatureException', `the signature is for ${service} in ${region}`);
+  }
   const candidates = known.filter((credentials) => equalSecrets(credentials.accessKeyId, accessKeyId));
   if (candidates.length === 0) {
     return refuse('UnrecognizedClientException', 'the access key is not of this stack');
@@ -50,7 +66,7 @@ export async function findSigner<C extends Credentials>(
   const signedAt = dateOf(header('x-amz-date') ?? '');
   const contentHash = createHash('sha256').update(body).digest('hex');
   if (
-    !MUST_BE_SIGNED.every((name) => names.includes(name)) ||
+    !signed.headers.every((name) => names.includes(name)) ||
     !header('x-amz-date')?.startsWith(date) ||
     !signedAt ||
     Math.abs(signedAt.getTime() - nowMs) > MAX_SKEW_MS ||
@@ -63,8 +79,9 @@ export async function findSigner<C extends Credentials>(
   const signableHeaders = new Set(names);
   for (const credentials of candidates) {
     const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
+    const { path, query } = signed;
     const again = await signer.sign(
-      new HttpRequest({ method: request.method ?? '', path: '/', headers, body }),
+      new HttpRequest({ method: request.method ?? '', path, query: { ...query }, headers, body }),
       { signingDate: signedAt, signableHeaders },
     );
     const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;

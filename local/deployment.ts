@@ -24,6 +24,8 @@ export interface DeploymentOptions {
   readonly dynamodbEndpoint: string;
   /** Those of the functions. */
   readonly credentials: Credentials;
+  /** Those of a back end that signs its calls. */
+  readonly backEnd: Credentials;
   /** Where the functions find the AWS services that they call. */
   readonly endpoints: {
     readonly dynamodb: string;
@@ -58,6 +60,7 @@ export async function deploy(
     fresh,
     dynamodbEndpoint,
     credentials,
+    backEnd,
     endpoints,
     keySetUrl,
     otherIssuers,
@@ -104,6 +107,7 @@ export async function deploy(
   const api = new HttpApi(template, lambda, keySetUrl, {
     alsoAllowsOrigin: isOriginOfThisMachine,
     otherIssuers,
+    backEnd,
   });
   return {
     tableName,

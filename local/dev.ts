@@ -1,9 +1,10 @@
-import { mistakeIn, type TidemarkContext } from '../infra/context.ts';
+import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
 import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
 import { onceNpmIsGone } from './npm-process.ts';
 import { startStack } from './stack.ts';
+import { LOCAL_CONTEXT } from './synthesis.ts';
 import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
@@ -21,6 +22,8 @@ Options
   --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
   --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
   --audience A     the audience of that issuer's tokens; the two options go together
+  -c, --context KEY=VALUE
+                   another setting of a deployment, such as serviceAuth=iam or membership=open; may be repeated
   -h, --help       prints this
 
 Environment
@@ -46,6 +49,7 @@ async function main(): Promise<void> {
         issuer: { type: 'string' },
         audience: { type: 'string' },
         fresh: { type: 'boolean', default: false },
+        context: { type: 'string', short: 'c', multiple: true, default: [] },
       },
     },
   });
@@ -59,6 +63,8 @@ async function main(): Promise<void> {
   if ((issuer === undefined) !== (audience === undefined))
     throw new UsageError('--issuer and --audience go together.');
 
+  const context = contextIn(values.context);
+
   const starting = startStack({
     port,
     dataDirectory: values.data,
@@ -66,6 +72,7 @@ async function main(): Promise<void> {
     log: consoleLog(),
     step: (text) => console.log(text),
     webhookUrl: webhook,
+    context,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
@@ -98,7 +105,36 @@ async function main(): Promise<void> {
   );
   if (issuer !== undefined)
     console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
+  if (context.serviceAuth === 'iam')
+    console.log(
+      'Back ends  sign their calls, for execute-api in us-east-1, with the credentials in dev.json',
+    );
   console.log(`Tidemark ready on ${description.apiUrl}`);
+}
+
+/** What is the local stack's own, and what it takes instead. */
+const OWN_SETTINGS: Readonly<Record<string, string>> = {
+  stage: 'the stage is "local"',
+  jwtIssuer: 'take --issuer and --audience',
+  upstashSecretArn: 'the stack has a secret of its own',
+  webhookUrl: 'take --webhook',
+};
+
+/** The settings given as KEY=VALUE, held to what a deployment takes. */
+function contextIn(given: readonly string[]): Record<string, string> {
+  const context: Record<string, string> = {};
+  for (const setting of given) {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
+    if (key === undefined || value === undefined) {
+      throw new UsageError(`--context takes KEY=VALUE, such as serviceAuth=iam, and not ${setting}.`);
+    }
+    const instead = Object.hasOwn(OWN_SETTINGS, key) ? OWN_SETTINGS[key] : undefined;
+    if (instead !== undefined) throw new UsageError(`--context cannot set ${key}: ${instead}.`);
+    context[key] = value;
+  }
+  const reading = readContext({ ...LOCAL_CONTEXT, ...context });
+  if (!reading.ok) throw new UsageError(['--context will not do:', ...reading.problems].join('\n- '));
+  return context;
 }
 
 /** Holds an option to what a deployment takes. */

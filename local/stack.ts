@@ -7,16 +7,17 @@ import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { startFront } from './front.ts';
+import { callersOf, issueFor } from './http/callers.ts';
 import { discover } from './http/discovery.ts';
 import type { ProxyResponse } from './http/http-api.ts';
-import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
+import { Issuer, keySetUrl } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './secrets.ts';
-import { synthesize } from './synthesis.ts';
+import { LOCAL_CONTEXT, synthesize } from './synthesis.ts';
 
 /** What functions talk to. A test may put something of its own between. */
 export type Service = 'upstash' | 'dynamodb' | 'aws' | 'webhook';
@@ -49,7 +50,7 @@ export interface Stack {
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
-  issueToken(subject: string, scope: keyof typeof SCOPES): Promise<string>;
+  issueToken(subject: string, kind: 'user' | 'service'): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -117,12 +118,7 @@ async function start(
     ),
     startAwsEndpoint(credentials).then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
     synthesize(directory.file('cdk.out'), {
-      stage: 'local',
-      jwtIssuer: ISSUER,
-      jwtAudience: AUDIENCE,
-      upstashSecretArn: UPSTASH_SECRET_ARN,
-      // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
-      corsOrigins: 'http://localhost',
+      ...LOCAL_CONTEXT,
       webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
       ...options.context,
     }),
@@ -140,6 +136,7 @@ async function start(
       ...{ directory, fresh, log },
       dynamodbEndpoint: engines.dynamodb.endpoint,
       credentials: credentials.functions,
+      backEnd: credentials.backEnd,
       endpoints: {
         dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
         secretsManager: awsUrl,
@@ -152,6 +149,7 @@ async function start(
     resources,
   );
   const { tableName, lambda, bus, deadLetters } = deployment;
+  const callers = callersOf(template);
   aws.serve({ secrets, bus, deadLetters });
   serve = async (path, request) =>
     path.startsWith('/_local/')
@@ -176,7 +174,7 @@ async function start(
       return describe();
     },
     ...{ lambda, bus, stop },
-    issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
+    issueToken: (subject, kind) => issueFor(issuer, callers, subject, kind),
   };
 }
 
