@@ -168,6 +168,18 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };
 }
 
+/** The value of one key as text; undefined where it is not given or will not do. */
+export function settingIn(
+  given: Readonly<Record<string, unknown>>,
+  key: keyof TidemarkContext,
+): string | undefined {
+  const present = valueIn(given, key);
+  // In cdk.json a number stands as such, on the command line as text.
+  const value = typeof present === 'number' ? String(present) : present;
+  const isGood = typeof value === 'string' && settings[key].allows(value, String(valueIn(given, 'stage')));
+  return isGood ? value : undefined;
+}
+
 /** What a value of the context must be for the local stack, where it is not; null where it is. */
 export function mistakeIn(key: keyof TidemarkContext, value: string): string | null {
   return settings[key].allows(value, LOCAL_STAGE) ? null : settings[key].mustBe;

@@ -19,6 +19,11 @@ type Operation = (input: unknown, services: AwsServices) => unknown;
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
+const ParameterRequest = v.object({ Name: v.string() });
+
+/** What `cdk bootstrap` leaves behind: this machine is ready for a deployment. */
+const PARAMETERS: ReadonlyMap<string, string> = new Map([['/cdk-bootstrap/hnb659fds/version', '21']]);
+
 const PutEventsRequest = v.object({
   Entries: v.pipe(
     v.array(
@@ -59,6 +64,24 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
     },
   ],
   [
+    'secretsmanager.DescribeSecret',
+    (input, { secrets }) => {
+      const { SecretId } = parse(SecretRequest, input);
+      if (secrets.get(SecretId) === undefined)
+        throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+      return { ARN: SecretId, Name: SecretId.split(':').at(-1) };
+    },
+  ],
+  [
+    'AmazonSSM.GetParameter',
+    (input) => {
+      const { Name } = parse(ParameterRequest, input);
+      const Value = PARAMETERS.get(Name);
+      if (Value === undefined) throw new AwsError('ParameterNotFound', `there is no parameter ${Name}`);
+      return { Parameter: { Name, Type: 'String', Value, Version: 1 } };
+    },
+  ],
+  [
     'AWSEvents.PutEvents',
     (input, { bus }) => {
       const results = bus.put(parse(PutEventsRequest, input).Entries);
@@ -90,6 +113,13 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
 
 /** What a back end may call; the functions may call everything. */
 const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
+
+/** What whoever deploys may call. */
+const DEPLOYER_OPERATIONS: ReadonlySet<string> = new Set([
+  'secretsmanager.DescribeSecret',
+  'secretsmanager.GetSecretValue',
+  'AmazonSSM.GetParameter',
+]);
 
 /** Ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -143,21 +173,24 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
 
 async function handle(
   request: IncomingMessage,
-  { functions, backEnd }: StackCredentials,
+  { functions, backEnd, deployer }: StackCredentials,
   services: AwsServices | null,
 ): Promise<unknown> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
   if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
-  const signer = await findSigner(request, body, [functions, backEnd], Date.now());
+  const signer = await findSigner(request, body, [functions, backEnd, deployer], Date.now());
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
   const target = String(request.headers['x-amz-target']);
   const operation = OPERATIONS.get(target);
   if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  if (signer.credentials !== functions && !BACK_END_OPERATIONS.has(target)) {
+  if (signer.credentials === backEnd && !BACK_END_OPERATIONS.has(target)) {
     throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
+  }
+  if (signer.credentials === deployer && !DEPLOYER_OPERATIONS.has(target)) {
+    throw new AwsError('AccessDeniedException', `who deploys may not call ${target}`);
   }
   return operation(jsonOf(body), services);
 }

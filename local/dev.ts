@@ -1,5 +1,5 @@
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
-import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
+import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
 import { onceNpmIsGone } from './npm-process.ts';
@@ -122,15 +122,10 @@ const OWN_SETTINGS: Readonly<Record<string, string>> = {
 
 /** The settings given as KEY=VALUE, held to what a deployment takes. */
 function contextIn(given: readonly string[]): Record<string, string> {
-  const context: Record<string, string> = {};
-  for (const setting of given) {
-    const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
-    if (key === undefined || value === undefined) {
-      throw new UsageError(`--context takes KEY=VALUE, such as serviceAuth=iam, and not ${setting}.`);
-    }
+  const context = settingsIn(given);
+  for (const key of Object.keys(context)) {
     const instead = Object.hasOwn(OWN_SETTINGS, key) ? OWN_SETTINGS[key] : undefined;
     if (instead !== undefined) throw new UsageError(`--context cannot set ${key}: ${instead}.`);
-    context[key] = value;
   }
   const reading = readContext({ ...LOCAL_CONTEXT, ...context });
   if (!reading.ok) throw new UsageError(['--context will not do:', ...reading.problems].join('\n- '));

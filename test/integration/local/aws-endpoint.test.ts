@@ -19,7 +19,7 @@ beforeAll(async () => {
   journal = new Journal(join(directory, 'dead-letters.jsonl'));
   const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
   const backEnd = { ...credentials, secretAccessKey: 'of-the-back-end' };
-  endpoint = await startAwsEndpoint({ functions: credentials, backEnd });
+  endpoint = await startAwsEndpoint({ functions: credentials, backEnd, deployer: backEnd });
   endpoint.serve({
     deadLetters: new DeadLetters(journal, ['known']),
     secrets: { get: () => undefined },

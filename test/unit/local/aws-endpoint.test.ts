@@ -7,6 +7,7 @@ import type { BusEntry } from '../../../local/events/event-bus.ts';
 const ACCESS_KEY_ID = 'TheAccessKeyOfThisStack';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };
 const BACK_END = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-back-end' };
+const DEPLOYER = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-who-deploys' };
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
@@ -17,7 +18,7 @@ const ENTRY = { EventBusName: 'bus', Source: 'chat', DetailType: 'MessageSent', 
 let endpoint: AwsEndpoint;
 let put: BusEntry[];
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint({ functions: FUNCTIONS, backEnd: BACK_END });
+  endpoint = await startAwsEndpoint({ functions: FUNCTIONS, backEnd: BACK_END, deployer: DEPLOYER });
   endpoint.serve({
     secrets: { get: (arn) => (arn === 'the-secret' ? 'its value' : undefined) },
     bus: {
@@ -73,6 +74,14 @@ describe('a back end', () => {
 
   test('reads no secret', async () => {
     await expect(readSecret(BACK_END)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+  });
+});
+
+describe('who deploys', () => {
+  test('reads secrets and puts no event', async () => {
+    expect(await readSecret(DEPLOYER)).toMatchObject({ SecretString: 'its value' });
+    await expect(putEvents(DEPLOYER)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    expect(put).toEqual([]);
   });
 });
 
