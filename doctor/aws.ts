@@ -8,7 +8,7 @@ import { whyNot, within } from './bounds.ts';
 import { about, type Finding } from './finding.ts';
 
 /** The least that templates of this version of the CDK ask for. */
-const BOOTSTRAP_VERSION = 6;
+export const BOOTSTRAP_VERSION = 6;
 
 const AWS_KEY = 'alias/aws/secretsmanager';
 

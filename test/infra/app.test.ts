@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { BOOTSTRAP_VERSION } from '../../doctor/aws.ts';
+import { context as complete, inStack } from './synthesized.ts';
 
 test('a context that will not do ends the synthesis with what to pass, and writes nothing', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
@@ -28,4 +30,14 @@ test('a context that will not do ends the synthesis with what to pass, and write
   expect(status).toBe(1);
   expect(readdirSync(outdir)).toEqual([]);
   rmSync(outdir, { recursive: true });
+});
+
+test('the template asks for the version of the bootstrap that doctor looks for', () => {
+  const asked = inStack(
+    complete,
+    { builtinCloudFormationValidation: false },
+    (app, stack) => app.synth().getStackByName(stack.stackName).requiresBootstrapStackVersion,
+  );
+  expect(asked).toBe(6);
+  expect(BOOTSTRAP_VERSION).toBe(6);
 });
