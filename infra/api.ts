@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  type AddRoutesOptions,
   CorsHttpMethod,
   type CorsPreflightOptions,
   HttpApi,
@@ -9,7 +10,7 @@ import {
   HttpStage,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
-import { HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -19,11 +20,12 @@ import type { TidemarkContext } from './context.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 
+type Audience = 'users' | 'back ends' | 'anyone';
+
 interface Route {
   readonly method: HttpMethod;
   readonly path: string;
-  /** What a token must hold; `undefined` lets anybody in. */
-  readonly scope: 'tidemark/user' | 'tidemark/service' | undefined;
+  readonly audience: Audience;
 }
 
 interface Endpoint {
@@ -42,11 +44,10 @@ const WHOLE_GROUP = Duration.seconds(29);
 
 function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
   const { DELETE, GET, POST, PUT } = HttpMethod;
-  const service = 'tidemark/service';
   /** A route for users about themselves, and its twin for back ends about the user whom the path names. */
   const aboutUser = (method: HttpMethod, path: string): readonly Route[] => [
-    { method, path: `/v1${path}`, scope: 'tidemark/user' },
-    { method, path: `/v1/users/{userId}${path}`, scope: service },
+    { method, path: `/v1${path}`, audience: 'users' },
+    { method, path: `/v1/users/{userId}${path}`, audience: 'back ends' },
   ];
   return [
     {
@@ -114,40 +115,40 @@ function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
       name: 'add-members',
       description: 'Lets users join a group',
       routes: [
-        { method: PUT, path: '/v1/groups/{groupId}/members/{userId}', scope: service },
-        { method: POST, path: '/v1/groups/{groupId}/members', scope: service },
+        { method: PUT, path: '/v1/groups/{groupId}/members/{userId}', audience: 'back ends' },
+        { method: POST, path: '/v1/groups/{groupId}/members', audience: 'back ends' },
       ],
       ledgerActions: ['GetItem', 'UpdateItem'],
     },
     {
       name: 'list-members',
       description: 'Lists the members of a group with their watermarks',
-      routes: [{ method: GET, path: '/v1/groups/{groupId}/members', scope: service }],
+      routes: [{ method: GET, path: '/v1/groups/{groupId}/members', audience: 'back ends' }],
       ledgerActions: ['BatchGetItem'],
       listsMembers: true,
     },
     {
       name: 'remove-member',
       description: 'Lets a user leave a group',
-      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/members/{userId}', scope: service }],
+      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/members/{userId}', audience: 'back ends' }],
       ledgerActions: ['UpdateItem'],
     },
     {
       name: 'record-message',
       description: 'Records a message that was sent',
-      routes: [{ method: POST, path: '/v1/groups/{groupId}/messages', scope: service }],
+      routes: [{ method: POST, path: '/v1/groups/{groupId}/messages', audience: 'back ends' }],
       ledgerActions: ['BatchGetItem', 'UpdateItem'],
     },
     {
       name: 'delete-message',
       description: 'Takes a message out of the unread counts',
-      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/messages/{messageId}', scope: service }],
+      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/messages/{messageId}', audience: 'back ends' }],
       ledgerActions: ['UpdateItem'],
     },
     {
       name: 'check-health',
       description: 'Tells whether ledger and cache answer',
-      routes: [{ method: GET, path: '/v1/health', scope: undefined }],
+      routes: [{ method: GET, path: '/v1/health', audience: 'anyone' }],
       ledgerActions: ['GetItem'],
     },
   ];
@@ -176,9 +177,13 @@ export interface ApiProps {
 /** The HTTP API: every route with its function, and who may call it. */
 export class Api extends Construct {
   readonly httpApi: HttpApi;
+  /** What the role of a back end must be allowed to invoke, where back ends sign their calls. */
+  readonly serviceRouteArns: readonly string[] | undefined;
+  readonly #context: TidemarkContext;
 
   constructor(scope: Construct, id: string, { context, bundles, ledger, cache }: ApiProps) {
     super(scope, id);
+    this.#context = context;
     const { stackName } = Stack.of(this);
     const served = endpoints(context);
     this.httpApi = new HttpApi(this, 'Http', {
@@ -189,7 +194,7 @@ export class Api extends Construct {
       // By default rather than by route, so that a route that says nothing is not an open door.
       defaultAuthorizer: new HttpJwtAuthorizer('Jwt', context.jwtIssuer, {
         authorizerName: 'jwt',
-        jwtAudience: [context.jwtAudience],
+        jwtAudience: [...context.jwtAudience],
       }),
     });
     this.#addStage(stackName);
@@ -198,7 +203,7 @@ export class Api extends Construct {
         bundles,
         description: endpoint.description,
         whenItFails: 'callers of its routes get 500 or 503; what was acknowledged is kept',
-        environment: endpoint.environment ?? {},
+        environment: { ...endpoint.environment, ...this.#scopesFor(endpoint) },
         ...(endpoint.timeout && { timeout: endpoint.timeout }),
       });
       cache.allow(handler);
@@ -206,6 +211,37 @@ export class Api extends Construct {
       if (endpoint.listsMembers) ledger.allowListingMembers(handler);
       this.#addRoutes(endpoint.routes, handler);
     }
+    if (context.serviceAuth === 'iam') this.serviceRouteArns = this.#arnsForBackEnds(served);
+  }
+
+  /** What tells users and back ends apart, for the functions to check again: a scope that is not there is not named. */
+  #scopesFor({ routes }: Endpoint): Record<string, string> {
+    const { userScope, serviceScope, serviceAuth } = this.#context;
+    const isFor = (audience: Audience) => routes.some((route) => route.audience === audience);
+    return {
+      ...(isFor('users') && userScope !== null && { USER_SCOPE: userScope }),
+      ...(isFor('back ends') && serviceAuth === 'jwt' && { SERVICE_SCOPE: serviceScope }),
+    };
+  }
+
+  /** One ARN for each route of back ends, and one for all that are under a user, since no others are there. */
+  #arnsForBackEnds(served: readonly Endpoint[]): string[] {
+    const routes = served.flatMap((endpoint) => endpoint.routes);
+    const arns = routes
+      .filter(({ audience }) => audience === 'back ends')
+      .map(({ method, path }) =>
+        path.startsWith('/v1/users/{userId}/')
+          ? '*/v1/users/*'
+          : `${method}${path.replace(/\{[^}]+\}/g, '*')}`,
+      )
+      .map((resourceName) =>
+        Stack.of(this).formatArn({
+          service: 'execute-api',
+          resource: this.httpApi.apiId,
+          resourceName: `$default/${resourceName}`,
+        }),
+      );
+    return [...new Set(arns)];
   }
 
   #addStage(stackName: string): void {
@@ -232,6 +268,7 @@ export class Api extends Construct {
             path: '$context.path',
             status: '$context.status',
             subject: '$context.authorizer.claims.sub',
+            ...(this.#context.serviceAuth === 'iam' && { caller: '$context.identity.userArn' }),
             sourceIp: '$context.identity.sourceIp',
             latencyMs: '$context.responseLatency',
             integrationLatencyMs: '$context.integrationLatency',
@@ -245,16 +282,14 @@ export class Api extends Construct {
 
   #addRoutes(routes: readonly Route[], handler: TidemarkFunction): void {
     const integration = new HttpLambdaIntegration(handler.node.id, handler);
-    for (const { method, path, scope } of routes) {
+    for (const { method, path, audience } of routes) {
       const added = this.httpApi.addRoutes({
         path,
         methods: [method],
         integration,
-        ...(scope === undefined
-          ? { authorizer: new HttpNoneAuthorizer() }
-          : { authorizationScopes: [scope] }),
+        ...this.#accessOf(audience),
       });
-      if (scope !== undefined) continue;
+      if (audience !== 'anyone') continue;
       for (const route of added) {
         Validations.of(route).acknowledge({
           id: 'AwsSolutions-APIG4',
@@ -263,5 +298,14 @@ export class Api extends Construct {
         });
       }
     }
+  }
+
+  #accessOf(audience: Audience): Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'> {
+    const { userScope, serviceScope, serviceAuth } = this.#context;
+    if (audience === 'anyone') return { authorizer: new HttpNoneAuthorizer() };
+    if (audience === 'users') return userScope === null ? {} : { authorizationScopes: [userScope] };
+    return serviceAuth === 'iam'
+      ? { authorizer: new HttpIamAuthorizer() }
+      : { authorizationScopes: [serviceScope] };
   }
 }

@@ -5,7 +5,7 @@ import { TidemarkStack } from './tidemark-stack.ts';
 
 // The CDK CLI asks for this too: each function of the template then names the folder of its bundle.
 const app = new App({ context: { 'aws:cdk:enable-asset-metadata': true } });
-const reading = readContext((key) => app.node.tryGetContext(key));
+const reading = readContext(app.node.getAllContext());
 if (!reading.ok) {
   console.error(['The context of this deployment will not do:', ...reading.problems].join('\n- '));
   process.exit(1);

@@ -24,7 +24,7 @@ export class TidemarkStack extends Stack {
     const ledger = new Ledger(this, 'Ledger', context.messageRetentionDays);
     const cache = new Cache(context.upstashSecretArn);
     const bus = new Bus(this, 'Bus', { eventBusName: this.stackName });
-    const { httpApi } = new Api(this, 'Api', { context, bundles, ledger, cache });
+    const { httpApi, serviceRouteArns } = new Api(this, 'Api', { context, bundles, ledger, cache });
     new Projection(this, 'Projection', { bundles, ledger, cache, bus });
     new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
@@ -39,6 +39,12 @@ export class TidemarkStack extends Stack {
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });
     new CfnOutput(this, 'EventBusName', { value: bus.eventBusName });
+    if (serviceRouteArns !== undefined) {
+      new CfnOutput(this, 'ServiceRouteArns', {
+        description: 'What the role of a back end must be allowed to execute-api:Invoke',
+        value: serviceRouteArns.join(','),
+      });
+    }
     new CfnOutput(this, 'WebhookSecretArn', { value: webhookSecret.secretArn });
   }
 }

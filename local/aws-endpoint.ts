@@ -23,6 +23,11 @@ export interface AwsServices {
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
+const ParameterRequest = v.object({ Name: v.string() });
+
+/** What `cdk bootstrap` leaves behind: this machine is ready for a deployment. */
+const PARAMETERS: ReadonlyMap<string, string> = new Map([['/cdk-bootstrap/hnb659fds/version', '21']]);
+
 const PutEventsRequest = v.object({
   Entries: v.pipe(
     v.array(
@@ -58,6 +63,32 @@ const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, 
           SecretString,
           VersionStages: ['AWSCURRENT'],
         };
+      },
+    ),
+  ],
+  [
+    'secretsmanager.DescribeSecret',
+    operation(
+      'secretsmanager:DescribeSecret',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        if (secrets.get(SecretId) === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return { ARN: SecretId, Name: SecretId.split(':').at(-1) };
+      },
+    ),
+  ],
+  [
+    'AmazonSSM.GetParameter',
+    operation(
+      'ssm:GetParameter',
+      ParameterRequest,
+      ({ Name }) => [arnOf('ssm', 'parameter/', Name.replace(/^\//, ''))],
+      ({ Name }) => {
+        const Value = PARAMETERS.get(Name);
+        if (Value === undefined) throw new AwsError('ParameterNotFound', `there is no parameter ${Name}`);
+        return { Parameter: { Name, Type: 'String', Value, Version: 1 } };
       },
     ),
   ],
@@ -146,7 +177,15 @@ async function handle(request: IncomingMessage, services: AwsServices | null): P
     throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
   const { callers } = services;
-  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now(), path);
+  const signer = await findSigner(
+    request,
+    body,
+    (id) => callers.byAccessKeyId(id),
+    Date.now(),
+    invoked === undefined
+      ? undefined
+      : { path, query: {}, headers: ['host', 'x-amz-date'], service: 'lambda' },
+  );
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   const { principal } = signer.credentials;
   if (invoked !== undefined) return invoke(principal, invoked, body, services);

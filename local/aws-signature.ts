@@ -14,12 +14,20 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/**
- * Without these, a signature would be good for other operations, at any time, or elsewhere. Where the path is more than
- * the root, it names the operation, and is signed in any case.
- */
-const MUST_BE_SIGNED = ['host', 'x-amz-date'];
-const MUST_BE_SIGNED_AT_ROOT = [...MUST_BE_SIGNED, 'x-amz-target'];
+/** What a signature is good for, besides headers and body. */
+export interface Signed {
+  /** As it was sent, escapes included. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string | string[]>>;
+  /** Without these, a signature would be good for other operations, at any time, or elsewhere. */
+  readonly headers: readonly string[];
+  /** Undefined where one address stands for many services. */
+  readonly service?: string;
+  readonly region?: string;
+}
+
+/** A call of AWS's JSON protocols. */
+const OPERATION: Signed = { path: '/', query: {}, headers: ['host', 'x-amz-date', 'x-amz-target'] };
 
 const CONTENT_HASH = 'x-amz-content-sha256';
 
@@ -36,7 +44,7 @@ export async function findSigner<C extends Credentials>(
   body: Buffer,
   known: (accessKeyId: string) => C | undefined,
   nowMs: number,
-  path = '/',
+  signed: Signed = OPERATION,
 ): Promise<Signer<C>> {
   const header = (name: string) => request.headersDistinct[name]?.join(',');
   const authorization = header('authorization');
@@ -46,6 +54,9 @@ export async function findSigner<C extends Credentials>(
   if (!given)
     return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
+  if ((signed.service ?? service) !== service || (signed.region ?? region) !== region) {
+    return refuse('InvalidSignatureException', `the signature is for ${service} in ${region}`);
+  }
   const credentials = known(accessKeyId);
   if (!credentials) return refuse('UnrecognizedClientException', 'the access key is not of this stack');
 
@@ -53,7 +64,7 @@ export async function findSigner<C extends Credentials>(
   const signedAt = dateOf(header('x-amz-date') ?? '');
   const contentHash = createHash('sha256').update(body).digest('hex');
   if (
-    !(path === '/' ? MUST_BE_SIGNED_AT_ROOT : MUST_BE_SIGNED).every((name) => names.includes(name)) ||
+    !signed.headers.every((name) => names.includes(name)) ||
     !header('x-amz-date')?.startsWith(date) ||
     !signedAt ||
     Math.abs(signedAt.getTime() - nowMs) > MAX_SKEW_MS ||
@@ -64,10 +75,11 @@ export async function findSigner<C extends Credentials>(
   const headers: Record<string, string> = {};
   for (const name of names) headers[name] = header(name) ?? '';
   const signer = new SignatureV4({ credentials, region, service, sha256: Sha256, applyChecksum: false });
-  const again = await signer.sign(new HttpRequest({ method: request.method ?? '', path, headers, body }), {
-    signingDate: signedAt,
-    signableHeaders: new Set(names),
-  });
+  const { path, query } = signed;
+  const again = await signer.sign(
+    new HttpRequest({ method: request.method ?? '', path, query: { ...query }, headers, body }),
+    { signingDate: signedAt, signableHeaders: new Set(names) },
+  );
   const expected = AUTHORIZATION.exec(again.headers.authorization ?? '')?.groups?.signature;
   if (expected !== undefined && equalSecrets(expected, signature)) return { outcome: 'known', credentials };
   return refuse('InvalidSignatureException', 'the signature is not that of the request');

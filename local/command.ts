@@ -38,6 +38,19 @@ export function readArguments<const O extends ParseArgsConfig>({
   }
 }
 
+/** Settings given as KEY=VALUE, as the CDK's command takes its context. Of a repeated key the last one counts. */
+export function settingsIn(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((setting) => {
+      const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
+      if (key === undefined || value === undefined) {
+        throw new UsageError(`--context takes KEY=VALUE, such as membership=open, and not ${setting}.`);
+      }
+      return [key, value];
+    }),
+  );
+}
+
 /** The first sentence of what Node.js says, in words for somebody who does not know how it reads arguments. */
 function mistakeIn(message: string): string {
   const [sentence = ''] = message.split(/\.?\n|\. /);

@@ -103,6 +103,7 @@ export async function deploy(
   const api = new HttpApi(template, lambda, keySetUrl, {
     alsoAllowsOrigin: isOriginOfThisMachine,
     otherIssuers,
+    backEnd: callers.backEnd,
   });
   return {
     tableName,

@@ -1,9 +1,10 @@
-import { mistakeIn, type TidemarkContext } from '../infra/context.ts';
-import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
+import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
+import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
 import { consoleLog } from './log.ts';
 import { onceNpmIsGone } from './npm-process.ts';
 import { DEFAULT_SPEED, startStack } from './stack.ts';
+import { LOCAL_CONTEXT } from './synthesis.ts';
 import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
@@ -23,6 +24,8 @@ Options
   --audience A     the audience of that issuer's tokens; the two options go together
   --speed N        how many times faster than on AWS the pauses between tries pass, ${DEFAULT_SPEED} by default: a failing
                    webhook is tried again after 10 s, 20 s and so on for a day, here divided by this; 1 is as on AWS
+  -c, --context KEY=VALUE
+                   another setting of a deployment, such as serviceAuth=iam or membership=open; may be repeated
   -h, --help       prints this
 
 Environment
@@ -49,6 +52,7 @@ async function main(): Promise<void> {
         audience: { type: 'string' },
         speed: { type: 'string', default: String(DEFAULT_SPEED) },
         fresh: { type: 'boolean', default: false },
+        context: { type: 'string', short: 'c', multiple: true, default: [] },
       },
     },
   });
@@ -65,6 +69,8 @@ async function main(): Promise<void> {
   if ((issuer === undefined) !== (audience === undefined))
     throw new UsageError('--issuer and --audience go together.');
 
+  const context = contextIn(values.context);
+
   const starting = startStack({
     port,
     dataDirectory: values.data,
@@ -73,6 +79,7 @@ async function main(): Promise<void> {
     step: (text) => console.log(text),
     webhookUrl: webhook,
     speed,
+    context,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
     redisUrl: process.env.REDIS_URL,
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
@@ -105,7 +112,31 @@ async function main(): Promise<void> {
   );
   if (issuer !== undefined)
     console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
+  if (context.serviceAuth === 'iam')
+    console.log(
+      'Back ends  sign their calls, for execute-api in us-east-1, with the credentials in dev.json',
+    );
   console.log(`Tidemark ready on ${description.apiUrl}`);
+}
+
+/** What is the local stack's own, and what it takes instead. */
+const OWN_SETTINGS: Readonly<Record<string, string>> = {
+  stage: 'the stage is "local"',
+  jwtIssuer: 'take --issuer and --audience',
+  upstashSecretArn: 'the stack has a secret of its own',
+  webhookUrl: 'take --webhook',
+};
+
+/** The settings given as KEY=VALUE, held to what a deployment takes. */
+function contextIn(given: readonly string[]): Record<string, string> {
+  const context = settingsIn(given);
+  for (const key of Object.keys(context)) {
+    const instead = Object.hasOwn(OWN_SETTINGS, key) ? OWN_SETTINGS[key] : undefined;
+    if (instead !== undefined) throw new UsageError(`--context cannot set ${key}: ${instead}.`);
+  }
+  const reading = readContext({ ...LOCAL_CONTEXT, ...context });
+  if (!reading.ok) throw new UsageError(['--context will not do:', ...reading.problems].join('\n- '));
+  return context;
 }
 
 /** Holds an option to what a deployment takes. */

@@ -8,9 +8,10 @@ import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { startFront } from './front.ts';
+import { callersOf, issueFor } from './http/callers.ts';
 import { discover } from './http/discovery.ts';
 import type { ProxyResponse } from './http/http-api.ts';
-import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
+import { Issuer, keySetUrl } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
 import { Callers, type FunctionGrant } from './iam/callers.ts';
@@ -20,7 +21,7 @@ import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
 import type { Queues } from './queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './secrets.ts';
-import { synthesize } from './synthesis.ts';
+import { LOCAL_CONTEXT, synthesize } from './synthesis.ts';
 
 /** A minute of AWS's pauses takes a second here: nobody wants to wait for them at a laptop. */
 export const DEFAULT_SPEED = 60;
@@ -63,7 +64,7 @@ export interface Stack {
   readonly queues: Queues;
   /** What the roles of the functions allow, each with whether a call needed it since the start. */
   grants(): FunctionGrant[];
-  issueToken(subject: string, scope: keyof typeof SCOPES): Promise<string>;
+  issueToken(subject: string, kind: 'user' | 'service'): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -133,12 +134,7 @@ async function start(
     synthesize(
       directory.file('cdk.out'),
       {
-        stage: 'local',
-        jwtIssuer: ISSUER,
-        jwtAudience: AUDIENCE,
-        upstashSecretArn: UPSTASH_SECRET_ARN,
-        // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
-        corsOrigins: 'http://localhost',
+        ...LOCAL_CONTEXT,
         webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
         ...options.context,
       },
@@ -178,6 +174,7 @@ async function start(
     resources,
   );
   const { tableName, lambda, bus, queues } = deployment;
+  const tokenCallers = callersOf(template);
   aws.serve({ callers, secrets, bus, queues, lambda });
   serve = async (path, request) =>
     path.startsWith('/_local/')
@@ -211,7 +208,7 @@ async function start(
     },
     ...{ lambda, bus, queues, stop },
     grants: () => callers.grants(),
-    issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
+    issueToken: (subject, kind) => issueFor(issuer, tokenCallers, subject, kind),
   };
 }
 

@@ -5,10 +5,22 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { checkTypes } from './cloudformation/properties.ts';
 import { loadTemplate, type RawResources, type Template, TemplateError } from './cloudformation/template.ts';
+import { AUDIENCE, ISSUER } from './http/issuer.ts';
 import { closeToOthers, makePrivateDirectory } from './private-files.ts';
+import { UPSTASH_SECRET_ARN } from './secrets.ts';
 import { UsageError } from './usage-error.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the local stack needs of a deployment. */
+export const LOCAL_CONTEXT = {
+  stage: 'local',
+  jwtIssuer: ISSUER,
+  jwtAudience: AUDIENCE,
+  upstashSecretArn: UPSTASH_SECRET_ARN,
+  // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
+  corsOrigins: 'http://localhost',
+} as const;
 
 /** Runs the CDK app as the CDK's command does, with its bundles, and reads the template that it writes. */
 export async function synthesize(

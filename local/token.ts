@@ -1,5 +1,7 @@
+import { loadTemplate } from './cloudformation/template.ts';
 import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
 import { DataDirectory } from './data-directory.ts';
+import { callersOf, issueFor } from './http/callers.ts';
 import { Issuer, SCOPES } from './http/issuer.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -7,7 +9,8 @@ const HELP = `
 npm run --silent token -- alice        prints a token of the user alice, with the scope ${SCOPES.user}
 npm run --silent token -- --service    prints a token of a back end, with the scope ${SCOPES.service}
 
-The running local stack takes it as "Authorization: Bearer <token>", for 30 days.
+The running local stack takes it as "Authorization: Bearer <token>", for 30 days. Where the stack was started with other
+scopes or audiences (npm run dev -- --context), it has those.
 
 Options
   --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default
@@ -35,7 +38,8 @@ async function main(): Promise<void> {
   const directory = new DataDirectory(values.data);
   await directory.running();
   const issuer = await Issuer.open(directory.path);
-  console.log(await issuer.issue(userId ?? 'service', values.service ? SCOPES.service : SCOPES.user));
+  const callers = callersOf(loadTemplate(directory.file('cdk.out')));
+  console.log(await issueFor(issuer, callers, userId ?? 'service', values.service ? 'service' : 'user'));
 }
 
 runCommand(main);

@@ -4,9 +4,9 @@ import { DataDirectory } from '../local/data-directory.ts';
 import { OPERATOR } from '../local/iam/callers.ts';
 import { Secrets } from '../local/secrets.ts';
 import { UsageError } from '../local/usage-error.ts';
-import { createClients, type Place } from './clients.ts';
-import { labelOf, PARKED_QUEUES, type ParkedQueue } from './parked-queues.ts';
-import { type Redriven, redriveQueue } from './redrive-queue.ts';
+import { createClients, type Place } from './redrive/clients.ts';
+import { labelOf, PARKED_QUEUES, type ParkedQueue } from './redrive/parked-queues.ts';
+import { type Redriven, redriveQueue } from './redrive/redrive-queue.ts';
 
 const HELP = `
 npm run redrive -- [options] [QUEUE...]

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { formatMessageId } from '../../shared/domain/position.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, joinedAfter, listOf, userId } from '../../shared/http/schemas.ts';
 import { addMembers } from '../../shared/watermarks/members.ts';
 import { createStores } from '../composition.ts';
@@ -8,7 +8,7 @@ import { createStores } from '../composition.ts';
 const stores = createStores();
 
 /** One member named in the path, or several in the body. */
-const one = route(
+const one = serviceRoute(
   { params: v.object({ groupId, userId }), body: v.optional(v.strictObject({ joinedAfter }), {}) },
   async ({ params, body }) => {
     const { groupId: group, userId: user } = params;
@@ -19,7 +19,7 @@ const one = route(
   },
 );
 
-const several = route(
+const several = serviceRoute(
   { params: v.object({ groupId }), body: v.strictObject({ userIds: listOf(userId) }) },
   async ({ params, body }) => {
     const joined = await addMembers(stores, params.groupId, [...new Set(body.userIds)]);

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { noContent, route } from '../../shared/http/route.ts';
+import { noContent, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, messageId } from '../../shared/http/schemas.ts';
 import { deleteMessage } from '../../shared/watermarks/messages.ts';
 import { createStores } from '../composition.ts';
 
 const stores = createStores();
 
-export const handler = route({ params: v.object({ groupId, messageId }) }, async ({ params }) => {
+export const handler = serviceRoute({ params: v.object({ groupId, messageId }) }, async ({ params }) => {
   await deleteMessage(stores, params.groupId, params.messageId);
   return noContent;
 });

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseUserId } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { cursor, groupId, limitUpTo } from '../../shared/http/schemas.ts';
 import { createStores } from '../composition.ts';
 
@@ -15,7 +15,7 @@ const input = {
   query: v.object({ limit: limitUpTo(MAX_MEMBERS), cursor }),
 };
 
-export const handler = route(input, async ({ params, query }) => {
+export const handler = serviceRoute(input, async ({ params, query }) => {
   const list = `members ${params.groupId}`;
   const after = readCursor(list, query.cursor, parseUserId);
   const { members, next } = await ledger.memberships.page(params.groupId, query.limit, after);

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { senderConflict } from '../../shared/domain/errors.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
-import { ok, route } from '../../shared/http/route.ts';
+import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, messageId, time, userId } from '../../shared/http/schemas.ts';
 import { recordMessage } from '../../shared/watermarks/messages.ts';
 import { createStores } from '../composition.ts';
@@ -13,7 +13,7 @@ const input = {
   body: v.strictObject({ messageId, senderId: userId, sentAt: v.optional(time) }),
 };
 
-export const handler = route(input, async ({ params, body }) => {
+export const handler = serviceRoute(input, async ({ params, body }) => {
   const { messageId: position, senderId, sentAt: sentAtMs } = body;
   const sent = { groupId: params.groupId, position, senderId, sentAtMs };
   const recorded = await recordMessage(stores, sent);

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
-import { noContent, route } from '../../shared/http/route.ts';
+import { noContent, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, userId } from '../../shared/http/schemas.ts';
 import { removeMember } from '../../shared/watermarks/members.ts';
 import { createStores } from '../composition.ts';
 
 const stores = createStores();
 
-export const handler = route({ params: v.object({ groupId, userId }) }, async ({ params }) => {
+export const handler = serviceRoute({ params: v.object({ groupId, userId }) }, async ({ params }) => {
   await removeMember(stores, params.groupId, params.userId);
   return noContent;
 });

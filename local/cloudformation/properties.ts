@@ -85,7 +85,7 @@ const SCHEMAS = {
   'AWS::ApiGatewayV2::Route': v.strictObject({
     ApiId: text,
     RouteKey: text,
-    AuthorizationType: v.optional(v.picklist(['NONE', 'JWT']), 'NONE'),
+    AuthorizationType: v.optional(v.picklist(['NONE', 'JWT', 'AWS_IAM']), 'NONE'),
     AuthorizerId: v.optional(text, ''),
     AuthorizationScopes: v.optional(texts, []),
     Target: text,

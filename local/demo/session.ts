@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { loadTemplate } from '../cloudformation/template.ts';
 import { DataDirectory, type StackDescription } from '../data-directory.ts';
-import { Issuer, SCOPES } from '../http/issuer.ts';
+import { type Callers, callersOf, issueFor } from '../http/callers.ts';
+import { Issuer } from '../http/issuer.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -23,12 +25,14 @@ export class Session {
   /** In every name, so that each run has users and groups of its own. */
   readonly run = Date.now().toString(36);
   readonly #issuer: Issuer;
+  readonly #callers: Callers;
   readonly #tokens = new Map<string, string>();
 
   private constructor(stack: StackDescription, directory: DataDirectory, issuer: Issuer) {
     this.stack = stack;
     this.directory = directory;
     this.#issuer = issuer;
+    this.#callers = callersOf(loadTemplate(directory.file('cdk.out')));
   }
 
   /** Throws where no stack runs on the data directory. */
@@ -60,12 +64,12 @@ export class Session {
 
   async #call(
     subject: string,
-    scope: keyof typeof SCOPES,
+    kind: 'user' | 'service',
     method: string,
     path: string,
     body?: unknown,
   ): Promise<Answer> {
-    const token = this.#tokens.get(subject) ?? (await this.#issuer.issue(subject, SCOPES[scope]));
+    const token = this.#tokens.get(subject) ?? (await issueFor(this.#issuer, this.#callers, subject, kind));
     this.#tokens.set(subject, token);
     const response = await fetch(`${this.stack.apiUrl}${path}`, {
       method,

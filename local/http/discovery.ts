@@ -10,6 +10,7 @@ const Discovery = v.object({ issuer: v.string(), jwks_uri: v.pipe(v.string(), v.
  * Asks an issuer where its keys are, as OpenID Connect Discovery prescribes. API Gateway asks at deployment and fails
  * where it gets no good answer; so does this.
  *
+ * @param audience one, or several with commas between
  * @throws UsageError
  */
 export async function discover(issuer: string, audience: string): Promise<TrustedIssuer> {
@@ -27,5 +28,5 @@ export async function discover(issuer: string, audience: string): Promise<Truste
   const parsed = v.safeParse(Discovery, document);
   if (!parsed.success) throw refuse('names no issuer with its jwks_uri');
   if (parsed.output.issuer !== issuer) throw refuse(`is of the issuer ${parsed.output.issuer}`);
-  return { issuer, audiences: [audience], keySetUrl: parsed.output.jwks_uri };
+  return { issuer, audiences: audience.split(','), keySetUrl: parsed.output.jwks_uri };
 }

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
+import type { Credentials } from '../credentials.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import { readBody } from './body.ts';
 import { Cors } from './cors.ts';
+import { type IamAuthorization, IamAuthorizer } from './iam-authorizer.ts';
 import { type Authorization, JwtAuthorizer, type TrustedIssuer } from './jwt-authorizer.ts';
 import { proxyEvent } from './payload.ts';
 import { gatewayProblem } from './problem.ts';
@@ -16,7 +18,7 @@ interface Route extends RoutePattern {
   readonly routeKey: string;
   readonly functionName: string;
   readonly timeoutMs: number;
-  readonly authorizer: JwtAuthorizer | null;
+  readonly authorizer: JwtAuthorizer | IamAuthorizer | null;
   readonly scopes: readonly string[];
 }
 
@@ -31,6 +33,8 @@ export interface BesidesTemplate {
   /** Whether pages of an origin may call. */
   readonly alsoAllowsOrigin: (origin: string) => boolean;
   readonly otherIssuers: readonly TrustedIssuer[];
+  /** Who may invoke the routes that ask for a signature. */
+  readonly backEnd: Credentials;
 }
 
 /** The template's HTTP API: its routes, each with authorizer, scopes and function. */
@@ -44,7 +48,7 @@ export class HttpApi {
     template: Template,
     lambda: Lambda,
     keySetUrl: (issuer: string) => string,
-    { alsoAllowsOrigin, otherIssuers }: BesidesTemplate,
+    { alsoAllowsOrigin, otherIssuers, backEnd }: BesidesTemplate,
   ) {
     this.#lambda = lambda;
     const { logicalId: apiId, properties } = onlyResource(template, 'AWS::ApiGatewayV2::Api');
@@ -57,6 +61,7 @@ export class HttpApi {
         new JwtAuthorizer(properties, keySetUrl, otherIssuers),
       ]),
     );
+    const signatures = new IamAuthorizer(backEnd);
     const integrations = new Map(
       resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(({ logicalId, properties }) => [
         logicalId,
@@ -77,7 +82,11 @@ export class HttpApi {
         } = properties;
         const integration = integrations.get(Target.replace('integrations/', ''));
         if (!integration) throw new TemplateError(`${logicalId}: there is no integration ${Target}`);
-        const authorizer = AuthorizationType === 'JWT' ? authorizers.get(AuthorizerId) : null;
+        const authorizer = {
+          NONE: null,
+          JWT: authorizers.get(AuthorizerId),
+          AWS_IAM: signatures,
+        }[AuthorizationType];
         if (authorizer === undefined)
           throw new TemplateError(`${logicalId}: there is no authorizer ${AuthorizerId}`);
         const functionName = functionNameIn(integration.IntegrationUri);
@@ -114,11 +123,19 @@ export class HttpApi {
     const found = this.#find(request.method ?? 'GET', rawPath);
     if (!found) return gatewayProblem(404, 'There is no such route.', requestId);
     const { route } = found;
-    const authorization = await authorize(route, request);
+    // A signature covers the body, which is read before it is known to be allowed: AWS does so too.
+    const signedBody =
+      route.authorizer instanceof IamAuthorizer ? await readBody(request, MAX_BODY_BYTES) : undefined;
+    if (signedBody === null) return tooLarge(requestId);
+    const authorization = await authorize(route, request, { rawPath, rawQuery, body: signedBody });
     if (authorization?.outcome === 'unauthorized')
       return gatewayProblem(401, authorization.reason, requestId);
     if (authorization?.outcome === 'forbidden') {
-      return gatewayProblem(403, `The token lacks the scope ${route.scopes.join(' or ')}.`, requestId);
+      const reason =
+        'reason' in authorization
+          ? authorization.reason
+          : `The token lacks the scope ${route.scopes.join(' or ')}.`;
+      return gatewayProblem(403, reason, requestId);
     }
     let parameters: Record<string, string>;
     try {
@@ -126,8 +143,8 @@ export class HttpApi {
     } catch {
       return gatewayProblem(400, 'The path holds a malformed percent escape.', requestId);
     }
-    const body = await readBody(request, MAX_BODY_BYTES);
-    if (!body) return gatewayProblem(413, `The body has more than ${MAX_BODY_BYTES} bytes.`, requestId);
+    const body = signedBody ?? (await readBody(request, MAX_BODY_BYTES));
+    if (!body) return tooLarge(requestId);
     const event = proxyEvent({
       request,
       requestId,
@@ -165,8 +182,25 @@ export class HttpApi {
   }
 }
 
-async function authorize(route: Route, request: IncomingMessage): Promise<Authorization | null> {
-  return route.authorizer?.authorize(request.headers.authorization, route.scopes) ?? null;
+interface Call {
+  readonly rawPath: string;
+  readonly rawQuery: string;
+  /** Undefined where it was not read yet. */
+  readonly body: Buffer | undefined;
+}
+
+async function authorize(
+  { authorizer, scopes }: Route,
+  request: IncomingMessage,
+  { rawPath, rawQuery, body = Buffer.alloc(0) }: Call,
+): Promise<Authorization | IamAuthorization | null> {
+  return authorizer instanceof IamAuthorizer
+    ? authorizer.authorize(request, rawPath, rawQuery, body)
+    : (authorizer?.authorize(request.headers.authorization, scopes) ?? null);
+}
+
+function tooLarge(requestId: string): ProxyResponse {
+  return gatewayProblem(413, `The body has more than ${MAX_BODY_BYTES} bytes.`, requestId);
 }
 
 /** Whether the ARN of a permission, `...:<api>/<stage>/<method>/<path>` with stars, covers a route. */

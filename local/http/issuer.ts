@@ -45,11 +45,12 @@ export class Issuer {
     return { keys: [{ kty, n, e, kid, alg, use }] };
   }
 
-  async issue(subject: string, scope: (typeof SCOPES)[keyof typeof SCOPES]): Promise<string> {
-    return new SignJWT({ scope })
+  /** @param scope null for a token without */
+  async issue(subject: string, scope: string | null, audience = AUDIENCE): Promise<string> {
+    return new SignJWT(scope === null ? {} : { scope })
       .setProtectedHeader({ alg: ALGORITHM, kid: this.#key.kid ?? '', typ: 'JWT' })
       .setIssuer(ISSUER)
-      .setAudience(AUDIENCE)
+      .setAudience(audience)
       .setSubject(subject)
       .setIssuedAt()
       .setExpirationTime(VALIDITY)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ACCOUNT_ID } from '../cloudformation/template.ts';
+import type { IamAuthorization } from './iam-authorizer.ts';
 import type { Authorization } from './jwt-authorizer.ts';
 
 export interface ProxyRequest {
@@ -10,7 +11,7 @@ export interface ProxyRequest {
   readonly rawQuery: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  readonly authorization: Authorization | null;
+  readonly authorization: Authorization | IamAuthorization | null;
 }
 
 const TEXT_TYPE = /^(text\/|application\/(json|javascript|xml|problem\+json)|.*\+(json|xml))/i;
@@ -37,7 +38,10 @@ export function proxyEvent(proxied: ProxyRequest) {
       accountId: ACCOUNT_ID,
       apiId: 'local',
       ...(authorization?.outcome === 'allowed' && {
-        authorizer: { jwt: { claims: authorization.claims, scopes: authorization.scopes } },
+        authorizer:
+          'iam' in authorization
+            ? { iam: authorization.iam }
+            : { jwt: { claims: authorization.claims, scopes: authorization.scopes } },
       }),
       domainName: headers.host ?? 'localhost',
       domainPrefix: 'localhost',

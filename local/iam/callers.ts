@@ -1,7 +1,7 @@
 import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
-import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { ACCOUNT_ID, type Template, TemplateError } from '../cloudformation/template.ts';
 import { type Credentials, credentialsOf } from '../credentials.ts';
-import { type Secrets, UPSTASH_SECRET_ARN } from '../secrets.ts';
+import type { Secrets } from '../secrets.ts';
 import { functionPrincipals } from './function-roles.ts';
 import type { PolicyDocument } from './policy-document.ts';
 import { type Grant, Principal } from './principal.ts';
@@ -83,9 +83,6 @@ function backEndPolicy(template: Template): PolicyDocument {
         ...[tableArn, `${tableArn}/index/*`],
       ),
       allow(['dynamodb:ListTables'], '*'),
-      // What a look at a deployment before it is made needs to know. The secret itself stays with the functions.
-      allow(['secretsmanager:DescribeSecret'], UPSTASH_SECRET_ARN),
-      allow(['ssm:GetParameter'], `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/cdk-bootstrap/*`),
     ],
   };
 }

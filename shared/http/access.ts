@@ -9,30 +9,67 @@ type Jwt = APIGatewayProxyEventV2WithJWTAuthorizer['requestContext']['authorizer
 /** API Gateway takes a token with and without the scheme. Headers that were sent twice are joined by a comma. */
 const ONE_TOKEN = /^(?:Bearer +)?[\w-]+\.([\w-]+)\.[\w-]+$/i;
 
+/** For whom a route is. One for users has a twin for back ends, whose path names the user. */
+export type RouteFor = 'anyone' | 'user' | 'service';
+
 /**
  * Whom the gateway let in: returns the one who asks for the user of the token. Throws `forbidden` where the token
- * cannot have been meant for that.
+ * cannot have been meant for that, or where the route is not for this kind of caller.
  *
  * The gateway has verified the token, but hands all claims over as text: 42 and null arrive as "42" and "null". Which
  * types they have only the token's own payload tells. And a payload may name a claim twice: what it says counts only
  * where the gateway has read the same.
  */
-export function callerOf(event: Event): () => UserId {
-  const jwt = jwtOf(event);
-  const payload = jwt && payloadOf(event.headers.authorization);
-  if (payload) refuseOddScopes(payload, jwt.scopes);
+export function callerOf(event: Event, routeFor: RouteFor = 'anyone'): () => UserId {
+  const { jwt, iam } = authorizerOf(event);
+  const payload = jwt ? payloadOf(event.headers.authorization) : null;
+  const scopes = payload ? scopesOf(payload) : [];
+  if (jwt) refuseOddScopes(scopes, jwt.scopes);
+  const isAboutAnother = event.pathParameters?.userId !== undefined;
+  if (routeFor === 'service' || (routeFor === 'user' && isAboutAnother)) {
+    refuseUsers(scopes, iam !== undefined);
+  } else if (routeFor === 'user') {
+    refuseBackEnds(payload !== null, scopes);
+  }
   return () => {
-    const subject = payload && payload.sub === jwt.claims.sub ? parseUserId(payload.sub) : null;
+    const subject = payload && payload.sub === jwt?.claims.sub ? parseUserId(payload.sub) : null;
     if (!subject) throw forbidden("The token's subject is not a user id of this service.");
     return subject;
   };
 }
 
-/** Null where the route asks for no token, or where another kind of authorizer let the caller in. */
-function jwtOf({ requestContext }: Event): Jwt | null {
-  const authorizer: { readonly jwt?: Jwt } | undefined =
-    'authorizer' in requestContext ? requestContext.authorizer : undefined;
-  return authorizer?.jwt ?? null;
+/** Nothing where the route asks for no caller. */
+function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly iam?: unknown } {
+  return ('authorizer' in requestContext ? requestContext.authorizer : undefined) ?? {};
+}
+
+/**
+ * What tells callers apart, as the deployment chose it. Read at each call: it costs nothing.
+ *
+ * Behind the gateway this is a second line of defence, but for one thing: where users need no scope the gateway lets in
+ * a back end's token too, and its subject would become a user.
+ */
+function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
+  const { USER_SCOPE: user, SERVICE_SCOPE: service } = process.env;
+  return { user, service };
+}
+
+/** A back end's token holds the scope for it. Where there is none, a back end has signed the call. */
+function refuseUsers(scopes: readonly string[], isSigned: boolean): void {
+  const { service } = scopesAsked();
+  if (service === undefined ? isSigned : scopes.includes(service)) return;
+  throw forbidden('This route is for back ends.');
+}
+
+/** A user's token holds the scope for it. Where there is none, it is any token that is not a back end's. */
+function refuseBackEnds(hasToken: boolean, scopes: readonly string[]): void {
+  if (!hasToken) throw forbidden('This route is for users, who show a token.');
+  const { user, service } = scopesAsked();
+  if (user !== undefined) {
+    if (!scopes.includes(user)) throw forbidden('This route is for users.');
+  } else if (service !== undefined && scopes.includes(service)) {
+    throw forbidden("The token is a back end's. Its routes are those under /v1/users/{userId}.");
+  }
 }
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -55,12 +92,15 @@ function parse(text: string): unknown {
 }
 
 /** A second line of defence behind the gateway, which may take a nested list for a list of texts. */
-function refuseOddScopes({ scope, scp }: Payload, taken: Jwt['scopes'] | null): void {
-  const held = [scope, scp].filter((claim) => claim !== undefined).flatMap(scopesIn);
+function refuseOddScopes(held: readonly string[], taken: Jwt['scopes'] | null): void {
   // Empty where the route asks for none.
   if (taken && taken.length > 0 && !taken.some((one) => held.includes(one))) {
     throw forbidden('The token does not hold the scope that it was let in for.');
   }
+}
+
+function scopesOf({ scope, scp }: Payload): string[] {
+  return [scope, scp].filter((claim) => claim !== undefined).flatMap(scopesIn);
 }
 
 function scopesIn(claim: unknown): string[] {

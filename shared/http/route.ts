@@ -2,7 +2,7 @@ import middy, { type MiddlewareObj } from '@middy/core';
 import * as v from 'valibot';
 import { invalidFields, TidemarkError } from '../domain/errors.ts';
 import type { UserId } from '../domain/ids.ts';
-import { callerOf, type Event } from './access.ts';
+import { callerOf, type Event, type RouteFor } from './access.ts';
 import { parseJsonBody } from './json-body.ts';
 import { loggedError } from './logged-error.ts';
 import { type Answer, problemAnswer } from './problem.ts';
@@ -29,10 +29,15 @@ export interface Request<P, Q, B> {
   readonly caller: () => UserId;
 }
 
-/** A Lambda behind one or more routes: reads and checks the request, and answers errors as problems. */
+/**
+ * A Lambda behind one or more routes: reads and checks the request, and answers errors as problems.
+ *
+ * @param routeFor whom it refuses, should the gateway have let the wrong kind of caller in
+ */
 export function route<P = unknown, Q = unknown, B = unknown>(
   input: RouteInput<P, Q, B>,
   answer: (request: Request<P, Q, B>) => Promise<Answer>,
+  routeFor: RouteFor = 'anyone',
 ) {
   const schemas: Schemas<P, Q, B> = {
     params: strict(input.params),
@@ -41,7 +46,15 @@ export function route<P = unknown, Q = unknown, B = unknown>(
   };
   return middy<Event, Answer>()
     .use(problems())
-    .handler(async (event) => answer(requestOf(schemas, event)));
+    .handler(async (event) => answer(requestOf(schemas, event, routeFor)));
+}
+
+/** A Lambda behind routes that back ends alone may call. */
+export function serviceRoute<P = unknown, Q = unknown, B = unknown>(
+  input: RouteInput<P, Q, B>,
+  answer: (request: Request<P, Q, B>) => Promise<Answer>,
+) {
+  return route(input, answer, 'service');
 }
 
 export function ok(body: unknown, statusCode = 200): Answer {
@@ -64,9 +77,13 @@ function strict<T>(parameters: Parameters<T> | undefined): Schema<T> {
   return v.strictObject(parameters?.entries ?? {}) as unknown as Schema<T>;
 }
 
-function requestOf<P, Q, B>({ params, query, body }: Schemas<P, Q, B>, event: Event): Request<P, Q, B> {
+function requestOf<P, Q, B>(
+  { params, query, body }: Schemas<P, Q, B>,
+  event: Event,
+  routeFor: RouteFor,
+): Request<P, Q, B> {
   // First of all, so that nothing is spent on what may not be asked.
-  const caller = callerOf(event);
+  const caller = callerOf(event, routeFor);
   return {
     params: validate(params, event.pathParameters ?? {}, 'parameter'),
     query: validate(query, queryOf(event), 'parameter'),

@@ -21,13 +21,17 @@ export function userRoute<P = unknown, Q = unknown, B = unknown>(
   answer: (request: UserRequest<P, Q, B>) => Promise<Answer>,
 ) {
   const named = v.object({ ...params?.entries, userId: v.optional(userId) });
-  return route({ ...input, params: named }, async ({ caller, ...request }) => {
-    const { userId: subject, ...rest } = request.params;
-    return answer({
-      ...request,
-      params: rest as P,
-      user: subject ?? caller(),
-      notFound: () => notFound(subject === undefined ? 'you are' : 'the user is'),
-    });
-  });
+  return route(
+    { ...input, params: named },
+    async ({ caller, ...request }) => {
+      const { userId: subject, ...rest } = request.params;
+      return answer({
+        ...request,
+        params: rest as P,
+        user: subject ?? caller(),
+        notFound: () => notFound(subject === undefined ? 'you are' : 'the user is'),
+      });
+    },
+    'user',
+  );
 }

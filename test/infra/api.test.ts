@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { contextWithCors, ofType, synthesize } from './synthesized.ts';
+import { context, contextWithCors, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
 const routes = Object.values(ofType(template, 'AWS::ApiGatewayV2::Route')).map(
@@ -144,5 +144,109 @@ describe('the API', () => {
       Description: 'Read state for group chat',
       ProtocolType: 'HTTP',
     });
+  });
+});
+
+describe('who may call', () => {
+  type Synthesized = ReturnType<typeof synthesize>;
+
+  function routesOf(synthesized: Synthesized) {
+    const routes = Object.values(ofType(synthesized, 'AWS::ApiGatewayV2::Route'));
+    const byKey = routes.map(({ Properties }) => {
+      const { RouteKey, AuthorizationType, AuthorizationScopes, AuthorizerId } = Properties;
+      return [RouteKey, [AuthorizationType, AuthorizationScopes, AuthorizerId]];
+    });
+    return Object.fromEntries(byKey) as Record<string, unknown[]>;
+  }
+  /** The scopes that a function is told. */
+  function scopesOf(synthesized: Synthesized, functionId: string) {
+    const { Environment } = synthesized.Resources[functionId]?.Properties ?? {};
+    const { USER_SCOPE, SERVICE_SCOPE } = (Environment as { Variables: Record<string, string> }).Variables;
+    return { USER_SCOPE, SERVICE_SCOPE };
+  }
+  const USER = 'GET /v1/inbox';
+  const TWIN = 'GET /v1/users/{userId}/inbox';
+  const SERVICE = 'POST /v1/groups/{groupId}/messages';
+  const HEALTH = 'GET /v1/health';
+
+  test('is told by other scopes, where the deployment names them', () => {
+    const named = synthesize({ ...context, userScope: 'chat:read', serviceScope: 'chat:write' });
+    expect(routesOf(named)).toMatchObject({
+      [USER]: ['JWT', ['chat:read'], 'ApiHttpJwt'],
+      [TWIN]: ['JWT', ['chat:write'], 'ApiHttpJwt'],
+      [SERVICE]: ['JWT', ['chat:write'], 'ApiHttpJwt'],
+      [HEALTH]: ['NONE', undefined, undefined],
+    });
+    expect(scopesOf(named, 'Apigetinbox')).toEqual({
+      USER_SCOPE: 'chat:read',
+      SERVICE_SCOPE: 'chat:write',
+    });
+  });
+
+  test('is every valid token on the routes of users, where these need no scope', () => {
+    const unscoped = synthesize({ ...context, userScope: null });
+    expect(routesOf(unscoped)).toMatchObject({
+      [USER]: ['JWT', undefined, 'ApiHttpJwt'],
+      [TWIN]: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
+      [SERVICE]: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
+    });
+    expect(scopesOf(unscoped, 'Apigetinbox')).toEqual({ SERVICE_SCOPE: 'tidemark/service' });
+  });
+
+  test('is for each of several audiences', () => {
+    const template = synthesize({ ...context, jwtAudience: ['web', 'ios'] });
+    expect(ofType(template, 'AWS::ApiGatewayV2::Authorizer').ApiHttpJwt?.Properties.JwtConfiguration).toEqual(
+      {
+        Issuer: 'https://login.example.com/',
+        Audience: ['web', 'ios'],
+      },
+    );
+  });
+
+  describe('where back ends sign their calls', () => {
+    const template = synthesize({ ...context, serviceAuth: 'iam', userScope: null });
+
+    test('are their routes for signatures, and those of users for tokens', () => {
+      expect(routesOf(template)).toMatchObject({
+        [USER]: ['JWT', undefined, 'ApiHttpJwt'],
+        [TWIN]: ['AWS_IAM', undefined, undefined],
+        [SERVICE]: ['AWS_IAM', undefined, undefined],
+        [HEALTH]: ['NONE', undefined, undefined],
+      });
+      const open = Object.values(routesOf(template)).filter(([type]) => type === 'NONE');
+      expect(open).toHaveLength(1);
+    });
+
+    test('is the name of the one who signed in the access log', () => {
+      const [stage] = Object.values(ofType(template, 'AWS::ApiGatewayV2::Stage'));
+      expect(JSON.stringify(stage?.Properties.AccessLogSettings)).toContain(
+        String.raw`\"caller\":\"$context.identity.userArn\"`,
+      );
+    });
+
+    test('do the functions take no token for a back end', () => {
+      expect(scopesOf(template, 'Apigetinbox')).toEqual({});
+      expect(scopesOf(template, 'Apirecordmessage')).toEqual({});
+    });
+
+    test('names the template what their role must be allowed to invoke: their routes and no others', () => {
+      const api = 'arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiHttp/$default';
+      expect(template.Outputs.ServiceRouteArns).toEqual({
+        Description: 'What the role of a back end must be allowed to execute-api:Invoke',
+        Value: [
+          `${api}/*/v1/users/*`,
+          `${api}/PUT/v1/groups/*/members/*`,
+          `${api}/POST/v1/groups/*/members`,
+          `${api}/GET/v1/groups/*/members`,
+          `${api}/DELETE/v1/groups/*/members/*`,
+          `${api}/POST/v1/groups/*/messages`,
+          `${api}/DELETE/v1/groups/*/messages/*`,
+        ].join(','),
+      });
+    });
+  });
+
+  test('is no ARN where back ends show tokens', () => {
+    expect(Object.keys(template.Outputs)).not.toContain('ServiceRouteArns');
   });
 });

@@ -3,11 +3,14 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { BOOTSTRAP_VERSION } from '../../operate/doctor/aws.ts';
+import { context as complete, inStack } from './synthesized.ts';
 
 test('a context that will not do ends the synthesis with what to pass, and writes nothing', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
   const context = {
     stage: 'prod',
+    webhookurl: 'https://chat.example.com/hook',
     jwtIssuer: 'login.example.com',
     upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
   };
@@ -18,9 +21,10 @@ test('a context that will not do ends the synthesis with what to pass, and write
   });
   expect(stderr).toBe(
     'The context of this deployment will not do:\n' +
-      '- jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens. ' +
-      "Pass for example: -c jwtIssuer='https://login.example.com/'\n" +
-      '- jwtAudience is missing. It must be the "aud" of your tokens, without blanks or commas. ' +
+      '- webhookurl is not known; did you mean webhookUrl?\n' +
+      '- jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens, ' +
+      "of a host that the internet reaches. Pass for example: -c jwtIssuer='https://login.example.com/'\n" +
+      '- jwtAudience is missing. It must be the "aud" of your tokens; several are separated by commas without blanks. ' +
       "Pass for example: -c jwtAudience='tidemark'\n",
   );
   expect(status).toBe(1);
@@ -43,4 +47,14 @@ test('the command prints nothing but what it was asked for', () => {
   );
   expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr: '' });
   rmSync(outdir, { recursive: true });
+});
+
+test('the template asks for the version of the bootstrap that doctor looks for', () => {
+  const asked = inStack(
+    complete,
+    { builtinCloudFormationValidation: false },
+    (app, stack) => app.synth().getStackByName(stack.stackName).requiresBootstrapStackVersion,
+  );
+  expect(asked).toBe(6);
+  expect(BOOTSTRAP_VERSION).toBe(6);
 });

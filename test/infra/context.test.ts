@@ -9,7 +9,7 @@ const complete = {
 };
 
 function read(given: Record<string, unknown>) {
-  return readContext((key) => given[key]);
+  return readContext(given);
 }
 
 describe('a context that is complete', () => {
@@ -19,7 +19,10 @@ describe('a context that is complete', () => {
       context: {
         stage: 'prod',
         jwtIssuer: 'https://login.example.com/',
-        jwtAudience: 'tidemark',
+        jwtAudience: ['tidemark'],
+        userScope: 'tidemark/user',
+        serviceScope: 'tidemark/service',
+        serviceAuth: 'jwt',
         upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
         factsSource: 'chat',
         membership: 'strict',
@@ -66,11 +69,14 @@ describe('a context that is complete', () => {
     ['stage', 'pull-request-1234567'],
     ['webhookConcurrency', 2],
     ['webhookConcurrency', '1000'],
-    ['jwtIssuer', 'https://issuer.tidemark.localhost'],
-    ['jwtIssuer', 'http://127.0.0.1:9000'],
-    ['jwtIssuer', 'http://localhost:9000/realms/chat'],
-    ['webhookUrl', 'http://127.0.0.1:4000/hook'],
-    ['webhookUrl', 'http://[::1]:4000/hook'],
+    ['jwtIssuer', 'https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ab1Cd2'],
+    ['jwtIssuer', 'https://93.184.215.14:8443/'],
+    ['webhookUrl', 'https://[2606:2800:21f::1]/hook'],
+    ['jwtAudience', 'web,ios,https://api.example.com'],
+    ['userScope', 'none'],
+    ['userScope', 'https://chat.example.com/read:state'],
+    ['serviceScope', 'chat:write'],
+    ['serviceAuth', 'iam'],
     ['upstashSecretArn', 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-Ab1Cd2'],
     ['corsOrigins', 'https://chat.example.com'],
     ['corsOrigins', 'https://xn--bcher-kva.example'],
@@ -85,14 +91,143 @@ describe('a context that is complete', () => {
   });
 });
 
+describe('an address that the internet does not reach', () => {
+  const addresses = [
+    'http://127.0.0.1:9000',
+    'http://localhost:9000/realms/chat',
+    'http://[::1]:4000/hook',
+    'https://issuer.tidemark.localhost',
+    'https://localhost',
+    'https://localhost./',
+    'https://127.0.0.1/',
+    'https://127.1/',
+    'https://0x7f000001/',
+    'https://[::1]/',
+  ];
+  test.each(addresses.flatMap((url) => [['jwtIssuer', url] as const, ['webhookUrl', url] as const]))(
+    'may be %s %p for the stage "local" alone',
+    (key, value) => {
+      expect(read({ ...complete, stage: 'local', [key]: value }).ok).toBe(true);
+      const reading = read({ ...complete, [key]: value });
+      expect(reading.ok ? [] : reading.problems).toEqual([
+        expect.stringContaining(`${key} is ${JSON.stringify(value)}. It must be an https URL`),
+      ]);
+    },
+  );
+
+  test.each([
+    'https://169.254.169.254/',
+    'https://10.1.2.3/',
+    'https://172.16.0.1/',
+    'https://192.168.1.1/',
+    'https://100.64.0.1/',
+    'https://0.0.0.0/',
+    'https://224.0.0.1/',
+    'https://[::]/',
+    'https://[fd00::1]/',
+    'https://[fe80::1]/',
+    'https://[::ffff:10.1.2.3]/',
+    'https://keycloak/',
+    'https://keycloak.internal/',
+    'https://keycloak.local/',
+    'https://metadata.google.internal./',
+  ])('is refused: %s', (value) => {
+    for (const key of ['jwtIssuer', 'webhookUrl']) {
+      const reading = read({ ...complete, [key]: value });
+      expect(reading.ok ? [] : reading.problems).toEqual([
+        expect.stringContaining(`${key} is ${JSON.stringify(value)}. It must be an https URL`),
+      ]);
+    }
+  });
+});
+
+describe('a key that is not known', () => {
+  test('is told with the nearest one that is', () => {
+    expect(
+      read({ ...complete, webhookurl: 'https://chat.example.com/hook', 'jwt-audience': 'chat' }),
+    ).toEqual({
+      ok: false,
+      problems: [
+        'webhookurl is not known; did you mean webhookUrl?',
+        'jwt-audience is not known; did you mean jwtAudience?',
+      ],
+    });
+  });
+
+  test('is told with all that are known where none is near', () => {
+    const reading = read({ ...complete, x: '1' });
+    expect(reading.ok ? [] : reading.problems).toEqual([
+      expect.stringMatching(/^x is not known\. The keys are stage, jwtIssuer, jwtAudience, .*alarmTopicArn\.$/),
+    ]);
+  });
+
+  test('is no other object\'s: "constructor" is not known either', () => {
+    expect(read({ ...complete, constructor: '1' }).ok).toBe(false);
+    expect(read({ ...complete, toString: '1' }).ok).toBe(false);
+  });
+
+  test.each([
+    'aws:cdk:enable-path-metadata',
+    '@aws-cdk/core:newStyleStackSynthesis',
+    'aws-cdk:enableDiffNoFail',
+    'cdk:anything',
+    'availability-zones:account=123456789012:region=eu-central-1',
+    'acknowledged-issue-numbers',
+    'cli-telemetry',
+  ])("is the CDK's own: %s", (key) => {
+    expect(read({ ...complete, [key]: true }).ok).toBe(true);
+  });
+});
+
+describe('who may call', () => {
+  test('is read from the context', () => {
+    const given = { ...complete, jwtAudience: 'web,ios', userScope: 'none', serviceScope: 'chat:write' };
+    expect(read(given)).toMatchObject({
+      ok: true,
+      context: {
+        jwtAudience: ['web', 'ios'],
+        userScope: null,
+        serviceScope: 'chat:write',
+        serviceAuth: 'jwt',
+      },
+    });
+    expect(read({ ...complete, serviceAuth: 'iam' })).toMatchObject({
+      ok: true,
+      context: { userScope: 'tidemark/user', serviceAuth: 'iam' },
+    });
+  });
+
+  test('cannot be every token for the routes of back ends', () => {
+    expect(read({ ...complete, serviceScope: 'none' })).toEqual({
+      ok: false,
+      problems: [
+        'serviceScope is "none". It must be a scope of 1 to 64 characters that the tokens of your back end alone hold. ' +
+          'It cannot be none: every user could then call the routes of back ends. For those without scopes there is ' +
+          "-c serviceAuth=iam. Pass for example: -c serviceScope='tidemark/service'",
+      ],
+    });
+  });
+
+  test('cannot be the same scope for users and back ends', () => {
+    expect(read({ ...complete, userScope: 'chat', serviceScope: 'chat' })).toEqual({
+      ok: false,
+      problems: [
+        'userScope and serviceScope are both "chat". They must differ: every user could otherwise call the routes of back ends.',
+      ],
+    });
+    expect(read({ ...complete, userScope: 'tidemark/service' }).ok).toBe(false);
+    expect(read({ ...complete, userScope: 'tidemark/service', serviceAuth: 'iam' }).ok).toBe(true);
+  });
+});
+
 describe('a context with faults', () => {
   test('is told everything that is missing at once', () => {
     expect(read({})).toEqual({
       ok: false,
       problems: [
         "stage is missing. It must be up to 20 lower-case letters, digits and single hyphens, beginning with a letter. Pass for example: -c stage='prod'",
-        'jwtIssuer is missing. It must be an https URL, exactly as it stands in the "iss" of your tokens. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
-        'jwtAudience is missing. It must be the "aud" of your tokens, without blanks or commas. Pass for example: -c jwtAudience=\'tidemark\'',
+        'jwtIssuer is missing. It must be an https URL, exactly as it stands in the "iss" of your tokens, of a host that the internet reaches. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
+        'jwtAudience is missing. It must be the "aud" of your tokens; several are separated by commas without blanks. Pass for example: -c jwtAudience=\'tidemark\'',
         'upstashSecretArn is missing. It must be the complete ARN (it ends in six random characters) of a secret {"url","token"} for Upstash. Pass for example: -c upstashSecretArn=\'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2\'',
       ],
     });
@@ -108,7 +243,7 @@ describe('a context with faults', () => {
     expect(read(given)).toEqual({
       ok: false,
       problems: [
-        'jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
+        'jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens, of a host that the internet reaches. Pass for example: -c jwtIssuer=\'https://login.example.com/\'',
         'membership is "closed". It must be "strict" or "open". Pass for example: -c membership=\'strict\'',
         "messageRetentionDays is 0. It must be a whole number of days from 1 to 3650. Pass for example: -c messageRetentionDays='90'",
       ],
@@ -134,7 +269,17 @@ describe('a context with faults', () => {
     ['jwtIssuer', 'https://login.example.com/?tenant=7', 'It must be an https URL'],
     ['jwtIssuer', ' https://login.example.com/', 'It must be an https URL'],
     ['jwtIssuer', ['https://login.example.com/'], 'It must be an https URL'],
-    ['jwtAudience', 'one,two', 'It must be the "aud" of your tokens'],
+    ['jwtAudience', 'one, two', 'It must be the "aud" of your tokens'],
+    ['jwtAudience', 'one,', 'It must be the "aud" of your tokens'],
+    ['jwtAudience', 'one,one', 'It must be the "aud" of your tokens'],
+    ['userScope', '', 'It must be a scope of 1 to 64 characters'],
+    ['userScope', 'two scopes', 'It must be a scope of 1 to 64 characters'],
+    ['userScope', 'tidemark"user', 'It must be a scope of 1 to 64 characters'],
+    ['userScope', 'x'.repeat(65), 'It must be a scope of 1 to 64 characters'],
+    ['serviceScope', 'one,two', 'It must be a scope of 1 to 64 characters'],
+    ['serviceScope', 'None', 'It must be a scope of 1 to 64 characters'],
+    ['userScope', 'NONE', 'It must be a scope of 1 to 64 characters'],
+    ['serviceAuth', 'IAM', 'It must be "jwt" or "iam"'],
     ['jwtAudience', '', 'It must be the "aud" of your tokens'],
     ['upstashSecretArn', 'tidemark/upstash', 'It must be the complete ARN'],
     [

@@ -13,6 +13,9 @@ const ledgerAndCache = {
   UPSTASH_SECRET_ARN: upstash,
 };
 
+const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
+const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
+
 describe('each function', () => {
   test('is one of these', () => {
     expect(ids).toEqual([
@@ -48,20 +51,20 @@ describe('each function', () => {
   });
 
   test.each([
-    ['Apimarkread', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
-    ['Apimarkunread', ledgerAndCache],
-    ['Apimarkdelivered', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
-    ['Apimarkgroups', { ...ledgerAndCache, MEMBERSHIP: 'strict' }],
-    ['Apigetinbox', ledgerAndCache],
-    ['Apilistreceipts', ledgerAndCache],
-    ['Apicountreceipts', ledgerAndCache],
-    ['Apigetwatermark', ledgerAndCache],
-    ['Apigetmessagestatus', ledgerAndCache],
-    ['Apiaddmembers', ledgerAndCache],
-    ['Apilistmembers', ledgerAndCache],
-    ['Apiremovemember', ledgerAndCache],
-    ['Apirecordmessage', ledgerAndCache],
-    ['Apideletemessage', ledgerAndCache],
+    ['Apimarkread', { ...forBoth, MEMBERSHIP: 'strict' }],
+    ['Apimarkunread', forBoth],
+    ['Apimarkdelivered', { ...forBoth, MEMBERSHIP: 'strict' }],
+    ['Apimarkgroups', { ...forBoth, MEMBERSHIP: 'strict' }],
+    ['Apigetinbox', forBoth],
+    ['Apilistreceipts', forBoth],
+    ['Apicountreceipts', forBoth],
+    ['Apigetwatermark', forBoth],
+    ['Apigetmessagestatus', forBoth],
+    ['Apiaddmembers', forBackEnds],
+    ['Apilistmembers', forBackEnds],
+    ['Apiremovemember', forBackEnds],
+    ['Apirecordmessage', forBackEnds],
+    ['Apideletemessage', forBackEnds],
     ['Apicheckhealth', ledgerAndCache],
     [
       'Factsapplyfacts',

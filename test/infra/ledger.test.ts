@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ofType, synthesize } from './synthesized.ts';
+import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
 
@@ -14,6 +14,16 @@ test('the ledger survives a mistake: it is kept, protected and can be restored',
       },
     },
   });
+});
+
+test('what a failed first deployment leaves behind does not stand in the way of the next: it has no name of ours', () => {
+  const kept = Object.entries(synthesize(contextWithWebhook).Resources).filter(
+    ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
+  );
+  expect(kept.map(([id]) => id)).toEqual(['LedgerTable']);
+  for (const [, { Properties }] of kept) {
+    expect(Object.keys(Properties).filter((name) => /Name$/.test(name))).toEqual([]);
+  }
 });
 
 test('the ledger is one table on demand with a stream, expiry and the index of members', () => {

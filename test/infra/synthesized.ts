@@ -6,10 +6,13 @@ import { functionNames } from '../../infra/bundle.ts';
 import type { TidemarkContext } from '../../infra/context.ts';
 import { TidemarkStack } from '../../infra/tidemark-stack.ts';
 
-const context: TidemarkContext = {
+export const context: TidemarkContext = {
   stage: 'test',
   jwtIssuer: 'https://login.example.com/',
-  jwtAudience: 'tidemark',
+  jwtAudience: ['tidemark'],
+  userScope: 'tidemark/user',
+  serviceScope: 'tidemark/service',
+  serviceAuth: 'jwt',
   upstashSecretArn: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
   factsSource: 'chat',
   membership: 'strict',

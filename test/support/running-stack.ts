@@ -55,7 +55,10 @@ export interface RunningStack {
   stop(): Promise<void>;
 }
 
-export async function startRunningStack(): Promise<RunningStack> {
+/** @param context settings of the deployment, besides what the local stack needs */
+export async function startRunningStack(
+  context: Readonly<Record<string, string>> = {},
+): Promise<RunningStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-e2e-'));
   let cacheFailures = 0;
   const log: Log = {
@@ -64,7 +67,7 @@ export async function startRunningStack(): Promise<RunningStack> {
       cacheFailures += text.split(/cache did not answer|cache is not asked/).length - 1;
     },
   };
-  const stack = await startStack({ port: 0, dataDirectory, log });
+  const stack = await startStack({ port: 0, dataDirectory, log, context });
   const agent = new Agent({ keepAlive: true });
   const { hostname, port } = new URL(stack.description.apiUrl);
   const tokens = new Map<string, Promise<string>>();

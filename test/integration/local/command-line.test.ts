@@ -25,6 +25,7 @@ const COMMANDS: [string, string, string[]][] = [
       '--issuer URL',
       '--audience A',
       '--speed N',
+      '--context KEY=VALUE',
       'DYNAMODB_ENDPOINT',
       'REDIS_URL',
       'JAVA_HOME',
@@ -34,6 +35,7 @@ const COMMANDS: [string, string, string[]][] = [
   ],
   ['token', 'local/token.ts', ['--data', '--service', 'npm run --silent token -- alice']],
   ['redrive', 'operate/redrive.ts', ['--stage', '--region', '--data', 'deliver-webhook-dead-letters']],
+  ['doctor', 'operate/doctor.ts', ['--context KEY=VALUE', 'AWS_REGION', 'cdk.json', 'ok', 'warn', 'fail']],
   ['demo', 'local/demo.ts', ['--data', 'npm run dev']],
   ['bench', 'bench/main.ts', ['start', 'stack', 'cache-call', 'receipts', 'bundles']],
 ];
@@ -61,20 +63,33 @@ test.each([
   [['extra'], "Unexpected argument 'extra'; npm run dev -- --help tells what it takes.\n"],
   [
     ['--webhook', 'http://chat.example.com/hook'],
-    '--webhook must be an https URL without user or password; on this machine http will do.\n',
+    '--webhook must be an https URL without user or password, of a host that the internet reaches; on this machine http will do.\n',
   ],
   [
     ['--issuer', 'issuer.example.com', '--audience', 'a'],
-    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens; on this machine http will do.\n',
+    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens, of a host that the internet reaches; on this machine http will do.\n',
   ],
   [
     ['--issuer', 'http://127.0.0.1:9', '--audience', 'a b'],
-    '--audience must be the "aud" of your tokens, without blanks or commas.\n',
+    '--audience must be the "aud" of your tokens; several are separated by commas without blanks.\n',
   ],
   [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
   [['--audience', 'a'], '--issuer and --audience go together.\n'],
   [['--speed', '0'], '--speed takes a whole number from 1 to 999999.\n'],
   [['--speed', '1.5'], '--speed takes a whole number from 1 to 999999.\n'],
+  [
+    ['-c', 'serviceauth=iam'],
+    '--context will not do:\n- serviceauth is not known; did you mean serviceAuth?\n',
+  ],
+  [
+    ['--context', 'membership=closed'],
+    '--context will not do:\n- membership is "closed". It must be "strict" or "open". Pass for example: -c membership=\'strict\'\n',
+  ],
+  [
+    ['--context', 'serviceAuth'],
+    '--context takes KEY=VALUE, such as membership=open, and not serviceAuth.\n',
+  ],
+  [['--context', 'webhookUrl=http://127.0.0.1:4000'], '--context cannot set webhookUrl: take --webhook.\n'],
   [['--port', 'x'], '--port takes a number from 0 to 65535.\n'],
   [['--data', ''], "Option '--data' takes a value; npm run dev -- --help tells what it takes.\n"],
 ])('npm run dev refuses %p in one sentence', (args, stderr) => {
@@ -89,6 +104,13 @@ test.each([
   ],
 ])('npm run redrive refuses %p in one sentence', (args, stderr) => {
   expect(run('operate/redrive.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
+});
+
+test('npm run doctor exits with 1 where anything fails, and tells no more of what is not given', () => {
+  const { stdout, stderr, status } = run('operate/doctor.ts', '-c', 'Stage=prod');
+  expect(stdout).toMatch(/^fail {2}context: Stage is not known; did you mean stage\?\n/);
+  expect(stdout.split('\n').filter((line) => !line.startsWith('fail  context: '))).toEqual(['']);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 1 });
 });
 
 test('npm run bench names its sections where there is none of that name', () => {

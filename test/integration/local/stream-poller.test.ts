@@ -16,7 +16,7 @@ import { MessageStore } from '../../../local/queues/message-store.ts';
 import { Queues } from '../../../local/queues/queues.ts';
 import { Checkpoints } from '../../../local/streams/checkpoints.ts';
 import { StreamPoller } from '../../../local/streams/stream-poller.ts';
-import { readBatch, StreamBatch } from '../../../operate/stream-batch.ts';
+import { readBatch, StreamBatch } from '../../../operate/redrive/stream-batch.ts';
 import {
   connectDynamoDb,
   createLedgerTable,

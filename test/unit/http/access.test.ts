@@ -1,6 +1,8 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { ok, route } from '../../../shared/http/route.ts';
+import { ok, route, serviceRoute } from '../../../shared/http/route.ts';
+import { userId } from '../../../shared/http/schemas.ts';
+import { userRoute } from '../../../shared/http/user-route.ts';
 import { CONTEXT, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
 const asUser = route({}, async ({ caller }) => ok({ userId: caller() }));
@@ -190,6 +192,86 @@ describe('a route without a token', () => {
     const signed = { ...event, requestContext } as unknown as typeof event;
     expect((await asService(signed, CONTEXT)).statusCode).toBe(200);
     expect((await asUser(signed, CONTEXT)).statusCode).toBe(403);
+  });
+});
+
+describe('a route for one kind of caller', () => {
+  const forUsers = userRoute({}, async ({ user }) => ok({ userId: user }));
+  const forBackEnds = serviceRoute({ params: v.object({ userId: v.optional(userId) }) }, async () =>
+    ok({ userId: 'bob' }),
+  );
+  function deployedWith(scopes: { USER_SCOPE?: string; SERVICE_SCOPE?: string }): void {
+    delete process.env.USER_SCOPE;
+    delete process.env.SERVICE_SCOPE;
+    Object.assign(process.env, scopes);
+  }
+  afterEach(() => deployedWith({}));
+
+  const onBehalf = <E extends object>(event: E): E => ({ ...event, pathParameters: { userId: 'bob' } });
+  const withScopes = (claims: string, scopes: readonly string[] | null) =>
+    eventOf({ sub: 'alice', payload: `{"sub":"alice"${claims}}`, scopes });
+  const USER = withScopes(',"scope":"tidemark/user"', ['tidemark/user']);
+  const SERVICE = withScopes(',"scope":"tidemark/service"', ['tidemark/service']);
+  const UNSCOPED = withScopes('', null);
+  const NOBODY = proxyEvent({});
+  const signed = proxyEvent({ headers: { authorization: 'AWS4-HMAC-SHA256 Credential=a' } });
+  const SIGNED = {
+    ...signed,
+    requestContext: { ...signed.requestContext, authorizer: { iam: { accessKey: 'a' } } },
+  } as unknown as typeof signed;
+
+  async function answered(handler: typeof forUsers, event: typeof NOBODY): Promise<unknown> {
+    const { statusCode, body = '' } = await handler(event, CONTEXT);
+    return statusCode === 200 ? JSON.parse(body).userId : statusCode;
+  }
+
+  /** For users, and twice for back ends: the route's twin, and one of their own. */
+  async function answers(event: typeof NOBODY): Promise<unknown> {
+    return [
+      await answered(forUsers, event),
+      await answered(forUsers, onBehalf(event)),
+      await answered(forBackEnds, event),
+    ];
+  }
+
+  test('takes the tokens with its scope, and nothing that is signed', async () => {
+    deployedWith({ USER_SCOPE: 'tidemark/user', SERVICE_SCOPE: 'tidemark/service' });
+    expect(await answers(USER)).toEqual(['alice', 403, 403]);
+    expect(await answers(SERVICE)).toEqual([403, 'bob', 'bob']);
+    expect(await answers(withScopes(',"scope":"tidemark/service tidemark/user"', ['tidemark/user']))).toEqual(
+      ['alice', 'bob', 'bob'],
+    );
+    expect(await answers(UNSCOPED)).toEqual([403, 403, 403]);
+    expect(await answers(SIGNED)).toEqual([403, 403, 403]);
+    expect(await answers(NOBODY)).toEqual([403, 403, 403]);
+  });
+
+  test("takes as a user, where users need no scope, every token that is no back end's", async () => {
+    deployedWith({ SERVICE_SCOPE: 'tidemark/service' });
+    expect(await answers(UNSCOPED)).toEqual(['alice', 403, 403]);
+    expect(await answers(withScopes(',"scope":"openid"', null))).toEqual(['alice', 403, 403]);
+    expect(await answers(SIGNED)).toEqual([403, 403, 403]);
+    expect(await answers(NOBODY)).toEqual([403, 403, 403]);
+    for (const claims of [
+      ',"scope":"tidemark/service"',
+      ',"scope":"openid tidemark/service"',
+      ',"scp":["tidemark/service"]',
+      ',"scope":"openid","scp":["tidemark/service"]',
+    ]) {
+      expect(await answers(withScopes(claims, null))).toEqual([403, 'bob', 'bob']);
+    }
+  });
+
+  test('takes from back ends, where they sign, no token', async () => {
+    deployedWith({ USER_SCOPE: 'tidemark/user' });
+    expect(await answers(SIGNED)).toEqual([403, 'bob', 'bob']);
+    expect(await answers(USER)).toEqual(['alice', 403, 403]);
+    expect(await answers(SERVICE)).toEqual([403, 403, 403]);
+    expect(await answers(NOBODY)).toEqual([403, 403, 403]);
+    deployedWith({});
+    expect(await answers(SIGNED)).toEqual([403, 'bob', 'bob']);
+    expect(await answers(UNSCOPED)).toEqual(['alice', 403, 403]);
+    expect(await answers(SERVICE)).toEqual(['alice', 403, 403]);
   });
 });
 

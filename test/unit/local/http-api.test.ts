@@ -27,6 +27,7 @@ function apiWith(properties: object): HttpApi {
   return new HttpApi(template, {} as Lambda, (issuer) => issuer, {
     alsoAllowsOrigin: () => true,
     otherIssuers: [],
+    backEnd: { accessKeyId: 'a', secretAccessKey: 's' },
   });
 }
 

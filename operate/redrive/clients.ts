@@ -1,8 +1,8 @@
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Credentials } from '../local/credentials.ts';
-import { boundsOf } from '../shared/aws/bounds.ts';
+import type { Credentials } from '../../local/credentials.ts';
+import { boundsOf } from '../../shared/aws/bounds.ts';
 
 export interface Clients {
   readonly sqs: SQSClient;

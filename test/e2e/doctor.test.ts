@@ -1,0 +1,136 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { credentialsOf } from '../../local/credentials.ts';
+import { DataDirectory } from '../../local/data-directory.ts';
+import { OPERATOR } from '../../local/iam/callers.ts';
+import { Secrets, UPSTASH_SECRET_ARN } from '../../local/secrets.ts';
+import { eventually } from '../support/engines.ts';
+import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tidemark-doctor-'));
+let stack: RunningStack;
+let apiUrl: string;
+let issuerUrl: string;
+let issuer: ChildProcess;
+let environment: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  stack = await startRunningStack();
+  const data = new DataDirectory(stack.dataDirectory);
+  const description = data.description();
+  if (!description) throw new Error('the stack has not described itself');
+  apiUrl = description.apiUrl;
+  const operator = credentialsOf(new Secrets(data.file('secrets.json')), OPERATOR);
+  environment = {
+    PATH: process.env.PATH,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: description.eventbridge.endpoint,
+    AWS_ENDPOINT_URL_SSM: description.eventbridge.endpoint,
+    AWS_ACCESS_KEY_ID: operator.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: operator.secretAccessKey,
+    AWS_REGION: 'us-east-1',
+  };
+
+  const port = await freePort();
+  issuerUrl = `http://127.0.0.1:${port}`;
+  issuer = spawn(process.execPath, ['docs/minimal-issuer.mjs'], {
+    env: { PATH: process.env.PATH, PORT: String(port), KEY_FILE: join(directory, 'key.json') },
+    stdio: 'ignore',
+  });
+  await eventually(() => fetch(`${issuerUrl}/.well-known/openid-configuration`));
+});
+afterAll(async () => {
+  issuer.kill();
+  await stack.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function doctor(settings: Record<string, string>, changes: NodeJS.ProcessEnv = {}) {
+  const options = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
+  const child = spawn(process.execPath, ['operate/doctor.ts', ...options], {
+    env: { ...environment, ...changes },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { lines: stdout.replace(/[\d.]+ ms/, 'N ms').split('\n'), stderr, code };
+}
+
+const settings = () => ({
+  stage: 'local',
+  jwtIssuer: issuerUrl,
+  jwtAudience: 'my-chat',
+  upstashSecretArn: UPSTASH_SECRET_ARN,
+  webhookUrl: `${apiUrl}/_local/webhook`,
+});
+
+test('the local stack is well in every respect', async () => {
+  const upstash = new DataDirectory(stack.dataDirectory).description()?.upstash.url ?? '';
+  expect(await doctor(settings())).toEqual({
+    lines: [
+      'ok    context: each value has the right shape.',
+      `ok    issuer: ${issuerUrl} answers, and names itself to the letter.`,
+      "ok    issuer's keys: 1 RSA key.",
+      "ok    region: us-east-1, as the secret's.",
+      'ok    AWS credentials: there are some.',
+      'ok    bootstrap: us-east-1 is bootstrapped, in version 21.',
+      'ok    secret: there is one in us-east-1.',
+      "ok    secret's key: it is AWS's own.",
+      "ok    secret's value: it has url and token.",
+      `ok    Upstash: ${new URL(upstash).host} takes the token.`,
+      expect.stringMatching(/^(ok {4}|warn {2})Upstash's distance: N ms away from this machine/),
+      "ok    Upstash's scripts: it runs them, and they may write.",
+      `ok    webhook: ${new URL(apiUrl).host} answers (404).`,
+      '',
+    ],
+    stderr: '',
+    code: 0,
+  });
+});
+
+test('what fails is told, and ends it with 1', async () => {
+  const { lines, stderr, code } = await doctor({
+    ...settings(),
+    upstashSecretArn: UPSTASH_SECRET_ARN.replace('local1', 'local2'),
+    webhookurl: 'https://chat.example.com/hook',
+  });
+  expect(lines).toContain('fail  context: webhookurl is not known; did you mean webhookUrl?');
+  expect(lines).toContain(
+    'fail  secret: there is none with this ARN: copy it from aws secretsmanager list-secrets --region us-east-1',
+  );
+  expect({ stderr, code }).toEqual({ stderr: '', code: 1 });
+});
+
+test('a back end may not look, which is a warning and no failure', async () => {
+  const { credentials } = new DataDirectory(stack.dataDirectory).description() ?? {};
+  const { lines, code } = await doctor(settings(), {
+    AWS_ACCESS_KEY_ID: credentials?.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials?.secretAccessKey,
+  });
+  expect(lines.filter((line) => !line.startsWith('ok'))).toEqual([
+    'warn  bootstrap: not checked: your credentials may not call ssm:GetParameter.',
+    'warn  secret: not checked: your credentials may not call secretsmanager:DescribeSecret.',
+    "warn  secret's value: not checked: your credentials may not call secretsmanager:GetSecretValue.",
+    'warn  Upstash: not checked: its url and token are not known.',
+    '',
+  ]);
+  expect(code).toBe(0);
+});

@@ -1,0 +1,505 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { examine } from '../../../operate/doctor/examine.ts';
+import type { Finding } from '../../../operate/doctor/finding.ts';
+
+const ARN = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:upstash-Ab1Cd2';
+const TOKEN = 'a-token-that-nobody-may-see';
+const TIMEOUT_MS = 500;
+
+interface Reply {
+  readonly status?: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+interface Asked {
+  readonly body: string;
+  readonly authorization: string | undefined;
+}
+
+/** What is answered to whom; a test replaces what it is about. Null stands for no answer at all. */
+let replies: Record<string, ((asked: Asked) => Reply | null) | Reply | null>;
+const asked: string[] = [];
+
+async function reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const name = String(request.headers['x-amz-target'] ?? (request.url ?? '').slice(1));
+  asked.push(`${request.method} ${name}`);
+  const body = await text(request);
+  const found = replies[name];
+  const { authorization } = request.headers;
+  const answer = typeof found === 'function' ? found({ body, authorization }) : found;
+  if (answer === null) return;
+  const { status = 200, headers = {}, body: answered = {} } = answer ?? { status: 404 };
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', ...headers });
+  response.end(typeof answered === 'string' ? answered : JSON.stringify(answered));
+}
+
+const server = createServer((request, response) => void reply(request, response));
+let url: string;
+/** Where nobody listens. */
+let nowhere: string;
+beforeAll(async () => {
+  const closed = createServer();
+  await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+  nowhere = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
+  await new Promise((resolve) => closed.close(resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+const RSA = { kty: 'RSA', kid: 'k1', use: 'sig', alg: 'RS256', n: 'AQAB', e: 'AQAB' };
+const EC = { kty: 'EC', kid: 'e1', use: 'sig', alg: 'ES256', crv: 'P-256', x: 'a', y: 'b' };
+const DISCOVERY = 'issuer/.well-known/openid-configuration';
+
+const refused = (name: string): Reply => ({ status: 400, body: { __type: name, message: TOKEN } });
+
+beforeEach(() => {
+  asked.length = 0;
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL_SSM: url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
+    AWS_ACCESS_KEY_ID: 'AKID',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_REGION: 'us-east-1',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+  });
+  replies = {
+    [DISCOVERY]: { body: { issuer: `${url}/issuer`, jwks_uri: `${url}/keys` } },
+    keys: { body: { keys: [RSA] } },
+    'AmazonSSM.GetParameter': ({ body }) =>
+      JSON.parse(body).Name === '/cdk-bootstrap/hnb659fds/version'
+        ? { body: { Parameter: { Value: '21' } } }
+        : refused('ParameterNotFound'),
+    'secretsmanager.DescribeSecret': { body: { ARN } },
+    'secretsmanager.GetSecretValue': () => secretOf({ url: `${url}/upstash`, token: TOKEN }),
+    upstash: ({ body, authorization }) => {
+      if (authorization !== `Bearer ${TOKEN}`) return { status: 401, body: { error: 'WRONGPASS' } };
+      return { body: { result: body === '["PING"]' ? 'PONG' : 'OK' } };
+    },
+    hook: { status: 405 },
+  };
+});
+afterEach(() => {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
+});
+
+function secretOf(value: unknown): Reply {
+  return { body: { ARN, SecretString: typeof value === 'string' ? value : JSON.stringify(value) } };
+}
+
+async function all(given: Record<string, unknown> = {}): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const complete = {
+    stage: 'local',
+    jwtIssuer: `${url}/issuer`,
+    jwtAudience: 'chat',
+    upstashSecretArn: ARN,
+    webhookUrl: `${url}/hook`,
+    ...given,
+  };
+  const examination = { given: complete, environment: process.env, timeoutMs: TIMEOUT_MS };
+  for await (const finding of examine(examination)) findings.push(finding);
+  // Whatever goes wrong, the token is nobody's business.
+  expect(JSON.stringify(findings)).not.toContain(TOKEN);
+  return findings;
+}
+
+const readable = (said: string) =>
+  said
+    .replaceAll(url, 'URL')
+    .replaceAll(new URL(url).host, 'HOST')
+    .replaceAll(nowhere, 'NOWHERE')
+    .replaceAll(new URL(nowhere).host, 'NOWHERE');
+
+const lineOf = ({ status, thing, text: said }: Finding) => `${status} ${thing}: ${readable(said)}`;
+
+/** What is found, one line each, without the lines that say that all is well. */
+async function found(given: Record<string, unknown> = {}): Promise<string[]> {
+  return (await all(given)).filter(({ status }) => status !== 'ok').map(lineOf);
+}
+
+test('where all is well, each check says so', async () => {
+  const lines = (await all()).map(lineOf).map((line) => line.replace(/[\d.]+ ms/, 'N ms'));
+  expect(lines).toEqual([
+    'ok context: each value has the right shape.',
+    'ok issuer: URL/issuer answers, and names itself to the letter.',
+    "ok issuer's keys: 1 RSA key.",
+    "ok region: us-east-1, as the secret's.",
+    'ok AWS credentials: there are some.',
+    'ok bootstrap: us-east-1 is bootstrapped, in version 21.',
+    'ok secret: there is one in us-east-1.',
+    "ok secret's key: it is AWS's own.",
+    "ok secret's value: it has url and token.",
+    'ok Upstash: HOST takes the token.',
+    "ok Upstash's distance: N ms away from this machine.",
+    "ok Upstash's scripts: it runs them, and they may write.",
+    'ok webhook: HOST answers (405).',
+  ]);
+  expect(asked).toContain('HEAD hook');
+});
+
+describe('the context', () => {
+  test('is told everything that is wrong with it, and the rest is checked', async () => {
+    expect(await found({ stage: 'Local', jwtAudience: undefined, webhookurl: 'x' })).toEqual([
+      'fail context: webhookurl is not known; did you mean webhookUrl?',
+      expect.stringMatching(/^fail context: webhookUrl is "URL\/hook"\. It must be/),
+      expect.stringMatching(/^fail context: stage is "Local"\. It must be/),
+      expect.stringMatching(/^fail context: jwtIssuer is "URL\/issuer"\. It must be/),
+      expect.stringMatching(/^fail context: jwtAudience is missing\. It must be/),
+      expect.stringMatching(/^fail secret's value: its url begins with http:/),
+      'warn Upstash: not checked: its url and token are not known.',
+    ]);
+  });
+
+  test('is warned of what may not be meant', async () => {
+    expect(await found({ serviceAuth: 'iam', serviceScope: 'chat:write', userScope: 'none' })).toEqual([
+      'warn context: serviceScope has no effect with serviceAuth=iam: leave it out.',
+      'warn context: with userScope=none every valid token of the audience is a user: make sure that no others are issued for it.',
+    ]);
+  });
+});
+
+describe('an issuer', () => {
+  const asks = 'API Gateway asks there: set jwtIssuer to the "iss" of your tokens.';
+  test.each<[string, Reply | null, string]>([
+    ['answers with an error', { status: 404 }, `URL/${DISCOVERY} answers 404. ${asks}`],
+    ['does not answer', null, `URL/${DISCOVERY} does not answer in time. ${asks}`],
+    [
+      'answers with a page',
+      { body: '<html>' },
+      `URL/${DISCOVERY} answers with something that is no JSON object. ${asks}`,
+    ],
+    [
+      'is another one to the letter',
+      { body: { issuer: 'https://login.example.com/', jwks_uri: 'https://login.example.com/keys' } },
+      `URL/${DISCOVERY} is of the issuer https://login.example.com/, which is another one to the letter: pass -c jwtIssuer='https://login.example.com/' if your tokens have it as "iss".`,
+    ],
+    [
+      'names no issuer',
+      { body: {} },
+      `URL/${DISCOVERY} names no issuer: it is no discovery document of OpenID Connect.`,
+    ],
+  ])('that %s fails', async (_name, answer, said) => {
+    replies[DISCOVERY] = answer;
+    expect(await found()).toEqual([`fail issuer: ${said}`]);
+  });
+
+  test('that names no keys fails', async () => {
+    replies[DISCOVERY] = { body: { issuer: `${url}/issuer` } };
+    expect(await found()).toEqual([
+      `fail issuer: URL/${DISCOVERY} names no "jwks_uri": API Gateway would find no keys.`,
+    ]);
+  });
+
+  test('that does not run fails', async () => {
+    expect(await found({ jwtIssuer: nowhere })).toEqual([
+      `fail issuer: NOWHERE/.well-known/openid-configuration refuses the connection. ${asks}`,
+    ]);
+  });
+
+  const taken =
+    'API Gateway takes tokens signed with RS256, RS384 or RS512 and a key that has a "kid", and refuses those of';
+  const allRefused = 'Let the issuer sign with RSA, or put one before it that does.';
+  test.each<[string, Reply, string]>([
+    ['cannot be had', { status: 500 }, 'fail: URL/keys answers 500. Without keys every token is refused.'],
+    [
+      'do not sign',
+      { body: { keys: [{ ...RSA, use: 'enc' }] } },
+      'fail: URL/keys has no key that signs: every token will be refused.',
+    ],
+    [
+      'are none',
+      { body: { keys: [] } },
+      'fail: URL/keys has no key that signs: every token will be refused.',
+    ],
+    [
+      'are all of another kind',
+      { body: { keys: [EC, { kty: 'OKP', kid: 'o1', crv: 'Ed25519' }] } },
+      `fail: ${taken} the key "e1" (EC for ES256), the key "o1" (OKP). ${allRefused}`,
+    ],
+    [
+      'are in part of another kind',
+      { body: { keys: [EC, RSA] } },
+      `warn: ${taken} the key "e1" (EC for ES256). Let the issuer sign the tokens for Tidemark with RSA.`,
+    ],
+    [
+      'are for another RSA',
+      { body: { keys: [{ ...RSA, alg: 'PS256' }] } },
+      `fail: ${taken} the key "k1" (RSA for PS256). ${allRefused}`,
+    ],
+    [
+      'have no id',
+      { body: { keys: [{ ...RSA, kid: undefined }] } },
+      `fail: ${taken} a key without "kid" (RSA for RS256). ${allRefused}`,
+    ],
+  ])('whose keys %s is told so', async (_name, answer, said) => {
+    replies.keys = answer;
+    expect(await found()).toEqual([said.replace(/^(\w+):/, "$1 issuer's keys:")]);
+  });
+
+  test('may have several RSA keys, and others that do not sign', async () => {
+    replies.keys = { body: { keys: [{ kty: 'RSA', kid: 'k2' }, RSA, { ...EC, use: 'enc' }] } };
+    expect((await all()).map(lineOf)).toContain("ok issuer's keys: 2 RSA keys.");
+  });
+});
+
+describe('the account', () => {
+  test('is not checked without credentials, and all else is', async () => {
+    delete process.env.AWS_ACCESS_KEY_ID;
+    expect(await found()).toEqual([
+      expect.stringMatching(
+        /^warn AWS credentials: none are found \(.+\), so that nothing of your account is checked/,
+      ),
+      'warn bootstrap: not checked, no credentials.',
+      'warn secret: not checked, no credentials.',
+      'warn Upstash: not checked, no credentials.',
+    ]);
+    expect(asked).toContain('HEAD hook');
+    expect(asked.join()).not.toContain('secretsmanager');
+  });
+
+  test.each(['AWS_REGION', 'AWS_DEFAULT_REGION'])(
+    'must be in the region of the secret, by %s',
+    async (name) => {
+      delete process.env.AWS_REGION;
+      process.env[name] = 'eu-central-1';
+      expect(await found()).toEqual([
+        'fail region: the deployment goes to eu-central-1, and the secret is in us-east-1, where the functions would not find it: export AWS_REGION=us-east-1, or put the secret into eu-central-1.',
+      ]);
+    },
+  );
+
+  test('may have no region, with a warning', async () => {
+    delete process.env.AWS_REGION;
+    expect(await found()).toEqual([
+      'warn region: nothing says where to deploy to, and the CDK would take us-east-1: export AWS_REGION=us-east-1, the region of the secret.',
+    ]);
+  });
+
+  const remedy = 'run npx cdk bootstrap aws://ACCOUNT/us-east-1.';
+  test.each<[string, Reply | null, string]>([
+    [
+      'is not bootstrapped',
+      refused('ParameterNotFound'),
+      `fail bootstrap: us-east-1 is not bootstrapped for the CDK: ${remedy}`,
+    ],
+    [
+      'was bootstrapped long ago',
+      { body: { Parameter: { Value: '5' } } },
+      `fail bootstrap: us-east-1 is bootstrapped in version 5, and the CDK needs 6: ${remedy}`,
+    ],
+    [
+      'may not be asked',
+      refused('AccessDeniedException'),
+      'warn bootstrap: not checked: your credentials may not call ssm:GetParameter.',
+    ],
+    [
+      'does not know the credentials',
+      refused('ExpiredTokenException'),
+      'fail bootstrap: AWS does not take your credentials (ExpiredTokenException): log in again.',
+    ],
+    [
+      'is out of order',
+      { status: 500, body: { __type: 'InternalServerError' } },
+      'fail bootstrap: not checked: ssm:GetParameter answers InternalServerError. Try again.',
+    ],
+    [
+      'does not answer',
+      null,
+      'fail bootstrap: not checked: ssm:GetParameter does not answer in time. Try again.',
+    ],
+  ])('that %s is told so', async (_name, answer, said) => {
+    replies['AmazonSSM.GetParameter'] = answer;
+    expect(await found()).toEqual([said]);
+  });
+
+  test('may be bootstrapped under another qualifier', async () => {
+    const qualifier = { '@aws-cdk/core:bootstrapQualifier': 'mine' };
+    expect(await found(qualifier)).toEqual([
+      `fail bootstrap: us-east-1 is not bootstrapped for the CDK: ${remedy}`,
+    ]);
+    replies['AmazonSSM.GetParameter'] = ({ body }) =>
+      JSON.parse(body).Name === '/cdk-bootstrap/mine/version'
+        ? { body: { Parameter: { Value: '6' } } }
+        : refused('ParameterNotFound');
+    expect(await found(qualifier)).toEqual([]);
+  });
+});
+
+describe('the secret', () => {
+  const unknown = 'warn Upstash: not checked: its url and token are not known.';
+
+  test.each<[string, Reply | null, string]>([
+    [
+      'does not exist',
+      refused('ResourceNotFoundException'),
+      'fail secret: there is none with this ARN: copy it from aws secretsmanager list-secrets --region us-east-1',
+    ],
+    [
+      'is to be deleted',
+      { body: { ARN, DeletedDate: 1_767_225_600 } },
+      `fail secret: it is to be deleted: run aws secretsmanager restore-secret --secret-id ${ARN}, or name another.`,
+    ],
+  ])('that %s fails, and is not read', async (_name, answer, said) => {
+    replies['secretsmanager.DescribeSecret'] = answer;
+    expect(await found()).toEqual([said, unknown]);
+    expect(asked.join()).not.toContain('GetSecretValue');
+  });
+
+  test('under a key of the customer fails, and is checked further', async () => {
+    const key = 'arn:aws:kms:us-east-1:123456789012:key/0b9e';
+    replies['secretsmanager.DescribeSecret'] = { body: { ARN, KmsKeyId: key } };
+    expect(await found()).toEqual([
+      `fail secret's key: it is a key of yours (${key}), which the functions may not use: run aws secretsmanager update-secret --secret-id ${ARN} --kms-key-id alias/aws/secretsmanager`,
+    ]);
+    replies['secretsmanager.DescribeSecret'] = { body: { ARN, KmsKeyId: 'alias/aws/secretsmanager' } };
+    expect(await found()).toEqual([]);
+  });
+
+  test('may be closed to who deploys, with a warning', async () => {
+    const described =
+      'warn secret: not checked: your credentials may not call secretsmanager:DescribeSecret.';
+    replies['secretsmanager.DescribeSecret'] = refused('AccessDeniedException');
+    expect(await found()).toEqual([described]);
+    replies['secretsmanager.GetSecretValue'] = refused('AccessDeniedException');
+    expect(await found()).toEqual([
+      described,
+      "warn secret's value: not checked: your credentials may not call secretsmanager:GetSecretValue.",
+      unknown,
+    ]);
+  });
+
+  const shape = 'it must be the text {"url": "https://...", "token": "..."}, and is not.';
+  test.each<[string, unknown, string]>([
+    ['is no JSON', TOKEN, shape],
+    ['is null', 'null', shape],
+    ['has no token', { url: 'https://x.upstash.io' }, shape],
+    ['has an empty token', { url: 'https://x.upstash.io', token: '' }, shape],
+    ['has the two the wrong way round', { url: TOKEN, token: 'https://x.upstash.io' }, shape],
+    ['has other names', { UPSTASH_REDIS_REST_URL: 'https://x.upstash.io', token: TOKEN }, shape],
+    [
+      "has Redis's own address",
+      { url: `rediss://default:${TOKEN}@x.upstash.io:6379`, token: TOKEN },
+      "its url begins with rediss:// and must begin with https://: take the REST URL from Upstash's console.",
+    ],
+  ])('that %s fails', async (_name, value, said) => {
+    replies['secretsmanager.GetSecretValue'] = secretOf(value);
+    expect(await found()).toEqual([`fail secret's value: ${said}`, unknown]);
+  });
+
+  test('without a value fails', async () => {
+    replies['secretsmanager.GetSecretValue'] = refused('ResourceNotFoundException');
+    expect(await found()).toEqual([
+      'fail secret\'s value: it has none yet: put {"url": "https://...", "token": "..."} into it.',
+      unknown,
+    ]);
+  });
+});
+
+describe('Upstash', () => {
+  test.each<[string, (asked: Asked) => Reply | null, string]>([
+    [
+      'refuses the token',
+      () => ({ status: 401, body: { error: TOKEN } }),
+      "fail Upstash: HOST refuses the token (401): copy the REST token from Upstash's console.",
+    ],
+    ['fails', () => ({ status: 500 }), 'fail Upstash: HOST answers 500 to PING.'],
+    ['answers with a page', () => ({ body: '<html>' }), 'fail Upstash: HOST answers with no JSON.'],
+    ['does not answer', () => null, 'fail Upstash: HOST does not answer in time.'],
+    [
+      'is something else',
+      () => ({ body: {} }),
+      'fail Upstash: HOST does not answer PING as Redis does: check the url in the secret.',
+    ],
+    [
+      'lets the token only read',
+      ({ body }) =>
+        body === '["PING"]'
+          ? { body: { result: 'PONG' } }
+          : { status: 400, body: { error: "NOPERM this user has no permissions to run the 'eval' command" } },
+      "fail Upstash's scripts: it answers 400 to EVAL. Put the standard token into the secret, not the read-only one.",
+    ],
+  ])('that %s is told so', async (_name, answer, said) => {
+    replies.upstash = answer;
+    expect(await found()).toEqual([said]);
+  });
+
+  test('that is not there is told so', async () => {
+    replies['secretsmanager.GetSecretValue'] = secretOf({ url: nowhere, token: TOKEN });
+    expect(await found()).toEqual(['fail Upstash: NOWHERE refuses the connection.']);
+  });
+});
+
+describe('the webhook', () => {
+  test.each<[string, Reply | null, string]>([
+    [
+      'does not answer',
+      null,
+      'fail webhook: HOST does not answer in time: events would wait in the dead-letter queue.',
+    ],
+    [
+      'leads elsewhere',
+      { status: 301, headers: { location: 'https://chat.example.com/' } },
+      'warn webhook: HOST answers 301, a redirect, which is not followed: pass the address that it leads to.',
+    ],
+  ])('that %s is told so', async (_name, answer, said) => {
+    replies.hook = answer;
+    expect(await found()).toEqual([said]);
+  });
+
+  test.each([200, 401, 404, 405, 500])('may answer %p', async (status) => {
+    replies.hook = { status };
+    expect(await found()).toEqual([]);
+  });
+
+  test('that does not run fails', async () => {
+    expect(await found({ webhookUrl: `${nowhere}/hook` })).toEqual([
+      'fail webhook: NOWHERE refuses the connection: events would wait in the dead-letter queue.',
+    ]);
+  });
+
+  test('with a certificate that nobody vouches for fails', async () => {
+    const tls = createTlsServer({ key: KEY, cert: CERTIFICATE }, (_request, response) => response.end());
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    const { port } = tls.address() as AddressInfo;
+    const findings = await found({ webhookUrl: `https://127.0.0.1:${port}/hook` });
+    tls.close();
+    tls.closeAllConnections();
+    expect(findings).toEqual([
+      `fail webhook: 127.0.0.1:${port} has no valid certificate (DEPTH_ZERO_SELF_SIGNED_CERT): events would wait in the dead-letter queue.`,
+    ]);
+  });
+
+  test('is not checked where there is none', async () => {
+    expect(await found({ webhookUrl: undefined })).toEqual([]);
+    expect(asked).not.toContain('HEAD hook');
+  });
+});
+
+/** Made for this test by itself: nobody vouches for it. */
+const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFPQk0urP5R5gzUZ6
+uzJFFw3zHRzzn1XAa/oqfZ2bO0ihRANCAATr5/kQzhJfjqtw7zHt864XH29uiQyu
+RiaqoZjzMzlmz9oW/YWc7pZ/rGo2EVEQR3734YfxRPidzsbP2SjKATQn
+-----END PRIVATE KEY-----`;
+const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBmTCCAT+gAwIBAgIUb36a1rrdsAn/o2SO9Rlamz7YUq4wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MB4XDTI2MTEyNTE4MzUxMloXDTM2MTEyMjE4
+MzUxMlowFDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
+AQcDQgAE6+f5EM4SX46rcO8x7fOuFx9vbokMrkYmqqGY8zM5Zs/aFv2FnO6Wf6xq
+NhFREEd+9+GH8UT4nc7Gz9koygE0J6NvMG0wHQYDVR0OBBYEFGo+Gh5NxZEJRNHI
+oC03R8OHQdfoMB8GA1UdIwQYMBaAFGo+Gh5NxZEJRNHIoC03R8OHQdfoMA8GA1Ud
+EwEB/wQFMAMBAf8wGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/AAABMAoGCCqGSM49
+BAMCA0gAMEUCIBz5ip6v+pMgVVtB4/Pk7XWkX4qJ5LxbuKxZY3wZXkicAiEAqhhn
+IZGspZRrGnzEPns1ga+JSsCD4vE//RlS7VkQP2k=
+-----END CERTIFICATE-----`;
