@@ -153,9 +153,10 @@ async function start(
   );
   const { tableName, lambda, bus, deadLetters } = deployment;
   aws.serve({ secrets, bus, deadLetters });
+  const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   serve = async (path, request) =>
     path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
+      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
       : callApi(deployment, log, path, request);
   await deployment.run();
 

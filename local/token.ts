@@ -8,6 +8,7 @@ npm run --silent token -- alice        prints a token of the user alice, with th
 npm run --silent token -- --service    prints a token of a back end, with the scope ${SCOPES.service}
 
 The running local stack takes it as "Authorization: Bearer <token>", for 30 days.
+Only a running stack has tokens: a script starts the stack first, and waits for "Tidemark ready".
 
 Options
   --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default

@@ -56,6 +56,7 @@ async function startIssuer(name: string): Promise<string> {
     PORT: String(port),
     AUDIENCE: 'my-chat',
     KEY_FILE: join(directory, `${name}.json`),
+    CLIENT_SECRET: 'a-long-secret',
   });
   const url = `http://127.0.0.1:${port}`;
   await eventually(() => expect(issuer.text).toBe(`Issuer ready on ${url}\n`));
@@ -70,6 +71,14 @@ async function tokenFrom(issuer: string, session: string): Promise<string> {
   expect(response.status).toBe(200);
   const { token } = (await response.json()) as { token: string };
   return token;
+}
+
+async function askAsBackEnd(form: Readonly<Record<string, string>>) {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'client_credentials', ...form }),
+  });
+  return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
 }
 
 async function localToken(...args: string[]): Promise<string> {
@@ -159,6 +168,33 @@ describe('an issuer of one’s own', () => {
     expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([['alg', 'e', 'kid', 'kty', 'n', 'use']]);
   });
 
+  test('has tokens of a back end that presents its secret', async () => {
+    const answer = await askAsBackEnd({ client_id: 'chat', client_secret: 'a-long-secret' });
+    expect(answer).toEqual({
+      status: 200,
+      body: {
+        access_token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 900,
+        scope: 'tidemark/service',
+      },
+    });
+    const service = String(answer.body.access_token);
+    const members = await call(service, 'GET', `/v1/groups/${await aGroup()}/members`);
+    expect(members.status).toBe(200);
+    expect((await call(service, 'GET', '/v1/inbox')).status).toBe(403);
+  });
+
+  test.each([
+    ['another secret', { client_secret: 'another' }, 401, 'invalid_client'],
+    ['no secret', {}, 401, 'invalid_client'],
+    ['another client', { client_id: 'eve', client_secret: 'a-long-secret' }, 401, 'invalid_client'],
+    ['another scope', { client_secret: 'a-long-secret', scope: 'tidemark/user' }, 400, 'invalid_scope'],
+    ['another grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
+  ])('has no token of a back end for %s', async (_name, form, status, error) => {
+    expect(await askAsBackEnd({ client_id: 'chat', ...form })).toEqual({ status, body: { error } });
+  });
+
   test('is the only other one: a token of a third issuer is refused', async () => {
     const token = await tokenFrom(stranger, 'session-of-alice');
     expect((await call(token, 'GET', '/v1/inbox')).status).toBe(401);
@@ -194,6 +230,30 @@ test('a receiver of one’s own gets the events, signed with the secret that was
   };
   expect(notifications).toEqual([]);
 });
+
+test('the local webhook, which is not used then, takes no orders', async () => {
+  const asked = await fetch(`${api}/_local/webhook`);
+  const told = await fetch(`${api}/_local/webhook`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: '{"status":503}',
+  });
+  const sentence = `Events are posted to ${hook}, and the local webhook is not used: start without --webhook to use it.`;
+  for (const response of [asked, told]) {
+    expect([response.status, await response.json()]).toEqual([409, { message: sentence }]);
+  }
+});
+
+test('the demo plays beside a receiver of one’s own, and leaves the receiver out', async () => {
+  const demo = spawn(process.execPath, ['local/demo.ts', '--data', dataDirectory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(demo);
+  const [said, errors] = await Promise.all([text(demo.stdout), text(demo.stderr)]);
+  expect(errors).toBe('');
+  expect(said).toContain('Events are posted to a receiver of yours; the demo does not look whether it has ');
+  expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
+}, 180_000);
 
 test('an issuer that does not run stops the start, in one sentence', async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`;
