@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { codeOf } from '../support/page-code.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-own-'));
 const dataDirectory = join(directory, 'data');
@@ -183,6 +184,44 @@ describe('an issuer of one’s own', () => {
     const members = await call(service, 'GET', `/v1/groups/${await aGroup()}/members`);
     expect(members.status).toBe(200);
     expect((await call(service, 'GET', '/v1/inbox')).status).toBe(403);
+  });
+
+  test('has its tokens renewed by the client of the page, in time and after a 401', async () => {
+    const { env } = process;
+    const own = {
+      TIDEMARK_URL: api,
+      TIDEMARK_TOKEN_URL: `${issuer}/token`,
+      TIDEMARK_CLIENT_ID: 'chat',
+      TIDEMARK_CLIENT_SECRET: 'a-long-secret',
+    };
+    Object.assign(env, own);
+    const page = await codeOf('adopting.md');
+    const groupId = await aGroup();
+    const sending = jest.spyOn(globalThis, 'fetch');
+    const asked = () => sending.mock.calls.splice(0).map(([url]) => String(url).split('/').at(-1));
+    try {
+      const { must } = await page.load<{ must(method: string, path: string): Promise<unknown> }>(
+        'tidemark.mjs',
+      );
+      const look = () => must('GET', `/v1/groups/${groupId}/members`);
+      await Promise.all([look(), look()]);
+      expect(asked()).toEqual(['token', 'members', 'members']);
+      await look();
+      expect(asked()).toEqual(['members']);
+      // Nine tenths of its 15 minutes are over.
+      const { now } = Date;
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + 811_000);
+      await look();
+      clock.mockRestore();
+      expect(asked()).toEqual(['token', 'members']);
+      sending.mockImplementationOnce(async () => new Response('{"message":"Unauthorized"}', { status: 401 }));
+      await look();
+      expect(asked()).toEqual(['members', 'token', 'members']);
+    } finally {
+      sending.mockRestore();
+      for (const name of Object.keys(own)) delete env[name];
+      await page.remove();
+    }
   });
 
   test.each([
