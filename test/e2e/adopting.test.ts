@@ -288,6 +288,23 @@ describe('ids', () => {
   });
 });
 
+describe('a deleted message', () => {
+  test('stays deleted when it is recorded again, or only then for the first time', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    for (const messageId of ['2', '3']) {
+      await tidemark('DELETE', `/v1/groups/${groupId}/messages/${messageId}`);
+    }
+    expect(await recorded(groupId, 'alice', '2')).toMatchObject({ status: 200, body: { head: '2' } });
+    expect(await recorded(groupId, 'alice', '3')).toMatchObject({ status: 201, body: { head: '3' } });
+    expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1) });
+    const ids = { messageIds: ['2', '3'] };
+    expect(await tidemark('POST', `/v1/users/bob/groups/${groupId}/receipts`, ids)).toMatchObject({
+      body: { receipts: [{ known: false }, { known: false }] },
+    });
+  });
+});
+
 describe('recording', () => {
   test('of a message late, below a mark, counts it as read', async () => {
     const groupId = await aGroup('alice', 'bob');
@@ -594,6 +611,32 @@ describe('marking unread', () => {
     expect(await markUnread(groupId, 'bob', '1')).toMatchObject({ messageId: null, unread: exactly(3) });
     expect(await markUnread(groupId, 'carol', '1')).toMatchObject({ messageId: '2', unread: exactly(1) });
   });
+
+  test('changes nothing above the watermark or the head', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    await mark(groupId, 'bob', '2');
+    const before = await look(groupId, 'bob');
+    for (const messageId of ['3', '9']) expect(await markUnread(groupId, 'bob', messageId)).toEqual(before);
+    expect(before).toMatchObject({ messageId: '2', revision: 0, unread: exactly(1) });
+  });
+
+  test('leaves own messages out of the count', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await record(groupId, 'bob', '3');
+    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ messageId: '1', unread: exactly(1) });
+  });
+
+  test('starts a later membership in a larger revision', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await mark(groupId, 'bob', '2');
+    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ revision: 1 });
+    await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
+    await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: null });
+    expect(Number((await look(groupId, 'bob')).revision)).toBeGreaterThan(1);
+  });
 });
 
 describe('tabs and devices', () => {
@@ -821,27 +864,41 @@ describe('events', () => {
     expect(unread).toEqual(exactly(1));
   });
 
-  test('count a message that comes while a mark is under way once', async () => {
+  test.each(['before', 'after'])('count a message once that comes %s a call is answered', async (when) => {
     const { createBadges } = await page.load<BadgesCode>('badges.mjs');
     const groupId = await aGroup('alice', 'bob');
-    await record(groupId, 'alice', '1', '2');
-    let meanwhile = async () => {};
+    await record(groupId, 'alice', '1');
+    let head = 1;
+    let isDue = false;
     const badges = createBadges('bob', async (method, path, body) => {
-      const answer = await tidemark(method, `/v1/users/bob${path}`, body);
-      await meanwhile();
-      return answer.body;
-    });
-    for (const call of [() => badges.mark(groupId, '2'), () => badges.sync()]) {
-      const head = Number((await look(groupId, 'bob')).head) + 1;
-      meanwhile = async () => {
-        meanwhile = async () => {};
+      const isNow = isDue;
+      isDue = false;
+      const send = async () => {
+        head += 1;
         await record(groupId, 'alice', String(head));
         badges.message(groupId, String(head), 'alice');
       };
-      await call();
-      expect(exactly(badges.count(groupId))).toEqual((await look(groupId, 'bob')).unread);
+      if (isNow && when === 'before') await send();
+      const answer = await tidemark(method, `/v1/users/bob${path}`, body);
+      if (isNow && when === 'after') await send();
+      return answer.body;
+    });
+    const steps: [isDue: boolean, step: () => Promise<void>, unread: number][] = [
+      [false, () => badges.sync(), 1],
+      [true, () => badges.mark(groupId, '1'), 1],
+      [false, () => badges.mark(groupId, '2'), 0],
+      [true, () => badges.sync(), 1],
+      [true, () => badges.sync(), 2],
+      [true, () => badges.markUnread(groupId, '1'), 5],
+    ];
+    const counted: number[] = [];
+    for (const [due, step] of steps) {
+      isDue = due;
+      await step();
+      counted.push(badges.count(groupId));
     }
-    expect(badges.count(groupId)).toBe(2);
+    expect(counted).toEqual(steps.map(([, , unread]) => unread));
+    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(5) });
   });
 });
 
