@@ -459,6 +459,19 @@ describe('an outbox', () => {
     expect(await look(groupId, 'dave')).toMatchObject({ messageId: '5', unread: exactly(0) });
   });
 
+  test('makes a join right that comes after later messages', async () => {
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    const outbox = new Outbox([{ kind: 'joined', groupId, userId: 'carol', joinedAfter: '2' }]);
+    door.once(() => true, { kind: 'lose request' });
+    await expect(relay(outbox)).rejects.toThrow('Tidemark did not acknowledge PUT /v1/groups/');
+    // The chat records messages without the outbox.
+    await record(groupId, 'alice', '3', '4');
+    await relay(outbox);
+    expect(await look(groupId, 'carol')).toMatchObject({ messageId: '2', head: '4', unread: exactly(2) });
+  });
+
   test.each([
     ['a wrong token', async () => 'no.token.at-all'],
     ['an expired token', () => expiredToken()],
