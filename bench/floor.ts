@@ -14,9 +14,7 @@ import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
  * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its
  * channel.
  */
-const { upstash, dynamodb, credentials, groupId, userIds } = JSON.parse(
-  process.argv[2] ?? '',
-) as FloorSetting;
+const { upstash, engine, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
 
 takeLuaAsText();
 const { SCRIPTS } = await import('../shared/cache/scripts.ts');
@@ -36,8 +34,7 @@ const readView = redis.createScript<unknown[]>(SCRIPTS.readView);
 const mergeGroup = redis.createScript<unknown[]>(SCRIPTS.mergeGroup);
 const ledger = new DynamoDBClient({
   region: 'us-east-1',
-  endpoint: dynamodb.endpoint,
-  credentials,
+  ...engine,
 });
 
 const key = (name: string) => `tm:{${groupId}}:${name}`;

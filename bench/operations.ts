@@ -16,8 +16,11 @@ export interface FloorRequest {
 /** Where the engines are, and whose memberships the floor may move: one user for each caller. */
 export interface FloorSetting {
   readonly upstash: { readonly url: string; readonly token: string };
-  readonly dynamodb: { readonly endpoint: string };
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  /** DynamoDB Local itself, and the access key that owns its database. */
+  readonly engine: {
+    readonly endpoint: string;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  };
   readonly groupId: string;
   readonly userIds: readonly string[];
 }

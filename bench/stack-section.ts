@@ -1,3 +1,4 @@
+import { DataDirectory } from '../local/data-directory.ts';
 import { type FloorProcess, startFloor } from './floor-process.ts';
 import { type Bounds, type Round, summarize } from './measurement.ts';
 import { leavesEvents, type Operation, operations } from './operations.ts';
@@ -115,8 +116,12 @@ function usersOf(side: string): string[] {
 }
 
 function floorSetting(
-  { description: { upstash, dynamodb, credentials } }: RunningStack,
+  { description: { upstash, dynamodb }, dataDirectory }: RunningStack,
   userIds: readonly string[],
 ) {
-  return { upstash, dynamodb, credentials, groupId: GROUP, userIds };
+  const engine = {
+    endpoint: dynamodb.engineEndpoint,
+    credentials: new DataDirectory(dataDirectory).ledgerOwner(),
+  };
+  return { upstash, engine, groupId: GROUP, userIds };
 }

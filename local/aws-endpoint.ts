@@ -2,14 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
-import { findSigner } from './aws-signature.ts';
-import type { StackCredentials } from './credentials.ts';
+import { accessKeyIdIn, findSigner } from './aws-signature.ts';
 import type { DeadLetters } from './events/dead-letters.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { readBody } from './http/body.ts';
+import { AccessDenied, authorize } from './iam/authorize.ts';
+import { awsAccesses } from './iam/aws-accesses.ts';
+import type { Callers } from './iam/callers.ts';
+import type { Principal } from './iam/principal.ts';
 import type { Secrets } from './secrets.ts';
 
 export interface AwsServices {
+  readonly callers: Pick<Callers, 'byAccessKeyId'>;
   readonly secrets: Pick<Secrets, 'get'>;
   readonly bus: Pick<EventBus, 'put'>;
   readonly deadLetters: Pick<DeadLetters, 'receive'>;
@@ -88,9 +92,6 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ],
 ]);
 
-/** What a back end may call; the functions may call everything. */
-const BACK_END_OPERATIONS: ReadonlySet<string> = new Set(['AWSEvents.PutEvents']);
-
 /** Ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
@@ -112,15 +113,18 @@ export interface AwsEndpoint {
   close(): Promise<void>;
 }
 
-/** One address for the AWS services that are not engines of their own. It answers only what is signed. */
-export async function startAwsEndpoint(credentials: StackCredentials): Promise<AwsEndpoint> {
+/**
+ * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * policies allow.
+ */
+export async function startAwsEndpoint(): Promise<AwsEndpoint> {
   let services: AwsServices | null = null;
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body));
     };
     try {
-      answer(200, await handle(request, credentials, services));
+      answer(200, await handle(request, services));
     } catch (error) {
       const { code, status, message } =
         error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
@@ -141,25 +145,34 @@ export async function startAwsEndpoint(credentials: StackCredentials): Promise<A
   };
 }
 
-async function handle(
-  request: IncomingMessage,
-  { functions, backEnd }: StackCredentials,
-  services: AwsServices | null,
-): Promise<unknown> {
+async function handle(request: IncomingMessage, services: AwsServices | null): Promise<unknown> {
   const body = await readBody(request, MAX_BODY_BYTES);
   if (!body)
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
   if (request.url !== '/') throw new AwsError('UnknownOperationException', 'the path is /', 404);
-  const signer = await findSigner(request, body, [functions, backEnd], Date.now());
-  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  const caller = services.callers.byAccessKeyId(accessKeyIdIn(request));
+  const signer = await findSigner(request, body, caller ? [caller] : [], Date.now());
+  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   const target = String(request.headers['x-amz-target']);
   const operation = OPERATIONS.get(target);
   if (!operation) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
-  if (signer.credentials !== functions && !BACK_END_OPERATIONS.has(target)) {
-    throw new AwsError('AccessDeniedException', `a back end may not call ${target}`);
+  const input = jsonOf(body);
+  checkAccess(signer.credentials.principal, target, input);
+  return operation(input, services);
+}
+
+function checkAccess(principal: Principal, target: string, input: unknown): void {
+  const accesses = awsAccesses(target, input);
+  if (!accesses) throw new Error(`it is not known what ${target} needs`);
+  try {
+    for (const { action, resource } of accesses) authorize(principal, action, resource);
+  } catch (error) {
+    if (!(error instanceof AccessDenied)) throw error;
+    throw target.startsWith('AmazonSQS.')
+      ? new AwsError('AccessDenied', error.message, 403)
+      : new AwsError('AccessDeniedException', error.message);
   }
-  return operation(jsonOf(body), services);
 }
 
 function jsonOf(body: Buffer): unknown {

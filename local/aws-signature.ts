@@ -73,6 +73,11 @@ export async function findSigner<C extends Credentials>(
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
 }
 
+/** The access key that a request says it is signed with, whether it is or not. */
+export function accessKeyIdIn({ headers }: Pick<IncomingMessage, 'headers'>): string | undefined {
+  return AUTHORIZATION.exec(headers.authorization ?? '')?.groups?.accessKeyId;
+}
+
 /** AWS writes times as 20260131T235959Z. */
 function dateOf(text: string): Date | null {
   const [, year, month, day, hour, minute, second] =

@@ -5,17 +5,26 @@ export interface Credentials {
   readonly secretAccessKey: string;
 }
 
+/** The name under which a data directory keeps the access key that its database belongs to. */
+export const OWNER_ACCESS_KEY = 'access-key-id';
+
 /**
- * Who may call what a local stack plays of AWS. Both have the same access key, since DynamoDB Local separates
- * databases by it and checks no signature; their secrets tell them apart where signatures are checked.
+ * The access key that owns the ledger's database, since DynamoDB Local separates databases by it and checks no
+ * signature. The stack keeps it to itself: whoever has it is asked for no permission.
  */
-export interface StackCredentials {
-  readonly functions: Credentials;
-  readonly backEnd: Credentials;
+export function ledgerOwner(secrets: Pick<Secrets, 'generate'>): Credentials {
+  return ownerWith(secrets.generate(OWNER_ACCESS_KEY, 32));
 }
 
-export function stackCredentials(secrets: Secrets): StackCredentials {
-  const accessKeyId = secrets.generate('access-key-id', 32);
-  const of = (name: string) => ({ accessKeyId, secretAccessKey: secrets.generate(name, 40) });
-  return { functions: of('functions-secret-access-key'), backEnd: of('back-end-secret-access-key') };
+/** DynamoDB Local takes any secret for an access key. */
+export function ownerWith(accessKeyId: string): Credentials {
+  return { accessKeyId, secretAccessKey: 'unchecked' };
+}
+
+/** The credentials kept under a name, generated where there are none yet. */
+export function credentialsOf(secrets: Pick<Secrets, 'generate'>, name: string): Credentials {
+  return {
+    accessKeyId: secrets.generate(`${name}-access-key-id`, 32),
+    secretAccessKey: secrets.generate(`${name}-secret-access-key`, 40),
+  };
 }

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DEFAULT_DATA } from './command.ts';
-import type { Credentials } from './credentials.ts';
+import { type Credentials, OWNER_ACCESS_KEY, ownerWith } from './credentials.ts';
 import {
   closeToOthers,
   makePrivateDirectory,
@@ -37,7 +37,14 @@ export interface StackDescription {
   readonly pid: number;
   readonly redis: { readonly engine: string; readonly url: string; readonly pid: number | null };
   readonly upstash: { readonly url: string; readonly token: string };
-  readonly dynamodb: { readonly endpoint: string; readonly table: string; readonly pid: number | null };
+  readonly dynamodb: {
+    /** Takes what is signed and what policies allow. */
+    readonly endpoint: string;
+    /** DynamoDB Local itself, which knows no policies and answers to the access key of the data directory. */
+    readonly engineEndpoint: string;
+    readonly table: string;
+    readonly pid: number | null;
+  };
   readonly eventbridge: { readonly endpoint: string; readonly bus: string };
   /** A back end's: it may put events and read the table. */
   readonly credentials: Credentials;
@@ -123,6 +130,13 @@ export class DataDirectory {
     const [, secret] = Object.entries(secrets).find(([name]) => name.includes('WebhookSecret')) ?? [];
     if (!secret) throw new UsageError(`${this.path} holds no webhook secret.`);
     return secret;
+  }
+
+  /** The access key that the ledger's database belongs to. Throws where none was generated yet. */
+  ledgerOwner(): Credentials {
+    const accessKeyId = readSecrets(this.file('secrets.json'))[OWNER_ACCESS_KEY];
+    if (!accessKeyId) throw new UsageError(`${this.path} holds no access key.`);
+    return ownerWith(accessKeyId);
   }
 
   #read<T>(name: FileName): T | null {

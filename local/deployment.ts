@@ -10,6 +10,7 @@ import { Journal } from './events/journal.ts';
 import { HttpApi } from './http/http-api.ts';
 import type { TrustedIssuer } from './http/jwt-authorizer.ts';
 import { isOriginOfThisMachine } from './http/same-machine.ts';
+import type { Callers } from './iam/callers.ts';
 import { Lambda } from './lambda/lambda.ts';
 import { ensureTable } from './ledger-table.ts';
 import type { Log } from './log.ts';
@@ -21,9 +22,10 @@ export interface DeploymentOptions {
   readonly directory: DataDirectory;
   /** Whether the table is made anew. */
   readonly fresh: boolean;
-  readonly dynamodbEndpoint: string;
-  /** Those of the functions. */
-  readonly credentials: Credentials;
+  /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
+  readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
+  /** Who may call AWS, and what. */
+  readonly callers: Callers;
   /** Where the functions find the AWS services that they call. */
   readonly endpoints: {
     readonly dynamodb: string;
@@ -53,19 +55,10 @@ export interface Deployment {
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  {
-    directory,
-    fresh,
-    dynamodbEndpoint,
-    credentials,
-    endpoints,
-    keySetUrl,
-    otherIssuers,
-    log,
-  }: DeploymentOptions,
+  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, log }: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
-  const client = { region: REGION, endpoint: dynamodbEndpoint, credentials };
+  const client = { region: REGION, ...engine };
   const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
   const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
   const journal = <T>(name: FileName) =>
@@ -78,11 +71,10 @@ export async function deploy(
     resourcesOf(template, 'AWS::SQS::Queue').map(({ properties }) => properties.QueueName),
   );
   const lambda = new Lambda(template, {
+    callers,
     deadLetters,
     log,
     environment: {
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
       AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
@@ -97,7 +89,7 @@ export async function deploy(
     log,
   });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
-  const polling = { dynamodb, streams, tableName, lambda, deadLetters, checkpoints, log };
+  const polling = { dynamodb, streams, tableName, lambda, callers, deadLetters, checkpoints, log };
   const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map(
     (source) => new StreamPoller(source, polling),
   );

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { allEnded } from './all-ended.ts';
 import { startAwsEndpoint } from './aws-endpoint.ts';
-import { stackCredentials } from './credentials.ts';
+import type { RawResources } from './cloudformation/template.ts';
+import { ledgerOwner } from './credentials.ts';
 import { DataDirectory, type StackDescription } from './data-directory.ts';
 import { type Deployment, deploy } from './deployment.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
@@ -12,6 +13,8 @@ import type { ProxyResponse } from './http/http-api.ts';
 import { AUDIENCE, ISSUER, Issuer, keySetUrl, SCOPES } from './http/issuer.ts';
 import { gatewayProblem } from './http/problem.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
+import { Callers, type FunctionGrant } from './iam/callers.ts';
+import { startDynamoDbFront } from './iam/dynamodb-front.ts';
 import { inspect, issuerAnswer, json } from './inspection.ts';
 import type { Lambda } from './lambda/lambda.ts';
 import { type Log, silentLog } from './log.ts';
@@ -41,6 +44,8 @@ export interface StackOptions {
   readonly restartEngines?: boolean;
   /** What the deployment is told besides what the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
+  /** Deploys other resources than those of the template, given these. */
+  readonly changeResources?: (resources: RawResources) => RawResources;
   readonly intercept?: (service: Service, url: string) => string;
 }
 
@@ -49,6 +54,8 @@ export interface Stack {
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
+  /** What the roles of the functions allow, each with whether a call needed it since the start. */
+  grants(): FunctionGrant[];
   issueToken(subject: string, scope: keyof typeof SCOPES): Promise<string>;
   stop(): Promise<void>;
 }
@@ -99,7 +106,7 @@ async function start(
   const otherIssuers = trusts ? [await discover(trusts.issuer, trusts.audience)] : [];
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
-  const credentials = stackCredentials(secrets);
+  const owner = ledgerOwner(secrets);
   step('1 of 2: starts the engines, and synthesizes the template with its bundles');
   const [engines, aws, template] = await allEnded([
     startEngines(
@@ -107,7 +114,7 @@ async function start(
         redisUrl: options.redisUrl,
         dynamodbEndpoint: options.dynamodbEndpoint,
         dynamodbDirectory: directory.file('dynamodb'),
-        accessKeyId: credentials.functions.accessKeyId,
+        accessKeyId: owner.accessKeyId,
         redisPassword: secrets.generate('redis', 40),
         upstashToken: secrets.generate('upstash', 40),
         restart: options.restartEngines ?? true,
@@ -115,17 +122,21 @@ async function start(
       },
       resources,
     ),
-    startAwsEndpoint(credentials).then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
-    synthesize(directory.file('cdk.out'), {
-      stage: 'local',
-      jwtIssuer: ISSUER,
-      jwtAudience: AUDIENCE,
-      upstashSecretArn: UPSTASH_SECRET_ARN,
-      // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
-      corsOrigins: 'http://localhost',
-      webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
-      ...options.context,
-    }),
+    startAwsEndpoint().then((endpoint) => resources.adopt(endpoint, () => endpoint.close())),
+    synthesize(
+      directory.file('cdk.out'),
+      {
+        stage: 'local',
+        jwtIssuer: ISSUER,
+        jwtAudience: AUDIENCE,
+        upstashSecretArn: UPSTASH_SECRET_ARN,
+        // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
+        corsOrigins: 'http://localhost',
+        webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
+        ...options.context,
+      },
+      options.changeResources,
+    ),
   ]);
   if (fresh) await forgetCache(engines.redis.url);
 
@@ -134,14 +145,21 @@ async function start(
   secrets.set(UPSTASH_SECRET_ARN, JSON.stringify({ url: intercept('upstash', url), token }));
   step('2 of 2: deploys the template: table, functions, events, API');
   const awsUrl = intercept('aws', aws.url);
+  const callers = new Callers(template, secrets);
+  const dynamodb = await startDynamoDbFront({
+    engineEndpoint: engines.dynamodb.endpoint,
+    ownerAccessKeyId: owner.accessKeyId,
+    callers,
+  });
+  resources.defer(() => dynamodb.close());
   const deployment = await deploy(
     template,
     {
       ...{ directory, fresh, log },
-      dynamodbEndpoint: engines.dynamodb.endpoint,
-      credentials: credentials.functions,
+      engine: { endpoint: engines.dynamodb.endpoint, credentials: owner },
+      callers,
       endpoints: {
-        dynamodb: intercept('dynamodb', engines.dynamodb.endpoint),
+        dynamodb: intercept('dynamodb', dynamodb.url),
         secretsManager: awsUrl,
         eventBridge: awsUrl,
         sqs: awsUrl,
@@ -152,7 +170,7 @@ async function start(
     resources,
   );
   const { tableName, lambda, bus, deadLetters } = deployment;
-  aws.serve({ secrets, bus, deadLetters });
+  aws.serve({ callers, secrets, bus, deadLetters });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   serve = async (path, request) =>
     path.startsWith('/_local/')
@@ -166,9 +184,17 @@ async function start(
     pid: process.pid,
     redis: engines.redis,
     upstash: engines.upstash,
-    dynamodb: { ...engines.dynamodb, table: tableName },
+    dynamodb: {
+      endpoint: dynamodb.url,
+      engineEndpoint: engines.dynamodb.endpoint,
+      table: tableName,
+      pid: engines.dynamodb.pid,
+    },
     eventbridge: { endpoint: aws.url, bus: bus.name },
-    credentials: credentials.backEnd,
+    credentials: {
+      accessKeyId: callers.backEnd.accessKeyId,
+      secretAccessKey: callers.backEnd.secretAccessKey,
+    },
   });
   directory.describe(describe());
   engines.onRestart(() => directory.describe(describe()));
@@ -177,6 +203,7 @@ async function start(
       return describe();
     },
     ...{ lambda, bus, stop },
+    grants: () => callers.grants(),
     issueToken: (subject, scope) => issuer.issue(subject, SCOPES[scope]),
   };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { checkTypes } from './cloudformation/properties.ts';
-import { loadTemplate, type Template, TemplateError } from './cloudformation/template.ts';
+import { loadTemplate, type RawResources, type Template, TemplateError } from './cloudformation/template.ts';
 import { closeToOthers, makePrivateDirectory } from './private-files.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -14,6 +14,7 @@ const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 export async function synthesize(
   outputDirectory: string,
   context: Readonly<Record<string, string>>,
+  change?: (resources: RawResources) => RawResources,
 ): Promise<Template> {
   makePrivateDirectory(outputDirectory);
   // As the CDK's command does: the project's decisions, then those of this deployment.
@@ -41,7 +42,7 @@ export async function synthesize(
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });
   }
   closeToOthers(outputDirectory);
-  const template = loadTemplate(outputDirectory);
+  const template = loadTemplate(outputDirectory, change);
   checkTypes(template);
   return template;
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { PolicyDocument } from '../iam/policy-document.ts';
 import { type Resource, type Template, TemplateError } from './template.ts';
 
 /*
@@ -26,8 +27,9 @@ const failureDestination = v.optional(
 
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
-    ...ignored('Architectures', 'Description', 'LoggingConfig', 'Role', 'TracingConfig'),
+    ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
     FunctionName: text,
+    Role: text,
     Handler: text,
     Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs Node.js alone')),
     MemorySize: count,
@@ -145,6 +147,15 @@ const SCHEMAS = {
       }),
     ),
   }),
+  'AWS::IAM::Policy': v.strictObject({
+    ...ignored('PolicyName'),
+    PolicyDocument,
+    Roles: texts,
+  }),
+  'AWS::IAM::Role': v.strictObject({
+    ...ignored('AssumeRolePolicyDocument', 'Description', 'RoleName', 'Tags'),
+    Policies: v.optional(v.array(v.strictObject({ ...ignored('PolicyName'), PolicyDocument })), []),
+  }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description', 'Name', 'Tags'),
     GenerateSecretString: v.strictObject({ PasswordLength: count, ExcludePunctuation: v.literal(true) }),
@@ -167,8 +178,6 @@ export interface TypedResource<T extends ResourceType> {
 const ELSEWHERE = new Set([
   'AWS::ApiGatewayV2::Stage',
   'AWS::CloudWatch::Alarm',
-  'AWS::IAM::Policy',
-  'AWS::IAM::Role',
   'AWS::Logs::LogGroup',
   'AWS::SNS::Subscription',
   'AWS::SNS::Topic',

@@ -61,10 +61,13 @@ const RawTemplate = v.object({
   ),
 });
 
-type RawResources = v.InferOutput<typeof RawTemplate>['Resources'];
+export type RawResources = v.InferOutput<typeof RawTemplate>['Resources'];
 
-/** Reads a cloud assembly (`cdk.out`) of one stack. */
-export function loadTemplate(assemblyDirectory: string): Template {
+/** Reads a cloud assembly (`cdk.out`) of one stack. `change` may turn its resources into others, as they were written. */
+export function loadTemplate(
+  assemblyDirectory: string,
+  change: (resources: RawResources) => RawResources = (resources) => resources,
+): Template {
   const { artifacts } = readJson(Manifest, join(assemblyDirectory, 'manifest.json'));
   const stacks = Object.entries(artifacts).filter(
     ([, artifact]) => artifact.type === 'aws:cloudformation:stack',
@@ -86,7 +89,8 @@ export function loadTemplate(assemblyDirectory: string): Template {
     }
   }
 
-  const raw = readJson(RawTemplate, join(assemblyDirectory, templateFile));
+  const written = readJson(RawTemplate, join(assemblyDirectory, templateFile));
+  const raw = { ...written, Resources: change(written.Resources) };
   return {
     stackName: stack[0],
     ...resolveResources(stack[0], raw),

@@ -3,8 +3,10 @@ import { pathToFileURL } from 'node:url';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
+import type { Callers } from '../iam/callers.ts';
+import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Log } from '../log.ts';
-import { FunctionPool } from './function-pool.ts';
+import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
 import { InstanceSlots } from './instance-slots.ts';
 
@@ -15,8 +17,10 @@ const RETRY_DELAYS_MS = [500, 1_000];
 const MAX_INSTANCES_OF_ALL = 32;
 
 export interface LambdaOptions {
-  /** What every function's environment has besides its own: where AWS is, and who calls. */
+  /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Who each function is when it calls. */
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly deadLetters: DeadLetters;
   readonly log: Log;
 }
@@ -41,6 +45,7 @@ export class Lambda {
       const folder = template.assetDirectory(Code.S3Key);
       if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
       const [file = '', exportName = ''] = Handler.split('.');
+      const { accessKeyId, secretAccessKey } = options.callers.ofFunction(name);
       const definition = {
         name,
         arn: template.identityOf(logicalId).attributes.Arn ?? '',
@@ -53,6 +58,8 @@ export class Lambda {
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
+          AWS_ACCESS_KEY_ID: accessKeyId,
+          AWS_SECRET_ACCESS_KEY: secretAccessKey,
           ...options.environment,
         },
       };
@@ -78,6 +85,11 @@ export class Lambda {
   /** How many instances each function has. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#pools].map(([name, { size }]) => [name, size]));
+  }
+
+  /** What each function has used since the stack started. */
+  usages(): ReadonlyMap<string, Usage> {
+    return new Map([...this.#pools].map(([name, { usage }]) => [name, usage]));
   }
 
   invoke(nameOrArn: string, payload: string): Promise<InvocationResult> {
@@ -111,8 +123,9 @@ export class Lambda {
       }, delay).unref();
       return result;
     }
-    if (settings.onFailure)
-      this.#options.deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
+    const { callers, deadLetters, log } = this.#options;
+    if (settings.onFailure && mayGiveUp(callers.ofFunction(nameOrArn).principal, settings.onFailure, log))
+      deadLetters.add(settings.onFailure, JSON.parse(payload), result.errorMessage);
     settled();
     return result;
   }

@@ -13,6 +13,9 @@ import { functionNameIn, type Properties, type TypedResource } from '../cloudfor
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import { compilePattern } from '../events/event-pattern.ts';
+import { authorize } from '../iam/authorize.ts';
+import type { Callers } from '../iam/callers.ts';
+import { mayGiveUp } from '../iam/failure-destination.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import type { Log } from '../log.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
@@ -24,6 +27,14 @@ const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
+/**
+ * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
+ * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+ */
+const READING = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
+  (name) => `dynamodb:${name}`,
+);
+
 /** A record as Lambda passes it on. */
 interface PolledRecord extends StreamItem {
   readonly event: Record<string, unknown>;
@@ -34,6 +45,7 @@ export interface StreamPollerOptions {
   readonly streams: DynamoDBStreamsClient;
   readonly tableName: string;
   readonly lambda: Lambda;
+  readonly callers: Pick<Callers, 'ofFunction'>;
   readonly deadLetters: DeadLetters;
   readonly checkpoints: Checkpoints;
   readonly log: Log;
@@ -66,7 +78,10 @@ export class StreamPoller {
     this.#options = options;
   }
 
+  /** @throws AccessDenied where the function's role may not read the stream: AWS refuses to create such a source. */
   async start(): Promise<void> {
+    const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
+    for (const action of READING) authorize(principal, action, this.#source.EventSourceArn);
     const { dynamodb, tableName } = this.#options;
     const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: tableName }));
     if (!Table?.LatestStreamArn) throw new TemplateError(`the table ${tableName} has no stream`);
@@ -162,7 +177,8 @@ export class StreamPoller {
         giveUp: (given, reason) => {
           const queue = DestinationConfig.OnFailure?.Destination;
           const sequenceNumbers = given.map(({ sequenceNumber }) => sequenceNumber);
-          if (queue)
+          const { callers, log } = this.#options;
+          if (queue && mayGiveUp(callers.ofFunction(FunctionName).principal, queue, log))
             deadLetters.add(
               queue,
               { functionName: functionNameIn(FunctionName), shardId, sequenceNumbers },

@@ -50,6 +50,7 @@ describe('npm run dev', () => {
       upstash: { url: expect.stringMatching(/^http:\/\/127/), token: expect.stringMatching(/^\w{40}$/) },
       dynamodb: {
         endpoint: expect.stringMatching(/^http:\/\/127/),
+        engineEndpoint: expect.stringMatching(/^http:\/\/127/),
         table: expect.stringMatching(/^tidemark-local/),
         pid: expect.any(Number),
       },

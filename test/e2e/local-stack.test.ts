@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { DynamoDBClient, GetItemCommand, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -275,6 +275,21 @@ describe('a back end with the credentials of dev.json', () => {
     tables.destroy();
   });
 
+  test('writes nothing to the table, and lists it', async () => {
+    const { dynamodb, credentials } = description;
+    const tables = new DynamoDBClient({ region: 'us-east-1', endpoint: dynamodb.endpoint, credentials });
+    const Item = { PK: { S: 'USER#mallory' }, SK: { S: 'GROUP#any' } };
+    await expect(tables.send(new PutItemCommand({ TableName: dynamodb.table, Item }))).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message:
+        'User: arn:aws:iam::000000000000:user/back-end is not authorized to perform: dynamodb:PutItem on resource: ' +
+        `arn:aws:dynamodb:us-east-1:000000000000:table/${dynamodb.table} because no identity-based policy allows ` +
+        'the dynamodb:PutItem action',
+    });
+    expect(await tables.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [dynamodb.table] });
+    tables.destroy();
+  });
+
   test('reads no secret', async () => {
     const { eventbridge, credentials } = description;
     await expect(readSecret(eventbridge.endpoint, credentials)).rejects.toMatchObject({
@@ -293,10 +308,19 @@ describe('a stranger on this machine', () => {
   });
 
   test('finds no table', async () => {
-    const { endpoint } = description.dynamodb;
-    const client = new DynamoDBClient({ region: 'us-east-1', endpoint, credentials: strangers });
-    expect(await client.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });
+    const { endpoint, engineEndpoint } = description.dynamodb;
+    const region = 'us-east-1';
+    const client = new DynamoDBClient({ region, endpoint, credentials: strangers });
+    await expect(client.send(new ListTablesCommand({}))).rejects.toMatchObject({
+      name: 'UnrecognizedClientException',
+    });
     client.destroy();
+    // The engine itself checks no signature: it shows each access key a database of its own.
+    for (const credentials of [strangers, description.credentials]) {
+      const direct = new DynamoDBClient({ region, endpoint: engineEndpoint, credentials });
+      expect(await direct.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });
+      direct.destroy();
+    }
   });
 
   test('can read no file of the data directory', () => {

@@ -55,7 +55,10 @@ const put = (detailType: string, detail: object) =>
 const postedFor = (id: string) => posted.filter(({ headers }) => headers['webhook-id'] === id);
 
 test('engines that run already are used and reported', () => {
-  expect(stack.description.dynamodb).toMatchObject({ endpoint: engines.dynamodbEndpoint, pid: null });
+  expect(stack.description.dynamodb).toMatchObject({
+    engineEndpoint: engines.dynamodbEndpoint,
+    pid: null,
+  });
   expect(stack.description.redis).toMatchObject({ url: engines.redisUrl, pid: null });
 });
 

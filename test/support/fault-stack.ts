@@ -9,6 +9,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
+import { DataDirectory } from '../../local/data-directory.ts';
 import { type Service, type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
 import { FaultProxy } from './fault-proxy.ts';
@@ -174,7 +175,7 @@ export interface FaultStack {
 }
 
 export async function startFaultStack(
-  options: Pick<StackOptions, 'log' | 'context'> = {},
+  options: Pick<StackOptions, 'log' | 'context' | 'changeResources'> = {},
 ): Promise<FaultStack> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
   const proxies = {
@@ -198,11 +199,11 @@ export async function startFaultStack(
     await cleanUp();
     throw error;
   });
-  const { apiUrl, redis, dynamodb, credentials } = stack.description;
+  const { apiUrl, redis, dynamodb } = stack.description;
   const client = new DynamoDBClient({
-    endpoint: dynamodb.endpoint,
+    endpoint: dynamodb.engineEndpoint,
     region: 'us-east-1',
-    credentials,
+    credentials: new DataDirectory(dataDirectory).ledgerOwner(),
   });
   const ledgerItem = async (PK: string, SK: string) => {
     const Key = { PK: { S: PK }, SK: { S: SK } };

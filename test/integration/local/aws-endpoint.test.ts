@@ -6,8 +6,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
 import { type DeadLetter, DeadLetters } from '../../../local/events/dead-letters.ts';
 import { Journal } from '../../../local/events/journal.ts';
+import { Principal } from '../../../local/iam/principal.ts';
 
 const QUEUE = 'https://sqs.us-east-1.amazonaws.com/000000000000/known';
+const ROLE = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
 
 let directory: string;
 let journal: Journal<DeadLetter>;
@@ -18,9 +20,14 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tidemark-aws-endpoint-'));
   journal = new Journal(join(directory, 'dead-letters.jsonl'));
   const credentials = { accessKeyId: 'TheAccessKey', secretAccessKey: 'of-the-functions' };
-  const backEnd = { ...credentials, secretAccessKey: 'of-the-back-end' };
-  endpoint = await startAwsEndpoint({ functions: credentials, backEnd });
+  const sending = (Effect: 'Allow' | 'Deny', queue: string) => ({
+    ...{ Effect, Action: ['sqs:SendMessage'], Resource: [`arn:aws:sqs:us-east-1:${queue}`] },
+  });
+  const Statement = [sending('Allow', '*'), sending('Deny', '000000000000:forbidden')];
+  const caller = { ...credentials, principal: new Principal(ROLE, [{ Version: '2012-10-17', Statement }]) };
+  endpoint = await startAwsEndpoint();
   endpoint.serve({
+    callers: { byAccessKeyId: (id) => (id === caller.accessKeyId ? caller : undefined) },
     deadLetters: new DeadLetters(journal, ['known']),
     secrets: { get: () => undefined },
     bus: { put: () => [] },
@@ -66,6 +73,18 @@ test.each([
   const before = journal.entries.length;
   await expect(send(body, queueUrl)).rejects.toMatchObject({ name });
   expect(journal.entries).toHaveLength(before);
+});
+
+test('a message that the sender may not send is refused as SQS does', async () => {
+  await expect(send('x', 'https://sqs.us-east-1.amazonaws.com/000000000000/forbidden')).rejects.toMatchObject(
+    {
+      name: 'AccessDenied',
+      message:
+        `User: ${ROLE} is not authorized to perform: sqs:sendmessage on resource: ` +
+        'arn:aws:sqs:us-east-1:000000000000:forbidden with an explicit deny in an identity-based policy',
+      $metadata: { httpStatusCode: 403 },
+    },
+  );
 });
 
 test('the largest message is taken', async () => {

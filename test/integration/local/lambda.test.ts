@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from '@jest/globals';
 import type { Template } from '../../../local/cloudformation/template.ts';
 import type { DeadLetters } from '../../../local/events/dead-letters.ts';
+import type { Callers } from '../../../local/iam/callers.ts';
 import { Lambda } from '../../../local/lambda/lambda.ts';
 import { silentLog } from '../../../local/log.ts';
 
@@ -16,6 +17,7 @@ function templateOf(functionNames: readonly string[]): Template {
       type: 'AWS::Lambda::Function',
       properties: {
         FunctionName,
+        Role: 'arn:role',
         Handler: 'probe.handler',
         Runtime: 'nodejs24.x',
         MemorySize: 128,
@@ -35,7 +37,11 @@ test('16 busy callers of many functions get no more than 32 instances of all of 
   const names = Array.from({ length: 8 }, (_, index) => `probe-${index}`);
   // Not reached: nothing fails here.
   const deadLetters = {} as DeadLetters;
-  lambda = new Lambda(templateOf(names), { environment: {}, deadLetters, log: silentLog });
+  const caller = { accessKeyId: 'any', secretAccessKey: 'any' };
+  const known = { ofFunction: () => caller } as unknown as Callers;
+  lambda = new Lambda(templateOf(names), {
+    ...{ environment: {}, callers: known, deadLetters, log: silentLog },
+  });
   const totals: number[] = [];
   const callers = Array.from({ length: 16 }, async (_, caller) => {
     for (let round = 0; round < 8; round += 1) {

@@ -3,22 +3,42 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
 import type { BusEntry } from '../../../local/events/event-bus.ts';
+import { Principal } from '../../../local/iam/principal.ts';
 
-const ACCESS_KEY_ID = 'TheAccessKeyOfThisStack';
+const ACCESS_KEY_ID = 'TheAccessKeyOfAFunction';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };
-const BACK_END = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-back-end' };
+const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-the-back-end' };
+const BUSES = 'arn:aws:events:us-east-1:000000000000:event-bus';
+const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
 const STRANGERS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
   ['a secret alone', { accessKeyId: 'guessed', secretAccessKey: 'of-the-functions' }],
+  ["another's secret", { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-back-end' }],
 ] as const;
 const ENTRY = { EventBusName: 'bus', Source: 'chat', DetailType: 'MessageSent', Detail: '{"a":"1  2"}' };
 
 let endpoint: AwsEndpoint;
 let put: BusEntry[];
 beforeAll(async () => {
-  endpoint = await startAwsEndpoint({ functions: FUNCTIONS, backEnd: BACK_END });
+  endpoint = await startAwsEndpoint();
+  const role = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
+  const callers = [
+    caller(
+      FUNCTIONS,
+      role,
+      ['events:PutEvents', `${BUSES}/bus`],
+      ['secretsmanager:GetSecretValue', `${SECRET}*`],
+    ),
+    caller(
+      ...([BACK_END, 'arn:aws:iam::000000000000:user/back-end'] as const),
+      ['events:PutEvents', `${BUSES}/bus`],
+      // Where an entry names no bus.
+      ['events:PutEvents', `${BUSES}/default`],
+    ),
+  ];
   endpoint.serve({
+    callers: { byAccessKeyId: (id) => callers.find(({ accessKeyId }) => accessKeyId === id) },
     secrets: { get: (arn) => (arn === 'the-secret' ? 'its value' : undefined) },
     bus: {
       put(entries) {
@@ -36,9 +56,21 @@ afterAll(() => endpoint.close());
 
 type Credentials = typeof FUNCTIONS;
 
-async function putEvents(credentials: Credentials, region = 'us-east-1') {
+function caller(credentials: Credentials, arn: string, ...allowed: [action: string, resource: string][]) {
+  const statements = allowed.map(([action, resource]) => ({
+    ...{ Effect: 'Allow' as const, Action: [action], Resource: [resource] },
+  }));
+  return {
+    ...credentials,
+    principal: new Principal(arn, [{ Version: '2012-10-17', Statement: statements }]),
+  };
+}
+
+async function putEvents(credentials: Credentials, region = 'us-east-1', EventBusName = 'bus') {
   const client = new EventBridgeClient({ region, endpoint: endpoint.url, credentials, maxAttempts: 1 });
-  return client.send(new PutEventsCommand({ Entries: [ENTRY] })).finally(() => client.destroy());
+  return client
+    .send(new PutEventsCommand({ Entries: [{ ...ENTRY, EventBusName }] }))
+    .finally(() => client.destroy());
 }
 
 async function readSecret(credentials: Credentials, SecretId = 'the-secret') {
@@ -72,8 +104,26 @@ describe('a back end', () => {
   });
 
   test('reads no secret', async () => {
-    await expect(readSecret(BACK_END)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    await expect(readSecret(BACK_END)).rejects.toMatchObject({
+      name: 'AccessDeniedException',
+      message:
+        'User: arn:aws:iam::000000000000:user/back-end is not authorized to perform: ' +
+        `secretsmanager:GetSecretValue on resource: ${SECRET}the-secret because no identity-based policy allows ` +
+        'the secretsmanager:GetSecretValue action',
+      $metadata: { httpStatusCode: 400 },
+    });
   });
+
+  test.each(['another', 'arn:aws:events:us-east-1:111111111111:event-bus/bus'])(
+    'puts no event on the bus %s',
+    async (bus) => {
+      await expect(putEvents(BACK_END, 'us-east-1', bus)).rejects.toMatchObject({
+        name: 'AccessDeniedException',
+        message: expect.stringContaining('events:PutEvents on resource: arn:aws:events:us-east-1:'),
+      });
+      expect(put).toEqual([]);
+    },
+  );
 });
 
 describe.each(STRANGERS)('a stranger with %s', (_name, credentials) => {

@@ -1,0 +1,81 @@
+import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
+import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { type Credentials, credentialsOf } from '../credentials.ts';
+import { type Secrets, UPSTASH_SECRET_ARN } from '../secrets.ts';
+import { functionPrincipals } from './function-roles.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import { type Grant, Principal } from './principal.ts';
+
+/** A principal with the access key that it signs its calls with. */
+export interface Caller extends Credentials {
+  readonly principal: Principal;
+}
+
+/** A grant of a function's role. */
+export interface FunctionGrant extends Grant {
+  readonly functionName: string;
+}
+
+/** All who may call what a local stack plays of AWS: each function of the template, and a back end. */
+export class Callers {
+  readonly backEnd: Caller;
+  readonly #functions: ReadonlyMap<string, Caller>;
+  readonly #byAccessKeyId: ReadonlyMap<string, Caller>;
+
+  constructor(template: Template, secrets: Pick<Secrets, 'generate'>) {
+    const user = (name: string, policy: PolicyDocument): Caller => ({
+      ...credentialsOf(secrets, name),
+      principal: new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/${name}`, [policy]),
+    });
+    this.backEnd = user('back-end', backEndPolicy(template));
+    this.#functions = new Map(
+      [...functionPrincipals(template)].map(([name, principal]) => [
+        name,
+        { ...credentialsOf(secrets, `function:${name}`), principal },
+      ]),
+    );
+    this.#byAccessKeyId = new Map(
+      [this.backEnd, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
+    );
+  }
+
+  /** Throws where there is no such function: something in the template refers to nothing. */
+  ofFunction(nameOrArn: string): Caller {
+    const caller = this.#functions.get(functionNameIn(nameOrArn));
+    if (!caller) throw new TemplateError(`there is no function ${nameOrArn}`);
+    return caller;
+  }
+
+  byAccessKeyId(accessKeyId: string | undefined): Caller | undefined {
+    return accessKeyId === undefined ? undefined : this.#byAccessKeyId.get(accessKeyId);
+  }
+
+  /** What the roles of the functions allow, each with whether a call needed it so far. */
+  grants(): FunctionGrant[] {
+    return [...this.#functions].flatMap(([functionName, { principal }]) =>
+      principal.grants.map((grant) => ({ functionName, ...grant })),
+    );
+  }
+}
+
+/** What dev.json's credentials let a chat's back end do. */
+function backEndPolicy(template: Template): PolicyDocument {
+  const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
+  const bus = template.identityOf(onlyResource(template, 'AWS::Events::EventBus').logicalId);
+  const tableArn = table.attributes.Arn ?? '';
+  const allow = (Action: string[], ...Resource: string[]) => ({ Effect: 'Allow' as const, Action, Resource });
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
+      allow(
+        ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
+        ...[tableArn, `${tableArn}/index/*`],
+      ),
+      allow(['dynamodb:ListTables'], '*'),
+      // What a look at a deployment before it is made needs to know. The secret itself stays with the functions.
+      allow(['secretsmanager:DescribeSecret'], UPSTASH_SECRET_ARN),
+      allow(['ssm:GetParameter'], `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/cdk-bootstrap/*`),
+    ],
+  };
+}

@@ -1,0 +1,102 @@
+import { ACCOUNT_ID, REGION } from '../cloudformation/template.ts';
+
+/** What a policy has to allow for a call. */
+export interface Access {
+  readonly action: string;
+  readonly resource: string;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** Operations on one table, or on one of its indexes. */
+const OF_TABLE = new Set([
+  ...[
+    'BatchGetItem',
+    'BatchWriteItem',
+    'DeleteItem',
+    'DescribeTable',
+    'DescribeTimeToLive',
+    'GetItem',
+    'PutItem',
+  ],
+  ...['Query', 'Scan', 'UpdateItem'],
+]);
+
+/** Of a transaction, each part needs the action that it is when it stands alone. */
+const OF_TRANSACTION: ReadonlyMap<string, string> = new Map([
+  ['Get', 'GetItem'],
+  ['Put', 'PutItem'],
+  ['Update', 'UpdateItem'],
+  ['Delete', 'DeleteItem'],
+  ['ConditionCheck', 'ConditionCheckItem'],
+]);
+
+/**
+ * What a request to DynamoDB needs, by the target that names its operation and the body that names its tables. Null
+ * for what the local stack does not know: nobody may do that.
+ * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+ */
+export function dynamoDbAccesses(target: string, body: Body): readonly Access[] | null {
+  const [version, operation = ''] = target.split('.');
+  if (version === 'DynamoDBStreams_20120810') return streamAccesses(operation, body);
+  if (version !== 'DynamoDB_20120810') return null;
+  if (operation === 'ListTables') return [{ action: 'dynamodb:ListTables', resource: '*' }];
+  if (operation === 'TransactGetItems' || operation === 'TransactWriteItems') {
+    return transactionAccesses(listIn(body.TransactItems));
+  }
+  if (!OF_TABLE.has(operation)) return null;
+  const action = `dynamodb:${operation}`;
+  const batch = operation.startsWith('Batch');
+  const tables = batch ? Object.keys(objectIn(body.RequestItems)) : [String(body.TableName)];
+  if (tables.length === 0) return null;
+  const index = typeof body.IndexName === 'string' ? `/index/${body.IndexName}` : '';
+  return tables.map((name) => ({ action, resource: tableArn(name) + index }));
+}
+
+function transactionAccesses(items: readonly unknown[]): Access[] | null {
+  const accesses: Access[] = [];
+  for (const [part, about] of items.flatMap((item) => Object.entries(objectIn(item)))) {
+    const operation = OF_TRANSACTION.get(part);
+    if (!operation) return null;
+    accesses.push({ action: `dynamodb:${operation}`, resource: tableArn(String(objectIn(about).TableName)) });
+  }
+  return accesses.length > 0 ? accesses : null;
+}
+
+function streamAccesses(operation: string, body: Body): Access[] | null {
+  const action = `dynamodb:${operation}`;
+  switch (operation) {
+    case 'ListStreams':
+      return [{ action, resource: '*' }];
+    case 'DescribeStream':
+    case 'GetShardIterator':
+      return [{ action, resource: streamArn(String(body.StreamArn)) }];
+    case 'GetRecords':
+      // An iterator begins with the ARN of its stream, here and on AWS.
+      return [{ action, resource: streamArn(String(body.ShardIterator).split('|')[0] ?? '') }];
+    default:
+      return null;
+  }
+}
+
+/** A table is called by its name or by its ARN. */
+function tableArn(nameOrArn: string): string {
+  return nameOrArn.startsWith('arn:')
+    ? nameOrArn
+    : `arn:aws:dynamodb:${REGION}:${ACCOUNT_ID}:table/${nameOrArn}`;
+}
+
+/** DynamoDB Local has a region of its own, and labels a stream with its time, where the template's one is `local`. */
+function streamArn(arn: string): string {
+  return arn
+    .replace(/^arn:aws:dynamodb:ddblocal:/, `arn:aws:dynamodb:${REGION}:`)
+    .replace(/\/stream\/.*$/, '/stream/local');
+}
+
+function objectIn(value: unknown): Body {
+  return typeof value === 'object' && value !== null ? (value as Body) : {};
+}
+
+function listIn(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

@@ -1,0 +1,32 @@
+import { resourcesOf } from '../cloudformation/properties.ts';
+import { ACCOUNT_ID, type Template, TemplateError } from '../cloudformation/template.ts';
+import type { PolicyDocument } from './policy-document.ts';
+import { Principal } from './principal.ts';
+
+/** The template's functions by their names, each as the session of its role that it acts as. */
+export function functionPrincipals(template: Template): ReadonlyMap<string, Principal> {
+  const roles = new Map<string, { name: string; policies: PolicyDocument[] }>();
+  for (const { logicalId, properties } of resourcesOf(template, 'AWS::IAM::Role')) {
+    const { ref: name, attributes } = template.identityOf(logicalId);
+    roles.set(attributes.Arn ?? '', {
+      name,
+      policies: properties.Policies.map(({ PolicyDocument }) => PolicyDocument),
+    });
+  }
+  for (const { logicalId, properties } of resourcesOf(template, 'AWS::IAM::Policy')) {
+    for (const roleName of properties.Roles) {
+      const role = [...roles.values()].find(({ name }) => name === roleName);
+      if (!role) throw new TemplateError(`${logicalId}: there is no role ${roleName}`);
+      role.policies.push(properties.PolicyDocument);
+    }
+  }
+  return new Map(
+    resourcesOf(template, 'AWS::Lambda::Function').map(({ logicalId, properties }) => {
+      const { FunctionName, Role } = properties;
+      const role = roles.get(Role);
+      if (!role) throw new TemplateError(`${logicalId}: there is no role ${Role}`);
+      const arn = `arn:aws:sts::${ACCOUNT_ID}:assumed-role/${role.name}/${FunctionName}`;
+      return [FunctionName, new Principal(arn, role.policies)];
+    }),
+  );
+}

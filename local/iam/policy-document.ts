@@ -1,0 +1,30 @@
+import * as v from 'valibot';
+
+/** Policy variables such as `${aws:username}` would match by their letters here, and by their value on AWS. */
+const pattern = v.pipe(v.string(), v.excludes('${', 'the local stack knows no policy variables'));
+
+/** Policies write a list of one as that one. By a list alone, a fault is told with its place. */
+const listOf = <T extends v.GenericSchema>(schema: T) =>
+  v.pipe(
+    v.unknown(),
+    v.transform((given) => [given].flat()),
+    v.array(schema),
+  );
+
+const Statement = v.strictObject({
+  Sid: v.optional(v.string()),
+  Effect: v.picklist(['Allow', 'Deny']),
+  Action: listOf(pattern),
+  Resource: listOf(pattern),
+});
+
+/**
+ * An identity-based policy. What the local stack does not evaluate (Condition, NotAction, NotResource) stops the start:
+ * a policy that is half understood would allow or deny something else here than on AWS.
+ */
+export const PolicyDocument = v.strictObject({
+  Version: v.literal('2012-10-17'),
+  Statement: listOf(Statement),
+});
+
+export type PolicyDocument = v.InferOutput<typeof PolicyDocument>;

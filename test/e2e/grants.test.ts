@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually, freshPrefix } from '../support/engines.ts';
+import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { changeRole } from '../support/roles.ts';
+
+/*
+ * Every grant of every role is needed by a call that some function makes. So the functions are driven through all that
+ * makes them call AWS: the cache full, empty and away, early marks, facts, records that cannot be read, and failures
+ * that end in a dead-letter queue.
+ */
+
+let faults: FaultStack;
+
+beforeAll(async () => {
+  faults = await startFaultStack({
+    // Needed by nobody, so that this test is seen to find such a grant.
+    changeResources: (resources) =>
+      changeRole(resources, 'mark-read', (statements) => [
+        ...statements,
+        { Effect: 'Allow', Action: 'dynamodb:DeleteItem', Resource: 'arn:of:a-grant-that-nobody-needs' },
+      ]),
+  });
+}, 180_000);
+afterAll(() => faults.stop());
+
+/**
+ * What the platform does under a function's role and nothing here plays: Lambda writes the function's log, and sends its
+ * traces to X-Ray, which has no resources to name.
+ */
+const byPlatform = (functionName: string) => [
+  `${functionName} logs:CreateLogStream arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/${functionName}:*`,
+  `${functionName} logs:PutLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/${functionName}:*`,
+  `${functionName} xray:PutTelemetryRecords *`,
+  `${functionName} xray:PutTraceSegments *`,
+];
+
+const unused = () =>
+  faults.stack
+    .grants()
+    .filter(({ isUsed }) => !isUsed)
+    .map(({ functionName, action, resource }) => `${functionName} ${action} ${resource}`)
+    .sort();
+
+type Call = readonly [caller: 'service' | 'user', method: string, path: string, body?: unknown];
+
+/** Each route once, in a group of ann and ben with five messages of ann's. */
+const routes = (groupId: string): readonly Call[] => {
+  const group = `/v1/groups/${groupId}`;
+  return [
+    ['service', 'PUT', `${group}/members/cleo`],
+    ['service', 'POST', `${group}/members`, { userIds: ['dan', 'ben'] }],
+    ['service', 'GET', `${group}/members`],
+    ['service', 'POST', `${group}/messages`, { messageId: '6', senderId: 'ann' }],
+    ['service', 'DELETE', `${group}/messages/1`],
+    ['service', 'DELETE', `${group}/members/cleo`],
+    ['user', 'PUT', `${group}/delivered`, { messageId: '4' }],
+    ['user', 'PUT', `${group}/watermark`, { messageId: '3' }],
+    ['user', 'GET', `${group}/watermark`],
+    ['user', 'POST', `${group}/messages/status`, { messageIds: ['3', '4'] }],
+    ['user', 'POST', `${group}/unread`, { messageId: '2' }],
+    ['user', 'POST', '/v1/watermarks', { marks: [{ groupId, messageId: '4' }] }],
+    ['user', 'GET', '/v1/inbox'],
+    ['user', 'GET', `${group}/messages/3/receipts`],
+    ['user', 'POST', `${group}/receipts`, { messageIds: ['3', '4'] }],
+  ];
+};
+
+/** Calls each route of a group of its own, `before` each as it says. */
+async function callAll(before: () => Promise<void>): Promise<void> {
+  const groupId = await faults.api.openGroup(['ann', 'ben'], 5);
+  for (const [caller, method, path, body] of routes(groupId)) {
+    await before();
+    const answer =
+      caller === 'user'
+        ? await faults.api.asUser('ben', method, path, body)
+        : await faults.api.asService(method, path, body);
+    expect([method, path, answer.status < 300]).toEqual([method, path, true]);
+  }
+}
+
+/** A busy machine is no failure. */
+const PATIENCE = { deadlineMs: 60_000 };
+
+/** The cache is asked again at once by every function. */
+const restartFunctions = () => faults.stack.lambda.kill();
+
+async function withoutCache(act: () => Promise<void>): Promise<void> {
+  const mend = faults.proxies.upstash.always(() => true, {
+    kind: 'answer',
+    status: 503,
+    body: { error: 'away' },
+  });
+  await act();
+  mend();
+  await restartFunctions();
+}
+
+function putFact(detailType: string, detail: Record<string, unknown>): void {
+  const entry = { EventBusName: 'tidemark-local', Source: 'chat', DetailType: detailType };
+  const [result] = faults.stack.bus.put([{ ...entry, Detail: JSON.stringify(detail) }]);
+  expect(result).toEqual({ EventId: expect.any(String) });
+}
+
+async function isParked(functionName: string, text: string): Promise<void> {
+  await eventually(async () => {
+    const letters = await faults.api.deadLetters();
+    const own = letters.filter(({ queue }) => queue.endsWith(`:tidemark-local-${functionName}-dead-letters`));
+    expect(JSON.stringify(own)).toContain(text);
+  }, PATIENCE);
+}
+
+const hasRead = (groupId: string, userId: string, messageId: string) =>
+  eventually(async () => {
+    const watermark = await faults.api.watermark(groupId, userId);
+    expect(watermark).toMatchObject({ status: 200, body: { messageId } });
+  }, PATIENCE);
+
+test('every grant is needed by some call, but for what the platform does itself', async () => {
+  const { api, proxies, stack } = faults;
+  expect((await api.asService('GET', '/v1/health')).status).toBe(200);
+  await callAll(async () => undefined);
+  await callAll(() => faults.emptyCache());
+  await withoutCache(() => callAll(async () => undefined));
+
+  // A mark that overtook its message is made good when the message is recorded, by the route or as a fact.
+  const early = await api.openGroup(['ann', 'ben'], 1);
+  expect(await api.mark(early, 'ben', 2)).toMatchObject({ status: 200, body: { clamped: true } });
+  await api.record(early, 2, 'ann');
+  await hasRead(early, 'ben', '2');
+  expect(await api.mark(early, 'ben', 3)).toMatchObject({ status: 200, body: { clamped: true } });
+  putFact('MessageSent', { groupId: early, messageId: '3', senderId: 'ann' });
+  await hasRead(early, 'ben', '3');
+  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
+
+  // Where the cache does not know how far everyone has read, project-ledger looks it up.
+  const told = await api.openGroup(['ann', 'ben'], 2);
+  await faults.emptyCache();
+  await api.mark(told, 'ben', 2);
+  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
+
+  // A joining starts after the newest message, which is looked up: there is none, or there are some.
+  const joined = freshPrefix();
+  putFact('MemberJoined', { groupId: joined, userId: 'ann' });
+  putFact('MessageSent', { groupId: joined, messageId: '1', senderId: 'ann' });
+  putFact('MemberJoined', { groupId: joined, userId: 'ben' });
+  await hasRead(joined, 'ben', '1');
+
+  // What cannot be handled waits in the dead-letter queue of its function.
+  const broken = freshPrefix();
+  await faults.putItem({
+    ...{ PK: { S: 'USER#ann' }, SK: { S: `GROUP#${broken}` }, kind: { S: 'membership' } },
+    ...{ groupId: { S: broken }, userId: { S: 'ann' } },
+  });
+  await faults.putItem({
+    ...{ PK: { S: 'USER#ann' }, SK: { S: `GROUP#${broken}` }, kind: { S: 'membership' } },
+    ...{ groupId: { S: broken }, userId: { S: 'ann' }, public: { S: 'broken' } },
+  });
+  await isParked('project-ledger', broken);
+  await isParked('publish-events', broken);
+  putFact('MemberJoined', { groupId: broken, userId: 'not valid' });
+  await isParked('apply-facts', broken);
+  const mend = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
+  const posted = await api.openGroup(['ann', 'ben'], 1);
+  await api.mark(posted, 'ben', 1);
+  await isParked('notify', posted);
+  mend();
+
+  const functionNames = Object.keys(stack.lambda.sizes());
+  const expected = [
+    ...functionNames.flatMap(byPlatform),
+    'tidemark-local-mark-read dynamodb:DeleteItem arn:of:a-grant-that-nobody-needs',
+  ].sort();
+  await eventually(() => expect(unused()).toEqual(expected), PATIENCE);
+}, 600_000);

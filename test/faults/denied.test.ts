@@ -1,0 +1,118 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { startStack } from '../../local/stack.ts';
+import { engines, eventually, freshPrefix } from '../support/engines.ts';
+import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { withoutAction } from '../support/roles.ts';
+
+/** One action taken out of one role each, of functions that do not need each other. */
+const TAKEN = [
+  ['mark-read', 'dynamodb:UpdateItem'],
+  ['get-watermark', 'secretsmanager:GetSecretValue'],
+  ['publish-events', 'events:PutEvents'],
+  ['apply-facts', 'sqs:SendMessage'],
+] as const;
+
+let faults: FaultStack;
+const lines: string[] = [];
+
+beforeAll(async () => {
+  faults = await startFaultStack({
+    changeResources: (resources) =>
+      TAKEN.reduce((rest, [folder, action]) => withoutAction(rest, folder, action), resources),
+    log: {
+      line: (text) => lines.push(text),
+      output: (name, text) => lines.push(...text.split('\n').map((line) => `${name}: ${line}`)),
+    },
+  });
+}, 180_000);
+afterAll(() => faults.stop());
+
+/** What AWS says when a function does what its role does not allow. */
+const refusal = (folder: string, action: string, resource: string) =>
+  new RegExp(
+    `User: arn:aws:sts::000000000000:assumed-role/tidemark-local-[A-Za-z]+${folder.replace('-', '')}role[0-9A-F]{8}/` +
+      `tidemark-local-${folder} is not authorized to perform: ${action} on resource: ${resource} ` +
+      `because no identity-based policy allows the ${action} action`,
+  );
+
+test('a mark that may not be written is not acknowledged, nor made', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
+  const answer = await faults.api.mark(groupId, 'ann', 3);
+  expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  expect(answer.headers.get('retry-after')).toBe('1');
+  expect(JSON.stringify(answer.body)).not.toContain('arn:');
+  const said = refusal(
+    'mark-read',
+    'dynamodb:UpdateItem',
+    'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}',
+  );
+  await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
+  expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
+    status: 200,
+    body: { messageId: null, unread: { count: 3, exact: true } },
+  });
+});
+
+test('a cache whose secret may not be read is done without', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'ben'], 3);
+  expect(await faults.api.watermark(groupId, 'ben')).toMatchObject({
+    status: 200,
+    body: { unread: { count: 3, exact: true } },
+  });
+  const said = refusal(
+    'get-watermark',
+    'secretsmanager:GetSecretValue',
+    'arn:aws:secretsmanager:us-east-1:000000000000:secret:upstash-local1',
+  );
+  await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
+});
+
+test('an event that may not be put is not on the bus', async () => {
+  const groupId = await faults.api.openGroup(['sender', 'cem'], 3);
+  const delivered = `/v1/groups/${groupId}/delivered`;
+  expect(await faults.api.asUser('cem', 'PUT', delivered, { messageId: '3' })).toMatchObject({ status: 200 });
+  const said = refusal(
+    'publish-events',
+    'events:PutEvents',
+    'arn:aws:events:us-east-1:000000000000:event-bus/tidemark-local',
+  );
+  await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
+  expect(faults.stack.bus.events).toEqual([]);
+});
+
+test('what Lambda gives up for a function that may not send it is lost, and the log says so', async () => {
+  const groupId = freshPrefix();
+  faults.stack.bus.put([
+    {
+      EventBusName: 'tidemark-local',
+      Source: 'chat',
+      DetailType: 'MemberJoined',
+      Detail: JSON.stringify({ groupId, userId: 'not valid' }),
+    },
+  ]);
+  const said = refusal(
+    'apply-facts',
+    'sqs:sendmessage',
+    'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts-dead-letters',
+  );
+  await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
+  expect(await faults.api.deadLetters()).toEqual([]);
+});
+
+test('a function that may not read its stream is not deployed', async () => {
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-denied-'));
+  const started = startStack({
+    ...{ port: 0, dataDirectory },
+    ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
+    changeResources: (resources) => withoutAction(resources, 'project-ledger', 'dynamodb:GetRecords'),
+  });
+  const said = refusal(
+    'project-ledger',
+    'dynamodb:GetRecords',
+    'arn:aws:dynamodb:us-east-1:000000000000:table/tidemark-local-LedgerTable[0-9A-F]{8}/stream/local',
+  );
+  await expect(started.finally(() => rm(dataDirectory, { recursive: true }))).rejects.toThrow(said);
+}, 120_000);

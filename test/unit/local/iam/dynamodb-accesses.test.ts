@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals';
+import { dynamoDbAccesses } from '../../../../local/iam/dynamodb-accesses.ts';
+
+const TABLE = 'arn:aws:dynamodb:us-east-1:000000000000:table';
+/** As DynamoDB Local writes it. */
+const STREAM = 'arn:aws:dynamodb:ddblocal:000000000000:table/ledger/stream/2026-11-25T18:16:38.550';
+
+test.each([
+  ['GetItem', { TableName: 'ledger' }, [`dynamodb:GetItem ${TABLE}/ledger`]],
+  ['UpdateItem', { TableName: `${TABLE}/ledger` }, [`dynamodb:UpdateItem ${TABLE}/ledger`]],
+  ['Query', { TableName: 'ledger' }, [`dynamodb:Query ${TABLE}/ledger`]],
+  ['Query', { TableName: 'ledger', IndexName: 'members' }, [`dynamodb:Query ${TABLE}/ledger/index/members`]],
+  ['Scan', { TableName: 'ledger', IndexName: 'members' }, [`dynamodb:Scan ${TABLE}/ledger/index/members`]],
+  [
+    'BatchGetItem',
+    { RequestItems: { ledger: {}, other: {} }, TableName: 'decoy' },
+    [`dynamodb:BatchGetItem ${TABLE}/ledger`, `dynamodb:BatchGetItem ${TABLE}/other`],
+  ],
+  ['BatchWriteItem', { RequestItems: { ledger: [] } }, [`dynamodb:BatchWriteItem ${TABLE}/ledger`]],
+  [
+    'TransactWriteItems',
+    {
+      TransactItems: [
+        { Put: { TableName: 'ledger' } },
+        { Update: { TableName: 'ledger' } },
+        { Delete: { TableName: 'other' } },
+        { ConditionCheck: { TableName: 'other' } },
+      ],
+    },
+    [
+      `dynamodb:PutItem ${TABLE}/ledger`,
+      `dynamodb:UpdateItem ${TABLE}/ledger`,
+      `dynamodb:DeleteItem ${TABLE}/other`,
+      `dynamodb:ConditionCheckItem ${TABLE}/other`,
+    ],
+  ],
+  [
+    'TransactGetItems',
+    { TransactItems: [{ Get: { TableName: 'ledger' } }] },
+    [`dynamodb:GetItem ${TABLE}/ledger`],
+  ],
+  ['ListTables', {}, ['dynamodb:ListTables *']],
+])('%s of %j needs %j', (operation, body, expected) => {
+  expect(needed(`DynamoDB_20120810.${operation}`, body)).toEqual(expected);
+});
+
+test.each([
+  ['DescribeStream', { StreamArn: STREAM }],
+  ['GetShardIterator', { StreamArn: STREAM }],
+  ['GetRecords', { ShardIterator: `${STREAM}|001|c2hhcmQ` }],
+])('%s needs its action on the stream of the template', (operation, body) => {
+  expect(needed(`DynamoDBStreams_20120810.${operation}`, body)).toEqual([
+    `dynamodb:${operation} ${TABLE}/ledger/stream/local`,
+  ]);
+});
+
+test.each([
+  ['an operation that is not known', 'DynamoDB_20120810.ExecuteStatement', { Statement: 'SELECT 1' }],
+  ['one that manages tables', 'DynamoDB_20120810.DeleteTable', { TableName: 'ledger' }],
+  ['another version', 'DynamoDB_20111205.GetItem', { TableName: 'ledger' }],
+  ['a batch of no table', 'DynamoDB_20120810.BatchGetItem', { TableName: 'ledger' }],
+  ['an empty transaction', 'DynamoDB_20120810.TransactWriteItems', { TransactItems: [] }],
+  [
+    'a part of a transaction that is not known',
+    'DynamoDB_20120810.TransactWriteItems',
+    { TransactItems: [{ Erase: { TableName: 'ledger' } }] },
+  ],
+  ['no target', 'undefined', {}],
+])('%s is nothing that anybody may do', (_what, target, body) => {
+  expect(dynamoDbAccesses(target, body)).toBeNull();
+});
+
+function needed(target: string, body: Record<string, unknown>) {
+  return dynamoDbAccesses(target, body)?.map(({ action, resource }) => `${action} ${resource}`);
+}
