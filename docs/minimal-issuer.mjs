@@ -1,16 +1,20 @@
-// A minimal issuer of tokens for Tidemark, for a back end whose users have sessions and no tokens yet.
+// A minimal issuer of tokens for Tidemark, for a chat whose users have sessions and no tokens yet, and for its back end.
 //
-//   AUDIENCE=my-chat node docs/minimal-issuer.mjs
-//   npm run dev -- --issuer http://127.0.0.1:4000 --audience my-chat
-//   curl -X POST -H 'Cookie: session=session-of-alice' http://127.0.0.1:4000/token
+//   AUDIENCE=my-chat CLIENT_SECRET=a-long-secret node docs/minimal-issuer.mjs
+//   npm run dev -- --issuer http://127.0.0.1:4001 --audience my-chat
+//   curl -X POST -H 'Cookie: session=session-of-alice' http://127.0.0.1:4001/token
+//   curl http://127.0.0.1:4001/token -d grant_type=client_credentials -d client_id=chat -d client_secret=a-long-secret
 //
-// It needs the package jose (npm install jose). Deployed, it needs an https address that AWS can reach: API Gateway asks it for the discovery document and the keys.
-import { randomUUID } from 'node:crypto';
+// It needs the package jose (npm install jose). Deployed, it needs an https address that AWS can reach: API Gateway asks it
+// for the discovery document and the keys. It answers no preflight (CORS), so serve /token from the origin of your pages,
+// where the session's cookie is too. KEY_FILE is a secret: keep it out of your repository.
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 
-const PORT = Number(process.env.PORT ?? 4000);
+const PORT = Number(process.env.PORT ?? 4001);
 /** To the letter what `jwtIssuer` or `--issuer` is; here without a slash at its end. */
 const ISSUER = process.env.ISSUER ?? `http://127.0.0.1:${PORT}`;
 const AUDIENCE = process.env.AUDIENCE ?? 'my-chat';
@@ -21,6 +25,8 @@ const SESSIONS = new Map([
   ['session-of-alice', 'alice'],
   ['session-of-bob', 'bob'],
 ]);
+/** The back end's client; without a secret there is none. */
+const { CLIENT_ID = 'chat', CLIENT_SECRET = '' } = process.env;
 const userOf = ({ headers }) => SESSIONS.get(/(?:^|; )session=([^;]+)/.exec(headers.cookie ?? '')?.[1]);
 
 // The key is kept: with a new one at each start, tokens that were handed out would be refused. API Gateway takes RSA alone.
@@ -34,32 +40,50 @@ async function makeKey(error) {
 }
 const signingKey = await importJWK(key, 'RS256');
 
-/** `sub` is the user, and the scope says that the token is a user's. A back end's own has `tidemark/service`. */
-const issueToken = (userId) =>
-  new SignJWT({ scope: 'tidemark/user' })
+/** Short, since a token cannot be taken back. Its holder asks again before it ends, or after a 401. */
+const LIFE_SECONDS = 15 * 60;
+
+/** The scope is `tidemark/user`, with the user as `sub`, or `tidemark/service` for a back end. */
+const issueToken = (subject, scope) =>
+  new SignJWT({ scope })
     .setProtectedHeader({ alg: 'RS256', kid: key.kid })
     .setIssuer(ISSUER)
     .setAudience(AUDIENCE)
-    .setSubject(userId)
+    .setSubject(subject)
     .setIssuedAt()
-    // Short, since a token cannot be taken back. The client asks again before it ends, or after a 401.
-    .setExpirationTime('15m')
+    .setExpirationTime(`${LIFE_SECONDS}s`)
     .sign(signingKey);
+
+async function tokenOfUser(request) {
+  const userId = userOf(request);
+  return userId ? [200, { token: await issueToken(userId, 'tidemark/user') }] : [401, {}];
+}
+
+const digest = (secret) => createHash('sha256').update(secret).digest();
+
+/** The grant `client_credentials` of OAuth 2.0 (RFC 6749, section 4.4), with the secret in the form. */
+async function tokenOfBackEnd(form) {
+  const { grant_type, client_id, client_secret = '', scope = 'tidemark/service' } = form;
+  if (grant_type !== 'client_credentials') return [400, { error: 'unsupported_grant_type' }];
+  const isKnown = client_id === CLIENT_ID && timingSafeEqual(digest(client_secret), digest(CLIENT_SECRET));
+  if (CLIENT_SECRET === '' || !isKnown) return [401, { error: 'invalid_client' }];
+  if (scope !== 'tidemark/service') return [400, { error: 'invalid_scope' }];
+  const access_token = await issueToken(client_id, scope);
+  return [200, { access_token, token_type: 'Bearer', expires_in: LIFE_SECONDS, scope }];
+}
 
 const { kty, n, e, kid, alg, use } = key; // the public half
 const ANSWERS = {
-  'GET /.well-known/openid-configuration': () => ({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks.json` }),
-  'GET /jwks.json': () => ({ keys: [{ kty, n, e, kid, alg, use }] }),
+  'GET /.well-known/openid-configuration': () => [200, { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks.json` }],
+  'GET /jwks.json': () => [200, { keys: [{ kty, n, e, kid, alg, use }] }],
   'POST /token': async (request) => {
-    const userId = userOf(request);
-    return userId ? { token: await issueToken(userId) } : null;
+    const form = Object.fromEntries(new URLSearchParams(await text(request)));
+    return 'grant_type' in form ? tokenOfBackEnd(form) : tokenOfUser(request);
   },
 };
 
 createServer(async (request, response) => {
-  const answer = ANSWERS[`${request.method} ${request.url}`];
-  const body = await answer?.(request);
-  const status = answer ? (body ? 200 : 401) : 404;
+  const [status, body] = (await ANSWERS[`${request.method} ${request.url}`]?.(request)) ?? [404, {}];
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify(body ?? {}));
+  response.end(JSON.stringify(body));
 }).listen(PORT, '127.0.0.1', () => console.log(`Issuer ready on ${ISSUER}`));

@@ -1,5 +1,6 @@
 import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { DEFAULT_DATA } from './command.ts';
 import { type Credentials, OWNER_ACCESS_KEY, ownerWith } from './credentials.ts';
 import {
   closeToOthers,
@@ -117,8 +118,10 @@ export class DataDirectory {
   async running(): Promise<StackDescription> {
     const claim = this.#read<Claim>('running.json');
     const description = claim && (await isRunning(claim)) ? this.description() : null;
-    if (!description) throw new UsageError(`No stack runs on ${this.path}; start one with npm run dev.`);
-    return description;
+    if (description) return description;
+    const isDefault = this.path === resolve(DEFAULT_DATA);
+    const elsewhere = isDefault ? ' If yours keeps its data elsewhere, say where: --data DIR.' : '';
+    throw new UsageError(`No stack runs on ${this.path}; start one with npm run dev.${elsewhere}`);
   }
 
   /** The secret that webhooks are signed with. Throws where none was generated yet. */

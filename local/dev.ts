@@ -34,8 +34,10 @@ Environment
   JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
 
 It prints how far the start is, then where everything is, then one line for each request and delivery.
-<data directory>/dev.json has the same for programs, with the credentials of a back end.
-GET <URL>/_local/events lists what went over the bus, GET <URL>/_local/notifications what the webhook received.
+<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null, since there is
+no WebSocket API yet.
+GET <URL>/_local/events lists what went over the bus.
+GET <URL>/_local/notifications lists what the local webhook received: nothing where --webhook names another one.
 Tokens: npm run --silent token -- --help
 `;
 

@@ -13,6 +13,8 @@ export interface Inspected {
   readonly lambda: Lambda;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
+  /** The receiver that events are posted to instead of the sink; null where it is the sink. */
+  readonly otherReceiver: string | null;
 }
 
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
@@ -36,9 +38,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/notifications': (_request, { webhookSink }) => ({ notifications: webhookSink.notifications }),
   'GET /_local/dead-letters': (_request, { queues }) => ({ deadLetters: queues.deadLetters }),
   'GET /_local/functions': (_request, { lambda }) => ({ instances: lambda.sizes() }),
-  'PUT /_local/webhook': async (request, { webhookSink }) => {
+  'GET /_local/webhook': (_request, inspected) => usedSink(inspected).answer,
+  'PUT /_local/webhook': async (request, inspected) => {
     const answer = parse(SinkAnswer, await readJsonText(request));
-    webhookSink.answerWith(answer);
+    usedSink(inspected).answerWith(answer);
     return answer;
   },
   'POST /_local/webhook': async (request, { webhookSink }) => {
@@ -85,6 +88,15 @@ class Refusal extends Error {
     super(message);
     this.status = status;
   }
+}
+
+/** The sink, where events are posted to it. How it answers tells nothing where they go to another receiver. */
+function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
+  if (otherReceiver === null) return webhookSink;
+  throw new Refusal(
+    409,
+    `Events are posted to ${otherReceiver}, and the local webhook is not used: start without --webhook to use it.`,
+  );
 }
 
 /**

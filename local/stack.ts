@@ -176,9 +176,10 @@ async function start(
   const { tableName, lambda, bus, queues } = deployment;
   const tokenCallers = callersOf(template);
   aws.serve({ callers, secrets, bus, queues, lambda });
+  const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   serve = async (path, request) =>
     path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, deployment))
+      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
       : callApi(deployment, log, path, request);
   await deployment.run();
 

@@ -11,6 +11,7 @@ npm run --silent token -- --service    prints a token of a back end, with the sc
 
 The running local stack takes it as "Authorization: Bearer <token>", for 30 days. Where the stack was started with other
 scopes or audiences (npm run dev -- --context), it has those.
+Only a running stack has tokens: a script starts the stack first, and waits for "Tidemark ready".
 
 Options
   --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default

@@ -29,6 +29,10 @@ export class WebhookSink {
     return this.#notifications.entries;
   }
 
+  get answer(): SinkAnswer {
+    return this.#answer;
+  }
+
   /** From now on it answers so, until the stack ends. */
   answerWith(answer: SinkAnswer): void {
     this.#answer = answer;

@@ -46,19 +46,26 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return room;
   }
 
-  /** Every call may be repeated, so one that was not acknowledged is sent again. */
-  async function tidemark(method: string, path: string, body?: unknown, tries = 5): Promise<Answer> {
+  /** Every call may be repeated, so one that was not acknowledged is sent again, after a pause that doubles. */
+  async function tidemark(
+    method: string,
+    path: string,
+    body?: unknown,
+    tries = 5,
+    pauseSeconds = 1,
+  ): Promise<Answer> {
     const response = await fetch(`${tidemarkUrl}/v1${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(10_000),
     }).catch(() => null);
     if (response && response.status !== 429 && response.status < 500) {
       return { status: response.status, body: await response.json() };
     }
     if (tries === 1) throw new Error(`Tidemark did not acknowledge ${method} ${path}.`);
-    await delay(1_000 * Number(response?.headers.get('retry-after') ?? 1));
-    return tidemark(method, path, body, tries - 1);
+    await delay(1_000 * Math.max(pauseSeconds, Number(response?.headers.get('retry-after') ?? 0)));
+    return tidemark(method, path, body, tries - 1, pauseSeconds * 2);
   }
 
   async function join(name: string, userId: string): Promise<Answer> {

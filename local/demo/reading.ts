@@ -90,6 +90,11 @@ async function inCache(
 }
 
 async function expectNotification({ stack, directory }: Session, eventId: string): Promise<void> {
+  const isSinkUsed = (await fetch(`${stack.apiUrl}/_local/webhook`)).ok;
+  if (!isSinkUsed) {
+    say(`  - Events are posted to a receiver of yours; the demo does not look whether it has ${eventId}.`);
+    return;
+  }
   type Notification = { headers: Record<string, string>; body: string };
   const received = async () => {
     const response = await fetch(`${stack.apiUrl}/_local/notifications`);

@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { importJWK, type JWK, SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
@@ -10,9 +13,38 @@ import { codeOf, type PageCode } from '../support/page-code.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 type Call = (method: string, path: string, body?: unknown) => Promise<{ status: number; body: Body }>;
-interface Message {
-  readonly messageId: string;
-  readonly senderId: string;
+interface Entry {
+  readonly kind: string;
+  readonly groupId: string;
+  readonly [field: string]: unknown;
+}
+interface OutboxCode {
+  relay(outbox: Outbox, sendOne?: (entry: Entry) => Promise<unknown>): Promise<void>;
+}
+interface HistoryCode {
+  bringGroup(groupId: string, brought: Body): Promise<void>;
+}
+interface FollowCode {
+  readonly members: Map<
+    string,
+    { readonly seen: string | null; readonly own: { readonly messageId: string | null } }
+  >;
+  follow(event: BusEvent): void;
+  left(groupId: string, userId: string): void;
+  begin(groupId: string): Promise<void>;
+  beginOwn(groupId: string, userId: string, view: Body): void;
+}
+interface Badges {
+  count(groupId: string): number;
+  message(groupId: string, messageId: string, senderId: string): void;
+  sync(): Promise<void>;
+  deleted(groupId: string, messageId: string): Promise<void>;
+  mark(groupId: string, messageId: string): Promise<void>;
+  markUnread(groupId: string, messageId: string): Promise<void>;
+  moved(groupId: string, view: Body): Promise<void>;
+}
+interface BadgesCode {
+  createBadges(userId: string, call: (method: string, path: string, body?: unknown) => Promise<Body>): Badges;
 }
 interface Fact {
   readonly type: string;
@@ -33,19 +65,20 @@ const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3
 const exactly = (count: number) => ({ count, exact: true });
 
 let faults: FaultStack;
-/** Before the bus, on the back end's side. */
+/** Before the bus, and before the API, on the back end's side. */
 let bus: FaultProxy;
+let door: FaultProxy;
 let page: PageCode;
 let tidemark: Call;
 let putFacts: (facts: readonly Fact[]) => Promise<Fact[]>;
 beforeAll(async () => {
   faults = await startFaultStack();
-  bus = await FaultProxy.start();
+  [bus, door] = await Promise.all([FaultProxy.start(), FaultProxy.start()]);
   const { apiUrl, eventbridge, credentials } = faults.stack.description;
   const token = await faults.stack.issueToken('chat', 'service');
   const secret = new DataDirectory(faults.dataDirectory).webhookSecret();
   setEnvironment({
-    TIDEMARK_URL: apiUrl,
+    TIDEMARK_URL: door.standBefore(apiUrl),
     TIDEMARK_TOKEN: token,
     TIDEMARK_BUS: eventbridge.bus,
     TIDEMARK_WEBHOOK_SECRET: `whsec_${secret}`,
@@ -59,12 +92,12 @@ beforeAll(async () => {
   ({ putFacts } = await page.load<{ putFacts: typeof putFacts }>('facts.mjs'));
 }, 180_000);
 afterEach(() => {
-  for (const proxy of Object.values(faults.proxies)) proxy.clear();
+  for (const proxy of [...Object.values(faults.proxies), door]) proxy.clear();
 });
 afterAll(async () => {
   restoreEnvironment();
   await page?.remove();
-  await bus?.stop();
+  await Promise.all([bus?.stop(), door?.stop()]);
   await faults?.stop();
 });
 
@@ -255,6 +288,23 @@ describe('ids', () => {
   });
 });
 
+describe('a deleted message', () => {
+  test('stays deleted when it is recorded again, or only then for the first time', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    for (const messageId of ['2', '3']) {
+      await tidemark('DELETE', `/v1/groups/${groupId}/messages/${messageId}`);
+    }
+    expect(await recorded(groupId, 'alice', '2')).toMatchObject({ status: 200, body: { head: '2' } });
+    expect(await recorded(groupId, 'alice', '3')).toMatchObject({ status: 201, body: { head: '3' } });
+    expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1) });
+    const ids = { messageIds: ['2', '3'] };
+    expect(await tidemark('POST', `/v1/users/bob/groups/${groupId}/receipts`, ids)).toMatchObject({
+      body: { receipts: [{ known: false }, { known: false }] },
+    });
+  });
+});
+
 describe('recording', () => {
   test('of a message late, below a mark, counts it as read', async () => {
     const groupId = await aGroup('alice', 'bob');
@@ -358,19 +408,111 @@ describe('recording', () => {
 
   test('from an outbox loses nothing where the process dies, and keeps the order', async () => {
     const groupId = await aGroup('alice', 'bob');
-    const { relay } = await page.load<{
-      relay(outbox: Outbox, record: (message: Message) => Promise<unknown>): Promise<void>;
-    }>('outbox.mjs');
-    const outbox = new Outbox(['1', '2', '3'].map((messageId) => ({ messageId, senderId: 'alice' })));
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const outbox = new Outbox(['1', '2', '3'].map((messageId) => sent(groupId, 'alice', messageId)));
     const heads: unknown[] = [];
-    const recordOne = async ({ messageId, senderId }: Message) =>
-      heads.push((await recorded(groupId, senderId, messageId)).body.head);
+    const recordOne = async ({ messageId, senderId }: Entry) =>
+      heads.push((await recorded(groupId, String(senderId), String(messageId))).body.head);
     // It dies after 2 is recorded, and before the outbox knows that.
-    outbox.failsAt = '2';
+    outbox.failsAt = 1;
     await expect(relay(outbox, recordOne)).rejects.toThrow('the process died');
     await relay(outbox, recordOne);
     expect(heads).toEqual(['1', '2', '2', '3']);
     expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3) });
+  });
+});
+
+describe('an outbox', () => {
+  test('keeps joins, departures, messages and deletions over an outage, in their order', async () => {
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const groupId = freshPrefix();
+    const outbox = new Outbox([
+      { kind: 'joined', groupId, userId: 'alice', joinedAfter: null },
+      { kind: 'joined', groupId, userId: 'bob', joinedAfter: null },
+      sent(groupId, 'alice', '1'),
+    ]);
+    await relay(outbox);
+    const mend = door.always(() => true, { kind: 'lose request' });
+    outbox.add(
+      sent(groupId, 'alice', '2'),
+      { kind: 'joined', groupId, userId: 'carol', joinedAfter: '2' },
+      sent(groupId, 'bob', '3'),
+      sent(groupId, 'alice', '4'),
+      { kind: 'left', groupId, userId: 'bob' },
+      sent(groupId, 'alice', '5'),
+      { kind: 'deleted', groupId, messageId: '4' },
+    );
+    for (const _run of [1, 2]) {
+      await expect(relay(outbox)).rejects.toThrow('Tidemark did not acknowledge POST /v1/groups/');
+    }
+    expect(await outbox.waiting()).toHaveLength(7);
+    mend();
+    // It dies after Carol has joined, and before the outbox knows that.
+    outbox.failsAt = 1;
+    await expect(relay(outbox)).rejects.toThrow('the process died');
+    await relay(outbox);
+    expect(await outbox.waiting()).toEqual([]);
+    expect(await look(groupId, 'carol')).toMatchObject({ messageId: '2', head: '5', unread: exactly(2) });
+    expect(await statusOf(groupId, 'alice', 'bob', 'carol')).toEqual([200, 404, 200]);
+    // Without `joinedAfter`, who is added late misses all of it.
+    await tidemark('POST', `/v1/groups/${groupId}/members`, { userIds: ['dave'] });
+    expect(await look(groupId, 'dave')).toMatchObject({ messageId: '5', unread: exactly(0) });
+  });
+
+  test('makes a join right that comes after later messages', async () => {
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    const outbox = new Outbox([{ kind: 'joined', groupId, userId: 'carol', joinedAfter: '2' }]);
+    door.once(() => true, { kind: 'lose request' });
+    await expect(relay(outbox)).rejects.toThrow('Tidemark did not acknowledge PUT /v1/groups/');
+    // The chat records messages without the outbox.
+    await record(groupId, 'alice', '3', '4');
+    await relay(outbox);
+    expect(await look(groupId, 'carol')).toMatchObject({ messageId: '2', head: '4', unread: exactly(2) });
+  });
+
+  test.each([
+    ['a wrong token', async () => 'no.token.at-all'],
+    ['an expired token', () => expiredToken()],
+  ])('loses nothing by %s', async (_name, makeToken) => {
+    const groupId = await aGroup('alice', 'bob');
+    const outbox = new Outbox([sent(groupId, 'alice', '1'), sent(groupId, 'alice', '2')]);
+    await withPage({ TIDEMARK_TOKEN: await makeToken() }, async (other) => {
+      const { relay } = await other.load<OutboxCode>('outbox.mjs');
+      await expect(relay(outbox)).rejects.toThrow(
+        `Tidemark refused POST /v1/groups/${groupId}/messages: 401 unauthorized: `,
+      );
+    });
+    expect([await outbox.waiting(), outbox.aside]).toEqual([
+      [sent(groupId, 'alice', '1'), sent(groupId, 'alice', '2')],
+      [],
+    ]);
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    await relay(outbox);
+    expect(await outbox.waiting()).toEqual([]);
+    expect(await look(groupId, 'bob')).toMatchObject({ head: '2', unread: exactly(2) });
+  });
+
+  test('sets aside what can never succeed, with the reason, and goes on', async () => {
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    const hopeless = [
+      sent('team chat', 'alice', '1'),
+      { ...sent(groupId, 'alice', '1'), sentAt: '2026-11-01 10:00:00' },
+      { ...sent(groupId, 'alice', '2'), sentAt: 1_793_527_200_000 },
+      sent(groupId, 'bob', '3'),
+    ];
+    const outbox = new Outbox([sent(groupId, 'alice', '3'), ...hopeless, sent(groupId, 'alice', '4')]);
+    await relay(outbox);
+    expect(await outbox.waiting()).toEqual([]);
+    expect(outbox.aside).toEqual([
+      [hopeless[0], expect.stringMatching(/400 invalid_request: .*groupId/)],
+      [hopeless[1], expect.stringMatching(/400 invalid_request: .*sentAt/)],
+      [hopeless[2], expect.stringMatching(/400 invalid_request: .*sentAt/)],
+      [hopeless[3], expect.stringMatching(/409 conflict: /)],
+    ]);
+    expect(await look(groupId, 'bob')).toMatchObject({ head: '4', unread: exactly(2) });
   });
 });
 
@@ -395,9 +537,7 @@ describe('history', () => {
 
   test('is members, then messages, then marks, and may be brought again', async () => {
     const groupId = freshPrefix();
-    const { bringGroup } = await page.load<{
-      bringGroup(groupId: string, brought: typeof history): Promise<void>;
-    }>('history.mjs');
+    const { bringGroup } = await page.load<HistoryCode>('history.mjs');
     for (const _time of ['once', 'again']) {
       await bringGroup(groupId, history);
       expect(await look(groupId, 'alice')).toMatchObject({ messageId: '4', unread: exactly(0) });
@@ -408,6 +548,43 @@ describe('history', () => {
     }
     const marks = (await events(groupId, 'WatermarkAdvanced')).map(({ detail }) => detail);
     expect(marks).toContainEqual(expect.objectContaining({ userId: 'carol', to: '4' }));
+  });
+
+  const bad: readonly [string, { groupId?: string; sentAt?: unknown; marks?: Body[] }, string][] = [
+    ['a group id that is not allowed', { groupId: 'team chat' }, '400 invalid_request'],
+    ['a time without a zone', { sentAt: '2026-11-01 10:00:00' }, '400 invalid_request'],
+    ['a time as a number', { sentAt: 1_793_527_200_000 }, '400 invalid_request'],
+    ['a mark of somebody who is no member', { marks: [{ userId: 'eve', messageId: '1' }] }, '404 not_found'],
+  ];
+  test.each(bad)('stops at %s, and says so', async (_name, given, reason) => {
+    const { bringGroup } = await page.load<HistoryCode>('history.mjs');
+    const { groupId = freshPrefix(), sentAt, marks = [] } = given;
+    const members = [{ userId: 'alice', joinedAfter: null }];
+    const messages = [{ messageId: '1', senderId: 'alice', sentAt }];
+    await expect(bringGroup(groupId, { members, messages, marks })).rejects.toThrow(reason);
+  });
+
+  test('leaves a member where it is, whatever joinedAfter says then', async () => {
+    const groupId = await aGroup('alice');
+    await record(groupId, 'alice', '1', '2');
+    const path = `/v1/groups/${groupId}/members/bob`;
+    expect(await tidemark('PUT', path, { joinedAfter: '1' })).toMatchObject({ status: 201 });
+    expect(await tidemark('PUT', path, { joinedAfter: null })).toEqual({
+      status: 200,
+      body: { groupId, userId: 'bob', joinedAfter: '1' },
+    });
+  });
+
+  test('is kept from when it is recorded, however old it is', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    const message = { messageId: '1', senderId: 'alice', sentAt: '2019-05-01T08:00:00.000Z' };
+    const before = Math.floor(Date.now() / 1000);
+    await tidemark('POST', `/v1/groups/${groupId}/messages`, message);
+    const item = await faults.ledgerItem(`GROUP#${groupId}`, 'MSG#00000000000000000001');
+    // 90 days.
+    expect(Number(item?.expiresAt?.N) - before).toBeGreaterThanOrEqual(7_776_000);
+    expect(Number(item?.expiresAt?.N) - before).toBeLessThan(7_776_600);
+    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
   });
 
   test('with a mark before its message cuts the mark to the newest message known', async () => {
@@ -447,6 +624,32 @@ describe('marking unread', () => {
     expect(await markUnread(groupId, 'bob', '1')).toMatchObject({ messageId: null, unread: exactly(3) });
     expect(await markUnread(groupId, 'carol', '1')).toMatchObject({ messageId: '2', unread: exactly(1) });
   });
+
+  test('changes nothing above the watermark or the head', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    await mark(groupId, 'bob', '2');
+    const before = await look(groupId, 'bob');
+    for (const messageId of ['3', '9']) expect(await markUnread(groupId, 'bob', messageId)).toEqual(before);
+    expect(before).toMatchObject({ messageId: '2', revision: 0, unread: exactly(1) });
+  });
+
+  test('leaves own messages out of the count', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await record(groupId, 'bob', '3');
+    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ messageId: '1', unread: exactly(1) });
+  });
+
+  test('starts a later membership in a larger revision', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    await mark(groupId, 'bob', '2');
+    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ revision: 1 });
+    await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
+    await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: null });
+    expect(Number((await look(groupId, 'bob')).revision)).toBeGreaterThan(1);
+  });
 });
 
 describe('tabs and devices', () => {
@@ -464,6 +667,28 @@ describe('tabs and devices', () => {
     // The device shows the state, and its user reads on.
     const again = await tidemark('PUT', path, { messageId: '3', ifRevision: 1 });
     expect(again).toMatchObject({ status: 200, body: { messageId: '3', revision: 1, unread: exactly(0) } });
+  });
+
+  test('move what others see even by a mark that gets a 409, unless it is private', async () => {
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2', '3');
+    await mark(groupId, 'bob', '1');
+    await markUnread(groupId, 'bob', '1');
+    const path = `/v1/users/bob/groups/${groupId}/watermark`;
+    const late = { messageId: '3', ifRevision: 0 };
+    const refused = { code: 'revision_conflict', messageId: null, revision: 1, unread: exactly(3) };
+    expect(await tidemark('PUT', path, { ...late, private: true })).toMatchObject({
+      status: 409,
+      body: { ...refused, advanced: false },
+    });
+    expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 0, 0]);
+    expect(await tidemark('PUT', path, late)).toMatchObject({
+      status: 409,
+      body: { ...refused, advanced: true },
+    });
+    expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 1]);
+    // Nothing is left to move.
+    expect(await tidemark('PUT', path, late)).toMatchObject({ body: { ...refused, advanced: false } });
   });
 
   test('do undo it without ifRevision', async () => {
@@ -495,10 +720,7 @@ describe('tabs and devices', () => {
     const { revision } = await markUnread(groupId, 'bob', '3');
     await expectToBeTold(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
 
-    const { follow, members } = await page.load<{
-      follow(event: BusEvent): void;
-      members: Map<string, unknown>;
-    }>('follow.mjs');
+    const { follow, members } = await page.load<FollowCode>('follow.mjs');
     const told = await events(groupId);
     const orders = [told, told.toReversed(), [...told, ...told], [...told.slice(3), ...told.slice(0, 3)]];
     for (const order of orders) {
@@ -511,6 +733,185 @@ describe('tabs and devices', () => {
       });
     }
     expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', revision });
+  });
+});
+
+describe('events', () => {
+  test('of a former membership are known as such, however late, and also after a restart', async () => {
+    const { follow, left, begin, beginOwn, members } = await page.load<FollowCode>('follow.mjs');
+    members.clear();
+    const groupId = await aGroup('alice', 'bob');
+    const seen = () => members.get(`${groupId}/bob`)?.seen;
+    const told = async (to: string): Promise<BusEvent> => {
+      await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to });
+      const all = await events(groupId, 'WatermarkAdvanced');
+      const found = all.find(({ detail }) => detail.userId === 'bob' && detail.to === to);
+      if (!found) throw new Error('the event is gone');
+      return found;
+    };
+    const leave = async () => {
+      await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
+      left(groupId, 'bob');
+    };
+    const rejoin = () => tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: '1' });
+    await record(groupId, 'alice', '1', '2', '3', '4', '5', '6', '7', '8', '9');
+
+    // The first membership: its event is heard, and comes again after the departure and after the next joining.
+    await mark(groupId, 'bob', '9');
+    const first = await told('9');
+    follow(first);
+    expect(seen()).toBe('9');
+    await leave();
+    follow(first);
+    expect(seen()).toBeNull();
+    await rejoin();
+    follow(first);
+    expect(seen()).toBeNull();
+
+    // The second one: nothing of it is heard before it ends.
+    await mark(groupId, 'bob', '8');
+    const second = await told('8');
+    await leave();
+    for (const late of [second, first, second]) follow(late);
+    expect(seen()).toBeNull();
+
+    // The third one is followed, with all of the others late and doubled.
+    await rejoin();
+    await mark(groupId, 'bob', '4');
+    const third = await told('4');
+    for (const event of [first, third, second, third, first]) follow(event);
+    expect(seen()).toBe('4');
+
+    // A restart.
+    members.clear();
+    await begin(groupId);
+    beginOwn(groupId, 'bob', await look(groupId, 'bob'));
+    const own = () => members.get(`${groupId}/bob`)?.own;
+    for (const event of [second, first, third, first]) follow(event);
+    expect([seen(), own()?.messageId]).toEqual(['4', '4']);
+    await mark(groupId, 'bob', '6');
+    const fourth = await told('6');
+    const { revision } = await markUnread(groupId, 'bob', '3');
+    await expectToBeTold(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
+    const all = await events(groupId);
+    for (const event of [...all.toReversed(), fourth, second, ...all, first]) follow(event);
+    expect([seen(), own()]).toEqual(['6', { messageId: '2', revision }]);
+    expect(members.get(`${groupId}/alice`)).toMatchObject({ seen: '9' });
+  });
+
+  test('keep badges exact on two devices, and messages cost no call', async () => {
+    const { createBadges } = await page.load<BadgesCode>('badges.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1', '2');
+    const calls: string[] = [];
+    const device = (name: string) =>
+      createBadges('bob', async (method, path, body) => {
+        calls.push(`${name} ${method} ${path.replace(groupId, 'g')}`);
+        return (await tidemark(method, `/v1/users/bob${path}`, body)).body;
+      });
+    const [phone, desk] = [device('phone'), device('desk')];
+    const counts = () => [phone.count(groupId), desk.count(groupId)];
+    const since = () => calls.splice(0);
+    let isOnline = true;
+    const send = async (senderId: string, messageId: string) => {
+      await record(groupId, senderId, messageId);
+      // Brought twice, as a chat may do.
+      for (const _time of [1, 2]) phone.message(groupId, messageId, senderId);
+      if (isOnline) desk.message(groupId, messageId, senderId);
+    };
+    const followed = new Set<string>();
+    const bringEvents = async (type: string, detail: Body) => {
+      await expectToBeTold(groupId, type, { userId: 'bob', ...detail });
+      const fresh = (await events(groupId)).filter(({ id, detail: { userId } }) => {
+        return userId === 'bob' && !followed.has(id);
+      });
+      for (const { id, 'detail-type': kind, detail: moved } of fresh) {
+        followed.add(id);
+        const { ownRevision, revision, messageId, to } = moved as Record<string, never>;
+        const view =
+          kind === 'OwnWatermarkMoved' ? { revision, messageId } : { revision: ownRevision, messageId: to };
+        if (view.revision === null) continue;
+        await phone.moved(groupId, view);
+        if (isOnline) await desk.moved(groupId, view);
+      }
+    };
+
+    await Promise.all([phone.sync(), desk.sync()]);
+    expect(counts()).toEqual([2, 2]);
+    since();
+    for (const messageId of ['3', '4', '5']) await send('alice', messageId);
+    expect([counts(), since()]).toEqual([[5, 5], []]);
+
+    await phone.mark(groupId, '4');
+    await bringEvents('WatermarkAdvanced', { to: '4' });
+    expect(counts()).toEqual([1, 1]);
+    expect(since()).toEqual(['phone PUT /groups/g/watermark', 'desk GET /groups/g/watermark']);
+
+    await desk.markUnread(groupId, '2');
+    await bringEvents('OwnWatermarkMoved', { messageId: '1' });
+    expect(counts()).toEqual([4, 4]);
+    expect(since()).toEqual(['desk POST /groups/g/unread', 'phone GET /groups/g/watermark']);
+
+    await tidemark('DELETE', `/v1/groups/${groupId}/messages/3`);
+    await Promise.all([phone.deleted(groupId, '3'), desk.deleted(groupId, '3')]);
+    expect(counts()).toEqual([3, 3]);
+    since();
+
+    isOnline = false;
+    await send('alice', '6');
+    await phone.mark(groupId, '6');
+    await bringEvents('WatermarkAdvanced', { to: '6' });
+    await send('alice', '7');
+    isOnline = true;
+    expect(counts()).toEqual([1, 3]);
+    await desk.sync();
+    expect(counts()).toEqual([1, 1]);
+    since();
+
+    await send('bob', '8');
+    expect(counts()).toEqual([0, 0]);
+    await bringEvents('WatermarkAdvanced', { to: '8' });
+    await send('alice', '9');
+    expect([counts(), since()]).toEqual([[1, 1], []]);
+    const { unread } = await look(groupId, 'bob');
+    expect(unread).toEqual(exactly(1));
+  });
+
+  test.each(['before', 'after'])('count a message once that comes %s a call is answered', async (when) => {
+    const { createBadges } = await page.load<BadgesCode>('badges.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    await record(groupId, 'alice', '1');
+    let head = 1;
+    let isDue = false;
+    const badges = createBadges('bob', async (method, path, body) => {
+      const isNow = isDue;
+      isDue = false;
+      const send = async () => {
+        head += 1;
+        await record(groupId, 'alice', String(head));
+        badges.message(groupId, String(head), 'alice');
+      };
+      if (isNow && when === 'before') await send();
+      const answer = await tidemark(method, `/v1/users/bob${path}`, body);
+      if (isNow && when === 'after') await send();
+      return answer.body;
+    });
+    const steps: [isDue: boolean, step: () => Promise<void>, unread: number][] = [
+      [false, () => badges.sync(), 1],
+      [true, () => badges.mark(groupId, '1'), 1],
+      [false, () => badges.mark(groupId, '2'), 0],
+      [true, () => badges.sync(), 1],
+      [true, () => badges.sync(), 2],
+      [true, () => badges.markUnread(groupId, '1'), 5],
+    ];
+    const counted: number[] = [];
+    for (const [due, step] of steps) {
+      isDue = due;
+      await step();
+      counted.push(badges.count(groupId));
+    }
+    expect(counted).toEqual(steps.map(([, , unread]) => unread));
+    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(5) });
   });
 });
 
@@ -605,26 +1006,72 @@ describe('after an outage', () => {
   });
 });
 
-/** An outbox whose process may die before it knows that a message was recorded. */
+/** An outbox whose process may die before it knows that an entry was sent. */
 class Outbox {
-  failsAt: string | null = null;
-  readonly #messages: Message[];
+  /** The place of the entry after which it dies, once. */
+  failsAt: number | null = null;
+  readonly aside: [Entry, string][] = [];
+  readonly #entries: Entry[];
 
-  constructor(messages: readonly Message[]) {
-    this.#messages = [...messages];
+  constructor(entries: readonly Entry[]) {
+    this.#entries = [...entries];
   }
 
-  async waiting(): Promise<readonly Message[]> {
-    return [...this.#messages];
+  add(...entries: readonly Entry[]): void {
+    this.#entries.push(...entries);
   }
 
-  async remove({ messageId }: Message): Promise<void> {
-    if (messageId === this.failsAt) {
-      this.failsAt = null;
-      throw new Error('the process died');
+  async waiting(): Promise<readonly Entry[]> {
+    return [...this.#entries];
+  }
+
+  async remove(_entry: Entry): Promise<void> {
+    if (this.failsAt !== null) {
+      this.failsAt -= 1;
+      if (this.failsAt < 0) {
+        this.failsAt = null;
+        throw new Error('the process died');
+      }
     }
-    this.#messages.shift();
+    this.#entries.shift();
   }
+
+  async setAside(entry: Entry, reason: string): Promise<void> {
+    this.aside.push([entry, reason]);
+    this.#entries.shift();
+  }
+}
+
+const sent = (groupId: string, senderId: string, messageId: string): Entry => ({
+  kind: 'sent',
+  ...{ groupId, messageId, senderId },
+});
+
+/** Runs with the page's code as it is in a process of its own, with these variables. */
+async function withPage(variables: Readonly<Record<string, string>>, use: (page: PageCode) => Promise<void>) {
+  const before = { ...process.env };
+  const other = await codeOf('adopting.md');
+  Object.assign(process.env, variables);
+  try {
+    await use(other);
+  } finally {
+    for (const name of Object.keys(variables)) process.env[name] = before[name];
+    await other.remove();
+  }
+}
+
+/** A token of a back end that was good until a minute ago. */
+async function expiredToken(): Promise<string> {
+  const key = JSON.parse(await readFile(join(faults.dataDirectory, 'issuer.json'), 'utf8')) as JWK;
+  const now = Math.floor(Date.now() / 1000);
+  return new SignJWT({ scope: 'tidemark/service' })
+    .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: key.kid ?? '' })
+    .setIssuer('https://issuer.tidemark.localhost')
+    .setAudience('tidemark-local')
+    .setSubject('chat')
+    .setIssuedAt(now - 7200)
+    .setExpirationTime(now - 60)
+    .sign(await importJWK(key, 'RS256'));
 }
 
 async function aGroup(...userIds: string[]): Promise<string> {

@@ -6,9 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { codeOf } from '../support/page-code.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-own-'));
 const dataDirectory = join(directory, 'data');
@@ -56,6 +57,7 @@ async function startIssuer(name: string): Promise<string> {
     PORT: String(port),
     AUDIENCE: 'my-chat',
     KEY_FILE: join(directory, `${name}.json`),
+    CLIENT_SECRET: 'a-long-secret',
   });
   const url = `http://127.0.0.1:${port}`;
   await eventually(() => expect(issuer.text).toBe(`Issuer ready on ${url}\n`));
@@ -70,6 +72,14 @@ async function tokenFrom(issuer: string, session: string): Promise<string> {
   expect(response.status).toBe(200);
   const { token } = (await response.json()) as { token: string };
   return token;
+}
+
+async function askAsBackEnd(form: Readonly<Record<string, string>>) {
+  const response = await fetch(`${issuer}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({ grant_type: 'client_credentials', ...form }),
+  });
+  return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
 }
 
 async function localToken(...args: string[]): Promise<string> {
@@ -159,6 +169,71 @@ describe('an issuer of one’s own', () => {
     expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([['alg', 'e', 'kid', 'kty', 'n', 'use']]);
   });
 
+  test('has tokens of a back end that presents its secret', async () => {
+    const answer = await askAsBackEnd({ client_id: 'chat', client_secret: 'a-long-secret' });
+    expect(answer).toEqual({
+      status: 200,
+      body: {
+        access_token: expect.any(String),
+        token_type: 'Bearer',
+        expires_in: 900,
+        scope: 'tidemark/service',
+      },
+    });
+    const service = String(answer.body.access_token);
+    const members = await call(service, 'GET', `/v1/groups/${await aGroup()}/members`);
+    expect(members.status).toBe(200);
+    expect((await call(service, 'GET', '/v1/inbox')).status).toBe(403);
+  });
+
+  test('has its tokens renewed by the client of the page, in time and after a 401', async () => {
+    const { env } = process;
+    const own = {
+      TIDEMARK_URL: api,
+      TIDEMARK_TOKEN_URL: `${issuer}/token`,
+      TIDEMARK_CLIENT_ID: 'chat',
+      TIDEMARK_CLIENT_SECRET: 'a-long-secret',
+    };
+    Object.assign(env, own);
+    const page = await codeOf('adopting.md');
+    const groupId = await aGroup();
+    const sending = jest.spyOn(globalThis, 'fetch');
+    const asked = () => sending.mock.calls.splice(0).map(([url]) => String(url).split('/').at(-1));
+    try {
+      const { must } = await page.load<{ must(method: string, path: string): Promise<unknown> }>(
+        'tidemark.mjs',
+      );
+      const look = () => must('GET', `/v1/groups/${groupId}/members`);
+      await Promise.all([look(), look()]);
+      expect(asked()).toEqual(['token', 'members', 'members']);
+      await look();
+      expect(asked()).toEqual(['members']);
+      // Nine tenths of its 15 minutes are over.
+      const { now } = Date;
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + 811_000);
+      await look();
+      clock.mockRestore();
+      expect(asked()).toEqual(['token', 'members']);
+      sending.mockImplementationOnce(async () => new Response('{"message":"Unauthorized"}', { status: 401 }));
+      await look();
+      expect(asked()).toEqual(['members', 'token', 'members']);
+    } finally {
+      sending.mockRestore();
+      for (const name of Object.keys(own)) delete env[name];
+      await page.remove();
+    }
+  });
+
+  test.each([
+    ['another secret', { client_secret: 'another' }, 401, 'invalid_client'],
+    ['no secret', {}, 401, 'invalid_client'],
+    ['another client', { client_id: 'eve', client_secret: 'a-long-secret' }, 401, 'invalid_client'],
+    ['another scope', { client_secret: 'a-long-secret', scope: 'tidemark/user' }, 400, 'invalid_scope'],
+    ['another grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
+  ])('has no token of a back end for %s', async (_name, form, status, error) => {
+    expect(await askAsBackEnd({ client_id: 'chat', ...form })).toEqual({ status, body: { error } });
+  });
+
   test('is the only other one: a token of a third issuer is refused', async () => {
     const token = await tokenFrom(stranger, 'session-of-alice');
     expect((await call(token, 'GET', '/v1/inbox')).status).toBe(401);
@@ -194,6 +269,30 @@ test('a receiver of one’s own gets the events, signed with the secret that was
   };
   expect(notifications).toEqual([]);
 });
+
+test('the local webhook, which is not used then, takes no orders', async () => {
+  const asked = await fetch(`${api}/_local/webhook`);
+  const told = await fetch(`${api}/_local/webhook`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: '{"status":503}',
+  });
+  const sentence = `Events are posted to ${hook}, and the local webhook is not used: start without --webhook to use it.`;
+  for (const response of [asked, told]) {
+    expect([response.status, await response.json()]).toEqual([409, { message: sentence }]);
+  }
+});
+
+test('the demo plays beside a receiver of one’s own, and leaves the receiver out', async () => {
+  const demo = spawn(process.execPath, ['local/demo.ts', '--data', dataDirectory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(demo);
+  const [said, errors] = await Promise.all([text(demo.stdout), text(demo.stderr)]);
+  expect(errors).toBe('');
+  expect(said).toContain('Events are posted to a receiver of yours; the demo does not look whether it has ');
+  expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
+}, 180_000);
 
 test('an issuer that does not run stops the start, in one sentence', async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`;

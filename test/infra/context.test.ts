@@ -157,7 +157,9 @@ describe('a key that is not known', () => {
   test('is told with all that are known where none is near', () => {
     const reading = read({ ...complete, x: '1' });
     expect(reading.ok ? [] : reading.problems).toEqual([
-      expect.stringMatching(/^x is not known\. The keys are stage, jwtIssuer, jwtAudience, .*alarmTopicArn\.$/),
+      expect.stringMatching(
+        /^x is not known\. The keys are stage, jwtIssuer, jwtAudience, .*alarmTopicArn\.$/,
+      ),
     ]);
   });
 

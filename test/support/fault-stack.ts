@@ -164,6 +164,8 @@ export interface FaultStack {
   functionName(folder: string): string;
   /** What the ledger holds of a member's public watermark, as the position's text. */
   ledgerPosition(groupId: string, userId: string): Promise<string | undefined>;
+  /** The item of these keys as the ledger's table holds it. */
+  ledgerItem(PK: string, SK: string): Promise<Record<string, AttributeValue> | undefined>;
   /** Writes an item into the ledger's table as it is, as no function of this version would. */
   putItem(item: Record<string, AttributeValue>): Promise<void>;
   /** What the cache holds of a member, as its text; null where it holds nothing. */
@@ -205,6 +207,11 @@ export async function startFaultStack(
     region: 'us-east-1',
     credentials: new DataDirectory(dataDirectory).ledgerOwner(),
   });
+  const ledgerItem = async (PK: string, SK: string) => {
+    const Key = { PK: { S: PK }, SK: { S: SK } };
+    const command = new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true });
+    return (await client.send(command)).Item;
+  };
   return {
     stack,
     dataDirectory,
@@ -215,11 +222,9 @@ export async function startFaultStack(
       if (!name) throw new Error(`there is no function ${folder}`);
       return name;
     },
-    async ledgerPosition(groupId, userId) {
-      const Key = { PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } };
-      const command = new GetItemCommand({ TableName: dynamodb.table, Key, ConsistentRead: true });
-      return (await client.send(command)).Item?.public?.S;
-    },
+    ledgerItem,
+    ledgerPosition: async (groupId, userId) =>
+      (await ledgerItem(`USER#${userId}`, `GROUP#${groupId}`))?.public?.S,
     async putItem(Item) {
       await client.send(new PutItemCommand({ TableName: dynamodb.table, Item }));
     },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -38,6 +38,18 @@ test.each([
     code: 1,
   });
   expect(readdirSync(dataDirectory)).toEqual([]);
+});
+
+test('where no stack runs on the directory that was not chosen, another one may be meant', async () => {
+  const child = spawn(process.execPath, [join(PROJECT, 'local/token.ts'), '--service'], {
+    cwd: dataDirectory,
+  });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  expect(stdout).toBe('');
+  expect(stderr).toBe(
+    `No stack runs on ${join(realpathSync(dataDirectory), '.tidemark')}; start one with npm run dev. ` +
+      'If yours keeps its data elsewhere, say where: --data DIR.\n',
+  );
 });
 
 test('a stack that was killed does not run, though it has left its files behind', async () => {

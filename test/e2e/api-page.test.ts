@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../support/engines.ts';
+import {
+  comparable,
+  fieldsIn,
+  type PageSamples,
+  type SampleCall,
+  samplesOf,
+} from '../support/page-samples.ts';
+import { type Json, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+
+let stack: RunningStack;
+let page: PageSamples;
+beforeAll(async () => {
+  [stack, page] = await Promise.all([startRunningStack(), samplesOf('api.md')]);
+}, 180_000);
+afterAll(() => stack?.stop());
+
+/** The events that follow a call. They are waited for, since moves that follow each other at once may be told as one. */
+const EVENTS_AFTER: Readonly<Record<string, readonly string[]>> = {
+  'bob: PUT /v1/groups/tea/watermark {"messageId":"101"}': ['WatermarkAdvanced', 'GroupFullyRead'],
+  'bob: POST /v1/groups/tea/unread {"messageId":"101"}': ['OwnWatermarkMoved'],
+};
+
+const inWords = ({ caller, method, path, body }: SampleCall) =>
+  [`${caller}:`, method, path, ...(body === undefined ? [] : [JSON.stringify(body)])].join(' ');
+
+async function tokenOf(caller: string): Promise<string | null> {
+  if (caller === 'anyone') return null;
+  return caller === 'back end' ? stack.serviceToken() : stack.userToken(caller);
+}
+
+/** What the webhook has received, each as a whole and its detail alone. */
+async function posted(): Promise<Json[]> {
+  const { body } = await stack.call(null, 'GET', '/_local/notifications');
+  const { notifications } = body as { notifications: { body: string }[] };
+  return notifications.flatMap((notification) => {
+    const event = JSON.parse(notification.body) as { detail: Json };
+    return [event, event.detail].map(comparable);
+  });
+}
+
+async function expectEvent(name: string): Promise<void> {
+  const sample = page.events.find((event) => event.name === name);
+  if (!sample) throw new Error(`the page has no ${name}`);
+  await eventually(async () => expect(await posted()).toContainEqual(comparable(sample.event)));
+}
+
+test('the page’s calls, one after the other, get the answers and events that it shows', async () => {
+  for (const call of page.calls) {
+    const { method, path, body } = call;
+    const { status, body: answer } = await stack.call(await tokenOf(call.caller), method, path, body);
+    const shown = { call: inWords(call), status: call.status, answer: comparable(call.answer) };
+    expect({ call: inWords(call), status, answer: comparable(answer) }).toEqual(shown);
+    for (const name of EVENTS_AFTER[inWords(call)] ?? []) await expectEvent(name);
+  }
+  for (const { name } of page.events) await expectEvent(name);
+}, 120_000);
+
+test('the page shows every event, and each route at least once', () => {
+  expect(page.events.map(({ name }) => name).toSorted()).toEqual([
+    'DeliveryAdvanced',
+    'GroupFullyRead',
+    'OwnWatermarkMoved',
+    'WatermarkAdvanced',
+  ]);
+  const routes = page.calls.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`);
+  expect([...new Set(routes)].toSorted()).toEqual([
+    'DELETE /v1/groups/tea/members/dave',
+    'DELETE /v1/groups/tea/messages/100',
+    'GET /v1/groups/tea/members',
+    'GET /v1/groups/tea/messages/101/receipts',
+    'GET /v1/groups/tea/watermark',
+    'GET /v1/health',
+    'GET /v1/inbox',
+    'POST /v1/groups/tea/members',
+    'POST /v1/groups/tea/messages',
+    'POST /v1/groups/tea/messages/status',
+    'POST /v1/groups/tea/receipts',
+    'POST /v1/groups/tea/unread',
+    'POST /v1/watermarks',
+    'PUT /v1/groups/tea/delivered',
+    'PUT /v1/groups/tea/members/carol',
+    'PUT /v1/groups/tea/watermark',
+  ]);
+});
+
+test('the page’s table has every field of its samples, and no other', () => {
+  const [, table = ''] = page.markdown.split('\n## Fields\n');
+  const named = table
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  const shown = [...page.calls.map(({ answer }) => answer), ...page.events.map(({ event }) => event)];
+  expect(named.toSorted()).toEqual([...new Set(shown.flatMap(fieldsIn))].toSorted());
+});
