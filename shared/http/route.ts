@@ -1,4 +1,5 @@
 import middy, { type MiddlewareObj } from '@middy/core';
+import type { Context } from 'aws-lambda';
 import * as v from 'valibot';
 import { invalidFields, TidemarkError } from '../domain/errors.ts';
 import type { UserId } from '../domain/ids.ts';
@@ -39,9 +40,26 @@ export function route<P = unknown, Q = unknown, B = unknown>(
     query: strict(input.query),
     body: input.body ?? (v.optional(v.strictObject({})) as unknown as Schema<B>),
   };
-  return middy<Event, Answer>()
+  const handler = middy<Event, Answer>()
     .use(problems())
     .handler(async (event) => answer(requestOf(schemas, event)));
+  /** Handles a request that is refused before anything is asked or written. */
+  const rehearse = () => handler(refusedRequest(input.params), {} as Context);
+  return Object.assign(handler, { rehearse });
+}
+
+/** A request with good parameters, and a body that no route takes. */
+function refusedRequest(params: Parameters<unknown> | undefined): Event {
+  const names = Object.keys(params?.entries ?? {});
+  return {
+    headers: { authorization: 'Bearer e30.e30.e30', 'content-type': 'application/json' },
+    // Good as a group, a user and a message.
+    pathParameters: Object.fromEntries(names.map((name) => [name, '1'])),
+    rawQueryString: '',
+    body: '{"":null}',
+    isBase64Encoded: false,
+    requestContext: { authorizer: { jwt: { claims: {}, scopes: null } }, requestId: '', routeKey: '' },
+  } as unknown as Event;
 }
 
 export function ok(body: unknown, statusCode = 200): Answer {
