@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { HttpRequest, HttpResponse } from '@smithy/core/transport';
+import { loggedError } from '../domain/logged-error.ts';
 import { SOURCE, type TidemarkEvent, VERSION } from './event.ts';
 
 /** The most entries that EventBridge takes in one call. */
@@ -79,7 +80,11 @@ async function putBatch(
       });
     return failed;
   } catch (error) {
-    console.error({ message: 'the bus did not take events', count: events.length, error });
+    console.error({
+      message: 'the bus did not take events',
+      count: events.length,
+      error: loggedError(error),
+    });
     return events;
   }
 }

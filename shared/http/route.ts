@@ -3,9 +3,9 @@ import type { Context } from 'aws-lambda';
 import * as v from 'valibot';
 import { invalidFields, TidemarkError } from '../domain/errors.ts';
 import type { UserId } from '../domain/ids.ts';
+import { loggedError } from '../domain/logged-error.ts';
 import { callerOf, type Event } from './access.ts';
 import { parseJsonBody } from './json-body.ts';
-import { loggedError } from './logged-error.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { validate } from './validate.ts';
 
