@@ -2,6 +2,7 @@ import { readArguments, runCommand } from '../local/command.ts';
 import { UsageError } from '../local/usage-error.ts';
 import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
+import { measureCpu } from './cpu-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -12,6 +13,7 @@ const sections = {
   'cache-call': measureCacheCall,
   receipts: measureReceipts,
   bundles: measureBundles,
+  cpu: measureCpu,
 };
 
 const HELP = `
@@ -23,7 +25,8 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   stack         marks and reads through the local stack, beside bare calls to its engines
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
-  bundles       size, import and memory of each function's bundle
+  bundles       size, import, memory, start and first event of each function's bundle
+  cpu           CPU of all functions for a forward mark and for a message, warm
 
 Options
   -h, --help    prints this
