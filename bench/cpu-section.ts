@@ -3,8 +3,14 @@ import { type DeployedFunctions, USER, withFunctions, withMessage } from './depl
 import { runFunction } from './measured-function.ts';
 import { digits, formatTable, verdict } from './table.ts';
 
-const WARM_UP = 1_000;
-const MEASURED = 1_000;
+/** How many events come first, and how many of them are measured then. A message takes the ledger three writes. */
+const OF_MARKS: Counts = { warmUp: 1_000, measured: 500 };
+const OF_MESSAGES: Counts = { warmUp: 500, measured: 300 };
+
+interface Counts {
+  readonly warmUp: number;
+  readonly measured: number;
+}
 
 const MARK_AIM_MS = 2.5;
 
@@ -22,7 +28,7 @@ const PROFILES = process.env.BENCH_PROFILES;
 export async function measureCpu(): Promise<void> {
   await withFunctions(async (functions) => {
     console.log(
-      `CPU of all functions in ms, without the engines: each in a process of its own, after ${WARM_UP} events, each by itself`,
+      `CPU of all functions in ms, without the engines: each in a process of its own, warm, each event by itself`,
     );
     const small = await measureGroup(functions, 'small', 2);
     const large = await measureGroup(functions, 'large', MEMBERS);
@@ -68,10 +74,12 @@ async function measureGroup(
   await functions.call('service', 'POST', `${path}/messages`, { messageId: '1', senderId: 'member-0' });
   const recording = lastEvent(functions, 'record-message');
   // Each is a message of its own, sent by a member.
-  const message = await measure(functions, 'record-message', (count) => withMessage(recording, count + 2));
+  const message = await measure(functions, 'record-message', OF_MESSAGES, (count) =>
+    withMessage(recording, count + 2),
+  );
   await functions.call('user', 'PUT', `${path}/watermark`, { messageId: '1' });
   const marking = lastEvent(functions, 'mark-read');
-  const mark = await measure(functions, 'mark-read', (count) => withMessage(marking, count + 2));
+  const mark = await measure(functions, 'mark-read', OF_MARKS, (count) => withMessage(marking, count + 2));
   return { mark, message };
 }
 
@@ -79,20 +87,15 @@ async function measureGroup(
 async function measure(
   functions: DeployedFunctions,
   name: FunctionName,
+  counts: Counts,
   event: (count: number) => string,
 ): Promise<Costs> {
   await functions.settle();
   for (const following of FOLLOWING) functions.eventsOf(following).length = 0;
-  const requests = WARM_UP + MEASURED;
+  const requests = counts.warmUp + counts.measured;
   const costs = new Map<FunctionName, number>();
-  costs.set(
-    name,
-    await cpuOf(
-      functions,
-      name,
-      Array.from({ length: requests }, (_, count) => event(count)),
-    ),
-  );
+  const requested = Array.from({ length: requests }, (_, count) => event(count));
+  costs.set(name, await cpuOf(functions, name, counts, requested));
   await functions.settle();
   for (const following of FOLLOWING) {
     const events = functions.eventsOf(following).flatMap(oneByOne);
@@ -100,7 +103,10 @@ async function measure(
     // The bus may have been told of several moves at once.
     const perRequest =
       following === 'notify' ? (costs.has('publish-events') ? 1 : 0) : events.length / requests;
-    costs.set(following, (await cpuOf(functions, following, repeated(events, requests))) * perRequest);
+    costs.set(
+      following,
+      (await cpuOf(functions, following, counts, repeated(events, requests))) * perRequest,
+    );
   }
   return costs;
 }
@@ -108,14 +114,15 @@ async function measure(
 async function cpuOf(
   functions: DeployedFunctions,
   name: FunctionName,
+  { warmUp, measured }: Counts,
   events: readonly string[],
 ): Promise<number> {
   const { bundle, exportName, environment } = functions.definition(name);
   const task = {
     bundle,
     handlerName: exportName,
-    warmUp: events.slice(0, WARM_UP),
-    events: events.slice(WARM_UP, WARM_UP + MEASURED),
+    warmUp: events.slice(0, warmUp),
+    events: events.slice(warmUp, warmUp + measured),
   };
   return (await runFunction(environment, task, PROFILES)).cpuMs;
 }

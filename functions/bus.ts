@@ -1,5 +1,6 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { boundsOf } from '../shared/aws/bounds.ts';
+import { lean } from '../shared/aws/lean.ts';
 import { type Bus, createPublisher } from '../shared/events/publisher.ts';
 import { variable } from './environment.ts';
 
@@ -8,6 +9,6 @@ import { variable } from './environment.ts';
  * bounds they end within the function's 30 s where the bus is silent, and the stream has the events tried again.
  */
 export function createBus(): Bus {
-  const client = new EventBridgeClient(boundsOf({ attempts: 2, timeoutMs: 1_000 }));
+  const client = lean(new EventBridgeClient(boundsOf({ attempts: 2, timeoutMs: 1_000 })));
   return createPublisher(client, variable('EVENT_BUS_NAME'));
 }

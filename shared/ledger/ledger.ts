@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { boundsOf } from '../aws/bounds.ts';
+import { lean } from '../aws/lean.ts';
 import { NOBODY, NOBODYS_GROUP } from '../domain/ids.ts';
 import { advance, joinAt } from '../domain/membership.ts';
 import { END, START } from '../domain/position.ts';
@@ -43,5 +44,5 @@ export function createLedger(client: DynamoDBClient, options: LedgerOptions): Le
 
 /** Three tries of two seconds each end well within a route's time, so that the caller hears a 503 and not a timeout. */
 export function createLedgerClient(): DynamoDBClient {
-  return new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 }));
+  return lean(new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 })));
 }

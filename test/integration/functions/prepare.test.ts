@@ -3,7 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { Redis } from 'ioredis';
 import type { FunctionName } from '../../../infra/bundle.ts';
-import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from '../../support/engines.ts';
+import {
+  connectDynamoDb,
+  createLedgerTable,
+  engines,
+  eventually,
+  freshPrefix,
+} from '../../support/engines.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { proxyEvent } from '../../support/proxy-event.ts';
 
@@ -80,8 +86,11 @@ const asked = () =>
     ]),
   );
 
+/** What was logged, but for calls of the cache that a busy machine was too slow for. */
 const logged = () =>
-  [console.info, console.warn, console.error].flatMap((level) => (level as jest.Mock).mock.calls);
+  [console.info, console.warn, console.error]
+    .flatMap((level) => (level as jest.Mock).mock.calls.flat() as { readonly message: string }[])
+    .filter(({ message }) => message !== 'cache did not answer');
 
 const readOfNobody = (method: string, groupId: string) =>
   proxyEvent({ routeKey: method, params: { groupId, userId: 'ann' } });
@@ -112,29 +121,34 @@ const REHEARSALS: readonly (readonly [
   ['publish-events', ['GET /ping'], [], []],
 ];
 
+/** Waits for all calls of the rehearsal: on a busy machine its bound ends the start before. */
+async function rehearsed(name: FunctionName): Promise<void> {
+  const rehearsal = REHEARSALS.find(([known]) => known === name);
+  await eventually(() => {
+    const { aws = [], dynamodb: ledger = [], upstash = [] } = asked();
+    // A script that Redis does not know yet is sent twice: its digest, then its text.
+    expect([name, aws, ledger, [...new Set(upstash)]]).toEqual(rehearsal);
+  });
+}
+
 describe('a function that starts', () => {
-  test.each(REHEARSALS)(
-    '%s reads the secret, connects and makes a call of each kind',
-    async (name, ...expected) => {
+  test.each(REHEARSALS.map(([name]) => name))(
+    '%s reads the secret, connects and makes a call of each kind, and leaves nothing behind',
+    async (name) => {
       await start(name);
-      // A script that Redis does not know yet is sent twice: its digest, then its text.
-      const { aws = [], dynamodb: ledger = [], upstash = [] } = asked();
-      expect([aws, ledger, [...new Set(upstash)]]).toEqual(expected);
+      await rehearsed(name);
+      const { Items } = await dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }));
+      expect(Items).toEqual([]);
+      expect(await redis.keys('tm:{.}*')).toEqual([]);
+      expect(logged()).toEqual([]);
     },
   );
-
-  test.each(REHEARSALS)('%s leaves nothing behind', async (name) => {
-    await start(name);
-    const { Items } = await dynamodb.send(new ScanCommand({ TableName: TABLE, ConsistentRead: true }));
-    expect(Items).toEqual([]);
-    expect(await redis.keys('tm:{.}*')).toEqual([]);
-    expect(logged()).toEqual([]);
-  });
 });
 
 describe('the first request of an instance', () => {
   test('asks the cache and the ledger, and nothing that was asked at the start', async () => {
     const handler = await start('get-watermark');
+    await rehearsed('get-watermark');
     for (const { requests } of Object.values(proxies)) requests.length = 0;
     expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
       statusCode: 404,
@@ -144,6 +158,7 @@ describe('the first request of an instance', () => {
 
   test('is sent once more over connections that have died since the start', async () => {
     const handler = await start('get-watermark');
+    await rehearsed('get-watermark');
     proxies.upstash.once('readView', { kind: 'lose request' });
     proxies.dynamodb.once('GetItem', { kind: 'lose request' });
     for (const { requests } of Object.values(proxies)) requests.length = 0;
