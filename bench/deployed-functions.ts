@@ -77,7 +77,7 @@ export class DeployedFunctions {
 /** Whose watermark the user's routes are about. */
 export const USER = 'a-user';
 
-const QUIET_MS = 1_000;
+const QUIET_MS = 3_000;
 
 export async function withFunctions(use: (functions: DeployedFunctions) => Promise<void>): Promise<void> {
   const temporary = makeTemporaryDirectory();
