@@ -1,24 +1,27 @@
 import { execFile } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
-import { bundleFunctions, functionNames } from '../infra/bundle.ts';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type FunctionName, functionNames, LEAN, plainBundles } from '../infra/bundle.ts';
+import { type DeployedFunctions, USER, withFunctions, withMessage } from './deployed-functions.ts';
+import { NODE, runFunction } from './measured-function.ts';
 import { quantile } from './measurement.ts';
 import { digits, formatTable, verdict } from './table.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 
-const PROJECT = fileURLToPath(new URL('..', import.meta.url));
-
-/** The version that production runs, whatever started the bench. */
-const NODE = join(PROJECT, 'node_modules', '.bin', 'node');
-
-const RUNS = 7;
+const IMPORTS = 7;
+const STARTS = 5;
 
 const IMPORT_AIM_MS = 60;
 const MEMORY_AIM_MB = 70;
+/** Of the CPU of the naive bundle's import. */
+const IMPORT_AIM = 0.5;
 const MEASURED_BY_AIMS = 'mark-read';
+
+const FIRST_AIM_MS = 15;
+const FIRST_MEASURED_BY_AIMS: readonly string[] = ['mark-read', 'get-watermark'];
 
 /** What the functions need at their start. Nothing answers there: an import waits for nobody. */
 const ENVIRONMENT = {
@@ -39,56 +42,76 @@ const ENVIRONMENT = {
 };
 
 const IMPORT = `
+  const cpu = process.cpuUsage();
   const begun = performance.now();
   await import(process.argv[1]);
   const ms = performance.now() - begun;
-  console.log(JSON.stringify({ ms, rssMb: process.memoryUsage.rss() / 2 ** 20 }));
+  const { user, system } = process.cpuUsage(cpu);
+  const rssMb = process.memoryUsage.rss() / 2 ** 20;
+  console.log(JSON.stringify({ ms, cpuMs: (user + system) / 1_000, rssMb }));
   process.exit();
 `;
+
+interface Import {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly rssMb: number;
+}
 
 interface Bundle {
   readonly name: string;
   readonly file: string;
-  readonly runs: { readonly ms: number; readonly rssMb: number }[];
+  readonly runs: Import[];
 }
 
-/** Size, import and memory of every function's bundle, beside one made without care. */
+/** Size, import and memory of every function's bundle, beside one made without care; then its start and first event. */
 export async function measureBundles(): Promise<void> {
+  await measureImports();
+  console.log();
+  await withFunctions(measureStarts);
+}
+
+async function measureImports(): Promise<void> {
   const temporary = makeTemporaryDirectory();
-  const directory = temporary.path;
   try {
-    const careful = await bundleFunctions();
-    await bundleNaively(directory);
-    const bare = join(directory, 'bare.mjs');
+    const [careful, naive] = ['careful', 'naive'].map((folder) => join(temporary.path, folder)) as [
+      string,
+      string,
+    ];
+    await buildUnprepared({ ...plainBundles(careful), ...LEAN, legalComments: 'none' });
+    await buildUnprepared(plainBundles(naive));
+    const bare = join(temporary.path, 'bare.mjs');
     writeFileSync(bare, 'export const handler = async () => null;\n');
     const rows = [
       { own: bundleOf('nothing but a handler', bare), naive: null },
       ...functionNames.map((name) => ({
         own: bundleOf(name, join(careful, name, 'index.mjs')),
-        naive: bundleOf(name, join(directory, name, 'index.mjs')),
+        naive: bundleOf(name, join(naive, name, 'index.mjs')),
       })),
     ];
     // Round by round, so that what else the machine does hits all alike.
-    for (let run = 0; run < RUNS; run += 1) {
-      for (const { own, naive } of rows) {
-        own.runs.push(await importOnce(own.file));
-        naive?.runs.push(await importOnce(naive.file));
+    for (let run = 0; run < IMPORTS; run += 1) {
+      for (const row of rows) {
+        row.own.runs.push(await importOnce(row.own.file));
+        row.naive?.runs.push(await importOnce(row.naive.file));
       }
     }
-    console.log(`Bundles: import in a fresh process and RSS after it, medians of ${RUNS}`);
+    console.log(
+      `Bundles: import in a fresh process, without the rehearsal, and RSS after it; medians of ${IMPORTS}`,
+    );
     console.log('(naive: the same handler with esbuild as it comes, every credential provider included)');
     console.log(
       formatTable(
         [
-          ...['bundle', 'KB', 'import ms', 'aim', '', 'RSS MB', 'aim', ''],
-          ...['naive KB', 'import ms', 'RSS MB'],
+          ...['bundle', 'KB', 'import ms', 'aim', '', 'CPU ms', 'RSS MB', 'aim', ''],
+          ...['naive KB', 'import ms', 'CPU ms', 'RSS MB', 'CPU ratio', 'aim', ''],
         ],
         rows.map(({ own, naive }) => [
-          own.name,
-          kilobytes(own),
-          ...withAim(own, median(own, 'ms'), IMPORT_AIM_MS),
-          ...withAim(own, median(own, 'rssMb'), MEMORY_AIM_MB),
-          ...(naive ? [kilobytes(naive), digits(median(naive, 'ms')), digits(median(naive, 'rssMb'))] : []),
+          ...[own.name, kilobytes(own)],
+          ...withAim(own, digits(median(own, 'ms')), median(own, 'ms'), IMPORT_AIM_MS),
+          digits(median(own, 'cpuMs')),
+          ...withAim(own, digits(median(own, 'rssMb')), median(own, 'rssMb'), MEMORY_AIM_MB),
+          ...(naive ? besideNaive(own, naive) : []),
         ]),
       ),
     );
@@ -97,40 +120,43 @@ export async function measureBundles(): Promise<void> {
   }
 }
 
-/** As `bundleFunctions`, without what it does for the start: nothing replaced, packages taken as Node.js takes them. */
-async function bundleNaively(outdir: string): Promise<void> {
-  await build({
-    absWorkingDir: PROJECT,
-    entryPoints: functionNames.map((name) => ({ in: `functions/${name}/handler.ts`, out: `${name}/index` })),
-    outdir,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    loader: { '.lua': 'text' },
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-    logLevel: 'error',
-  });
+function besideNaive(own: Bundle, naive: Bundle): string[] {
+  const ratio = median(own, 'cpuMs') / median(naive, 'cpuMs');
+  const figures = (['ms', 'cpuMs', 'rssMb'] as const).map((figure) => digits(median(naive, figure)));
+  return [kilobytes(naive), ...figures, ...withAim(own, ratio.toFixed(2), ratio, IMPORT_AIM)];
+}
+
+/** The rehearsal is left out of the bundle: it is no part of the import, and nothing answers it here. */
+const unprepared: Plugin = {
+  name: 'unprepared',
+  setup({ onLoad }) {
+    onLoad({ filter: /functions\/prepare\.ts$/ }, () => ({
+      contents: 'export async function prepare() {}',
+      loader: 'ts',
+    }));
+  },
+};
+
+async function buildUnprepared(options: BuildOptions): Promise<void> {
+  await build({ ...options, plugins: [unprepared] });
 }
 
 function bundleOf(name: string, file: string): Bundle {
   return { name, file, runs: [] };
 }
 
-async function importOnce(file: string): Promise<Bundle['runs'][number]> {
+async function importOnce(file: string): Promise<Import> {
   const { stdout } = await promisify(execFile)(
     NODE,
     ['--input-type=module', '--eval', IMPORT, pathToFileURL(file).href],
     { env: ENVIRONMENT },
   );
-  return JSON.parse(stdout) as Bundle['runs'][number];
+  return JSON.parse(stdout) as Import;
 }
 
-function median({ runs }: Bundle, what: 'ms' | 'rssMb'): number {
+function median({ runs }: Bundle, figure: keyof Import): number {
   return quantile(
-    runs.map((run) => run[what]),
+    runs.map((run) => run[figure]),
     0.5,
   );
 }
@@ -139,6 +165,77 @@ function kilobytes({ file }: Bundle): string {
   return digits(statSync(file).size / 1024);
 }
 
-function withAim({ name }: Bundle, value: number, aim: number): string[] {
-  return [digits(value), ...(name === MEASURED_BY_AIMS ? [`<= ${aim}`, verdict(value, aim)] : ['', ''])];
+function withAim({ name }: Bundle, text: string, value: number, aim: number): string[] {
+  return [text, ...(name === MEASURED_BY_AIMS ? [`<= ${aim}`, verdict(value, aim)] : ['', ''])];
+}
+
+/** What of a route's events has to be another each time, so that the function has something to do. */
+const MOVES: readonly string[] = ['mark-read', 'mark-delivered', 'mark-groups', 'record-message'];
+
+/** The start of a function, as it is deployed, and its first event, beside its second. */
+async function measureStarts(functions: DeployedFunctions): Promise<void> {
+  await callEachRoute(functions);
+  const called = functionNames.filter((name) => functions.eventsOf(name).length > 0);
+  const runs = new Map(called.map((name) => [name, [] as Awaited<ReturnType<typeof runFunction>>[]]));
+  let messageId = 1_000;
+  const nextEvent = (name: FunctionName): string => {
+    messageId += 1;
+    const event = functions.eventsOf(name)[0] ?? '';
+    return MOVES.includes(name) ? withMessage(event, messageId) : event;
+  };
+  for (let run = 0; run < STARTS; run += 1) {
+    for (const [name, figures] of runs) {
+      const { bundle, exportName, environment } = functions.definition(name);
+      const events = { warmUp: [nextEvent(name)], events: [nextEvent(name)] };
+      figures.push(await runFunction(environment, { bundle, handlerName: exportName, ...events }));
+    }
+  }
+  console.log(`Functions on the local engines: CPU of a fresh process in ms, medians of ${STARTS}`);
+  console.log(
+    formatTable(
+      ['function', 'start ms', 'CPU', 'first event', 'aim', '', 'second'],
+      [...runs].map(([name, figures]) => {
+        const of = (read: (one: (typeof figures)[number]) => number) => quantile(figures.map(read), 0.5);
+        const first = of(({ warmUpCpuMs }) => warmUpCpuMs);
+        const isMeasured = FIRST_MEASURED_BY_AIMS.includes(name);
+        return [
+          ...[
+            name,
+            digits(of(({ start }) => start.ms)),
+            digits(of(({ start }) => start.cpuMs)),
+            digits(first),
+          ],
+          ...(isMeasured ? [`<= ${FIRST_AIM_MS}`, verdict(first, FIRST_AIM_MS)] : ['', '']),
+          digits(of(({ cpuMs }) => cpuMs)),
+        ];
+      }),
+    ),
+  );
+}
+
+async function callEachRoute(functions: DeployedFunctions): Promise<void> {
+  const group = '/v1/groups/a-group';
+  await functions.call('service', 'POST', `${group}/members`, { userIds: [USER, 'another'] });
+  await functions.call('service', 'POST', `${group}/messages`, {
+    messageId: '1000000',
+    senderId: 'a-sender',
+  });
+  await functions.call('user', 'PUT', `${group}/delivered`, { messageId: '2' });
+  await functions.call('user', 'PUT', `${group}/watermark`, { messageId: '1' });
+  await functions.call('user', 'POST', '/v1/watermarks', { marks: [{ groupId: 'a-group', messageId: '3' }] });
+  await functions.call('user', 'GET', `${group}/watermark`);
+  await functions.call('user', 'POST', `${group}/messages/status`, { messageIds: ['1000000'] });
+  await functions.call('user', 'GET', '/v1/inbox');
+  await functions.call('user', 'GET', `${group}/messages/1000000/receipts`);
+  await functions.call('user', 'POST', `${group}/receipts`, { messageIds: ['1000000'] });
+  await functions.call('service', 'GET', `${group}/members`);
+  await functions.call('user', 'GET', '/v1/health');
+  await functions.call('user', 'POST', `${group}/unread`, { messageId: '1' });
+  await functions.call('service', 'POST', '/v1/groups/other/messages', {
+    messageId: '1',
+    senderId: 'a-sender',
+  });
+  await functions.call('service', 'DELETE', '/v1/groups/other/messages/1');
+  await functions.call('service', 'DELETE', '/v1/groups/other/members/nobody');
+  await functions.settle();
 }

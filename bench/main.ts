@@ -3,6 +3,7 @@ import { UsageError } from '../local/usage-error.ts';
 import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
 import { measureCost } from './cost-section.ts';
+import { measureCpu } from './cpu-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -15,6 +16,7 @@ const sections = {
   receipts: measureReceipts,
   bundles: measureBundles,
   cost: measureCost,
+  cpu: measureCpu,
   storm: measureStorm,
 };
 
@@ -27,8 +29,9 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   stack         marks and reads through the local stack, beside bare calls to its engines
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
-  bundles       size, import and memory of each function's bundle
+  bundles       size, import, memory, start and first event of each function's bundle
   cost          what is billed for each route, and a day of a chat, at AWS's prices
+  cpu           CPU of all functions for a forward mark and for a message, warm
   storm         everybody in a group of 20,000 reads at once
 
 Options

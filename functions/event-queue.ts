@@ -1,7 +1,7 @@
 import middy from '@middy/core';
-import type { EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { inParallel } from '../shared/concurrency/in-parallel.ts';
-import { loggedError } from '../shared/http/logged-error.ts';
+import { loggedError } from '../shared/domain/logged-error.ts';
 import { retryPauseSeconds } from '../shared/queues/retry-pause.ts';
 import { variable } from './environment.ts';
 
@@ -46,7 +46,7 @@ const DONE: Outcome = { kind: 'done' };
  * only that record.
  */
 export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
-  return middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
+  const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
     const hasTime = () => context.getRemainingTimeInMillis() >= options.longestMs + SETTLING_MS;
     const settled = await handleAll(Records, handle, options.laneOf, hasTime);
     const setAside = await setAsideHopeless(settled);
@@ -57,6 +57,9 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     }
     return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
   });
+  /** Handles a batch of nothing. */
+  const rehearse = () => handler({ Records: [] }, {} as Context);
+  return Object.assign(handler, { rehearse });
 }
 
 async function handleAll(

@@ -1,5 +1,5 @@
 import middy from '@middy/core';
-import type { DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
+import type { Context, DynamoDBBatchResponse, DynamoDBRecord, DynamoDBStreamEvent } from 'aws-lambda';
 import type { Item } from '../shared/ledger/items.ts';
 import type { StreamRecord } from '../shared/projection/stream-records.ts';
 
@@ -9,10 +9,13 @@ import type { StreamRecord } from '../shared/projection/stream-records.ts';
  * one.
  */
 export function ledgerStream(handle: (records: readonly StreamRecord[]) => Promise<string[]>) {
-  return middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {
+  const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {
     const failed = await handle(Records.map(recordOf));
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
   });
+  /** Handles a batch of nothing. */
+  const rehearse = () => handler({ Records: [] }, {} as Context);
+  return Object.assign(handler, { rehearse });
 }
 
 function recordOf({ dynamodb }: DynamoDBRecord): StreamRecord {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
@@ -31,15 +31,16 @@ export const functionNames = [
 
 export type FunctionName = (typeof functionNames)[number];
 
-/**
- * Bundles every function into `dist/functions/<name>/index.mjs`, with `<name>.meta.json` beside the folder to tell
- * what went in. One call of esbuild for all, since starting it and reading the SDK is most of the work.
- *
- * @returns the folder that holds the bundles' folders
- */
-export async function bundleFunctions(): Promise<string> {
-  const outdir = join(projectFolder, 'dist', 'functions');
-  const { outputFiles, metafile } = await build({
+/** What makes the bundles small, and quick to start. */
+export const LEAN = {
+  // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
+  mainFields: ['module', 'main'],
+  alias: { '@aws-sdk/credential-provider-node': './functions/lambda-credentials.ts' },
+} satisfies BuildOptions;
+
+/** Bundles of every function that Lambda can run, made without further care. */
+export function plainBundles(outdir: string) {
+  return {
     absWorkingDir: projectFolder,
     entryPoints: functionNames.map((name) => ({ in: `functions/${name}/handler.ts`, out: `${name}/index` })),
     outdir,
@@ -49,16 +50,27 @@ export async function bundleFunctions(): Promise<string> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
-    // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
-    mainFields: ['module', 'main'],
-    alias: { '@aws-sdk/credential-provider-node': './functions/lambda-credentials.ts' },
     loader: { '.lua': 'text' },
     // An ES module has no `require`, which the CommonJS packages among the dependencies call for Node's own modules.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    logLevel: 'error',
+  } satisfies BuildOptions;
+}
+
+/**
+ * Bundles every function into `dist/functions/<name>/index.mjs`, with `<name>.meta.json` beside the folder to tell
+ * what went in. One call of esbuild for all, since starting it and reading the SDK is most of the work.
+ *
+ * @returns the folder that holds the bundles' folders
+ */
+export async function bundleFunctions(): Promise<string> {
+  const outdir = join(projectFolder, 'dist', 'functions');
+  const { outputFiles, metafile } = await build({
+    ...plainBundles(outdir),
+    ...LEAN,
     legalComments: 'none',
     metafile: true,
     write: false,
-    logLevel: 'error',
   });
   await Promise.all([
     ...outputFiles.map(({ path, contents }) => replace(path, contents)),

@@ -1,9 +1,11 @@
 import * as v from 'valibot';
+import { NOBODYS_GROUP } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, joinedAfter, listOf, userId } from '../../shared/http/schemas.ts';
 import { addMembers } from '../../shared/watermarks/members.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 
@@ -30,3 +32,10 @@ const several = serviceRoute(
 
 export const handler: typeof one = ((event, context) =>
   event.pathParameters?.userId === undefined ? several(event, context) : one(event, context)) as typeof one;
+
+await prepare({
+  stores,
+  operation: () => stores.ledger.messages.readHead(NOBODYS_GROUP),
+  writes: true,
+  others: [one.rehearse, several.rehearse],
+});

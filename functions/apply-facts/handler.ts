@@ -1,11 +1,13 @@
 import * as v from 'valibot';
 import { TidemarkError } from '../../shared/domain/errors.ts';
+import { NOBODYS_GROUP } from '../../shared/domain/ids.ts';
 import { groupId, joinedAfter, messageId, time, userId } from '../../shared/http/schemas.ts';
 import { validate } from '../../shared/http/validate.ts';
 import { applyJoin, applyLeave } from '../../shared/watermarks/members.ts';
 import { deleteMessage, recordMessage } from '../../shared/watermarks/messages.ts';
 import { createStores } from '../composition.ts';
 import { eventQueue, HopelessEvent, type QueuedEvent } from '../event-queue.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 
@@ -36,6 +38,13 @@ export const handler = eventQueue(
   },
   { laneOf, longestMs: LONGEST_MS },
 );
+
+await prepare({
+  stores,
+  operation: () => stores.ledger.messages.readHead(NOBODYS_GROUP),
+  writes: true,
+  others: [handler.rehearse],
+});
 
 function laneOf({ detail }: QueuedEvent): string {
   const { groupId: named } = (detail ?? {}) as { groupId?: unknown };

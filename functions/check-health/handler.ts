@@ -1,16 +1,17 @@
 import { ok, route } from '../../shared/http/route.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
-const { ledger, cache } = createStores();
+const stores = createStores();
 
 /** Without the ledger nothing can be acknowledged; without the cache everything works, slower. */
 export const handler = route({}, async () => {
   const [isLedgerUp, isCacheUp] = await Promise.all([
-    ledger.probe().then(
+    stores.ledger.probe().then(
       () => true,
       () => false,
     ),
-    cache.probe(),
+    stores.cache.probe(),
   ]);
   const status = isLedgerUp ? (isCacheUp ? 'ok' : 'degraded') : 'unavailable';
   return ok({ status, ledger: say(isLedgerUp), cache: say(isCacheUp) }, isLedgerUp ? 200 : 503);
@@ -19,3 +20,5 @@ export const handler = route({}, async () => {
 function say(isUp: boolean) {
   return isUp ? 'ok' : 'unavailable';
 }
+
+await prepare({ stores, operation: () => stores.ledger.probe(), others: [handler.rehearse] });

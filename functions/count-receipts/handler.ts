@@ -1,10 +1,12 @@
 import * as v from 'valibot';
-import { formatMessageId, type Position } from '../../shared/domain/position.ts';
+import { NOBODY, NOBODYS_GROUP } from '../../shared/domain/ids.ts';
+import { END, formatMessageId, type Position } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
 import { groupId, listOf, messageId } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { countReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 
@@ -22,4 +24,10 @@ export const handler = userRoute(input, async ({ params, body, user, notFound })
     return { messageId, known: true, audience, readCount, deliveredCount, readByAll };
   });
   return ok({ groupId: params.groupId, receipts });
+});
+
+await prepare({
+  stores,
+  operation: () => countReceipts(stores, NOBODYS_GROUP, NOBODY, [END]),
+  others: [handler.rehearse],
 });

@@ -1,11 +1,12 @@
 import * as v from 'valibot';
-import { parseGroupId } from '../../shared/domain/ids.ts';
+import { NOBODY, parseGroupId } from '../../shared/domain/ids.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok } from '../../shared/http/route.ts';
 import { cursor, flag, limitUpTo } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { readInbox } from '../../shared/watermarks/inbox.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 import { viewAnswer } from '../watermark-answer.ts';
 
 const stores = createStores();
@@ -32,4 +33,10 @@ export const handler = userRoute(input, async ({ query, user }) => {
     }),
     cursor: next && writeCursor(list, next),
   });
+});
+
+await prepare({
+  stores,
+  operation: () => readInbox(stores, NOBODY, { unreadOnly: false, limit: 1, after: null }),
+  others: [handler.rehearse],
 });

@@ -1,10 +1,12 @@
 import * as v from 'valibot';
-import { formatMessageId } from '../../shared/domain/position.ts';
+import { NOBODY, NOBODYS_GROUP } from '../../shared/domain/ids.ts';
+import { END, formatMessageId } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
 import { groupId, listOf, messageId } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { readStatuses } from '../../shared/watermarks/message-statuses.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 
@@ -21,4 +23,10 @@ export const handler = userRoute(input, async ({ params, body, user, notFound })
       read: isRead,
     })),
   });
+});
+
+await prepare({
+  stores,
+  operation: () => readStatuses(stores, NOBODYS_GROUP, NOBODY, [END]),
+  others: [handler.rehearse],
 });

@@ -1,12 +1,13 @@
 import * as v from 'valibot';
-import { parseUserId } from '../../shared/domain/ids.ts';
+import { NOBODYS_GROUP, parseUserId } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { cursor, groupId, limitUpTo } from '../../shared/http/schemas.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
-const { ledger } = createStores();
+const stores = createStores();
 
 const MAX_MEMBERS = 500;
 
@@ -18,7 +19,7 @@ const input = {
 export const handler = serviceRoute(input, async ({ params, query }) => {
   const list = `members ${params.groupId}`;
   const after = readCursor(list, query.cursor, parseUserId);
-  const { members, next } = await ledger.memberships.page(params.groupId, query.limit, after);
+  const { members, next } = await stores.ledger.memberships.page(params.groupId, query.limit, after);
   return ok({
     members: members.map(({ userId, membership }) => ({
       userId,
@@ -28,4 +29,10 @@ export const handler = serviceRoute(input, async ({ params, query }) => {
     })),
     cursor: next && writeCursor(list, next),
   });
+});
+
+await prepare({
+  stores,
+  operation: () => stores.ledger.memberships.page(NOBODYS_GROUP, 1, null),
+  others: [handler.rehearse],
 });

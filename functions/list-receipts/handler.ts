@@ -1,15 +1,16 @@
 import * as v from 'valibot';
 import type { ListEntry } from '../../shared/cache/receipts-index.ts';
 import { messageNotFound } from '../../shared/domain/errors.ts';
-import { parseUserId } from '../../shared/domain/ids.ts';
+import { NOBODY, NOBODYS_GROUP, parseUserId } from '../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../shared/domain/message.ts';
-import { formatMessageId, parsePosition } from '../../shared/domain/position.ts';
+import { END, formatMessageId, parsePosition } from '../../shared/domain/position.ts';
 import { readCursor, writeCursor } from '../../shared/http/cursor.ts';
 import { ok } from '../../shared/http/route.ts';
 import { cursor, groupId, limitUpTo, messageId } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { listReceipts } from '../../shared/watermarks/receipts.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 import { timeAnswer } from '../watermark-answer.ts';
 
 const stores = createStores();
@@ -61,3 +62,9 @@ function parseEntry(text: string): ListEntry | null {
   const userId = parseUserId(text.slice(bar + 1));
   return position && userId ? { position, userId } : null;
 }
+
+await prepare({
+  stores,
+  operation: () => listReceipts(stores, NOBODYS_GROUP, NOBODY, END, { state: 'read', limit: 1, after: null }),
+  others: [handler.rehearse],
+});

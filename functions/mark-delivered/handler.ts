@@ -1,10 +1,12 @@
 import * as v from 'valibot';
-import { formatMessageId } from '../../shared/domain/position.ts';
+import { NOBODY, NOBODYS_GROUP } from '../../shared/domain/ids.ts';
+import { END, formatMessageId } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
 import { groupId, messageId } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { markDelivered } from '../../shared/watermarks/mark-delivered.ts';
 import { createStores, membershipMode } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 const mode = membershipMode();
@@ -22,4 +24,11 @@ export const handler = userRoute(input, async ({ params, body, user, notFound })
     advanced,
     clamped,
   });
+});
+
+await prepare({
+  stores,
+  operation: () => markDelivered(stores, NOBODYS_GROUP, NOBODY, END, 'strict'),
+  writes: true,
+  others: [handler.rehearse],
 });

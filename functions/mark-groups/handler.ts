@@ -1,10 +1,12 @@
 import * as v from 'valibot';
-import { formatMessageId } from '../../shared/domain/position.ts';
+import { NOBODY, NOBODYS_GROUP } from '../../shared/domain/ids.ts';
+import { END, formatMessageId } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
 import { flagInBody, groupId, listOf, messageId, revision } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { type GroupMark, markGroups } from '../../shared/watermarks/mark-groups.ts';
 import { createStores, membershipMode } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 const mode = membershipMode();
@@ -44,3 +46,16 @@ export const handler = userRoute(
     return ok({ results });
   },
 );
+
+await prepare({
+  stores,
+  operation: () =>
+    markGroups(
+      stores,
+      NOBODY,
+      [{ groupId: NOBODYS_GROUP, position: END, kind: 'read', ifRevision: null }],
+      'strict',
+    ),
+  writes: true,
+  others: [handler.rehearse],
+});

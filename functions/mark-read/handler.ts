@@ -1,10 +1,13 @@
 import * as v from 'valibot';
 import { revisionConflict } from '../../shared/domain/errors.ts';
+import { NOBODY, NOBODYS_GROUP } from '../../shared/domain/ids.ts';
+import { END } from '../../shared/domain/position.ts';
 import { ok } from '../../shared/http/route.ts';
 import { flagInBody, groupId, messageId, revision } from '../../shared/http/schemas.ts';
 import { userRoute } from '../../shared/http/user-route.ts';
 import { markRead } from '../../shared/watermarks/mark-read.ts';
 import { createStores, membershipMode } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 import { watermarkAnswer } from '../watermark-answer.ts';
 
 const stores = createStores();
@@ -23,4 +26,12 @@ export const handler = userRoute(input, async ({ params, body, user, notFound })
   const state = { ...watermarkAnswer(params.groupId, user, view), advanced, clamped };
   if (isConflict) throw revisionConflict(state);
   return ok(state);
+});
+
+await prepare({
+  stores,
+  // Strict whatever the deployment is: nobody must not become a member.
+  operation: () => markRead(stores, NOBODYS_GROUP, NOBODY, END, 'strict'),
+  writes: true,
+  others: [handler.rehearse],
 });

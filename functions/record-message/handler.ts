@@ -5,6 +5,7 @@ import { ok, serviceRoute } from '../../shared/http/route.ts';
 import { groupId, messageId, time, userId } from '../../shared/http/schemas.ts';
 import { recordMessage } from '../../shared/watermarks/messages.ts';
 import { createStores } from '../composition.ts';
+import { prepare } from '../prepare.ts';
 
 const stores = createStores();
 
@@ -23,4 +24,10 @@ export const handler = serviceRoute(input, async ({ params, body }) => {
     { groupId: params.groupId, messageId: formatMessageId(position), head: formatMessageId(head) },
     outcome === 'known' ? 200 : 201,
   );
+});
+
+await prepare({
+  stores,
+  writes: true,
+  others: [handler.rehearse],
 });

@@ -26,6 +26,12 @@ export interface Timeouts {
 /** A merge that is given up leaves an old value to be read until the projector has caught up: it may take longer. */
 const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 
+/**
+ * The timeout of every call of a rehearsal. The first call opens the connection, which takes several times as long as a
+ * call where Upstash is far away.
+ */
+const REHEARSAL_MS = 1_000;
+
 /** The timeout of a merge right after a failure: a short probe in case the cache is back. */
 const TROUBLED_TELL_MS = 50;
 
@@ -42,6 +48,7 @@ export class CacheConnection {
   readonly #nowMs: () => number;
   #failures = 0;
   #askAgainAtMs = 0;
+  #rehearsalEnd: AbortSignal | null = null;
 
   constructor({ credentials, timeoutsMs, nowMs, http }: ConnectionOptions) {
     const timeouts = timeoutsMs ?? TIMEOUTS_MS;
@@ -85,14 +92,30 @@ export class CacheConnection {
 
   /** Opens the connection ahead of the first call. */
   warm(): void {
-    this.#connector.start();
+    void this.#connector.start();
+  }
+
+  /**
+   * Lets `rehearse` make calls, once there is a connection or there cannot be one now. Until `end` their timeouts are
+   * longer. Where that comes first nothing is rehearsed: requests are on their way.
+   */
+  async rehearse(rehearse: () => Promise<unknown>, end: AbortSignal): Promise<void> {
+    await this.#connector.start();
+    if (end.aborted) return;
+    this.#rehearsalEnd = end;
+    try {
+      await rehearse();
+    } finally {
+      this.#rehearsalEnd = null;
+    }
   }
 
   #scriptsOf(upstash: Upstash, { ask, tell }: Timeouts): Scripts {
-    const leftMs = () => this.#connector.leftMs();
-    const asking = upstash.client(() => Math.min(ask, leftMs()));
-    const telling = upstash.client(() =>
-      Math.min(tell, leftMs(), this.#failures > 0 ? TROUBLED_TELL_MS : Number.POSITIVE_INFINITY),
+    const within = (timeoutMs: () => number) => () =>
+      this.#rehearsalEnd?.aborted === false ? REHEARSAL_MS : Math.min(timeoutMs(), this.#connector.leftMs());
+    const asking = upstash.client(within(() => ask));
+    const telling = upstash.client(
+      within(() => (this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell)),
     );
     const scripts = [
       ...Object.entries(QUESTIONS).map(([name, source]) => [name, asking.createScript(source)]),

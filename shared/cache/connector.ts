@@ -45,9 +45,9 @@ export class Connector<Connection> {
     this.#options = options;
   }
 
-  /** Connects ahead of the first call. */
-  start(): void {
-    this.#startAttempt();
+  /** Connects ahead of the first call. Resolves once there is a connection, or the attempt failed; never rejects. */
+  async start(): Promise<void> {
+    if (!this.#current) await this.#startAttempt();
   }
 
   /** The connection; null where there is none in time. */

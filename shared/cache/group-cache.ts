@@ -1,4 +1,4 @@
-import type { GroupId, UserId } from '../domain/ids.ts';
+import { type GroupId, NOBODY, NOBODYS_GROUP, type UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
@@ -234,7 +234,18 @@ export class GroupCache {
 
   /** Whether the cache answers. One call. */
   async probe(): Promise<boolean> {
-    return (await this.read(PROBED_GROUP, PROBED_USER)) !== null;
+    return (await this.read(NOBODYS_GROUP, NOBODY)) !== null;
+  }
+
+  /**
+   * Connects ahead of the first request, then makes a read and a merge of nothing, and what else `rehearse` does, until
+   * `end`. Nothing is left in the cache.
+   */
+  async rehearse(rehearse: () => Promise<unknown>, end: AbortSignal): Promise<void> {
+    await this.#connection.rehearse(async () => {
+      if (await this.probe()) await this.mergeFor(NOBODYS_GROUP, NOBODY, []);
+      await rehearse();
+    }, end);
   }
 
   async #merge<T>(
@@ -260,10 +271,6 @@ export class GroupCache {
     );
   }
 }
-
-/** Empty, so that they are nobody's ids. */
-const PROBED_GROUP = '' as GroupId;
-const PROBED_USER = '' as UserId;
 
 function entryOf(change: Change, now: number): string[] {
   switch (change.kind) {

@@ -11,6 +11,13 @@ export type UserId = string & { readonly [userBrand]: true };
  */
 const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
+/**
+ * A group and a user that there cannot be, since `.` is no id: what is asked about them touches nobody. A function
+ * rehearses with them before its first request.
+ */
+export const NOBODYS_GROUP = '.' as GroupId;
+export const NOBODY = '.' as UserId;
+
 /** What a caller who gives another id is told. */
 export const ID_RULE =
   'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, and neither . nor ..';

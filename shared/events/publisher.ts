@@ -1,4 +1,7 @@
+import { Readable } from 'node:stream';
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { HttpRequest, HttpResponse } from '@smithy/core/transport';
+import { loggedError } from '../domain/logged-error.ts';
 import { SOURCE, type TidemarkEvent, VERSION } from './event.ts';
 
 /** The most entries that EventBridge takes in one call. */
@@ -10,7 +13,12 @@ export interface Publisher {
   publish(events: readonly TidemarkEvent[]): Promise<readonly TidemarkEvent[]>;
 }
 
-export function createPublisher(client: EventBridgeClient, busName: string): Publisher {
+export interface Bus extends Publisher {
+  /** Connects and runs the code of a call ahead of the first one. The bus is given nothing. */
+  rehearse(): Promise<void>;
+}
+
+export function createPublisher(client: EventBridgeClient, busName: string): Bus {
   return {
     async publish(events) {
       const failed: TidemarkEvent[] = [];
@@ -20,7 +28,30 @@ export function createPublisher(client: EventBridgeClient, busName: string): Pub
       }
       return failed;
     },
+    rehearse: () => rehearseCall(client),
   };
+}
+
+/**
+ * Makes a call up to where it would be sent, and asks the bus's host in its place whether it is well: AWS's hosts answer
+ * that to everybody. Any answer will do, since it opens the connection. The call itself goes nowhere.
+ */
+async function rehearseCall(client: EventBridgeClient): Promise<void> {
+  const command = new PutEventsCommand({ Entries: [] });
+  command.middlewareStack.addRelativeTo(
+    () => async (args: { request?: unknown }) => {
+      const call = args.request as HttpRequest;
+      const { response } = await client.config.requestHandler.handle(
+        new HttpRequest({ ...call, method: 'GET', path: '/ping', headers: {}, body: undefined }),
+      );
+      // Until its body has been read, the connection is not free.
+      (response.body as Readable).resume();
+      const body = Readable.from(['{"FailedEntryCount":0,"Entries":[]}']);
+      return { response: new HttpResponse({ statusCode: 200, headers: {}, body }) };
+    },
+    { relation: 'after', toMiddleware: 'deserializerMiddleware' },
+  );
+  await client.send(command);
 }
 
 /** Publishes events, each with what it came from, and tells what those came from that the bus did not take. */
@@ -49,7 +80,11 @@ async function putBatch(
       });
     return failed;
   } catch (error) {
-    console.error({ message: 'the bus did not take events', count: events.length, error });
+    console.error({
+      message: 'the bus did not take events',
+      count: events.length,
+      error: loggedError(error),
+    });
     return events;
   }
 }

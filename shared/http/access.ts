@@ -49,7 +49,7 @@ function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly
  * Behind the gateway this is a second line of defence, but for one thing: where users need no scope the gateway lets in
  * a back end's token too, and its subject would become a user.
  */
-function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
+export function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
   const { USER_SCOPE: user, SERVICE_SCOPE: service } = process.env;
   return { user, service };
 }

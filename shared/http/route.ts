@@ -1,10 +1,11 @@
 import middy, { type MiddlewareObj } from '@middy/core';
+import type { Context } from 'aws-lambda';
 import * as v from 'valibot';
 import { invalidFields, TidemarkError } from '../domain/errors.ts';
 import type { UserId } from '../domain/ids.ts';
-import { callerOf, type Event, type RouteFor } from './access.ts';
+import { loggedError } from '../domain/logged-error.ts';
+import { callerOf, type Event, type RouteFor, scopesAsked } from './access.ts';
 import { parseJsonBody } from './json-body.ts';
-import { loggedError } from './logged-error.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { validate } from './validate.ts';
 
@@ -44,9 +45,12 @@ export function route<P = unknown, Q = unknown, B = unknown>(
     query: strict(input.query),
     body: input.body ?? (v.optional(v.strictObject({})) as unknown as Schema<B>),
   };
-  return middy<Event, Answer>()
+  const handler = middy<Event, Answer>()
     .use(problems())
     .handler(async (event) => answer(requestOf(schemas, event, routeFor)));
+  /** Handles a request that is refused before anything is asked or written. */
+  const rehearse = () => handler(refusedRequest(input.params), {} as Context);
+  return Object.assign(handler, { rehearse });
 }
 
 /** A Lambda behind routes that back ends alone may call. */
@@ -55,6 +59,22 @@ export function serviceRoute<P = unknown, Q = unknown, B = unknown>(
   answer: (request: Request<P, Q, B>) => Promise<Answer>,
 ) {
   return route(input, answer, 'service');
+}
+
+/** A request of somebody who may ask, with good parameters, and a body that no route takes. */
+function refusedRequest(params: Parameters<unknown> | undefined): Event {
+  const names = Object.keys(params?.entries ?? {});
+  const { user = '', service = '' } = scopesAsked();
+  const payload = Buffer.from(JSON.stringify({ scope: `${user} ${service}` })).toString('base64url');
+  return {
+    headers: { authorization: `Bearer e30.${payload}.e30`, 'content-type': 'application/json' },
+    // Good as a group, a user and a message.
+    pathParameters: Object.fromEntries(names.map((name) => [name, '1'])),
+    rawQueryString: '',
+    body: '{"":null}',
+    isBase64Encoded: false,
+    requestContext: { authorizer: { jwt: { claims: {}, scopes: null } }, requestId: '', routeKey: '' },
+  } as unknown as Event;
 }
 
 export function ok(body: unknown, statusCode = 200): Answer {

@@ -1,6 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { boundsOf } from '../aws/bounds.ts';
-import { Memberships } from './memberships.ts';
+import { lean } from '../aws/lean.ts';
+import { NOBODY, NOBODYS_GROUP } from '../domain/ids.ts';
+import { advance, joinAt } from '../domain/membership.ts';
+import { END, START } from '../domain/position.ts';
+import { Memberships, type Transition } from './memberships.ts';
 import { Messages } from './messages.ts';
 import { Table } from './table.ts';
 
@@ -17,20 +21,28 @@ export interface Ledger {
   readonly messages: Messages;
   /** Asks the ledger something small; throws where it does not answer. */
   probe(): Promise<void>;
+  /** Makes a write that fails its own condition, ahead of the first request. It leaves nothing, and costs a write unit. */
+  rehearseWrite(): Promise<void>;
 }
 
 export function createLedger(client: DynamoDBClient, options: LedgerOptions): Ledger {
   const table = new Table(client, options.tableName);
+  const memberships = new Memberships(table, options.membersIndexName);
   return {
-    memberships: new Memberships(table, options.membersIndexName),
+    memberships,
     messages: new Messages(table, options.messageRetentionDays),
     probe: async () => {
       await table.get({ PK: { S: 'HEALTH' }, SK: { S: 'HEALTH' } });
+    },
+    rehearseWrite: async () => {
+      const believed = joinAt(START, 1);
+      const forward: Transition = (current) => (current === believed ? advance(believed, END, 1) : current);
+      await memberships.change(NOBODY, NOBODYS_GROUP, forward, believed);
     },
   };
 }
 
 /** Three tries of two seconds each end well within a route's time, so that the caller hears a 503 and not a timeout. */
 export function createLedgerClient(): DynamoDBClient {
-  return new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 }));
+  return lean(new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 })));
 }

@@ -1,4 +1,5 @@
 import { inParallel } from '../concurrency/in-parallel.ts';
+import { loggedError } from '../domain/logged-error.ts';
 import type { Item } from '../ledger/items.ts';
 import { RecentRecords } from './recent-records.ts';
 import type { StreamRecord, UnreadableRecord } from './stream-records.ts';
@@ -60,7 +61,7 @@ export class DeadLetters {
     try {
       await this.#queue.send(messageOf(this.#queue.functionName, record, reason));
     } catch (error) {
-      console.error({ message: 'the dead-letter queue did not take a record', error });
+      console.error({ message: 'the dead-letter queue did not take a record', error: loggedError(error) });
       return false;
     }
     if (record.sequenceNumber) this.#sent.add(record.sequenceNumber);

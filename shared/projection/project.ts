@@ -1,6 +1,7 @@
 import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId } from '../domain/ids.ts';
+import { loggedError } from '../domain/logged-error.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
 import { formatMessageId, type Position } from '../domain/position.ts';
 import type { TidemarkEvent } from '../events/event.ts';
@@ -93,7 +94,7 @@ async function introduce(
     const known = await ledger.memberships.readMany(strangers, groupId);
     return await cache.merge(groupId, memberChanges(known));
   } catch (error) {
-    console.error({ message: 'members whom the cache lacks could not be read', error });
+    console.error({ message: 'members whom the cache lacks could not be read', error: loggedError(error) });
     return false;
   }
 }
@@ -112,7 +113,7 @@ async function tellOfGroups(
       const messageId = upTo && formatMessageId(upTo);
       if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {
-      console.error({ message: 'it is not known how far everyone has read', error });
+      console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
       unknown.push(...leaving);
     }
   });

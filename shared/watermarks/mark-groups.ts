@@ -1,6 +1,7 @@
 import { inParallel } from '../concurrency/in-parallel.ts';
 import { TidemarkError } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
+import { loggedError } from '../domain/logged-error.ts';
 import type { Mark, MarkOutcome } from '../domain/mark.ts';
 import type { Position } from '../domain/position.ts';
 import { type MembershipMode, moveForward } from './move-forward.ts';
@@ -62,6 +63,6 @@ function outcomeOf(reached: MarkOutcome | undefined): GroupOutcome {
 
 function failed(error: unknown): () => GroupOutcome {
   const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
-  console[isExpected ? 'warn' : 'error']({ message: 'a mark of a batch failed', error });
+  console[isExpected ? 'warn' : 'error']({ message: 'a mark of a batch failed', error: loggedError(error) });
   return () => ({ outcome: 'failed' });
 }

@@ -1,6 +1,7 @@
 import { type Change, memberChanges } from '../cache/group-cache.ts';
 import { inParallel } from '../concurrency/in-parallel.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
+import { loggedError } from '../domain/logged-error.ts';
 import { type EarlyMark, makeGood } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
@@ -80,7 +81,11 @@ async function makeDueGood(
     const more = await cache.mergeRecorded(groupId, memberChanges(states));
     if (round < MOST_ROUNDS) await makeDueGood(stores, groupId, more ?? [], round + 1);
   } catch (error) {
-    console.warn({ message: 'marks that overtook their message were not made good', groupId, error });
+    console.warn({
+      message: 'marks that overtook their message were not made good',
+      groupId,
+      error: loggedError(error),
+    });
   }
 }
 

@@ -428,6 +428,28 @@ describe('the members of a receipt', () => {
   });
 });
 
+test('who has read, and who has not, is one call each in a group of five hundred', async () => {
+  const members = Array.from({ length: 498 }, (_, index) => `member-${index}`);
+  const group = await stack.groupOf('alice', 'bob');
+  for (let start = 0; start < members.length; start += 100) {
+    await stack.asService('POST', `/v1/groups/${group.groupId}/members`, {
+      userIds: members.slice(start, start + 100),
+    });
+  }
+  await group.record('alice', '1');
+  await group.reads('bob', '1');
+  const pageOf = async (state: string) => {
+    const answer = await group.receipts('alice', '1', `?state=${state}&limit=500`);
+    return answer.body as { members: { userId: string }[]; cursor: null };
+  };
+  const unread = await pageOf('unread');
+  expect(unread.cursor).toBe(null);
+  expect(unread.members.map(({ userId }) => userId).toSorted()).toEqual(members.toSorted());
+  const read = await pageOf('read');
+  expect(read.cursor).toBe(null);
+  expect(read.members).toMatchObject([{ userId: 'bob' }]);
+});
+
 describe('a sender', () => {
   test('that is no member is taken from nobody’s audience', async () => {
     const group = await stack.groupOf('alice', 'bob');

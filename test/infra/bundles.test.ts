@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { functionNames } from '../../infra/bundle.ts';
+import { bundledFunctions } from '../support/bundled-functions.ts';
 
 interface Metafile {
   readonly inputs: Readonly<
@@ -15,12 +14,9 @@ interface Metafile {
 const bundles = new Map<string, Metafile>();
 
 beforeAll(async () => {
-  // Jest's own globals are not those that esbuild checks for.
-  const script =
-    "const { bundleFunctions } = await import('./infra/bundle.ts'); console.log(await bundleFunctions());";
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+  const folder = await bundledFunctions();
   for (const name of functionNames) {
-    bundles.set(name, JSON.parse(await readFile(join(stdout.trim(), `${name}.meta.json`), 'utf8')));
+    bundles.set(name, JSON.parse(await readFile(join(folder, `${name}.meta.json`), 'utf8')));
   }
 });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createBus } from '../../functions/bus.ts';
@@ -16,9 +16,11 @@ const half: Answer = (response) => {
 };
 
 let requests = 0;
+let headers: IncomingHttpHeaders = {};
 let answer: Answer = nothing;
-const server = createServer((_request, response) => {
+const server = createServer((request, response) => {
   requests += 1;
+  ({ headers } = request);
   answer(response);
 });
 
@@ -74,5 +76,31 @@ describe.each([
     });
     await expect(ledger.probe()).rejects.toMatchObject({ code: 'unavailable' });
     expect(requests).toBe(3);
+  });
+});
+
+describe('a call', () => {
+  const ledger = () =>
+    createLedger(createLedgerClient(), {
+      tableName: 'a-table',
+      membersIndexName: 'members',
+      messageRetentionDays: 90,
+    });
+  const all: Answer = (response) => response.writeHead(200).end('{"Entries":[{"EventId":"1"}]}');
+
+  test.each([
+    ['of the ledger', () => ledger().probe()],
+    ['of the bus', () => createBus().publish([EVENT])],
+  ])('%s is signed, and spends nothing on a header that nobody reads', async (_what, call) => {
+    answer = all;
+    await call();
+    expect(headers.authorization).toMatch(/^AWS4-HMAC-SHA256 /);
+    expect(headers).not.toHaveProperty('user-agent');
+    expect(headers).not.toHaveProperty('x-amz-user-agent');
+  });
+
+  test('is not copied for a logger that is not there', () => {
+    const steps = createLedgerClient().middlewareStack.identify();
+    expect(steps.filter((step) => step.includes('logger'))).toEqual([]);
   });
 });

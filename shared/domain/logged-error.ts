@@ -1,4 +1,4 @@
-import { shortened } from '../domain/shortened.ts';
+import { shortened } from './shortened.ts';
 
 /** Bytes in JSON: a line of the log has a few KiB at most. */
 const MAX_NAME_BYTES = 64;

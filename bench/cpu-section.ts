@@ -1,0 +1,150 @@
+import type { FunctionName } from '../infra/bundle.ts';
+import { type DeployedFunctions, USER, withFunctions, withMessage } from './deployed-functions.ts';
+import { runFunction } from './measured-function.ts';
+import { digits, formatTable, verdict } from './table.ts';
+
+/** How many events come first, and how many of them are measured then. A message takes the ledger three writes. */
+const OF_MARKS: Counts = { warmUp: 1_000, measured: 500 };
+const OF_MESSAGES: Counts = { warmUp: 500, measured: 300 };
+
+interface Counts {
+  readonly warmUp: number;
+  readonly measured: number;
+}
+
+const MARK_AIM_MS = 2.5;
+
+/** A group as large as those whose messages are counted everywhere. */
+const MEMBERS = 500;
+const MEMBERS_AT_ONCE = 100;
+
+/**
+ * Names a folder for CPU profiles of what is measured, one for each function: `BENCH_PROFILES=/tmp/profiles npm run
+ * bench -- cpu`.
+ */
+const PROFILES = process.env.BENCH_PROFILES;
+
+/** What one forward mark and one recorded message cost all functions together, warm, each event handled by itself. */
+export async function measureCpu(): Promise<void> {
+  await withFunctions(async (functions) => {
+    console.log(
+      `CPU of all functions in ms, without the engines: each in a process of its own, warm, each event by itself`,
+    );
+    const small = await measureGroup(functions, 'small', 2);
+    const large = await measureGroup(functions, 'large', MEMBERS);
+    console.log(
+      formatTable(
+        ['function', 'a forward mark', 'aim', '', 'a message, 2 members', `${MEMBERS} members`],
+        [
+          ...[...FUNCTIONS, 'all' as const].map((name) => {
+            const [mark, message, messageOfMany] = [small.mark, small.message, large.message].map((costs) =>
+              name === 'all'
+                ? [...costs.values()].reduce((sum, cost) => sum + cost, 0)
+                : (costs.get(name) ?? 0),
+            ) as [number, number, number];
+            return [
+              ...[name, digits(mark)],
+              ...(name === 'all' ? [`<= ${MARK_AIM_MS}`, verdict(mark, MARK_AIM_MS)] : ['', '']),
+              ...[digits(message), digits(messageOfMany)],
+            ];
+          }),
+        ],
+      ),
+    );
+  });
+}
+
+/** The functions of a request, then those that follow from the ledger's stream and from the bus. */
+const FOLLOWING = ['project-ledger', 'publish-events', 'notify'] as const satisfies readonly FunctionName[];
+const FUNCTIONS = ['mark-read', 'record-message', ...FOLLOWING] as const satisfies readonly FunctionName[];
+
+/** What follows from one request where nothing is coalesced: a message writes itself, the head and its sender. */
+const EVENTS = {
+  'mark-read': { 'project-ledger': 1, 'publish-events': 1, notify: 1 },
+  'record-message': { 'project-ledger': 3, 'publish-events': 1, notify: 1 },
+} as const;
+
+type Costs = ReadonlyMap<FunctionName, number>;
+
+async function measureGroup(
+  functions: DeployedFunctions,
+  group: string,
+  members: number,
+): Promise<{ readonly mark: Costs; readonly message: Costs }> {
+  const path = `/v1/groups/${group}`;
+  const userIds = [USER, ...Array.from({ length: members - 1 }, (_, index) => `member-${index}`)];
+  for (let start = 0; start < members; start += MEMBERS_AT_ONCE) {
+    const some = userIds.slice(start, start + MEMBERS_AT_ONCE);
+    await functions.call('service', 'POST', `${path}/members`, { userIds: some });
+  }
+  await functions.call('service', 'POST', `${path}/messages`, { messageId: '1', senderId: 'member-0' });
+  const recording = lastEvent(functions, 'record-message');
+  // Each is a message of its own, sent by a member.
+  const message = await measure(functions, 'record-message', OF_MESSAGES, (count) =>
+    withMessage(recording, count + 2),
+  );
+  await functions.call('user', 'PUT', `${path}/watermark`, { messageId: '1' });
+  const marking = lastEvent(functions, 'mark-read');
+  const mark = await measure(functions, 'mark-read', OF_MARKS, (count) => withMessage(marking, count + 2));
+  return { mark, message };
+}
+
+/** Runs the function of a request, then what follows from it, and returns the CPU of each for one request. */
+async function measure(
+  functions: DeployedFunctions,
+  name: keyof typeof EVENTS,
+  counts: Counts,
+  event: (count: number) => string,
+): Promise<Costs> {
+  await functions.settle();
+  for (const following of FOLLOWING) functions.eventsOf(following).length = 0;
+  const requests = counts.warmUp + counts.measured;
+  const costs = new Map<FunctionName, number>();
+  const requested = Array.from({ length: requests }, (_, count) => event(count));
+  costs.set(name, await cpuOf(functions, name, counts, requested));
+  await functions.settle();
+  for (const following of FOLLOWING) {
+    const events = functions.eventsOf(following).flatMap(oneByOne);
+    if (events.length === 0) throw new Error(`${following} was not called`);
+    // The bus may have been told of several moves at once.
+    const perRequest =
+      following === 'notify' ? (costs.has('publish-events') ? 1 : 0) : events.length / requests;
+    costs.set(
+      following,
+      (await cpuOf(functions, following, counts, repeated(events, requests))) * perRequest,
+    );
+  }
+  return costs;
+}
+
+async function cpuOf(
+  functions: DeployedFunctions,
+  name: FunctionName,
+  { warmUp, measured }: Counts,
+  events: readonly string[],
+): Promise<number> {
+  const { bundle, exportName, environment } = functions.definition(name);
+  const task = {
+    bundle,
+    handlerName: exportName,
+    warmUp: events.slice(0, warmUp),
+    events: events.slice(warmUp, warmUp + measured),
+  };
+  return (await runFunction(environment, task, PROFILES)).cpuMs;
+}
+
+/** The records of a batch, each as a batch of its own; any other event as it is. */
+function oneByOne(event: string): string[] {
+  const { Records: records } = JSON.parse(event) as { Records?: unknown[] };
+  return records ? records.map((record) => JSON.stringify({ Records: [record] })) : [event];
+}
+
+function repeated(events: readonly string[], most: number): string[] {
+  return Array.from({ length: most }, (_, index) => events[index % events.length] ?? '');
+}
+
+function lastEvent(functions: DeployedFunctions, name: FunctionName): string {
+  const event = functions.eventsOf(name).at(-1);
+  if (event === undefined) throw new Error(`${name} was not called`);
+  return event;
+}
