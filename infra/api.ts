@@ -202,6 +202,7 @@ export class Api extends Construct {
       const handler = new TidemarkFunction(this, endpoint.name, {
         bundles,
         description: endpoint.description,
+        isTraced: true,
         whenItFails: 'callers of its routes get 500 or 503; what was acknowledged is kept',
         environment: { ...endpoint.environment, ...this.#scopesFor(endpoint) },
         ...(endpoint.timeout && { timeout: endpoint.timeout }),

@@ -25,6 +25,8 @@ export interface TidemarkContext {
   readonly webhookUrl?: string;
   /** The most posts to the webhook at once. */
   readonly webhookConcurrency: number;
+  /** Whether reads are told as events at all. Where nobody listens, each costs money for nothing. */
+  readonly events: 'on' | 'off';
   /** The origins of the web pages that may call the API. Without it browsers let no page of another origin call. */
   readonly corsOrigins?: readonly string[];
   /** Who is told of alarms by mail. */
@@ -120,6 +122,11 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     example: '5',
     allows: (value) => /^[1-9]\d{0,3}$/.test(value) && Number(value) >= 2 && Number(value) <= 1000,
   },
+  events: {
+    mustBe: '"on" or "off": with "off" nothing is told on the bus, and there is no webhook',
+    example: 'off',
+    allows: (value) => value === 'on' || value === 'off',
+  },
   corsOrigins: {
     mustBe:
       'the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), ' +
@@ -183,6 +190,7 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
     messageRetentionDays: Number(optional('messageRetentionDays') ?? 90),
     ...(webhookUrl !== undefined && { webhookUrl }),
     webhookConcurrency: Number(optional('webhookConcurrency') ?? 5),
+    events: optional('events') === 'off' ? 'off' : 'on',
     ...(corsOrigins !== undefined && { corsOrigins }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(alarmTopicArn !== undefined && { alarmTopicArn }),
@@ -190,6 +198,11 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
   if (context.serviceAuth === 'jwt' && context.userScope === context.serviceScope) {
     problems.push(
       `userScope and serviceScope are both "${context.serviceScope}". They must differ: every user could otherwise call the routes of back ends.`,
+    );
+  }
+  if (context.events === 'off' && webhookUrl !== undefined) {
+    problems.push(
+      'events is "off", and webhookUrl is given. A webhook is told of events: leave one of the two out.',
     );
   }
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };

@@ -7,6 +7,7 @@ import {
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
+  SystemLogLevel,
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -22,6 +23,13 @@ export interface TidemarkFunctionProps {
   /** @default 10 seconds */
   readonly timeout?: Duration;
   readonly environment?: Record<string, string>;
+  /**
+   * Whether X-Ray records some of its requests. Somebody waits for those of a route; of the others the logs tell enough, and
+   * each recorded trace costs as much as five requests.
+   *
+   * @default false
+   */
+  readonly isTraced?: boolean;
 }
 
 /**
@@ -44,11 +52,13 @@ export class TidemarkFunction extends LambdaFunction {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });
     logGroup.grantWrite(role);
-    Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM5[Resource::*]',
-      reason:
-        'X-Ray has no resources to name: xray:PutTraceSegments and PutTelemetryRecords exist for * only.',
-    });
+    if (props.isTraced) {
+      Validations.of(role).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason:
+          'X-Ray has no resources to name: xray:PutTraceSegments and PutTelemetryRecords exist for * only.',
+      });
+    }
     super(scope, name, {
       functionName,
       description: props.description,
@@ -59,8 +69,11 @@ export class TidemarkFunction extends LambdaFunction {
       memorySize: 256,
       timeout: props.timeout ?? Duration.seconds(10),
       environment: props.environment ?? {},
-      tracing: Tracing.ACTIVE,
+      tracing: props.isTraced ? Tracing.ACTIVE : Tracing.DISABLED,
       loggingFormat: LoggingFormat.JSON,
+      // Three lines for each invocation would cost more than the invocation. Of one that fails or runs out of time, Lambda
+      // writes them all the same.
+      systemLogLevelV2: SystemLogLevel.WARN,
       logGroup,
       role,
     });

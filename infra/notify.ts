@@ -1,16 +1,16 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import type { TidemarkContext } from './context.ts';
 import { TidemarkFunction } from './function.ts';
 import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription } from './queued-subscription.ts';
 import { Subscription } from './subscription.ts';
 
 export interface NotifyProps {
+  readonly context: TidemarkContext;
   readonly bundles: string;
   readonly bus: EventBus;
-  readonly webhookUrl: string | undefined;
-  readonly webhookConcurrency: number;
 }
 
 const eventPattern = { source: ['tidemark'] };
@@ -25,7 +25,9 @@ export class Notify extends Construct {
 
   constructor(scope: Construct, id: string, props: NotifyProps) {
     super(scope, id);
-    const { bundles, bus, webhookUrl } = props;
+    const { context, bundles, bus } = props;
+    this.webhookSecret = this.#createWebhookSecret();
+    if (context.events === 'off') return;
     const notify = new TidemarkFunction(this, 'notify', {
       bundles,
       description: 'Counts and logs events',
@@ -37,11 +39,10 @@ export class Notify extends Construct {
       description: 'Events of Tidemark go to notify',
       eventPattern,
     });
-    this.webhookSecret = this.#createWebhookSecret();
-    if (webhookUrl !== undefined) this.#addWebhook(webhookUrl, props);
+    if (context.webhookUrl !== undefined) this.#addWebhook(context.webhookUrl, props);
   }
 
-  #addWebhook(url: string, { bundles, bus, webhookConcurrency }: NotifyProps): void {
+  #addWebhook(url: string, { context, bundles, bus }: NotifyProps): void {
     const handler = new TidemarkFunction(this, 'deliver-webhook', {
       bundles,
       description: 'Posts events to the webhook',
@@ -56,7 +57,9 @@ export class Notify extends Construct {
       description: 'Events of Tidemark wait for deliver-webhook',
       eventPattern,
       // An instance posts one event at a time.
-      maximumConcurrency: webhookConcurrency,
+      maximumConcurrency: context.webhookConcurrency,
+      // Each batch costs an invocation and two calls of the queue, as much as two events: ten share them.
+      batchingWindow: Duration.seconds(1),
     });
   }
 

@@ -10,7 +10,8 @@ export interface ProjectionProps {
   readonly bundles: string;
   readonly ledger: Ledger;
   readonly cache: Cache;
-  readonly bus: Bus;
+  /** Where it publishes how far everyone has read; null where nothing is published. */
+  readonly bus: Bus | null;
 }
 
 /** The ledger's stream repairs the cache, which then knows how far everyone has read. */
@@ -24,10 +25,12 @@ export class Projection extends Construct {
       timeout: Duration.seconds(30),
     });
     cache.allow(projector);
-    bus.allowPublishing(projector);
-    // To find out whether everyone has read as far, where the cache does not know.
+    // For members whom the cache lacks, and to find out whether everyone has read as far where the cache does not know.
     ledger.allow(projector, ['BatchGetItem']);
-    ledger.allowListingMembers(projector);
+    if (bus) {
+      bus.allowPublishing(projector);
+      ledger.allowListingMembers(projector);
+    }
     new StreamSource(this, 'Source', { ledger, consumer: projector });
   }
 }

@@ -43,6 +43,8 @@ export interface QueuedSubscriptionProps {
   readonly handler: TidemarkFunction;
   /** The most instances of the function at once, whatever waits in the queue. */
   readonly maximumConcurrency: number;
+  /** How long an event may wait for others to go with it. @default not at all */
+  readonly batchingWindow?: Duration;
 }
 
 /**
@@ -52,7 +54,7 @@ export interface QueuedSubscriptionProps {
 export class QueuedSubscription extends Construct {
   constructor(scope: Construct, id: string, props: QueuedSubscriptionProps) {
     super(scope, id);
-    const { bus, description, eventPattern, handler, maximumConcurrency } = props;
+    const { bus, description, eventPattern, handler, maximumConcurrency, batchingWindow } = props;
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${handler.node.id}-dead-letters`);
     const queue = new WorkQueue(this, 'Queue', handler, deadLetters);
 
@@ -82,7 +84,7 @@ export class QueuedSubscription extends Construct {
       target: handler,
       eventSourceArn: queue.queueArn,
       batchSize: 10,
-      maxBatchingWindow: Duration.seconds(0),
+      maxBatchingWindow: batchingWindow ?? Duration.seconds(0),
       reportBatchItemFailures: true,
       maxConcurrency: maximumConcurrency,
     });

@@ -36,7 +36,8 @@ export class StreamSource extends EventSourceMapping {
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
       // Lambda's own defaults are endless: one record that always fails would hold up its shard until the stream forgets it.
-      retryAttempts: 1_000,
+      // The age decides: so many tries, the most that there can be, take longer, however fast they fail.
+      retryAttempts: 10_000,
       maxRecordAge: Duration.hours(6),
       onFailure: deadLetters.failureDestination(consumer),
       ...(filters && { filters }),

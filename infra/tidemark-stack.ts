@@ -25,15 +25,11 @@ export class TidemarkStack extends Stack {
     const cache = new Cache(context.upstashSecretArn);
     const bus = new Bus(this, 'Bus', { eventBusName: this.stackName });
     const { httpApi, serviceRouteArns } = new Api(this, 'Api', { context, bundles, ledger, cache });
-    new Projection(this, 'Projection', { bundles, ledger, cache, bus });
-    new Publication(this, 'Publication', { bundles, ledger, bus });
+    const publishes = context.events === 'on';
+    new Projection(this, 'Projection', { bundles, ledger, cache, bus: publishes ? bus : null });
+    if (publishes) new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
-    const { webhookSecret } = new Notify(this, 'Notify', {
-      bundles,
-      bus,
-      webhookUrl: context.webhookUrl,
-      webhookConcurrency: context.webhookConcurrency,
-    });
+    const { webhookSecret } = new Notify(this, 'Notify', { context, bundles, bus });
     new Observability(this, 'Observability', { context, httpApi });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });

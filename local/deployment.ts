@@ -97,7 +97,7 @@ export async function deploy(
   const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log };
   const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((source) =>
     source.properties.EventSourceArn.includes(':sqs:')
-      ? new QueuePoller(source, { queues, lambda, callers, log })
+      ? new QueuePoller(source, { queues, lambda, callers, speed, log })
       : new StreamPoller(source, polling),
   );
   const api = new HttpApi(template, lambda, keySetUrl, {

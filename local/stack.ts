@@ -135,7 +135,10 @@ async function start(
       directory.file('cdk.out'),
       {
         ...LOCAL_CONTEXT,
-        webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
+        // Without events there is no webhook either.
+        ...(options.context?.events !== 'off' && {
+          webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
+        }),
         ...options.context,
       },
       options.changeResources,
@@ -177,11 +180,14 @@ async function start(
   const tokenCallers = callersOf(template);
   aws.serve({ callers, secrets, bus, queues, lambda });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
+  const stopping = new AbortController();
   serve = async (path, request) =>
     path.startsWith('/_local/')
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
-      : callApi(deployment, log, path, request);
+      : callApi(deployment, log, stopping.signal, path, request);
   await deployment.run();
+  // Before all else, since functions that are ended in the middle of a request look as if they had failed.
+  resources.defer(() => stopping.abort());
 
   const describe = (): StackDescription => ({
     apiUrl: front.url,
@@ -218,11 +224,15 @@ type Serve = (path: string, request: IncomingMessage) => Promise<ProxyResponse>;
 async function callApi(
   { api }: Deployment,
   log: Log,
+  stopping: AbortSignal,
   path: string,
   request: IncomingMessage,
 ): Promise<ProxyResponse> {
+  if (stopping.aborted) return gatewayProblem(503, 'The stack is stopping.', '');
   const begun = performance.now();
-  const response = await api.handle(request);
+  const handled = await api.handle(request);
+  const isCutOff = stopping.aborted && handled.statusCode >= 500;
+  const response = isCutOff ? gatewayProblem(503, 'The stack is stopping.', '') : handled;
   const took = performance.now() - begun;
   log.line(`${request.method} ${path} ${response.statusCode} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
   return response;

@@ -7,7 +7,8 @@ import { ledgerStream } from '../ledger-stream.ts';
 import { prepare } from '../prepare.ts';
 
 const stores = createStores();
-const publisher = createBus();
+/** A deployment without events has no bus to publish on. */
+const publisher = process.env.EVENT_BUS_NAME === undefined ? null : createBus();
 const projection = {
   stores,
   publisher,
@@ -17,4 +18,4 @@ const projection = {
 
 export const handler = ledgerStream((records) => project(projection, records));
 
-await prepare({ stores, others: [handler.rehearse, publisher.rehearse] });
+await prepare({ stores, others: [handler.rehearse, ...(publisher ? [publisher.rehearse] : [])] });

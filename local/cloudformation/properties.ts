@@ -45,7 +45,7 @@ const SCHEMAS = {
     DestinationConfig: failureDestination,
   }),
   'AWS::Lambda::EventSourceMapping': v.strictObject({
-    MaximumBatchingWindowInSeconds: v.optional(v.literal(0)),
+    MaximumBatchingWindowInSeconds: v.optional(count, 0),
     ParallelizationFactor: v.optional(v.literal(1)),
     Enabled: v.optional(v.literal(true)),
     ...ignored('Tags'),

@@ -12,6 +12,8 @@ export interface QueuePollerOptions {
   readonly queues: Queues;
   readonly lambda: Lambda;
   readonly callers: Pick<Callers, 'ofFunction'>;
+  /** How many times faster than on AWS the time passes in which a batch is gathered. */
+  readonly speed: number;
   readonly log: Log;
 }
 
@@ -20,6 +22,9 @@ export interface QueuePollerOptions {
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const WORKING_OFF = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
+
+/** Lambda's own, where the template says nothing. */
+const DEFAULT_BATCH_SIZE = 10;
 
 /** Lambda's own bound where the template gives none. */
 const UNBOUNDED_CONCURRENCY = 1_000;
@@ -68,15 +73,29 @@ export class QueuePoller {
         await Promise.race(this.#underWay);
         continue;
       }
-      const batch = this.#queue.receive({ most: this.#source.BatchSize ?? 10, isForFunction: true });
+      const batch = this.#queue.receive({
+        most: this.#source.BatchSize ?? DEFAULT_BATCH_SIZE,
+        isForFunction: true,
+      });
       if (batch.length === 0) {
         await this.#queue.wait(Number.POSITIVE_INFINITY, this.#stop.signal);
         // What is sent in one go comes in one batch.
         await new Promise((resolve) => setImmediate(resolve));
         continue;
       }
+      await this.#gatherMore(batch);
       const work = this.#handle(batch).finally(() => this.#underWay.delete(work));
       this.#underWay.add(work);
+    }
+  }
+
+  /** What comes within the batching window goes with the batch, as long as there is room in it. */
+  async #gatherMore(batch: Received[]): Promise<void> {
+    const most = this.#source.BatchSize ?? DEFAULT_BATCH_SIZE;
+    const endMs = Date.now() + (this.#source.MaximumBatchingWindowInSeconds * 1_000) / this.#options.speed;
+    while (batch.length < most && Date.now() < endMs && !this.#stop.signal.aborted) {
+      await this.#queue.wait(endMs, this.#stop.signal);
+      batch.push(...this.#queue.receive({ most: most - batch.length, isForFunction: true }));
     }
   }
 

@@ -79,6 +79,8 @@ export class StreamPoller {
       throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
     }
     options.lambda.pool(properties.FunctionName);
+    if (properties.MaximumBatchingWindowInSeconds > 0)
+      throw new TemplateError(`${logicalId}: the local stack gathers no batches of a stream`);
     if (!properties.StartingPosition) throw new TemplateError(`${logicalId} has no StartingPosition`);
     this.#startingPosition = properties.StartingPosition;
     const destination = properties.DestinationConfig.OnFailure?.Destination;

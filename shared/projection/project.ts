@@ -17,7 +17,8 @@ const CONCURRENT_GROUPS = 10;
 
 export interface Projection {
   readonly stores: Stores;
-  readonly publisher: Publisher;
+  /** Null where nothing is published: then nobody finds out how far everyone has read either. */
+  readonly publisher: Publisher | null;
   readonly deadLetters: DeadLetters;
   /** The records that this instance has told groups of: a batch that fails for another's sake does not do so again. */
   readonly told: RecentRecords;
@@ -104,6 +105,7 @@ async function tellOfGroups(
   { stores, publisher, told }: Projection,
   groups: readonly Merged[],
 ): Promise<News[]> {
+  if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly News[]>();
   const unknown: News[] = [];
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {

@@ -145,6 +145,30 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   120_000,
 );
 
+test('who calls while it stops is told 503, or nothing, and never that something failed', async () => {
+  const { description, end } = await startDev();
+  const issuer = await Issuer.open(dataDirectory);
+  const token = await issuer.issue('chat', SCOPES.service);
+  const statuses: number[] = [];
+  let isOver = false;
+  const calls = Array.from({ length: 8 }, async (_, caller) => {
+    for (let id = 1; !isOver; id += 1) {
+      const answered = await fetch(`${description.apiUrl}/v1/groups/group-${caller}/messages`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ messageId: String(id), senderId: 'bob' }),
+      }).catch(() => null);
+      if (!answered) return;
+      statuses.push(answered.status);
+    }
+  });
+  await eventually(() => expect(statuses.length).toBeGreaterThan(40), START);
+  await end('SIGTERM');
+  isOver = true;
+  await Promise.all(calls);
+  expect([...new Set(statuses)].filter((status) => status !== 201 && status !== 503)).toEqual([]);
+}, 120_000);
+
 interface Exit {
   readonly code: number | null;
   readonly stderr: string;

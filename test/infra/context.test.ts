@@ -27,6 +27,7 @@ describe('a context that is complete', () => {
         factsSource: 'chat',
         membership: 'strict',
         messageRetentionDays: 90,
+        events: 'on',
         webhookConcurrency: 5,
       },
     });
@@ -252,6 +253,16 @@ describe('a context with faults', () => {
     });
   });
 
+  test('is told that a webhook needs events', () => {
+    expect(read({ ...complete, events: 'off', webhookUrl: 'https://chat.example.com/hook' })).toEqual({
+      ok: false,
+      problems: [
+        'events is "off", and webhookUrl is given. A webhook is told of events: leave one of the two out.',
+      ],
+    });
+    expect(read({ ...complete, events: 'off' })).toMatchObject({ ok: true, context: { events: 'off' } });
+  });
+
   test('is told why a page of any origin may not call', () => {
     const problem = (given: string) =>
       `corsOrigins is "${given}". It must be the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), separated by commas without blanks. "*" is refused: a page of any site could then call with a token that it got hold of. Pass for example: -c corsOrigins='https://chat.example.com,http://localhost:5173'`;
@@ -291,6 +302,7 @@ describe('a context with faults', () => {
     ],
     ['factsSource', 'tidemark', "It must be the source of your chat's events"],
     ['factsSource', 'aws.ec2', "It must be the source of your chat's events"],
+    ['events', 'none', 'It must be "on" or "off"'],
     ['alarmEmail', 'on-call', 'It must be one mail address'],
     ['alarmEmail', 'one@example.com,two@example.com', 'It must be one mail address'],
     ['alarmTopicArn', 'on-call', 'It must be the ARN of a standard SNS topic'],

@@ -21,7 +21,7 @@ describe('the stream', () => {
         ParallelizationFactor: 1,
         FunctionResponseTypes: ['ReportBatchItemFailures'],
         BisectBatchOnFunctionError: true,
-        MaximumRetryAttempts: 1000,
+        MaximumRetryAttempts: 10000,
         MaximumRecordAgeInSeconds: 21600,
         DestinationConfig: { OnFailure: { Destination: `${owner}DeadLetters.Arn` } },
         ...filter,
@@ -99,9 +99,9 @@ describe('notify', () => {
 });
 
 describe.each([
-  ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20],
-  ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5],
-])('the queue of %s', (subscription, functionId, name, maximumConcurrency) => {
+  ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20, 0],
+  ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5, 1],
+])('the queue of %s', (subscription, functionId, name, maximumConcurrency, windowSeconds) => {
   test('is encrypted, outlives a day of tries, and gives up into its dead-letter queue', () => {
     expect(template.Resources[`${subscription}Queue`]?.Properties).toEqual({
       QueueName: name,
@@ -121,7 +121,7 @@ describe.each([
       EventSourceArn: `${subscription}Queue.Arn`,
       FunctionName: functionId,
       BatchSize: 10,
-      MaximumBatchingWindowInSeconds: 0,
+      MaximumBatchingWindowInSeconds: windowSeconds,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
       ScalingConfig: { MaximumConcurrency: maximumConcurrency },
     });

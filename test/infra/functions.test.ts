@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
+import { context, contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
 const functions = ofType(template, 'AWS::Lambda::Function');
@@ -121,9 +121,11 @@ describe('each function', () => {
       Architectures: ['arm64'],
       MemorySize: 256,
       Timeout: timeoutSeconds,
-      TracingConfig: { Mode: 'Active' },
-      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${functionId}log` },
+      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${functionId}log`, SystemLogLevel: 'WARN' },
     });
+    // Somebody waits for the answer of a route; all else is told enough of in the logs.
+    const isRoute = functionId.startsWith('Api');
+    expect(functions[functionId]?.Properties.TracingConfig).toEqual(isRoute ? { Mode: 'Active' } : undefined);
     expect(template.Resources[`${functionId}log`]?.Properties).toEqual({
       LogGroupName: `/aws/lambda/tidemark-test-${name}`,
       RetentionInDays: 30,
@@ -182,5 +184,29 @@ describe('roles', () => {
       'xray:PutTelemetryRecords *',
       'xray:PutTraceSegments *',
     ]);
+  });
+});
+
+describe('a deployment without events', () => {
+  const { Resources, Outputs } = synthesize({ ...context, events: 'off' });
+  const silent = { Resources, Outputs };
+
+  test('has no function that publishes or carries them, and none that may', () => {
+    const names = Object.values(ofType(silent, 'AWS::Lambda::Function')).map(({ Properties }) =>
+      String(Properties.FunctionName).replace('tidemark-test-', ''),
+    );
+    expect(names).not.toContain('publish-events');
+    expect(names).not.toContain('notify');
+    expect(names).not.toContain('deliver-webhook');
+    expect(names).toHaveLength(17);
+    expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
+  });
+
+  test('hears facts all the same, and keeps the signing secret for when events are turned on again', () => {
+    expect(silent.Resources.FactsSubscriptionRule).toBeDefined();
+    expect(Object.keys(silent.Outputs)).toContain('WebhookSecretArn');
+    expect(silent.Resources.Projectionprojectledger?.Properties.Environment).not.toMatchObject({
+      Variables: { EVENT_BUS_NAME: expect.anything() },
+    });
   });
 });

@@ -18,6 +18,7 @@ export const context: TidemarkContext = {
   membership: 'strict',
   messageRetentionDays: 90,
   webhookConcurrency: 5,
+  events: 'on',
 };
 
 export const contextWithWebhook: TidemarkContext = {

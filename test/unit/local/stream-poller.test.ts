@@ -27,6 +27,7 @@ test.each(['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'])(
           ...{ EventSourceArn: STREAM, FunctionName: 'reader', StartingPosition: 'LATEST', BatchSize: 1 },
           ...{ MaximumRetryAttempts: -1, MaximumRecordAgeInSeconds: -1, BisectBatchOnFunctionError: false },
           ...{ FunctionResponseTypes: [], FilterCriteria: { Filters: [] }, DestinationConfig: {}, Tags: [] },
+          MaximumBatchingWindowInSeconds: 0,
         },
       },
       options,
