@@ -2,6 +2,7 @@ import { readArguments, runCommand } from '../local/command.ts';
 import { UsageError } from '../local/usage-error.ts';
 import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
+import { measureCost } from './cost-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -13,6 +14,7 @@ const sections = {
   'cache-call': measureCacheCall,
   receipts: measureReceipts,
   bundles: measureBundles,
+  cost: measureCost,
   storm: measureStorm,
 };
 
@@ -26,6 +28,7 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
   bundles       size, import and memory of each function's bundle
+  cost          what is billed for each route, and a day of a chat, at AWS's prices
   storm         everybody in a group of 20,000 reads at once
 
 Options

@@ -1,9 +1,9 @@
 import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import { type Credentials, credentialsOf } from '../credentials.ts';
-import type { Secrets } from '../secrets.ts';
-import { UPSTASH_SECRET_ARN } from '../secrets.ts';
+import { type Secrets, UPSTASH_SECRET_ARN } from '../secrets.ts';
 import { functionPrincipals } from './function-roles.ts';
+import type { PolicyDocument } from './policy-document.ts';
 import { type Grant, Principal } from './principal.ts';
 
 /** A principal with the access key that it signs its calls with. */
@@ -26,14 +26,18 @@ export class Callers {
   readonly #byAccessKeyId: ReadonlyMap<string, Caller>;
 
   constructor(template: Template, secrets: Pick<Secrets, 'generate'>) {
-    this.backEnd = { ...credentialsOf(secrets, 'back-end'), principal: backEnd(template) };
+    const user = (name: string, policy: PolicyDocument): Caller => ({
+      ...credentialsOf(secrets, name),
+      principal: new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/${name}`, [policy]),
+    });
+    this.backEnd = user('back-end', backEndPolicy(template));
     this.#functions = new Map(
       [...functionPrincipals(template)].map(([name, principal]) => [
         name,
         { ...credentialsOf(secrets, `function:${name}`), principal },
       ]),
     );
-    const operator = { ...credentialsOf(secrets, OPERATOR), principal: operatorPrincipal };
+    const operator = user(OPERATOR, EVERYTHING);
     this.#byAccessKeyId = new Map(
       [this.backEnd, operator, ...this.#functions.values()].map((caller) => [caller.accessKeyId, caller]),
     );
@@ -46,8 +50,8 @@ export class Callers {
     return caller;
   }
 
-  byAccessKeyId(accessKeyId: string): Caller | undefined {
-    return this.#byAccessKeyId.get(accessKeyId);
+  byAccessKeyId(accessKeyId: string | undefined): Caller | undefined {
+    return accessKeyId === undefined ? undefined : this.#byAccessKeyId.get(accessKeyId);
   }
 
   /** What the roles of the functions allow, each with whether a call needed it so far. */
@@ -59,34 +63,29 @@ export class Callers {
 }
 
 /** Whoever operates the deployment: may do all that the local stack knows. */
-const operatorPrincipal = new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/operator`, [
-  { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }] },
-]);
+const EVERYTHING: PolicyDocument = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }],
+};
 
-/** A chat's back end, as dev.json's credentials let it in. */
-function backEnd(template: Template): Principal {
+/** What dev.json's credentials let a chat's back end do. */
+function backEndPolicy(template: Template): PolicyDocument {
   const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
   const bus = template.identityOf(onlyResource(template, 'AWS::Events::EventBus').logicalId);
   const tableArn = table.attributes.Arn ?? '';
-  const allow = (actions: string[], ...resources: string[]) => ({
-    Effect: 'Allow' as const,
-    Action: actions,
-    Resource: resources,
-  });
-  return new Principal(`arn:aws:iam::${ACCOUNT_ID}:user/back-end`, [
-    {
-      Version: '2012-10-17',
-      Statement: [
-        allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
-        allow(
-          ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
-          ...[tableArn, `${tableArn}/index/*`],
-        ),
-        allow(['dynamodb:ListTables'], '*'),
-        // What a look at a deployment before it is made needs to know. The secret itself stays with the functions.
-        allow(['secretsmanager:DescribeSecret'], UPSTASH_SECRET_ARN),
-        allow(['ssm:GetParameter'], `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/cdk-bootstrap/*`),
-      ],
-    },
-  ]);
+  const allow = (Action: string[], ...Resource: string[]) => ({ Effect: 'Allow' as const, Action, Resource });
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
+      allow(
+        ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
+        ...[tableArn, `${tableArn}/index/*`],
+      ),
+      allow(['dynamodb:ListTables'], '*'),
+      // What a look at a deployment before it is made needs to know. The secret itself stays with the functions.
+      allow(['secretsmanager:DescribeSecret'], UPSTASH_SECRET_ARN),
+      allow(['ssm:GetParameter'], `arn:aws:ssm:${REGION}:${ACCOUNT_ID}:parameter/cdk-bootstrap/*`),
+    ],
+  };
 }

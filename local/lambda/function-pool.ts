@@ -7,6 +7,15 @@ const MAX_INSTANCES = 10;
 
 const IDLE_MS = 30_000;
 
+/** What a function has used since the stack started. */
+export interface Usage {
+  readonly invocations: number;
+  /** Of a processor, in milliseconds, without the start of instances. */
+  readonly cpuMs: number;
+  /** Of what it printed. */
+  readonly logBytes: number;
+}
+
 interface IdleInstance {
   readonly instance: Instance;
   readonly since: number;
@@ -28,6 +37,7 @@ export class FunctionPool implements SlotUser {
   readonly #idle: IdleInstance[] = [];
   readonly #waiting: Waiting[] = [];
   #starting = 0;
+  #usage: Usage = { invocations: 0, cpuMs: 0, logBytes: 0 };
 
   /** The slots are shared with the other functions of the machine. */
   constructor(
@@ -36,9 +46,16 @@ export class FunctionPool implements SlotUser {
     slots = new InstanceSlots(MAX_INSTANCES),
   ) {
     this.definition = definition;
-    this.#print = print;
+    this.#print = (line) => {
+      this.#use({ logBytes: Buffer.byteLength(line) });
+      print(line);
+    };
     this.#slots = slots;
     slots.add(this);
+  }
+
+  get usage(): Usage {
+    return this.#usage;
   }
 
   get size(): number {
@@ -111,8 +128,18 @@ export class FunctionPool implements SlotUser {
 
   async #run(instance: Instance, { payload, resolve }: Waiting): Promise<void> {
     const result = await instance.handle(randomUUID(), payload);
+    this.#use({ invocations: 1, cpuMs: result.cpuMs ?? 0 });
     resolve(result);
     this.#release(instance);
+  }
+
+  #use({ invocations = 0, cpuMs = 0, logBytes = 0 }: Partial<Usage>): void {
+    const used = this.#usage;
+    this.#usage = {
+      invocations: used.invocations + invocations,
+      cpuMs: used.cpuMs + cpuMs,
+      logBytes: used.logBytes + logBytes,
+    };
   }
 
   #release(instance: Instance): void {

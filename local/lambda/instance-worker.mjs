@@ -26,13 +26,18 @@ parentPort.on('message', async ({ requestId, payload, deadlineMs }) => {
     callbackWaitsForEmptyEventLoop: false,
     getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
   };
+  const before = process.threadCpuUsage();
+  const answer = (result) => {
+    const { user, system } = process.threadCpuUsage(before);
+    parentPort.postMessage({ ...result, cpuMs: (user + system) / 1000 });
+  };
   try {
     const returned = await handler(JSON.parse(payload), context);
-    parentPort.postMessage({ ok: true, payload: JSON.stringify(returned ?? null) });
+    answer({ ok: true, payload: JSON.stringify(returned ?? null) });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
     console.error(error);
-    parentPort.postMessage({ ok: false, errorType: name, errorMessage: message });
+    answer({ ok: false, errorType: name, errorMessage: message });
   }
 });
 parentPort.postMessage('ready');

@@ -26,9 +26,13 @@ export interface Invocation {
   readonly deadlineMs: number;
 }
 
-export type InvocationResult =
+export type InvocationResult = (
   | { readonly ok: true; readonly payload: string }
-  | { readonly ok: false; readonly errorType: string; readonly errorMessage: string };
+  | { readonly ok: false; readonly errorType: string; readonly errorMessage: string }
+) & {
+  /** What the invocation used of a processor; absent where the instance did not live to tell. */
+  readonly cpuMs?: number;
+};
 
 /**
  * What an answer may have at most, in bytes of its JSON

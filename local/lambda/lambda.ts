@@ -6,7 +6,7 @@ import type { Callers } from '../iam/callers.ts';
 import type { Log } from '../log.ts';
 import { giveUp } from '../queues/give-up.ts';
 import type { Queues } from '../queues/queues.ts';
-import { FunctionPool } from './function-pool.ts';
+import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
 import { InstanceSlots } from './instance-slots.ts';
 
@@ -91,6 +91,11 @@ export class Lambda {
   /** How many instances each function has. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#pools].map(([name, { size }]) => [name, size]));
+  }
+
+  /** What each function has used since the stack started. */
+  usages(): ReadonlyMap<string, Usage> {
+    return new Map([...this.#pools].map(([name, { usage }]) => [name, usage]));
   }
 
   invoke(nameOrArn: string, payload: string): Promise<InvocationResult> {

@@ -79,6 +79,9 @@ async function callAll(before: () => Promise<void>): Promise<void> {
   }
 }
 
+/** A busy machine is no failure. */
+const PATIENCE = { deadlineMs: 60_000 };
+
 /** The cache is asked again at once by every function. */
 const restartFunctions = () => faults.stack.lambda.kill();
 
@@ -100,16 +103,11 @@ function putFact(detailType: string, detail: Record<string, unknown>): void {
 }
 
 async function isParked(functionName: string, text: string): Promise<void> {
-  await eventually(
-    async () => {
-      const letters = await faults.api.deadLetters();
-      const own = letters.filter(({ queue }) =>
-        queue.endsWith(`:tidemark-local-${functionName}-dead-letters`),
-      );
-      expect(JSON.stringify(own)).toContain(text);
-    },
-    { deadlineMs: 60_000 },
-  );
+  await eventually(async () => {
+    const letters = await faults.api.deadLetters();
+    const own = letters.filter(({ queue }) => queue.endsWith(`:tidemark-local-${functionName}-dead-letters`));
+    expect(JSON.stringify(own)).toContain(text);
+  }, PATIENCE);
 }
 
 const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:tidemark-local-';
@@ -128,9 +126,10 @@ const isTriedAgain = (name: string) =>
 const stackQueue = (name: string) => faults.stack.queues.get(`${QUEUE}${name}`);
 
 const hasRead = (groupId: string, userId: string, messageId: string) =>
-  eventually(async () =>
-    expect(await faults.api.watermark(groupId, userId)).toMatchObject({ status: 200, body: { messageId } }),
-  );
+  eventually(async () => {
+    const watermark = await faults.api.watermark(groupId, userId);
+    expect(watermark).toMatchObject({ status: 200, body: { messageId } });
+  }, PATIENCE);
 
 test('every grant is needed by some call, but for what the platform does itself', async () => {
   const { api, proxies, stack } = faults;
@@ -147,13 +146,13 @@ test('every grant is needed by some call, but for what the platform does itself'
   expect(await api.mark(early, 'ben', 3)).toMatchObject({ status: 200, body: { clamped: true } });
   putFact('MessageSent', { groupId: early, messageId: '3', senderId: 'ann' });
   await hasRead(early, 'ben', '3');
-  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'));
+  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
 
   // Where the cache does not know how far everyone has read, project-ledger looks it up.
   const told = await api.openGroup(['ann', 'ben'], 2);
   await faults.emptyCache();
   await api.mark(told, 'ben', 2);
-  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'));
+  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
 
   // A joining starts after the newest message, which is looked up: there is none, or there are some.
   const joined = freshPrefix();
@@ -197,5 +196,5 @@ test('every grant is needed by some call, but for what the platform does itself'
     ...functionNames.flatMap(byPlatform),
     'tidemark-local-mark-read dynamodb:DeleteItem arn:of:a-grant-that-nobody-needs',
   ].sort();
-  await eventually(() => expect(unused()).toEqual(expected), { deadlineMs: 30_000 });
-}, 300_000);
+  await eventually(() => expect(unused()).toEqual(expected), PATIENCE);
+}, 600_000);

@@ -95,7 +95,7 @@ test('npm run bench names its sections where there is none of that name', () => 
   expect(run('bench/main.ts', 'bogus')).toEqual({
     stdout: '',
     stderr:
-      'There is no section bogus; choose start, stack, cache-call, receipts, bundles, storm, or none for all.\n',
+      'There is no section bogus; choose start, stack, cache-call, receipts, bundles, cost, storm, or none for all.\n',
     status: 1,
   });
 });

@@ -81,6 +81,18 @@ describe('a function', () => {
     expect(next.threadId).not.toBe(threadId);
   });
 
+  test('tells what it has used: each invocation, and the processor time of those that work', async () => {
+    const pool = aPool(300);
+    await ask(pool);
+    await ask(pool);
+    const idle = pool.usage;
+    expect(idle).toMatchObject({ invocations: 2, logBytes: 0 });
+    // It spins until it is killed, and so cannot tell what it used.
+    await pool.invoke('{"spin":true}');
+    expect(pool.usage).toEqual({ ...idle, invocations: 3 });
+    expect(idle.cpuMs).toBeGreaterThan(0);
+  });
+
   test('survives an error that it throws', async () => {
     const pool = aPool();
     await ask(pool);
@@ -88,6 +100,7 @@ describe('a function', () => {
       ok: false,
       errorType: 'TypeError',
       errorMessage: 'no',
+      cpuMs: expect.any(Number),
     });
     expect(await ask(pool)).toMatchObject({ calls: 3 });
   });
