@@ -21,8 +21,14 @@ test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
       .map((name) => `sqs:${name}`);
     const Statement = [{ Effect: 'Allow' as const, Action, Resource: [WORK] }];
     const principal = new Principal('arn:of:worker', [{ Version: '2012-10-17', Statement }]);
+    const queue = {
+      definition: { arn: WORK, visibilityTimeoutSeconds: 360 },
+      // It stays empty.
+      receive: () => [],
+      wait: () => new Promise(() => undefined),
+    };
     const options = {
-      queues: { get: () => ({ definition: { arn: WORK, visibilityTimeoutSeconds: 360 } }) },
+      queues: { get: () => queue },
       lambda: { pool: () => ({ definition: { timeoutMs: 60_000 } }) },
       callers: { ofFunction: () => ({ principal }) } as unknown as Callers,
     } as unknown as QueuePollerOptions;
