@@ -58,13 +58,18 @@ export async function measureCpu(): Promise<void> {
 }
 
 /** The functions of a request, then those that follow from the ledger's stream and from the bus. */
-const FOLLOWING = ['project-ledger', 'publish-events', 'notify'] as const satisfies readonly FunctionName[];
+const FOLLOWING = [
+  'project-ledger',
+  'publish-events',
+  'notify',
+  'deliver-webhook',
+] as const satisfies readonly FunctionName[];
 const FUNCTIONS = ['mark-read', 'record-message', ...FOLLOWING] as const satisfies readonly FunctionName[];
 
 /** What follows from one request where nothing is coalesced: a message writes itself, the head and its sender. */
 const EVENTS = {
-  'mark-read': { 'project-ledger': 1, 'publish-events': 1, notify: 1 },
-  'record-message': { 'project-ledger': 3, 'publish-events': 1, notify: 1 },
+  'mark-read': { 'project-ledger': 1, 'publish-events': 1, notify: 1, 'deliver-webhook': 1 },
+  'record-message': { 'project-ledger': 3, 'publish-events': 1, notify: 1, 'deliver-webhook': 1 },
 } as const;
 
 type Costs = ReadonlyMap<FunctionName, number>;

@@ -24,7 +24,7 @@ process.once('message', async ({ bundle, handlerName, warmUp, events }: Function
 
 const CONTEXT = {
   callbackWaitsForEmptyEventLoop: false,
-  getRemainingTimeInMillis: () => 10_000,
+  getRemainingTimeInMillis: () => 60_000,
 };
 
 async function measured<T>(

@@ -44,7 +44,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
 function checkContext(given: Examination['given']): Finding[] {
   const reading = readContext(given);
   if (!reading.ok) return reading.problems.map(context.fail);
-  const { serviceAuth, userScope } = reading.context;
+  const { stage, serviceAuth, userScope, alarmEmail, alarmTopicArn } = reading.context;
   const findings = [context.ok('each value has the right shape.')];
   if (serviceAuth === 'iam' && settingIn(given, 'serviceScope') !== undefined) {
     findings.push(context.warn('serviceScope has no effect with serviceAuth=iam: leave it out.'));
@@ -55,6 +55,9 @@ function checkContext(given: Examination['given']): Finding[] {
         'with userScope=none every valid token of the audience is a user: make sure that no others are issued for it.',
       ),
     );
+  }
+  if (stage !== 'local' && alarmEmail === undefined && alarmTopicArn === undefined) {
+    findings.push(context.warn('no alarm reaches anybody: pass -c alarmEmail=... or -c alarmTopicArn=...'));
   }
   return findings;
 }

@@ -161,6 +161,28 @@ describe('the context', () => {
     ]);
   });
 
+  test('is warned where no alarm would reach anybody', async () => {
+    const given = {
+      stage: 'prod',
+      jwtIssuer: 'https://login.example.com/',
+      jwtAudience: 'my-chat',
+      upstashSecretArn: ARN,
+    };
+    // The second finding is still about the context: what follows would ask the world outside.
+    const secondOf = async (settings: Record<string, string>) => {
+      const findings = examine({ given: settings, environment: {}, timeoutMs: TIMEOUT_MS });
+      await findings.next();
+      const { value } = await findings.next();
+      await findings.return(undefined);
+      return value && lineOf(value);
+    };
+    expect(await secondOf(given)).toBe(
+      'warn context: no alarm reaches anybody: pass -c alarmEmail=... or -c alarmTopicArn=...',
+    );
+    const mailed = { alarmEmail: 'on-call@example.com', userScope: 'none' };
+    expect(await secondOf({ ...given, ...mailed })).toMatch(/^warn context: with userScope=none/);
+  });
+
   test('is warned of what may not be meant', async () => {
     expect(await found({ serviceAuth: 'iam', serviceScope: 'chat:write', userScope: 'none' })).toEqual([
       'warn context: serviceScope has no effect with serviceAuth=iam: leave it out.',
