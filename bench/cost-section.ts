@@ -11,7 +11,11 @@ const MESSAGES = 200;
 const GROUPS_OF_A_USER = 20;
 /** Each alone, so that nothing of one is told together with another. */
 const TIMES = 20;
-const QUIET_MS = 150;
+const QUIET_MS = 250;
+/** So the second in which the webhook's queue gathers a batch passes in a tenth of one, well within the above. */
+const SPEED = 10;
+/** Marks of different members that come at once: as many as go to the webhook together. */
+const TOGETHER = 10;
 const DEADLINE_MS = 20_000;
 
 /** Of API Gateway's log of its calls: a line of infra/api.ts, filled. */
@@ -34,6 +38,8 @@ interface Use {
 
 interface Operation {
   readonly name: string;
+  /** How many of it a run makes. @default 1 */
+  readonly together?: number;
   /** Made so often before, that nothing is new to any part. */
   readonly run: (time: number) => Promise<void>;
 }
@@ -46,17 +52,18 @@ export async function measureCost(): Promise<void> {
     const stack = await startStack({
       port: 0,
       dataDirectory: temporary.path,
+      speed: SPEED,
       dynamodbEndpoint: engines.dynamodbEndpoint,
       redisUrl: engines.redisUrl,
     });
     try {
       const meter = new Meter(stack, engines);
       const uses = new Map<string, Use>();
-      for (const { name, run } of await operationsOn(stack)) {
+      for (const { name, run, together = 1 } of await operationsOn(stack)) {
         for (let time = 0; time < TIMES; time += 1) await meter.settled(() => run(time));
         const before = await meter.units();
         for (let time = 0; time < TIMES; time += 1) await meter.settled(() => run(TIMES + time));
-        uses.set(name, difference(await meter.units(), before, TIMES));
+        uses.set(name, difference(await meter.units(), before, TIMES * together));
       }
       printRoutes(uses);
       printDays(uses);
@@ -162,6 +169,14 @@ async function operationsOn(stack: Stack): Promise<readonly Operation[]> {
   return [
     { name: 'read the own watermark', run: () => call('GET', `/users/member-1${group}/watermark`) },
     { name: 'mark, forward', run: (time) => mark('member-2', (time + 1) * 10) },
+    {
+      name: `mark, forward, ${TOGETHER} at once`,
+      together: TOGETHER,
+      run: async (time) => {
+        const readers = members.slice(-TOGETHER);
+        await Promise.all(readers.map((reader) => mark(reader, (time + 1) * 10)));
+      },
+    },
     { name: 'mark, nothing new', run: () => mark('member-2', 10) },
     {
       name: 'mark, private',
@@ -243,7 +258,7 @@ function costOf({ engines, functions, events, calls }: Use): Cost {
     parts[PARTS[name] ?? 'call'] +=
       invocations * PRICES.invocation + seconds * FUNCTION_GB * PRICES.gigabyteSecond;
     logBytes += printed;
-    traces += invocations * TRACED;
+    if (PARTS[name] === undefined) traces += invocations * TRACED;
     // The queue takes each event, and is asked for a batch and told of its end at each invocation.
     if (name === 'deliver-webhook' && invocations > 0)
       parts.webhook += (events + 2 * invocations) * PRICES.queueRequest;
@@ -265,7 +280,7 @@ function totals({ call, ledger, projector, events, webhook }: Cost) {
 }
 
 function printRoutes(uses: ReadonlyMap<string, Use>): void {
-  console.log('Dollars for a million of each, uncoalesced, with a Redis of a fixed price');
+  console.log('Dollars for a million of each, each alone, with a Redis of a fixed price');
   const rows = [...uses].map(([name, use]) => {
     const cost = costOf(use);
     const { core, withEvents, withWebhook } = totals(cost);
@@ -342,7 +357,7 @@ const DAYS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 };
 
 function printDays(uses: ReadonlyMap<string, Use>): void {
-  console.log('\nDollars for a day, uncoalesced');
+  console.log('\nDollars for a day, were each alone');
   const rows = Object.entries(DAYS).map(([name, counts]) => {
     const sum = (of: (cost: Cost) => number) =>
       Object.entries(counts).reduce((total, [operation, count]) => {
