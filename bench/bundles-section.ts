@@ -130,7 +130,7 @@ function besideNaive(own: Bundle, naive: Bundle): string[] {
 const unprepared: Plugin = {
   name: 'unprepared',
   setup({ onLoad }) {
-    onLoad({ filter: /functions\/prepare\.ts$/ }, () => ({
+    onLoad({ filter: /functions\/runtime\/prepare\.ts$/ }, () => ({
       contents: 'export async function prepare() {}',
       loader: 'ts',
     }));

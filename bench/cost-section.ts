@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Usage } from '../local/lambda/function-pool.ts';
+import type { Usage } from '../local/aws/lambda/function-pool.ts';
 import { type Stack, startStack } from '../local/stack.ts';
 import { type EngineUnits, type MeteredEngines, startMeteredEngines } from './metered-engines.ts';
 import { FUNCTION_CORE, FUNCTION_GB, PRICES, TRACED } from './prices.ts';

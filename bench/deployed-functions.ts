@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FunctionName, functionNames } from '../infra/bundle.ts';
-import type { FunctionDefinition } from '../local/lambda/instance.ts';
+import type { FunctionDefinition } from '../local/aws/lambda/instance.ts';
 import { type Stack, startStack } from '../local/stack.ts';
 import { type Answer, StackClient } from './stack-client.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';

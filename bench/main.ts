@@ -1,5 +1,5 @@
-import { readArguments, runCommand } from '../local/command.ts';
-import { UsageError } from '../local/usage-error.ts';
+import { readArguments, runCommand } from '../local/command/command.ts';
+import { UsageError } from '../local/command/usage-error.ts';
 import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
 import { measureCost } from './cost-section.ts';

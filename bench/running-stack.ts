@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { DataDirectory, type StackDescription } from '../local/data-directory.ts';
+import { DataDirectory, type StackDescription } from '../local/data/data-directory.ts';
 import { startGuardedProcess } from '../local/engines/guarded-process.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 

@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import { Issuer, SCOPES } from '../local/http/issuer.ts';
+import { Issuer, SCOPES } from '../local/identity/issuer.ts';
 import { type Bounds, type Round, runRound } from './measurement.ts';
 import type { Operation } from './operations.ts';
 import type { RunningStack } from './running-stack.ts';

@@ -1,4 +1,4 @@
-import { DataDirectory } from '../local/data-directory.ts';
+import { DataDirectory } from '../local/data/data-directory.ts';
 import { type FloorProcess, startFloor } from './floor-process.ts';
 import { type Bounds, type Round, summarize } from './measurement.ts';
 import { leavesEvents, type Operation, operations } from './operations.ts';

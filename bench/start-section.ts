@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { StackDescription } from '../local/data-directory.ts';
+import type { StackDescription } from '../local/data/data-directory.ts';
 import { type ProcessMemory, readProcessTree } from './process-memory.ts';
 import { withStack } from './running-stack.ts';
 import { digits, formatTable, verdict } from './table.ts';

@@ -1,8 +1,8 @@
 import { openSync, readSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DataDirectory } from '../local/data-directory.ts';
-import { Issuer, SCOPES } from '../local/http/issuer.ts';
+import { DataDirectory } from '../local/data/data-directory.ts';
+import { Issuer, SCOPES } from '../local/identity/issuer.ts';
 import { quantile } from './measurement.ts';
 import { type ProcessorTimes, readProcessorTimes } from './processor-time.ts';
 import { type RunningStack, settle, withStack } from './running-stack.ts';

@@ -5,7 +5,7 @@ import { type BuildOptions, build, type Metafile } from 'esbuild';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** Every Lambda: its folder in `functions/`, its bundle's folder and the end of its deployed name. */
+/** Every Lambda: its file in `functions/`, its bundle's folder and the end of its deployed name. */
 export const functionNames = [
   'mark-read',
   'mark-unread',
@@ -35,14 +35,14 @@ export type FunctionName = (typeof functionNames)[number];
 export const LEAN = {
   // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
   mainFields: ['module', 'main'],
-  alias: { '@aws-sdk/credential-provider-node': './functions/lambda-credentials.ts' },
+  alias: { '@aws-sdk/credential-provider-node': './functions/runtime/lambda-credentials.ts' },
 } satisfies BuildOptions;
 
 /** Bundles of every function that Lambda can run, made without further care. */
 export function plainBundles(outdir: string) {
   return {
     absWorkingDir: projectFolder,
-    entryPoints: functionNames.map((name) => ({ in: `functions/${name}/handler.ts`, out: `${name}/index` })),
+    entryPoints: functionNames.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/index` })),
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,

@@ -11,7 +11,7 @@ import type { TidemarkFunction } from './function.ts';
 export const QUEUE_FUNCTION_TIMEOUT = Duration.seconds(60);
 
 /**
- * With the growing pauses of the functions (`functions/event-queue.ts`), so many receives take a day. The message that
+ * With the growing pauses of the functions (`functions/runtime/event-queue.ts`), so many receives take a day. The message that
  * is received once more goes to the dead-letter queue.
  */
 const MAX_RECEIVE_COUNT = 32;

@@ -1,4 +1,4 @@
-import { DEFAULT_DATA, readArguments, runCommand, sentenceOf } from './command.ts';
+import { DEFAULT_DATA, readArguments, runCommand, sentenceOf } from './command/command.ts';
 import { playReading } from './demo/reading.ts';
 import { playReceipts } from './demo/receipts.ts';
 import { Session, say } from './demo/session.ts';

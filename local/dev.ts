@@ -1,11 +1,11 @@
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
-import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command.ts';
-import { DataDirectory } from './data-directory.ts';
+import { LOCAL_CONTEXT } from './aws/synthesis.ts';
+import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command/command.ts';
+import { onceNpmIsGone } from './command/npm-process.ts';
+import { UsageError } from './command/usage-error.ts';
+import { DataDirectory } from './data/data-directory.ts';
 import { consoleLog } from './log.ts';
-import { onceNpmIsGone } from './npm-process.ts';
 import { DEFAULT_SPEED, startStack } from './stack.ts';
-import { LOCAL_CONTEXT } from './synthesis.ts';
-import { UsageError } from './usage-error.ts';
 
 const DEFAULT_PORT = 3000;
 

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import type { EventBus } from './events/event-bus.ts';
-import { readBody } from './http/body.ts';
-import type { ProxyResponse } from './http/http-api.ts';
-import { ISSUER, type Issuer, KEY_SET_PATH } from './http/issuer.ts';
-import type { Lambda } from './lambda/lambda.ts';
-import type { Queues } from './queues/queues.ts';
+import type { EventBus } from './aws/events/event-bus.ts';
+import { readBody } from './aws/gateway/body.ts';
+import type { ProxyResponse } from './aws/gateway/http-api.ts';
+import type { Lambda } from './aws/lambda/lambda.ts';
+import type { Queues } from './aws/queues/queues.ts';
+import { ISSUER, type Issuer, KEY_SET_PATH } from './identity/issuer.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {

@@ -1,9 +1,9 @@
-import { loadTemplate } from './cloudformation/template.ts';
-import { DEFAULT_DATA, readArguments, runCommand } from './command.ts';
-import { DataDirectory } from './data-directory.ts';
-import { callersOf, issueFor } from './http/callers.ts';
-import { Issuer, SCOPES } from './http/issuer.ts';
-import { UsageError } from './usage-error.ts';
+import { loadTemplate } from './aws/cloudformation/template.ts';
+import { DEFAULT_DATA, readArguments, runCommand } from './command/command.ts';
+import { UsageError } from './command/usage-error.ts';
+import { DataDirectory } from './data/data-directory.ts';
+import { Issuer, SCOPES } from './identity/issuer.ts';
+import { callersOf, issueFor } from './identity/token-callers.ts';
 
 const HELP = `
 npm run --silent token -- alice        prints a token of the user alice, with the scope ${SCOPES.user}

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Journal } from './events/journal.ts';
+import type { Journal } from './data/journal.ts';
 import type { Log } from './log.ts';
 
 export interface Notification {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readArguments, runCommand, settingsIn } from '../local/command.ts';
+import { readArguments, runCommand, settingsIn } from '../local/command/command.ts';
 import { examine } from './doctor/examine.ts';
 
 const HELP = `

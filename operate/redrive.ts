@@ -1,9 +1,9 @@
-import { DEFAULT_DATA, readArguments, runCommand } from '../local/command.ts';
-import { credentialsOf } from '../local/credentials.ts';
-import { DataDirectory } from '../local/data-directory.ts';
-import { OPERATOR } from '../local/iam/callers.ts';
-import { Secrets } from '../local/secrets.ts';
-import { UsageError } from '../local/usage-error.ts';
+import { credentialsOf } from '../local/aws/credentials.ts';
+import { OPERATOR } from '../local/aws/iam/callers.ts';
+import { Secrets } from '../local/aws/secrets.ts';
+import { DEFAULT_DATA, readArguments, runCommand } from '../local/command/command.ts';
+import { UsageError } from '../local/command/usage-error.ts';
+import { DataDirectory } from '../local/data/data-directory.ts';
 import { createClients, type Place } from './redrive/clients.ts';
 import { labelOf, PARKED_QUEUES, type ParkedQueue } from './redrive/parked-queues.ts';
 import { type Redriven, redriveQueue } from './redrive/redrive-queue.ts';

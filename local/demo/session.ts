@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { loadTemplate } from '../cloudformation/template.ts';
-import { DataDirectory, type StackDescription } from '../data-directory.ts';
-import { type Callers, callersOf, issueFor } from '../http/callers.ts';
-import { Issuer } from '../http/issuer.ts';
+import { loadTemplate } from '../aws/cloudformation/template.ts';
+import { DataDirectory, type StackDescription } from '../data/data-directory.ts';
+import { Issuer } from '../identity/issuer.ts';
+import { type Callers, callersOf, issueFor } from '../identity/token-callers.ts';
 
 const DEADLINE_MS = 10_000;
 

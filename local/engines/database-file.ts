@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { REGION } from '../cloudformation/template.ts';
-import { UsageError } from '../usage-error.ts';
+import { REGION } from '../aws/cloudformation/template.ts';
+import { UsageError } from '../command/usage-error.ts';
 
 /** What DynamoDB Local calls the database that `-sharedDb` makes. */
 const SHARED = 'shared-local-instance.db';

@@ -1,7 +1,7 @@
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { Credentials } from '../../local/credentials.ts';
+import type { Credentials } from '../../local/aws/credentials.ts';
 import { boundsOf } from '../../shared/aws/bounds.ts';
 
 export interface Clients {

@@ -24,7 +24,7 @@ const GivenUpEvent = v.object({ requestContext: v.object({}), requestPayload: Ev
 
 const GivenUpBatch = v.object({ DDBStreamBatchInfo: StreamBatch });
 
-/** As `shared/projection/dead-letters.ts` writes it. */
+/** As `shared/stream/dead-letters.ts` writes it. */
 const SetAside = v.object({
   record: v.looseObject({ dynamodb: v.looseObject({ SequenceNumber: v.string() }) }),
 });

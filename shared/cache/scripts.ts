@@ -1,17 +1,17 @@
-import claimIndex from './claim-index.lua';
-import countReceipts from './count-receipts.lua';
-import doubtMember from './doubt-member.lua';
-import doubts from './doubts.lua';
-import earlyMarks from './early-marks.lua';
-import groupView from './group-view.lua';
-import listReceipts from './list-receipts.lua';
-import membership from './membership.lua';
-import mergeGroup from './merge-group.lua';
-import readInbox from './read-inbox.lua';
-import readStatuses from './read-statuses.lua';
-import readView from './read-view.lua';
-import receiptsIndex from './receipts-index.lua';
-import sections from './sections.lua';
+import claimIndex from './lua/claim-index.lua';
+import countReceipts from './lua/count-receipts.lua';
+import doubtMember from './lua/doubt-member.lua';
+import doubts from './lua/doubts.lua';
+import earlyMarks from './lua/early-marks.lua';
+import groupView from './lua/group-view.lua';
+import listReceipts from './lua/list-receipts.lua';
+import membership from './lua/membership.lua';
+import mergeGroup from './lua/merge-group.lua';
+import readInbox from './lua/read-inbox.lua';
+import readStatuses from './lua/read-statuses.lua';
+import readView from './lua/read-view.lua';
+import receiptsIndex from './lua/receipts-index.lua';
+import sections from './lua/sections.lua';
 
 /**
  * Upstash runs a script under a lock on the whole database unless it asks for its own keys alone:

@@ -20,7 +20,7 @@ const MAX_FAULTS = 20;
 
 /**
  * Bytes in JSON. Paths and messages may hold what a caller sent. The detail has room for every listed fault, and the
- * whole answer stays below 16 KiB (shared/http/problem.ts).
+ * whole answer stays below 16 KiB (functions/runtime/problem.ts).
  */
 const MAX_PATH_BYTES = 128;
 const MAX_MESSAGE_BYTES = 160;

@@ -6,8 +6,8 @@ import {
   GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { inParallel } from '../concurrency/in-parallel.ts';
 import { unavailable } from '../domain/errors.ts';
+import { inParallel } from '../domain/in-parallel.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Item } from './items.ts';
 import type { Key } from './keys.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { importJWK, type JWK, SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
 import { type Answer, type FaultStack, startFaultStack } from '../support/fault-stack.ts';

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { credentialsOf } from '../../local/credentials.ts';
-import { DataDirectory } from '../../local/data-directory.ts';
-import { Issuer } from '../../local/http/issuer.ts';
-import { Secrets } from '../../local/secrets.ts';
+import { credentialsOf } from '../../local/aws/credentials.ts';
+import { Secrets } from '../../local/aws/secrets.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
+import { Issuer } from '../../local/identity/issuer.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { type Answer, type RunningStack, startRunningStack } from '../support/running-stack.ts';
 

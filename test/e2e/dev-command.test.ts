@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { bundleFunctions } from '../../infra/bundle.ts';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually } from '../support/engines.ts';
 import { isRunning } from '../support/fault-stack.ts';
 

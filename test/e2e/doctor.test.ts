@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { credentialsOf } from '../../local/credentials.ts';
-import { DataDirectory } from '../../local/data-directory.ts';
-import { OPERATOR } from '../../local/iam/callers.ts';
-import { Secrets, UPSTASH_SECRET_ARN } from '../../local/secrets.ts';
+import { credentialsOf } from '../../local/aws/credentials.ts';
+import { OPERATOR } from '../../local/aws/iam/callers.ts';
+import { Secrets, UPSTASH_SECRET_ARN } from '../../local/aws/secrets.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually } from '../support/engines.ts';
 import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
 

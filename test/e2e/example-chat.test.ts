@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createChat } from '../../examples/chat/chat.ts';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';

@@ -4,8 +4,8 @@ import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } fro
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { DataDirectory, type StackDescription } from '../../local/data-directory.ts';
-import { UPSTASH_SECRET_ARN } from '../../local/secrets.ts';
+import { UPSTASH_SECRET_ARN } from '../../local/aws/secrets.ts';
+import { DataDirectory, type StackDescription } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
 

@@ -10,9 +10,9 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { credentialsOf } from '../../local/credentials.ts';
-import { OPERATOR } from '../../local/iam/callers.ts';
-import { Secrets } from '../../local/secrets.ts';
+import { credentialsOf } from '../../local/aws/credentials.ts';
+import { OPERATOR } from '../../local/aws/iam/callers.ts';
+import { Secrets } from '../../local/aws/secrets.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 

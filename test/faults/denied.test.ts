@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { RawResources } from '../../local/cloudformation/template.ts';
+import type { RawResources } from '../../local/aws/cloudformation/template.ts';
 import { startStack } from '../../local/stack.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { StackDescription } from '../../local/data-directory.ts';
+import type { StackDescription } from '../../local/data/data-directory.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { engines, eventually } from '../support/engines.ts';
 import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { StackDescription } from '../../local/data-directory.ts';
-import { Issuer, SCOPES } from '../../local/http/issuer.ts';
+import type { StackDescription } from '../../local/data/data-directory.ts';
+import { Issuer, SCOPES } from '../../local/identity/issuer.ts';
 import { eventually } from '../support/engines.ts';
 import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';
 

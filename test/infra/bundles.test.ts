@@ -33,10 +33,10 @@ describe('the client of SQS', () => {
   test.each(senders)('is not loaded when %s starts', (name) => {
     const { inputs } = bundles.get(name) ?? { inputs: {} };
     const importers = Object.entries(inputs).flatMap(([importer, { imports }]) =>
-      imports.filter(({ path }) => path === 'functions/sqs.ts').map(({ kind }) => [importer, kind]),
+      imports.filter(({ path }) => path === 'functions/runtime/sqs.ts').map(({ kind }) => [importer, kind]),
     );
     for (const [importer, kind] of importers) {
-      expect(['functions/dead-letters.ts', 'functions/event-queue.ts']).toContain(importer);
+      expect(['functions/runtime/dead-letters.ts', 'functions/runtime/event-queue.ts']).toContain(importer);
       expect(kind).toBe('dynamic-import');
     }
     expect(importers).not.toEqual([]);
@@ -45,6 +45,6 @@ describe('the client of SQS', () => {
         !importer.includes('@aws-sdk/client-sqs/') &&
         imports.some(({ path }) => path.includes('@aws-sdk/client-sqs/')),
     );
-    expect(sdkImporters.map(([importer]) => importer)).toEqual(['functions/sqs.ts']);
+    expect(sdkImporters.map(([importer]) => importer)).toEqual(['functions/runtime/sqs.ts']);
   });
 });

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { createBus } from '../../functions/bus.ts';
-import type { TidemarkEvent } from '../../shared/events/event.ts';
+import { createBus } from '../../functions/runtime/bus.ts';
+import { createSecretsClient, readSecret } from '../../functions/runtime/secret.ts';
+import type { TidemarkEvent } from '../../shared/contract/event.ts';
 import { createLedger, createLedgerClient } from '../../shared/ledger/ledger.ts';
-import { createSecretsClient, readSecret } from '../../shared/secrets/secret.ts';
 
 type Answer = (response: ServerResponse) => void;
 

@@ -9,7 +9,7 @@ import {
   PutItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
-import { DataDirectory } from '../../local/data-directory.ts';
+import { DataDirectory } from '../../local/data/data-directory.ts';
 import { type Service, type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
 import { FaultProxy } from './fault-proxy.ts';

@@ -1,4 +1,4 @@
-import type { Template } from '../../local/cloudformation/template.ts';
+import type { Template } from '../../local/aws/cloudformation/template.ts';
 
 /** A template of two queues: `work`, which a function works off, and `dead`, where it gives up after three receives. */
 export function queueTemplate(): Template {

@@ -1,4 +1,4 @@
-import type { RawResources } from '../../local/cloudformation/template.ts';
+import type { RawResources } from '../../local/aws/cloudformation/template.ts';
 
 export interface Statement {
   readonly Effect: string;

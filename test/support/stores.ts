@@ -5,7 +5,7 @@ import { CacheConnection } from '../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
 import { createLedger } from '../../shared/ledger/ledger.ts';
-import type { Stores } from '../../shared/watermarks/stores.ts';
+import type { Stores } from '../../shared/operations/stores.ts';
 import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engines.ts';
 
 /** The stores on the real engines, with every network call that they make counted by what it asks. */

@@ -1,8 +1,8 @@
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
 import { advance, deliver, joinAt, type Membership, retreat } from '../../shared/domain/membership.ts';
 import { type Item, membershipItem } from '../../shared/ledger/items.ts';
-import type { DeadLetterQueue } from '../../shared/projection/dead-letters.ts';
-import type { StreamRecord } from '../../shared/projection/stream-records.ts';
+import type { DeadLetterQueue } from '../../shared/stream/dead-letters.ts';
+import type { StreamRecord } from '../../shared/stream/stream-records.ts';
 import { at } from './positions.ts';
 
 /** When the memberships of these records began. */

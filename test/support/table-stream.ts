@@ -7,7 +7,7 @@ import {
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
 import type { Item } from '../../shared/ledger/items.ts';
-import type { StreamRecord } from '../../shared/projection/stream-records.ts';
+import type { StreamRecord } from '../../shared/stream/stream-records.ts';
 import { connectDynamoDb, engines, eventually } from './engines.ts';
 
 /** The stream of a table of DynamoDB Local. */

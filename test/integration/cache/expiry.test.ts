@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { markDelivered } from '../../../shared/watermarks/mark-delivered.ts';
-import { markRead } from '../../../shared/watermarks/mark-read.ts';
-import { markUnread } from '../../../shared/watermarks/mark-unread.ts';
-import { addMembers, removeMember } from '../../../shared/watermarks/members.ts';
-import { deleteMessage, recordMessage } from '../../../shared/watermarks/messages.ts';
-import { lookAt } from '../../../shared/watermarks/own-view.ts';
-import { countReceipts } from '../../../shared/watermarks/receipts.ts';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
 

@@ -73,7 +73,7 @@ type Handler = (event: unknown, context: Context) => Promise<APIGatewayProxyStru
 
 /** Starts an instance of a function, up to where it takes its first event. */
 async function start(name: FunctionName): Promise<Handler> {
-  const { handler } = await import(`../../../functions/${name}/handler.ts`);
+  const { handler } = await import(`../../../functions/${name}.ts`);
   return handler as Handler;
 }
 

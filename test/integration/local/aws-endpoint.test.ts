@@ -15,10 +15,10 @@ import {
   StartMessageMoveTaskCommand,
 } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
-import { Principal } from '../../../local/iam/principal.ts';
-import { MessageStore } from '../../../local/queues/message-store.ts';
-import { Queues } from '../../../local/queues/queues.ts';
+import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws/endpoint.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
+import { MessageStore } from '../../../local/aws/queues/message-store.ts';
+import { Queues } from '../../../local/aws/queues/queues.ts';
 import { queueTemplate } from '../../support/queue-template.ts';
 
 const DEAD = 'https://sqs.us-east-1.amazonaws.com/000000000000/dead';

@@ -13,8 +13,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type DynamoDbFront, startDynamoDbFront } from '../../../local/iam/dynamodb-front.ts';
-import { Principal } from '../../../local/iam/principal.ts';
+import { type DynamoDbFront, startDynamoDbFront } from '../../../local/aws/iam/dynamodb-front.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
 import { createLedgerTable, engines, freshPrefix } from '../../support/engines.ts';
 
 const TABLE = freshPrefix('front');

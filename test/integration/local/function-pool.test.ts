@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { FunctionPool } from '../../../local/lambda/function-pool.ts';
-import { InstanceSlots } from '../../../local/lambda/instance-slots.ts';
+import { FunctionPool } from '../../../local/aws/lambda/function-pool.ts';
+import { InstanceSlots } from '../../../local/aws/lambda/instance-slots.ts';
 import { eventually } from '../../support/engines.ts';
 
 const pools: FunctionPool[] = [];

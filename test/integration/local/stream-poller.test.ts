@@ -6,16 +6,16 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { resourcesOf } from '../../../local/cloudformation/properties.ts';
-import type { Template } from '../../../local/cloudformation/template.ts';
-import type { Callers } from '../../../local/iam/callers.ts';
-import { Principal } from '../../../local/iam/principal.ts';
-import { Lambda } from '../../../local/lambda/lambda.ts';
+import { resourcesOf } from '../../../local/aws/cloudformation/properties.ts';
+import type { Template } from '../../../local/aws/cloudformation/template.ts';
+import type { Callers } from '../../../local/aws/iam/callers.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
+import { Lambda } from '../../../local/aws/lambda/lambda.ts';
+import { MessageStore } from '../../../local/aws/queues/message-store.ts';
+import { Queues } from '../../../local/aws/queues/queues.ts';
+import { Checkpoints } from '../../../local/aws/streams/checkpoints.ts';
+import { StreamPoller } from '../../../local/aws/streams/stream-poller.ts';
 import { silentLog } from '../../../local/log.ts';
-import { MessageStore } from '../../../local/queues/message-store.ts';
-import { Queues } from '../../../local/queues/queues.ts';
-import { Checkpoints } from '../../../local/streams/checkpoints.ts';
-import { StreamPoller } from '../../../local/streams/stream-poller.ts';
 import { readBatch, StreamBatch } from '../../../operate/redrive/stream-batch.ts';
 import {
   connectDynamoDb,

@@ -2,7 +2,7 @@ import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { JwtAuthorizer } from '../../../local/http/jwt-authorizer.ts';
+import { JwtAuthorizer } from '../../../local/aws/gateway/jwt-authorizer.ts';
 
 const ISSUER = 'https://issuer.example';
 /** Trusted beside it, for an audience of its own. */

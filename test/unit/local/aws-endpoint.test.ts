@@ -2,10 +2,10 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws-endpoint.ts';
-import type { BusEntry } from '../../../local/events/event-bus.ts';
-import { Principal } from '../../../local/iam/principal.ts';
-import type { Queues } from '../../../local/queues/queues.ts';
+import { type AwsEndpoint, startAwsEndpoint } from '../../../local/aws/endpoint.ts';
+import type { BusEntry } from '../../../local/aws/events/event-bus.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
+import type { Queues } from '../../../local/aws/queues/queues.ts';
 
 const ACCESS_KEY_ID = 'TheAccessKeyOfAFunction';
 const FUNCTIONS = { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'of-the-functions' };

@@ -1,6 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import type { InvocationResult } from '../../../local/lambda/instance.ts';
-import { deliverBatch, type RetryPolicy, type StreamItem } from '../../../local/streams/batch-delivery.ts';
+import type { InvocationResult } from '../../../local/aws/lambda/instance.ts';
+import {
+  deliverBatch,
+  type RetryPolicy,
+  type StreamItem,
+} from '../../../local/aws/streams/batch-delivery.ts';
 
 const POLICY: RetryPolicy = { maxRetries: 3, maxAgeSeconds: -1, bisects: true, reportsItemFailures: true };
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Checkpoints } from '../../../local/streams/checkpoints.ts';
+import { Checkpoints } from '../../../local/aws/streams/checkpoints.ts';
 
 let directory: string;
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { sentenceOf } from '../../../local/command.ts';
-import { UsageError } from '../../../local/usage-error.ts';
+import { sentenceOf } from '../../../local/command/command.ts';
+import { UsageError } from '../../../local/command/usage-error.ts';
 
 const refused = (code: string, path?: string) =>
   Object.assign(new Error(`${code}: refused, open '${path}'`), { code, path });

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { Cors } from '../../../local/http/cors.ts';
+import { Cors } from '../../../local/aws/gateway/cors.ts';
 
 const cors = new Cors(
   {

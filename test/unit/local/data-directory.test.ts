@@ -13,11 +13,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { DataDirectory, type FileName } from '../../../local/data-directory.ts';
-import { Journal } from '../../../local/events/journal.ts';
-import { Issuer } from '../../../local/http/issuer.ts';
-import { Secrets } from '../../../local/secrets.ts';
-import { Checkpoints } from '../../../local/streams/checkpoints.ts';
+import { Secrets } from '../../../local/aws/secrets.ts';
+import { Checkpoints } from '../../../local/aws/streams/checkpoints.ts';
+import { DataDirectory, type FileName } from '../../../local/data/data-directory.ts';
+import { Journal } from '../../../local/data/journal.ts';
+import { Issuer } from '../../../local/identity/issuer.ts';
 
 const PROBE = 'http://127.0.0.1:9/_local/stack';
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { discover } from '../../../local/http/discovery.ts';
+import { discover } from '../../../local/identity/discovery.ts';
 
 let server: Server;
 let issuer: string;

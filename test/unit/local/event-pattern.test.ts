@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { compilePattern } from '../../../local/events/event-pattern.ts';
+import { compilePattern } from '../../../local/aws/events/event-pattern.ts';
 
 const event = { source: 'chat', 'detail-type': 'MessageSent', detail: { groupId: 'g', tags: ['a', 'b'] } };
 

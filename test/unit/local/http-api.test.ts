@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { HttpApi } from '../../../local/http/http-api.ts';
-import type { Lambda } from '../../../local/lambda/lambda.ts';
+import { HttpApi } from '../../../local/aws/gateway/http-api.ts';
+import type { Lambda } from '../../../local/aws/lambda/lambda.ts';
 
 const CORS = {
   AllowOrigins: ['https://chat.example.com'],

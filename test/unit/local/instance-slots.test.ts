@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { InstanceSlots, type SlotUser } from '../../../local/lambda/instance-slots.ts';
+import { InstanceSlots, type SlotUser } from '../../../local/aws/lambda/instance-slots.ts';
 
 const NOW_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { findNpm, type ProcessTable } from '../../../local/npm-process.ts';
+import { findNpm, type ProcessTable } from '../../../local/command/npm-process.ts';
 
 const SCRIPT = 'local/dev.ts';
 const LINE = 'node --import ./local/require-node.mjs local/dev.ts';

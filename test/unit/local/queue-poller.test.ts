@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { resourcesOf } from '../../../local/cloudformation/properties.ts';
-import type { Callers } from '../../../local/iam/callers.ts';
-import { Principal } from '../../../local/iam/principal.ts';
-import { MessageStore } from '../../../local/queues/message-store.ts';
-import { QueuePoller, type QueuePollerOptions } from '../../../local/queues/queue-poller.ts';
-import { Queues } from '../../../local/queues/queues.ts';
+import { resourcesOf } from '../../../local/aws/cloudformation/properties.ts';
+import type { Callers } from '../../../local/aws/iam/callers.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
+import { MessageStore } from '../../../local/aws/queues/message-store.ts';
+import { QueuePoller, type QueuePollerOptions } from '../../../local/aws/queues/queue-poller.ts';
+import { Queues } from '../../../local/aws/queues/queues.ts';
 import { eventually } from '../../support/engines.ts';
 import { queueTemplate } from '../../support/queue-template.ts';
 

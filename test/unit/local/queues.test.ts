@@ -2,9 +2,9 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { TemplateError } from '../../../local/cloudformation/template.ts';
-import { MessageStore } from '../../../local/queues/message-store.ts';
-import { Queues } from '../../../local/queues/queues.ts';
+import { TemplateError } from '../../../local/aws/cloudformation/template.ts';
+import { MessageStore } from '../../../local/aws/queues/message-store.ts';
+import { Queues } from '../../../local/aws/queues/queues.ts';
 import { queueTemplate } from '../../support/queue-template.ts';
 
 const WORK = 'arn:aws:sqs:us-east-1:000000000000:work';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { bySpecificity, matchPath, parseRouteKey, segmentsOf } from '../../../local/http/routes.ts';
+import { bySpecificity, matchPath, parseRouteKey, segmentsOf } from '../../../local/aws/gateway/routes.ts';
 
 describe('matching a path', () => {
   const members = parseRouteKey('PUT /v1/groups/{groupId}/members/{userId}');

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { Callers } from '../../../local/iam/callers.ts';
-import { Principal } from '../../../local/iam/principal.ts';
-import { StreamPoller, type StreamPollerOptions } from '../../../local/streams/stream-poller.ts';
+import type { Callers } from '../../../local/aws/iam/callers.ts';
+import { Principal } from '../../../local/aws/iam/principal.ts';
+import { StreamPoller, type StreamPollerOptions } from '../../../local/aws/streams/stream-poller.ts';
 
 const STREAM = 'arn:aws:dynamodb:us-east-1:000000000000:table/ledger/stream/local';
 

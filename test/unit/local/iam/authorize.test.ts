@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { authorize } from '../../../../local/iam/authorize.ts';
-import { Principal } from '../../../../local/iam/principal.ts';
+import { authorize } from '../../../../local/aws/iam/authorize.ts';
+import { Principal } from '../../../../local/aws/iam/principal.ts';
 
 const ROLE = 'arn:aws:sts::000000000000:assumed-role/a-role/a-function';
 const TABLE = 'arn:aws:dynamodb:us-east-1:000000000000:table/ledger';

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Template } from '../../../../local/cloudformation/template.ts';
-import { credentialsOf, ledgerOwner } from '../../../../local/credentials.ts';
-import { authorize } from '../../../../local/iam/authorize.ts';
-import { Callers, OPERATOR } from '../../../../local/iam/callers.ts';
-import { Secrets } from '../../../../local/secrets.ts';
+import type { Template } from '../../../../local/aws/cloudformation/template.ts';
+import { credentialsOf, ledgerOwner } from '../../../../local/aws/credentials.ts';
+import { authorize } from '../../../../local/aws/iam/authorize.ts';
+import { Callers, OPERATOR } from '../../../../local/aws/iam/callers.ts';
+import { Secrets } from '../../../../local/aws/secrets.ts';
 
 const lambda = (name: string) => ({
   logicalId: name,

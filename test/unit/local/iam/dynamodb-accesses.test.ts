@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { dynamoDbAccesses } from '../../../../local/iam/dynamodb-accesses.ts';
+import { dynamoDbAccesses } from '../../../../local/aws/iam/dynamodb-accesses.ts';
 
 const TABLE = 'arn:aws:dynamodb:us-east-1:000000000000:table';
 /** As DynamoDB Local writes it. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { Template } from '../../../../local/cloudformation/template.ts';
-import { authorize } from '../../../../local/iam/authorize.ts';
-import { functionPrincipals } from '../../../../local/iam/function-roles.ts';
+import type { Template } from '../../../../local/aws/cloudformation/template.ts';
+import { authorize } from '../../../../local/aws/iam/authorize.ts';
+import { functionPrincipals } from '../../../../local/aws/iam/function-roles.ts';
 
 const statement = (Action: string, more: Record<string, unknown> = {}) => ({
   ...{ Effect: 'Allow', Action, Resource: 'arn:of:table' },

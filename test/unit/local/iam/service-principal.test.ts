@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { ResourcePolicyDocument } from '../../../../local/iam/policy-document.ts';
-import { servicePrincipal } from '../../../../local/iam/service-principal.ts';
+import { ResourcePolicyDocument } from '../../../../local/aws/iam/policy-document.ts';
+import { servicePrincipal } from '../../../../local/aws/iam/service-principal.ts';
 
 const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:queue';
 const RULE = 'arn:aws:events:us-east-1:000000000000:rule/bus/rule';

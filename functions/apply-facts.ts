@@ -1,0 +1,90 @@
+import * as v from 'valibot';
+import { groupId, joinedAfter, messageId, time, userId } from '../shared/contract/schemas.ts';
+import { TidemarkError } from '../shared/domain/errors.ts';
+import { NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { applyJoin, applyLeave } from '../shared/operations/members.ts';
+import { deleteMessage, recordMessage } from '../shared/operations/messages.ts';
+import { createStores } from './runtime/composition.ts';
+import { eventQueue, HopelessEvent, type QueuedEvent } from './runtime/event-queue.ts';
+import { prepare } from './runtime/prepare.ts';
+import { validate } from './runtime/validate.ts';
+
+const stores = createStores();
+
+/** A chat back end's events may hold more than Tidemark needs: what is not named here is left alone. */
+const sent = v.object({ groupId, messageId, senderId: userId, sentAt: v.optional(time) });
+const deleted = v.object({ groupId, messageId });
+/** The events' own times have whole seconds; `joinedAt` and `leftAt` say exactly when. */
+const joined = v.object({ groupId, userId, joinedAt: v.optional(time), joinedAfter });
+const left = v.object({ groupId, userId, leftAt: v.optional(time) });
+
+/** A fact makes up to three calls of the ledger in sequence, each with a bound of 6 s and its pauses. */
+const LONGEST_MS = 20_000;
+
+/**
+ * Applies facts: those of one group one after the other, since they would meet at the same items. A fact that is not
+ * valid will not be valid later: it goes to the dead-letter queue at once.
+ */
+export const handler = eventQueue(
+  async (event) => {
+    try {
+      await apply(event);
+    } catch (error) {
+      if (error instanceof TidemarkError && error.code === 'invalid_request') {
+        throw new HopelessEvent(error.message, { cause: error });
+      }
+      throw error;
+    }
+  },
+  { laneOf, longestMs: LONGEST_MS },
+);
+
+await prepare({
+  stores,
+  operation: () => stores.ledger.messages.readHead(NOBODYS_GROUP),
+  writes: true,
+  others: [handler.rehearse],
+});
+
+function laneOf({ detail }: QueuedEvent): string {
+  const { groupId: named } = (detail ?? {}) as { groupId?: unknown };
+  return typeof named === 'string' ? named : '';
+}
+
+/**
+ * Each fact does what its route does, in any order and more than once. One that contradicts what is known is ignored and
+ * logged.
+ */
+async function apply(event: QueuedEvent): Promise<void> {
+  const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });
+  switch (event['detail-type']) {
+    case 'MessageSent': {
+      const { messageId: position, sentAt: sentAtMs = happenedAtMs, ...rest } = validate(sent, event.detail);
+      const recorded = await recordMessage(stores, { ...rest, position, sentAtMs, isFact: true });
+      if (recorded.outcome === 'conflict') {
+        console.warn({ message: 'a fact was ignored: the message is known under another sender', ...rest });
+      }
+      return;
+    }
+    case 'MessageDeleted': {
+      const fact = validate(deleted, event.detail);
+      await deleteMessage(stores, fact.groupId, fact.messageId);
+      return;
+    }
+    case 'MemberJoined': {
+      const fact = validate(joined, event.detail);
+      await applyJoin(stores, fact.groupId, fact.userId, {
+        joinedAtMs: fact.joinedAt ?? happenedAtMs,
+        joinedAfter: fact.joinedAfter ?? null,
+      });
+      return;
+    }
+    case 'MemberLeft': {
+      const fact = validate(left, event.detail);
+      await applyLeave(stores, fact.groupId, fact.userId, fact.leftAt ?? happenedAtMs);
+      return;
+    }
+    default:
+      throw new HopelessEvent(`not a fact: ${event['detail-type']}`);
+  }
+}

@@ -1,0 +1,24 @@
+import { variable } from './runtime/environment.ts';
+import { eventQueue } from './runtime/event-queue.ts';
+import { createSecretsClient, readSecret } from './runtime/secret.ts';
+import { POST_TIMEOUT_MS, WebhookReceiver } from './runtime/webhook-receiver.ts';
+
+const url = variable('WEBHOOK_URL');
+const arn = variable('WEBHOOK_SECRET_ARN');
+const secrets = createSecretsClient();
+const receiver = new WebhookReceiver({ url, readSecret: () => readSecret(secrets, arn), nowMs: Date.now });
+
+// While it starts, the function has a whole core. The client of the secret has a bound of its own, so that a start does
+// not wait long for a secret that stays away; then the first event reads it again.
+await receiver.warm();
+
+/**
+ * Posts events to the webhook, one at a time: as many posts are under way at once as there are instances, and the
+ * deployment bounds these.
+ */
+export const handler = eventQueue(
+  async ({ id, time, source, detail, 'detail-type': detailType }) => {
+    await receiver.post(id, JSON.stringify({ id, time, source, 'detail-type': detailType, detail }));
+  },
+  { laneOf: () => '', longestMs: POST_TIMEOUT_MS },
+);

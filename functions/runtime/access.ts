@@ -1,0 +1,115 @@
+import type { APIGatewayProxyEventV2, APIGatewayProxyEventV2WithJWTAuthorizer } from 'aws-lambda';
+import { TidemarkError } from '../../shared/domain/errors.ts';
+import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
+
+export type Event = APIGatewayProxyEventV2 | APIGatewayProxyEventV2WithJWTAuthorizer;
+
+type Jwt = APIGatewayProxyEventV2WithJWTAuthorizer['requestContext']['authorizer']['jwt'];
+
+/** API Gateway takes a token with and without the scheme. Headers that were sent twice are joined by a comma. */
+const ONE_TOKEN = /^(?:Bearer +)?[\w-]+\.([\w-]+)\.[\w-]+$/i;
+
+/** For whom a route is. One for users has a twin for back ends, whose path names the user. */
+export type RouteFor = 'anyone' | 'user' | 'service';
+
+/**
+ * Whom the gateway let in: returns the one who asks for the user of the token. Throws `forbidden` where the token
+ * cannot have been meant for that, or where the route is not for this kind of caller.
+ *
+ * The gateway has verified the token, but hands all claims over as text: 42 and null arrive as "42" and "null". Which
+ * types they have only the token's own payload tells. And a payload may name a claim twice: what it says counts only
+ * where the gateway has read the same.
+ */
+export function callerOf(event: Event, routeFor: RouteFor = 'anyone'): () => UserId {
+  const { jwt, iam } = authorizerOf(event);
+  const payload = jwt ? payloadOf(event.headers.authorization) : null;
+  const scopes = payload ? scopesOf(payload) : [];
+  if (jwt) refuseOddScopes(scopes, jwt.scopes);
+  const isAboutAnother = event.pathParameters?.userId !== undefined;
+  if (routeFor === 'service' || (routeFor === 'user' && isAboutAnother)) {
+    refuseUsers(scopes, iam !== undefined);
+  } else if (routeFor === 'user') {
+    refuseBackEnds(payload !== null, scopes);
+  }
+  return () => {
+    const subject = payload && payload.sub === jwt?.claims.sub ? parseUserId(payload.sub) : null;
+    if (!subject) throw forbidden("The token's subject is not a user id of this service.");
+    return subject;
+  };
+}
+
+/** Nothing where the route asks for no caller. */
+function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly iam?: unknown } {
+  return ('authorizer' in requestContext ? requestContext.authorizer : undefined) ?? {};
+}
+
+/**
+ * What tells callers apart, as the deployment chose it. Read at each call: it costs nothing.
+ *
+ * Behind the gateway this is a second line of defence, but for one thing: where users need no scope the gateway lets in
+ * a back end's token too, and its subject would become a user.
+ */
+export function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
+  const { USER_SCOPE: user, SERVICE_SCOPE: service } = process.env;
+  return { user, service };
+}
+
+/** A back end's token holds the scope for it. Where there is none, a back end has signed the call. */
+function refuseUsers(scopes: readonly string[], isSigned: boolean): void {
+  const { service } = scopesAsked();
+  if (service === undefined ? isSigned : scopes.includes(service)) return;
+  throw forbidden('This route is for back ends.');
+}
+
+/** A user's token holds the scope for it. Where there is none, it is any token that is not a back end's. */
+function refuseBackEnds(hasToken: boolean, scopes: readonly string[]): void {
+  if (!hasToken) throw forbidden('This route is for users, who show a token.');
+  const { user, service } = scopesAsked();
+  if (user !== undefined) {
+    if (!scopes.includes(user)) throw forbidden('This route is for users.');
+  } else if (service !== undefined && scopes.includes(service)) {
+    throw forbidden("The token is a back end's. Its routes are those under /v1/users/{userId}.");
+  }
+}
+
+type Payload = Readonly<Record<string, unknown>>;
+
+function payloadOf(authorization: string | undefined): Payload {
+  const [, encoded] = ONE_TOKEN.exec(authorization ?? '') ?? [];
+  const payload = encoded === undefined ? null : parse(Buffer.from(encoded, 'base64url').toString());
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) {
+    throw forbidden('The token cannot be read.');
+  }
+  return payload as Payload;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** A second line of defence behind the gateway, which may take a nested list for a list of texts. */
+function refuseOddScopes(held: readonly string[], taken: Jwt['scopes'] | null): void {
+  // Empty where the route asks for none.
+  if (taken && taken.length > 0 && !taken.some((one) => held.includes(one))) {
+    throw forbidden('The token does not hold the scope that it was let in for.');
+  }
+}
+
+function scopesOf({ scope, scp }: Payload): string[] {
+  return [scope, scp].filter((claim) => claim !== undefined).flatMap(scopesIn);
+}
+
+function scopesIn(claim: unknown): string[] {
+  const scopes: unknown[] =
+    typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [null];
+  if (scopes.every((one) => typeof one === 'string')) return scopes;
+  throw forbidden("The token's scope is neither text nor a list of texts.");
+}
+
+function forbidden(detail: string): TidemarkError {
+  return new TidemarkError('forbidden', detail);
+}

@@ -1,0 +1,14 @@
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { boundsOf } from '../../shared/aws/bounds.ts';
+import { lean } from '../../shared/aws/lean.ts';
+import { type Bus, createPublisher } from '../../shared/stream/publisher.ts';
+import { variable } from './environment.ts';
+
+/**
+ * The bus that the function may put events on. A batch of the stream makes ten calls, one after the other: with these
+ * bounds they end within the function's 30 s where the bus is silent, and the stream has the events tried again.
+ */
+export function createBus(): Bus {
+  const client = lean(new EventBridgeClient(boundsOf({ attempts: 2, timeoutMs: 1_000 })));
+  return createPublisher(client, variable('EVENT_BUS_NAME'));
+}

@@ -1,0 +1,181 @@
+import middy from '@middy/core';
+import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { inParallel } from '../../shared/domain/in-parallel.ts';
+import { loggedError } from '../../shared/domain/logged-error.ts';
+import { variable } from './environment.ts';
+import { retryPauseSeconds } from './retry-pause.ts';
+
+export type QueuedEvent = EventBridgeEvent<string, unknown>;
+
+/** Thrown for an event that no further try would change: it goes to the dead-letter queue at once. */
+export class HopelessEvent extends Error {
+  override readonly name = 'HopelessEvent';
+}
+
+export interface EventQueueOptions {
+  /** Events of one lane are handled one after the other, in the order of the batch; lanes are handled side by side. */
+  readonly laneOf: (event: QueuedEvent) => string;
+  /** The longest that one event can take. It is not begun where less time is left. */
+  readonly longestMs: number;
+}
+
+/** What is left of the function's time for the calls to the queues that follow. */
+const SETTLING_MS = 5_000;
+
+/** The most failures that one line of the log describes. */
+const MOST_LOGGED = 3;
+
+/** What a reason may have in the attribute of a message: SQS refuses some characters. */
+const MAX_REASON_CHARACTERS = 500;
+
+type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'hopeless'; readonly error: unknown };
+
+interface Settled {
+  readonly record: SQSRecord;
+  readonly outcome: Outcome;
+}
+
+const DONE: Outcome = { kind: 'done' };
+
+/**
+ * A handler of the events of a queue. An event whose handling throws is received again after a pause that grows with its
+ * receives; after a day of them the queue sends it to its dead-letter queue. The record of it is reported as failed, and
+ * only that record.
+ */
+export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
+  const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
+    const hasTime = () => context.getRemainingTimeInMillis() >= options.longestMs + SETTLING_MS;
+    const settled = await handleAll(Records, handle, options.laneOf, hasTime);
+    const setAside = await setAsideHopeless(settled);
+    const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
+    if (failed.length > 0) {
+      report(failed, Records.length);
+      await pause(failed.map(({ record }) => record));
+    }
+    return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
+  });
+  /** Handles a batch of nothing. */
+  const rehearse = () => handler({ Records: [] }, {} as Context);
+  return Object.assign(handler, { rehearse });
+}
+
+async function handleAll(
+  records: readonly SQSRecord[],
+  handle: (event: QueuedEvent) => Promise<void>,
+  laneOf: (event: QueuedEvent) => string,
+  hasTime: () => boolean,
+): Promise<Settled[]> {
+  const settled: Settled[] = [];
+  const lanes = new Map<string, { readonly record: SQSRecord; readonly event: QueuedEvent }[]>();
+  for (const record of records) {
+    try {
+      const event = eventIn(record.body);
+      const lane = laneOf(event);
+      lanes.set(lane, [...(lanes.get(lane) ?? []), { record, event }]);
+    } catch (error) {
+      settled.push({ record, outcome: { kind: 'hopeless', error } });
+    }
+  }
+  await inParallel([...lanes.values()], records.length, async (lane) => {
+    for (const { record, event } of lane) {
+      const outcome = hasTime()
+        ? await outcomeOf(() => handle(event))
+        : { kind: 'failed' as const, error: new Error('there was no time left for it') };
+      settled.push({ record, outcome });
+    }
+  });
+  return settled;
+}
+
+async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {
+  try {
+    await run();
+    return DONE;
+  } catch (error) {
+    return { kind: error instanceof HopelessEvent ? 'hopeless' : 'failed', error };
+  }
+}
+
+function eventIn(body: string): QueuedEvent {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw new HopelessEvent('the message is no JSON');
+  }
+  const { id, 'detail-type': detailType } = (parsed ?? {}) as Partial<QueuedEvent>;
+  if (typeof id !== 'string' || typeof detailType !== 'string') {
+    throw new HopelessEvent('the message is no event');
+  }
+  return parsed as QueuedEvent;
+}
+
+/** Sends hopeless events to the dead-letter queue. Those that it took are done; the others have failed. */
+async function setAsideHopeless(settled: readonly Settled[]): Promise<Settled[]> {
+  return inParallel(settled, settled.length, async ({ record, outcome }) => {
+    if (outcome.kind !== 'hopeless') return { record, outcome };
+    const reason = outcome.error instanceof Error ? outcome.error.message : String(outcome.error);
+    console.error({ message: 'an event goes to the dead-letter queue', id: record.messageId, reason });
+    const sent = await outcomeOf(async () => {
+      const { sendMessage } = await import('./sqs.ts');
+      await sendMessage(variable('DEAD_LETTER_QUEUE_URL'), record.body, attributeText(reason));
+    });
+    return { record, outcome: sent };
+  });
+}
+
+function attributeText(reason: string): string {
+  return reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON_CHARACTERS);
+}
+
+/** Where the pauses cannot be set, the queue's own visibility timeout is the pause. */
+async function pause(records: readonly SQSRecord[]): Promise<void> {
+  try {
+    // Loaded here, since an instance whose events never fail should not wait for the client when it starts.
+    const { pauseMessages } = await import('./sqs.ts');
+    const refused = await pauseMessages(
+      variable('QUEUE_URL'),
+      records.map(({ receiptHandle, attributes }) => ({
+        receiptHandle,
+        seconds: retryPauseSeconds(Number(attributes.ApproximateReceiveCount), Math.random()),
+      })),
+    );
+    if (refused.length > 0) console.warn({ message: 'the queue refused pauses', refused });
+  } catch (error) {
+    console.warn({ message: 'the pauses could not be set', error: loggedError(error) });
+  }
+}
+
+function report(failed: readonly Settled[], ofBatch: number): void {
+  console.error({
+    message: 'events failed, and are tried again after a pause',
+    count: failed.length,
+    ofBatch,
+    failures: failed.slice(0, MOST_LOGGED).map(({ record, outcome }) => ({
+      id: record.messageId,
+      receives: Number(record.attributes.ApproximateReceiveCount),
+      error: 'error' in outcome ? loggedError(outcome.error) : null,
+    })),
+  });
+  // Lambda counts no error where records are reported, so that an alarm needs a metric. CloudWatch reads it from the log,
+  // from a line of its own: `console` would wrap it.
+  process.stdout.write(
+    `${JSON.stringify({
+      _aws: {
+        Timestamp: Date.now(),
+        CloudWatchMetrics: [
+          {
+            Namespace: 'Tidemark',
+            Dimensions: [['FunctionName']],
+            Metrics: [{ Name: 'FailedRecords', Unit: 'Count' }],
+          },
+        ],
+      },
+      FunctionName: variable('AWS_LAMBDA_FUNCTION_NAME'),
+      FailedRecords: failed.length,
+    })}\n`,
+  );
+}

@@ -1,0 +1,84 @@
+import { type ErrorCode, type InvalidField, TidemarkError } from '../../shared/domain/errors.ts';
+import { shortened } from '../../shared/domain/shortened.ts';
+
+/** The status and title of every code of the contract that a function answers with. */
+const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readonly title: string }> = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  not_found: { status: 404, title: 'Not found' },
+  revision_conflict: { status: 409, title: 'The revision is not the current one' },
+  conflict: { status: 409, title: 'In conflict with what is known' },
+  too_large: { status: 413, title: 'The request is too large' },
+  internal: { status: 500, title: 'Something went wrong on our side' },
+  unavailable: { status: 503, title: 'Temporarily unavailable' },
+};
+
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * Bytes in JSON. An answer to an error has at most 16 KiB: detail and faults come bounded from `TidemarkError`, with
+ * about 12 KiB together, and the members whose size we choose take less than 512 bytes.
+ */
+const MAX_STATE_BYTES = 2_048;
+const MAX_REQUEST_ID_BYTES = 128;
+
+export interface Answer {
+  readonly statusCode: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/**
+ * The problem (RFC 9457) that an error is to a caller, never larger than 16 KiB. A fault of ours tells nothing of the
+ * inside.
+ */
+export function problemAnswer(error: unknown, requestId: string): Answer {
+  const known = error instanceof TidemarkError ? error : null;
+  const code = known?.code ?? 'internal';
+  const { status, title } = PROBLEMS[code];
+  const detail =
+    known?.message ?? 'The request failed. It is not known whether it took effect; it may be repeated.';
+  return {
+    statusCode: status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(code === 'unavailable' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+    },
+    body: JSON.stringify({
+      // First, so that no state hides what the problem itself says.
+      ...boundedState(known?.state ?? {}),
+      type: 'about:blank',
+      title,
+      status,
+      code,
+      detail,
+      requestId: shortened(requestId, MAX_REQUEST_ID_BYTES),
+      ...(code === 'invalid_request' && { errors: fieldsOf(known) }),
+    }),
+  };
+}
+
+/** As many members of the state as there is room for. What JSON cannot say is left out. */
+function boundedState(state: TidemarkError['state']): Record<string, unknown> {
+  const kept: [string, unknown][] = [];
+  let bytes = 0;
+  for (const [name, value] of Object.entries(state)) {
+    bytes += memberBytes(name, value);
+    if (bytes > MAX_STATE_BYTES) break;
+    kept.push([name, value]);
+  }
+  return Object.fromEntries(kept);
+}
+
+function memberBytes(name: string, value: unknown): number {
+  try {
+    return Buffer.byteLength(JSON.stringify({ [name]: value }));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+function fieldsOf(error: TidemarkError | null): readonly InvalidField[] {
+  if (!error) return [];
+  return error.fields.length > 0 ? error.fields : [{ path: '', message: error.message }];
+}

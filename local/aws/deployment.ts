@@ -1,0 +1,126 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { DataDirectory, FileName } from '../data/data-directory.ts';
+import { Journal } from '../data/journal.ts';
+import type { Log } from '../log.ts';
+import { isOriginOfThisMachine } from '../same-machine.ts';
+import { type Notification, WebhookSink } from '../webhook-sink.ts';
+import { resourcesOf } from './cloudformation/properties.ts';
+import { REGION, type Template } from './cloudformation/template.ts';
+import type { Credentials } from './credentials.ts';
+import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
+import { HttpApi } from './gateway/http-api.ts';
+import type { TrustedIssuer } from './gateway/jwt-authorizer.ts';
+import type { Callers } from './iam/callers.ts';
+import { Lambda } from './lambda/lambda.ts';
+import { ensureTable } from './ledger-table.ts';
+import { MessageStore } from './queues/message-store.ts';
+import { QueuePoller } from './queues/queue-poller.ts';
+import { Queues } from './queues/queues.ts';
+import { Checkpoints } from './streams/checkpoints.ts';
+import { StreamPoller } from './streams/stream-poller.ts';
+
+export interface DeploymentOptions {
+  readonly directory: DataDirectory;
+  /** Whether the table is made anew. */
+  readonly fresh: boolean;
+  /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
+  readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
+  /** Who may call AWS, and what. */
+  readonly callers: Callers;
+  /** Where the functions find the AWS services that they call. */
+  readonly endpoints: {
+    readonly dynamodb: string;
+    readonly secretsManager: string;
+    readonly eventBridge: string;
+    readonly sqs: string;
+  };
+  /** Where the keys of an issuer of tokens are. */
+  readonly keySetUrl: (issuer: string) => string;
+  /** Whose tokens the API takes besides those of the template's issuer. */
+  readonly otherIssuers: readonly TrustedIssuer[];
+  /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
+  readonly speed: number;
+  readonly log: Log;
+}
+
+/** What the template makes of an AWS account: its table, functions, bus, stream and API. */
+export interface Deployment {
+  readonly tableName: string;
+  readonly lambda: Lambda;
+  readonly bus: EventBus;
+  readonly api: HttpApi;
+  readonly queues: Queues;
+  readonly webhookSink: WebhookSink;
+  /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
+  run(): Promise<void>;
+}
+
+/** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
+export async function deploy(
+  template: Template,
+  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
+  resources: AsyncDisposableStack,
+): Promise<Deployment> {
+  const client = { region: REGION, ...engine };
+  const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
+  const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
+  const journal = <T>(name: FileName) =>
+    resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
+
+  const tableName = await ensureTable(dynamodb, template, fresh);
+  const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
+  const messages = resources.adopt(new MessageStore(directory.file('queues.jsonl')), (opened) =>
+    opened.close(),
+  );
+  const queues = new Queues(template, messages, { nowMs: Date.now, speed });
+  const lambda = new Lambda(template, {
+    callers,
+    queues,
+    speed,
+    log,
+    environment: {
+      AWS_ENDPOINT_URL_DYNAMODB: endpoints.dynamodb,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
+      AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    },
+  });
+  const bus = new EventBus(template, {
+    events: journal<BusEvent>('events.jsonl'),
+    deliveries: journal<Delivery>('deliveries.jsonl'),
+    lambda,
+    queues,
+    log,
+  });
+  const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
+  const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log };
+  const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((source) =>
+    source.properties.EventSourceArn.includes(':sqs:')
+      ? new QueuePoller(source, { queues, lambda, callers, speed, log })
+      : new StreamPoller(source, polling),
+  );
+  const api = new HttpApi(template, lambda, keySetUrl, {
+    alsoAllowsOrigin: isOriginOfThisMachine,
+    otherIssuers,
+    backEnd: callers.backEnd,
+  });
+  return {
+    tableName,
+    lambda,
+    bus,
+    api,
+    queues,
+    webhookSink,
+    async run() {
+      // A poller waits for a function that runs: it is told to end first, and then the functions are ended.
+      resources.defer(async () => {
+        const polled = Promise.all(pollers.map((poller) => poller.stop()));
+        await lambda.stop();
+        await polled;
+      });
+      await Promise.all(pollers.map((poller) => poller.start()));
+      bus.resume();
+    },
+  };
+}

@@ -1,0 +1,233 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import * as v from 'valibot';
+import type { EventBus } from './events/event-bus.ts';
+import { readBody } from './gateway/body.ts';
+import { AccessDenied, authorize } from './iam/authorize.ts';
+import type { Callers } from './iam/callers.ts';
+import type { Principal } from './iam/principal.ts';
+import type { Lambda } from './lambda/lambda.ts';
+import { AwsError, arnOf, type Operation, operation } from './operation.ts';
+import type { Queues } from './queues/queues.ts';
+import { SQS_OPERATIONS } from './queues/sqs-operations.ts';
+import type { Secrets } from './secrets.ts';
+import { findSigner } from './signature.ts';
+
+export interface AwsServices {
+  readonly callers: Pick<Callers, 'byAccessKeyId'>;
+  readonly secrets: Pick<Secrets, 'get'>;
+  readonly bus: Pick<EventBus, 'put'>;
+  readonly queues: Queues;
+  readonly lambda: Pick<Lambda, 'has' | 'invoke'>;
+}
+
+const SecretRequest = v.object({ SecretId: v.string() });
+
+const ParameterRequest = v.object({ Name: v.string() });
+
+/** What `cdk bootstrap` leaves behind: this machine is ready for a deployment. */
+const PARAMETERS: ReadonlyMap<string, string> = new Map([['/cdk-bootstrap/hnb659fds/version', '21']]);
+
+const PutEventsRequest = v.object({
+  Entries: v.pipe(
+    v.array(
+      v.object({
+        EventBusName: v.exactOptional(v.string()),
+        Source: v.exactOptional(v.string()),
+        DetailType: v.exactOptional(v.string()),
+        Detail: v.exactOptional(v.string()),
+        // Seconds, as the AWS SDK sends them; in milliseconds, a Date holds up to 8.64e15.
+        Time: v.exactOptional(v.pipe(v.number(), v.minValue(-8.64e12), v.maxValue(8.64e12))),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(10),
+  ),
+});
+
+/** The operations that are called, by the target that AWS's JSON protocols name. */
+const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, Operation<AwsServices>>([
+  [
+    'secretsmanager.GetSecretValue',
+    operation(
+      'secretsmanager:GetSecretValue',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        const SecretString = secrets.get(SecretId);
+        if (SecretString === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return {
+          ARN: SecretId,
+          Name: SecretId.split(':').at(-1),
+          SecretString,
+          VersionStages: ['AWSCURRENT'],
+        };
+      },
+    ),
+  ],
+  [
+    'secretsmanager.DescribeSecret',
+    operation(
+      'secretsmanager:DescribeSecret',
+      SecretRequest,
+      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
+      ({ SecretId }, { secrets }) => {
+        if (secrets.get(SecretId) === undefined)
+          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
+        return { ARN: SecretId, Name: SecretId.split(':').at(-1) };
+      },
+    ),
+  ],
+  [
+    'AmazonSSM.GetParameter',
+    operation(
+      'ssm:GetParameter',
+      ParameterRequest,
+      ({ Name }) => [arnOf('ssm', 'parameter/', Name.replace(/^\//, ''))],
+      ({ Name }) => {
+        const Value = PARAMETERS.get(Name);
+        if (Value === undefined) throw new AwsError('ParameterNotFound', `there is no parameter ${Name}`);
+        return { Parameter: { Name, Type: 'String', Value, Version: 1 } };
+      },
+    ),
+  ],
+  [
+    'AWSEvents.PutEvents',
+    operation(
+      'events:PutEvents',
+      PutEventsRequest,
+      ({ Entries }) => [
+        ...new Set(
+          Entries.map(({ EventBusName }) => arnOf('events', 'event-bus/', EventBusName ?? 'default')),
+        ),
+      ],
+      ({ Entries }, { bus }) => {
+        const results = bus.put(Entries);
+        return {
+          FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length,
+          Entries: results,
+        };
+      },
+    ),
+  ],
+  ...SQS_OPERATIONS,
+]);
+
+/** The path of Lambda's Invoke, and in it the function's name. */
+const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
+
+/** Ten entries of PutEvents, escaped in JSON. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+interface Answer {
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+export interface AwsEndpoint {
+  readonly url: string;
+  /** From now on it answers; until then it is unavailable. */
+  serve(services: AwsServices): void;
+  close(): Promise<void>;
+}
+
+/**
+ * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * policies allow.
+ */
+export async function startAwsEndpoint(): Promise<AwsEndpoint> {
+  let services: AwsServices | null = null;
+  const server = createServer(async (request, response) => {
+    const answer = (status: number, body: unknown, headers: Record<string, string> = {}) => {
+      response
+        .writeHead(status, { 'content-type': 'application/x-amz-json-1.1', ...headers })
+        .end(JSON.stringify(body));
+    };
+    try {
+      const { body, headers } = await handle(request, services);
+      answer(200, body, headers);
+    } catch (error) {
+      const { code, status, message } =
+        error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
+      answer(status, { __type: code, message }, { 'x-amzn-errortype': code });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    serve(given) {
+      services = given;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function handle(request: IncomingMessage, services: AwsServices | null): Promise<Answer> {
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (!body)
+    throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
+  const { url: path = '' } = request;
+  const [, invoked] = INVOCATION.exec(path) ?? [];
+  if (path !== '/' && invoked === undefined)
+    throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
+  if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
+  const { callers } = services;
+  const signer = await findSigner(
+    request,
+    body,
+    (id) => callers.byAccessKeyId(id),
+    Date.now(),
+    invoked === undefined
+      ? undefined
+      : { path, query: {}, headers: ['host', 'x-amz-date'], service: 'lambda' },
+  );
+  if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
+  const { principal } = signer.credentials;
+  if (invoked !== undefined) return invoke(principal, invoked, body, services);
+  const target = String(request.headers['x-amz-target']);
+  const known = OPERATIONS.get(target);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  const { resources, run } = known.understand(jsonOf(body));
+  for (const resource of resources) admit(principal, known.action, resource);
+  return { body: await run(services) };
+}
+
+/** Throws what the service of the action answers where the principal may not do it. */
+function admit(principal: Principal, action: string, resource: string): void {
+  try {
+    authorize(principal, action, resource);
+  } catch (error) {
+    if (!(error instanceof AccessDenied)) throw error;
+    if (action.startsWith('sqs:')) throw new AwsError('AccessDenied', error.message, 403);
+    const status = action.startsWith('lambda:') ? 403 : 400;
+    throw new AwsError('AccessDeniedException', error.message, status);
+  }
+}
+
+/** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
+async function invoke(
+  principal: Principal,
+  name: string,
+  payload: Buffer,
+  { lambda }: AwsServices,
+): Promise<Answer> {
+  admit(principal, 'lambda:InvokeFunction', arnOf('lambda', 'function:', name));
+  if (!lambda.has(name)) throw new AwsError('ResourceNotFoundException', `there is no function ${name}`, 404);
+  const result = await lambda.invoke(name, JSON.stringify(jsonOf(payload)));
+  if (result.ok) return { body: JSON.parse(result.payload) as unknown };
+  const { errorType, errorMessage } = result;
+  return { body: { errorType, errorMessage }, headers: { 'x-amz-function-error': 'Unhandled' } };
+}
+
+function jsonOf(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    throw new AwsError('ValidationException', 'the body is no JSON');
+  }
+}

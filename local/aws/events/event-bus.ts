@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import type { Journal } from '../../data/journal.ts';
+import type { Log } from '../../log.ts';
+import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
+import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
+import { servicePrincipal } from '../iam/service-principal.ts';
+import type { Lambda } from '../lambda/lambda.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Queues } from '../queues/queues.ts';
+import { compilePattern } from './event-pattern.ts';
+
+export interface BusEvent {
+  readonly id: string;
+  readonly time: string;
+  readonly source: string;
+  readonly 'detail-type': string;
+  readonly detail: unknown;
+}
+
+/** An entry of PutEvents. */
+export interface BusEntry {
+  readonly EventBusName?: string;
+  readonly Source?: string;
+  readonly DetailType?: string;
+  readonly Detail?: string;
+  readonly Time?: number | string;
+}
+
+export type EntryResult =
+  | { readonly EventId: string }
+  | { readonly ErrorCode: string; readonly ErrorMessage: string };
+
+/** That an event has reached a rule's target, or its dead-letter queue. */
+export interface Delivery {
+  readonly eventId: string;
+  readonly rule: string;
+}
+
+interface Rule {
+  readonly name: string;
+  readonly target: { readonly functionName: string } | { readonly queue: Queue };
+  readonly matches: (event: unknown) => boolean;
+}
+
+const MAX_ENTRY_BYTES = 262_144;
+
+export interface EventBusOptions {
+  readonly events: Journal<BusEvent>;
+  readonly deliveries: Journal<Delivery>;
+  readonly lambda: Lambda;
+  readonly queues: Queues;
+  readonly log: Log;
+}
+
+/** The template's bus with its rules. An event is kept before it is acknowledged, and delivered again after a crash. */
+export class EventBus {
+  readonly name: string;
+  readonly #options: EventBusOptions;
+  readonly #rules: readonly Rule[];
+  /** For each rule, the deliveries so far: one after the other, so that order is kept where nothing fails. */
+  readonly #lines = new Map<string, Promise<unknown>>();
+
+  constructor(template: Template, options: EventBusOptions) {
+    this.#options = options;
+    this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
+    this.#rules = resourcesOf(template, 'AWS::Events::Rule')
+      .filter(({ properties }) => properties.State === 'ENABLED' && properties.EventBusName === this.name)
+      .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
+        Targets.map(({ Arn, Id, DeadLetterConfig }) => {
+          const ruleArn = template.identityOf(logicalId).attributes.Arn ?? '';
+          if (DeadLetterConfig) requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
+          const target = targetOf(template, ruleArn, Arn, options);
+          return { name: `${logicalId}/${Id}`, target, matches: compilePattern(EventPattern) };
+        }),
+      );
+  }
+
+  get events(): readonly BusEvent[] {
+    return this.#options.events.entries;
+  }
+
+  /** Delivers what an earlier run had accepted and not delivered. */
+  resume(): void {
+    const delivered = new Set(
+      this.#options.deliveries.entries.map(({ eventId, rule }) => `${eventId} ${rule}`),
+    );
+    for (const event of this.events) {
+      for (const rule of this.#rules) {
+        if (rule.matches(event) && !delivered.has(`${event.id} ${rule.name}`)) this.#deliver(event, rule);
+      }
+    }
+  }
+
+  put(entries: readonly BusEntry[]): EntryResult[] {
+    return entries.map((entry) => {
+      const problem = problemOf(entry, this.name);
+      if (problem) return problem;
+      const event = eventOf(entry);
+      this.#options.events.append(event);
+      this.#options.log.line(`event ${event.source} ${event['detail-type']} ${JSON.stringify(event.detail)}`);
+      for (const rule of this.#rules) if (rule.matches(event)) this.#deliver(event, rule);
+      return { EventId: event.id };
+    });
+  }
+
+  #deliver(event: BusEvent, rule: Rule): void {
+    const { lambda, deliveries, log } = this.#options;
+    const payload = JSON.stringify({
+      version: '0',
+      ...event,
+      account: ACCOUNT_ID,
+      region: REGION,
+      resources: [],
+    });
+    const settled = () => deliveries.append({ eventId: event.id, rule: rule.name });
+    const { target } = rule;
+    if ('queue' in target) {
+      target.queue.send({ body: payload });
+      settled();
+      return;
+    }
+    const before = this.#lines.get(rule.name) ?? Promise.resolve();
+    const delivery = before
+      .then(async () => {
+        const result = await lambda.invokeAsync(target.functionName, payload, settled);
+        const outcome = result.ok ? 'ok' : `failed: ${result.errorMessage}`;
+        log.line(`delivery ${event['detail-type']} to ${target.functionName} ${outcome}`);
+      })
+      // One delivery that goes wrong must not end the line; unsettled, it is made again at the next start.
+      .catch((error: unknown) => log.line(`delivery ${event['detail-type']} broke: ${String(error)}`));
+    this.#lines.set(rule.name, delivery);
+  }
+}
+
+/** The target of a rule. Throws where it does not exist, or where the rule may not use it. */
+function targetOf(
+  template: Template,
+  ruleArn: string,
+  arn: string,
+  { lambda, queues }: Pick<EventBusOptions, 'lambda' | 'queues'>,
+): Rule['target'] {
+  if (arn.includes(':sqs:')) {
+    const queue = queues.get(arn);
+    requireSending(template, ruleArn, queue);
+    return { queue };
+  }
+  const functionName = functionNameIn(arn);
+  lambda.pool(functionName);
+  const mayInvoke = resourcesOf(template, 'AWS::Lambda::Permission').some(
+    ({ properties }) =>
+      properties.Principal === 'events.amazonaws.com' &&
+      functionNameIn(properties.FunctionName) === functionName &&
+      properties.SourceArn === ruleArn,
+  );
+  if (!mayInvoke) throw new TemplateError(`${ruleArn} may not invoke ${functionName}`);
+  return { functionName };
+}
+
+/** Throws where the policies of the queue do not let the rule send to it. */
+function requireSending(template: Template, ruleArn: string, { definition }: Queue): void {
+  const policies = resourcesOf(template, 'AWS::SQS::QueuePolicy')
+    .filter(({ properties }) => properties.Queues.includes(definition.url))
+    .map(({ properties }) => properties.PolicyDocument);
+  const rule = servicePrincipal('events.amazonaws.com', ruleArn, policies);
+  if (rule.decide('sqs:SendMessage', definition.arn) !== 'allowed') {
+    throw new TemplateError(`${ruleArn} may not send to ${definition.name}`);
+  }
+}
+
+function problemOf(
+  { EventBusName, Source, DetailType, Detail, Time }: BusEntry,
+  busName: string,
+): EntryResult | null {
+  const refuse = (ErrorCode: string, ErrorMessage: string) => ({ ErrorCode, ErrorMessage });
+  if ((EventBusName ?? 'default').split('/').at(-1) !== busName) {
+    return refuse('InvalidArgument', `there is no event bus ${EventBusName ?? 'default'}`);
+  }
+  if (!Source || !DetailType) return refuse('InvalidArgument', 'Source and DetailType are required');
+  if (Buffer.byteLength(`${Source}${DetailType}${Detail ?? ''}`) > MAX_ENTRY_BYTES) {
+    return refuse('InvalidArgument', 'the entry is larger than 256 KB');
+  }
+  if (Number.isNaN(timeOf(Time).getTime())) return refuse('InvalidArgument', 'Time is no time');
+  try {
+    const detail: unknown = JSON.parse(Detail ?? '');
+    return typeof detail === 'object' && detail !== null && !Array.isArray(detail)
+      ? null
+      : refuse('MalformedDetail', 'Detail is no JSON object');
+  } catch {
+    return refuse('MalformedDetail', 'Detail is malformed.');
+  }
+}
+
+function timeOf(time: BusEntry['Time']): Date {
+  if (time === undefined) return new Date();
+  return new Date(typeof time === 'number' ? time * 1000 : time);
+}
+
+/** EventBridge tells times in whole seconds. */
+function eventOf({ Source = '', DetailType = '', Detail = '', Time }: BusEntry): BusEvent {
+  return {
+    id: randomUUID(),
+    time: `${timeOf(Time).toISOString().slice(0, 19)}Z`,
+    source: Source,
+    'detail-type': DetailType,
+    detail: JSON.parse(Detail),
+  };
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  request as requestOf,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { REGION } from '../cloudformation/template.ts';
+import { readBody } from '../gateway/body.ts';
+import { findSigner } from '../signature.ts';
+import { AccessDenied, authorize } from './authorize.ts';
+import type { Callers } from './callers.ts';
+import { dynamoDbAccesses } from './dynamodb-accesses.ts';
+
+export interface DynamoDbFront {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface DynamoDbFrontOptions {
+  /** Where the engine is, which checks neither signatures nor policies. */
+  readonly engineEndpoint: string;
+  /** The access key that the database belongs to. */
+  readonly ownerAccessKeyId: string;
+  readonly callers: Pick<Callers, 'byAccessKeyId'>;
+}
+
+/** DynamoDB takes no larger request. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+/** These say how one connection is used, and are no part of the answer. */
+const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding']);
+
+class Refusal extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * DynamoDB as AWS has it, in front of DynamoDB Local: it knows a caller by the signature, asks the caller's policies,
+ * and passes on what they allow under the owner's access key. Every call of the ledger goes through it, so it copies
+ * nothing but the request's body, which the signature covers.
+ */
+export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise<DynamoDbFront> {
+  const engine = new URL(options.engineEndpoint);
+  const agent = new Agent({ keepAlive: true });
+  const owner =
+    `AWS4-HMAC-SHA256 Credential=${options.ownerAccessKeyId}/20260101/${REGION}/dynamodb/aws4_request, ` +
+    'SignedHeaders=host, Signature=0';
+
+  const server = createServer(async (request, response) => {
+    try {
+      const { target, body } = await admitted(request, options.callers);
+      passOn(target, body, response);
+    } catch (error) {
+      const code = error instanceof Refusal ? error.code : 'InternalServerError';
+      const message = error instanceof Error ? error.message : String(error);
+      response
+        .writeHead(error instanceof Refusal ? 400 : 500, { 'content-type': 'application/x-amz-json-1.0' })
+        .end(JSON.stringify({ __type: `com.amazon.coral.service#${code}`, message }));
+    }
+  });
+  // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
+  server.keepAliveTimeout = 600_000;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        agent.destroy();
+      }),
+  };
+
+  function passOn(target: string, body: Buffer, response: ServerResponse): void {
+    const outgoing = requestOf(
+      engine,
+      {
+        agent,
+        method: 'POST',
+        headers: {
+          'content-type': 'application/x-amz-json-1.0',
+          'content-length': body.length,
+          'x-amz-target': target,
+          authorization: owner,
+        },
+      },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, headersOf(answer));
+        answer.pipe(response);
+        answer.once('error', () => response.destroy());
+      },
+    );
+    // An engine that is gone is to a caller what it was without this front: a connection that breaks.
+    outgoing.once('error', () => response.destroy());
+    response.once('close', () => {
+      if (!response.writableFinished) outgoing.destroy();
+    });
+    outgoing.end(body);
+  }
+}
+
+/** The request, once it is known who makes it and that it may be made. */
+async function admitted(
+  request: IncomingMessage,
+  callers: DynamoDbFrontOptions['callers'],
+): Promise<{ target: string; body: Buffer }> {
+  const body = await readBody(request, MAX_BODY_BYTES);
+  if (!body) throw new Refusal('ValidationException', `a body has at most ${MAX_BODY_BYTES} bytes`);
+  if (request.method !== 'POST' || request.url !== '/') {
+    throw new Refusal('UnknownOperationException', 'requests are posted to /');
+  }
+  const signer = await findSigner(request, body, (id) => callers.byAccessKeyId(id), Date.now());
+  if (signer.outcome === 'refused') throw new Refusal(signer.code, signer.reason);
+  const target = String(request.headers['x-amz-target']);
+  const accesses = dynamoDbAccesses(target, jsonOf(body));
+  if (!accesses) throw new Refusal('UnknownOperationException', `the local stack does not know ${target}`);
+  try {
+    for (const { action, resource } of accesses) authorize(signer.credentials.principal, action, resource);
+  } catch (error) {
+    if (error instanceof AccessDenied) throw new Refusal('AccessDeniedException', error.message);
+    throw error;
+  }
+  return { target, body };
+}
+
+function jsonOf(body: Buffer): Readonly<Record<string, unknown>> {
+  try {
+    const parsed: unknown = JSON.parse(body.toString());
+    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+  } catch {
+    // Refused below.
+  }
+  throw new Refusal('SerializationException', 'the body is no JSON object');
+}
+
+function headersOf({ headers }: IncomingMessage): Record<string, string | string[]> {
+  const kept: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !OF_CONNECTION.has(name)) kept[name] = value;
+  }
+  return kept;
+}

@@ -1,0 +1,278 @@
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import { REGION } from '../cloudformation/template.ts';
+import { AwsError, arnOf, type Operation, operation } from '../operation.ts';
+import type { Queue, Received } from './queue.ts';
+import type { Queues } from './queues.ts';
+
+interface OfQueues {
+  readonly queues: Queues;
+}
+
+/** The most bytes that every queue of SQS takes in one message. */
+const MAX_MESSAGE_BYTES = 262_144;
+
+const TWELVE_HOURS = 43_200;
+
+const seconds = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
+
+const OfQueue = v.object({ QueueUrl: v.string() });
+
+const Attributes = v.optional(
+  v.record(v.string(), v.object({ DataType: v.literal('String'), StringValue: v.string() })),
+  {},
+);
+
+const Message = {
+  MessageBody: v.string(),
+  MessageAttributes: Attributes,
+  DelaySeconds: v.optional(seconds(900)),
+};
+const SendMessageRequest = v.object({ QueueUrl: v.string(), ...Message });
+
+const ReceiveMessageRequest = v.object({
+  QueueUrl: v.string(),
+  MaxNumberOfMessages: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
+  VisibilityTimeout: v.optional(seconds(TWELVE_HOURS)),
+  WaitTimeSeconds: v.optional(seconds(20), 0),
+});
+
+const Change = { ReceiptHandle: v.string(), VisibilityTimeout: seconds(TWELVE_HOURS) };
+const ChangeRequest = v.object({ QueueUrl: v.string(), ...Change });
+const Deletion = { ReceiptHandle: v.string() };
+const DeleteRequest = v.object({ QueueUrl: v.string(), ...Deletion });
+
+/** One to ten entries, each with an id of its own. */
+const batchOf = <T extends v.ObjectEntries>(entry: T) =>
+  v.object({
+    QueueUrl: v.string(),
+    Entries: v.pipe(v.array(v.object({ Id: v.string(), ...entry })), v.minLength(1), v.maxLength(10)),
+  });
+
+const StartMoveRequest = v.object({ SourceArn: v.string(), DestinationArn: v.optional(v.string()) });
+const ListMovesRequest = v.object({
+  SourceArn: v.string(),
+  MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
+});
+
+/** The operations of SQS, by the target that its JSON protocol names. */
+export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<string, Operation<OfQueues>>([
+  [
+    'AmazonSQS.GetQueueUrl',
+    operation(
+      'sqs:GetQueueUrl',
+      v.object({ QueueName: v.string() }),
+      ({ QueueName }) => [arnOf('sqs', '', QueueName)],
+      ({ QueueName }, { queues }) => {
+        const queue = queues.find(({ definition }) => definition.name === QueueName);
+        if (!queue) throw noQueue(QueueName);
+        return { QueueUrl: queue.definition.url };
+      },
+    ),
+  ],
+  [
+    'AmazonSQS.GetQueueAttributes',
+    operation('sqs:GetQueueAttributes', OfQueue, theQueue, (request, { queues }) => ({
+      Attributes: attributesOf(queueOf(request, queues)),
+    })),
+  ],
+  [
+    'AmazonSQS.SendMessage',
+    operation('sqs:SendMessage', SendMessageRequest, theQueue, (request, { queues }) => {
+      const { MessageBody: body, MessageAttributes, DelaySeconds: delaySeconds } = request;
+      const queue = queueOf(request, queues);
+      const attributes = Object.fromEntries(
+        Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
+      );
+      // Names and values of attributes count too.
+      const bytes = Buffer.byteLength(body + Object.entries(attributes).flat().join(''));
+      if (body === '' || bytes > MAX_MESSAGE_BYTES) {
+        throw new AwsError(
+          'InvalidParameterValue',
+          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+        );
+      }
+      const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
+      const { id } = queue.send({ body, attributes, delaySeconds, reason });
+      return { MessageId: id, MD5OfMessageBody: md5(body) };
+    }),
+  ],
+  [
+    'AmazonSQS.ReceiveMessage',
+    operation('sqs:ReceiveMessage', ReceiveMessageRequest, theQueue, async (request, { queues }) => {
+      const queue = queueOf(request, queues);
+      const deadlineMs = Date.now() + request.WaitTimeSeconds * 1_000;
+      const receive = () =>
+        queue.receive({
+          most: request.MaxNumberOfMessages,
+          visibilityTimeoutSeconds: request.VisibilityTimeout,
+        });
+      let received = receive();
+      while (received.length === 0 && Date.now() < deadlineMs) {
+        await queue.wait(deadlineMs, AbortSignal.timeout(Math.max(1, deadlineMs - Date.now())));
+        received = receive();
+      }
+      return { Messages: received.map(messageOf) };
+    }),
+  ],
+  [
+    'AmazonSQS.DeleteMessage',
+    operation('sqs:DeleteMessage', DeleteRequest, theQueue, (request, { queues }) => {
+      queueOf(request, queues).delete(request.ReceiptHandle);
+      return {};
+    }),
+  ],
+  [
+    'AmazonSQS.DeleteMessageBatch',
+    operation('sqs:DeleteMessage', batchOf(Deletion), theQueue, (request, { queues }) => {
+      const queue = queueOf(request, queues);
+      for (const { ReceiptHandle } of request.Entries) queue.delete(ReceiptHandle);
+      return { Successful: request.Entries.map(({ Id }) => ({ Id })), Failed: [] };
+    }),
+  ],
+  [
+    'AmazonSQS.ChangeMessageVisibility',
+    operation('sqs:ChangeMessageVisibility', ChangeRequest, theQueue, (request, { queues }) => {
+      const isChanged = queueOf(request, queues).changeVisibility(
+        request.ReceiptHandle,
+        request.VisibilityTimeout,
+      );
+      if (!isChanged) throw new AwsError('MessageNotInflight', 'the message is not in flight');
+      return {};
+    }),
+  ],
+  [
+    'AmazonSQS.ChangeMessageVisibilityBatch',
+    operation('sqs:ChangeMessageVisibility', batchOf(Change), theQueue, (request, { queues }) => {
+      const queue = queueOf(request, queues);
+      const changed = request.Entries.map((entry) => ({
+        Id: entry.Id,
+        isChanged: queue.changeVisibility(entry.ReceiptHandle, entry.VisibilityTimeout),
+      }));
+      return {
+        Successful: changed.filter(({ isChanged }) => isChanged).map(({ Id }) => ({ Id })),
+        Failed: changed
+          .filter(({ isChanged }) => !isChanged)
+          .map(({ Id }) => ({ Id, Code: 'MessageNotInflight', SenderFault: true })),
+      };
+    }),
+  ],
+  [
+    'AmazonSQS.StartMessageMoveTask',
+    operation(
+      'sqs:StartMessageMoveTask',
+      StartMoveRequest,
+      ({ SourceArn }) => [SourceArn],
+      ({ SourceArn, DestinationArn }, { queues }) => {
+        const source = queueOfArn(SourceArn, queues);
+        const [origin, ...others] = queues.sourcesOf(source);
+        if (!origin) {
+          throw new AwsError('UnsupportedOperation', `${SourceArn} is the dead-letter queue of no queue`);
+        }
+        if (DestinationArn === undefined && others.length > 0) {
+          throw new AwsError('UnsupportedOperation', 'the messages have several queues to go back to');
+        }
+        const destination = DestinationArn === undefined ? origin : queueOfArn(DestinationArn, queues);
+        return { TaskHandle: queues.move(source, destination).handle };
+      },
+    ),
+  ],
+  [
+    'AmazonSQS.ListMessageMoveTasks',
+    operation(
+      'sqs:ListMessageMoveTasks',
+      ListMovesRequest,
+      ({ SourceArn }) => [SourceArn],
+      ({ SourceArn, MaxResults }, { queues }) => {
+        const moves = queues.movesOf(queueOfArn(SourceArn, queues)).slice(0, MaxResults);
+        return {
+          Results: moves.map(({ handle, sourceArn, destinationArn, moved, startedAtMs }) => ({
+            TaskHandle: handle,
+            // Here a move is over before it is answered.
+            Status: 'COMPLETED',
+            SourceArn: sourceArn,
+            DestinationArn: destinationArn,
+            ApproximateNumberOfMessagesMoved: moved,
+            ApproximateNumberOfMessagesToMove: moved,
+            StartedTimestamp: startedAtMs,
+          })),
+        };
+      },
+    ),
+  ],
+]);
+
+/** The ARN of the queue that a request is about. The URL of a queue has its account and its name. */
+function theQueue({ QueueUrl }: v.InferOutput<typeof OfQueue>): readonly string[] {
+  const [account = '', name = ''] = QueueUrl.split('/').slice(-2);
+  return [`arn:aws:sqs:${REGION}:${account}:${name}`];
+}
+
+function queueOf({ QueueUrl }: { readonly QueueUrl: string }, queues: Queues): Queue {
+  const queue = queues.find(({ definition }) => definition.url === QueueUrl);
+  if (!queue) throw noQueue(QueueUrl);
+  return queue;
+}
+
+function queueOfArn(arn: string, queues: Queues): Queue {
+  const queue = queues.find(({ definition }) => definition.arn === arn);
+  if (!queue) throw new AwsError('ResourceNotFoundException', `there is no queue ${arn}`);
+  return queue;
+}
+
+function noQueue(name: string): AwsError {
+  return new AwsError('QueueDoesNotExist', `there is no queue ${name}`);
+}
+
+function attributesOf(queue: Queue): Record<string, string> {
+  const { arn, visibilityTimeoutSeconds, delaySeconds, redrive } = queue.definition;
+  const { visible, inFlight, delayed } = queue.counts();
+  return {
+    QueueArn: arn,
+    VisibilityTimeout: String(visibilityTimeoutSeconds),
+    DelaySeconds: String(delaySeconds),
+    ApproximateNumberOfMessages: String(visible),
+    ApproximateNumberOfMessagesNotVisible: String(inFlight),
+    ApproximateNumberOfMessagesDelayed: String(delayed),
+    ...(redrive && {
+      RedrivePolicy: JSON.stringify({
+        deadLetterTargetArn: redrive.deadLetters,
+        maxReceiveCount: redrive.maxReceiveCount,
+      }),
+    }),
+  };
+}
+
+function messageOf({ message, receiptHandle }: Received) {
+  return {
+    MessageId: message.id,
+    ReceiptHandle: receiptHandle,
+    Body: message.body,
+    MD5OfBody: md5(message.body),
+    Attributes: {
+      ApproximateReceiveCount: String(message.receiveCount),
+      SentTimestamp: String(message.sentAtMs),
+      ApproximateFirstReceiveTimestamp: String(message.firstReceivedAtMs),
+    },
+    MessageAttributes: Object.fromEntries(
+      Object.entries(message.attributes).map(([name, StringValue]) => [
+        name,
+        { DataType: 'String', StringValue },
+      ]),
+    ),
+  };
+}
+
+/** A record that a function has set aside names the reason in its body. */
+function reasonIn(body: string): string {
+  try {
+    const message: unknown = JSON.parse(body);
+    return message instanceof Object && 'reason' in message ? String(message.reason) : '';
+  } catch {
+    return '';
+  }
+}
+
+function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}

@@ -1,0 +1,129 @@
+import type { InboxView } from '../cache/group-cache.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import type { Membership } from '../domain/membership.ts';
+import { type Position, START } from '../domain/position.ts';
+import { UnreadableItem } from '../ledger/items.ts';
+import { passingOver } from '../ledger/passed-over.ts';
+import { headChange } from './message-window.ts';
+import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
+import type { Stores } from './stores.ts';
+
+export interface InboxGroup extends OwnView {
+  readonly groupId: GroupId;
+}
+
+export interface InboxPage {
+  readonly groups: readonly InboxGroup[];
+  /** The group after which the next page begins; null at the end. */
+  readonly next: GroupId | null;
+}
+
+interface Belonging {
+  readonly groupId: GroupId;
+  readonly membership: Membership;
+  /** What the cache tells; null where it did not answer. */
+  readonly view: InboxView | null;
+}
+
+/** With `unreadOnly`, so many groups are looked at for one page. */
+const PATIENCE = 1_000;
+
+/** Groups of which the cache lacks something, completed at once; with `unreadOnly`, before it is seen whether they do. */
+const CONCURRENT_GROUPS = 10;
+
+/**
+ * One page of a user's groups, ordered by group id, each as the user sees it: one query of the ledger, which tells how
+ * far the user has read, and one call of the cache. A page may have fewer than `limit` groups and yet not be the last.
+ * A group whose head cannot be read is passed over.
+ */
+export async function readInbox(
+  stores: Stores,
+  userId: UserId,
+  {
+    unreadOnly,
+    limit,
+    after,
+  }: { readonly unreadOnly: boolean; readonly limit: number; readonly after: GroupId | null },
+): Promise<InboxPage> {
+  const looked = unreadOnly ? PATIENCE : limit;
+  const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
+  const belongings = await look(stores, userId, memberships);
+  return passingOver(async (passedOver) => {
+    const complete = async (some: readonly Belonging[]) => {
+      const groups = await inParallel(some, CONCURRENT_GROUPS, (belonging) =>
+        viewOf(stores, userId, belonging).catch((error: unknown) => {
+          if (!(error instanceof UnreadableItem)) throw error;
+          passedOver.note(error);
+          return null;
+        }),
+      );
+      return groups.filter((group) => group !== null);
+    };
+    if (!unreadOnly) return { groups: await complete(belongings), next };
+
+    const candidates = belongings.filter((belonging) => !isAtHead(belonging));
+    const unread: InboxGroup[] = [];
+    for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
+      const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
+      const groups = await complete(slice);
+      unread.push(...groups.filter((group) => group.unread.count > 0));
+    }
+    const groups = unread.slice(0, limit);
+    return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
+  });
+}
+
+/** What the cache tells of the groups; the heads that it does not know are asked of the ledger all at once. */
+async function look(
+  stores: Stores,
+  userId: UserId,
+  memberships: readonly Omit<Belonging, 'view'>[],
+): Promise<Belonging[]> {
+  if (memberships.length === 0) return [];
+  const asked = memberships.map(({ groupId, membership }) => ({
+    groupId,
+    readUpTo: membership.self.position,
+  }));
+  const views = await stores.cache.readInbox(userId, asked);
+  if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
+  const heads = await missingHeads(stores, memberships, views);
+  return memberships.flatMap((membership, index) => {
+    const head = views[index]?.head ?? heads.get(membership.groupId);
+    const window = views[index]?.window ?? null;
+    return head ? [{ ...membership, view: { head, window } }] : [];
+  });
+}
+
+function isAtHead({ membership, view }: Belonging): boolean {
+  return view?.head != null && view.head <= membership.self.position;
+}
+
+/** A group as the user sees it: by what the cache told, and where that is not enough by the ledger. */
+async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
+  const { groupId, membership, view } = belonging;
+  const { head = null, window = null } = view ?? {};
+  if (head === START) return { groupId, membership, head: null, unread: NOTHING_UNREAD };
+  if (isAtHead(belonging)) return { groupId, membership, head, unread: NOTHING_UNREAD };
+  const { position } = membership.self;
+  const unread = head && window && (await unreadIn(stores, groupId, userId, position, window));
+  if (unread) return { groupId, membership, head, unread };
+  const completed = await completeView(stores, groupId, userId, membership, view && { ...view, state: null });
+  return { groupId, ...completed };
+}
+
+/** The heads that the cache does not know, which is told of them; none for a group whose head cannot be read. */
+async function missingHeads(
+  { cache, ledger }: Stores,
+  memberships: readonly Omit<Belonging, 'view'>[],
+  views: readonly InboxView[],
+): Promise<ReadonlyMap<GroupId, Position>> {
+  const missing = memberships.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);
+  if (missing.length === 0) return new Map();
+  const known = await ledger.messages.readHeads(missing);
+  const heads = new Map([...known].map(([groupId, head]) => [groupId, head ?? START]));
+  await inParallel([...heads], CONCURRENT_GROUPS, ([groupId, head]) =>
+    cache.merge(groupId, [headChange(head)]),
+  );
+  return heads;
+}

@@ -1,0 +1,69 @@
+import type { TidemarkEvent } from '../contract/event.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
+import { isPast, type Membership, type Register } from '../domain/membership.ts';
+import { formatMessageId } from '../domain/position.ts';
+
+/** How one membership moved, in one write or in several that follow each other. */
+export interface MembershipChange {
+  readonly groupId: GroupId;
+  readonly userId: UserId;
+  readonly before: Membership;
+  readonly after: Membership;
+}
+
+/**
+ * The events that a move gives rise to. From them alone, in any order and repeated, the own view with its revision and
+ * the public watermark can be followed: the larger membership counts, then the larger revision, then the larger position.
+ */
+export function eventsOf(change: MembershipChange): TidemarkEvent[] {
+  return [readingOf(change), ownViewOf(change), deliveryOf(change)].filter((event) => event !== null);
+}
+
+function readingOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
+  const move = moveOf(before.public, after.public);
+  if (!move) return null;
+  const { from, to, at } = move;
+  const ownRevision = isOwnViewAlong(change) ? after.self.revision : null;
+  return { type: 'WatermarkAdvanced', ...memberOf(change), from, to, readAt: at, ownRevision };
+}
+
+/** Whether the own view moved to where the public watermark moved, in the revision that it had. */
+function isOwnViewAlong({ before, after }: MembershipChange): boolean {
+  return (
+    isPast(after.public, before.public) &&
+    isPast(after.self, before.self) &&
+    after.self.revision === before.self.revision &&
+    after.self.position === after.public.position
+  );
+}
+
+function ownViewOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
+  const { position, revision, at } = after.self;
+  if (!isPast(after.self, before.self) || at === null || isOwnViewAlong(change)) return null;
+  const messageId = formatMessageId(position);
+  return { type: 'OwnWatermarkMoved', ...memberOf(change), messageId, revision, readAt: timeText(at) };
+}
+
+function deliveryOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
+  const move = moveOf(before.delivered, after.delivered);
+  // Reading implies delivery.
+  if (!move || after.delivered.position === after.public.position) return null;
+  return { type: 'DeliveryAdvanced', ...memberOf(change), ...move };
+}
+
+function memberOf({ groupId, userId, after }: MembershipChange) {
+  return { groupId, userId, membership: after.generation };
+}
+
+function moveOf(before: Register, after: Register) {
+  const to = formatMessageId(after.position);
+  if (!isPast(after, before) || after.at === null || to === null) return null;
+  return { from: formatMessageId(before.position), to, at: timeText(after.at) };
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,158 @@
+import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
+import type { TidemarkEvent } from '../contract/event.ts';
+import type { GroupId } from '../domain/ids.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import { loggedError } from '../domain/logged-error.ts';
+import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
+import { formatMessageId, type Position } from '../domain/position.ts';
+import type { Stores } from '../operations/stores.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { everyonePast } from './fully-read.ts';
+import { type Publisher, publishFrom } from './publisher.ts';
+import type { RecentRecords } from './recent-records.ts';
+import { readAll, type StreamRecord, type Written } from './stream-records.ts';
+
+/** Groups whose members are searched at once for one who is behind. */
+const CONCURRENT_GROUPS = 10;
+
+export interface Projection {
+  readonly stores: Stores;
+  /** Null where nothing is published: then nobody finds out how far everyone has read either. */
+  readonly publisher: Publisher | null;
+  readonly deadLetters: DeadLetters;
+  /** The records that this instance has told groups of: a batch that fails for another's sake does not do so again. */
+  readonly told: RecentRecords;
+}
+
+/** What a record has to say: to the cache, and of how far everyone has read. */
+interface News {
+  readonly sequenceNumber: string;
+  readonly groupId: GroupId;
+  readonly changes: readonly Change[];
+  /** A position at which others see a member no more. If it was the last one there, everyone has read past it. */
+  readonly left: Position | null;
+}
+
+/** What is known of a group after its news were merged. */
+interface Merged {
+  readonly groupId: GroupId;
+  readonly ofGroup: readonly News[];
+  readonly isMerged: boolean;
+  /** The news of a member who left a position, of which the group was not told yet, and the lowest such position. */
+  readonly leaving: readonly News[];
+  readonly left: Position | null;
+  readonly reply: NewsReply | null;
+}
+
+/**
+ * Carries a batch of the ledger's stream on into the cache, one call for each group, and tells the bus of the groups
+ * that everyone has read further. Records that cannot be read are set aside. Resolves to the sequence numbers of the
+ * records that failed. None of these waits for another to be well, and all of it may be done again.
+ */
+export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
+  const { readable, unreadable } = readAll(records);
+  const [unsent, failed] = await Promise.all([
+    projection.deadLetters.setAside(unreadable),
+    carryOn(projection, readable.map(newsOf)),
+  ]);
+  return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
+}
+
+/** Resolves to the news that failed, some of them twice. */
+async function carryOn(projection: Projection, news: readonly News[]): Promise<News[]> {
+  const groups = await mergeIntoCache(projection, news);
+  const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
+  return [...unmerged, ...(await tellOfGroups(projection, groups))];
+}
+
+async function mergeIntoCache({ stores, told }: Projection, news: readonly News[]): Promise<Merged[]> {
+  const groups = Map.groupBy(news, ({ groupId }) => groupId);
+  return Promise.all(
+    [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
+      const leaving = ofGroup.filter(({ left, sequenceNumber }) => left && !told.has(sequenceNumber));
+      const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
+      const changes = ofGroup.flatMap((item) => item.changes);
+      const reply = changes.length > 0 ? await stores.cache.mergeNews(groupId, changes, left) : null;
+      const isMerged =
+        changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply.strangers)));
+      return { groupId, ofGroup, isMerged, leaving, left, reply };
+    }),
+  );
+}
+
+/**
+ * Tells the cache of members whom its index lacks, as the ledger knows them now: what the stream says of them may be
+ * long past, and they may have left since. Whose item cannot be read is not introduced.
+ */
+async function introduce(
+  stores: Stores,
+  groupId: GroupId,
+  strangers: NewsReply['strangers'],
+): Promise<boolean> {
+  if (strangers.length === 0) return true;
+  const { cache, ledger } = stores;
+  try {
+    const known = await ledger.memberships.readMany(strangers, groupId);
+    return await cache.merge(groupId, memberChanges(known));
+  } catch (error) {
+    console.error({ message: 'members whom the cache lacks could not be read', error: loggedError(error) });
+    return false;
+  }
+}
+
+/** Tells of the groups that everyone has read further, and resolves to the news of which that is not known. */
+async function tellOfGroups(
+  { stores, publisher, told }: Projection,
+  groups: readonly Merged[],
+): Promise<News[]> {
+  if (!publisher) return [];
+  const sources = new Map<TidemarkEvent, readonly News[]>();
+  const unknown: News[] = [];
+  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
+    if (!left) return;
+    try {
+      const upTo = await everyonePast(stores, groupId, left, reply);
+      const messageId = upTo && formatMessageId(upTo);
+      if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
+    } catch (error) {
+      console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
+      unknown.push(...leaving);
+    }
+  });
+  const failed = await publishFrom(publisher, sources);
+  for (const item of unknown) failed.add(item);
+  for (const item of groups.flatMap(({ leaving }) => leaving)) {
+    if (!failed.has(item)) told.add(item.sequenceNumber);
+  }
+  return [...failed];
+}
+
+function newsOf({ sequenceNumber, was, is, fact }: Written): News {
+  const { groupId } = fact;
+  const quiet = { sequenceNumber, groupId, left: null };
+  switch (fact.kind) {
+    case 'head':
+      return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
+    case 'message': {
+      // What expires from the ledger is gone from the unread counts too.
+      const message = is ? fact.message : { ...fact.message, deleted: true };
+      return { ...quiet, changes: [{ kind: 'message', message }] };
+    }
+    case 'membership': {
+      // A departure that expires leaves nothing to say.
+      if (!is) return { ...quiet, changes: [] };
+      const { userId, state } = fact;
+      const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
+      const changes: Change[] = [{ kind: 'known-member', userId, state }];
+      if (!before && state.kind === 'member') changes.push({ kind: 'joined', userId });
+      return { ...quiet, changes, left: leftBehind(before, state) };
+    }
+  }
+}
+
+/** Where others saw a member who is there no more: it read on, or left. */
+function leftBehind(before: Membership | null, state: MembershipState): Position | null {
+  if (!before) return null;
+  const stays = state.kind === 'member' && !isPast(state.public, before.public);
+  return stays ? null : before.public.position;
+}

@@ -1,0 +1,236 @@
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { GroupId } from '../../../shared/domain/ids.ts';
+import { inParallel } from '../../../shared/domain/in-parallel.ts';
+import { readInbox } from '../../../shared/operations/inbox.ts';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { readStatuses } from '../../../shared/operations/message-statuses.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
+import { engines, eventually } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+  // The scripts' first use of all is one call more: Redis does not know them yet.
+  await stores.cache.probe();
+  await stores.cache.merge(aGroup(), []);
+  await stores.cache.doubt(aGroup(), aUser(), 'a-doubt');
+  await stores.cache.readStatuses(aGroup(), aUser(), []);
+});
+afterAll(() => stores.close());
+
+/** A group whose members and messages the cache holds. */
+async function aWarmGroup() {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(stores, groupId, [sender, reader]);
+  for (const id of [1, 2, 3]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  await lookAt(stores, groupId, reader);
+  stores.takeCalls();
+  return { groupId, sender, reader };
+}
+
+async function callsOf(operation: () => Promise<unknown>): Promise<string[]> {
+  stores.takeCalls();
+  await operation();
+  return stores.takeCalls();
+}
+
+describe('network calls', () => {
+  test('a mark that moves forward: cache, ledger, cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(2), 'strict'))).toEqual([
+      'cache',
+      'ledger UpdateItem',
+      'cache',
+    ]);
+  });
+
+  test('a mark that moves nothing: cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(2), 'strict'))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict'))).toEqual(['cache']);
+  });
+
+  test('the own watermark with its unread count, and the status of messages: cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    expect(await callsOf(() => lookAt(stores, groupId, reader))).toEqual(['cache']);
+    expect(await callsOf(() => readStatuses(stores, groupId, reader, [1, 2, 3].map(at)))).toEqual(['cache']);
+  });
+
+  test('recording a message: the message, the head and the sender side by side, then the cache', async () => {
+    const { groupId, sender } = await aWarmGroup();
+    const record = () => recordMessage(stores, { groupId, position: at(4), senderId: sender });
+    expect(await callsOf(record)).toEqual([
+      'ledger UpdateItem',
+      'ledger UpdateItem',
+      'ledger UpdateItem',
+      'cache',
+    ]);
+  });
+
+  test('joining and leaving', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    expect(await callsOf(() => addMembers(stores, groupId, [aUser()]))).toEqual([
+      'ledger GetItem',
+      'ledger UpdateItem',
+      'cache',
+    ]);
+    expect(await callsOf(() => removeMember(stores, groupId, reader))).toEqual([
+      'ledger UpdateItem',
+      'cache',
+    ]);
+  });
+
+  test('the receipts of a hundred messages: cache', async () => {
+    const { groupId, sender, reader } = await aWarmGroup();
+    const ids = Array.from({ length: 100 }, (_, index) => index + 1);
+    for (const id of ids) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+    const count = () => countReceipts(stores, groupId, reader, ids.map(at));
+    await count();
+    expect(await callsOf(count)).toEqual(['cache']);
+  });
+
+  test('a page of receipts: cache, cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const list = () =>
+      listReceipts(stores, groupId, reader, at(2), { state: 'unread', limit: 100, after: null });
+    await list();
+    expect(await callsOf(list)).toEqual(['cache', 'cache']);
+  });
+
+  test('marking delivered, reading privately and marking unread: as any mark', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const forward = ['cache', 'ledger UpdateItem', 'cache'];
+    const secretly = { isPrivate: true, ifRevision: null };
+    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(forward);
+    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict', secretly))).toEqual(
+      forward,
+    );
+    expect(await callsOf(() => markUnread(stores, groupId, reader, at(2)))).toEqual(forward);
+    // That nothing moves may be said of the ledger alone.
+    expect(await callsOf(() => markUnread(stores, groupId, reader, at(3)))).toEqual([
+      'cache',
+      'ledger GetItem',
+      'cache',
+    ]);
+  });
+
+  test('the inbox of 200 groups: one query, one call of the cache', async () => {
+    const { reader, groups, unread } = await aFullInbox();
+    const calls = await callsOf(async () => {
+      const page = await readInbox(stores, reader, { unreadOnly: false, limit: 200, after: null });
+      expect(page.groups.map(({ groupId }) => groupId)).toEqual(groups);
+      const counted = page.groups.filter((group) => group.unread?.count === 1).map(({ groupId }) => groupId);
+      expect(counted).toEqual(unread);
+    });
+    expect(calls).toEqual(['ledger Query', 'cache']);
+  }, 180_000);
+
+  // The embedded Redis has no MONITOR.
+  const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;
+  onRealRedis(
+    'the inbox: one command for all heads, then commands for the unread groups alone',
+    async () => {
+      const { reader, groups, unread } = await aFullInbox();
+      const inScript = await commandsOn(groups, () =>
+        readInbox(stores, reader, { unreadOnly: true, limit: 100, after: null }),
+      );
+      expect(inScript[0]).toEqual(['mget', groups]);
+      expect([...new Set(inScript.slice(1).flatMap(([, ofGroups]) => ofGroups))]).toEqual(unread);
+    },
+    60_000,
+  );
+
+  onRealRedis('the commands inside of the scripts, which Upstash may bill one by one', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const commandsOf = async (work: () => Promise<unknown>) =>
+      (await commandsOn([groupId], work)).map(([name]) => name);
+    const look = () => lookAt(stores, groupId, reader);
+    const mark = (id: number) => () => markRead(stores, groupId, reader, at(id), 'strict');
+    const known = ['hget', 'get'];
+    const counted = [...known, 'zrangebylex', 'zlexcount', 'zlexcount'];
+    const merged = ['hget', 'hset', 'zrangebylex', 'pexpire'];
+
+    expect(await commandsOf(look)).toEqual(counted);
+    expect(await commandsOf(mark(2))).toEqual([...known, ...merged, ...counted]);
+    expect(await commandsOf(mark(1))).toEqual(counted);
+    // At the head there is nothing to count.
+    expect(await commandsOf(mark(3))).toEqual([...known, ...merged, ...known]);
+    expect(await commandsOf(look)).toEqual(known);
+    expect(await commandsOf(mark(3))).toEqual(known);
+  });
+
+  test('who has read everything needs no messages of the cache', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    await forget(stores.redis, groupId, ['messages']);
+    stores.takeCalls();
+    const view = await lookAt(stores, groupId, reader);
+    expect(view).toMatchObject({ head: at(3), unread: { count: 0, exact: true } });
+    expect(await markRead(stores, groupId, reader, at(3), 'strict')).toMatchObject({ view });
+    expect(stores.takeCalls()).toEqual(['cache', 'cache']);
+  });
+
+  test('do not grow with the group', async () => {
+    const { groupId, reader } = await aWarmGroup();
+    const others = Array.from({ length: 300 }, () => aUser());
+    for (let start = 0; start < others.length; start += 100) {
+      await addMembers(stores, groupId, others.slice(start, start + 100));
+    }
+    expect(await callsOf(() => lookAt(stores, groupId, reader))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict'))).toEqual([
+      'cache',
+      'ledger UpdateItem',
+      'cache',
+    ]);
+  });
+});
+
+/** A reader's 200 groups, in five of which is one unread message. */
+async function aFullInbox() {
+  const [sender, reader] = [aUser('sender'), aUser('reader')];
+  const groups = Array.from({ length: 200 }, () => aGroup()).toSorted();
+  const unread = groups.filter((_, index) => index % 40 === 0);
+  await inParallel(groups, 10, async (groupId) => {
+    await addMembers(stores, groupId, [sender, reader]);
+    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
+    await lookAt(stores, groupId, reader);
+    if (!unread.includes(groupId)) await markRead(stores, groupId, reader, at(1), 'strict');
+  });
+  await readInbox(stores, reader, { unreadOnly: false, limit: 200, after: null });
+  return { reader, groups, unread };
+}
+
+/** The commands inside of scripts that touch one of these groups while `work` is done, each with the groups it names. */
+async function commandsOn(groups: readonly GroupId[], work: () => Promise<unknown>) {
+  // A plain socket: the client of the tests loses its way where other tests' commands come in with the first reply.
+  const { hostname, port } = new URL(engines.redisUrl);
+  const monitor = connect(Number(port), hostname);
+  let printed = '';
+  monitor.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  try {
+    monitor.write('MONITOR\r\n');
+    await eventually(() => expect(printed).toMatch(/^\+OK\r\n/));
+    await work();
+    const last = await stores.redis.echo(aUser('last'));
+    await eventually(() => expect(printed).toContain(last));
+  } finally {
+    monitor.destroy();
+  }
+  const groupsIn = (args: string) => [...args.matchAll(/\{([^}]+)\}/g)].map(([, groupId]) => groupId);
+  return [...printed.matchAll(/^\+\S+ \[\d+ \S+\] "(\w+)"(.*)\r$/gm)]
+    .map(([, name = '', args = '']) => [name.toLowerCase(), groupsIn(args)] as const)
+    .filter(([name]) => name !== 'evalsha' && name !== 'eval')
+    .filter(([, ofGroups]) => ofGroups.some((id) => groups.includes(id as GroupId)));
+}

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { markGroups } from '../../../shared/operations/mark-groups.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { addMembers } from '../../../shared/operations/members.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { countReceipts } from '../../../shared/operations/receipts.ts';
+import { at } from '../../support/positions.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+const EVERYTHING = at('18446744073709551615');
+const START = '00000000000000000000';
+
+async function anEmptyGroup() {
+  const [groupId, reader, sender] = [aGroup(), aUser('reader'), aUser('sender')];
+  await addMembers(stores, groupId, [reader, sender]);
+  return { groupId, reader, sender };
+}
+
+describe('"everything", where no message is recorded, marks nothing', () => {
+  test('read', async () => {
+    const { groupId, reader, sender } = await anEmptyGroup();
+    expect(await markRead(stores, groupId, reader, EVERYTHING, 'strict')).toMatchObject({
+      advanced: false,
+      clamped: true,
+      view: { head: null, membership: { self: { position: START } } },
+    });
+    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+    expect(countsOf(await countReceipts(stores, groupId, reader, [at(1)]))).toEqual([[1, 0, 0]]);
+  });
+
+  test('delivered', async () => {
+    const { groupId, reader } = await anEmptyGroup();
+    expect(await markDelivered(stores, groupId, reader, EVERYTHING, 'strict')).toEqual({
+      position: START,
+      advanced: false,
+      clamped: true,
+    });
+  });
+
+  test('in a batch, where any other id can be marked', async () => {
+    const { groupId, reader } = await anEmptyGroup();
+    const mark = (position: typeof EVERYTHING) => ({
+      ...{ groupId, position, kind: 'read' as const, ifRevision: null },
+    });
+    const below = at('18446744073709551614');
+    expect(
+      await markGroups(stores, reader, [mark(EVERYTHING), mark(below), mark(EVERYTHING)], 'strict'),
+    ).toEqual([
+      { outcome: 'unchanged', position: START, revision: 0, clamped: true },
+      { outcome: 'advanced', position: below, revision: 0, clamped: false },
+      { outcome: 'unchanged', position: below, revision: 0, clamped: true },
+    ]);
+  });
+
+  test('nor does a member start there that is said to join after it', async () => {
+    const [groupId, late, sender] = [aGroup(), aUser('late'), aUser('sender')];
+    await addMembers(stores, groupId, [late], EVERYTHING);
+    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
+    expect((await lookAt(stores, groupId, late))?.unread).toEqual({ count: 1, exact: true });
+  });
+});

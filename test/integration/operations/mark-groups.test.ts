@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { unavailable } from '../../../shared/domain/errors.ts';
+import type { MarkKind } from '../../../shared/domain/mark.ts';
+import { markGroups } from '../../../shared/operations/mark-groups.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers } from '../../../shared/operations/members.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { at } from '../../support/positions.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+test('a group that fails, and one that is not there, leave the others of a batch alone', async () => {
+  const complaints = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const [sender, reader] = [aUser('sender'), aUser('reader')];
+  const [first, failing, strange, last] = [aGroup(), aGroup(), aGroup(), aGroup()];
+  for (const groupId of [first, failing, last]) {
+    await addMembers(stores, groupId, [sender, reader]);
+    await recordMessage(stores, { groupId, position: at(5), senderId: sender });
+  }
+  const { ledger } = stores;
+  const memberships = replacing(ledger.memberships, {
+    change: async (userId, groupId, ...rest) => {
+      if (groupId === failing) throw unavailable(new Error('the ledger refuses this one'));
+      return ledger.memberships.change(userId, groupId, ...rest);
+    },
+  });
+  const marks = [first, failing, strange, last].map((groupId) => ({
+    groupId,
+    position: at(4),
+    kind: 'read' as const,
+    ifRevision: null,
+  }));
+  expect(
+    await markGroups({ ...stores, ledger: { ...ledger, memberships } }, reader, marks, 'strict'),
+  ).toEqual([
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
+    { outcome: 'failed' },
+    { outcome: 'not_found' },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
+  ]);
+  expect(complaints).toHaveBeenCalledTimes(1);
+  complaints.mockRestore();
+  const held = await Promise.all(
+    [first, failing, last].map((groupId) => ledger.memberships.read(reader, groupId)),
+  );
+  expect(held).toMatchObject([
+    { public: { position: at(4) } },
+    { public: { position: '00000000000000000000', at: null } },
+    { public: { position: at(4) } },
+  ]);
+  // A repetition heals it.
+  expect(await markGroups(stores, reader, marks.slice(0, 2), 'strict')).toEqual([
+    { outcome: 'unchanged', position: at(4), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
+  ]);
+});
+
+test('marks of one group apply one after the other in one write, each judged by what was before it', async () => {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(stores, groupId, [sender, reader]);
+  for (let id = 1; id <= 9; id += 1)
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  await markRead(stores, groupId, reader, at(5), 'strict');
+  await markUnread(stores, groupId, reader, at(3));
+  const mark = (id: number | string, kind: MarkKind = 'read', ifRevision: number | null = null) => ({
+    ...{ groupId, position: at(id), kind, ifRevision },
+  });
+  stores.takeCalls();
+  expect(
+    await markGroups(
+      stores,
+      reader,
+      [
+        // Of before it was marked unread: others see more, the own view stays.
+        mark(6, 'read', 0),
+        mark(4, 'private', 1),
+        mark(4, 'read', 1),
+        mark(8, 'delivered'),
+        mark(7, 'delivered'),
+        mark('18446744073709551615'),
+        mark(9, 'private', 0),
+      ],
+      'strict',
+    ),
+  ).toEqual([
+    { outcome: 'conflict', position: at(2), revision: 1, clamped: false },
+    { outcome: 'advanced', position: at(4), revision: 1, clamped: false },
+    { outcome: 'unchanged', position: at(4), revision: 1, clamped: false },
+    { outcome: 'advanced', position: at(8), revision: 1, clamped: false },
+    { outcome: 'unchanged', position: at(8), revision: 1, clamped: false },
+    { outcome: 'advanced', position: at(9), revision: 1, clamped: true },
+    { outcome: 'conflict', position: at(9), revision: 1, clamped: false },
+  ]);
+  // A revision that is not the cached one is looked up.
+  expect(stores.takeCalls().filter((call) => call === 'ledger UpdateItem')).toHaveLength(1);
+  expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
+    self: { position: at(9), revision: 1 },
+    public: { position: at(9) },
+    delivered: { position: at(9) },
+  });
+});

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+const mark = (groupId: GroupId, userId: UserId, id: number | string) =>
+  markRead(stores, groupId, userId, at(id), 'strict');
+
+/** A group of two with messages 1 to `head`, all from the first. */
+async function aGroupOfTwo(head: number) {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(stores, groupId, [sender, reader]);
+  for (let id = 1; id <= head; id += 1) {
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  }
+  return { groupId, sender, reader };
+}
+
+describe('marking a group read', () => {
+  test('moves the watermark, and the unread count with it, in ledger and cache', async () => {
+    const { groupId, reader } = await aGroupOfTwo(3);
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 3, exact: true });
+
+    const marked = await mark(groupId, reader, 2);
+
+    expect(marked).toMatchObject({
+      advanced: true,
+      clamped: false,
+      view: { unread: { count: 1, exact: true } },
+    });
+    const expected = { kind: 'member', self: { position: at(2) }, public: { position: at(2) } };
+    expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject(expected);
+    expect(await stores.cache.read(groupId, reader)).toMatchObject({ state: expected });
+  });
+
+  test('never moves it back', async () => {
+    const { groupId, reader } = await aGroupOfTwo(3);
+    await mark(groupId, reader, 3);
+    expect(await mark(groupId, reader, 1)).toMatchObject({
+      advanced: false,
+      view: { membership: { self: { position: at(3) } }, unread: { count: 0, exact: true } },
+    });
+  });
+
+  test('beyond the head counts as the head', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(2);
+    expect(await mark(groupId, reader, '18446744073709551615')).toMatchObject({
+      advanced: true,
+      clamped: true,
+      view: { membership: { self: { position: at(2) } } },
+    });
+    await recordMessage(stores, { groupId, position: at(3), senderId: sender });
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+  });
+
+  test('is clamped by the head of the ledger where the cached one is old', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(2);
+    await lookAt(stores, groupId, reader);
+    // Recorded while the cache could not be reached.
+    await stores.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
+    await stores.ledger.messages.raiseHead(groupId, at(3));
+    expect(await mark(groupId, reader, 3)).toMatchObject({
+      clamped: false,
+      view: { membership: { self: { position: at(3) } } },
+    });
+    expect(await mark(groupId, reader, 4)).toMatchObject({ advanced: false, clamped: true });
+  });
+
+  test('without recorded messages clamps nothing and counts nothing', async () => {
+    const [groupId, userId] = [aGroup(), aUser()];
+    await addMembers(stores, groupId, [userId]);
+    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+      head: null,
+      unread: { count: 0, exact: true },
+    });
+    expect(await mark(groupId, userId, 500)).toMatchObject({
+      advanced: true,
+      clamped: false,
+      view: { head: null, unread: { count: 0, exact: true }, membership: { self: { position: at(500) } } },
+    });
+  });
+
+  test.each([
+    ['9007199254740992', '9007199254740993'],
+    ['18446744073709551614', '18446744073709551615'],
+  ])('tells %s from %s', async (lower, higher) => {
+    const [groupId, userId] = [aGroup(), aUser()];
+    await addMembers(stores, groupId, [userId]);
+    await recordMessage(stores, { groupId, position: at(higher), senderId: aUser('sender') });
+    await mark(groupId, userId, lower);
+    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+      membership: { self: { position: at(lower) } },
+    });
+    expect(await mark(groupId, userId, higher)).toMatchObject({ advanced: true });
+    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+      membership: { self: { position: at(higher) } },
+    });
+    expect(await mark(groupId, userId, lower)).toMatchObject({ advanced: false });
+  });
+
+  test('is refused to who is no member, and to who is one no more', async () => {
+    const { groupId, reader } = await aGroupOfTwo(1);
+    expect(await mark(groupId, aUser('stranger'), 1)).toBeNull();
+    await removeMember(stores, groupId, reader);
+    expect(await mark(groupId, reader, 1)).toBeNull();
+    expect(await lookAt(stores, groupId, reader)).toBeNull();
+  });
+
+  test('makes a member of who marks first, in an open deployment', async () => {
+    const [groupId, userId] = [aGroup(), aUser()];
+    expect(await markRead(stores, groupId, userId, at(7), 'open')).toMatchObject({
+      advanced: true,
+      view: { membership: { joinedAfter: '00000000000000000000', self: { position: at(7) } } },
+    });
+  });
+});
+
+describe('unread counts', () => {
+  test('leave out own and deleted messages', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(4);
+    await lookAt(stores, groupId, reader);
+    await recordMessage(stores, { groupId, position: at(5), senderId: reader });
+    await recordMessage(stores, { groupId, position: at(6), senderId: sender });
+    await recordMessage(stores, { groupId, position: at(7), senderId: sender });
+    await deleteMessage(stores, groupId, at(6));
+    // Sending 5 has read everything before it.
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+  });
+
+  test('do not revive a message that was deleted before it was recorded', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(1);
+    await mark(groupId, reader, 1);
+    await deleteMessage(stores, groupId, at(2));
+    await recordMessage(stores, { groupId, position: at(2), senderId: sender });
+    expect(await lookAt(stores, groupId, reader)).toMatchObject({
+      head: at(2),
+      unread: { count: 0, exact: true },
+    });
+  });
+
+  test('start at the head for who joins late', async () => {
+    const { groupId } = await aGroupOfTwo(5);
+    const late = aUser('late');
+    await addMembers(stores, groupId, [late]);
+    expect(await lookAt(stores, groupId, late)).toMatchObject({
+      membership: { self: { position: at(5), at: null } },
+      unread: { count: 0, exact: true },
+    });
+  });
+
+  test('count messages that were recorded out of order', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(2);
+    await mark(groupId, reader, 2);
+    for (const id of [9, 5, 7]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+    expect(await lookAt(stores, groupId, reader)).toMatchObject({
+      head: at(9),
+      unread: { count: 3, exact: true },
+    });
+  });
+
+  test('join anew after leaving', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(2);
+    await removeMember(stores, groupId, reader);
+    await recordMessage(stores, { groupId, position: at(3), senderId: sender });
+    const [joined] = await addMembers(stores, groupId, [reader]);
+    expect(joined).toMatchObject({ isNew: true, membership: { joinedAfter: at(3) } });
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 0, exact: true });
+  });
+});
+
+describe('the window of messages in the cache', () => {
+  test('is exact down to its floor and says where it is not', async () => {
+    const small = await openStores({ capacity: 10 });
+    try {
+      const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+      await addMembers(small, groupId, [sender, reader]);
+      const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
+      for (let id = 1; id <= 10; id += 1) await record(id);
+      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
+      await record(11);
+      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: false });
+      await markRead(small, groupId, reader, at(1), 'strict');
+      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
+      // Two of the ten are gone: what is below the floor is worth another look into the ledger.
+      const late = aUser('late');
+      const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
+      await small.ledger.memberships.hear(late, groupId, () => began, Date.now());
+      await deleteMessage(small, groupId, at(5));
+      await deleteMessage(small, groupId, at(6));
+      expect((await lookAt(small, groupId, late))?.unread).toEqual({ count: 9, exact: true });
+    } finally {
+      await small.close();
+    }
+  });
+
+  test('loses nothing that is recorded or deleted while it is being loaded', async () => {
+    const { groupId, sender, reader } = await aGroupOfTwo(20);
+    const loads = Promise.all(Array.from({ length: 5 }, () => lookAt(stores, groupId, reader)));
+    const changes = Promise.all([
+      recordMessage(stores, { groupId, position: at(21), senderId: sender }),
+      recordMessage(stores, { groupId, position: at(22), senderId: sender }),
+      deleteMessage(stores, groupId, at(3)),
+      deleteMessage(stores, groupId, at(20)),
+    ]);
+    await Promise.all([loads, changes]);
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 20, exact: true });
+  });
+});
+
+function startingAt(id: number) {
+  const position = String(id).padStart(20, '0') as ReturnType<typeof at>;
+  const register = { position, at: null };
+  return {
+    kind: 'member' as const,
+    generation: 1_700_000_000_000,
+    joinedAfter: position,
+    firstRevision: 0,
+    self: { ...register, revision: 0 },
+    public: register,
+    delivered: register,
+  };
+}

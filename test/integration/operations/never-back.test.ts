@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { addMembers } from '../../../shared/operations/members.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+test('500 marks in random order from 10 writers: no reader sees the watermark go back, and the largest stays', async () => {
+  const [groupId, userId] = [aGroup(), aUser()];
+  await addMembers(stores, groupId, [userId]);
+  const ids = shuffled(Array.from({ length: 500 }, (_, index) => index + 1));
+  let writing = true;
+  const readers = Array.from({ length: 4 }, async () => {
+    const seen: string[] = [];
+    while (writing) {
+      const view = await lookAt(stores, groupId, userId);
+      seen.push(view?.membership.self.position ?? 'lost');
+    }
+    return seen;
+  });
+  await Promise.all(
+    Array.from({ length: 10 }, async (_, writer) => {
+      for (const id of ids.filter((_id, index) => index % 10 === writer)) {
+        await markRead(stores, groupId, userId, at(id), 'strict');
+      }
+    }),
+  );
+  writing = false;
+
+  for (const seen of await Promise.all(readers)) {
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen).toEqual([...seen].sort());
+  }
+  const maximum = { kind: 'member', self: { position: at(500) }, public: { position: at(500) } };
+  expect(await stores.ledger.memberships.read(userId, groupId)).toMatchObject(maximum);
+  expect((await stores.cache.read(groupId, userId))?.state).toMatchObject(maximum);
+});
+
+function shuffled<T>(values: readonly T[]): T[] {
+  return values
+    .map((value) => ({ value, key: Math.random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ value }) => value);
+}

@@ -1,0 +1,196 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { CacheConnection } from '../../../shared/cache/connection.ts';
+import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { markGroups } from '../../../shared/operations/mark-groups.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import { countReceipts } from '../../../shared/operations/receipts.ts';
+import type { Stores } from '../../../shared/operations/stores.ts';
+import { engines } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+/** One message is recorded, which the reader has read. */
+async function aChat(readers = 1) {
+  const [groupId, sender] = [aGroup(), aUser('sender')];
+  const members = Array.from({ length: readers }, () => aUser('reader'));
+  for (let start = 0; start < readers; start += 100) {
+    await addMembers(stores, groupId, [sender, ...members.slice(start, start + 100)]);
+  }
+  const send = (id: number | string, source: Stores = stores) =>
+    recordMessage(source, { groupId, position: at(id), senderId: sender });
+  await send(1);
+  const [reader = sender] = members;
+  await markRead(stores, groupId, reader, at(1), 'strict');
+  return { groupId, sender, reader, members, send };
+}
+
+const registers = async (groupId: GroupId, userId: UserId) => {
+  const state = await stores.ledger.memberships.read(userId, groupId);
+  if (state?.kind !== 'member') return null;
+  return [state.self.position, state.public.position, state.delivered.position].map(Number);
+};
+
+const reads = (groupId: GroupId, userId: UserId, id: number | string, source: Stores = stores) =>
+  markRead(source, groupId, userId, at(id), 'strict');
+
+const noted = (groupId: GroupId) => stores.redis.exists(`tm:{${groupId}}:early`);
+
+describe('a mark that overtakes its message', () => {
+  test('is clamped, and made good when the message is recorded', async () => {
+    const { groupId, reader, send } = await aChat();
+    expect(await reads(groupId, reader, 2)).toMatchObject({ clamped: true, advanced: false });
+    expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
+    await send(2);
+    expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 0, exact: true });
+    expect(countsOf(await countReceipts(stores, groupId, reader, [at(2)]))).toEqual([[1, 1, 1]]);
+    // Once: what comes later is unread.
+    await send(3);
+    expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
+    expect(await noted(groupId)).toBe(0);
+  });
+
+  test('is made good as what it was: private, delivered, or one of a batch', async () => {
+    const { groupId, members, send } = await aChat(3);
+    const [secret, delivered, several] = members as [UserId, UserId, UserId];
+    await markRead(stores, groupId, secret, at(2), 'strict', { isPrivate: true, ifRevision: null });
+    await markDelivered(stores, groupId, delivered, at(2), 'strict');
+    const marks = [
+      { groupId, position: at(2), kind: 'private' as const, ifRevision: null },
+      { groupId, position: at(3), kind: 'read' as const, ifRevision: 0 },
+    ];
+    await markGroups(stores, several, marks, 'strict');
+    await send(2);
+    expect(await registers(groupId, secret)).toEqual([2, 1, 1]);
+    expect(await registers(groupId, delivered)).toEqual([0, 0, 2]);
+    expect(await registers(groupId, several)).toEqual([2, 1, 1]);
+    await send(3);
+    expect(await registers(groupId, several)).toEqual([3, 3, 3]);
+  });
+
+  test('waits for its own message: one before it does not make it good', async () => {
+    const { groupId, reader, send } = await aChat();
+    await reads(groupId, reader, 5);
+    await send(2);
+    expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
+    await send(5);
+    expect(await registers(groupId, reader)).toEqual([5, 5, 5]);
+  });
+
+  test('does not undo that the member marked unread since: only what others see moves', async () => {
+    const { groupId, reader, send } = await aChat();
+    await reads(groupId, reader, 2);
+    await markUnread(stores, groupId, reader, at(1));
+    await send(2);
+    expect(await registers(groupId, reader)).toEqual([0, 2, 2]);
+  });
+
+  test('is not made good in a membership that began since', async () => {
+    const { groupId, reader, send } = await aChat();
+    await reads(groupId, reader, 2);
+    await removeMember(stores, groupId, reader);
+    await addMembers(stores, groupId, [reader]);
+    await send(2);
+    expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
+  });
+
+  test('of the largest id means everything there is, and nothing that is to come', async () => {
+    const { groupId, reader, send } = await aChat();
+    await reads(groupId, reader, '18446744073709551615');
+    expect(await noted(groupId)).toBe(0);
+    await send(2);
+    expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
+  });
+
+  test('leaves nothing where a stranger makes it', async () => {
+    const { groupId } = await aChat();
+    expect(await reads(groupId, aUser('stranger'), 2)).toBeNull();
+    expect(await noted(groupId)).toBe(0);
+  });
+
+  test('is made good by its own call where the message was recorded meanwhile', async () => {
+    const { groupId, reader, send } = await aChat();
+    const { ledger } = stores;
+    const messages = replacing(ledger.messages, {
+      readHead: async (asked) => {
+        const head = await ledger.messages.readHead(asked);
+        await send(2);
+        return head;
+      },
+    });
+    const overtaken = { ...stores, ledger: { ...ledger, messages } };
+    expect(await reads(groupId, reader, 2, overtaken)).toMatchObject({
+      advanced: true,
+      clamped: false,
+      view: { membership: { self: { position: at(2) } }, unread: { count: 0, exact: true } },
+    });
+    expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
+    expect(await noted(groupId)).toBe(0);
+  });
+
+  test('waits for a minute', async () => {
+    const { groupId, members, send } = await aChat(2);
+    const [early, late] = members as [UserId, UserId];
+    let now = Date.now();
+    const connection = new CacheConnection({
+      credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
+      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
+    });
+    const timed = {
+      ...stores,
+      cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, nowMs: () => now }),
+    };
+    await reads(groupId, early, 2, timed);
+    now += 1;
+    await reads(groupId, late, 2, timed);
+    now += 59_999;
+    await send(2, timed);
+    expect(await registers(groupId, early)).toEqual([1, 1, 1]);
+    expect(await registers(groupId, late)).toEqual([2, 2, 2]);
+  });
+
+  test('is one of few that a member has waiting', async () => {
+    const { groupId, reader, send } = await aChat();
+    for (let id = 2; id <= 200; id += 1) await reads(groupId, reader, id);
+    expect(await stores.redis.hstrlen(`tm:{${groupId}}:early`, reader)).toBeLessThan(400);
+    expect(await stores.redis.pttl(`tm:{${groupId}}:early`)).toBeLessThanOrEqual(60_000);
+    await send(200);
+    expect(await registers(groupId, reader)).toEqual([200, 200, 200]);
+  });
+
+  test('is made good for very many, some of them more than once', async () => {
+    const { groupId, members, send } = await aChat(150);
+    await Promise.all(members.map((userId) => reads(groupId, userId, 2)));
+    await send(2);
+    const reached = await Promise.all(members.map((userId) => registers(groupId, userId)));
+    expect(reached.filter((own) => own?.[0] === 2)).toHaveLength(150);
+  }, 180_000);
+
+  test('does not hold up the message: that is recorded whatever becomes of the mark', async () => {
+    const { groupId, sender, reader } = await aChat();
+    await reads(groupId, reader, 2);
+    const { ledger } = stores;
+    const memberships = replacing(ledger.memberships, {
+      readMany: async () => {
+        throw new Error('the ledger refuses');
+      },
+    });
+    const refusing = { ...stores, ledger: { ...ledger, memberships } };
+    const sent = { groupId, position: at(2), senderId: sender };
+    expect(await recordMessage(refusing, sent)).toEqual({ outcome: 'recorded', head: at(2) });
+  });
+});

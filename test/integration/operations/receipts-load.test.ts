@@ -1,0 +1,285 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
+import { eventually } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { countsOf } from '../../support/receipt-counts.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => stores.close());
+
+const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
+
+interface Prepared {
+  readonly groupId: GroupId;
+  readonly sender: UserId;
+  readonly readers: readonly UserId[];
+}
+
+/** A sender, who sent 1 to 10, and readers who joined before that; in the cache is nothing of it. */
+async function prepare(readers: number): Promise<Prepared> {
+  const [groupId, sender] = [aGroup(), aUser('sender')];
+  const users = Array.from({ length: readers }, () => aUser());
+  await addMembers(stores, groupId, [sender, ...users]);
+  for (let id = 1; id <= 10; id += 1) {
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  }
+  await forget(stores.redis, groupId);
+  return { groupId, sender, readers: users.toSorted() };
+}
+
+const countOf = async ({ groupId, sender }: Prepared, ids: readonly number[]) =>
+  countsOf(await countReceipts(stores, groupId, sender, ids.map(at)));
+
+describe('the receipts of a group', () => {
+  test('are loaded at the first question, and then cost one call', async () => {
+    const group = await prepare(3);
+    await markRead(stores, group.groupId, group.readers[0] as UserId, at(7), 'strict');
+    expect(await countOf(group, [7, 8])).toEqual([
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+    stores.takeCalls();
+    expect(await countOf(group, [7, 8])).toEqual([
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+    expect(stores.takeCalls()).toEqual(['cache']);
+  });
+
+  test('cost a group nothing before anybody asks for them', async () => {
+    const group = await prepare(3);
+    for (const reader of group.readers) await markRead(stores, group.groupId, reader, at(5), 'strict');
+    expect(await stores.redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
+  });
+
+  test('expire when nobody asks, sooner than the marks, which expire when nothing changes', async () => {
+    const group = await prepare(1);
+    await countOf(group, [1]);
+    const [receipts, members, messages, head] = await Promise.all(
+      ['receipts', 'members', 'messages', 'head'].map((name) =>
+        stores.redis.pttl(keyOf(group.groupId, name)),
+      ),
+    );
+    const day = 86_400_000;
+    expect(receipts).toBeGreaterThan(0.9 * day);
+    expect(receipts).toBeLessThanOrEqual(day);
+    for (const lifetime of [members, messages, head]) {
+      expect(lifetime).toBeGreaterThan(6.9 * day);
+      expect(lifetime).toBeLessThanOrEqual(7 * day);
+    }
+    await stores.redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
+    await markRead(stores, group.groupId, group.readers[0] as UserId, at(5), 'strict');
+    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
+    await countOf(group, [1]);
+    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
+  });
+
+  test.each([
+    ['receipts'],
+    ['members'],
+    ['messages'],
+    ['head'],
+    ['members', 'head'],
+    ['receipts', 'messages'],
+  ])('are built anew where %p was evicted, before or after something changed', async (...names) => {
+    const group = await prepare(3);
+    const [first, second, third] = group.readers as [UserId, UserId, UserId];
+    await markRead(stores, group.groupId, first, at(7), 'strict');
+    expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
+    await forget(stores.redis, group.groupId, names);
+    expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
+    await forget(stores.redis, group.groupId, names);
+    await markRead(stores, group.groupId, second, at(9), 'strict');
+    await markDelivered(stores, group.groupId, third, at(8), 'strict');
+    expect(await countOf(group, [7, 8, 9, 10])).toEqual([
+      [3, 2, 3],
+      [3, 1, 2],
+      [3, 1, 1],
+      [3, 0, 0],
+    ]);
+  });
+
+  test('follow who joins, leaves, joins anew and receives, once they are loaded', async () => {
+    const group = await prepare(3);
+    const [first, second, third] = group.readers as [UserId, UserId, UserId];
+    await countOf(group, [1]);
+    await markRead(stores, group.groupId, first, at(10), 'strict');
+    await markDelivered(stores, group.groupId, second, at(10), 'strict');
+    expect(await countOf(group, [10])).toEqual([[3, 1, 2]]);
+    await markRead(stores, group.groupId, second, at(10), 'strict');
+    expect(await countOf(group, [10])).toEqual([[3, 2, 2]]);
+    await removeMember(stores, group.groupId, first);
+    expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
+    await addMembers(stores, group.groupId, [first, aUser('late')]);
+    expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
+    await recordMessage(stores, { groupId: group.groupId, position: at(11), senderId: third });
+    expect(await countOf(group, [10, 11])).toEqual([
+      [2, 2, 2],
+      [4, 0, 0],
+    ]);
+  });
+
+  test('are loaded once by a hundred first questions at once over several instances, while marks go on', async () => {
+    const group = await prepare(1_200);
+    const instances = await Promise.all(
+      Array.from({ length: 5 }, () => openStores({ tableName: stores.tableName })),
+    );
+    try {
+      for (const instance of instances) instance.takeCalls();
+      const marking = group.readers.slice(0, 50);
+      const [answers] = await Promise.all([
+        Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            countReceipts(instances[index % 5] as CountedStores, group.groupId, group.sender, [at(1)]),
+          ),
+        ),
+        ...marking.map((reader) => markRead(stores, group.groupId, reader, at(5), 'strict')),
+      ]);
+      for (const answer of answers) expect(answer?.[0]).toMatchObject({ audience: 1_200 });
+      const calls = instances.flatMap((instance) => instance.takeCalls());
+      // 1,201 members by pages of 500, and the window of messages: four queries by one of the instances.
+      expect(calls.filter((call) => call === 'ledger Query')).toHaveLength(4);
+      expect(calls.filter((call) => call === 'ledger BatchGetItem')).toHaveLength(13);
+      expect(await countOf(group, [5, 6])).toEqual([
+        [1_200, 50, 50],
+        [1_200, 0, 0],
+      ]);
+    } finally {
+      await Promise.all(instances.map((instance) => instance.close()));
+    }
+  }, 180_000);
+
+  test('count who joined a moment ago, while the list of members in the ledger is behind', async () => {
+    const { groupId, sender } = await prepare(2);
+    const late = aUser('late');
+    await addMembers(stores, groupId, [late]);
+    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
+    const { ledger } = stores;
+    const page: typeof ledger.memberships.page = async (...asked) => {
+      const listed = await ledger.memberships.page(...asked);
+      return { ...listed, members: listed.members.filter(({ userId }) => userId !== late) };
+    };
+    const behind = {
+      ...stores,
+      ledger: { ...ledger, memberships: replacing(ledger.memberships, { page }) },
+    };
+    const counted = await countReceipts(behind, groupId, sender, [at(10), at(11)]);
+    expect(countsOf(counted)).toEqual([
+      [2, 0, 0],
+      [3, 0, 0],
+    ]);
+    await removeMember(stores, groupId, late);
+    expect(await countOf({ groupId, sender, readers: [] }, [11])).toEqual([[2, 0, 0]]);
+  });
+
+  test('whose load was given up are loaded on from where it stopped', async () => {
+    const group = await prepare(1_200);
+    const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
+    expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null, recent: [] });
+    const { members, next } = await stores.ledger.memberships.page(group.groupId, 500, null);
+    await stores.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      { kind: 'index', token: 'a-token', leaseEndMs: Date.now() - 1, lastUserId: next as UserId },
+    ]);
+    stores.takeCalls();
+    expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
+    // The window of messages, and the two pages that were missing.
+    expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
+  }, 180_000);
+
+  test('while another one loads them are waited for', async () => {
+    const group = await prepare(1);
+    const held = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 60_000);
+    expect(held?.outcome).toBe('claimed');
+    const asked = countOf(group, [1]);
+    await eventually(() =>
+      expect(stores.takeCalls().filter((call) => call === 'cache').length).toBeGreaterThan(1),
+    );
+    const { members } = await stores.ledger.memberships.page(group.groupId, 500, null);
+    await stores.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
+      { kind: 'indexed', token: 'a-token' },
+    ]);
+    expect(await asked).toEqual([[1, 0, 0]]);
+  });
+
+  test('are told to who loads them, however long that takes, while who waits is told to come again', async () => {
+    const group = await prepare(2);
+    let lateMs = 0;
+    const { ledger } = stores;
+    const page: typeof ledger.memberships.page = async (...asked) => {
+      lateMs += 60_000;
+      return ledger.memberships.page(...asked);
+    };
+    const memberships = replacing(ledger.memberships, { page });
+    const slow = { ...stores, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
+    const counted = await countReceipts(slow, group.groupId, group.sender, [at(1)]);
+    expect(countsOf(counted)).toEqual([[2, 0, 0]]);
+
+    await forget(stores.redis, group.groupId);
+    await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
+    let asked = 0;
+    const waiting = { ...stores, nowMs: () => Date.now() + 2_000 * asked++ };
+    await expect(countReceipts(waiting, group.groupId, group.sender, [at(1)])).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+  });
+
+  test('are the same from the ledger alone, lists in the same order, page by page', async () => {
+    const group = await prepare(30);
+    const { groupId, sender, readers } = group;
+    for (const [index, reader] of readers.entries()) {
+      if (index % 3 === 0) await markRead(stores, groupId, reader, at(1 + (index % 10)), 'strict');
+      if (index % 4 === 0) await markDelivered(stores, groupId, reader, at(10), 'strict');
+    }
+    await addMembers(stores, groupId, [aUser('late')]);
+    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
+    const alone = { ...stores, cache: silentCache() };
+    const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(at);
+    const expected = await countReceipts(alone, groupId, sender, ids);
+    expect(countsOf(expected)?.slice(0, 3)).toEqual([
+      [30, 10, 15],
+      [30, 9, 15],
+      [30, 8, 14],
+    ]);
+    expect(await countReceipts(stores, groupId, sender, ids)).toEqual(expected);
+    for (const state of ['read', 'unread', 'delivered'] as const) {
+      const pages = { cached: await pagesOf(stores, state), alone: await pagesOf(alone, state) };
+      expect(pages.cached).toEqual(pages.alone);
+    }
+
+    async function pagesOf(source: typeof alone, state: 'read' | 'unread' | 'delivered') {
+      const found: string[][] = [];
+      let after: Parameters<typeof listReceipts>[4]['after'] = null;
+      do {
+        const listed = await listReceipts(source, groupId, sender, at(4), { state, limit: 4, after });
+        if (typeof listed === 'string') throw new Error(listed);
+        found.push(listed.page.members.map(({ userId }) => userId));
+        after = listed.page.next;
+      } while (after);
+      return found;
+    }
+  });
+});
+
+/** A cache that never answers. */
+function silentCache(): CountedStores['cache'] {
+  const silence = async () => null;
+  return {
+    capacity: 5_000,
+    read: silence,
+    merge: async () => false,
+    mergeFor: silence,
+    receipts: { count: silence, list: silence, claim: silence },
+  } as unknown as CountedStores['cache'];
+}

@@ -1,0 +1,314 @@
+import { ScanCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { unavailable } from '../../../shared/domain/errors.ts';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { END } from '../../../shared/domain/position.ts';
+import type { Memberships } from '../../../shared/ledger/memberships.ts';
+import { readInbox } from '../../../shared/operations/inbox.ts';
+import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
+import { type GroupMark, markGroups } from '../../../shared/operations/mark-groups.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers, removeMember } from '../../../shared/operations/members.ts';
+import { readStatuses } from '../../../shared/operations/message-statuses.ts';
+import { recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt, type OwnView } from '../../../shared/operations/own-view.ts';
+import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
+import type { Stores } from '../../../shared/operations/stores.ts';
+import { connectDynamoDb } from '../../support/engines.ts';
+import { at } from '../../support/positions.ts';
+import { replacing } from '../../support/replacing.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+let stores: CountedStores;
+const dynamodb = connectDynamoDb();
+beforeAll(async () => {
+  stores = await openStores();
+});
+afterAll(() => {
+  dynamodb.destroy();
+  return stores.close();
+});
+
+/** All that Redis holds of a group, by key. */
+async function keysOf(groupId: GroupId): Promise<Record<string, unknown>> {
+  const { redis } = stores;
+  const contentOf = async (key: string): Promise<unknown> => {
+    switch (await redis.type(key)) {
+      case 'string':
+        return redis.get(key);
+      case 'hash':
+        return redis.hgetall(key);
+      case 'zset':
+        return redis.zrange(key, 0, -1, 'WITHSCORES');
+      default:
+        throw new Error(`the cache has no keys of this type: ${key}`);
+    }
+  };
+  const keys = await redis.keys(`tm:{${groupId}}*`);
+  return Object.fromEntries(
+    await Promise.all(keys.toSorted().map(async (key) => [key, await contentOf(key)] as const)),
+  );
+}
+
+async function bytesOf(groupId: GroupId): Promise<number> {
+  return JSON.stringify(await keysOf(groupId)).length;
+}
+
+/** All items of the ledger. */
+async function itemsOf({ tableName }: CountedStores): Promise<unknown[]> {
+  const { Items = [], LastEvaluatedKey } = await dynamodb.send(
+    new ScanCommand({ TableName: tableName, ConsistentRead: true }),
+  );
+  expect(LastEvaluatedKey).toBeUndefined();
+  return Items.toSorted((a, b) => (JSON.stringify([a.PK, a.SK]) < JSON.stringify([b.PK, b.SK]) ? -1 : 1));
+}
+
+/** Every operation that a user may ask for, and what it returns to who is no member. */
+const OPERATIONS: readonly (readonly [
+  name: string,
+  ask: (groupId: GroupId, userId: UserId) => Promise<unknown>,
+  refusal: unknown,
+])[] = [
+  ['a mark', (groupId, userId) => markRead(stores, groupId, userId, at(2), 'strict'), null],
+  ['a mark of everything', (groupId, userId) => markRead(stores, groupId, userId, END, 'strict'), null],
+  ['a mark beyond the head', (groupId, userId) => markRead(stores, groupId, userId, at(99), 'strict'), null],
+  [
+    'a private mark',
+    (groupId, userId) =>
+      markRead(stores, groupId, userId, at(2), 'strict', { isPrivate: true, ifRevision: null }),
+    null,
+  ],
+  [
+    'a mark of a revision',
+    (groupId, userId) =>
+      markRead(stores, groupId, userId, at(2), 'strict', { isPrivate: false, ifRevision: 1 }),
+    null,
+  ],
+  ['a delivered mark', (groupId, userId) => markDelivered(stores, groupId, userId, at(2), 'strict'), null],
+  [
+    'a delivered mark beyond the head',
+    (groupId, userId) => markDelivered(stores, groupId, userId, at(99), 'strict'),
+    null,
+  ],
+  [
+    'a batch',
+    (groupId, userId) => {
+      const marks: GroupMark[] = [
+        { groupId, position: at(2), kind: 'read', ifRevision: null },
+        { groupId, position: at(99), kind: 'private', ifRevision: 0 },
+        { groupId, position: at(3), kind: 'delivered', ifRevision: null },
+      ];
+      return markGroups(stores, userId, marks, 'strict');
+    },
+    [{ outcome: 'not_found' }, { outcome: 'not_found' }, { outcome: 'not_found' }],
+  ],
+  ['a mark unread', (groupId, userId) => markUnread(stores, groupId, userId, at(1)), null],
+  ['a mark unread of the largest id', (groupId, userId) => markUnread(stores, groupId, userId, END), null],
+  ['statuses', (groupId, userId) => readStatuses(stores, groupId, userId, [at(1), at(99)]), null],
+  ['a look', (groupId, userId) => lookAt(stores, groupId, userId), null],
+  ['counts of receipts', (groupId, userId) => countReceipts(stores, groupId, userId, [at(1), at(99)]), null],
+  ...(['read', 'unread', 'delivered'] as const).map(
+    (state) =>
+      [
+        `a list of receipts (${state})`,
+        (groupId: GroupId, userId: UserId) =>
+          listReceipts(stores, groupId, userId, at(1), { state, limit: 10, after: null }),
+        'no-member',
+      ] as const,
+  ),
+  [
+    'the inbox',
+    (_, userId) => readInbox(stores, userId, { unreadOnly: false, limit: 200, after: null }),
+    { groups: [], next: null },
+  ],
+];
+
+const SHORT_MS = 60_000;
+
+/** A group of two members and three messages; another one has left. The cache holds all of it, for a minute more. */
+async function prepare(): Promise<{ groupId: GroupId; reader: UserId; former: UserId }> {
+  const [groupId, sender, reader, former] = [aGroup(), aUser('sender'), aUser('reader'), aUser('former')];
+  await addMembers(stores, groupId, [sender, reader, former]);
+  for (let id = 1; id <= 3; id += 1) {
+    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  }
+  await lookAt(stores, groupId, reader);
+  await markUnread(stores, groupId, former, at(1));
+  await removeMember(stores, groupId, former);
+  await countReceipts(stores, groupId, reader, [at(1)]);
+  for (const key of await stores.redis.keys(`tm:{${groupId}}*`)) await stores.redis.pexpire(key, SHORT_MS);
+  return { groupId, reader, former };
+}
+
+describe.each(OPERATIONS)('%s by who is no member', (_, ask, refusal) => {
+  test('leaves nothing in a group that does not exist', async () => {
+    const groupId = aGroup();
+    const items = await itemsOf(stores);
+    expect(await ask(groupId, aUser('stranger'))).toEqual(refusal);
+    expect(await keysOf(groupId)).toEqual({});
+    expect(await itemsOf(stores)).toEqual(items);
+  });
+
+  test('changes nothing in a group of others, nor how long the cache keeps it', async () => {
+    const { groupId, former } = await prepare();
+    const [keys, items] = [await keysOf(groupId), await itemsOf(stores)];
+    expect(Object.keys(keys).map((key) => key.slice(key.lastIndexOf(':') + 1))).toEqual([
+      'head',
+      'joined',
+      'members',
+      'messages',
+      'receipts',
+    ]);
+    for (const userId of [aUser('stranger'), former]) {
+      expect(await ask(groupId, userId)).toEqual(refusal);
+      expect(await keysOf(groupId)).toEqual(keys);
+      expect(await itemsOf(stores)).toEqual(items);
+    }
+    for (const key of Object.keys(keys)) expect(await stores.redis.pttl(key)).toBeLessThanOrEqual(SHORT_MS);
+  });
+
+  test('leaves an empty cache empty', async () => {
+    const { groupId, former } = await prepare();
+    await forget(stores.redis, groupId);
+    for (const userId of [aUser('stranger'), former]) {
+      expect(await ask(groupId, userId)).toEqual(refusal);
+      expect(await keysOf(groupId)).toEqual({});
+    }
+  });
+});
+
+describe('marking unread', () => {
+  const DOUBT_MS = 30_000;
+  const refused = () => Promise.reject(unavailable(new Error('refused')));
+
+  /** The ledger, but for what it refuses. */
+  function refusing(methods: Partial<Memberships>): Stores {
+    const memberships = replacing(stores.ledger.memberships, methods);
+    return { ...stores, ledger: { ...stores.ledger, memberships } };
+  }
+
+  const doubtsOf = async (groupId: GroupId) => (await keysOf(groupId))[`tm:{${groupId}}:doubts`];
+  const own = (view: OwnView | null) =>
+    view && [view.membership.self.position, view.membership.self.revision];
+
+  /** The cache alone is asked: it trusts what it holds of the member. */
+  async function expectTrusted(groupId: GroupId, userId: UserId): Promise<void> {
+    stores.takeCalls();
+    await lookAt(stores, groupId, userId);
+    expect(stores.takeCalls()).toEqual(['cache']);
+  }
+
+  test('leaves no doubt where it moved', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    expect(own(await markUnread(stores, groupId, reader, at(2)))).toEqual([at(1), 1]);
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
+  test('leaves no doubt where the cache did not know the member', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    await forget(stores.redis, groupId);
+    expect(own(await markUnread(stores, groupId, reader, at(2)))).toEqual([at(1), 1]);
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
+  test('leaves no doubt where there was nothing to move', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(2), 'strict');
+    for (const cold of [false, true]) {
+      if (cold) await forget(stores.redis, groupId);
+      expect(own(await markUnread(stores, groupId, reader, at(3)))).toEqual([at(2), 0]);
+      expect(await doubtsOf(groupId)).toBeUndefined();
+      await expectTrusted(groupId, reader);
+    }
+  });
+
+  test('leaves no doubt of one who has left, of which the cache has not heard', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    const unheard = { ...stores, cache: replacing(stores.cache, { merge: async () => false }) };
+    await removeMember(unheard, groupId, reader);
+    for (const id of [99, 2, 2]) {
+      expect(await markUnread(stores, groupId, reader, at(id))).toBeNull();
+      expect(await doubtsOf(groupId)).toBeUndefined();
+    }
+  });
+
+  test('leaves no doubt where the ledger does not tell whether there is something to move', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(2), 'strict');
+    const marked = markUnread(refusing({ read: refused }), groupId, reader, at(3));
+    await expect(marked).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
+  test('that the ledger may have heard and did not answer leaves few doubts, for half a minute', async () => {
+    const { groupId, reader } = await prepare();
+    await markRead(stores, groupId, reader, at(3), 'strict');
+    for (let call = 0; call < 500; call += 1) {
+      const marked = markUnread(refusing({ change: refused }), groupId, reader, at(2));
+      await expect(marked).rejects.toMatchObject({ code: 'unavailable' });
+    }
+    expect(await bytesOf(groupId)).toBeLessThan(1_500);
+    const left = await stores.redis.pttl(`tm:{${groupId}}:doubts`);
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(DOUBT_MS);
+    expect(await lookAt(stores, groupId, reader)).toMatchObject({
+      membership: { self: { position: at(3) } },
+    });
+  });
+
+  /** Reads on, then marks unread several times at once, some of which move and some do not; and all that again. */
+  async function markAgainAndAgain(groupId: GroupId, reader: UserId, ids: readonly number[]): Promise<void> {
+    for (let marks = 0; marks < 500; marks += ids.length) {
+      await markRead(stores, groupId, reader, at(3), 'strict');
+      await Promise.all(ids.map((id) => markUnread(stores, groupId, reader, at(id))));
+      expect(await bytesOf(groupId)).toBeLessThan(1_500);
+    }
+  }
+
+  test('again and again, by four at once, leaves no doubt', async () => {
+    const { groupId, reader } = await prepare();
+    await markAgainAndAgain(groupId, reader, [2, 3, 1, 99]);
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
+  test('of which each is noted twice leaves no doubt when all have come to their end', async () => {
+    const { groupId, reader } = await prepare();
+    const { cache } = stores;
+    const tokens = ['one', 'two', 'three'];
+    // Who finds the member in doubt already asks the ledger, and notes the doubt again beside what it was told.
+    for (const doubt of tokens) {
+      await cache.doubt(groupId, reader, doubt);
+      await cache.merge(groupId, [{ kind: 'doubt', userId: reader, doubt }]);
+    }
+    await cache.merge(
+      groupId,
+      tokens.map((doubt) => ({ kind: 'settled', userId: reader, doubt })),
+    );
+    expect(await doubtsOf(groupId)).toBeUndefined();
+    await expectTrusted(groupId, reader);
+  });
+
+  test('again and again, by more at once than are told apart, leaves few doubts, for half a minute', async () => {
+    const { groupId, reader } = await prepare();
+    await markAgainAndAgain(groupId, reader, [2, 3, 1, 99, 2, 3, 1, 99, 2, 3]);
+    expect(await stores.redis.pttl(`tm:{${groupId}}:doubts`)).toBeLessThanOrEqual(DOUBT_MS);
+  });
+
+  test('by one who is no member, again and again, leaves nothing', async () => {
+    const { groupId } = await prepare();
+    const stranger = aUser('stranger');
+    const keys = await keysOf(groupId);
+    for (let call = 0; call < 500; call += 1) {
+      expect(await markUnread(stores, groupId, stranger, at(1))).toBeNull();
+    }
+    expect(await keysOf(groupId)).toEqual(keys);
+  });
+});

@@ -1,0 +1,289 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import { CacheConnection } from '../../../shared/cache/connection.ts';
+import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { END } from '../../../shared/domain/position.ts';
+import { readInbox } from '../../../shared/operations/inbox.ts';
+import { markRead } from '../../../shared/operations/mark-read.ts';
+import { markUnread } from '../../../shared/operations/mark-unread.ts';
+import { addMembers } from '../../../shared/operations/members.ts';
+import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
+import { lookAt } from '../../../shared/operations/own-view.ts';
+import type { Stores } from '../../../shared/operations/stores.ts';
+import { at } from '../../support/positions.ts';
+import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+
+/** The most unread messages that are counted here. */
+const LIMIT = 8;
+
+/** Windows that hold more than is counted, and less. */
+const CAPACITIES = [12, 5];
+
+const opened = new Map<number, CountedStores>();
+beforeAll(async () => {
+  for (const capacity of CAPACITIES) opened.set(capacity, await openStores({ capacity, unreadLimit: LIMIT }));
+});
+afterAll(() => Promise.all([...opened.values()].map((stores) => stores.close())));
+
+beforeEach(() => {
+  jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+function storesOf(capacity: number): CountedStores {
+  const stores = opened.get(capacity);
+  if (!stores) throw new Error(`no stores keep ${capacity} messages`);
+  return stores;
+}
+
+/** The same ledger beside a cache that does not answer. */
+function withoutCache({ ledger, nowMs }: CountedStores, capacity: number): Stores {
+  const connection = new CacheConnection({
+    credentials: async () => ({ url: 'http://127.0.0.1', token: 'none' }),
+    http: { handle: () => Promise.reject(new Error('no cache here')) },
+  });
+  return {
+    ledger,
+    nowMs,
+    cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity, unreadLimit: LIMIT }),
+  };
+}
+
+const SENDERS = ['reader', 'other', 'guest'] as const;
+type Sender = (typeof SENDERS)[number];
+const READERS = ['reader', 'other'] as const;
+type Reader = (typeof READERS)[number];
+
+/** Numbers stand for what there is by then: of messages and ids they are taken modulo. */
+type Step =
+  | { readonly do: 'send'; readonly by: Sender; readonly skipped: number }
+  | { readonly do: 'send late'; readonly by: Sender; readonly which: number }
+  | { readonly do: 'delete'; readonly which: number }
+  | { readonly do: 'delete newest'; readonly count: number }
+  | { readonly do: 'mark'; readonly user: Reader; readonly which: number; readonly isPrivate: boolean }
+  | { readonly do: 'mark all'; readonly user: Reader }
+  | { readonly do: 'unread'; readonly user: Reader; readonly which: number }
+  | { readonly do: 'evict'; readonly keys: readonly string[] }
+  | { readonly do: 'look'; readonly user: Reader };
+
+const KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'early'];
+
+const user = fc.constantFrom(...READERS);
+const which = fc.nat(100);
+/** The reader itself sends most of all. */
+const by = fc.constantFrom<Sender>('reader', 'reader', 'reader', 'other', 'guest', 'guest');
+const send = fc.record({ do: fc.constant('send' as const), by, skipped: fc.constantFrom(0, 0, 0, 2) });
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: send },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('send late' as const), by, which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete newest' as const), count: fc.nat(6) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('mark' as const), user, which, isPrivate: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('mark all' as const), user }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('unread' as const), user, which }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('evict' as const), keys: fc.subarray(KEYS, { minLength: 1 }) }),
+  },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('look' as const), user }) },
+);
+
+/** Many messages first, so that there are more than are counted, and more than are kept. */
+const steps = fc
+  .tuple(fc.array(send, { maxLength: 16 }), fc.array(step, { minLength: 5, maxLength: 22 }))
+  .map(([sent, others]): Step[] => [...sent, ...others]);
+
+/** What there is, by plain counting. */
+class Reference {
+  readonly messages = new Map<number, { by: Sender | null; isDeleted: boolean }>();
+  readonly own: Record<Reader, number> = { reader: 0, other: 0 };
+  head = 0;
+
+  send(id: number, by: Sender): void {
+    const known = this.messages.get(id);
+    this.messages.set(id, { by, isDeleted: known?.isDeleted ?? false });
+    this.head = Math.max(this.head, id);
+    if (by !== 'guest') this.own[by] = Math.max(this.own[by], id);
+  }
+
+  delete(id: number): void {
+    this.messages.set(id, { by: this.messages.get(id)?.by ?? null, isDeleted: true });
+  }
+
+  mark(user: Reader, id: number): void {
+    this.own[user] = Math.max(this.own[user], Math.min(id, this.head));
+  }
+
+  unread(user: Reader, id: number): void {
+    this.own[user] = Math.min(this.own[user], id - 1);
+  }
+
+  /** Of n unread messages as many as are counted, and whether those are all. */
+  unreadOf(user: Reader) {
+    const unread = [...this.messages].filter(
+      ([id, { by, isDeleted }]) => id > this.own[user] && by !== null && by !== user && !isDeleted,
+    );
+    return { count: Math.min(unread.length, 8), exact: unread.length <= 8 };
+  }
+}
+
+interface Group {
+  readonly groupId: GroupId;
+  readonly ids: Readonly<Record<Sender, UserId>>;
+}
+
+async function prepare(stores: Stores): Promise<Group> {
+  const groupId = aGroup();
+  const ids = { reader: aUser('reader'), other: aUser('other'), guest: aUser('guest') };
+  await addMembers(stores, groupId, [ids.reader, ids.other]);
+  return { groupId, ids };
+}
+
+async function play(
+  stores: CountedStores,
+  { groupId, ids }: Group,
+  reference: Reference,
+  one: Step,
+): Promise<void> {
+  const known = [...reference.messages.keys()];
+  const chosen = (index: number) => known[index % Math.max(known.length, 1)];
+  const record = async (id: number, by: Sender) => {
+    await recordMessage(stores, { groupId, position: at(id), senderId: ids[by] });
+    reference.send(id, by);
+  };
+  const remove = async (id: number) => {
+    await deleteMessage(stores, groupId, at(id));
+    reference.delete(id);
+  };
+  switch (one.do) {
+    case 'send':
+      return record(reference.head + 1 + one.skipped, one.by);
+    case 'send late': {
+      const id = 1 + (one.which % (reference.head + 3));
+      // What is known has its sender.
+      if (!reference.messages.get(id)?.by) await record(id, one.by);
+      return;
+    }
+    case 'delete': {
+      // Some of them before they are recorded.
+      const id = one.which % 10 === 0 ? 1 + (one.which % (reference.head + 3)) : chosen(one.which);
+      if (id) await remove(id);
+      return;
+    }
+    case 'delete newest': {
+      const newest = known.toSorted((a, b) => b - a).slice(0, one.count);
+      for (const id of newest) await remove(id);
+      return;
+    }
+    case 'mark': {
+      if (reference.head === 0) return;
+      const id = 1 + (one.which % reference.head);
+      const reading = { isPrivate: one.isPrivate, ifRevision: null };
+      await markRead(stores, groupId, ids[one.user], at(id), 'strict', reading);
+      return reference.mark(one.user, id);
+    }
+    case 'mark all':
+      await markRead(stores, groupId, ids[one.user], END, 'strict');
+      return reference.mark(one.user, reference.head);
+    case 'unread': {
+      const id = 1 + (one.which % (reference.head + 1));
+      await markUnread(stores, groupId, ids[one.user], at(id));
+      return reference.unread(one.user, id);
+    }
+    case 'evict':
+      return forget(stores.redis, groupId, [...one.keys]);
+    case 'look':
+      expect((await lookAt(stores, groupId, ids[one.user]))?.unread).toEqual(reference.unreadOf(one.user));
+      return;
+  }
+}
+
+async function expectUnread(stores: Stores, { groupId, ids }: Group, reference: Reference, user: Reader) {
+  const unread = reference.unreadOf(user);
+  const page = { limit: 200, after: null };
+  expect((await lookAt(stores, groupId, ids[user]))?.unread).toEqual(unread);
+  const { groups } = await readInbox(stores, ids[user], { ...page, unreadOnly: false });
+  expect(groups.map((group) => [group.groupId, group.unread])).toEqual([[groupId, unread]]);
+  const some = await readInbox(stores, ids[user], { ...page, unreadOnly: true });
+  expect(some.groups.map((group) => group.unread)).toEqual(unread.count > 0 ? [unread] : []);
+}
+
+describe.each(CAPACITIES)('with a window of %i messages', (capacity) => {
+  test('what is unread is counted alike with a warm cache, an evicted one, an empty one and without one', async () => {
+    const stores = storesOf(capacity);
+    const alone = withoutCache(stores, capacity);
+    const property = fc.asyncProperty(steps, fc.subarray(KEYS, { minLength: 1 }), async (all, evicted) => {
+      const group = await prepare(stores);
+      const reference = new Reference();
+      for (const one of all) await play(stores, group, reference, one);
+      for (const user of READERS) {
+        await expectUnread(stores, group, reference, user);
+        await forget(stores.redis, group.groupId, evicted);
+        await expectUnread(stores, group, reference, user);
+        await expectUnread(alone, group, reference, user);
+        await forget(stores.redis, group.groupId);
+        const page = { limit: 200, after: null, unreadOnly: true };
+        const { groups } = await readInbox(stores, group.ids[user], page);
+        expect(groups.map(({ unread }) => unread)).toEqual(
+          reference.unreadOf(user).count > 0 ? [reference.unreadOf(user)] : [],
+        );
+        await forget(stores.redis, group.groupId);
+        await expectUnread(stores, group, reference, user);
+      }
+    });
+    await fc.assert(property, { numRuns: 10 });
+  });
+});
+
+describe('where 50 messages are counted and 55 are kept', () => {
+  let stores: CountedStores;
+  beforeAll(async () => {
+    stores = await openStores({ capacity: 55, unreadLimit: 50 });
+  });
+  afterAll(() => stores.close());
+
+  const inboxOf = async (userId: UserId) => {
+    const { groups } = await readInbox(stores, userId, { unreadOnly: true, limit: 200, after: null });
+    return groups.map(({ unread }) => unread);
+  };
+
+  /** Some messages of one sender after the other. */
+  async function record(groupId: GroupId, senderId: UserId, first: number, last: number): Promise<void> {
+    for (let id = first; id <= last; id += 1) {
+      await recordMessage(stores, { groupId, position: at(id), senderId });
+    }
+  }
+
+  test('that messages were deleted since the window was loaded does not show in the count', async () => {
+    const {
+      groupId,
+      ids: { reader, guest },
+    } = await prepare(stores);
+    await record(groupId, guest, 1, 52);
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 50, exact: false });
+    for (const id of [50, 51, 52]) await deleteMessage(stores, groupId, at(id));
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 49, exact: true });
+    expect(await inboxOf(reader)).toEqual([{ count: 49, exact: true }]);
+    await forget(stores.redis, groupId);
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 49, exact: true });
+  });
+
+  test('messages below more own messages than are kept are counted', async () => {
+    const {
+      groupId,
+      ids: { reader, guest },
+    } = await prepare(stores);
+    await record(groupId, guest, 1, 3);
+    await record(groupId, reader, 4, 60);
+    expect((await markUnread(stores, groupId, reader, at(1)))?.unread).toEqual({ count: 3, exact: true });
+    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 3, exact: true });
+    expect(await inboxOf(reader)).toEqual([{ count: 3, exact: true }]);
+  });
+});

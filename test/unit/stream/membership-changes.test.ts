@@ -1,0 +1,90 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { advance, deliver, joinAt, type Membership, retreat } from '../../../shared/domain/membership.ts';
+import { START } from '../../../shared/domain/position.ts';
+import { eventsOf } from '../../../shared/stream/membership-changes.ts';
+import { at } from '../../support/positions.ts';
+
+const T = 1_700_000_000_000;
+const TIME = '2023-11-14T22:13:20.000Z';
+const PRIVATE = { isPrivate: true, ifRevision: null };
+
+const told = (before: Membership, after: Membership) =>
+  eventsOf({ groupId: 'g' as GroupId, userId: 'u' as UserId, before, after }).map((event) => {
+    if (event.type === 'GroupFullyRead') throw new Error('no move of one member says that');
+    const { groupId: _, membership, ...rest } = event;
+    expect(membership).toBe(T);
+    return rest;
+  });
+
+const joined = joinAt(START, T);
+const read5 = advance(joined, at(5), T);
+
+describe('the events of a member who', () => {
+  test('reads: one, from where others saw it before', () => {
+    expect(told(joined, read5)).toEqual([
+      { type: 'WatermarkAdvanced', userId: 'u', from: null, to: '5', readAt: TIME, ownRevision: 0 },
+    ]);
+  });
+
+  test('reads privately: one of the own view', () => {
+    expect(told(read5, advance(read5, at(7), T, PRIVATE))).toEqual([
+      { type: 'OwnWatermarkMoved', userId: 'u', messageId: '7', revision: 0, readAt: TIME },
+    ]);
+  });
+
+  test('marks everything unread: one of the own view, which is nowhere', () => {
+    expect(told(read5, retreat(read5, at(1), T))).toEqual([
+      { type: 'OwnWatermarkMoved', userId: 'u', messageId: null, revision: 1, readAt: TIME },
+    ]);
+  });
+
+  test('shows now what it had read privately: one, as for everyone who reads', () => {
+    const secretly = advance(read5, at(9), T, PRIVATE);
+    expect(told(secretly, advance(secretly, at(8), T))).toEqual([
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '8', readAt: TIME, ownRevision: null },
+    ]);
+  });
+
+  test('has an old revision: the own view stays, what others see moves', () => {
+    const unread = retreat(read5, at(2), T);
+    const late = advance(unread, at(6), T, { isPrivate: false, ifRevision: 0 });
+    expect(told(unread, late)).toEqual([
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '6', readAt: TIME, ownRevision: null },
+    ]);
+  });
+
+  test('was delivered messages that it has not read: one', () => {
+    expect(told(read5, deliver(read5, at(7), T))).toEqual([
+      { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '7', at: TIME },
+    ]);
+  });
+
+  test('reads up to what was delivered: no more than that it read', () => {
+    const delivered = deliver(read5, at(7), T);
+    expect(told(delivered, advance(delivered, at(7), T)).map(({ type }) => type)).toEqual([
+      'WatermarkAdvanced',
+    ]);
+    expect(told(delivered, advance(delivered, at(6), T)).map(({ type }) => type)).toEqual([
+      'WatermarkAdvanced',
+    ]);
+  });
+
+  test('does all of it in several writes that are told together', () => {
+    const all = deliver(retreat(advance(read5, at(7), T), at(3), T), at(9), T);
+    expect(told(read5, all)).toEqual([
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME, ownRevision: null },
+      { type: 'OwnWatermarkMoved', userId: 'u', messageId: '2', revision: 1, readAt: TIME },
+      { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '9', at: TIME },
+    ]);
+  });
+
+  test('goes back and comes forward again: the own devices hear of the revision', () => {
+    const again = advance(retreat(read5, at(3), T), at(8), T);
+    expect(told(read5, again).map(({ type }) => type)).toEqual(['WatermarkAdvanced', 'OwnWatermarkMoved']);
+  });
+
+  test('does nothing new: none', () => {
+    expect(told(read5, advance(read5, at(5), T + 1))).toEqual([]);
+  });
+});

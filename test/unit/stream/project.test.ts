@@ -1,0 +1,362 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { TidemarkEvent } from '../../../shared/contract/event.ts';
+import { unavailable } from '../../../shared/domain/errors.ts';
+import type { GroupId } from '../../../shared/domain/ids.ts';
+import { advance, joinAt } from '../../../shared/domain/membership.ts';
+import { type Position, START } from '../../../shared/domain/position.ts';
+import type { Item } from '../../../shared/ledger/items.ts';
+import type { Ledger } from '../../../shared/ledger/ledger.ts';
+import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
+import { project } from '../../../shared/stream/project.ts';
+import { RecentRecords } from '../../../shared/stream/recent-records.ts';
+import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
+import { at } from '../../support/positions.ts';
+import {
+  breakMembership,
+  brokenMembership,
+  expire,
+  hiddenMoves,
+  KeptLetters,
+  leave,
+  membership,
+  move,
+  recordOf,
+  T,
+  unknownKind,
+} from '../../support/stream-records.ts';
+
+/** Records what it is told; what it fails for, a test says. */
+class Outside {
+  readonly merged: [string, Change[]][] = [];
+  readonly published: TidemarkEvent[] = [];
+  failingGroups = new Set<string>();
+  isBusDown = false;
+
+  /** What the cache says of how far everyone in a group is: by default that somebody has read nothing. */
+  readonly everyoneAt = new Map<string, Position | null>();
+  /** The members whom the ledger lists, with what others see of their reading. */
+  readonly members = new Map<string, Position>();
+  recent: string[] = [];
+  /** One whom the ledger’s list lacks. */
+  unlisted = '';
+  pagesRead = 0;
+  claims = 0;
+  isLedgerDown = false;
+  /** Members whose items in the ledger are broken: it passes them over. */
+  readonly broken = new Set<string>();
+  readonly letters = new KeptLetters();
+
+  /** Members of whom the cache says that its index lacks them. */
+  strangers: string[] = [];
+
+  readonly cache = {
+    merge: async (groupId: string, changes: Change[]) => {
+      if (this.failingGroups.has(groupId)) return false;
+      this.merged.push([groupId, changes]);
+      return true;
+    },
+    mergeNews: async (groupId: string, changes: Change[]) => {
+      if (this.failingGroups.has(groupId)) return null;
+      this.merged.push([groupId, changes]);
+      const everyoneAt = this.everyoneAt.get(groupId);
+      return {
+        everyoneAt: everyoneAt === undefined ? START : everyoneAt,
+        strangers: this.strangers,
+        recent: this.recent,
+      };
+    },
+    receipts: {
+      claim: async () => {
+        this.claims += 1;
+        return { outcome: 'loading' };
+      },
+    },
+  } as unknown as GroupCache;
+
+  readonly ledger = {
+    memberships: {
+      readMany: async (userIds: readonly string[]) => {
+        if (this.isLedgerDown) throw unavailable(new Error('down'));
+        return new Map(
+          userIds
+            .filter((userId) => !this.broken.has(userId))
+            .map((userId) => {
+              const position = this.members.get(userId);
+              return [
+                userId,
+                position ? advance(joinAt(START, T), position, T) : { kind: 'departed', generation: T },
+              ];
+            }),
+        );
+      },
+      everyone: async function* (this: void, _groupId: string, pageSize: number) {
+        if (outside.isLedgerDown) throw unavailable(new Error('down'));
+        for (const [index, [userId, position]] of [...outside.members].entries()) {
+          if (index % pageSize === 0) outside.pagesRead += 1;
+          if (userId === outside.unlisted || outside.broken.has(userId)) continue;
+          yield { userId, membership: advance(joinAt(START, T), position, T) };
+        }
+      },
+    },
+  } as unknown as Ledger;
+
+  readonly publisher = {
+    publish: async (events: readonly TidemarkEvent[]) => {
+      if (this.isBusDown) return events;
+      this.published.push(...events);
+      return [];
+    },
+  };
+}
+
+let outside: Outside;
+let run: (records: readonly StreamRecord[]) => Promise<string[]>;
+beforeEach(() => {
+  outside = new Outside();
+  const { cache, ledger, publisher, letters } = outside;
+  const told = new RecentRecords(100);
+  const stores = { cache, ledger, nowMs: () => T };
+  const deadLetters = new DeadLetters(letters);
+  run = (records) => project({ stores, publisher, deadLetters, told }, records);
+  jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  jest.spyOn(console, 'info').mockImplementation(() => undefined);
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** Whatever the bus was told; of anything else than how far a group has read, the type. */
+const fullyRead = () =>
+  outside.published.map((event) =>
+    event.type === 'GroupFullyRead' ? [event.groupId, event.upTo] : [event.type],
+  );
+
+describe('the projector', () => {
+  test('merges a batch with one call for each group', async () => {
+    await run([move('a', 0, 5), move('b', 0, 3, 'h' as GroupId), move('a', 5, 9)]);
+    expect(outside.merged.map(([groupId, changes]) => [groupId, changes.length])).toEqual([
+      ['g', 2],
+      ['h', 1],
+    ]);
+  });
+
+  test('fails the records that the cache did not take, and no others', async () => {
+    outside.failingGroups.add('g');
+    outside.members.set('a', at(2));
+    const [first, second] = [move('a', 0, 5), move('b', 0, 3, 'h' as GroupId)];
+    expect(await run([first, second])).toEqual([first.sequenceNumber]);
+    outside.failingGroups.clear();
+    expect(await run([first, second])).toEqual([]);
+  });
+
+  test('introduces members whom the cache’s index lacks as the ledger knows them now', async () => {
+    outside.strangers = ['a', 'gone'];
+    outside.members.set('a', at(20));
+    expect(await run([move('a', 0, 5), move('gone', 0, 5)])).toEqual([]);
+    expect(outside.merged.at(-1)).toMatchObject([
+      'g',
+      [
+        { kind: 'member', userId: 'a', state: { public: { position: at(20) } } },
+        { kind: 'member', userId: 'gone', state: { kind: 'departed' } },
+      ],
+    ]);
+  });
+
+  test('fails the records of members whom it cannot introduce', async () => {
+    outside.strangers = ['a'];
+    outside.isLedgerDown = true;
+    const record = move('a', 0, 5);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+  });
+
+  test('takes a message that expires for one that is gone, and an expired departure for nothing', async () => {
+    const message: Item = {
+      kind: { S: 'message' },
+      groupId: { S: 'g' },
+      position: { S: at(7) },
+      senderId: { S: 'a' },
+    };
+    await run([recordOf(message, null), expire('a')]);
+    expect(outside.merged).toEqual([
+      ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
+    ]);
+  });
+});
+
+describe('what the projector cannot read', () => {
+  test('is passed over where its kind is unknown, and counted in one line for the batch', async () => {
+    const records = [
+      move('a', 0, 5),
+      unknownKind('connection'),
+      unknownKind(null),
+      unknownKind('connection'),
+      move('b', 0, 3),
+    ];
+    expect(await run(records)).toEqual([]);
+    expect(outside.merged.map(([, changes]) => changes.length)).toEqual([2]);
+    expect(outside.letters.messages).toEqual([]);
+    expect(console.error).not.toHaveBeenCalled();
+    expect(jest.mocked(console.info).mock.calls).toEqual([
+      [
+        {
+          message: 'items of unknown kinds were passed over',
+          count: 3,
+          kinds: [
+            { kind: 'connection', count: 2 },
+            { kind: '', count: 1 },
+          ],
+        },
+      ],
+    ]);
+  });
+
+  test('does not make that line long, however many kinds there are', async () => {
+    await run(Array.from({ length: 100 }, (_, index) => unknownKind(`${index}`.padEnd(100_000, 'x'))));
+    expect(JSON.stringify(jest.mocked(console.info).mock.calls).length).toBeLessThan(2_000);
+  });
+
+  test('is set aside once where it is broken, while the others are carried on', async () => {
+    outside.everyoneAt.set('g', at(5));
+    const broken = breakMembership('c');
+    const records = [move('a', 2, 5), broken, move('b', 0, 3)];
+    expect(await run(records)).toEqual([]);
+    expect(outside.merged.map(([, changes]) => changes.length)).toEqual([2]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    expect(outside.letters.letters).toMatchObject([
+      { reason: 'an item of the ledger has no valid public: USER#c GROUP#g' },
+    ]);
+    expect(await run(records)).toEqual([]);
+    expect(outside.letters.messages).toHaveLength(1);
+  });
+
+  test('fails where the dead-letter queue does not take it, and fails no other', async () => {
+    outside.everyoneAt.set('g', at(5));
+    outside.letters.isDown = true;
+    const broken = breakMembership('c');
+    const records = [move('a', 2, 5), broken, move('b', 0, 3)];
+    expect(await run(records)).toEqual([broken.sequenceNumber]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    outside.letters.isDown = false;
+    expect(await run(records)).toEqual([]);
+    expect(outside.letters.messages).toHaveLength(1);
+  });
+
+  test('is unknown where only the old image is broken: what the item says now is merged', async () => {
+    expect(await run([recordOf(brokenMembership('a'), membership('a', 9))])).toEqual([]);
+    expect(outside.merged).toMatchObject([
+      [
+        'g',
+        [{ kind: 'known-member', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
+      ],
+    ]);
+    expect(outside.letters.messages).toEqual([]);
+    expect(console.error).toHaveBeenCalledTimes(1);
+  });
+
+  test('is not introduced where the cache lacks it, but the others are', async () => {
+    outside.strangers = ['a', 'c'];
+    outside.members.set('a', at(20));
+    outside.broken.add('c');
+    expect(await run([move('a', 0, 5), move('c', 0, 5)])).toEqual([]);
+    expect(outside.merged.at(-1)).toMatchObject(['g', [{ kind: 'member', userId: 'a' }]]);
+  });
+
+  test('is not waited for by the others of its group, who may have read all, nor by any other group', async () => {
+    outside.everyoneAt.set('g', null);
+    outside.everyoneAt.set('h', at(5));
+    outside.members.set('a', at(5)).set('c', at(2));
+    outside.broken.add('c');
+    expect(await run([move('a', 2, 5), move('b', 2, 5, 'h' as GroupId)])).toEqual([]);
+    expect(fullyRead().toSorted()).toEqual([
+      ['g', '5'],
+      ['h', '5'],
+    ]);
+  });
+});
+
+describe('how far everyone has read', () => {
+  test('is told where the cache knows that nobody is behind any more', async () => {
+    outside.everyoneAt.set('g', at(5));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+    expect(outside.pagesRead).toBe(0);
+  });
+
+  test('is not told, nor searched for, while the cache knows of somebody who is still there', async () => {
+    outside.everyoneAt.set('g', at(2));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+    expect(outside.pagesRead).toBe(0);
+  });
+
+  test('is searched for in the ledger where the cache does not know, until one is found who is behind', async () => {
+    outside.everyoneAt.set('g', null);
+    for (let index = 100; index < 500; index += 1)
+      outside.members.set(`u${index}`, at(index === 150 ? 2 : 9));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+    expect(outside.pagesRead).toBe(1);
+    expect(outside.merged.at(-1)).toMatchObject([
+      'g',
+      [{ kind: 'member', userId: 'u150' }, { kind: 'laggard' }],
+    ]);
+  });
+
+  test('is the lowest in the ledger where nobody is behind', async () => {
+    outside.everyoneAt.set('g', null);
+    for (let index = 100; index < 350; index += 1)
+      outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([['g', '4']]);
+    expect(outside.pagesRead).toBe(1);
+  });
+
+  test('rises when the last one who was behind leaves', async () => {
+    outside.everyoneAt.set('g', at(8));
+    await run([leave('a', 2)]);
+    expect(fullyRead()).toEqual([['g', '8']]);
+  });
+
+  test('does not change by a private read, a mark unread or a delivery', async () => {
+    outside.everyoneAt.set('g', at(9));
+    for (const record of hiddenMoves('a')) await run([record]);
+    expect(fullyRead()).toEqual([]);
+  });
+
+  test('is searched for first among those who joined a moment ago, whom the list may lack', async () => {
+    outside.everyoneAt.set('g', null);
+    outside.members.set('listed', at(9));
+    outside.members.set('new', at(2));
+    outside.recent = ['new'];
+    outside.unlisted = 'new';
+    await run([move('a', 2, 5)]);
+    expect(fullyRead()).toEqual([]);
+  });
+
+  test('is left to the index where very many are past the position, and asked again', async () => {
+    outside.everyoneAt.set('g', null);
+    for (let index = 10_000; index < 16_000; index += 1) outside.members.set(`u${index}`, at(9));
+    const record = move('a', 2, 5);
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    expect([outside.claims, outside.pagesRead]).toEqual([1, 10]);
+    outside.everyoneAt.set('g', at(9));
+    expect(await run([record])).toEqual([]);
+    expect(fullyRead()).toEqual([['g', '9']]);
+  });
+
+  test('is told later, and once, where the ledger or the bus does not answer', async () => {
+    outside.everyoneAt.set('g', null);
+    outside.members.set('a', at(5));
+    const record = move('a', 2, 5);
+    outside.isLedgerDown = true;
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    outside.isLedgerDown = false;
+    outside.isBusDown = true;
+    expect(await run([record])).toEqual([record.sequenceNumber]);
+    outside.isBusDown = false;
+    expect(await run([record])).toEqual([]);
+    expect(await run([record])).toEqual([]);
+    expect(fullyRead()).toEqual([['g', '5']]);
+  });
+});
