@@ -30,7 +30,7 @@ export class ReceiptsCache {
     await this.#mergeMembers(population, () => []);
   }
 
-  /** As `loadIndex` of shared/watermarks, with a population in place of the ledger. */
+  /** As `loadIndex` of shared/operations, with a population in place of the ledger. */
   async fillReceipts(population: Population): Promise<void> {
     const { groupId } = population;
     const leaseEndMs = Date.now() + TIMEOUT_MS;
@@ -43,7 +43,7 @@ export class ReceiptsCache {
     ]);
   }
 
-  /** As `loadWindow` of shared/watermarks. */
+  /** As `loadWindow` of shared/operations. */
   async fillMessages({ groupId, messages }: Population): Promise<void> {
     const token = randomUUID();
     await this.#merge(groupId, [{ kind: 'load', token }]);

@@ -11,7 +11,7 @@ import {
   freshPrefix,
 } from '../../support/engines.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
-import { proxyEvent } from '../../support/proxy-event.ts';
+import { proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
 const TABLE = freshPrefix('ledger');
 
@@ -56,6 +56,11 @@ beforeEach(async () => {
     MESSAGE_RETENTION_DAYS: '90',
     MEMBERSHIP: 'open',
     UPSTASH_SECRET_ARN: 'a-secret',
+    USER_SCOPE: 'tidemark/user',
+    SERVICE_SCOPE: 'tidemark/service',
+    QUEUE_URL: 'http://127.0.0.1:9/none',
+    WEBHOOK_URL: 'http://127.0.0.1:9/webhook',
+    WEBHOOK_SECRET_ARN: 'a-secret',
     EVENT_BUS_NAME: 'a-bus',
     DEAD_LETTER_QUEUE_URL: 'http://127.0.0.1:9/none',
   });
@@ -93,7 +98,12 @@ const logged = () =>
     .filter(({ message }) => message !== 'cache did not answer');
 
 const readOfNobody = (method: string, groupId: string) =>
-  proxyEvent({ routeKey: method, params: { groupId, userId: 'ann' } });
+  proxyEvent({
+    routeKey: method,
+    params: { groupId, userId: 'ann' },
+    headers: { authorization: `Bearer ${tokenWith('{"scope":"tidemark/service"}')}` },
+    jwt: { claims: { scope: 'tidemark/service' }, scopes: ['tidemark/service'] },
+  });
 
 /** What each function asks of AWS, of the ledger and of the cache when it starts. */
 const REHEARSALS: readonly (readonly [
@@ -119,6 +129,8 @@ const REHEARSALS: readonly (readonly [
   ['check-health', ['GetSecretValue'], ['GetItem'], ['mergeFor', 'readView']],
   ['project-ledger', ['GET /ping', 'GetSecretValue'], [], ['mergeFor', 'readView']],
   ['publish-events', ['GET /ping'], [], []],
+  ['apply-facts', ['GetSecretValue'], ['GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
+  ['deliver-webhook', ['GetSecretValue'], [], []],
 ];
 
 /** Waits for all calls of the rehearsal: on a busy machine its bound ends the start before. */
