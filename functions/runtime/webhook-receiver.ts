@@ -1,4 +1,5 @@
 import { Webhook } from 'standardwebhooks';
+import { loggedError } from '../../shared/domain/logged-error.ts';
 
 export interface WebhookTarget {
   readonly url: string;
@@ -37,7 +38,7 @@ export class WebhookReceiver {
       const [secret] = await Promise.all([this.#signingSecret(), fetch('data:,')]);
       new Webhook(secret).sign('warm', new Date(this.#options.nowMs()), '');
     } catch (error) {
-      console.warn({ message: 'the webhook could not be prepared', error });
+      console.warn({ message: 'the webhook could not be prepared', error: loggedError(error) });
     }
   }
 

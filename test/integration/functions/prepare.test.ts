@@ -59,8 +59,6 @@ beforeEach(async () => {
     USER_SCOPE: 'tidemark/user',
     SERVICE_SCOPE: 'tidemark/service',
     QUEUE_URL: 'http://127.0.0.1:9/none',
-    WEBHOOK_URL: 'http://127.0.0.1:9/webhook',
-    WEBHOOK_SECRET_ARN: 'a-secret',
     EVENT_BUS_NAME: 'a-bus',
     DEAD_LETTER_QUEUE_URL: 'http://127.0.0.1:9/none',
   });
@@ -130,7 +128,6 @@ const REHEARSALS: readonly (readonly [
   ['project-ledger', ['GET /ping', 'GetSecretValue'], [], ['mergeFor', 'readView']],
   ['publish-events', ['GET /ping'], [], []],
   ['apply-facts', ['GetSecretValue'], ['GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
-  ['deliver-webhook', ['GetSecretValue'], [], []],
 ];
 
 /** Waits for all calls of the rehearsal: on a busy machine its bound ends the start before. */
