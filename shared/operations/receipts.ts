@@ -88,7 +88,7 @@ async function awaitIndex(
   first: Counted,
 ): Promise<Ready | null> {
   const { cache, nowMs } = stores;
-  /** Only a question about older messages loads them. */
+  /** Only questions about messages at or below the floor load older messages. */
   const isTooShort = (floor: Position, kept: number) =>
     isWorn(kept, cache.capacity) && questions.some(({ position }) => position <= floor);
   const giveUpAtMs = nowMs() + PATIENCE_MS;
