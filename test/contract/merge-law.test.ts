@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-/** What holds a membership: it takes copies one after the other and tells its state after each. */
+/** A holder of a membership: it merges copies one after the other and returns its state after each. */
 type Holder = () => (copy: MembershipState) => Promise<MembershipState | null>;
 
 const inMemory: Holder = () => {

@@ -29,7 +29,7 @@ const USERS = ['a', 'b', 'c', 'd', 'e'] as UserId[];
 
 const anyPosition = fc.constantFrom(...POSITIONS);
 
-/** States as the ledger may have them: made of a join and moves that follow it. */
+/** States that the ledger may hold: a join and the moves after it. */
 const state: fc.Arbitrary<MembershipState> = fc.oneof(
   {
     weight: 1,
@@ -84,10 +84,10 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-/** What the ledger holds: the merge of all that it has told. */
+/** What the ledger holds: the merge of all its states so far. */
 type Ledger = Map<UserId, MembershipState>;
 
-/** One by one, as the rule has it: who joined before and is still there, less the sender. */
+/** Counts one by one, by the rule: current members who joined before the message, without the sender. */
 function plainly(ledger: Ledger, message: Position, sender: UserId): number[] {
   const concerned = [...ledger].filter(
     ([userId, held]) => held.kind === 'member' && held.joinedAfter < message && userId !== sender,
@@ -106,7 +106,7 @@ test('the index of a group counts the registers of its members, whatever was mer
       const groupId = aGroup();
       const ledger: Ledger = new Map();
       const tell = (changes: readonly Change[]) => stores.cache.merge(groupId, changes);
-      /** The token of a load that was begun. */
+      /** The token of a load that has begun. */
       let token: string | null = null;
       for (const [index, step] of steps.entries()) {
         if (step.step === 'tell') {
@@ -114,15 +114,15 @@ test('the index of a group counts the registers of its members, whatever was mer
           const known = ledger.get(userId);
           const held = known ? merge(known, step.state) : step.state;
           ledger.set(userId, held);
-          // What comes late tells of a moment that is past: of one that the ledger has left behind, or of this one.
+          // A late record has an earlier state of the ledger, or the current one.
           const said: Change = { kind, userId, state: kind === 'member' ? held : step.state };
           const reply = await stores.cache.mergeNews(groupId, [said], null);
-          // Whom the index lacks is asked of the ledger.
+          // Members whom the index lacks are read from the ledger.
           for (const stranger of reply?.strangers ?? []) {
             const state = ledger.get(stranger);
             if (state) await tell([{ kind: 'member', userId: stranger, state }]);
           }
-          // The stream tells everything in the end.
+          // In the end the stream merges everything.
           if (kind === 'known-member') await tell([{ kind, userId, state: held }]);
         } else if (step.step === 'doubt') {
           await stores.cache.doubt(groupId, step.userId, `doubt-${index}`);
@@ -147,14 +147,14 @@ test('the index of a group counts the registers of its members, whatever was mer
           POSITIONS.map((message) => ({ position: message, senderId: sender })),
         );
         if (!counted) throw new Error('the cache did not answer');
-        // Without an index nothing is said; with one, only what is so.
+        // Without an index there is no answer; with one, the answer is right.
         if (!counted.receipts) continue;
         indexed += 1;
         expect(countsOf(counted.receipts)).toEqual(
           POSITIONS.map((message) => plainly(ledger, message, sender)),
         );
       }
-      // A load of all that the ledger holds always leads to an index.
+      // A load of everything in the ledger always completes an index.
       const claim = await stores.cache.receipts.claim(groupId, 'last', T + 100, T + 100);
       if (claim?.outcome === 'claimed') {
         const members = [...ledger].map(

@@ -35,7 +35,7 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
     await redis?.stop();
   });
 
-  /** A request as the documentation shows it, for what the client does not let through. */
+  /** A raw request as in the documentation, for requests that the client does not make. */
   async function ask(
     path: string,
     body?: string | Uint8Array<ArrayBuffer>,
@@ -143,7 +143,7 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
       expect(await ask(`/get/${key}`)).toEqual({ status: 200, body: '{"result":"9007199254740993"}' });
     });
 
-    // The embedded engine itself computes with doubles.
+    // The embedded engine computes with doubles.
     if (kind === 'redis-server') {
       test('in a reply are not rounded', async () => {
         await exactClient.set(key, '9007199254740992');
@@ -306,7 +306,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
   });
 
   describe('when Redis', () => {
-    /** As a crash would end it, where it is a process. */
+    /** Ends the engine like a crash, if it is a process. */
     async function killRedis(): Promise<void> {
       if (redis.pid !== null) process.kill(redis.pid, 'SIGKILL');
       await redis.stop();
@@ -326,10 +326,10 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await client.createScript('#!lua flags=allow-key-locking\nreturn 1').exec([], [])).toBe(1);
     });
 
-    // What follows needs a process of its own to stop.
+    // The following tests need a process that they can stop.
     if (kind === 'embedded') return;
 
-    /** Lets the front read what was sent before: it answers these without Redis. */
+    /** Lets the front read earlier requests: it answers these without Redis. */
     async function askWithoutRedis(): Promise<void> {
       for (let n = 0; n < 50; n++) {
         await ask('/', '["PING"]', { headers: { authorization: 'Bearer wrong' } });

@@ -15,7 +15,7 @@ const WRONG: CacheCredentials = { url: engines.upstashUrl, token: 'not-the-token
 const GROUP = aGroup();
 const USER = aUser();
 
-/** What the secret gives, one after the other; the last one from then on. */
+/** The answers of the secret store, one after the other; the last one repeats. */
 type Secret = () => Promise<CacheCredentials>;
 const holds = (credentials: CacheCredentials): Secret => {
   return async () => credentials;
@@ -131,7 +131,7 @@ test('the first answer has the rest of the connection’s timeout', async () => 
   const { port } = silent.address() as AddressInfo;
   const connection = new CacheConnection({
     credentials: holds({ url: `http://127.0.0.1:${port}`, token: 'a-token' }),
-    // Without a bound for both together, the calls would outlive the test.
+    // Without one bound for both, the calls would last longer than the test.
     timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
     http,
   });

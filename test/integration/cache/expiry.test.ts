@@ -47,7 +47,7 @@ test('every key of a group has an expiry, whatever happens in the group', async 
     await operation();
     for (const [name, mostMs] of Object.entries(most)) {
       const leftMs = await stores.redis.pttl(`tm:{${groupId}}:${name}`);
-      // -2 is no key, -1 one that does not expire.
+      // -2 means no key, -1 a key without an expiry.
       if (leftMs === -2) continue;
       seen.add(name);
       expect(leftMs).toBeGreaterThan(0);

@@ -21,7 +21,7 @@ import { type CountedStores, forget, openStores } from '../../support/stores.ts'
 
 const TOKEN = 'a-token';
 
-/** In the order of their bytes. What stands in the cache's entries, states and fields is among them. */
+/** In the order of their bytes. They include texts of the cache's entries, states and fields. */
 const USERS = [
   ...['!', '!floor|', '!load|', '$', '*', '+', '-', '...', '0', '4', ':', '=', '@', '@a', '__proto__'],
   ...['a', 'a!', 'a$', 'a.', 'a|', 'a|b', 'constructor', 'd', 'j', 'p', 'q'],
@@ -115,7 +115,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     await check(withoutCache());
   };
 
-  /** All of them are members, and each has sent one message: the first one 1, the second one 2, and so on. */
+  /** All are members, and each has sent one message: the first has sent 1, the second 2, and so on. */
   const aGroupOfAll = async (): Promise<GroupId> => {
     const groupId = aGroup();
     await addMembers(stores, groupId, USERS);
@@ -129,7 +129,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
 
   test('messages are counted by their own senders', async () => {
     const groupId = await aGroupOfAll();
-    // A second one of `a`, whose id is the beginning of others.
+    // A second message of `a`, whose id is the beginning of other ids.
     await recordMessage(stores, { groupId, position: at(33), senderId: 'a' as UserId });
     for (const userId of USERS) {
       const view = await markUnread(stores, groupId, userId, at(1));
@@ -145,7 +145,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
         expect([userId, own]).toEqual([userId, userId === 'a' ? [16, 33] : [index + 1]]);
       }
     });
-    // Those of one sender go from everybody's count but its own.
+    // The messages of one sender leave every count except its own.
     await deleteMessage(stores, groupId, at(16));
     await deleteMessage(stores, groupId, at(21));
     await inEveryCache(groupId, async (one) => {
@@ -183,7 +183,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
       expect(await listed(one, 20, 'read')).toEqual(USERS.slice(20));
       expect(await listed(one, 20, 'unread')).toEqual(USERS.slice(0, 19));
     });
-    // All of them at one position: then in the order of their ids.
+    // All are at one position, so they come in the order of their ids.
     for (const userId of USERS) await markRead(stores, groupId, userId, at(32), 'strict');
     await inEveryCache(groupId, async (one) => {
       expect(await listed(one, 32, 'read')).toEqual(USERS.slice(0, 31));
@@ -272,7 +272,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(entries.filter((entry) => /^[0-9]/.test(entry)).map((entry) => entry.slice(14))).toEqual(kept);
     expect(entries.filter((entry) => entry.startsWith('@'))).toHaveLength(10);
     expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
-    // Not one of the ten is its own.
+    // None of the ten is its own.
     expect(await lookAt(small, groupId, '!floor|' as UserId)).toMatchObject({
       unread: { count: 10, exact: false },
     });

@@ -20,12 +20,12 @@ import { aGroup, aUser, type CountedStores, openStores } from '../../support/sto
 let stores: CountedStores;
 beforeAll(async () => {
   stores = await openStores();
-  // The scripts' first use of all is one call more: Redis does not know them yet.
+  // The first use of a script costs one more call: Redis does not know it yet.
   await stores.cache.probe();
 });
 afterAll(() => stores.close());
 
-/** What the connection logs where a call of the cache fails, as it would before it asks no more. */
+/** The connection's log lines about failed calls of the cache. */
 let warnings: jest.SpiedFunction<typeof console.warn>;
 beforeEach(() => {
   warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
@@ -44,7 +44,7 @@ interface Group {
   readonly sender: UserId;
 }
 
-/** A group that the cache holds whole. The sender has sent 1 to 4; Ann has read up to 2, Bob up to 3. */
+/** A group that is completely in the cache. The sender has sent 1 to 4; Ann has read up to 2, Bob up to 3. */
 async function aWholeGroup(): Promise<Group> {
   const [groupId, ann, bob, sender] = [aGroup(), aUser('ann'), aUser('bob'), aUser('sender')];
   await addMembers(stores, groupId, [ann, bob, sender]);
@@ -61,7 +61,7 @@ const own = async (groupId: GroupId, userId: UserId) => {
   return view && [self?.revision, Number(self?.position), Number(view.head), view.unread.count];
 };
 
-/** What the operations answer in a group as it was prepared, one after the other. */
+/** The results of the operations in a prepared group, one after the other. */
 const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   lookAt: async ({ groupId, ann }) => {
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
@@ -106,7 +106,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     const news = [...states].map(([userId, state]) => ({ kind: 'known-member', userId, state }) as const);
     const head = { kind: 'known-head', position: at(4) } as const;
     const reply = await stores.cache.mergeNews(groupId, [...news, head], at(1));
-    // As the projector does with those whom the cache lacks.
+    // As the projector does for members whom the cache lacks.
     const strangers = await stores.ledger.memberships.readMany(reply?.strangers ?? [], groupId);
     await stores.cache.merge(groupId, memberChanges(strangers));
     expect(await everyonePast(stores, groupId, at(1), reply)).toBe(at(2));
@@ -140,7 +140,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   },
 };
 
-/** Before each operation the group is spoiled. It answers right all the same, and leaves a cache that is whole again. */
+/** Spoils the group before each operation. The result must be right, and the cache complete again afterwards. */
 async function expectAllRight(spoil: (group: Group) => Promise<unknown>): Promise<void> {
   const group = await aWholeGroup();
   for (const [name, operation] of Object.entries(OPERATIONS)) {
@@ -155,7 +155,7 @@ async function expectAllRight(spoil: (group: Group) => Promise<unknown>): Promis
 }
 
 async function expectWhole({ groupId, ann, bob, sender }: Group): Promise<void> {
-  // The first may mend what is broken.
+  // The first call may repair the cache.
   for (const userId of [ann, bob, sender]) {
     await lookAt(stores, groupId, userId);
     stores.takeCalls();
@@ -168,7 +168,7 @@ async function expectWhole({ groupId, ann, bob, sender }: Group): Promise<void> 
   expect(stores.takeCalls()).toEqual(['cache']);
 }
 
-/** Nobody's text, or another version's. The largest generation would win over every other if it could be read. */
+/** Texts of nobody or of another version. Their large generation would win every merge if they were readable. */
 const MEMBERSHIPS = [
   ['nothing', ''],
   ['garbage', '!!rubbish!!'],
@@ -256,7 +256,7 @@ describe('an unreadable text of a membership is a miss only for that member', ()
         const isDoubt = spoiled.endsWith('?');
         const member = { kind: 'member', userId: ann, state: held } as const;
         const merged = await stores.cache.mergeFor(groupId, ann, [member]);
-        // A doubt of what can be read is none of this test.
+        // This test is not about doubts of readable texts.
         if (!isDoubt) expect(merged?.state).toEqual(held);
       }),
       { numRuns: 1_000 },
@@ -371,7 +371,7 @@ describe('an unreadable entry does no harm', () => {
       await lookAt(small, groupId, ann);
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (const id of [1, 2, 3, 4, 5]) await record(id);
-      // The lowest ones: these are dropped before any message.
+      // The lowest entries: they are dropped before any message.
       await small.redis.zadd(`tm:{${groupId}}:messages`, 0, '0', 0, '0000000000000', 0, '0000000000001');
       for (const id of [6, 7, 8]) await record(id);
       expect(await lookAt(small, groupId, ann)).toMatchObject({
@@ -413,7 +413,7 @@ describe('an unreadable entry does no harm', () => {
     const list = { state: 'unread', limit: 1, after: null } as const;
     const listed = await listReceipts(stores, groupId, bob, at(4), list);
     expect(listed).toMatchObject({ page: { members: [{ userId: ann }], next: { userId: ann } } });
-    // What could not be read is gone.
+    // The unreadable entry is gone.
     expect(countsOf(await countReceipts(stores, groupId, bob, [at(4)]))).toEqual([[2, 0, 0]]);
   });
 });

@@ -27,7 +27,7 @@ const answerWith =
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
   };
 
-/** What no Redis can be made to do: a server that answers as each test says, in order. */
+/** A server that gives the answers of each test in order, since no real Redis gives these. */
 const server = createServer((request, response) => {
   let body = '';
   request.setEncoding('utf8').on('data', (text: string) => {
@@ -88,7 +88,7 @@ describe('a command', () => {
         headers: { authorization: 'Bearer a-token', 'content-type': 'application/json' },
       },
     ]);
-    // Nothing is encoded that would have to be decoded.
+    // The reply needs no decoding.
     expect(received[0]?.headers).not.toHaveProperty('upstash-encoding');
   });
 

@@ -50,7 +50,7 @@ type Step =
   | { readonly do: 'hear of join'; readonly user: User; readonly at: number; readonly after: number | null }
   | { readonly do: 'hear of leave'; readonly user: User; readonly at: number };
 
-/** Between two steps of a history. */
+/** The time between two steps of a history. */
 const STEP_MS = 10;
 
 const user = fc.constantFrom(...USERS);
@@ -96,10 +96,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('hear of leave' as const), user, at: time }) },
 );
 
-/** Where batches end, and in which order events arrive, each of them twice. */
+/** The ends of the batches, and the order in which events arrive, each of them twice. */
 const delivery = fc.record({
   cuts: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
-  // Without the bias to small numbers, with which most ranks are the same.
+  // Without the bias to small numbers: with it, most ranks are equal.
   ranks: fc.array(fc.noBias(fc.nat(1_000)), { minLength: 7, maxLength: 31 }),
 });
 
@@ -163,7 +163,7 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
   return stream.take();
 }
 
-/** What an instance publishes that is given the records in batches of these sizes, one after the other. */
+/** The events that an instance publishes for the records, in batches of these sizes, one after the other. */
 async function publishedOf(
   records: readonly StreamRecord[],
   sizes: readonly number[],
@@ -187,7 +187,7 @@ async function publishedOf(
   return published;
 }
 
-/** A member as events tell of it: what it has not been told is null. A message that is not there is 0. */
+/** A member as its events describe it; null for what no event has. 0 stands for no message. */
 interface Followed {
   readonly membership: number;
   readonly own: { readonly revision: number; readonly id: number } | null;
@@ -244,7 +244,7 @@ function followed(events: readonly TidemarkEvent[], userId: string, follower = f
   return told.filter((event) => event.userId === userId).reduce(follower, KNOWS_NOTHING);
 }
 
-/** What the ledger holds of a member, and what of it has moved since the member joined. Null where it is none. */
+/** What the ledger holds of a member, and what has moved since it joined. Null if it is not a member. */
 async function heldOf(groupId: GroupId, userId: string) {
   const state = await stores.ledger.memberships.read(userId as UserId, groupId);
   if (state?.kind !== 'member') return null;
@@ -260,7 +260,7 @@ async function heldOf(groupId: GroupId, userId: string) {
 
 type Held = NonNullable<Awaited<ReturnType<typeof heldOf>>>;
 
-/** What a follower must know. Of what has not moved since the member joined it need not know, but nothing else either. */
+/** A follower must know exactly what has moved since the member joined. For the rest it may have no value, but no wrong one. */
 function expectFollowed(known: Followed, held: Held): void {
   const { membership } = held;
   if (known.membership !== membership) {
@@ -335,7 +335,7 @@ const REJOIN: Step[] = [
   { do: 'mark', user: 'alice', marks: [{ id: 2, kind: 'read', ifRevision: 'none' }] },
 ];
 
-/** With one record in each batch, and with all in one. */
+/** One record in each batch, and all records in one. */
 const DELIVERIES = [[1], [100]];
 
 describe('a mark after a mark unread', () => {

@@ -37,7 +37,7 @@ afterEach(() => {
 
 const put = (item: Item) => client.send(new PutItemCommand({ TableName: stores.tableName, Item: item }));
 
-/** Puts an item again, as `change` makes it. */
+/** Writes an item again, changed by `change`. */
 async function breakItem(PK: string, SK: string, change: (item: Item) => Item): Promise<void> {
   const Key = { PK: { S: PK }, SK: { S: SK } };
   const { Item: item } = await client.send(new GetItemCommand({ TableName: stores.tableName, Key }));
@@ -67,7 +67,7 @@ function withoutCache(): Stores {
   return { ...stores, cache: cache as unknown as Stores['cache'] };
 }
 
-/** What was logged as an error. */
+/** The lines that were logged as errors. */
 const logged = () => jest.mocked(console.error).mock.calls.map(([line]) => line);
 
 describe('an unreadable membership', () => {

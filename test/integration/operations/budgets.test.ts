@@ -18,7 +18,7 @@ import { aGroup, aUser, type CountedStores, forget, openStores } from '../../sup
 let stores: CountedStores;
 beforeAll(async () => {
   stores = await openStores();
-  // The scripts' first use of all is one call more: Redis does not know them yet.
+  // The first use of a script costs one more call: Redis does not know it yet.
   await stores.cache.probe();
   await stores.cache.merge(aGroup(), []);
   await stores.cache.doubt(aGroup(), aUser(), 'a-doubt');
@@ -116,7 +116,7 @@ describe('network calls', () => {
       forward,
     );
     expect(await callsOf(() => markUnread(stores, groupId, reader, at(2)))).toEqual(forward);
-    // That nothing moves may be said of the ledger alone.
+    // Only the ledger decides that nothing moves.
     expect(await callsOf(() => markUnread(stores, groupId, reader, at(3)))).toEqual([
       'cache',
       'ledger GetItem',
@@ -195,7 +195,7 @@ describe('network calls', () => {
   });
 });
 
-/** A reader's 200 groups, in five of which is one unread message. */
+/** A reader's 200 groups, of which five have one unread message. */
 async function aFullInbox() {
   const [sender, reader] = [aUser('sender'), aUser('reader')];
   const groups = Array.from({ length: 200 }, () => aGroup()).toSorted();
@@ -210,9 +210,9 @@ async function aFullInbox() {
   return { reader, groups, unread };
 }
 
-/** The commands inside of scripts that touch one of these groups while `work` is done, each with the groups it names. */
+/** The commands inside scripts on one of these groups during `work`, each with its groups. */
 async function commandsOn(groups: readonly GroupId[], work: () => Promise<unknown>) {
-  // A plain socket: the client of the tests loses its way where other tests' commands come in with the first reply.
+  // A plain socket: the tests' client fails if commands of other tests arrive with the first reply.
   const { hostname, port } = new URL(engines.redisUrl);
   const monitor = connect(Number(port), hostname);
   let printed = '';

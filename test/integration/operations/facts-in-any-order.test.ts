@@ -73,7 +73,7 @@ type Sent = Extract<Fact, { kind: 'sent' }>;
 
 interface History {
   readonly facts: readonly Fact[];
-  /** Messages that are known under another sender by then. */
+  /** Messages that are already known under another sender. */
   readonly contradictions: readonly Sent[];
 }
 
@@ -89,7 +89,7 @@ const history: fc.Arbitrary<History> = fc
       maxLength: 6,
     }),
     deleted: fc.uniqueArray(id, { maxLength: 2 }),
-    // Of two joins of one user at one time nobody can say which was the first.
+    // Two joins of one user at the same time have no order.
     joined: fc.uniqueArray(fc.record({ user, at: time, after: fc.option(id, { freq: 2 }) }), {
       selector: (join) => `${join.user} ${join.at}`,
       maxLength: 5,
@@ -112,12 +112,12 @@ const history: fc.Arbitrary<History> = fc
   }));
 
 interface Play {
-  /** Where each fact is heard, and heard again. */
+  /** The places at which each fact arrives, and arrives again. */
   readonly ranks: readonly number[];
   readonly again: readonly (readonly [number, number])[];
 }
 
-/** Without the bias to small numbers, with which most ranks are the same. */
+/** Without the bias to small numbers: with it, most ranks are equal. */
 const rank = fc.noBias(fc.nat(1_000));
 
 const play: fc.Arbitrary<Play> = fc.record({
@@ -126,8 +126,8 @@ const play: fc.Arbitrary<Play> = fc.record({
 });
 
 /**
- * The facts in the order of the ranks. Two things cannot be known and are not promised: what a message is that was sent
- * before a join without `joinedAfter` and is heard after it, and whose a message is that is heard under two senders.
+ * The facts in the order of the ranks. Two results are not promised: of a message that was sent before a join without
+ * `joinedAfter` and arrives after it, and of a message that arrives under two senders.
  */
 function shuffled({ facts, contradictions }: History, { ranks, again }: Play): Fact[] {
   const all = [...facts, ...contradictions];
@@ -160,11 +160,11 @@ function inOrder({ facts, contradictions }: History): Fact[] {
   });
 }
 
-/** What can be seen of a group. */
+/** What users can see of a group. */
 interface Sight {
   readonly members: Readonly<Record<User, MemberSight | null>>;
   readonly listed: readonly string[];
-  /** By message id; null where nobody is there to ask. */
+  /** By message id; null if the group has no members. */
   readonly receipts: readonly (ReceiptSight | null)[] | null;
 }
 
@@ -186,7 +186,7 @@ interface ReceiptSight {
 
 const IDS = Array.from({ length: LARGEST_ID }, (_, index) => index + 1);
 
-/** What is seen when the facts are heard in the order in which they happened. */
+/** What users see if the facts arrive in the order in which they happened. */
 function expectedOf(history: History): Sight {
   const members = new Map<User, { joinedAfter: number; read: number; isLater: boolean }>();
   const former = new Set<User>();
@@ -266,7 +266,7 @@ async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record
   };
 }
 
-/** Tells a fact as the function does that takes them from the bus. */
+/** Applies a fact like the function that receives facts from the bus. */
 async function hear(groupId: GroupId, fact: Fact): Promise<void> {
   switch (fact.kind) {
     case 'sent': {
@@ -286,7 +286,7 @@ async function hear(groupId: GroupId, fact: Fact): Promise<void> {
   }
 }
 
-/** What is seen in the end, with the cache as it has become and with an empty one. */
+/** What users see in the end, with the resulting cache and with an empty one. */
 async function seenAfter(facts: readonly Fact[], { isWatched }: { readonly isWatched: boolean }) {
   const groupId = aGroup();
   for (const fact of facts) {

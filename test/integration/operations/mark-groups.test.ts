@@ -55,7 +55,7 @@ test('a group that fails and a missing one do not affect the others of a batch',
     { public: { position: '00000000000000000000', at: null } },
     { public: { position: at(4) } },
   ]);
-  // A repetition heals it.
+  // A repetition completes it.
   expect(await markGroups(stores, reader, marks.slice(0, 2), 'strict')).toEqual([
     { outcome: 'unchanged', position: at(4), revision: 0, clamped: false },
     { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
@@ -78,7 +78,7 @@ test('marks of one group apply one after the other in one write, each to the res
       stores,
       reader,
       [
-        // Of before it was marked unread: others see more, the own view stays.
+        // With the revision from before the mark unread: others see more, the own view stays.
         mark(6, 'read', 0),
         mark(4, 'private', 1),
         mark(4, 'read', 1),
@@ -98,7 +98,7 @@ test('marks of one group apply one after the other in one write, each to the res
     { outcome: 'advanced', position: at(9), revision: 1, clamped: true },
     { outcome: 'conflict', position: at(9), revision: 1, clamped: false },
   ]);
-  // A revision that is not the cached one is looked up.
+  // If the revision is not the cached one, the ledger is read.
   expect(stores.takeCalls().filter((call) => call === 'ledger UpdateItem')).toHaveLength(1);
   expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
     self: { position: at(9), revision: 1 },

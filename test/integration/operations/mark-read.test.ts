@@ -133,7 +133,7 @@ describe('unread counts', () => {
     await recordMessage(stores, { groupId, position: at(6), senderId: sender });
     await recordMessage(stores, { groupId, position: at(7), senderId: sender });
     await deleteMessage(stores, groupId, at(6));
-    // Sending 5 has read everything before it.
+    // The sender of 5 has read everything before it.
     expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
   });
 
@@ -191,7 +191,7 @@ describe('the window of messages in the cache', () => {
       expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: false });
       await markRead(small, groupId, reader, at(1), 'strict');
       expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
-      // Two of the ten are gone: what is below the floor is worth another look into the ledger.
+      // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
       const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
       await small.ledger.memberships.hear(late, groupId, () => began, Date.now());

@@ -32,10 +32,10 @@ async function prepare(): Promise<{ groupId: GroupId; reader: UserId }> {
 const own = (view: OwnView | null | undefined) =>
   view && [view.membership.self.position, view.membership.self.revision, view.unread?.count];
 
-/** An instance whose news of what it wrote never reach the cache. */
+/** An instance whose merges after its writes never reach the cache. */
 const cutOff = () => withCache({ mergeFor: async () => null });
 
-/** The same where it hears nothing of the cache either. */
+/** The same, and its reads of the cache fail too. */
 const deaf = () => withCache({ mergeFor: async () => null, read: async () => null, doubt: async () => null });
 
 function withCache(methods: Partial<GroupCache>): Stores {
@@ -70,7 +70,7 @@ describe('marking unread', () => {
   test('by two devices at once is visible, whichever of the two finishes first', async () => {
     const { groupId, reader } = await prepare();
     const { ledger } = stores;
-    // The other device marks unread and is done, between this one's doubt and its write; then this one's news are lost.
+    // The other device marks unread completely between this one's doubt and its write; then this one's merge is lost.
     const change: typeof ledger.memberships.change = async (...asked) => {
       await markUnread(stores, groupId, reader, at(8));
       return ledger.memberships.change(...asked);
@@ -85,7 +85,7 @@ describe('marking unread', () => {
   test('decides by the ledger, never by the cache, that there is nothing to do', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(4));
-    // The cache has not heard that the reader has come forward again.
+    // The cache lacks the later mark of the reader.
     await markRead(deaf(), groupId, reader, at(10), 'strict');
     expect(own(await markUnread(stores, groupId, reader, at(5)))).toEqual([at(4), 2, 6]);
   });

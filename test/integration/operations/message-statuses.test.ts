@@ -31,7 +31,7 @@ test('own messages are read, as in the unread count, whatever the cache holds', 
     const read = await readStatuses(source, groupId, own, ids.map(at));
     return [read?.watermark, ...(read?.statuses ?? []).map(({ isRead }) => isRead)];
   };
-  // 5 is not recorded. 4 is deleted, and still the own message.
+  // 5 is not recorded. 4 is deleted, and still an own message.
   const expected = ['00000000000000000000', false, true, false, true, false];
   await lookAt(stores, groupId, own);
   expect(await statuses()).toEqual(expected);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-/** One message is recorded, which the reader has read. */
+/** A group with one recorded message, which the reader has read. */
 async function aChat(readers = 1) {
   const [groupId, sender] = [aGroup(), aUser('sender')];
   const members = Array.from({ length: readers }, () => aUser('reader'));
@@ -58,7 +58,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
     expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 0, exact: true });
     expect(countsOf(await countReceipts(stores, groupId, reader, [at(2)]))).toEqual([[1, 1, 1]]);
-    // Once: what comes later is unread.
+    // Only once: later messages are unread.
     await send(3);
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
     expect(await noted(groupId)).toBe(0);

@@ -25,7 +25,7 @@ interface Prepared {
   readonly readers: readonly UserId[];
 }
 
-/** A sender, who sent 1 to 10, and readers who joined before that; in the cache is nothing of it. */
+/** A sender who sent 1 to 10, and readers who joined before that. The cache is empty. */
 async function prepare(readers: number): Promise<Prepared> {
   const [groupId, sender] = [aGroup(), aUser('sender')];
   const users = Array.from({ length: readers }, () => aUser());
@@ -193,7 +193,7 @@ describe('the receipts of a group', () => {
     ]);
     stores.takeCalls();
     expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
-    // The window of messages, and the two pages that were missing.
+    // The window of messages, and the two missing pages.
     expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
   }, 180_000);
 

@@ -64,7 +64,7 @@ async function itemsOf({ tableName }: CountedStores): Promise<unknown[]> {
   return Items.toSorted((a, b) => (JSON.stringify([a.PK, a.SK]) < JSON.stringify([b.PK, b.SK]) ? -1 : 1));
 }
 
-/** Every operation that a user may ask for, and what it returns to who is no member. */
+/** Every operation of users, and its result for a user who is not a member. */
 const OPERATIONS: readonly (readonly [
   name: string,
   ask: (groupId: GroupId, userId: UserId) => Promise<unknown>,
@@ -126,7 +126,7 @@ const OPERATIONS: readonly (readonly [
 
 const SHORT_MS = 60_000;
 
-/** A group of two members and three messages; another one has left. The cache holds all of it, for a minute more. */
+/** A group of two members and three messages; a third member has left. The cache holds all of it for another minute. */
 async function prepare(): Promise<{ groupId: GroupId; reader: UserId; former: UserId }> {
   const [groupId, sender, reader, former] = [aGroup(), aUser('sender'), aUser('reader'), aUser('former')];
   await addMembers(stores, groupId, [sender, reader, former]);
@@ -182,7 +182,7 @@ describe('marking unread', () => {
   const DOUBT_MS = 30_000;
   const refused = () => Promise.reject(unavailable(new Error('refused')));
 
-  /** The ledger, but for what it refuses. */
+  /** The ledger, with some calls that it refuses. */
   function refusing(methods: Partial<Memberships>): Stores {
     const memberships = replacing(stores.ledger.memberships, methods);
     return { ...stores, ledger: { ...stores.ledger, memberships } };
@@ -192,7 +192,7 @@ describe('marking unread', () => {
   const own = (view: OwnView | null) =>
     view && [view.membership.self.position, view.membership.self.revision];
 
-  /** The cache alone is asked: it trusts what it holds of the member. */
+  /** Only the cache is read: it holds the member, without a doubt. */
   async function expectTrusted(groupId: GroupId, userId: UserId): Promise<void> {
     stores.takeCalls();
     await lookAt(stores, groupId, userId);
@@ -263,7 +263,7 @@ describe('marking unread', () => {
     });
   });
 
-  /** Reads on, then marks unread several times at once, some of which move and some do not; and all that again. */
+  /** Reads on, then marks unread several times at once; some of these move and some do not. Then repeats all of it. */
   async function markAgainAndAgain(groupId: GroupId, reader: UserId, ids: readonly number[]): Promise<void> {
     for (let marks = 0; marks < 500; marks += ids.length) {
       await markRead(stores, groupId, reader, at(3), 'strict');
@@ -283,7 +283,7 @@ describe('marking unread', () => {
     const { groupId, reader } = await prepare();
     const { cache } = stores;
     const tokens = ['one', 'two', 'three'];
-    // Who finds the member in doubt already asks the ledger, and notes the doubt again beside what it was told.
+    // A call that finds the member in doubt reads the ledger, and stores its doubt again together with the member.
     for (const doubt of tokens) {
       await cache.doubt(groupId, reader, doubt);
       await cache.merge(groupId, [{ kind: 'doubt', userId: reader, doubt }]);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-/** Reads 2, marks 1 unread, leaves, joins anew, reads 3 and marks it unread: then each membership had one such move. */
+/** Reads 2, marks 1 unread, leaves, joins again, reads 3 and marks it unread: each membership has one mark unread. */
 async function aRejoined() {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await addMembers(stores, groupId, [sender, reader]);
@@ -101,7 +101,7 @@ describe('joining after a message that the back end names', () => {
       isNew: true,
       membership: { joinedAfter: at(1), self: { position: at(1) } },
     });
-    // Who is a member stays as it is.
+    // A user who is already a member stays as before.
     const [again] = await addMembers(stores, groupId, [late], at(3));
     expect(again).toMatchObject({ isNew: false, membership: { joinedAfter: at(1) } });
   });

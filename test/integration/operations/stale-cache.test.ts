@@ -24,7 +24,7 @@ import { aGroup, aUser, type CountedStores, forget, openStores } from '../../sup
 import { KeptLetters } from '../../support/stream-records.ts';
 
 let stores: CountedStores;
-/** Keeps three messages of a group. */
+/** A cache that keeps three messages of a group. */
 let small: CountedStores;
 beforeAll(async () => {
   stores = await openStores();
@@ -40,7 +40,7 @@ const withCache = (methods: Partial<GroupCache>): Stores => ({
   cache: replacing(stores.cache, methods),
 });
 
-/** An instance whose news of who joined or left never reach the cache. */
+/** An instance whose merges of joins and departures never reach the cache. */
 const cutOff = () => withCache({ merge: async () => false });
 
 type Memberships = Stores['ledger']['memberships'];
@@ -51,7 +51,7 @@ const withMemberships = (methods: Partial<Memberships>, cache = stores.cache): S
   ledger: { ...stores.ledger, memberships: replacing(stores.ledger.memberships, methods) },
 });
 
-/** An instance for which the ledger's list of members does not have one of them yet. */
+/** An instance whose list of members from the ledger lacks one member. */
 function lacking(absentee: UserId): Stores {
   const { memberships } = stores.ledger;
   return withMemberships({
@@ -65,7 +65,7 @@ function lacking(absentee: UserId): Stores {
   });
 }
 
-/** What the projector tells the bus of one record of the ledger's stream. */
+/** The events that the projector publishes for one record of the ledger's stream. */
 async function projected(source: Stores, before: Item | null, after: Item): Promise<string[]> {
   const types: string[] = [];
   const publish = async (events: readonly { readonly type: string }[]) => {
@@ -86,7 +86,7 @@ const headItem = (groupId: GroupId, id: number): Item => ({
   position: { S: at(id) },
 });
 
-/** Lets users join, whose memberships are told in the order given. */
+/** Lets users join, and returns their memberships in the order of `userIds`. */
 async function join(source: Stores, groupId: GroupId, userIds: readonly UserId[]): Promise<Membership[]> {
   return (await addMembers(source, groupId, userIds)).map(({ membership }) => membership);
 }
@@ -114,7 +114,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     const marked = await read(stores, groupId, former, 1);
     await removeMember(stores, groupId, former);
     await forget(stores.redis, groupId);
-    // Whom an index of all members lacks, the projector asks the ledger about.
+    // The projector reads members whom a complete index lacks from the ledger.
     expect(await countOf(stores, groupId, sender, 1)).toEqual([[1, 0, 0]]);
 
     const before = joined ? membershipItem(former, groupId, joined) : null;
@@ -170,7 +170,7 @@ describe('a doubt of the own view', () => {
     return { groupId, reader };
   }
 
-  /** An instance that dies once it has written the ledger, and something that happens just before it writes. */
+  /** An instance that dies after its write of the ledger. `meanwhile` runs just before the write. */
   function dying(meanwhile: () => Promise<unknown>): Stores {
     const { memberships } = stores.ledger;
     const change: Memberships['change'] = async (...asked) => {
@@ -199,7 +199,7 @@ describe('a doubt of the own view', () => {
       at(6),
     );
 
-    // An old copy in the cache would take this for done, and the ledger would never hold it.
+    // With an old copy in the cache this mark would seem stored, and the ledger would never hold it.
     const marked = await markRead(stores, groupId, reader, at(8), 'strict');
     expect(marked).toMatchObject({
       advanced: true,
@@ -324,7 +324,7 @@ describe('a departure that the cache missed', () => {
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
     await removeMember(cutOff(), groupId, sender);
-    // Who joined of late is read from the ledger; so long after, nobody has.
+    // Members who joined a moment ago are read from the ledger; after this time there are none.
     await forget(stores.redis, groupId, ['joined']);
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 0, 0]]);
     await read(stores, groupId, reader, 1);
@@ -353,13 +353,13 @@ describe('a departure that the cache missed', () => {
     };
 
     const marked = await markRead(withMemberships({ change, hear }), groupId, reader, at(1), 'open');
-    // From the head at the moment of joining on: there is nothing left for the mark to move.
+    // The member starts at the head, so the mark has nothing to move.
     expect(marked).toMatchObject({
       advanced: false,
       clamped: false,
       view: { membership: { joinedAfter: at(1), self: { position: at(1), at: null } }, head: at(1) },
     });
-    // The mark of who is believed a member, and the join.
+    // The mark of a believed member, and the join.
     expect(changes).toBe(2);
     expect(marked?.view.membership.generation).toBeGreaterThan(joined?.generation ?? Infinity);
     stores.takeCalls();
@@ -402,7 +402,7 @@ describe('a window of messages', () => {
     expect(await countOf(small, groupId, reader, 14)).toEqual([[1, 0, 0]]);
     // Room for one more.
     await deleteMessage(small, groupId, at(14));
-    // While a load is under way the floor may come down: what is below it is kept.
+    // During a load the floor may go down, so messages below it are kept.
     await small.cache.merge(groupId, [{ kind: 'load', token: `${Date.now() - 60_001}-given-up` }]);
     await send(small, groupId, sender, [5]);
     expect(await countOf(small, groupId, reader, 5)).toEqual([[1, 0, 0]]);
@@ -439,7 +439,7 @@ describe('a window of messages', () => {
       [1, 0, 0],
     ]);
     expect(small.takeCalls()).toEqual(['cache']);
-    // The one that had to go for the newest is known to be missing.
+    // The cache knows that it dropped one message for the newest.
     expect(await countOf(small, groupId, reader, 3)).toEqual([[1, 0, 0]]);
   });
 });

@@ -17,7 +17,7 @@ import { aGroup, aUser, type CountedStores, forget, openStores } from '../../sup
 /** The most unread messages that are counted here. */
 const LIMIT = 8;
 
-/** Windows that hold more than is counted, and less. */
+/** Windows larger and smaller than the limit of the count. */
 const CAPACITIES = [12, 5];
 
 const opened = new Map<number, CountedStores>();
@@ -39,7 +39,7 @@ function storesOf(capacity: number): CountedStores {
   return stores;
 }
 
-/** The same ledger beside a cache that does not answer. */
+/** The same ledger with a cache that does not answer. */
 function withoutCache({ ledger, nowMs }: CountedStores, capacity: number): Stores {
   const connection = new CacheConnection({
     credentials: async () => ({ url: 'http://127.0.0.1', token: 'none' }),
@@ -57,7 +57,7 @@ type Sender = (typeof SENDERS)[number];
 const READERS = ['reader', 'other'] as const;
 type Reader = (typeof READERS)[number];
 
-/** Numbers stand for what there is by then: of messages and ids they are taken modulo. */
+/** Numbers select among the existing messages and ids, by modulo. */
 type Step =
   | { readonly do: 'send'; readonly by: Sender; readonly skipped: number }
   | { readonly do: 'send late'; readonly by: Sender; readonly which: number }
@@ -73,7 +73,7 @@ const KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'ea
 
 const user = fc.constantFrom(...READERS);
 const which = fc.nat(100);
-/** The reader itself sends most of all. */
+/** The reader sends more than anybody else. */
 const by = fc.constantFrom<Sender>('reader', 'reader', 'reader', 'other', 'guest', 'guest');
 const send = fc.record({ do: fc.constant('send' as const), by, skipped: fc.constantFrom(0, 0, 0, 2) });
 
@@ -95,12 +95,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('look' as const), user }) },
 );
 
-/** Many messages first, so that there are more than are counted, and more than are kept. */
+/** Begins with more messages than are counted, and more than are kept. */
 const steps = fc
   .tuple(fc.array(send, { maxLength: 16 }), fc.array(step, { minLength: 5, maxLength: 22 }))
   .map(([sent, others]): Step[] => [...sent, ...others]);
 
-/** What there is, by plain counting. */
+/** The expected count, by plain counting. */
 class Reference {
   readonly messages = new Map<number, { by: Sender | null; isDeleted: boolean }>();
   readonly own: Record<Reader, number> = { reader: 0, other: 0 };
@@ -125,7 +125,7 @@ class Reference {
     this.own[user] = Math.min(this.own[user], id - 1);
   }
 
-  /** Of n unread messages as many as are counted, and whether those are all. */
+  /** The expected count of n unread messages, and whether it is exact. */
   unreadOf(user: Reader) {
     const unread = [...this.messages].filter(
       ([id, { by, isDeleted }]) => id > this.own[user] && by !== null && by !== user && !isDeleted,
@@ -167,12 +167,12 @@ async function play(
       return record(reference.head + 1 + one.skipped, one.by);
     case 'send late': {
       const id = 1 + (one.which % (reference.head + 3));
-      // What is known has its sender.
+      // A known message has its sender.
       if (!reference.messages.get(id)?.by) await record(id, one.by);
       return;
     }
     case 'delete': {
-      // Some of them before they are recorded.
+      // Deletes some of them before they are recorded.
       const id = one.which % 10 === 0 ? 1 + (one.which % (reference.head + 3)) : chosen(one.which);
       if (id) await remove(id);
       return;
@@ -254,7 +254,7 @@ describe('if 50 messages are counted and 55 are kept', () => {
     return groups.map(({ unread }) => unread);
   };
 
-  /** Some messages of one sender after the other. */
+  /** Records several messages of one sender, one after the other. */
   async function record(groupId: GroupId, senderId: UserId, first: number, last: number): Promise<void> {
     for (let id = first; id <= last; id += 1) {
       await recordMessage(stores, { groupId, position: at(id), senderId });

@@ -5,7 +5,7 @@ import type { CacheCredentials } from '../../../shared/cache/upstash.ts';
 const OLD: CacheCredentials = { url: 'https://cache.example', token: 'old' };
 const NEW: CacheCredentials = { url: 'https://cache.example', token: 'new' };
 
-/** One read of the secret, which the test answers. */
+/** One read of the secret. The test gives the answer. */
 type Read = PromiseWithResolvers<CacheCredentials>;
 
 interface Opened {
@@ -37,7 +37,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** What a call was given, as soon as it was. */
+/** Makes a call. `given` gets its result when there is one. */
 function call(): { readonly given: (Opened | null)[] } {
   const given: (Opened | null)[] = [];
   void connector.connection().then((connection) => given.push(connection));
@@ -192,7 +192,7 @@ describe('refused credentials', () => {
     expect(given).toEqual([null]);
     expect(reads).toHaveLength(2);
     await pass(1);
-    // It may have been Upstash that was wrong.
+    // Upstash may have refused them by mistake.
     expect(await openedWith(OLD)).toEqual({ token: 'old' });
   });
 

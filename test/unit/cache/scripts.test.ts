@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { SCRIPTS } from '../../../shared/cache/scripts.ts';
 
 describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
-  // Upstash refuses a script that asks for its own keys alone and touches another; no local Redis does.
+  // Upstash refuses a script with this flag that uses an undeclared key; no local Redis does.
   test('uses only the keys that it declares', () => {
     const touched = [...source.matchAll(/redis\.call\(\s*'\w+',\s*(unpack\(\w+|[\w[\]]+)/g)].map(
       ([, key]) => key,
@@ -28,7 +28,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     expect(source.split('\n')[0]).toBe('#!lua flags=allow-key-locking');
   });
 
-  // Where Lua is built for 32 bits, as in the embedded Redis, that ends at 2147483647: no time is so small.
+  // If Lua is built for 32 bits, as in the embedded Redis, `%d` ends at 2147483647, which is below every time.
   test('writes no number with %d', () => {
     expect(source).not.toMatch(/format\('[^']*%d/);
   });

@@ -10,10 +10,10 @@ import { at } from '../../support/positions.ts';
 
 const T = 1_700_000_000_000;
 
-/** A joining after a message, or a departure, so many milliseconds after T. */
+/** A joining after a message, or a departure. Times are milliseconds after T. */
 type Event = { readonly time: number; readonly after: number | null };
 
-/** No two joinings at one time: nobody can say which of them was the first. At most ten, which are all kept. */
+/** No two joinings at the same time, since they have no order. At most ten, which are all kept. */
 const events: fc.Arbitrary<Event[]> = fc
   .record({
     joinings: fc.uniqueArray(fc.record({ time: fc.nat(12), after: fc.integer({ min: 1, max: 9 }) }), {
@@ -32,7 +32,7 @@ const hear = (known: Belonging, { time, after }: Event) =>
 const seenIn = ({ state }: Belonging) =>
   state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;
 
-/** Where the member starts when all is heard in order, and whether it was a member before. At equal times a departure wins. */
+/** The start of the member if all arrive in order, and whether there was a membership before. At equal times a departure wins. */
 function inOrder(all: readonly Event[]) {
   let after: number | null = null;
   let wasMember = false;
@@ -49,7 +49,7 @@ function inOrder(all: readonly Event[]) {
   return after === null ? null : { after: at(after), isLater: wasMember };
 }
 
-/** All events in any order, some of them once more. */
+/** All events in any order, some of them twice. */
 const heard = events.chain((all) =>
   fc.record({
     all: fc.constant(all),

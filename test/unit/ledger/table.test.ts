@@ -8,12 +8,12 @@ import { replacing } from '../../support/replacing.ts';
 const keyOf = (name: string) => ({ PK: { S: name }, SK: { S: name } });
 const itemOf = (name: string): Item => ({ ...keyOf(name), kind: { S: 'head' } });
 
-/** The names that each call asked for. */
+/** The names that each call requested. */
 let asked: string[][];
 let pauses: number[];
 let nowMs = 0;
 
-/** How many of the names a call is given; the rest stays unprocessed. */
+/** How many of the names a call returns; the rest stays unprocessed. */
 type Share = (call: number, names: readonly string[]) => number | Promise<number>;
 
 function tableThatGives(share: Share, { random = 1, callMs = 0 } = {}): Table {
@@ -87,7 +87,7 @@ describe('many items of a table that throttles', () => {
 
   test('share these 3 s between all batches', async () => {
     const names = Array.from({ length: 101 }, (_, index) => `item-${index}`);
-    // The batch of one is throttled first after the other has been throttled for almost 3 s.
+    // The batch of one item is throttled for the first time when the other has been throttled for almost 3 s.
     const table = tableThatGives(async (_call, batch) => {
       if (batch.length > 1) return asked.length > 2 ? batch.length : 0;
       await eventually(() => expect(pauses).toEqual([50]));

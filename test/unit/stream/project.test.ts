@@ -26,28 +26,28 @@ import {
   unknownKind,
 } from '../../support/stream-records.ts';
 
-/** Records what it is told; what it fails for, a test says. */
+/** Records what it receives; a test decides what fails. */
 class Outside {
   readonly merged: [string, Change[]][] = [];
   readonly published: TidemarkEvent[] = [];
   failingGroups = new Set<string>();
   isBusDown = false;
 
-  /** What the cache says of how far everyone in a group is: by default that somebody has read nothing. */
+  /** The cache's reply about how far everyone in a group has read: by default a member has read nothing. */
   readonly everyoneAt = new Map<string, Position | null>();
-  /** The members whom the ledger lists, with what others see of their reading. */
+  /** The members in the ledger's list, with their public watermarks. */
   readonly members = new Map<string, Position>();
   recent: string[] = [];
-  /** One whom the ledger’s list lacks. */
+  /** A member whom the ledger’s list lacks. */
   unlisted = '';
   pagesRead = 0;
   claims = 0;
   isLedgerDown = false;
-  /** Members whose items in the ledger are broken: it passes them over. */
+  /** Members whose items in the ledger are broken: it leaves them out. */
   readonly broken = new Set<string>();
   readonly letters = new KeptLetters();
 
-  /** Members of whom the cache says that its index lacks them. */
+  /** Members whom the cache’s index lacks. */
   strangers: string[] = [];
 
   readonly cache = {
@@ -126,7 +126,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-/** Whatever the bus was told; of anything else than how far a group has read, the type. */
+/** The published events: for `GroupFullyRead` the group and position, for others the type. */
 const fullyRead = () =>
   outside.published.map((event) =>
     event.type === 'GroupFullyRead' ? [event.groupId, event.upTo] : [event.type],

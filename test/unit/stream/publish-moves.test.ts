@@ -21,7 +21,7 @@ import {
 } from '../../support/stream-records.ts';
 
 let published: TidemarkEvent[];
-/** The users of whom the bus takes no event. */
+/** The users whose events the bus refuses. */
 let refused: Set<string>;
 let letters: KeptLetters;
 let run: (records: readonly StreamRecord[]) => Promise<string[]>;
