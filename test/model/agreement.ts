@@ -20,9 +20,9 @@ export interface Span {
 const A_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 /**
- * Compares what was seen with what is expected. Returns what has been learned, from this answer too; or null where
- * they disagree. What a moment's time is, the first answer tells; it must lie within the moment's bounds, and every
- * later answer must tell the same. So must they of the revision that a membership began with.
+ * Compares an answer with what is expected. Returns what is learned so far, also from this answer; null if they
+ * disagree. The first answer determines the time of a moment. It must be within the moment's bounds, and every later
+ * answer must have the same time. The same holds for the revision that a membership began with.
  */
 export function agree(
   expected: Expected,
@@ -89,7 +89,7 @@ function agreeOnRevision(
   return first > above && !isNone.includes(first) ? { ...learned, [key]: first } : null;
 }
 
-/** For people to read. */
+/** The text for people. */
 export function describeExpected(expected: Expected, learned: Learned): string {
   return JSON.stringify(expected, (_name, value) => {
     if (value === SOME_TEXT) return '<some text>';

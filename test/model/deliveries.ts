@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../support/engines.ts';
 
-/** The local bus's own record of what has reached a rule's target: so one knows that a fact was heard. */
+/** The local bus's record of the events that reached a rule's target. It shows that a fact has arrived. */
 export class Deliveries {
   readonly #file: FileHandle;
   readonly #delivered = new Set<string>();
@@ -18,7 +18,7 @@ export class Deliveries {
     return new Deliveries(await open(join(dataDirectory, 'deliveries.jsonl'), 'r'));
   }
 
-  /** Returns when all these events have reached their target. */
+  /** Resolves when all these events have reached their target. */
   async wait(eventIds: readonly string[], deadlineMs: number): Promise<void> {
     await eventually(
       async () => {
@@ -35,7 +35,7 @@ export class Deliveries {
     return this.#file.close();
   }
 
-  /** One reads at a time. */
+  /** Only one read at a time. */
   #readOn(): Promise<void> {
     this.#reading = this.#reading.then(() => this.#read());
     return this.#reading;

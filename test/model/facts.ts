@@ -19,8 +19,8 @@ import {
 } from './model.ts';
 
 /**
- * The group after facts were heard: whatever the order, as if they had been heard when they happened. It holds where
- * no join of before was heard late, and no message that was sent before a join without `joinedAfter`.
+ * The group after facts arrived. In any order, the result is as if they had arrived when they happened. This holds
+ * unless an earlier join arrived late, or a message that was sent before a join without `joinedAfter`.
  */
 export function hear(
   group: Group,
@@ -88,7 +88,7 @@ export function nameOf(fact: Fact): string {
 const byMessage = (one: Fact, other: Fact) =>
   one.kind === 'sent' && other.kind === 'sent' ? one.at - other.at : 0;
 
-/** Ends and begins the user's memberships as all that was heard of them tells. */
+/** Ends and begins the user's memberships by all facts about them so far. */
 function withMemberships(
   group: Group,
   userId: string,
@@ -101,7 +101,7 @@ function withMemberships(
   for (const fact of rules.inOrder(group.facts)) {
     if (!('userId' in fact) || fact.userId !== userId) continue;
     if (fact.kind === 'joined' && joinedAt === null) {
-      // Whether somebody who joined and left at the same time was a member, no answer tells.
+      // No answer shows whether a user who joined and left at the same time was a member.
       if (leftAt(group, userId, fact.at)) continue;
       joinedAt = fact.at;
       if (isKnown(changed, userId, joinedAt)) continue;

@@ -40,7 +40,7 @@ test.each(WRONG_MODELS)(
   60_000,
 );
 
-/** Does these one after another, and returns what the model says to the last. */
+/** Performs these one after the other, and returns the model's answer to the last. */
 async function answerTo(operations: readonly Asked[], choices = { makesGood: false }): Promise<Seen> {
   const service = simulatedService(choices);
   let seen: Seen = {};

@@ -14,15 +14,15 @@ import { shorten } from './shorten.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
 const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
-/** Histories that are played side by side, each with users and groups of its own. */
+/** Histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
 const MAX_ATTEMPTS = 3;
 const DELIVERED_WITHIN_MS = 60_000;
-/** The first: the others of a run follow it. */
+/** The first seed. The others of a run follow it. */
 const SEED = Number(process.env.TIDEMARK_MODEL_SEED ?? randomInt(2 ** 31));
 
-/** Always the same, so that each wrong model is found out early. */
+/** Always the same, so that each wrong model is detected early. */
 const SEED_OF_WRONG_MODELS = 99;
 
 let stage: Stage & { stop(): Promise<void> };
@@ -46,7 +46,7 @@ beforeAll(async () => {
           const pick = picks[index % picks.length];
           if (pick === 'key') await redis.unlink(key);
           if (pick !== 'fields' || (await redis.type(key)) !== 'hash') return;
-          // What is known of a hash as a whole goes with any of it, as where a lost key is filled again in part.
+          // With any field, the state of the whole hash goes too, as after a lost key that is partly filled again.
           const fields = (await redis.hkeys(key))
             .sort()
             .filter((field, at) => field.startsWith('#') || at % 2 === index % 2);
@@ -68,11 +68,11 @@ interface Search extends HistoriesOptions {
   readonly rules: Rules;
   readonly seed: number;
   readonly maxHistories: number;
-  /** How long it may take until facts were heard. */
+  /** How long facts may take to arrive. */
   readonly patienceMs: number;
-  /** After a failure shorter histories are tried for so long. */
+  /** How long shorter histories are tried after a failure. */
   readonly shortenForMs: number;
-  /** Where the order of things at once matters, a shorter history may fail only now and then. */
+  /** If the order of parallel operations matters, a shorter history fails only sometimes. */
   readonly attempts: number;
   onPlayed(operations: number): void;
   onFailed(): void;
@@ -80,8 +80,8 @@ interface Search extends HistoriesOptions {
 }
 
 /**
- * Where the cache did not answer in time, news that it was told are lost, and what is said until the stream has told
- * them again is not promised: such a history is played anew. On a busy machine that happens now and then.
+ * If the cache did not answer in time, a merge is lost, and answers are not promised until the stream has merged it
+ * again: such a history is played again. On a busy machine this happens sometimes.
  */
 async function playOnCache(history: History, { rules, patienceMs }: Search): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
@@ -96,12 +96,12 @@ async function playOnCache(history: History, { rules, patienceMs }: Search): Pro
   }
 }
 
-/** Plays random histories until one disagrees, and returns the shortest like it that was found. */
+/** Plays random histories until one disagrees, and returns the shortest history found that still disagrees. */
 async function search(given: Search): Promise<Disagreement | null> {
   const property = fc.asyncProperty(histories(given), async (history) => {
     if (!given.isEnough()) given.onPlayed(await playOnCache(history, given));
   });
-  // fast-check only makes the histories: it does not know that what comes after a failure need not be played again.
+  // fast-check only makes the histories: it does not know that the steps after a failure need not be played again.
   const { errorInstance } = await fc.check(property, {
     seed: given.seed,
     numRuns: given.maxHistories,

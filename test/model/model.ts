@@ -1,13 +1,13 @@
 /*
- * Tidemark as the contract tells it, in arrays and loops: slow, plain, and of its own. Nothing here comes from the
- * service, so that a mistake there is not made here too. 0n stands for "no message".
+ * Tidemark as the contract describes it, in arrays and loops: slow, simple, and independent. Nothing here comes from
+ * the service, so that a mistake there is not repeated here. 0n stands for "no message".
  */
 
-/** The time at which a register moved. The first answer that has it tells it, and every later one must agree. */
+/** The time at which a register moved. The first answer with it determines it, and every later one must agree. */
 export class Moment {
   readonly operation: number;
   readonly what: string;
-  /** When it may be: while the operation ran, at any time from its start on, or at any time at all. */
+  /** The possible times: `within` the operation, `since` its start, or any (`none`). */
   readonly bounds: 'within' | 'since' | 'none';
 
   constructor(operation: number, what: string, bounds: 'within' | 'since' | 'none' = 'within') {
@@ -17,7 +17,7 @@ export class Moment {
   }
 }
 
-/** The revision of somebody who joined again: the contract only says what it is larger than. */
+/** The revision of a user who joined again: the contract has only a lower bound for it. */
 export class Revision {
   readonly membership: string;
   readonly above: number;
@@ -41,11 +41,11 @@ export class Optional {
   }
 }
 
-/** Stands where an answer has some text of its own. */
+/** Stands for any text. */
 export const SOME_TEXT = Symbol('some text');
-/** Stands where an answer tells what was wrong with a request. */
+/** Stands for the list of faults of a request. */
 export const SOME_ERRORS = Symbol('some errors');
-/** Stands where the contract does not say which of both it is. */
+/** Stands for a boolean that the contract leaves open. */
 export const SOME_BOOLEAN = Symbol('true or false');
 
 export type Expected =
@@ -62,10 +62,10 @@ export type Expected =
   | readonly Expected[]
   | { readonly [name: string]: Expected };
 
-/** What answers have told so far: the times of moments, and the revisions that memberships began with. */
+/** Learned from answers so far: the times of moments, and the revisions that memberships began with. */
 export type Learned = Readonly<Record<string, string | number>>;
 
-/** The revision that a membership began with, until an answer tells it. */
+/** The revision that a membership began with, until an answer has it. */
 export interface UnknownRevision {
   readonly above: number;
   readonly isNone: readonly number[];
@@ -73,7 +73,7 @@ export interface UnknownRevision {
 
 export interface Member {
   readonly userId: string;
-  /** Names this membership among all of the user. */
+  /** Identifies this membership among all of the user. */
   readonly membership: string;
   /** The tick that the fact told; null where a route was called. */
   readonly joinedAt: number | null;
@@ -92,7 +92,7 @@ export interface Member {
 
 export interface Message {
   readonly messageId: bigint;
-  /** Null where it was deleted and never recorded. */
+  /** Null if it was deleted and never recorded. */
   readonly senderId: string | null;
   readonly deleted: boolean;
   /** The operation that recorded it. */
@@ -101,7 +101,7 @@ export interface Message {
   readonly sentAt: number | null;
 }
 
-/** What the chat tells over the bus. Times are ticks: only their order matters here. */
+/** The facts that the chat puts on the bus. Times are ticks: only their order matters here. */
 export type Fact =
   | { readonly kind: 'sent'; readonly messageId: bigint; readonly senderId: string; readonly at: number }
   | { readonly kind: 'deleted'; readonly messageId: bigint }
@@ -115,14 +115,14 @@ export type Fact =
 
 export type Moves = Readonly<Record<'own' | 'shown' | 'delivered', boolean>>;
 
-/** A clamped mark, which may be made good when its message is recorded. */
+/** A clamped mark, which may be applied when its message is recorded. */
 export interface Note {
   readonly userId: string;
   readonly membership: string;
   readonly raises: number;
   readonly messageId: bigint;
   readonly moves: Moves;
-  /** The operation that brought the head up to it; null until then. */
+  /** The operation that raised the head to it; null until then. */
   readonly dueSince: number | null;
 }
 
@@ -133,10 +133,10 @@ export interface Group {
   readonly members: readonly Member[];
   /** Past memberships, the oldest first: a new one has a higher revision. */
   readonly former: readonly Member[];
-  /** Users of whom a departure was told while they were no members: their first revision is not promised to be 0. */
+  /** Users with a departure while they were not members: their first revision is not promised to be 0. */
   readonly strays: readonly string[];
   readonly notes: readonly Note[];
-  /** In the order heard, each once. */
+  /** In the order of arrival, each once. */
   readonly facts: readonly Fact[];
 }
 
@@ -148,7 +148,7 @@ export interface State {
 export const EMPTY: State = { groups: [], learned: {} };
 
 /**
- * What an operation sees of a group's messages. An answer may be put together of several reads. Alone they see the
+ * What an operation sees of a group's messages. An answer may combine several reads. If nothing else runs they see the
  * same; while messages are recorded and deleted, each sees some moment of that time.
  */
 export interface View {
@@ -161,14 +161,14 @@ export const MAX_ID = 2n ** 64n - 1n;
 
 export interface Rules {
   clamp(messageId: bigint, head: bigint): bigint;
-  /** What a mark moves; `stale` where its ifRevision is not the current revision. */
+  /** What a mark moves; `stale` if its ifRevision is not the current revision. */
   moves(mark: { readonly isPrivate: boolean; readonly stale: boolean }): Moves;
   isUnread(message: Message, member: Member): boolean;
   isRead(messageId: bigint, message: Message | undefined, member: Member): boolean | typeof SOME_BOOLEAN;
   audience(group: Group, message: Message): readonly Member[];
   headAfterDeleting(group: Group, messageId: bigint): bigint;
   viewOnJoining(group: Group, userId: string, from: bigint): bigint;
-  /** The first revision of a membership after those in the group; `above` where there were some. */
+  /** The first revision of a membership after the earlier ones in the group; `above` if there were any. */
   revisionOnJoining(above: number | null): number | UnknownRevision;
   /** Whether recording moves the sender's own mark. */
   movesSender(record: {
@@ -179,12 +179,12 @@ export interface Rules {
     readonly isShownAsRead: boolean;
   }): 'surely' | 'perhaps' | 'never';
   heedsRevision(mark: { readonly inBatch: boolean }): boolean;
-  /** The member by which an entry of a batch is judged. */
+  /** The member that an entry of a batch applies to. */
   judgesBy(current: Member, beforeBatch: Member): Member;
-  /** What counts of the facts heard, in the order in which it happened. */
+  /** The facts that count, in the order in which they happened. */
   inOrder(heard: readonly Fact[]): readonly Fact[];
   afterEviction(group: Group): Group;
-  /** What a mark that overtook its message moves when the message is recorded. */
+  /** What a clamped mark moves when its message is recorded. */
   makesGood(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
 
@@ -205,7 +205,7 @@ export const RULES: Rules = {
   isRead: (messageId, message, member) => {
     if (messageId <= member.own) return true;
     if (message?.senderId !== member.userId) return false;
-    // Own messages are read. Whether a deleted message still is one's own, the contract does not say.
+    // Own messages are read. The contract leaves open whether a deleted message is still an own one.
     return message.deleted ? SOME_BOOLEAN : true;
   },
   audience: (group, message) =>
@@ -218,7 +218,7 @@ export const RULES: Rules = {
   movesSender: ({ isFirst, isTheirs, isShownAsRead }) => {
     if (!isTheirs) return 'never';
     if (isFirst) return 'surely';
-    // Who was no member when it was recorded may be moved or not. Who was has been moved: again would undo an unread.
+    // A sender that was not a member then may move or not. A member has moved: a second move would undo a mark unread.
     return isShownAsRead ? 'never' : 'perhaps';
   },
   heedsRevision: () => true,
@@ -235,7 +235,7 @@ export const RULES: Rules = {
 export const isRecorded = (message: Message) => message.senderId !== null;
 
 const timeOf = (fact: Fact) => (fact.kind === 'deleted' ? Number.POSITIVE_INFINITY : fact.at);
-/** At equal times a message is sent before a join, and a departure wins. */
+/** At equal times a message comes before a join, and a departure wins. */
 const RANKS = { sent: 0, joined: 1, left: 2, deleted: 3 } as const;
 export function byTime(one: Fact, other: Fact): number {
   const ranks = RANKS[one.kind] - RANKS[other.kind];
@@ -258,7 +258,7 @@ export function groupOf(state: State, groupId: string): Group {
   );
 }
 
-/** What is there at this very moment. */
+/** The messages at this moment. */
 export function viewOf(state: State, groupId: string): View {
   const { head, messages } = groupOf(state, groupId);
   return { headBefore: head, head, messages };
@@ -294,7 +294,7 @@ export const messageOf = (messages: readonly Message[], messageId: bigint) =>
   messages.find((message) => message.messageId === messageId);
 export const larger = (a: bigint, b: bigint) => (a > b ? a : b);
 
-/** How far a mark wants each to be. */
+/** The position that a mark requests for each register. */
 export interface Targets {
   readonly own: bigint;
   readonly shown: bigint;
@@ -322,13 +322,13 @@ export function advance(member: Member, targets: Targets, now: (what: string) =>
 
 export const keyOfRevision = (membership: string) => `first revision of ${membership}`;
 
-/** The current revision; null until an answer has told it. */
+/** The current revision; null until an answer has it. */
 export function revisionOf({ base, raises, membership }: Member, learned: Learned): number | null {
   const first = typeof base === 'number' ? base : learned[keyOfRevision(membership)];
   return typeof first === 'number' ? first + raises : null;
 }
 
-/** No membership of the user has had a larger revision. Null where there was none. */
+/** The largest revision of all memberships of the user. Null if there was none. */
 function revisionOfFormer(group: Group, userId: string, learned: Learned): number | null {
   const former = group.former.findLast((member) => member.userId === userId);
   if (former === undefined) return group.strays.includes(userId) ? -1 : null;

@@ -3,7 +3,7 @@ import type { Json } from '../support/running-stack.ts';
 import { type Fact, MAX_ID as MAX } from './model.ts';
 
 /**
- * What can be asked of Tidemark. Names are short here: the player makes them its own. `Revision` is what a mark may
+ * The operations of Tidemark. Names are short here: the player replaces them by its own. `Revision` is what a mark may
  * have as its `ifRevision`.
  */
 export type OperationWith<Revision> =
@@ -59,7 +59,7 @@ export type OperationWith<Revision> =
       readonly userId: string;
       readonly unreadOnly: boolean | undefined;
       readonly limit: number | undefined;
-      /** The groups that there are. */
+      /** The existing groups. */
       readonly among: readonly string[];
       readonly by: Caller;
     }
@@ -79,27 +79,27 @@ export type OperationWith<Revision> =
       readonly mistake: Mistake;
     }
   | {
-      /** Hands facts over, and looks at the group when they have been heard. */
+      /** Puts facts on the bus, and reads the group after they have arrived. */
       readonly kind: 'facts';
       readonly groupId: string;
-      /** In the order in which they are handed over. */
+      /** In the order in which they are put on the bus. */
       readonly facts: readonly TimelineFact[];
-      /** A member that asks for receipts. */
+      /** The member that reads receipts. */
       readonly watcherId: string;
-      /** Who looks. */
+      /** The user whose view is read. */
       readonly userIds: readonly string[];
-      /** The messages of which receipts are asked. */
+      /** The messages whose receipts are read. */
       readonly messageIds: readonly bigint[];
     }
   | { readonly kind: 'flush' }
   | {
-      /** Takes some of the group's keys from the cache: `picks` says for each what is taken. */
+      /** Deletes some of the group's keys in the cache: `picks` has for each what is deleted. */
       readonly kind: 'evict';
       readonly groupId: string;
       readonly picks: readonly Pick[];
     };
 
-/** Who asks: the user, or a back end for the user. */
+/** The caller: the user, or a back end for the user. */
 type Caller = 'user' | 'service';
 
 export interface EntryWith<Revision> {
@@ -110,24 +110,24 @@ export interface EntryWith<Revision> {
   readonly isDelivered: boolean | undefined;
 }
 
-/** Nothing, the whole key, or some fields where it is a hash. */
+/** Nothing, the whole key, or some fields of a hash. */
 export type Pick = 'nothing' | 'key' | 'fields';
 
 /**
- * A fact of a group's timeline, which is told in rounds: the times of a round are after those of the rounds before.
- * A fact of an earlier round is only told again.
+ * A fact of a group's timeline, which has rounds: the times of a round are after those of the rounds before. A fact of
+ * an earlier round is only repeated.
  */
 export type TimelineFact = Fact & { readonly round: number };
 
 /** A number; the current revision; or the last revision of the membership before. */
 export type IfRevision = number | 'current' | 'former';
 
-/** As a history has it: before it is known which revisions there are. */
+/** In a history: before the revisions are known. */
 export type Operation = OperationWith<IfRevision>;
-/** As it is asked. */
+/** In a request. */
 export type Asked = OperationWith<number>;
 
-/** A request that is refused, whoever makes it and wherever, and that must change nothing. */
+/** A request that is refused for every caller and group, and must change nothing. */
 export interface Mistake {
   readonly says: string;
   readonly method: string;
@@ -136,26 +136,26 @@ export interface Mistake {
   readonly by?: Caller;
 }
 
-/** One operation alone, or several at once. */
+/** One operation, or several at once. */
 export type Step = readonly Operation[];
 export type History = readonly Step[];
 
 // Text order is not the order of numbers, nor that of dictionaries.
 export const GROUPS = ['g9', 'g10', 'G|2'] as const;
 const NOBODYS_GROUP = 'nobodys';
-/** Groups of which the chat tells over the bus alone. */
+/** Groups that change only by facts on the bus. */
 export const GROUPS_OF_FACTS = ['f|1', 'f*$'] as const;
-/** Few messages are ever recorded here. */
+/** Groups with few recorded messages. */
 const QUIET_GROUP = 'quiet';
 const ALL_GROUPS = [...GROUPS, NOBODYS_GROUP, QUIET_GROUP, ...GROUPS_OF_FACTS];
 export const USERS = ['ann', 'ann|b', 'cem', '*dot', '$eve', 'fay'] as const;
 const A_BOT = 'a-bot';
 const SENDERS = [...USERS, A_BOT];
-/** Joins each group of facts before anything happens, and sees what does. */
+/** Joins each group of facts before anything else, and reads what happens. */
 export const WATCHER = 'watcher';
 
 const TWO_53 = 2n ** 53n;
-/** The ids that one history works with: the first are simple, the last are often beyond the head. */
+/** The ids of one history: the first are simple, the last are often beyond the head. */
 const ID_SETS: readonly (readonly bigint[])[] = [
   [1n, 2n, 3n, 4n, 6n, 9n, 10n, 11n, 15n, 99n, 100n, MAX],
   [5n, 9n, 10n, 20n, 100n, 101n, 1000n, TWO_53 - 1n, TWO_53, TWO_53 + 1n, MAX - 1n, MAX],
@@ -210,7 +210,7 @@ const MISTAKES: readonly Mistake[] = [
   },
 ];
 
-/** Of a user alone, not of a group. {groupId} stands for the group. */
+/** Requests about a user only, not about a group. {groupId} stands for the group. */
 const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
     says: 'one bad mark among several',
@@ -246,7 +246,7 @@ const ALL_MISTAKES = [
   ...MISTAKES_ELSEWHERE,
 ];
 
-// Most happens to a few in one group: there it adds up.
+// Most steps are about a few users in one group, so that they interact.
 const user = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...USERS.slice(0, 3)) },
   { weight: 2, arbitrary: fc.constantFrom(...USERS) },
@@ -259,7 +259,7 @@ const group = fc.oneof(
   { weight: 24, arbitrary: aGroupOfSome },
   { weight: 1, arbitrary: fc.constant(NOBODYS_GROUP) },
 );
-/** Where a history has groups of facts, most happens there. */
+/** If a history has groups of facts, most steps are about these. */
 const groupOrOneOfFacts = fc.oneof(
   { weight: 2, arbitrary: group },
   { weight: 5, arbitrary: fc.constantFrom(...GROUPS_OF_FACTS) },
@@ -270,7 +270,7 @@ const by = fc.oneof(
 );
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
-/** The first are recorded most, so that much is asked about them; the last seldom, so that the head stays below. */
+/** The first are recorded most often, so that many reads find them; the last seldom, so that the head stays below. */
 const aRecordedId = (ids: readonly bigint[]) =>
   fc.oneof(
     { weight: 14, arbitrary: fc.constantFrom(...ids.slice(0, 4)) },
@@ -278,7 +278,7 @@ const aRecordedId = (ids: readonly bigint[]) =>
     { weight: 1, arbitrary: fc.constantFrom(...ids) },
   );
 
-/** `anyGroup` is where may be looked and marked; facts alone change who and what is in a group of facts. */
+/** Reads and marks may be about `anyGroup`. Only facts change the members and messages of a group of facts. */
 function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc.Arbitrary<Operation> {
   const messageId = fc.constantFrom(...ids);
   const recorded = aRecordedId(ids);
@@ -310,7 +310,7 @@ function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc
     },
     { weight: 2, arbitrary: fc.record({ kind: kind('list members'), groupId: anyGroup, limit }) },
     { weight: 8, arbitrary: aRecord(recorded, fc.constantFrom(...SENDERS), fc.constant(undefined)) },
-    // A time of its own tells nothing about a sender who is never a member.
+    // The time does not matter for a sender who is never a member.
     {
       weight: 1,
       arbitrary: aRecord(recorded, fc.constant(A_BOT), fc.constant('2026-01-31T12:00:00.000Z')),
@@ -411,7 +411,7 @@ function anEntry(groupId: fc.Arbitrary<string>, messageId: fc.Arbitrary<bigint>)
   );
 }
 
-/** Where a member starts, if a back end says so. */
+/** The start of a member, if a back end gives it. */
 const aStart = (ids: readonly bigint[]) =>
   fc.oneof(
     { weight: 3, arbitrary: fc.constant(undefined) },
@@ -424,7 +424,7 @@ const aRecord = (
   sentAt: fc.Arbitrary<string | undefined>,
 ) => fc.record({ kind: fc.constant('record' as const), groupId: group, messageId, senderId, sentAt });
 
-/** Stories that chance tells too seldom. */
+/** Stories that random steps make too seldom. */
 function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
   const cast = {
     groupId: fc.constantFrom(...GROUPS),
@@ -439,7 +439,7 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
   const plain = { isPrivate: undefined, ifRevision: undefined } as const;
   const sent = { kind: 'record', senderId: A_BOT, sentAt: undefined } as const;
   const byUser = { by: 'user' } as const;
-  /** Who comes back with a revision of before. */
+  /** A member who returns and marks with an earlier revision. */
   const comingBack = fc
     .record({ ...cast, ...options, inBatch: fc.boolean() })
     .map(({ first, second, isPrivate, ifRevision, inBatch, ...there }): Operation[] => {
@@ -463,11 +463,11 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
         { kind: 'look', ...there, ...byUser },
       ];
     });
-  /** A mark that comes before its message, and what may come in between. */
+  /** A mark before its message, and steps that may come in between. */
   const overtaking = fc
     .record({
       ...cast,
-      // Seldom recorded otherwise, so that the head is below.
+      // Otherwise seldom recorded, so that the head is below.
       second: fc.constantFrom(...ids.slice(-5, -1)),
       isPrivate: options.isPrivate,
       between: fc.constantFrom('nothing', 'unread', 'coming back', 'another mark'),
@@ -502,7 +502,7 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
       { kind: 'ask status', ...there, ...byUser, messageIds: [first, second] },
       { kind: 'look', ...there, ...byUser },
     ]);
-  /** Who marks everything where nothing is. */
+  /** A member who marks everything in a group without messages. */
   const everything = fc
     .record({
       userId: user,
@@ -538,9 +538,9 @@ const ROUNDS = 3;
 const TICKS_OF_A_ROUND = 10;
 
 /**
- * What the chat tells of a group, a round at a time. Within a round facts come in any order and again; each round is
- * later than those before. A message has one sender and one time, but for one whose id another sender uses again in a
- * later round, which is ignored.
+ * The facts of a group, a round at a time. Within a round facts come in any order and may repeat; each round is later
+ * than those before. A message has one sender and one time; if another sender uses its id in a later round, that fact
+ * is ignored.
  */
 function aTimeline(groupId: string, ids: readonly bigint[]): fc.Arbitrary<readonly Operation[]> {
   const tick = fc.nat({ max: TICKS_OF_A_ROUND - 1 });
@@ -596,13 +596,13 @@ function aTimeline(groupId: string, ids: readonly bigint[]): fc.Arbitrary<readon
   });
 }
 
-/** A round tells once of each. */
+/** A round has one fact about each. */
 function subjectOf(fact: Fact): string {
   if (fact.kind === 'sent' || fact.kind === 'deleted') return `${fact.kind} ${fact.messageId}`;
   return `${fact.kind} ${fact.userId} ${fact.at}`;
 }
 
-/** Tells these facts, and asks for all that they are about. */
+/** Puts these facts on the bus, and reads everything that they are about. */
 export function factsOf(groupId: string, facts: readonly TimelineFact[]): OperationWith<never> {
   const userIds = facts.flatMap((fact) => {
     if (fact.kind === 'deleted') return [];
@@ -638,22 +638,23 @@ function severalAtOnce(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): 
     });
 }
 
-/** Nobody joins or leaves a group of facts, or sends to it, but by a fact. */
+/** In a group of facts, only facts let users join, leave or send. */
 function mayBeIn(groupId: string, { kind }: Operation): boolean {
   const isOfFacts = GROUPS_OF_FACTS.some((ofFacts) => ofFacts === groupId);
   return !isOfFacts || !['join', 'join together', 'leave', 'record'].includes(kind);
 }
 
 /**
- * Whether the contract says what the answers may be when both run at once. It does where each looks at one member,
- * or changes one, and where several groups are looked at one by one. Not so here:
+ * Whether the contract determines the possible answers if both run at once. It does if each reads or changes one
+ * member, and if several groups are read one by one. The exceptions:
  *
- * - A list of members and a receipt tell of many members, over several pages even, and nobody promises that all of
- *   it is of one moment. So nothing that others can see may move meanwhile: what is private may, and what happens in
- *   other groups.
- * - Joining together is not promised to happen at one head, and tells how many were added, not who.
- * - Two records of one message tell which was first, and each tells the head: of two moments, where a third message
- *   moves the head meanwhile. So all messages recorded at once are different, or all are the same.
+ * - A list of members and a receipt are about many members, even over several pages, and need not be of one moment.
+ * So
+ *   nothing that others can see may move in the meantime; private moves and other groups may.
+ * - A join of several users need not happen at one head, and its answer has their number, not their names.
+ * - Two records of one message return which was first, and each returns a head, of two moments if a third message
+ * moves
+ *   the head in between. So all messages recorded at once are different, or all are the same.
  */
 function mayRunTogether(one: Operation, other: Operation): boolean {
   return goes(one, other) && goes(other, one);
@@ -677,7 +678,7 @@ function goes(one: Operation, other: Operation): boolean {
   if (one.kind === 'record' && other.kind === 'record') {
     return one.groupId !== other.groupId || one.messageId !== other.messageId;
   }
-  // Each of its groups is looked at or marked on its own: two of them have more orders than are worth trying.
+  // Each of its groups is read or marked separately: two such operations have too many orders to try.
   return !isAboutMany(one) || !isAboutMany(other);
 }
 
@@ -703,7 +704,7 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
   }
 }
 
-/** The same message recorded by several at once. */
+/** The same message, recorded by several calls at once. */
 function sameMessageAtOnce(ids: readonly bigint[]): fc.Arbitrary<Step> {
   return fc
     .record({
@@ -718,7 +719,7 @@ function sameMessageAtOnce(ids: readonly bigint[]): fc.Arbitrary<Step> {
 
 export interface HistoriesOptions {
   readonly maxSteps: number;
-  /** Histories in which the chat tells of some groups over the bus; some of all, where it is not said. */
+  /** Whether histories have groups of facts. By default some histories do. */
   readonly withFacts?: boolean | undefined;
 }
 
@@ -734,7 +735,7 @@ function historyOf(
     { weight: 2, arbitrary: sameMessageAtOnce(ids).map((step) => [step]) },
     { weight: 2, arbitrary: aScene(ids) },
   );
-  // Without members and messages most answers would be that there is nothing.
+  // Without members and messages most answers would be empty.
   const joinTogether = (groupId: fc.Arbitrary<string>) =>
     fc.record({
       kind: fc.constant('join together' as const),
@@ -763,7 +764,7 @@ function historyOf(
     ]);
 }
 
-/** Tells the rounds of each timeline in their order, among the other steps. */
+/** Mixes the rounds of each timeline, in their order, with the other steps. */
 function interleaved(
   steps: readonly Step[],
   timelines: readonly (readonly Operation[])[],
@@ -780,7 +781,7 @@ function interleaved(
   return history;
 }
 
-/** Random histories. Where one fails, simpler ones are tried. */
+/** Random histories. If one fails, simpler ones are tried. */
 export function histories({ maxSteps, withFacts }: HistoriesOptions): fc.Arbitrary<History> {
   const ofKind = (isWith: boolean) =>
     fc.oneof(...ID_SETS.map((ids) => historyOf(ids, { maxSteps, withFacts: isWith })));
@@ -788,7 +789,7 @@ export function histories({ maxSteps, withFacts }: HistoriesOptions): fc.Arbitra
   return fc.oneof({ weight: 4, arbitrary: ofKind(false) }, { weight: 1, arbitrary: ofKind(true) });
 }
 
-/** Looks at all that there is to see: what went wrong unseen is seen here. */
+/** Reads everything, to find mistakes that no earlier answer showed. */
 function lastLook(ids: readonly bigint[], withFacts: boolean): History {
   const messageIds = ids.slice(0, -3);
   const asking = [

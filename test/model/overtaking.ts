@@ -11,11 +11,11 @@ import {
 } from './model.ts';
 
 /*
- * A clamped mark may be made good once its message is recorded. That is best effort: the model allows for both, until
- * an answer tells.
+ * A clamped mark may be applied when its message is recorded. That is best effort: the model allows both, until an
+ * answer decides.
  */
 
-/** Brings up to date which notes are due, and drops those that can move nothing any more. */
+/** Updates which notes are due, and drops those that can no longer move anything. */
 export function withNotes(group: Group, operation: number, rules: Rules): Group {
   if (group.notes.length === 0) return group;
   let changed = group;
@@ -53,7 +53,7 @@ function madeGood(groupId: string, member: Member, note: Note, rules: Rules): Me
   return advance(member, upTo(note.messageId, moves), since);
 }
 
-/** The group as it may be by now, as it is told first: due marks of these users may have been made good, or not. */
+/** The possible states of the group now, the given one first: due marks of these users were applied, or not. */
 export function possibleBy(group: Group, users: 'all' | readonly string[], rules: Rules): readonly Group[] {
   const due = group.notes.filter(
     ({ userId, dueSince }) => dueSince !== null && (users === 'all' || users.includes(userId)),

@@ -35,30 +35,30 @@ import {
 import type { Asked } from './operations.ts';
 import { withNotes } from './overtaking.ts';
 
-/** What may have happened, and what is then expected in the answer. */
+/** One possible outcome, and the answer that it leads to. */
 export interface Outcome {
   readonly next: State;
   readonly expected: Expected;
 }
 
-/** One indivisible part of an operation: what it changes, and what it has to say in a piece of the answer. */
+/** One indivisible part of an operation: what it changes, and its piece of the answer. */
 export interface Part {
   readonly piece: string;
-  /** The group that it looks at or changes; null where the state does not matter. */
+  /** The group that it reads or changes; null if the state does not matter. */
   readonly groupId: string | null;
-  /** The users whose registers it looks at or moves. */
+  /** The users whose registers it reads or moves. */
   readonly touches: 'all' | readonly string[];
   readonly changes: boolean;
-  /** It happens after the part before it; and not at all, where the answer has no such piece. */
+  /** It happens after the part before it; if the answer has no such piece, it does not happen. */
   readonly follows: boolean;
-  /** All that the contract allows. */
+  /** All outcomes that the contract allows. */
   run(state: State, view: View): readonly Outcome[];
 }
 
-/** The piece of an answer that nothing is said in. */
+/** The empty piece of an answer. */
 export const SILENT = 'silent';
 export const WHOLE = 'answer';
-/** What an answer tells of the caller after what was done: by then another operation may have moved it again. */
+/** The caller's state in the answer, after the change. Another operation may have moved it again by then. */
 export const AFTERWARDS = 'afterwards';
 export const MEMBERS = 'members';
 export const RECEIPTS = 'receipts';
@@ -86,7 +86,7 @@ const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
 const revisionToTell = (member: Member): Expected =>
   typeof member.base === 'number' ? member.base + member.raises : new Revision(member, member.base);
 
-/** One mark, as a route or an entry of a batch takes it. */
+/** One mark, of a route or of an entry of a batch. */
 interface Mark {
   readonly messageId: bigint;
   readonly isPrivate?: boolean | undefined;
@@ -103,7 +103,7 @@ interface Marked {
 }
 
 /**
- * Where nobody knows yet which revision a membership began with, the marks may have the current revision or not: one
+ * If the first revision of a membership is not known yet, the marks may have the current revision or not: one
  * possibility for each.
  */
 function possibleRevisions(
@@ -123,7 +123,7 @@ function possibleRevisions(
   ];
 }
 
-/** The parts of an operation, in an order in which they may happen when it is alone. */
+/** The parts of an operation, in an order that is possible if nothing else runs. */
 export function partsOf(operation: Asked, number: number, rules: Rules = RULES): readonly Part[] {
   const unread = (member: Member, { messages }: View): Expected => ({
     count: messages.filter((message) => rules.isUnread(message, member)).length,
@@ -181,7 +181,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
     return { status: 200, body: { groupId: group.groupId, receipts } };
   };
 
-  /** A part that looks at one group and changes nothing. */
+  /** A part that reads one group and changes nothing. */
   const reads = (
     groupId: string,
     touches: Part['touches'],
@@ -233,7 +233,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
       },
       piece,
     );
-  /** What is told of the caller in the end. One who has left meanwhile is told how it was at last. */
+  /** The caller's state at the end of the answer. A user who has left in between gets its last state. */
   const tells = (
     groupId: string,
     userId: string,
@@ -593,7 +593,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
       ];
     }
     case 'evict':
-      // The model has no cache. Only one that is wrong on purpose minds.
+      // The model has no cache. This matters only to a model that is wrong on purpose.
       return rules.afterEviction === RULES.afterEviction
         ? []
         : [writes(operation.groupId, [], (group) => [rules.afterEviction(group), null], SILENT)];

@@ -8,15 +8,15 @@ import type { Seen, Service } from './play.ts';
 /** The stack that histories are played on. Any number of them may be played at once. */
 export interface Stage {
   readonly stack: RunningStack;
-  /** Takes from the cache all that it holds of groups whose ids begin so: the others are in the middle of things. */
+  /** Deletes from the cache everything about groups whose ids begin with this: other histories are under way. */
   emptyCache(prefix: string): Promise<void>;
-  /** Takes some of what the cache holds of the group. */
+  /** Deletes some of the cache's data of the group. */
   evict(groupId: string, picks: readonly Pick[]): Promise<void>;
-  /** Returns when these events have been delivered. */
+  /** Resolves when these events have been delivered. */
   delivered(eventIds: readonly string[]): Promise<void>;
 }
 
-/** The running stack, for one history with users and groups of its own. */
+/** The running stack, for one history with its own users and groups. */
 export function serviceOf(stage: Stage): Service {
   const playing = { ...stage, prefix: `${freshPrefix('h')}.`, startedAt: Date.now() };
   return {
@@ -33,7 +33,7 @@ interface Playing extends Stage {
 
 const MAX_PAGES = 100;
 
-/** Asks the running stack, with the names of the history being played; its answers come in the short names. */
+/** Calls the running stack with the names of the current history. The answers come back with the short names. */
 function askerOf({ stack, prefix }: Playing) {
   const ask = async (token: string, method: string, path: string, body?: Json): Promise<Told> => {
     const answer = await stack.call(token, method, path, body);
@@ -63,7 +63,7 @@ function askerOf({ stack, prefix }: Playing) {
 
 type Told = { status: number; body: Json };
 
-/** Does the operation on the running stack, and returns the pieces of its answer, in the short names. */
+/** Performs the operation on the running stack. Returns the pieces of its answer, with the short names. */
 async function perform(playing: Playing, operation: Asked): Promise<Seen> {
   const { stack, prefix } = playing;
   const { named, group, asService, asUser } = askerOf(playing);
@@ -183,13 +183,13 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
   }
 }
 
-/** As many as the bus takes in one call. */
+/** The most entries that the bus accepts in one call. */
 const FACTS_AT_ONCE = 10;
 const MINUTE_MS = 60_000;
-/** The ticks from here on are ahead of now, by hours. */
+/** Ticks from here on are hours in the future. */
 const FIRST_TICK_AHEAD = 27;
 
-/** The time of a tick: in the past minutes, but for the last. */
+/** The time of a tick: within the past minutes, except for the last ticks. */
 function timeOfTick(tick: number, startedAt: number): string {
   const ahead = tick - FIRST_TICK_AHEAD;
   const ms = ahead < 0 ? ahead * MINUTE_MS + tick : (ahead + 1) * 97 * MINUTE_MS;
@@ -222,7 +222,7 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
   }
 }
 
-/** What is to be seen of the facts. */
+/** What users see of the facts. */
 async function observe(playing: Playing, operation: Asked): Promise<Seen> {
   if (operation.kind !== 'facts') return {};
   const { group, asService, asUser } = askerOf(playing);
@@ -246,7 +246,7 @@ async function observe(playing: Playing, operation: Asked): Promise<Seen> {
   };
 }
 
-/** Ids go in as text, or as numbers where these are exact. */
+/** Ids are sent as text, or as numbers if these are exact. */
 const said = (messageId: bigint): Json =>
   messageId <= BigInt(Number.MAX_SAFE_INTEGER) && messageId % 3n === 0n
     ? Number(messageId)
@@ -260,8 +260,8 @@ function hasRightType({ status, contentType, text }: Answer): boolean {
 }
 
 /**
- * Follows the cursors to the end, and returns one answer with all that the pages list. What the pages say beside
- * must not change between them.
+ * Follows the cursors to the end, and returns one answer with the entries of all pages. All other fields must be
+ * equal on every page.
  */
 async function everyPage(
   list: string,
@@ -294,7 +294,7 @@ async function everyPage(
   return { status: 200, body: 'there is no end to the pages' };
 }
 
-/** Members are listed in no order that is promised. */
+/** The order of listed members is not promised. */
 function sorted(answer: Told): Json {
   if (!isFields(answer.body) || !Array.isArray(answer.body.members)) return answer;
   const userIdOf = (member: Json) => (isFields(member) ? String(member.userId) : '');
@@ -304,7 +304,7 @@ function sorted(answer: Told): Json {
 
 const TOLD_AFTERWARDS = ['messageId', 'readAt', 'revision', 'head', 'unread'];
 
-/** What was done, and apart from it what is told of the caller. */
+/** The result of the change, and separately the caller's state. */
 function withAfterwards({ status, body }: Told): Seen {
   if ((status !== 200 && status !== 409) || !isFields(body)) return whole({ status, body });
   const fields = Object.entries(body);
@@ -316,7 +316,7 @@ function withAfterwards({ status, body }: Told): Seen {
   };
 }
 
-/** The results of each group apart: each of them may be of a moment of its own. */
+/** The results of each group separately: each may be of a different moment. */
 function piecesByGroup({ status, body }: Told): Seen {
   if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
     return whole({ status, body });
@@ -339,7 +339,7 @@ function piecesOfInbox({ status, body }: Told, among: readonly string[]): Seen {
   }
   const groups = body.groups.filter(isFields);
   const groupIds = groups.map(({ groupId }) => String(groupId));
-  // Twice the same is not in order either.
+  // Two equal entries are not in order either.
   const inOrder = groupIds.every((groupId, index) => index === 0 || (groupIds[index - 1] ?? '') < groupId);
   const pieces: Record<string, Json> = {};
   for (const groupId of among) {

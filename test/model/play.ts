@@ -28,15 +28,15 @@ import { type Part, partsOf, SILENT, WHOLE } from './parts.ts';
 /** The pieces of an answer. */
 export type Seen = { readonly [piece: string]: Json };
 
-/** What a history is played on: its users and groups are its own. */
+/** The service that a history is played on, with its own users and groups. */
 export interface Service {
-  /** Does the operation and returns the pieces of its answer. */
+  /** Performs the operation and returns the pieces of its answer. */
   perform(operation: Asked, number: number): Promise<Seen>;
-  /** Returns what is to be seen by now of facts told before. */
+  /** Returns what users now see of earlier facts. */
   observe(operation: Asked, number: number): Promise<Seen>;
 }
 
-/** The service and the model do not agree. The message tells the history until then, a line for each operation. */
+/** The service and the model do not agree. The message has the history until then, a line for each operation. */
 export class Disagreement extends Error {
   override readonly name = 'Disagreement';
   /** The steps until then. */
@@ -48,7 +48,7 @@ export class Disagreement extends Error {
   }
 }
 
-/** More than so many mean that the model forgot to tell states apart, or answers do. */
+/** More states than this mean that the model or the answers do not distinguish states that differ. */
 const MAX_STATES = 2_000;
 
 interface Played {
@@ -57,10 +57,9 @@ interface Played {
   readonly seen: Seen;
 }
 /**
- * Plays a history and compares every answer with the model's. Operations at once
- * agree where some order of their parts gives the answers seen. Where several orders do, all of them are kept in mind
- * until an answer tells which it was. Facts go over the bus: what they did is looked at until it agrees, at most for
- * `patienceMs`. Returns how many operations were compared.
+ * Plays a history and compares every answer with the model's. Parallel operations agree if some order of their parts
+ * gives their answers. If several orders do, all are kept until an answer decides. Facts go over the bus: their
+ * effect is read until it agrees, for at most `patienceMs`. Returns the number of compared operations.
  */
 export async function play(
   service: Service,
@@ -68,7 +67,7 @@ export async function play(
   rules: Rules,
   patienceMs: number,
 ): Promise<number> {
-  /** What the chat has told so far, by group. */
+  /** The facts so far, by group. */
   const told = new Map<string, TimelineFact[]>();
   const spans: Span[] = [];
   const spanOf = (number: number) => spans[number] ?? { from: 0, to: 0 };
@@ -114,7 +113,7 @@ export async function play(
 
 const isHeardLater = (operations: readonly Asked[]) => operations.some(({ kind }) => kind === 'facts');
 
-/** The step as it is asked by now: with the revisions that there are, and with facts in an order that is promised. */
+/** The step as it is performed: with the current revisions, and with facts in an order with a promised result. */
 function stepsToAsk(
   step: readonly Operation[],
   state: State,
@@ -129,7 +128,7 @@ function stepsToAsk(
   return [step.map((operation) => withRevisions(operation, state))];
 }
 
-/** Joins each group of facts before all else: a member must ask for receipts. */
+/** Joins each group of facts first, since only a member can read receipts. */
 const WATCHER_JOINS: TimelineFact = {
   kind: 'joined',
   userId: WATCHER,
@@ -139,8 +138,8 @@ const WATCHER_JOINS: TimelineFact = {
 };
 
 /**
- * What was sent before a join without `joinedAfter` is told before it, and waited for: heard after it, the message
- * would be unread. Of earlier rounds only what was told then is told again.
+ * Messages sent before a join without `joinedAfter` are put on the bus before it, and awaited: if one arrived after
+ * it, it would be unread. Of earlier rounds only the facts of then are repeated.
  */
 function factsToTell(
   facts: readonly TimelineFact[],
@@ -174,7 +173,7 @@ function withRevisions(operation: Operation, state: State): Asked {
   };
 }
 
-/** 0 where there is no such revision, or no answer has told it. */
+/** 0 if there is no such revision, or no answer has had it. */
 function revisionNow(
   ifRevision: IfRevision | undefined,
   { userId, groupId }: { userId: string; groupId: string },
@@ -198,7 +197,7 @@ function lineOf({ operation, number, seen }: Played, isAtOnce: boolean): string 
   return `${number}. ${isAtOnce ? '(at once) ' : ''}${describeOperation(operation)} → ${pieces.join('; ')}`;
 }
 
-/** What the model says to the operations one after another, as they are written. */
+/** The model's answers to the operations, one after the other in their written order. */
 function sayExpected(state: State, played: readonly Played[], rules: Rules): string {
   const pieces: string[] = [];
   let current = state;
@@ -228,7 +227,7 @@ const distinct = (states: readonly State[]) => [
   ...new Map(states.map((state) => [keyOf(state), state])).values(),
 ];
 
-/** Every state in which the operations may have left things, given their answers. None: they disagree. */
+/** Every possible state after the operations, given their answers. None if they disagree. */
 function explain(
   start: State,
   played: readonly Played[],
@@ -240,7 +239,7 @@ function explain(
       .filter((part) => !isLeftOut(part, seen))
       .map((part): Answered => ({ part, seen: seen[part.piece] })),
   );
-  // No rule ties one group to another, so that each may be explained on its own.
+  // No rule connects two groups, so each is explained separately.
   const groupIds = new Set(parts.map(({ part }) => part.groupId));
   let states: readonly State[] = [start];
   for (const groupId of groupIds) {
@@ -266,14 +265,14 @@ type After = (state: State, answered: Answered) => States;
 /** The states after a part. */
 interface States {
   readonly found: readonly State[];
-  /** The part looked, and none but what was learned from it is new. */
+  /** The part only read: nothing is new except what was learned from it. */
   readonly isOnlySeen: boolean;
 }
 
 /**
- * The states after a part: one for each way in which it gives the answer seen. A mark that overtook its message may
- * have been made good by then. For a part that only looks this is tried where nothing else explains the answer: it
- * can still be tried later.
+ * The states after a part: one for each way in which it gives the answer. A mark that overtook its message may have
+ * been applied by then. For a part that only reads, this is tried only if nothing else explains the answer: it can
+ * still be tried later.
  */
 function statesAfter(
   state: State,
@@ -325,7 +324,7 @@ function inAnyOrder(start: State, parts: readonly Answered[], after: After): rea
     });
     const without = (index: number) => open.filter((other) => other !== index);
     const tried: { readonly index: number; readonly found: readonly State[] }[] = [];
-    // What only looks, and agrees now, need not be tried later: it changes nothing for the others.
+    // A part that only reads and agrees now need not be tried later: it does not affect the others.
     for (const { index, answered } of due) {
       if (answered.part.changes) continue;
       const { found, isOnlySeen } = after(state, answered);
@@ -348,8 +347,8 @@ function inAnyOrder(start: State, parts: readonly Answered[], after: After): rea
 }
 
 /**
- * What one may see of a group's messages while these are recorded and deleted: the head and the messages are read
- * one after the other, and nobody promises that they are of one moment. Undefined where nothing of them changes.
+ * What an operation may see of a group's messages while these are recorded and deleted: the head and the messages are
+ * read one after the other, and need not be of one moment. Undefined if none of them changes.
  */
 function viewsOf(
   start: State,

@@ -1,8 +1,8 @@
 import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
 /**
- * Looks for a short history that still fails: leaves out steps, many at a time and then fewer, then operations of
- * steps, then what operations list. Ends with the shortest found when nothing can be left out, or when `isLate`.
+ * Searches for a short history that still fails. Leaves out steps, many at a time and then fewer, then operations of
+ * steps, then entries of operations. Ends with the shortest one if nothing more can be left out, or at `isLate`.
  */
 export async function shorten(
   history: History,
@@ -16,7 +16,7 @@ export async function shorten(
     return true;
   };
 
-  // Leaving out at once what seldom matters saves the most.
+  // Leaving out first what seldom matters saves the most time.
   const last = history.at(-1) ?? [];
   for (const matters of [mayChange, sharesGroup, sharesUser]) {
     const others = shortest.slice(0, -1).map((step) => step.filter((operation) => matters(operation, last)));
@@ -64,7 +64,7 @@ function groupsOf(operation: Operation): readonly string[] {
 const sharesGroup = (operation: Operation, step: Step) =>
   step.flatMap(groupsOf).some((groupId) => groupsOf(operation).includes(groupId));
 
-/** What no single user does concerns them all. */
+/** An operation of no single user concerns all users. */
 const sharesUser = (operation: Operation, step: Step) =>
   !('userId' in operation) || step.some((other) => 'userId' in other && other.userId === operation.userId);
 
@@ -78,7 +78,7 @@ function smallerSteps(step: Step): readonly Step[] {
 
 const without = <T>(list: readonly T[], index: number): T[] => list.toSpliced(index, 1);
 
-/** The halves of a long list first. */
+/** For a long list, the halves come first. */
 function shorterParts<T>(list: readonly T[]): readonly (readonly T[])[] {
   if (list.length < 2) return [];
   const half = Math.ceil(list.length / 2);

@@ -18,8 +18,8 @@ import { partsOf, SILENT } from './parts.ts';
 import type { Seen, Service } from './play.ts';
 
 /**
- * A service that does what the model says, and chooses where the contract leaves a choice. With it the model is
- * played in no time: that it agrees with itself, and that a model of other rules does not.
+ * A service that follows the model, and chooses if the contract leaves a choice. It is fast, and shows that the model
+ * agrees with itself and that a model with other rules does not.
  */
 export function simulatedService({ makesGood }: { readonly makesGood: boolean }): Service {
   const rules: Rules = {
@@ -57,7 +57,7 @@ export function simulatedService({ makesGood }: { readonly makesGood: boolean })
     }
     return seen;
   };
-  /** Nothing is told of the caller where there is no such group for it. */
+  /** The answer has no state of the caller if the group does not exist for it. */
   const hasBody = (seen: Seen) => !JSON.stringify(seen).includes('not_found');
   return {
     perform: async (operation, number) => see(operation, number),

@@ -1,6 +1,6 @@
 import { byTime, isRecorded, type Member, RULES, type Rules } from './model.ts';
 
-/** What each does, and whether it takes facts to tell: without them a shorter history is found sooner. */
+/** Its behaviour, its rules, and whether only facts show it: without facts a shorter history is found sooner. */
 const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])[] = [
   [
     'counts members who joined later',
@@ -131,7 +131,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   ],
 ];
 
-/** Models that are wrong on purpose, each in one rule, by what they do. */
+/** Models that are wrong on purpose, each in one rule, with their behaviour as names. */
 export const WRONG_MODELS = CHANGED.map(
   ([name, changed, withFacts = false]) => [name, { rules: { ...RULES, ...changed }, withFacts }] as const,
 );
