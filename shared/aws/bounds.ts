@@ -1,7 +1,7 @@
 /**
- * The bounds of a client of AWS, whose own are minutes or none: how often it tries, and how long one try may take
- * until the answer begins, and then until its next part comes. All tries together must be shorter than the caller's
- * patience.
+ * The bounds of an AWS client, which by itself waits for minutes or without a limit: the number of tries, and the
+ * time of one try until the answer begins, and then until its next part arrives. All tries together must end before
+ * the caller gives up.
  */
 export function boundsOf({ attempts, timeoutMs }: { readonly attempts: number; readonly timeoutMs: number }) {
   return {
@@ -9,7 +9,8 @@ export function boundsOf({ attempts, timeoutMs }: { readonly attempts: number; r
     requestHandler: {
       connectionTimeout: timeoutMs / 2,
       requestTimeout: timeoutMs,
-      // The timeout of a request ends where the answer begins: a body that stays away would be waited for.
+      // The timeout of a request ends when the answer begins. Without this one, a missing body would be awaited for
+      // ever.
       socketTimeout: timeoutMs,
       throwOnRequestTimeout: true,
     },

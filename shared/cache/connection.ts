@@ -27,8 +27,8 @@ export interface Timeouts {
 const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 
 /**
- * The timeout of every call of a rehearsal. The first call opens the connection, which takes several times as long as a
- * call where Upstash is far away.
+ * The timeout of every call of a rehearsal. The first call opens the connection. If Upstash is far away, that takes
+ * several times as long as a call.
  */
 const REHEARSAL_MS = 1_000;
 

@@ -64,8 +64,8 @@ export interface Window {
 /** The reply to a merge of records of the stream. */
 export interface NewsReply {
   /**
-   * How far everyone has read; or, at or below the position asked for, how far one member has who is behind. Null if
-   * unknown.
+   * How far everyone has read; or, at or below the position asked for, how far one member has
+   * who is behind. Null if unknown.
    */
   readonly everyoneAt: Position | null;
   /** Merged members whom the index lacks: their join did not reach the cache, or they have left since. */
@@ -196,8 +196,8 @@ export class GroupCache {
   }
 
   /**
-   * Reads heads and windows of groups, given how far the user has read in each. Null if the cache does not answer.
-   * One call.
+   * Reads heads and windows of groups, given how far the user has read in each. Null if the
+   * cache does not answer. One call.
    */
   async readInbox(
     userId: UserId,

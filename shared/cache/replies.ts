@@ -48,8 +48,8 @@ export function usersIn(reply: unknown): UserId[] {
 const EARLY_MARK_VALUES = 5;
 
 /**
- * Early marks as early-marks.lua replies them. Leaves out those that cannot be read, since applying them is best
- * effort.
+ * Early marks as early-marks.lua replies them. Leaves out those that cannot be read, since
+ * applying them is best effort.
  */
 export function earlyMarksIn(reply: unknown): EarlyMark[] {
   const values = arrayIn(reply).map(String);

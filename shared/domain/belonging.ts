@@ -43,9 +43,9 @@ export const NO_BELONGING: Belonging = { state: null, leftAt: null, joinings: []
 const MOST_JOININGS = 10;
 
 /**
- * Returns the same object if the joining changes nothing. At equal times a departure wins over a joining, and the
- * joining with the earlier start wins over the other: a repetition changes nothing, even if messages arrived in
- * between.
+ * Returns the same object if the joining changes nothing. At equal times a departure wins over a joining,
+ * and the joining with the earlier start wins over the other: a repetition changes nothing, even if
+ * messages arrived in between.
  */
 export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;

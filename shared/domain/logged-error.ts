@@ -84,8 +84,8 @@ function tried(get: () => unknown): unknown {
 }
 
 /**
- * Shortens first, so that the cost is bounded too. The start of a token is enough to find it, even if its end was
- * cut.
+ * Shortens first, so that the cost is bounded too. The start of a token is enough to find
+ * it, even if its end was cut.
  */
 function safe(text: string, maxBytes: number): string {
   return shortened(text, maxBytes).replace(BEARER, 'Bearer [left out]').replace(TOKEN, '[left out]');

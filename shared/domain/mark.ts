@@ -16,8 +16,8 @@ export interface Mark {
   readonly position: Position;
   readonly kind: MarkKind;
   /**
-   * The revision of the own view that the client knows. If it is not the current one, the own view stays. Null for
-   * any.
+   * The revision of the own view that the client knows. If it is not the current one, the
+   * own view stays. Null for any.
    */
   readonly ifRevision: number | null;
 }

@@ -57,8 +57,8 @@ export interface MembersPage {
 /** The conditions under which a sender moves to its message. */
 export interface SenderMove {
   /**
-   * The time when the message was sent: a sender that joined later, by a fact, does not move. Null: every member
-   * moves.
+   * The time when the message was sent: a sender that joined later, by a fact, does not
+   * move. Null: every member moves.
    */
   readonly sentAtMs?: number | null;
   /** The message was recorded before: a sender that moved to it then does not move again. */
@@ -405,10 +405,10 @@ function belongingUpdate(
 }
 
 /**
- * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the same time
- * is before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a
- * message anyway. A member that joined by the route is a member from that call on: times of facts are not compared
- * with it.
+ * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the
+ * same time is before the joining. Without one, the member starts after all messages sent by that time, so it
+ * stands at such a message anyway. A member that joined by the route is a member from that call on: times of
+ * facts are not compared with it.
  */
 function isBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
   const isByFact = heardAt !== at;

@@ -64,8 +64,8 @@ export class Messages {
   }
 
   /**
-   * Records a message, once: the first sender and time stay. If its deletion came first, the message becomes known and
-   * stays deleted.
+   * Records a message, once: the first sender and time stay. If its deletion came first, the message
+   * becomes known and stays deleted.
    */
   async record(
     groupId: GroupId,

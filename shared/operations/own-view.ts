@@ -128,8 +128,8 @@ function atMost(limit: number, count: number): Unread {
 }
 
 /**
- * Merges the membership into the cache and what else it lacks: the head, and the window if it does not reach far
- * enough.
+ * Merges the membership into the cache and what else it lacks: the head, and the window if
+ * it does not reach far enough.
  */
 async function fill(
   stores: Stores,

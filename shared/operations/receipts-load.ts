@@ -30,8 +30,7 @@ const LEASE_MS = 5_000;
  *     the loader dies:           its lease ends, and the next claim continues after the last user id
  *     the cache loses a key:     the token is gone, so later steps change nothing and the next claim begins again
  *
- * @returns 'loaded' if this call completed the index, 'indexed' if it was complete before, 'loading' if another
- * caller
+ * @returns 'loaded' if this call completed the index, 'indexed' if it was complete before, 'loading' if another caller
  *   loads it, 'unavailable' if the cache does not answer
  */
 export async function loadIndex(

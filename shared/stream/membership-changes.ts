@@ -12,9 +12,9 @@ export interface MembershipChange {
 }
 
 /**
- * The events of a move. Subscribers can follow each own view, its revision and the public watermark from the events
- * alone, in any order and with repetitions: the larger membership counts, then the larger revision, then the larger
- * position.
+ * The events of a move. Subscribers can follow each own view, its revision and the public watermark from
+ * the events alone, in any order and with repetitions: the larger membership counts, then the larger
+ * revision, then the larger position.
  */
 export function eventsOf(change: MembershipChange): TidemarkEvent[] {
   return [readingOf(change), ownViewOf(change), deliveryOf(change)].filter((event) => event !== null);

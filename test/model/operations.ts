@@ -538,9 +538,9 @@ const ROUNDS = 3;
 const TICKS_OF_A_ROUND = 10;
 
 /**
- * The facts of a group, a round at a time. Within a round facts come in any order and may repeat; each round is later
- * than those before. A message has one sender and one time; if another sender uses its id in a later round, that fact
- * is ignored.
+ * The facts of a group, a round at a time. Within a round facts come in any order and may repeat; each round is
+ * later than those before. A message has one sender and one time; if another sender uses its id in a later
+ * round, that fact is ignored.
  */
 function aTimeline(groupId: string, ids: readonly bigint[]): fc.Arbitrary<readonly Operation[]> {
   const tick = fc.nat({ max: TICKS_OF_A_ROUND - 1 });
@@ -649,12 +649,10 @@ function mayBeIn(groupId: string, { kind }: Operation): boolean {
  * member, and if several groups are read one by one. The exceptions:
  *
  * - A list of members and a receipt are about many members, even over several pages, and need not be of one moment.
- * So
- *   nothing that others can see may move in the meantime; private moves and other groups may.
+ *   So nothing that others can see may move in the meantime; private moves and other groups may.
  * - A join of several users need not happen at one head, and its answer has their number, not their names.
  * - Two records of one message return which was first, and each returns a head, of two moments if a third message
- * moves
- *   the head in between. So all messages recorded at once are different, or all are the same.
+ *   moves the head in between. So all messages recorded at once are different, or all are the same.
  */
 function mayRunTogether(one: Operation, other: Operation): boolean {
   return goes(one, other) && goes(other, one);

@@ -11,8 +11,8 @@ import {
 } from './model.ts';
 
 /*
- * A clamped mark may be applied when its message is recorded. That is best effort: the model allows both, until an
- * answer decides.
+ * A clamped mark may be applied when its message is recorded. That is best effort: the model allows
+ * both, until an answer decides.
  */
 
 /** Updates which notes are due, and drops those that can no longer move anything. */

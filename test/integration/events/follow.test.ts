@@ -261,8 +261,8 @@ async function heldOf(groupId: GroupId, userId: string) {
 type Held = NonNullable<Awaited<ReturnType<typeof heldOf>>>;
 
 /**
- * A follower must know exactly what has moved since the member joined. For the rest it may have no value, but no
- * wrong one.
+ * A follower must know exactly what has moved since the member joined. For the rest it may
+ * have no value, but no wrong one.
  */
 function expectFollowed(known: Followed, held: Held): void {
   const { membership } = held;

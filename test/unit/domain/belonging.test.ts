@@ -33,8 +33,8 @@ const seenIn = ({ state }: Belonging) =>
   state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;
 
 /**
- * The start of the member if all arrive in order, and whether there was a membership before. At equal times a
- * departure wins.
+ * The start of the member if all arrive in order, and whether there was a membership before. At
+ * equal times a departure wins.
  */
 function inOrder(all: readonly Event[]) {
   let after: number | null = null;
