@@ -650,9 +650,7 @@ describe('facts on the bus', () => {
 
   /** Puts the facts and waits for a last one to have its effect: those before it have had theirs then. */
   async function happen(...facts: Fact[]) {
-    const last = freshPrefix('g');
-    await stack.putFacts([...facts, joined(last, 'witness')]);
-    await eventually(async () => expect((await look(last, 'witness')).status).toBe(200));
+    await stack.factsApplied(await stack.putFacts(facts));
   }
 
   test('do what their routes do', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Log } from '../../local/log.ts';
 import { startStack } from '../../local/stack.ts';
+import { eventually } from './engines.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -50,6 +51,11 @@ export interface RunningStack {
   call(token: string | null, method: string, path: string, body?: Json): Promise<Answer>;
   /** Returns the ids of the events. */
   putFacts(facts: readonly Fact[]): Promise<readonly string[]>;
+  /**
+   * Resolves once these events have been applied, or set aside: those of different groups are worked off side by side, so
+   * that a later one says nothing of those before it.
+   */
+  factsApplied(eventIds: readonly string[], deadlineMs?: number): Promise<void>;
   /** How often the cache did not answer a function in time. */
   cacheFailures(): number;
   stop(): Promise<void>;
@@ -125,6 +131,18 @@ export async function startRunningStack(
       if (status !== 200 || text.includes('ErrorCode')) throw new Error(`the bus refused a fact: ${text}`);
       const { results } = JSON.parse(text) as { results: readonly { EventId: string }[] };
       return results.map(({ EventId }) => EventId);
+    },
+    async factsApplied(eventIds, deadlineMs = 30_000) {
+      const queue = stack.queues.find(({ definition }) => definition.name.endsWith('-apply-facts'));
+      if (!queue) throw new Error('there is no queue of facts');
+      const idOf = ({ body }: { readonly body: string }) => (JSON.parse(body) as { id: string }).id;
+      await eventually(
+        async () => {
+          const waiting = queue.messages().filter((message) => eventIds.includes(idOf(message)));
+          if (waiting.length > 0) throw new Error(`${waiting.length} facts wait to be applied`);
+        },
+        { deadlineMs },
+      );
     },
     async stop() {
       agent.destroy();
