@@ -166,7 +166,7 @@ test(
   20 * 60_000,
 );
 
-describe('a model that is wrong is found out, and shown why in a few lines, where it', () => {
+describe('a wrong model is detected, with a report of a few lines, if it', () => {
   test.each(WRONG_MODELS)(
     '%s',
     async (_name, { rules, withFacts }) => {

@@ -53,7 +53,7 @@ const kinds =
     ? (['redis-server', 'embedded'] as const)
     : (['embedded'] as const);
 
-test('these are ids', () => {
+test('these texts are ids', () => {
   expect(USERS.map(parseUserId)).toEqual(USERS);
   expect(GROUPS.map(parseGroupId)).toEqual(GROUPS);
   expect(USERS).toHaveLength(32);
@@ -199,7 +199,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     });
   });
 
-  test('receipts are loaded on after a user with a bar', async () => {
+  test('a load of receipts continues after a user with a bar in its id', async () => {
     const groupId = await aGroupOfAll();
     await forget(stores.redis, groupId);
     const now = Date.now();
@@ -280,7 +280,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(await lookAt(small, groupId, '~' as UserId)).toMatchObject({ unread: { count: 9, exact: true } });
   });
 
-  test('one who is behind is remembered, whatever its id', async () => {
+  test('a member who is behind is remembered, whatever its id', async () => {
     for (const laggard of ['|laggard', '|index', '!floor|', 'a|b', '@a', '__proto__'] as UserId[]) {
       const groupId = aGroup();
       await addMembers(stores, groupId, [laggard, 'a' as UserId], START);
@@ -299,7 +299,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     }
   });
 
-  test('a load of the window goes on while another one begins', async () => {
+  test('a load of the window continues while another one begins', async () => {
     const groupId = aGroup();
     const { cache } = stores;
     const now = Date.now();
@@ -310,7 +310,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });
 
-  test('marks that overtook their message are made good for their own user', async () => {
+  test('marks that overtook their message are applied for their own user', async () => {
     const groupId = await aGroupOfAll();
     for (const userId of ['a|', 'a|b', '|', '__proto__'] as UserId[]) {
       expect(await markRead(stores, groupId, userId, at(33), 'strict')).toMatchObject({ clamped: true });
