@@ -1,10 +1,10 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { Log } from '../command/log.ts';
 import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
-import type { Log } from '../log.ts';
-import { isOriginOfThisMachine } from '../same-machine.ts';
-import { type Notification, WebhookSink } from '../webhook-sink.ts';
+import { type Notification, WebhookSink } from '../front/webhook-sink.ts';
+import { isOriginOfThisMachine } from '../http/same-machine.ts';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
+import { readBody } from '../http/body.ts';
 import type { EventBus } from './events/event-bus.ts';
-import { readBody } from './gateway/body.ts';
 import { AccessDenied, authorize } from './iam/authorize.ts';
 import type { Callers } from './iam/callers.ts';
 import type { Principal } from './iam/principal.ts';

@@ -7,7 +7,7 @@ import {
   resolveCompatibilityProfile,
   SocketConnectionTransport,
 } from 'js-redis-server/core';
-import { equalSecrets } from '../equal-secrets.ts';
+import { equalSecrets } from '../http/equal-secrets.ts';
 
 export interface EmbeddedRedis {
   readonly port: number;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
-import { readBody } from '../aws/gateway/body.ts';
-import { equalSecrets } from '../equal-secrets.ts';
+import { readBody } from '../http/body.ts';
+import { equalSecrets } from '../http/equal-secrets.ts';
 import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
 
 export interface UpstashRestOptions {

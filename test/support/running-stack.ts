@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import type { Log } from '../../local/log.ts';
+import type { Log } from '../../local/command/log.ts';
 import { startStack } from '../../local/stack.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };

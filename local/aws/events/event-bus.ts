@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Log } from '../../command/log.ts';
 import type { Journal } from '../../data/journal.ts';
-import type { Log } from '../../log.ts';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import { servicePrincipal } from '../iam/service-principal.ts';

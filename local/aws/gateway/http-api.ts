@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { readBody } from '../../http/body.ts';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Lambda } from '../lambda/lambda.ts';
-import { readBody } from './body.ts';
 import { Cors } from './cors.ts';
 import { type IamAuthorization, IamAuthorizer } from './iam-authorizer.ts';
 import { type Authorization, JwtAuthorizer, type TrustedIssuer } from './jwt-authorizer.ts';

@@ -7,8 +7,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { readBody } from '../../http/body.ts';
 import { REGION } from '../cloudformation/template.ts';
-import { readBody } from '../gateway/body.ts';
 import { findSigner } from '../signature.ts';
 import { AccessDenied, authorize } from './authorize.ts';
 import type { Callers } from './callers.ts';

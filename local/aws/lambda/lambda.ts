@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../command/log.ts';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Callers } from '../iam/callers.ts';

@@ -1,4 +1,4 @@
-import type { Log } from '../../log.ts';
+import type { Log } from '../../command/log.ts';
 import type { Properties, TypedResource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import { authorize } from '../iam/authorize.ts';

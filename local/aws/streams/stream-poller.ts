@@ -9,7 +9,7 @@ import {
   type Shard,
   type _Record as StreamsRecord,
 } from '@aws-sdk/client-dynamodb-streams';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../command/log.ts';
 import type { Properties, TypedResource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import { compilePattern } from '../events/event-pattern.ts';

@@ -15,7 +15,7 @@ import { MessageStore } from '../../../local/aws/queues/message-store.ts';
 import { Queues } from '../../../local/aws/queues/queues.ts';
 import { Checkpoints } from '../../../local/aws/streams/checkpoints.ts';
 import { StreamPoller } from '../../../local/aws/streams/stream-poller.ts';
-import { silentLog } from '../../../local/log.ts';
+import { silentLog } from '../../../local/command/log.ts';
 import { readBatch, StreamBatch } from '../../../operate/redrive/stream-batch.ts';
 import {
   connectDynamoDb,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ProxyResponse } from './aws/gateway/http-api.ts';
-import { UsageError } from './command/usage-error.ts';
+import type { ProxyResponse } from '../aws/gateway/http-api.ts';
+import { UsageError } from '../command/usage-error.ts';
 
 export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
 
