@@ -1,12 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import {
-  describeInChromium,
-  FOREIGN_HOST,
-  launchChromium,
-  startWebSite,
-  type WebSite,
-} from '../support/chromium.ts';
+import type { Listening } from '../../local/http/loopback.ts';
+import { describeInChromium, FOREIGN_HOST, launchChromium, startWebSite } from '../support/chromium.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { THROTTLED } from '../support/fault-proxy.ts';
 import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
@@ -148,7 +143,7 @@ describe('an answer', () => {
 
 describeInChromium('a page in Chromium', () => {
   let browser: Browser;
-  let site: WebSite;
+  let site: Listening;
   beforeAll(async () => {
     site = await startWebSite();
     browser = await launchChromium();

@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,6 +10,7 @@ import { OPERATOR } from '../../local/aws/iam/callers.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from '../../local/aws/secrets.ts';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually } from '../support/engines.ts';
+import { freePort } from '../support/free-port.ts';
 import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-doctor-'));
@@ -50,15 +49,6 @@ afterAll(async () => {
   await stack.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function doctor(settings: Record<string, string>, changes: NodeJS.ProcessEnv = {}) {
   const options = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);

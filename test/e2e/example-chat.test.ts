@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createChat } from '../../examples/chat/chat.ts';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
@@ -31,14 +31,15 @@ const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-chat-'));
 
 let answering: RequestListener = (_request, response) => response.writeHead(503).end();
 const server = createServer((request, response) => answering(request, response));
+let chat: Listening;
 let chatUrl: string;
 let upstash: FaultProxy;
 let stack: Stack;
 /** What stands in for a cache that was killed. */
 let redis: RunningRedis | null = null;
 beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  chatUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  chat = await listenOnLoopback(server);
+  chatUrl = chat.url;
   upstash = await FaultProxy.start();
   stack = await startStack({
     port: 0,
@@ -56,8 +57,7 @@ afterAll(async () => {
   await stack?.stop();
   await redis?.stop();
   await upstash?.stop();
-  server.closeAllConnections();
-  server.close();
+  await chat.close();
   rmSync(dataDirectory, { recursive: true, force: true });
 });
 

@@ -1,6 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 
@@ -35,10 +35,11 @@ const webhook = createServer(async (request, response) => {
 });
 
 const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-webhook-'));
+let listening: Listening;
 let stack: Stack;
 beforeAll(async () => {
-  await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/hook`;
+  listening = await listenOnLoopback(webhook);
+  const url = `${listening.url}/hook`;
   stack = await startStack({
     port: 0,
     dataDirectory,
@@ -52,7 +53,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await stack.stop();
-  webhook.close();
+  await listening.close();
   rmSync(dataDirectory, { recursive: true, force: true });
 });
 

@@ -13,8 +13,9 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { DescribeStreamCommand, DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type DynamoDbFront, startDynamoDbFront } from '../../../local/aws/iam/dynamodb-front.ts';
+import { startDynamoDbFront } from '../../../local/aws/iam/dynamodb-front.ts';
 import { Principal } from '../../../local/aws/iam/principal.ts';
+import type { Listening } from '../../../local/http/loopback.ts';
 import { createLedgerTable, engines, freshPrefix } from '../../support/engines.ts';
 
 const TABLE = freshPrefix('front');
@@ -28,7 +29,7 @@ const reader = callerOf(
 const writer = callerOf('writer', ['dynamodb:PutItem'], ARN);
 const lister = callerOf('lister', ['dynamodb:Query'], `${ARN}/index/members`);
 
-let front: DynamoDbFront;
+let front: Listening;
 beforeAll(async () => {
   await createLedgerTable(TABLE);
   const callers = [reader, writer, lister];
