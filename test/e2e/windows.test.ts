@@ -1,16 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import {
-  MAX,
-  type ReceiptsGroup,
-  type ReceiptsStack,
-  startReceiptsStack,
-} from '../support/receipts-group.ts';
+import { describe, expect, test } from '@jest/globals';
+import { MAX, type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 
-let stack: ReceiptsStack;
-beforeAll(async () => {
-  stack = await startReceiptsStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withReceiptsStack();
 
 describe.each([
   // So that all that follows goes into an index that is there.

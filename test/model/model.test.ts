@@ -1,6 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
@@ -27,10 +25,7 @@ const SEED_OF_WRONG_MODELS = 99;
 let stage: Stage & { stop(): Promise<void> };
 beforeAll(async () => {
   const stack = await startRunningStack();
-  const description = JSON.parse(await readFile(join(stack.dataDirectory, 'dev.json'), 'utf8')) as {
-    redis: { url: string };
-  };
-  const redis = new Redis(description.redis.url);
+  const redis = new Redis(stack.description.redis.url);
   stage = {
     stack,
     emptyCache: async (prefix) => {
