@@ -1,6 +1,6 @@
 import { shortened } from './shortened.ts';
 
-/** What can go wrong from a caller's point of view. functions/runtime/problem.ts maps each code to its status. */
+/** What can go wrong from a caller's point of view. shared/contract/problems.ts gives each code its status. */
 export type ErrorCode =
   | 'invalid_request'
   | 'forbidden'
