@@ -120,10 +120,9 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
   });
   // An object to Valibot, and a valid one where every field is optional.
   if (Array.isArray(value)) throw invalidFields([{ path: '', message: 'must be a JSON object' }]);
-  if (value === undefined && !isOptional) {
-    throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
-  }
-  return validate(schema, value ?? {});
+  if (value !== undefined) return validate(schema, value);
+  if (!isOptional) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
+  return validate(schema, {});
 }
 
 /**

@@ -1,25 +1,38 @@
 import * as v from 'valibot';
+import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
 
 /*
- * The shapes of the answers. Ids and times are text. The functions use the types alone: the schemas are for the OpenAPI
- * document, and stay out of the bundles.
+ * The shapes of the answers. The functions use the types alone: the schemas are for the OpenAPI document, and stay out of
+ * the bundles.
  */
 
-const id = v.string();
-/** Null before the first message. */
-const idOrNone = v.nullable(id);
-const timeOrNone = v.nullable(v.string());
-const count = v.number();
-const cursor = v.nullable(v.string());
+const audience = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.description('Those who joined before the message and are still there, less its sender'),
+);
+const cursor = v.pipe(
+  v.nullable(v.string()),
+  v.description('For the next page, in the parameter `cursor`; null at the end'),
+);
 
-const unread = v.strictObject({ count, exact: v.boolean() });
+const unread = v.strictObject({
+  count: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(0),
+    v.description('The messages of others above the own view, at most 5,000'),
+  ),
+  exact: v.pipe(v.boolean(), v.description('False where there are more')),
+});
 
 const ownWatermark = {
-  groupId: id,
-  userId: id,
-  messageId: idOrNone,
+  groupId,
+  userId,
+  messageId: messageIdOrNone,
   readAt: timeOrNone,
-  revision: v.number(),
+  revision,
   unread,
 };
 
@@ -31,12 +44,12 @@ export const watermarkMoved = v.strictObject({
 });
 
 /** Where a member's own view stands. */
-export const watermark = v.strictObject({ ...ownWatermark, head: idOrNone });
+export const watermark = v.strictObject({ ...ownWatermark, head: messageIdOrNone });
 
 export const deliveredMoved = v.strictObject({
-  groupId: id,
-  userId: id,
-  messageId: idOrNone,
+  groupId,
+  userId,
+  messageId: messageIdOrNone,
   advanced: v.boolean(),
   clamped: v.boolean(),
 });
@@ -45,61 +58,61 @@ export const markOutcomes = v.strictObject({
   results: v.array(
     v.variant('outcome', [
       v.strictObject({
-        groupId: id,
+        groupId,
         outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
-        messageId: idOrNone,
-        revision: v.number(),
+        messageId: messageIdOrNone,
+        revision,
         clamped: v.boolean(),
       }),
-      v.strictObject({ groupId: id, outcome: v.picklist(['not_found', 'failed']) }),
+      v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
     ]),
   ),
 });
 
 export const messageStatuses = v.strictObject({
-  groupId: id,
-  watermark: idOrNone,
-  statuses: v.array(v.strictObject({ messageId: id, read: v.boolean() })),
+  groupId,
+  watermark: messageIdOrNone,
+  statuses: v.array(v.strictObject({ messageId, read: v.boolean() })),
 });
 
 export const inboxPage = v.strictObject({
   groups: v.array(
-    v.strictObject({ groupId: id, messageId: idOrNone, head: idOrNone, revision: v.number(), unread }),
+    v.strictObject({ groupId, messageId: messageIdOrNone, head: messageIdOrNone, revision, unread }),
   ),
   cursor,
 });
 
-const receiptCounts = { audience: count, readCount: count, deliveredCount: count };
+const receiptCounts = { audience, readCount: count, deliveredCount: count };
 
 export const receiptsPage = v.strictObject({
-  groupId: id,
-  messageId: id,
-  senderId: id,
+  groupId,
+  messageId,
+  senderId: userId,
   ...receiptCounts,
-  members: v.array(v.strictObject({ userId: id, at: timeOrNone })),
+  members: v.array(v.strictObject({ userId, at: timeOrNone })),
   cursor,
 });
 
 export const receipts = v.strictObject({
-  groupId: id,
+  groupId,
   receipts: v.array(
     v.variant('known', [
-      v.strictObject({ messageId: id, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
-      v.strictObject({ messageId: id, known: v.literal(false) }),
+      v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
+      v.strictObject({ messageId, known: v.literal(false) }),
     ]),
   ),
 });
 
-export const memberJoined = v.strictObject({ groupId: id, userId: id, joinedAfter: idOrNone });
+export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 
 export const membersAdded = v.strictObject({ added: count, existing: count });
 
 export const membersPage = v.strictObject({
-  members: v.array(v.strictObject({ userId: id, messageId: idOrNone, joinedAfter: idOrNone })),
+  members: v.array(v.strictObject({ userId, messageId: messageIdOrNone, joinedAfter: messageIdOrNone })),
   cursor,
 });
 
-export const messageRecorded = v.strictObject({ groupId: id, messageId: id, head: id });
+export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
 
 /** An answer without a body. */
 export const nothing = v.undefined();

@@ -9,7 +9,7 @@ export type UserId = string & { readonly [userBrand]: true };
  * What an id may look like. Neither `#` (ledger keys, cache entries) nor braces (Redis hash tags) nor `/`, `?` and `%`
  * (paths) are in it, so ids never need escaping in a key. `.` and `..` are none: a URL would lose them.
  */
-const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
+export const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
 /**
  * A group and a user that there cannot be, since `.` is no id: what is asked about them touches nobody. A function
