@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { groupId, joinedAfter, messageId, time, userId } from '../shared/contract/schemas.ts';
+import { facts } from '../shared/contract/facts.ts';
+import { time } from '../shared/contract/schemas.ts';
 import { TidemarkError } from '../shared/domain/errors.ts';
 import { NOBODYS_GROUP } from '../shared/domain/ids.ts';
 import { applyJoin, applyLeave } from '../shared/operations/members.ts';
@@ -10,13 +11,6 @@ import { prepare } from './runtime/prepare.ts';
 import { validate } from './runtime/validate.ts';
 
 const stores = createStores();
-
-/** A chat back end's events may hold more than Tidemark needs: what is not named here is left alone. */
-const sent = v.object({ groupId, messageId, senderId: userId, sentAt: v.optional(time) });
-const deleted = v.object({ groupId, messageId });
-/** The events' own times have whole seconds; `joinedAt` and `leftAt` say exactly when. */
-const joined = v.object({ groupId, userId, joinedAt: v.optional(time), joinedAfter });
-const left = v.object({ groupId, userId, leftAt: v.optional(time) });
 
 /** A fact makes up to three calls of the ledger in sequence, each with a bound of 6 s and its pauses. */
 const LONGEST_MS = 20_000;
@@ -57,9 +51,14 @@ function laneOf({ detail }: QueuedEvent): string {
  */
 async function apply(event: QueuedEvent): Promise<void> {
   const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });
-  switch (event['detail-type']) {
+  const type = event['detail-type'] as keyof typeof facts;
+  switch (type) {
     case 'MessageSent': {
-      const { messageId: position, sentAt: sentAtMs = happenedAtMs, ...rest } = validate(sent, event.detail);
+      const {
+        messageId: position,
+        sentAt: sentAtMs = happenedAtMs,
+        ...rest
+      } = validate(facts[type], event.detail);
       const recorded = await recordMessage(stores, { ...rest, position, sentAtMs, isFact: true });
       if (recorded.outcome === 'conflict') {
         console.warn({ message: 'a fact was ignored: the message is known under another sender', ...rest });
@@ -67,12 +66,12 @@ async function apply(event: QueuedEvent): Promise<void> {
       return;
     }
     case 'MessageDeleted': {
-      const fact = validate(deleted, event.detail);
+      const fact = validate(facts[type], event.detail);
       await deleteMessage(stores, fact.groupId, fact.messageId);
       return;
     }
     case 'MemberJoined': {
-      const fact = validate(joined, event.detail);
+      const fact = validate(facts[type], event.detail);
       await applyJoin(stores, fact.groupId, fact.userId, {
         joinedAtMs: fact.joinedAt ?? happenedAtMs,
         joinedAfter: fact.joinedAfter ?? null,
@@ -80,11 +79,11 @@ async function apply(event: QueuedEvent): Promise<void> {
       return;
     }
     case 'MemberLeft': {
-      const fact = validate(left, event.detail);
+      const fact = validate(facts[type], event.detail);
       await applyLeave(stores, fact.groupId, fact.userId, fact.leftAt ?? happenedAtMs);
       return;
     }
     default:
-      throw new HopelessEvent(`not a fact: ${event['detail-type']}`);
+      throw new HopelessEvent(`not a fact: ${type}`);
   }
 }

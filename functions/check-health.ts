@@ -1,11 +1,12 @@
+import * as requests from '../shared/contract/requests.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok, route } from './runtime/route.ts';
+import { reply, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 
 /** Without the ledger nothing can be acknowledged; without the cache everything works, slower. */
-export const handler = route({}, async () => {
+export const handler = serve(requests.checkHealth, async () => {
   const [isLedgerUp, isCacheUp] = await Promise.all([
     stores.ledger.probe().then(
       () => true,
@@ -14,10 +15,10 @@ export const handler = route({}, async () => {
     stores.cache.probe(),
   ]);
   const status = isLedgerUp ? (isCacheUp ? 'ok' : 'degraded') : 'unavailable';
-  return ok({ status, ledger: say(isLedgerUp), cache: say(isCacheUp) }, isLedgerUp ? 200 : 503);
+  return reply(isLedgerUp ? 200 : 503, { status, ledger: stateOf(isLedgerUp), cache: stateOf(isCacheUp) });
 });
 
-function say(isUp: boolean) {
+function stateOf(isUp: boolean) {
   return isUp ? 'ok' : 'unavailable';
 }
 

@@ -1,29 +1,25 @@
-import * as v from 'valibot';
-import { groupId, listOf, messageId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
-import { END, formatMessageId, type Position } from '../shared/domain/position.ts';
+import { END, messageIdAt, type Position } from '../shared/domain/position.ts';
 import { countReceipts } from '../shared/operations/receipts.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok } from './runtime/route.ts';
-import { userRoute } from './runtime/user-route.ts';
+import { ok, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 
-const input = { params: v.object({ groupId }), body: v.strictObject({ messageIds: listOf(messageId) }) };
-
-export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
-  const counted = await countReceipts(stores, params.groupId, user, body.messageIds);
-  if (!counted) throw notFound();
+export const handler = serve(requests.countReceipts, async ({ groupId, messageIds, user }) => {
+  const counted = await countReceipts(stores, groupId, user, messageIds);
+  if (!counted) return null;
   const receipts = counted.map((receipt, index) => {
-    const messageId = formatMessageId(body.messageIds[index] as Position);
-    if (!receipt) return { messageId, known: false };
+    const messageId = messageIdAt(messageIds[index] as Position);
+    if (!receipt) return { messageId, known: false as const };
     const { audience, readCount, deliveredCount } = receipt;
     // Where there is nobody to read it, nobody has.
     const readByAll = audience > 0 && readCount === audience;
-    return { messageId, known: true, audience, readCount, deliveredCount, readByAll };
+    return { messageId, known: true as const, audience, readCount, deliveredCount, readByAll };
   });
-  return ok({ groupId: params.groupId, receipts });
+  return ok({ groupId, receipts });
 });
 
 await prepare({

@@ -1,14 +1,13 @@
-import * as v from 'valibot';
-import { groupId, messageId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { deleteMessage } from '../shared/operations/messages.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { noContent, serviceRoute } from './runtime/route.ts';
+import { noContent, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 
-export const handler = serviceRoute({ params: v.object({ groupId, messageId }) }, async ({ params }) => {
-  await deleteMessage(stores, params.groupId, params.messageId);
+export const handler = serve(requests.deleteMessage, async ({ groupId, messageId }) => {
+  await deleteMessage(stores, groupId, messageId);
   return noContent;
 });
 

@@ -1,10 +1,11 @@
+import { WEBHOOK_SECRET_ARN, WEBHOOK_URL } from '../shared/contract/environment.ts';
 import { variable } from './runtime/environment.ts';
 import { eventQueue } from './runtime/event-queue.ts';
 import { createSecretsClient, readSecret } from './runtime/secret.ts';
 import { POST_TIMEOUT_MS, WebhookReceiver } from './runtime/webhook-receiver.ts';
 
-const url = variable('WEBHOOK_URL');
-const arn = variable('WEBHOOK_SECRET_ARN');
+const url = variable(WEBHOOK_URL);
+const arn = variable(WEBHOOK_SECRET_ARN);
 const secrets = createSecretsClient();
 const receiver = new WebhookReceiver({ url, readSecret: () => readSecret(secrets, arn), nowMs: Date.now });
 

@@ -1,25 +1,21 @@
-import * as v from 'valibot';
-import { groupId, listOf, messageId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
-import { END, formatMessageId } from '../shared/domain/position.ts';
+import { END, formatMessageId, messageIdAt } from '../shared/domain/position.ts';
 import { readStatuses } from '../shared/operations/message-statuses.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok } from './runtime/route.ts';
-import { userRoute } from './runtime/user-route.ts';
+import { ok, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 
-const input = { params: v.object({ groupId }), body: v.strictObject({ messageIds: listOf(messageId) }) };
-
-export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
-  const read = await readStatuses(stores, params.groupId, user, body.messageIds);
-  if (!read) throw notFound();
+export const handler = serve(requests.getMessageStatus, async ({ groupId, messageIds, user }) => {
+  const found = await readStatuses(stores, groupId, user, messageIds);
+  if (!found) return null;
   return ok({
-    groupId: params.groupId,
-    watermark: formatMessageId(read.watermark),
-    statuses: read.statuses.map(({ position, isRead }) => ({
-      messageId: formatMessageId(position),
+    groupId,
+    watermark: formatMessageId(found.watermark),
+    statuses: found.statuses.map(({ position, isRead }) => ({
+      messageId: messageIdAt(position),
       read: isRead,
     })),
   });

@@ -1,19 +1,16 @@
-import * as v from 'valibot';
-import { groupId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
 import { lookAt } from '../shared/operations/own-view.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok } from './runtime/route.ts';
-import { userRoute } from './runtime/user-route.ts';
+import { ok, serve } from './runtime/serve.ts';
 import { viewAnswer } from './runtime/watermark-answer.ts';
 
 const stores = createStores();
 
-export const handler = userRoute({ params: v.object({ groupId }) }, async ({ params, user, notFound }) => {
-  const view = await lookAt(stores, params.groupId, user);
-  if (!view) throw notFound();
-  return ok(viewAnswer(params.groupId, user, view));
+export const handler = serve(requests.getWatermark, async ({ groupId, user }) => {
+  const view = await lookAt(stores, groupId, user);
+  return view && ok(viewAnswer(groupId, user, view));
 });
 
 await prepare({

@@ -1,29 +1,19 @@
-import * as v from 'valibot';
-import { groupId, messageId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
 import { END, formatMessageId } from '../shared/domain/position.ts';
 import { markDelivered } from '../shared/operations/mark-delivered.ts';
 import { createStores, membershipMode } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok } from './runtime/route.ts';
-import { userRoute } from './runtime/user-route.ts';
+import { ok, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 const mode = membershipMode();
 
-const input = { params: v.object({ groupId }), body: v.strictObject({ messageId }) };
-
-export const handler = userRoute(input, async ({ params, body, user, notFound }) => {
-  const marked = await markDelivered(stores, params.groupId, user, body.messageId, mode);
-  if (!marked) throw notFound();
+export const handler = serve(requests.markDelivered, async ({ groupId, messageId, user }) => {
+  const marked = await markDelivered(stores, groupId, user, messageId, mode);
+  if (!marked) return null;
   const { position, advanced, clamped } = marked;
-  return ok({
-    groupId: params.groupId,
-    userId: user,
-    messageId: formatMessageId(position),
-    advanced,
-    clamped,
-  });
+  return ok({ groupId, userId: user, messageId: formatMessageId(position), advanced, clamped });
 });
 
 await prepare({

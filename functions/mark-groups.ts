@@ -1,51 +1,29 @@
-import * as v from 'valibot';
-import { flagInBody, groupId, listOf, messageId, revision } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
 import { END, formatMessageId } from '../shared/domain/position.ts';
 import { type GroupMark, markGroups } from '../shared/operations/mark-groups.ts';
 import { createStores, membershipMode } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok } from './runtime/route.ts';
-import { userRoute } from './runtime/user-route.ts';
+import { ok, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 const mode = membershipMode();
 
-const mark = v.pipe(
-  v.strictObject({
-    groupId,
-    messageId,
-    private: flagInBody,
-    ifRevision: v.optional(revision),
-    delivered: flagInBody,
-  }),
-  v.check(
-    (entry) => !entry.delivered || (!entry.private && entry.ifRevision === undefined),
-    'must have neither private nor ifRevision where delivered is true: they are about the own view',
-  ),
-);
-
-export const handler = userRoute(
-  { body: v.strictObject({ marks: listOf(mark) }) },
-  async ({ body, user }) => {
-    const marks = body.marks.map((entry): GroupMark => {
-      const { groupId: group, messageId: position, ifRevision = null } = entry;
-      const kind = entry.delivered ? 'delivered' : entry.private ? 'private' : 'read';
-      return { groupId: group, position, kind, ifRevision };
-    });
-    const outcomes = await markGroups(stores, user, marks, mode);
-    const results = outcomes.map((result, index) => ({
-      groupId: marks[index]?.groupId,
-      outcome: result.outcome,
-      ...('position' in result && {
-        messageId: formatMessageId(result.position),
-        revision: result.revision,
-        clamped: result.clamped,
-      }),
-    }));
-    return ok({ results });
-  },
-);
+export const handler = serve(requests.markGroups, async ({ marks: given, user }) => {
+  const marks = given.map(({ groupId, messageId, ifRevision = null, ...mark }): GroupMark => {
+    const kind = mark.delivered ? 'delivered' : mark.private ? 'private' : 'read';
+    return { groupId, position: messageId, kind, ifRevision };
+  });
+  const outcomes = await markGroups(stores, user, marks, mode);
+  const results = given.map(({ groupId }, index) => {
+    const result = outcomes[index];
+    if (!result) throw new Error('a mark has no outcome');
+    if (!('position' in result)) return { groupId, outcome: result.outcome };
+    const { outcome, position, revision, clamped } = result;
+    return { groupId, outcome, messageId: formatMessageId(position), revision, clamped };
+  });
+  return ok({ results });
+});
 
 await prepare({
   stores,

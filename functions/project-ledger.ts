@@ -1,3 +1,4 @@
+import { EVENT_BUS_NAME } from '../shared/contract/environment.ts';
 import { project } from '../shared/stream/project.ts';
 import { RecentRecords } from '../shared/stream/recent-records.ts';
 import { createBus } from './runtime/bus.ts';
@@ -8,7 +9,7 @@ import { prepare } from './runtime/prepare.ts';
 
 const stores = createStores();
 /** A deployment without events has no bus to publish on. */
-const publisher = process.env.EVENT_BUS_NAME === undefined ? null : createBus();
+const publisher = process.env[EVENT_BUS_NAME] === undefined ? null : createBus();
 const projection = {
   stores,
   publisher,

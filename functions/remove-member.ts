@@ -1,14 +1,13 @@
-import * as v from 'valibot';
-import { groupId, userId } from '../shared/contract/schemas.ts';
+import * as requests from '../shared/contract/requests.ts';
 import { removeMember } from '../shared/operations/members.ts';
 import { createStores } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
-import { noContent, serviceRoute } from './runtime/route.ts';
+import { noContent, serve } from './runtime/serve.ts';
 
 const stores = createStores();
 
-export const handler = serviceRoute({ params: v.object({ groupId, userId }) }, async ({ params }) => {
-  await removeMember(stores, params.groupId, params.userId);
+export const handler = serve(requests.removeMember, async ({ groupId, userId }) => {
+  await removeMember(stores, groupId, userId);
   return noContent;
 });
 

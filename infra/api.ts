@@ -14,149 +14,28 @@ import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigateway
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { FunctionName } from './bundle.ts';
+import { type Route, routesOf, type Who } from '../shared/contract/endpoint.ts';
+import { type Endpoint, type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
+import { MEMBERSHIP, SERVICE_SCOPE, USER_SCOPE } from '../shared/contract/environment.ts';
 import type { Cache } from './cache.ts';
 import type { TidemarkContext } from './context.ts';
-import { TidemarkFunction } from './function.ts';
+import { type Environment, TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 
-type Audience = 'users' | 'back ends' | 'anyone';
-
-interface Route {
-  readonly method: HttpMethod;
-  readonly path: string;
-  readonly audience: Audience;
+/** The endpoints that one function serves. */
+interface ServedEndpoints {
+  readonly name: EndpointFunctionName;
+  readonly served: readonly Endpoint[];
 }
 
-interface Endpoint {
-  readonly name: FunctionName;
-  readonly description: string;
-  readonly routes: readonly Route[];
-  /** What it does to the items of the ledger. */
-  readonly ledgerActions: readonly string[];
-  readonly listsMembers?: true;
-  readonly timeout?: Duration;
-  readonly environment?: Record<string, string>;
-}
-
-/** Whoever asks first of all for the receipts of a large group loads them: just within what the gateway waits for. */
-const WHOLE_GROUP = Duration.seconds(29);
-
-function endpoints({ membership }: TidemarkContext): readonly Endpoint[] {
-  const { DELETE, GET, POST, PUT } = HttpMethod;
-  /** A route for users about themselves, and its twin for back ends about the user whom the path names. */
-  const aboutUser = (method: HttpMethod, path: string): readonly Route[] => [
-    { method, path: `/v1${path}`, audience: 'users' },
-    { method, path: `/v1/users/{userId}${path}`, audience: 'back ends' },
-  ];
-  return [
-    {
-      name: 'mark-read',
-      description: "Moves a member's watermark forward",
-      routes: aboutUser(PUT, '/groups/{groupId}/watermark'),
-      ledgerActions: ['GetItem', 'UpdateItem', 'Query'],
-      environment: { MEMBERSHIP: membership },
-    },
-    {
-      name: 'mark-unread',
-      description: "Takes a member's own watermark back",
-      routes: aboutUser(POST, '/groups/{groupId}/unread'),
-      ledgerActions: ['GetItem', 'UpdateItem', 'Query'],
-    },
-    {
-      name: 'mark-delivered',
-      description: 'Moves forward what was delivered to a member',
-      routes: aboutUser(PUT, '/groups/{groupId}/delivered'),
-      ledgerActions: ['GetItem', 'UpdateItem'],
-      environment: { MEMBERSHIP: membership },
-    },
-    {
-      name: 'mark-groups',
-      description: "Moves a member's watermarks in several groups forward",
-      routes: aboutUser(POST, '/watermarks'),
-      ledgerActions: ['GetItem', 'UpdateItem'],
-      environment: { MEMBERSHIP: membership },
-    },
-    {
-      name: 'get-watermark',
-      description: "Tells a member's own watermark and unread count",
-      routes: aboutUser(GET, '/groups/{groupId}/watermark'),
-      ledgerActions: ['GetItem', 'Query'],
-    },
-    {
-      name: 'get-message-status',
-      description: 'Tells which messages a member has read',
-      routes: aboutUser(POST, '/groups/{groupId}/messages/status'),
-      ledgerActions: ['BatchGetItem', 'GetItem'],
-    },
-    {
-      name: 'get-inbox',
-      description: "Lists a user's groups with what is unread in them",
-      routes: aboutUser(GET, '/inbox'),
-      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
-    },
-    {
-      name: 'list-receipts',
-      description: 'Lists who has read a message',
-      routes: aboutUser(GET, '/groups/{groupId}/messages/{messageId}/receipts'),
-      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
-      listsMembers: true,
-      timeout: WHOLE_GROUP,
-    },
-    {
-      name: 'count-receipts',
-      description: 'Counts who has read messages',
-      routes: aboutUser(POST, '/groups/{groupId}/receipts'),
-      ledgerActions: ['BatchGetItem', 'GetItem', 'Query'],
-      listsMembers: true,
-      timeout: WHOLE_GROUP,
-    },
-    {
-      name: 'add-members',
-      description: 'Lets users join a group',
-      routes: [
-        { method: PUT, path: '/v1/groups/{groupId}/members/{userId}', audience: 'back ends' },
-        { method: POST, path: '/v1/groups/{groupId}/members', audience: 'back ends' },
-      ],
-      ledgerActions: ['GetItem', 'UpdateItem'],
-    },
-    {
-      name: 'list-members',
-      description: 'Lists the members of a group with their watermarks',
-      routes: [{ method: GET, path: '/v1/groups/{groupId}/members', audience: 'back ends' }],
-      ledgerActions: ['BatchGetItem'],
-      listsMembers: true,
-    },
-    {
-      name: 'remove-member',
-      description: 'Lets a user leave a group',
-      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/members/{userId}', audience: 'back ends' }],
-      ledgerActions: ['UpdateItem'],
-    },
-    {
-      name: 'record-message',
-      description: 'Records a message that was sent',
-      routes: [{ method: POST, path: '/v1/groups/{groupId}/messages', audience: 'back ends' }],
-      ledgerActions: ['BatchGetItem', 'UpdateItem'],
-    },
-    {
-      name: 'delete-message',
-      description: 'Takes a message out of the unread counts',
-      routes: [{ method: DELETE, path: '/v1/groups/{groupId}/messages/{messageId}', audience: 'back ends' }],
-      ledgerActions: ['UpdateItem'],
-    },
-    {
-      name: 'check-health',
-      description: 'Tells whether ledger and cache answer',
-      routes: [{ method: GET, path: '/v1/health', audience: 'anyone' }],
-      ledgerActions: ['GetItem'],
-    },
-  ];
+function byFunction(): readonly ServedEndpoints[] {
+  const groups = Map.groupBy(endpoints, ({ servedBy }) => servedBy);
+  return [...groups].map(([name, served]) => ({ name, served }));
 }
 
 /** No credentials are allowed: a caller is known by its token, and never by what a browser sends by itself. */
-function corsFor(origins: readonly string[], served: readonly Endpoint[]): CorsPreflightOptions {
-  const methods = served.flatMap(({ routes }) => routes.map(({ method }) => CorsHttpMethod[method]));
+function corsFor(origins: readonly string[]): CorsPreflightOptions {
+  const methods = endpoints.flatMap(routesOf).map(({ method }) => CorsHttpMethod[method]);
   return {
     allowOrigins: [...origins],
     allowMethods: [...new Set(methods)].sort(),
@@ -185,12 +64,11 @@ export class Api extends Construct {
     super(scope, id);
     this.#context = context;
     const { stackName } = Stack.of(this);
-    const served = endpoints(context);
     this.httpApi = new HttpApi(this, 'Http', {
       apiName: stackName,
       description: 'Read state for group chat',
       createDefaultStage: false,
-      ...(context.corsOrigins && { corsPreflight: corsFor(context.corsOrigins, served) }),
+      ...(context.corsOrigins && { corsPreflight: corsFor(context.corsOrigins) }),
       // By default rather than by route, so that a route that says nothing is not an open door.
       defaultAuthorizer: new HttpJwtAuthorizer('Jwt', context.jwtIssuer, {
         authorizerName: 'jwt',
@@ -198,38 +76,45 @@ export class Api extends Construct {
       }),
     });
     this.#addStage(stackName);
-    for (const endpoint of served) {
-      const handler = new TidemarkFunction(this, endpoint.name, {
+    for (const { name, served } of byFunction()) {
+      const timeouts = served.flatMap(({ timeoutSeconds }) => timeoutSeconds ?? []);
+      const handler = new TidemarkFunction(this, name, {
         bundles,
-        description: endpoint.description,
+        description: served.map(({ summary }) => summary).join('. '),
         isTraced: true,
         whenItFails: 'callers of its routes get 500 or 503; what was acknowledged is kept',
-        environment: { ...endpoint.environment, ...this.#scopesFor(endpoint) },
-        ...(endpoint.timeout && { timeout: endpoint.timeout }),
+        environment: { ...this.#settingsFor(served), ...this.#scopesFor(served) },
+        ...(timeouts.length > 0 && { timeout: Duration.seconds(Math.max(...timeouts)) }),
       });
       cache.allow(handler);
-      ledger.allow(handler, endpoint.ledgerActions);
-      if (endpoint.listsMembers) ledger.allowListingMembers(handler);
-      this.#addRoutes(endpoint.routes, handler);
+      ledger.allow(handler, [...new Set(served.flatMap((endpoint) => endpoint.ledger))]);
+      if (served.some(({ listsMembers }) => listsMembers)) ledger.allowListingMembers(handler);
+      this.#addRoutes(served.flatMap(routesOf), handler);
     }
-    if (context.serviceAuth === 'iam') this.serviceRouteArns = this.#arnsForBackEnds(served);
+    if (context.serviceAuth === 'iam') this.serviceRouteArns = this.#arnsForBackEnds();
   }
 
-  /** What tells users and back ends apart, for the functions to check again: a scope that is not there is not named. */
-  #scopesFor({ routes }: Endpoint): Record<string, string> {
+  #settingsFor(served: readonly Endpoint[]): Environment {
+    const values = { [MEMBERSHIP]: this.#context.membership };
+    const names = served.flatMap(({ settings = [] }) => settings);
+    return Object.fromEntries(names.map((name) => [name, values[name]]));
+  }
+
+  /** What tells users and back ends apart, for the functions to check again. A scope that no token needs has no variable. */
+  #scopesFor(served: readonly Endpoint[]): Environment {
     const { userScope, serviceScope, serviceAuth } = this.#context;
-    const isFor = (audience: Audience) => routes.some((route) => route.audience === audience);
+    const isFor = (caller: Who) => served.flatMap(routesOf).some(({ who }) => who === caller);
     return {
-      ...(isFor('users') && userScope !== null && { USER_SCOPE: userScope }),
-      ...(isFor('back ends') && serviceAuth === 'jwt' && { SERVICE_SCOPE: serviceScope }),
+      ...(isFor('user') && userScope !== null && { [USER_SCOPE]: userScope }),
+      ...(isFor('service') && serviceAuth === 'jwt' && { [SERVICE_SCOPE]: serviceScope }),
     };
   }
 
   /** One ARN for each route of back ends, and one for all that are under a user, since no others are there. */
-  #arnsForBackEnds(served: readonly Endpoint[]): string[] {
-    const routes = served.flatMap((endpoint) => endpoint.routes);
-    const arns = routes
-      .filter(({ audience }) => audience === 'back ends')
+  #arnsForBackEnds(): string[] {
+    const arns = endpoints
+      .flatMap(routesOf)
+      .filter(({ who }) => who === 'service')
       .map(({ method, path }) =>
         path.startsWith('/v1/users/{userId}/')
           ? '*/v1/users/*'
@@ -283,14 +168,14 @@ export class Api extends Construct {
 
   #addRoutes(routes: readonly Route[], handler: TidemarkFunction): void {
     const integration = new HttpLambdaIntegration(handler.node.id, handler);
-    for (const { method, path, audience } of routes) {
+    for (const { method, path, who } of routes) {
       const added = this.httpApi.addRoutes({
         path,
-        methods: [method],
+        methods: [HttpMethod[method]],
         integration,
-        ...this.#accessOf(audience),
+        ...this.#accessOf(who),
       });
-      if (audience !== 'anyone') continue;
+      if (who !== 'anyone') continue;
       for (const route of added) {
         Validations.of(route).acknowledge({
           id: 'AwsSolutions-APIG4',
@@ -301,10 +186,10 @@ export class Api extends Construct {
     }
   }
 
-  #accessOf(audience: Audience): Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'> {
+  #accessOf(who: Who): Pick<AddRoutesOptions, 'authorizer' | 'authorizationScopes'> {
     const { userScope, serviceScope, serviceAuth } = this.#context;
-    if (audience === 'anyone') return { authorizer: new HttpNoneAuthorizer() };
-    if (audience === 'users') return userScope === null ? {} : { authorizationScopes: [userScope] };
+    if (who === 'anyone') return { authorizer: new HttpNoneAuthorizer() };
+    if (who === 'user') return userScope === null ? {} : { authorizationScopes: [userScope] };
     return serviceAuth === 'iam'
       ? { authorizer: new HttpIamAuthorizer() }
       : { authorizationScopes: [serviceScope] };

@@ -2,26 +2,12 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** Every Lambda: its file in `functions/`, its bundle's folder and the end of its deployed name. */
-export const functionNames = [
-  'mark-read',
-  'mark-unread',
-  'mark-delivered',
-  'mark-groups',
-  'get-watermark',
-  'get-message-status',
-  'get-inbox',
-  'list-receipts',
-  'count-receipts',
-  'add-members',
-  'list-members',
-  'remove-member',
-  'record-message',
-  'delete-message',
-  'check-health',
+/** The Lambdas that no route leads to: the stream, the bus or a queue invokes them. */
+const consumerNames = [
   'apply-facts',
   'project-ledger',
   'publish-events',
@@ -29,7 +15,13 @@ export const functionNames = [
   'deliver-webhook',
 ] as const;
 
-export type FunctionName = (typeof functionNames)[number];
+/** Every Lambda: its file in `functions/`, its bundle's folder and the end of its deployed name. */
+export type FunctionName = EndpointFunctionName | (typeof consumerNames)[number];
+
+export const functionNames: readonly FunctionName[] = [
+  ...new Set(endpoints.map(({ servedBy }) => servedBy)),
+  ...consumerNames,
+];
 
 /** What makes the bundles small, and quick to start. */
 export const LEAN = {

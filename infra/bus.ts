@@ -1,11 +1,12 @@
 import { EventBus } from 'aws-cdk-lib/aws-events';
+import { EVENT_BUS_NAME } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
 /** The bus that facts come over and events leave by. */
 export class Bus extends EventBus {
   /** Lets a function put events on the bus, and tells it which one. */
   allowPublishing(publisher: TidemarkFunction): void {
-    publisher.addEnvironment('EVENT_BUS_NAME', this.eventBusName);
+    publisher.addEnvironment(EVENT_BUS_NAME, this.eventBusName);
     publisher.allow(['events:PutEvents'], this.eventBusArn);
   }
 }

@@ -1,3 +1,4 @@
+import { UPSTASH_SECRET_ARN } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
 /** Upstash Redis. It lives outside of AWS: all that the stack has of it is the secret that lets one in. */
@@ -10,7 +11,7 @@ export class Cache {
 
   /** Lets a function read where the cache is and the token for it. */
   allow(user: TidemarkFunction): void {
-    user.addEnvironment('UPSTASH_SECRET_ARN', this.#secretArn);
+    user.addEnvironment(UPSTASH_SECRET_ARN, this.#secretArn);
     user.allow(['secretsmanager:GetSecretValue'], this.#secretArn);
   }
 }

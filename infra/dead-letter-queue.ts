@@ -1,6 +1,7 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { DEAD_LETTER_QUEUE_URL } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
 /** Where what could not be handled waits for a person. Every one of them has an alarm. */
@@ -25,7 +26,7 @@ export class DeadLetterQueue extends Queue {
 
   /** Lets a function send messages to the queue, and gives it the queue's URL. */
   allowSending(sender: TidemarkFunction): void {
-    sender.addEnvironment('DEAD_LETTER_QUEUE_URL', this.queueUrl);
+    sender.addEnvironment(DEAD_LETTER_QUEUE_URL, this.queueUrl);
     sender.allow(['sqs:SendMessage'], this.queueArn);
   }
 

@@ -1,5 +1,6 @@
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { Construct } from 'constructs';
+import { facts } from '../shared/contract/facts.ts';
 import type { Cache } from './cache.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
@@ -38,7 +39,7 @@ export class Facts extends Construct {
       description: 'Facts of the chat back end wait for apply-facts',
       eventPattern: {
         source: [source],
-        detailType: ['MessageSent', 'MessageDeleted', 'MemberJoined', 'MemberLeft'],
+        detailType: Object.keys(facts),
       },
       maximumConcurrency: MAXIMUM_CONCURRENCY,
     });

@@ -12,7 +12,13 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import type * as environment from '../shared/contract/environment.ts';
 import type { FunctionName } from './bundle.ts';
+
+/** Environment variables, which the functions read by the same names. */
+export type Environment = { readonly [Name in Variable]?: string };
+
+type Variable = (typeof environment)[keyof typeof environment];
 
 export interface TidemarkFunctionProps {
   readonly description: string;
@@ -22,7 +28,7 @@ export interface TidemarkFunctionProps {
   readonly bundles: string;
   /** @default 10 seconds */
   readonly timeout?: Duration;
-  readonly environment?: Record<string, string>;
+  readonly environment?: Environment;
   /**
    * Whether X-Ray records some of its requests. Somebody waits for those of a route; of the others the logs tell enough, and
    * each recorded trace costs as much as five requests.
@@ -78,6 +84,10 @@ export class TidemarkFunction extends LambdaFunction {
       role,
     });
     this.whenItFails = props.whenItFails;
+  }
+
+  override addEnvironment(name: Variable, value: string): this {
+    return super.addEnvironment(name, value);
   }
 
   /** Adds exactly these actions on exactly these resources. */

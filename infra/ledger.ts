@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
+import type { LedgerAction } from '../shared/contract/endpoints.ts';
+import { MEMBERS_INDEX_NAME, MESSAGE_RETENTION_DAYS, TABLE_NAME } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
 const membersIndexName = 'members';
@@ -40,10 +42,10 @@ export class Ledger extends Construct {
   }
 
   /** Lets a function do these to the items of the table, and tells it what the table is like. */
-  allow(user: TidemarkFunction, actions: readonly string[]): void {
-    user.addEnvironment('TABLE_NAME', this.tableName);
-    user.addEnvironment('MEMBERS_INDEX_NAME', membersIndexName);
-    user.addEnvironment('MESSAGE_RETENTION_DAYS', String(this.#messageRetentionDays));
+  allow(user: TidemarkFunction, actions: readonly LedgerAction[]): void {
+    user.addEnvironment(TABLE_NAME, this.tableName);
+    user.addEnvironment(MEMBERS_INDEX_NAME, membersIndexName);
+    user.addEnvironment(MESSAGE_RETENTION_DAYS, String(this.#messageRetentionDays));
     user.allow(
       actions.map((action) => `dynamodb:${action}`),
       this.#tableArn,

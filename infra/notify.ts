@@ -2,6 +2,8 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { WEBHOOK_SECRET_ARN, WEBHOOK_URL } from '../shared/contract/environment.ts';
+import { SOURCE } from '../shared/contract/event.ts';
 import type { TidemarkContext } from './context.ts';
 import { TidemarkFunction } from './function.ts';
 import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription } from './queued-subscription.ts';
@@ -13,7 +15,7 @@ export interface NotifyProps {
   readonly bus: EventBus;
 }
 
-const eventPattern = { source: ['tidemark'] };
+const eventPattern = { source: [SOURCE] };
 
 /** Carries Tidemark's own events to the world outside. */
 export class Notify extends Construct {
@@ -48,7 +50,7 @@ export class Notify extends Construct {
       description: 'Posts events to the webhook',
       whenItFails: 'the receiver of the webhook hears of reads late; nothing is lost',
       timeout: QUEUE_FUNCTION_TIMEOUT,
-      environment: { WEBHOOK_URL: url, WEBHOOK_SECRET_ARN: this.webhookSecret.secretArn },
+      environment: { [WEBHOOK_URL]: url, [WEBHOOK_SECRET_ARN]: this.webhookSecret.secretArn },
     });
     handler.allow(['secretsmanager:GetSecretValue'], this.webhookSecret.secretArn);
     new QueuedSubscription(this, 'Webhook', {

@@ -4,6 +4,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { QUEUE_URL } from '../shared/contract/environment.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import type { TidemarkFunction } from './function.ts';
 
@@ -74,7 +75,7 @@ export class QueuedSubscription extends Construct {
 
     // What is hopeless need not wait for the day to pass.
     deadLetters.allowSending(handler);
-    handler.addEnvironment('QUEUE_URL', queue.queueUrl);
+    handler.addEnvironment(QUEUE_URL, queue.queueUrl);
     handler.allow(
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
       queue.queueArn,

@@ -1,4 +1,6 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyEventV2WithJWTAuthorizer } from 'aws-lambda';
+import type { Who } from '../../shared/contract/endpoint.ts';
+import { SERVICE_SCOPE, USER_SCOPE } from '../../shared/contract/environment.ts';
 import { TidemarkError } from '../../shared/domain/errors.ts';
 import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
 
@@ -9,9 +11,6 @@ type Jwt = APIGatewayProxyEventV2WithJWTAuthorizer['requestContext']['authorizer
 /** API Gateway takes a token with and without the scheme. Headers that were sent twice are joined by a comma. */
 const ONE_TOKEN = /^(?:Bearer +)?[\w-]+\.([\w-]+)\.[\w-]+$/i;
 
-/** For whom a route is. One for users has a twin for back ends, whose path names the user. */
-export type RouteFor = 'anyone' | 'user' | 'service';
-
 /**
  * Whom the gateway let in: returns the one who asks for the user of the token. Throws `forbidden` where the token
  * cannot have been meant for that, or where the route is not for this kind of caller.
@@ -20,15 +19,15 @@ export type RouteFor = 'anyone' | 'user' | 'service';
  * types they have only the token's own payload tells. And a payload may name a claim twice: what it says counts only
  * where the gateway has read the same.
  */
-export function callerOf(event: Event, routeFor: RouteFor = 'anyone'): () => UserId {
+export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
   const { jwt, iam } = authorizerOf(event);
   const payload = jwt ? payloadOf(event.headers.authorization) : null;
   const scopes = payload ? scopesOf(payload) : [];
   if (jwt) refuseOddScopes(scopes, jwt.scopes);
   const isAboutAnother = event.pathParameters?.userId !== undefined;
-  if (routeFor === 'service' || (routeFor === 'user' && isAboutAnother)) {
+  if (who === 'service' || (who === 'user' && isAboutAnother)) {
     refuseUsers(scopes, iam !== undefined);
-  } else if (routeFor === 'user') {
+  } else if (who === 'user') {
     refuseBackEnds(payload !== null, scopes);
   }
   return () => {
@@ -50,7 +49,7 @@ function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly
  * a back end's token too, and its subject would become a user.
  */
 export function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
-  const { USER_SCOPE: user, SERVICE_SCOPE: service } = process.env;
+  const { [USER_SCOPE]: user, [SERVICE_SCOPE]: service } = process.env;
   return { user, service };
 }
 

@@ -1,6 +1,7 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { boundsOf } from '../../shared/aws/bounds.ts';
 import { lean } from '../../shared/aws/lean.ts';
+import { EVENT_BUS_NAME } from '../../shared/contract/environment.ts';
 import { type Bus, createPublisher } from '../../shared/stream/publisher.ts';
 import { variable } from './environment.ts';
 
@@ -10,5 +11,5 @@ import { variable } from './environment.ts';
  */
 export function createBus(): Bus {
   const client = lean(new EventBridgeClient(boundsOf({ attempts: 2, timeoutMs: 1_000 })));
-  return createPublisher(client, variable('EVENT_BUS_NAME'));
+  return createPublisher(client, variable(EVENT_BUS_NAME));
 }

@@ -1,6 +1,13 @@
 import { CacheConnection } from '../../shared/cache/connection.ts';
 import { GroupCache } from '../../shared/cache/group-cache.ts';
 import { credentialsIn } from '../../shared/cache/upstash.ts';
+import {
+  MEMBERS_INDEX_NAME,
+  MEMBERSHIP,
+  MESSAGE_RETENTION_DAYS,
+  TABLE_NAME,
+  UPSTASH_SECRET_ARN,
+} from '../../shared/contract/environment.ts';
 import { createLedger, createLedgerClient } from '../../shared/ledger/ledger.ts';
 import type { MembershipMode } from '../../shared/operations/move-forward.ts';
 import type { Stores } from '../../shared/operations/stores.ts';
@@ -11,9 +18,9 @@ import { createSecretsClient, readSecret } from './secret.ts';
 export function createStores(): Stores {
   return {
     ledger: createLedger(createLedgerClient(), {
-      tableName: variable('TABLE_NAME'),
-      membersIndexName: variable('MEMBERS_INDEX_NAME'),
-      messageRetentionDays: Number(variable('MESSAGE_RETENTION_DAYS')),
+      tableName: variable(TABLE_NAME),
+      membersIndexName: variable(MEMBERS_INDEX_NAME),
+      messageRetentionDays: Number(variable(MESSAGE_RETENTION_DAYS)),
     }),
     cache: createCache(),
     nowMs: Date.now,
@@ -22,7 +29,7 @@ export function createStores(): Stores {
 
 export function createCache(): GroupCache {
   const secrets = createSecretsClient();
-  const arn = variable('UPSTASH_SECRET_ARN');
+  const arn = variable(UPSTASH_SECRET_ARN);
   const connection = new CacheConnection({
     credentials: async () => credentialsIn(await readSecret(secrets, arn)),
   });
@@ -31,7 +38,8 @@ export function createCache(): GroupCache {
 }
 
 export function membershipMode(): MembershipMode {
-  const mode = variable('MEMBERSHIP');
-  if (mode !== 'strict' && mode !== 'open') throw new Error(`MEMBERSHIP must be strict or open, not ${mode}`);
+  const mode = variable(MEMBERSHIP);
+  if (mode !== 'strict' && mode !== 'open')
+    throw new Error(`${MEMBERSHIP} must be strict or open, not ${mode}`);
   return mode;
 }

@@ -1,3 +1,4 @@
+import { DEAD_LETTER_QUEUE_URL } from '../../shared/contract/environment.ts';
 import { DeadLetters } from '../../shared/stream/dead-letters.ts';
 import { variable } from './environment.ts';
 
@@ -6,7 +7,7 @@ import { variable } from './environment.ts';
  * instance ever sends one, and none should wait for the client when it starts.
  */
 export function createDeadLetters(): DeadLetters {
-  const queueUrl = variable('DEAD_LETTER_QUEUE_URL');
+  const queueUrl = variable(DEAD_LETTER_QUEUE_URL);
   return new DeadLetters({
     functionName: variable('AWS_LAMBDA_FUNCTION_NAME'),
     async send(message) {

@@ -1,5 +1,6 @@
 import middy from '@middy/core';
 import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environment.ts';
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
@@ -121,7 +122,7 @@ async function setAsideHopeless(settled: readonly Settled[]): Promise<Settled[]>
     console.error({ message: 'an event goes to the dead-letter queue', id: record.messageId, reason });
     const sent = await outcomeOf(async () => {
       const { sendMessage } = await import('./sqs.ts');
-      await sendMessage(variable('DEAD_LETTER_QUEUE_URL'), record.body, attributeText(reason));
+      await sendMessage(variable(DEAD_LETTER_QUEUE_URL), record.body, attributeText(reason));
     });
     return { record, outcome: sent };
   });
@@ -137,7 +138,7 @@ async function pause(records: readonly SQSRecord[]): Promise<void> {
     // Loaded here, since an instance whose events never fail should not wait for the client when it starts.
     const { pauseMessages } = await import('./sqs.ts');
     const refused = await pauseMessages(
-      variable('QUEUE_URL'),
+      variable(QUEUE_URL),
       records.map(({ receiptHandle, attributes }) => ({
         receiptHandle,
         seconds: retryPauseSeconds(Number(attributes.ApproximateReceiveCount), Math.random()),

@@ -1,17 +1,6 @@
-import { type ErrorCode, type InvalidField, TidemarkError } from '../../shared/domain/errors.ts';
+import { FUNCTION_PROBLEMS } from '../../shared/contract/problems.ts';
+import { type InvalidField, TidemarkError } from '../../shared/domain/errors.ts';
 import { shortened } from '../../shared/domain/shortened.ts';
-
-/** The status and title of every code of the contract that a function answers with. */
-const PROBLEMS: Record<ErrorCode | 'internal', { readonly status: number; readonly title: string }> = {
-  invalid_request: { status: 400, title: 'The request is not valid' },
-  forbidden: { status: 403, title: 'Not allowed' },
-  not_found: { status: 404, title: 'Not found' },
-  revision_conflict: { status: 409, title: 'The revision is not the current one' },
-  conflict: { status: 409, title: 'In conflict with what is known' },
-  too_large: { status: 413, title: 'The request is too large' },
-  internal: { status: 500, title: 'Something went wrong on our side' },
-  unavailable: { status: 503, title: 'Temporarily unavailable' },
-};
 
 const RETRY_AFTER_SECONDS = 1;
 
@@ -35,7 +24,7 @@ export interface Answer {
 export function problemAnswer(error: unknown, requestId: string): Answer {
   const known = error instanceof TidemarkError ? error : null;
   const code = known?.code ?? 'internal';
-  const { status, title } = PROBLEMS[code];
+  const { status, title } = FUNCTION_PROBLEMS[code];
   const detail =
     known?.message ?? 'The request failed. It is not known whether it took effect; it may be repeated.';
   return {

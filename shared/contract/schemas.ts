@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { ID_RULE, parseGroupId, parseUserId } from '../domain/ids.ts';
+import type { ReceiptState } from '../domain/message.ts';
 import { type Position, parseMessageId, START } from '../domain/position.ts';
 
 /** Arrays have at most 100 entries. */
@@ -12,8 +13,11 @@ export const messageId: v.GenericSchema<unknown, Position> = parsed(
   'must be an integer from 1 to 18446744073709551615, as a decimal string without leading zeros or, up to 2^53-1, as a JSON integer',
 );
 
+/** The names that paths hold. */
+export const parameters = { groupId, messageId, userId };
+
 /** Where a member starts; null is before the first message. Without it the member starts where the group is. */
-export const joinedAfter = v.optional(
+export const joinedAfter = /* @__PURE__ */ v.optional(
   parsed((value) => (value === null ? START : parseMessageId(value)), 'must be a message id, or null'),
 );
 
@@ -23,17 +27,22 @@ export const time = parsed(
   'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, from 1970 on and at most a day ahead',
 );
 
-/** How many entries there are is checked first, so that a list that is too long costs nothing for each of them. */
-export const listOf = <T>(entry: v.GenericSchema<unknown, T>) =>
-  v.pipe(
+/**
+ * The number of entries is checked first, so that a list that is too long costs nothing for each of them.
+ *
+ * @__NO_SIDE_EFFECTS__
+ */
+export function listOf<T>(entry: v.GenericSchema<unknown, T>) {
+  return v.pipe(
     v.array(v.unknown(), 'must be an array'),
     v.minLength(1, 'must have at least 1 entry'),
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
     v.array(entry),
   );
+}
 
 /** A switch in a body; false where it is not given. */
-export const flagInBody = v.optional(v.boolean('must be true or false'), false);
+export const flag = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.boolean('must be true or false'), false);
 
 /** The revision of the own view that a caller knows. */
 export const revision = parsed(
@@ -41,26 +50,62 @@ export const revision = parsed(
   'must be an integer from 0',
 );
 
-/** How many entries a page may have, from a query parameter. 100 where it is not said. */
-export const limitUpTo = (most: number) =>
-  v.optional(
+export const ifRevision = /* @__PURE__ */ v.optional(revision);
+
+export const sentAt = /* @__PURE__ */ v.optional(time);
+
+export const messageIds = listOf(messageId);
+
+export const userIds = listOf(userId);
+
+/** A mark in a batch. */
+const mark = /* @__PURE__ */ v.pipe(
+  /* @__PURE__ */ v.strictObject({ groupId, messageId, private: flag, ifRevision, delivered: flag }),
+  /* @__PURE__ */ v.check(
+    (given) => !given.delivered || (!given.private && given.ifRevision === undefined),
+    'must have neither private nor ifRevision where delivered is true: they are about the own view',
+  ),
+);
+
+export const marks = listOf(mark);
+
+/**
+ * How many entries a page may have, from a query parameter. 100 where it is not given.
+ *
+ * @__NO_SIDE_EFFECTS__
+ */
+export function limitUpTo(most: number) {
+  return v.optional(
     parsed((value) => {
       const number = typeof value === 'string' && /^[1-9][0-9]{0,3}$/.test(value) ? Number(value) : null;
       return number !== null && number <= most ? number : null;
     }, `must be an integer from 1 to ${most}`),
     String(MAX_ENTRIES),
   );
+}
 
-export const flag = v.optional(
+export const limitTo200 = limitUpTo(200);
+export const limitTo500 = limitUpTo(500);
+
+/** A switch in the query; false where it is not given. */
+export const flagParameter = /* @__PURE__ */ v.optional(
   parsed(
-    (value) => (value === 'true' || value === 'false' ? { isSet: value === 'true' } : null),
+    (value) => (value === 'true' || value === 'false' ? value === 'true' : null),
     'must be true or false',
   ),
   'false',
 );
 
+const STATES: readonly ReceiptState[] = ['read', 'unread', 'delivered'];
+
+/** Which members a list of receipts has; those who have read the message, where it is not given. */
+export const state = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.picklist(STATES, 'must be one of read, unread, delivered'),
+  'read',
+);
+
 /** Checked by `readCursor` once it is known which list it must be of. */
-export const cursor = v.optional(v.string());
+export const cursor = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.string());
 
 const DAY_MS = 86_400_000;
 
@@ -86,7 +131,11 @@ function isDay(time: string): boolean {
   return new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
 }
 
-/** A schema out of one of the domain's parsers, which return null for what they refuse. */
+/**
+ * A schema out of one of the domain's parsers, which return null for what they refuse.
+ *
+ * @__NO_SIDE_EFFECTS__
+ */
 function parsed<T>(parse: (value: unknown) => T | null, rule: string): v.GenericSchema<unknown, T> {
   return v.pipe(
     v.unknown(),

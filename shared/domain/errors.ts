@@ -1,6 +1,6 @@
 import { shortened } from './shortened.ts';
 
-/** The errors that a caller can get. functions/runtime/problem.ts maps each code to its status. */
+/** The errors that a caller can get. shared/contract/problems.ts gives each code its status. */
 export type ErrorCode =
   | 'invalid_request'
   | 'forbidden'

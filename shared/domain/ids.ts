@@ -9,7 +9,7 @@ export type UserId = string & { readonly [userBrand]: true };
  * The characters of an id. `#` (ledger keys, cache entries), braces (Redis hash tags), `/`, `?` and `%` (paths) are not
  * among them, so a key never has to escape an id. `.` and `..` are not ids: a URL would lose them.
  */
-const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
+export const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
 /**
  * A group and a user that cannot exist, since `.` is not an id: calls about them affect nobody. A function rehearses

@@ -28,7 +28,12 @@ export function parseMessageId(value: unknown): Position | null {
 
 /** The decimal message id at a position; null at the start, where there is no message. */
 export function formatMessageId(position: Position): string | null {
-  return position === START ? null : position.replace(/^0+/, '');
+  return position === START ? null : messageIdAt(position);
+}
+
+/** The decimal message id at the position of a message, which is never the start. */
+export function messageIdAt(position: Position): string {
+  return position.replace(/^0+/, '');
 }
 
 /** The position just below that of a message; the start for the smallest id. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from '@upstash/redis';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
-import { startUpstashRest, type UpstashRest } from '../../local/engines/upstash-rest.ts';
+import { startUpstashRest } from '../../local/engines/upstash-rest.ts';
+import type { Listening } from '../../local/http/loopback.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 
 const TOKEN = 'a-token';
@@ -14,7 +15,7 @@ const kinds =
 
 describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
   let redis: RunningRedis;
-  let rest: UpstashRest;
+  let rest: Listening;
   let client: Redis;
   let exactClient: Redis;
   let key: string;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { functionNames } from '../../infra/bundle.ts';
+import { endpoints } from '../../shared/contract/endpoints.ts';
 import { bundledFunctions } from '../support/bundled-functions.ts';
 
 interface Metafile {
@@ -12,11 +13,13 @@ interface Metafile {
 
 /** What went into the bundle of each function. */
 const bundles = new Map<string, Metafile>();
+const texts = new Map<string, string>();
 
 beforeAll(async () => {
   const folder = await bundledFunctions();
   for (const name of functionNames) {
     bundles.set(name, JSON.parse(await readFile(join(folder, `${name}.meta.json`), 'utf8')));
+    texts.set(name, await readFile(join(folder, name, 'index.mjs'), 'utf8'));
   }
 });
 
@@ -46,5 +49,31 @@ describe('the client of SQS', () => {
         imports.some(({ path }) => path.includes('@aws-sdk/client-sqs/')),
     );
     expect(sdkImporters.map(([importer]) => importer)).toEqual(['functions/runtime/sqs.ts']);
+  });
+});
+
+describe('the contract', () => {
+  test('is in no bundle with what only describes it', () => {
+    const describing = ['endpoints', 'answers', 'event-details', 'values'].map(
+      (name) => `shared/contract/${name}.ts`,
+    );
+    const found = functionNames.flatMap((name) => {
+      const inputs = Object.keys(bundles.get(name)?.inputs ?? {}).filter((input) =>
+        describing.includes(input),
+      );
+      const summaries = endpoints
+        .map(({ summary }) => summary)
+        .filter((summary) => texts.get(name)?.includes(summary));
+      return [...inputs, ...summaries].map((what) => `${name}: ${what}`);
+    });
+    expect(found).toEqual([]);
+  });
+
+  test('is in the bundle of a function with the places of its own endpoints alone', () => {
+    for (const name of functionNames) {
+      const places = endpoints.filter(({ at }) => texts.get(name)?.includes(`"${at}"`));
+      const own = endpoints.filter(({ servedBy }) => servedBy === name);
+      expect([name, places.map(({ at }) => at)]).toEqual([name, own.map(({ at }) => at)]);
+    }
   });
 });

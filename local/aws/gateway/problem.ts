@@ -1,4 +1,7 @@
-const PROBLEMS = {
+import { PROBLEMS } from '../../../shared/contract/problems.ts';
+
+/** The problem of each status that the gateway itself answers with, and AWS's own words for it. */
+const ANSWERS = {
   400: ['invalid_request', 'Bad Request'],
   401: ['unauthorized', 'Unauthorized'],
   403: ['forbidden', 'Forbidden'],
@@ -8,7 +11,7 @@ const PROBLEMS = {
   503: ['unavailable', 'Service Unavailable'],
 } as const;
 
-export type GatewayStatus = keyof typeof PROBLEMS;
+export type GatewayStatus = keyof typeof ANSWERS;
 
 export interface GatewayAnswer {
   readonly statusCode: number;
@@ -21,8 +24,9 @@ export interface GatewayAnswer {
  * same status, and cannot be told otherwise: `message` is there too.
  */
 export function gatewayProblem(status: GatewayStatus, detail: string, requestId: string): GatewayAnswer {
-  const [code, title] = PROBLEMS[status];
-  const problem = { type: 'about:blank', title, status, code, detail, requestId, message: title };
+  const [code, message] = ANSWERS[status];
+  const { title } = PROBLEMS[code];
+  const problem = { type: 'about:blank', title, status, code, detail, requestId, message };
   return {
     statusCode: status,
     headers: {

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { listenOnLoopback } from '../../../local/http/loopback.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
@@ -125,18 +124,14 @@ test('many calls with a refused token at the same time read the secret again onc
 });
 
 test('the first answer has the rest of the connection’s timeout', async () => {
-  const silent = createServer(() => undefined);
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const { port } = silent.address() as AddressInfo;
+  const silent = await listenOnLoopback(createServer(() => undefined));
   const connection = new CacheConnection({
-    credentials: holds({ url: `http://127.0.0.1:${port}`, token: 'a-token' }),
+    credentials: holds({ url: silent.url, token: 'a-token' }),
     // Without one bound for both, the calls would last longer than the test.
     timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
     http,
   });
   const cache = new GroupCache(connection);
   expect(await Promise.all([ask(cache), tell(cache)])).toEqual([false, false]);
-  silent.closeAllConnections();
-  silent.close();
+  await silent.close();
 });

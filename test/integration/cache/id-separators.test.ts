@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
-import { startUpstashRest, type UpstashRest } from '../../../local/engines/upstash-rest.ts';
+import { startUpstashRest } from '../../../local/engines/upstash-rest.ts';
+import type { Listening } from '../../../local/http/loopback.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -61,7 +62,7 @@ test('these texts are ids', () => {
 
 describe.each(kinds)('ids with every character, on %s', (kind) => {
   let redis: RunningRedis;
-  let rest: UpstashRest;
+  let rest: Listening;
   let stores: CountedStores;
   let small: CountedStores;
   beforeAll(async () => {

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 import { Upstash } from '../../../shared/cache/upstash.ts';
 import { eventually } from '../../support/engines.ts';
 
@@ -50,14 +50,14 @@ server.on('connection', (socket) => {
 
 let received: Received[] = [];
 let answers: Answer[] = [];
+let listening: Listening;
 let url: string;
 let http: NodeHttpHandler;
 let upstash: Upstash;
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  listening = await listenOnLoopback(server);
+  url = listening.url;
 });
 
 beforeEach(() => {
@@ -70,9 +70,7 @@ beforeEach(() => {
 
 afterAll(async () => {
   http.destroy();
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
+  await listening.close();
 });
 
 describe('a command', () => {

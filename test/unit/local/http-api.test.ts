@@ -44,6 +44,23 @@ describe('an API', () => {
     expect(headers).toEqual({ 'content-type': 'application/problem+json' });
   });
 
+  test('answers a problem under the title of the contract, with the words of AWS beside it', async () => {
+    const { body } = await apiWith({}).handle({
+      method: 'GET',
+      url: '/v1/none',
+      headers: {},
+    } as IncomingMessage);
+    expect(JSON.parse(String(body))).toEqual({
+      type: 'about:blank',
+      title: 'Not found',
+      status: 404,
+      code: 'not_found',
+      detail: 'There is no such route.',
+      requestId: expect.stringMatching(/./),
+      message: 'Not Found',
+    });
+  });
+
   test('answers it where the template allows one', async () => {
     const { statusCode, headers } = await apiWith({ CorsConfiguration: CORS }).handle(preflight);
     expect(statusCode).toBe(204);

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import * as v from 'valibot';
-import { ok, route, serviceRoute } from '../../../functions/runtime/route.ts';
-import { userRoute } from '../../../functions/runtime/user-route.ts';
-import { userId } from '../../../shared/contract/schemas.ts';
+import { ok, serve } from '../../../functions/runtime/serve.ts';
+import { parameters } from '../../../shared/contract/schemas.ts';
 import { CONTEXT, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
-const asUser = route({}, async ({ caller }) => ok({ userId: caller() }));
-const asService = route({}, async () => ok({}));
+const asUser = serve({ name: 'asUser', who: 'user', at: 'POST /test', path: parameters }, async ({ user }) =>
+  ok({ userId: user }),
+);
+const asService = serve({ name: 'asService', who: 'anyone', at: 'POST /test' }, async () => ok({}));
 
 interface Token {
   /** The payload's text. */
@@ -196,10 +196,14 @@ describe('a route without a token', () => {
 });
 
 describe('a route for one kind of caller', () => {
-  const forUsers = userRoute({}, async ({ user }) => ok({ userId: user }));
-  const forBackEnds = serviceRoute({ params: v.object({ userId: v.optional(userId) }) }, async () =>
-    ok({ userId: 'bob' }),
-  );
+  const forUsers = asUser;
+  const ofBackEnds = {
+    name: 'forBackEnds',
+    who: 'service',
+    at: 'POST /users/{userId}',
+    path: parameters,
+  } as const;
+  const forBackEnds = serve(ofBackEnds, async () => ok({ userId: 'bob' }));
   function deployedWith(scopes: { USER_SCOPE?: string; SERVICE_SCOPE?: string }): void {
     delete process.env.USER_SCOPE;
     delete process.env.SERVICE_SCOPE;
@@ -230,7 +234,7 @@ describe('a route for one kind of caller', () => {
     return [
       await answered(forUsers, event),
       await answered(forUsers, onBehalf(event)),
-      await answered(forBackEnds, event),
+      await answered(forBackEnds, onBehalf(event)),
     ];
   }
 
@@ -277,8 +281,7 @@ describe('a route for one kind of caller', () => {
 
 describe('a caller who may not', () => {
   test('is told so before the body is looked at', async () => {
-    const handler = route({ body: v.strictObject({}) }, async () => ok({}));
     const event = { ...eventOf({ payload: '[]', sub: 'alice' }), body: '{' };
-    expect((await handler(event, CONTEXT)).statusCode).toBe(403);
+    expect((await asService(event, CONTEXT)).statusCode).toBe(403);
   });
 });

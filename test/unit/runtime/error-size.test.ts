@@ -2,9 +2,9 @@ import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as v from 'valibot';
 import { problemAnswer } from '../../../functions/runtime/problem.ts';
-import { ok, route } from '../../../functions/runtime/route.ts';
+import { ok, serve } from '../../../functions/runtime/serve.ts';
 import { validate } from '../../../functions/runtime/validate.ts';
-import { groupId, listOf, messageId, time, userId } from '../../../shared/contract/schemas.ts';
+import { groupId, listOf, messageId, parameters, time, userId } from '../../../shared/contract/schemas.ts';
 import { type ErrorCode, invalidFields, TidemarkError } from '../../../shared/domain/errors.ts';
 import { CONTEXT, proxyEvent } from '../../support/proxy-event.ts';
 
@@ -140,12 +140,13 @@ describe('the answer to an error', () => {
 });
 
 const mark = v.strictObject({ groupId, messageId, private: v.optional(v.boolean()) });
-const BODY = v.strictObject({
+const FIELDS = {
   marks: v.optional(listOf(mark)),
   messageIds: v.optional(listOf(messageId)),
   userIds: v.optional(listOf(userId)),
   sentAt: v.optional(time),
-});
+};
+const BODY = v.strictObject(FIELDS);
 
 describe('a list', () => {
   test.each([
@@ -170,8 +171,15 @@ describe('a list', () => {
 });
 
 describe('the answer to a request', () => {
-  const handler = route(
-    { params: v.object({ groupId }), query: v.object({ limit: v.optional(v.unknown()) }), body: BODY },
+  const handler = serve(
+    {
+      name: 'test',
+      who: 'anyone',
+      at: 'POST /groups/{groupId}/test',
+      path: parameters,
+      query: { limit: v.optional(v.unknown()) },
+      body: FIELDS,
+    },
     async () => ok({}),
   );
 

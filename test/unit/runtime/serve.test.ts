@@ -1,20 +1,26 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as v from 'valibot';
-import { ok, route } from '../../../functions/runtime/route.ts';
-import { groupId, limitUpTo, messageId } from '../../../shared/contract/schemas.ts';
+import { ok, serve } from '../../../functions/runtime/serve.ts';
+import { limitUpTo, messageId, parameters } from '../../../shared/contract/schemas.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { CONTEXT, type ProxyCall, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
-const answerTo = async (handler: ReturnType<typeof route>, call: ProxyCall) => {
+const answerTo = async (handler: ReturnType<typeof serve>, call: ProxyCall) => {
   const { statusCode, body = '' } = await handler(proxyEvent(call), CONTEXT);
   return { statusCode, body: JSON.parse(body) as unknown };
 };
 
-describe('a route', () => {
-  const bare = route({}, async () => ok({}));
-  const list = route(
-    { params: v.object({ groupId }), query: v.object({ limit: limitUpTo(500) }) },
-    async ({ params, query }) => ok({ ...params, ...query }),
+describe('an endpoint', () => {
+  const bare = serve({ name: 'bare', who: 'anyone', at: 'POST /test' }, async () => ok({}));
+  const list = serve(
+    {
+      name: 'list',
+      who: 'anyone',
+      at: 'GET /groups/{groupId}/test',
+      path: parameters,
+      query: { limit: limitUpTo(500) },
+    },
+    async ({ groupId, limit }) => ok({ groupId, limit }),
   );
 
   test.each(['userId=alice', 'limit=1', 'Limit=1', 'x', '=', '=1', '__proto__=1', 'constructor=1', '%00=1'])(
@@ -76,10 +82,11 @@ describe('a route', () => {
 });
 
 describe('a body', () => {
-  const fields = v.strictObject({ joinedAfter: v.optional(messageId) });
-  const required = route({ body: fields }, async ({ body }) => ok(body));
-  const optional = route({ body: v.optional(fields, {}) }, async ({ body }) => ok(body));
-  const none = route({}, async () => ok({}));
+  const place = { name: 'test', who: 'anyone', at: 'POST /test' } as const;
+  const fields = { joinedAfter: v.optional(messageId) };
+  const required = serve({ ...place, body: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
+  const optional = serve({ ...place, optionalBody: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
+  const none = serve(place, async () => ok({}));
 
   test('that is absent is the value that an optional one has without it', async () => {
     expect(await answerTo(optional, {})).toEqual({ statusCode: 200, body: {} });
@@ -128,7 +135,9 @@ describe('the log', () => {
   });
 
   const failing = (error: unknown) =>
-    route({ body: v.optional(v.strictObject({ messageId })) }, () => Promise.reject(error));
+    serve({ name: 'test', who: 'anyone', at: 'POST /test', optionalBody: { messageId } }, () =>
+      Promise.reject(error),
+    );
   const TOKEN = tokenWith('{"sub":"alice","scope":"tidemark/user","aud":"a-rather-long-audience"}');
   const REQUEST: ProxyCall = {
     body: '{"messageId":"7301"}',
@@ -207,7 +216,7 @@ describe('the log', () => {
           error: {
             name: 'TypeError',
             message: 'outer',
-            frames: expect.arrayContaining([expect.stringMatching(/^at .*route\.test\.ts/)]),
+            frames: expect.arrayContaining([expect.stringMatching(/^at .*serve\.test\.ts/)]),
             causes: ['RangeError: inner'],
           },
         },

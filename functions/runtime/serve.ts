@@ -1,0 +1,158 @@
+import middy, { type MiddlewareObj } from '@middy/core';
+import type { Context } from 'aws-lambda';
+import type * as v from 'valibot';
+import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
+import type { AnswersOf } from '../../shared/contract/endpoints.ts';
+import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
+import type { UserId } from '../../shared/domain/ids.ts';
+import { loggedError } from '../../shared/domain/logged-error.ts';
+import { callerOf, type Event, scopesAsked } from './access.ts';
+import { parseJsonBody } from './json-body.ts';
+import { type Answer, problemAnswer } from './problem.ts';
+import { validate } from './validate.ts';
+
+export interface Reply<Status extends number, Body> {
+  readonly status: Status;
+  /** Undefined where the answer has no body. */
+  readonly body: Body;
+}
+
+type RepliesOf<Answers> = {
+  [Status in keyof Answers & number]: Reply<
+    Status,
+    Answers[Status] extends v.GenericSchema ? v.InferOutput<Answers[Status]> : never
+  >;
+}[keyof Answers & number];
+
+/** What an endpoint answers, as the contract has it. An endpoint that the contract does not name may answer anything. */
+export type ReplyOf<R extends Request> = [AnswersOf<R['name']>] extends [never]
+  ? Reply<number, unknown>
+  : RepliesOf<AnswersOf<R['name']>>;
+
+/** What a call gives: for an endpoint of users also the user whom it is about. */
+export type Call<R extends Request> = Omit<Taken<R>, R['who'] extends 'user' ? 'userId' : never> &
+  (R['who'] extends 'user' ? { readonly user: UserId } : unknown);
+
+/**
+ * The Lambda of an endpoint: reads and checks the request, and answers errors as problems.
+ *
+ * @param answer null where there is no such group for the user
+ */
+export function serve<const R extends Request>(
+  endpoint: R,
+  answer: (call: Call<R>) => Promise<ReplyOf<R> | null>,
+) {
+  const schemas = schemasOf(endpoint);
+  const handler = middy<Event, Answer>()
+    .use(problems())
+    .handler(async (event) => {
+      const { call, isAboutCaller } = callIn(endpoint, schemas, event);
+      const reply = await answer(call);
+      if (!reply) throw notFound(isAboutCaller ? 'you are' : 'the user is');
+      return answerOf(reply);
+    });
+  /** Handles a request that is refused before anything is asked or written. */
+  const rehearse = () => handler(refusedRequest(schemas), {} as Context);
+  return Object.assign(handler, { rehearse });
+}
+
+export function reply<const Status extends number, Body>(status: Status, body: Body): Reply<Status, Body> {
+  return { status, body };
+}
+
+export function ok<Body>(body: Body): Reply<200, Body> {
+  return reply(200, body);
+}
+
+export const noContent = reply(204, undefined);
+
+function answerOf({ status, body }: Reply<number, unknown>): Answer {
+  if (body === undefined) return { statusCode: status };
+  return {
+    statusCode: status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+    body: JSON.stringify(body),
+  };
+}
+
+type Schemas = ReturnType<typeof schemasOf>;
+
+/** A request of a caller who is allowed, with good path parameters, and a body that no endpoint takes. */
+function refusedRequest({ path }: Schemas): Event {
+  const { user = '', service = '' } = scopesAsked();
+  const payload = Buffer.from(JSON.stringify({ scope: `${user} ${service}` })).toString('base64url');
+  return {
+    headers: { authorization: `Bearer e30.${payload}.e30`, 'content-type': 'application/json' },
+    // Good as a group, a user and a message.
+    pathParameters: Object.fromEntries(Object.keys(path.entries).map((name) => [name, '1'])),
+    rawQueryString: '',
+    body: '{"":null}',
+    isBase64Encoded: false,
+    requestContext: { authorizer: { jwt: { claims: {}, scopes: null } }, requestId: '', routeKey: '' },
+  } as unknown as Event;
+}
+
+function callIn<R extends Request>(
+  { who }: R,
+  { path, query, body, isBodyOptional }: Schemas,
+  event: Event,
+): { readonly call: Call<R>; readonly isAboutCaller: boolean } {
+  // First of all, so that nothing is spent on a call that is not allowed.
+  const caller = callerOf(event, who);
+  const { userId, ...parameters } = validate(path, event.pathParameters ?? {}, 'parameter') as {
+    readonly userId?: UserId;
+  };
+  const taken = {
+    ...validate(query, queryOf(event), 'parameter'),
+    ...bodyOf(body, isBodyOptional, event),
+    ...parameters,
+  };
+  const isAboutCaller = who === 'user' && userId === undefined;
+  const users = who === 'user' ? { user: userId ?? caller() } : { userId };
+  return { call: { ...taken, ...users } as unknown as Call<R>, isAboutCaller };
+}
+
+function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, event: Event): T {
+  const value = parseJsonBody({
+    text: event.body,
+    isBase64: event.isBase64Encoded,
+    contentType: event.headers['content-type'],
+  });
+  // An object to Valibot, and a valid one where every field is optional.
+  if (Array.isArray(value)) throw invalidFields([{ path: '', message: 'must be a JSON object' }]);
+  if (value !== undefined) return validate(schema, value);
+  if (!isOptional) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
+  return validate(schema, {});
+}
+
+/**
+ * The query parameters as they were sent. API Gateway joins repeated ones with a comma, after which they cannot be told
+ * from one with a comma in it: so they are read here, and repeated ones are refused.
+ */
+function queryOf({ rawQueryString }: Event): Record<string, string> {
+  const parameters = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const [name, value] of new URLSearchParams(rawQueryString)) {
+    if (parameters.has(name)) repeated.add(name);
+    parameters.set(name, value);
+  }
+  if (repeated.size > 0) {
+    throw invalidFields([...repeated].map((path) => ({ path, message: 'is given more than once' })));
+  }
+  return Object.fromEntries(parameters);
+}
+
+function problems(): MiddlewareObj<Event, Answer> {
+  return {
+    onError: (request) => {
+      const { error, event } = request;
+      const { requestId, routeKey } = event.requestContext;
+      const isExpected = error instanceof TidemarkError;
+      const asked = { route: routeKey, requestId };
+      if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
+      else if (error.code === 'unavailable')
+        console.warn({ message: 'the ledger is unavailable', ...asked, error: loggedError(error.cause) });
+      request.response = problemAnswer(error, requestId);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import * as v from 'valibot';
+import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
+
+/*
+ * The shapes of the answers. The functions use the types alone: the schemas are for the OpenAPI document, and stay out of
+ * the bundles.
+ */
+
+const audience = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.description('Those who joined before the message and are still there, less its sender'),
+);
+const cursor = v.pipe(
+  v.nullable(v.string()),
+  v.description('For the next page, in the parameter `cursor`; null at the end'),
+);
+
+const unread = v.strictObject({
+  count: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(0),
+    v.description('The messages of others above the own view, at most 5,000'),
+  ),
+  exact: v.pipe(v.boolean(), v.description('False where there are more')),
+});
+
+const ownWatermark = {
+  groupId,
+  userId,
+  messageId: messageIdOrNone,
+  readAt: timeOrNone,
+  revision,
+  unread,
+};
+
+/** Where a member's own view stands after a mark, and what became of the mark. */
+export const watermarkMoved = v.strictObject({
+  ...ownWatermark,
+  advanced: v.boolean(),
+  clamped: v.boolean(),
+});
+
+/** Where a member's own view stands. */
+export const watermark = v.strictObject({ ...ownWatermark, head: messageIdOrNone });
+
+export const deliveredMoved = v.strictObject({
+  groupId,
+  userId,
+  messageId: messageIdOrNone,
+  advanced: v.boolean(),
+  clamped: v.boolean(),
+});
+
+export const markOutcomes = v.strictObject({
+  results: v.array(
+    v.variant('outcome', [
+      v.strictObject({
+        groupId,
+        outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
+        messageId: messageIdOrNone,
+        revision,
+        clamped: v.boolean(),
+      }),
+      v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
+    ]),
+  ),
+});
+
+export const messageStatuses = v.strictObject({
+  groupId,
+  watermark: messageIdOrNone,
+  statuses: v.array(v.strictObject({ messageId, read: v.boolean() })),
+});
+
+export const inboxPage = v.strictObject({
+  groups: v.array(
+    v.strictObject({ groupId, messageId: messageIdOrNone, head: messageIdOrNone, revision, unread }),
+  ),
+  cursor,
+});
+
+const receiptCounts = { audience, readCount: count, deliveredCount: count };
+
+export const receiptsPage = v.strictObject({
+  groupId,
+  messageId,
+  senderId: userId,
+  ...receiptCounts,
+  members: v.array(v.strictObject({ userId, at: timeOrNone })),
+  cursor,
+});
+
+export const receipts = v.strictObject({
+  groupId,
+  receipts: v.array(
+    v.variant('known', [
+      v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
+      v.strictObject({ messageId, known: v.literal(false) }),
+    ]),
+  ),
+});
+
+export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
+
+export const membersAdded = v.strictObject({ added: count, existing: count });
+
+export const membersPage = v.strictObject({
+  members: v.array(v.strictObject({ userId, messageId: messageIdOrNone, joinedAfter: messageIdOrNone })),
+  cursor,
+});
+
+export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
+
+/** An answer without a body. */
+export const nothing = v.undefined();
+
+export const health = v.strictObject({
+  status: v.picklist(['ok', 'degraded', 'unavailable']),
+  ledger: v.picklist(['ok', 'unavailable']),
+  cache: v.picklist(['ok', 'unavailable']),
+});

@@ -1,0 +1,29 @@
+/*
+ * The names of the functions' environment variables. infra sets them and the functions read them. They are separate
+ * constants, so that a bundle holds only those that its function reads.
+ */
+
+/** The name of the ledger's table. */
+export const TABLE_NAME = 'TABLE_NAME';
+/** The name of the index that lists the members of a group. */
+export const MEMBERS_INDEX_NAME = 'MEMBERS_INDEX_NAME';
+/** How many days a message stays in the ledger after it was recorded. */
+export const MESSAGE_RETENTION_DAYS = 'MESSAGE_RETENTION_DAYS';
+/** The ARN of the secret that holds the URL and the token of the cache. */
+export const UPSTASH_SECRET_ARN = 'UPSTASH_SECRET_ARN';
+/** `strict` or `open`. */
+export const MEMBERSHIP = 'MEMBERSHIP';
+/** The scope of a user's token. It is absent where a user's token needs none. */
+export const USER_SCOPE = 'USER_SCOPE';
+/** The scope of a back end's token. It is absent where back ends sign their calls. */
+export const SERVICE_SCOPE = 'SERVICE_SCOPE';
+/** The bus that events are published on. It is absent in a deployment without events. */
+export const EVENT_BUS_NAME = 'EVENT_BUS_NAME';
+/** The URL of the queue that the function reads. */
+export const QUEUE_URL = 'QUEUE_URL';
+/** The URL of the dead-letter queue that the function itself sends to. */
+export const DEAD_LETTER_QUEUE_URL = 'DEAD_LETTER_QUEUE_URL';
+/** Where events are posted. */
+export const WEBHOOK_URL = 'WEBHOOK_URL';
+/** The ARN of the secret that signs what is posted to the webhook. */
+export const WEBHOOK_SECRET_ARN = 'WEBHOOK_SECRET_ARN';

@@ -1,0 +1,147 @@
+import type { Request } from './endpoint.ts';
+import {
+  cursor,
+  flag,
+  flagParameter,
+  ifRevision,
+  joinedAfter,
+  limitTo200,
+  limitTo500,
+  marks,
+  messageId,
+  messageIds,
+  parameters,
+  sentAt,
+  state,
+  userId,
+  userIds,
+} from './schemas.ts';
+
+/*
+ * What each endpoint takes. This half of the contract goes into the bundles, each request into the bundle of the function
+ * that serves it alone: for that, nothing here is the result of a call. The other half, endpoints.ts, stays out of them.
+ */
+
+export const markRead = {
+  name: 'markRead',
+  who: 'user',
+  at: 'PUT /groups/{groupId}/watermark',
+  path: parameters,
+  body: { messageId, private: flag, ifRevision },
+} as const satisfies Request;
+
+export const markUnread = {
+  name: 'markUnread',
+  who: 'user',
+  at: 'POST /groups/{groupId}/unread',
+  path: parameters,
+  body: { messageId },
+} as const satisfies Request;
+
+export const markDelivered = {
+  name: 'markDelivered',
+  who: 'user',
+  at: 'PUT /groups/{groupId}/delivered',
+  path: parameters,
+  body: { messageId },
+} as const satisfies Request;
+
+export const markGroups = {
+  name: 'markGroups',
+  who: 'user',
+  at: 'POST /watermarks',
+  path: parameters,
+  body: { marks },
+} as const satisfies Request;
+
+export const getWatermark = {
+  name: 'getWatermark',
+  who: 'user',
+  at: 'GET /groups/{groupId}/watermark',
+  path: parameters,
+} as const satisfies Request;
+
+export const getMessageStatus = {
+  name: 'getMessageStatus',
+  who: 'user',
+  at: 'POST /groups/{groupId}/messages/status',
+  path: parameters,
+  body: { messageIds },
+} as const satisfies Request;
+
+export const getInbox = {
+  name: 'getInbox',
+  who: 'user',
+  at: 'GET /inbox',
+  path: parameters,
+  // A larger limit than other lists have: what a client shows when it starts should be one call.
+  query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
+} as const satisfies Request;
+
+export const listReceipts = {
+  name: 'listReceipts',
+  who: 'user',
+  at: 'GET /groups/{groupId}/messages/{messageId}/receipts',
+  path: parameters,
+  query: { state, limit: limitTo500, cursor },
+} as const satisfies Request;
+
+export const countReceipts = {
+  name: 'countReceipts',
+  who: 'user',
+  at: 'POST /groups/{groupId}/receipts',
+  path: parameters,
+  body: { messageIds },
+} as const satisfies Request;
+
+export const addMember = {
+  name: 'addMember',
+  who: 'service',
+  at: 'PUT /groups/{groupId}/members/{userId}',
+  path: parameters,
+  optionalBody: { joinedAfter },
+} as const satisfies Request;
+
+export const addMembers = {
+  name: 'addMembers',
+  who: 'service',
+  at: 'POST /groups/{groupId}/members',
+  path: parameters,
+  body: { userIds },
+} as const satisfies Request;
+
+export const listMembers = {
+  name: 'listMembers',
+  who: 'service',
+  at: 'GET /groups/{groupId}/members',
+  path: parameters,
+  query: { limit: limitTo500, cursor },
+} as const satisfies Request;
+
+export const removeMember = {
+  name: 'removeMember',
+  who: 'service',
+  at: 'DELETE /groups/{groupId}/members/{userId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const recordMessage = {
+  name: 'recordMessage',
+  who: 'service',
+  at: 'POST /groups/{groupId}/messages',
+  path: parameters,
+  body: { messageId, senderId: userId, sentAt },
+} as const satisfies Request;
+
+export const deleteMessage = {
+  name: 'deleteMessage',
+  who: 'service',
+  at: 'DELETE /groups/{groupId}/messages/{messageId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const checkHealth = {
+  name: 'checkHealth',
+  who: 'anyone',
+  at: 'GET /health',
+} as const satisfies Request;

@@ -1,0 +1,29 @@
+import * as v from 'valibot';
+
+/* What answers and events hold. Ids and times are text. */
+
+export const groupId = v.pipe(v.string(), v.description('A group, as the chat names it'));
+
+export const userId = v.pipe(v.string(), v.description('A user, as the chat names it'));
+
+export const messageId = v.pipe(
+  v.string(),
+  v.regex(/^[1-9][0-9]{0,19}$/),
+  v.description('A message id: an unsigned 64-bit integer in decimal digits'),
+);
+
+/** Null where nothing is read, or where there is no message. */
+export const messageIdOrNone = v.nullable(messageId);
+
+export const time = v.pipe(v.string(), v.isoTimestamp(), v.description('RFC 3339, in UTC'));
+
+export const timeOrNone = v.nullable(time);
+
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+export const revision = v.pipe(
+  v.number(),
+  v.integer(),
+  v.minValue(0),
+  v.description('Grows when the user marks unread: the larger one is the later view'),
+);
