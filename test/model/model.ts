@@ -75,7 +75,7 @@ export interface Member {
   readonly userId: string;
   /** Identifies this membership among all of the user. */
   readonly membership: string;
-  /** The tick that the fact told; null where a route was called. */
+  /** The tick in the fact; null for a call of a route. */
   readonly joinedAt: number | null;
   readonly joinedAfter: bigint;
   /** The revision that the membership began with. */
@@ -97,7 +97,7 @@ export interface Message {
   readonly deleted: boolean;
   /** The operation that recorded it. */
   readonly recordedBy: number | null;
-  /** The tick that the fact told; null where a route was called. */
+  /** The tick in the fact; null for a call of a route. */
   readonly sentAt: number | null;
 }
 

@@ -261,7 +261,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     }
   });
 
-  test('a window that is full drops the oldest messages, whoever sent them', async () => {
+  test('a full window drops the oldest messages of any sender', async () => {
     const groupId = aGroup();
     await addMembers(small, groupId, USERS);
     await lookAt(small, groupId, 'a' as UserId);
