@@ -164,10 +164,9 @@ test('the file does not grow with what has passed', () => {
 });
 
 test('a move makes new messages of those that can be received', () => {
-  const { id } = queues.get(DEAD).send({ body: 'again' });
   queues.get(DEAD).send({ body: 'later' });
-  const [, later] = queues.get(DEAD).receive({ most: 2, visibilityTimeoutSeconds: 0 });
-  queues.get(DEAD).changeVisibility(later?.receiptHandle ?? '', 60);
+  queues.get(DEAD).receive({ most: 1 });
+  const { id } = queues.get(DEAD).send({ body: 'again' });
   expect(queues.move(queues.get(DEAD), queues.get(WORK))).toMatchObject({ moved: 1 });
   expect(queues.get(DEAD).messages()).toMatchObject([{ body: 'later' }]);
   const [moved] = receive();
