@@ -178,7 +178,7 @@ test('an unknown queue is a fault of the template', () => {
   expect(() => queues.get(`${WORK}-2`)).toThrow(TemplateError);
 });
 
-test('whoever waits is woken by a message, by a pause that ends, and by the signal', async () => {
+test('a wait ends with a message, with a pause that ends, and with the signal', async () => {
   nowMs = Date.now();
   const never = new AbortController();
   const sent = queues.get(WORK).wait(Number.POSITIVE_INFINITY, never.signal);
