@@ -23,10 +23,10 @@ import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
 
-/** A minute of AWS's pauses takes a second here: nobody wants to wait for them at a laptop. */
+/** A minute of AWS's pauses takes a second here, so that a person sees what follows them. */
 export const DEFAULT_SPEED = 60;
 
-/** What functions talk to. A test may put something of its own between. */
+/** The services that functions call. A test may put a proxy before each. */
 export type Service = 'upstash' | 'dynamodb' | 'aws' | 'webhook';
 
 export interface StackOptions {
@@ -36,7 +36,7 @@ export interface StackOptions {
   /** Forgets what an earlier run left in the data directory. */
   readonly fresh?: boolean;
   readonly log?: Log;
-  /** Hears how far the start is. */
+  /** Called with each step of the start. */
   readonly step?: (text: string) => void;
   /** Engines that run already. */
   readonly redisUrl?: string | undefined;
@@ -49,7 +49,7 @@ export interface StackOptions {
   readonly restartEngines?: boolean;
   /** How many times faster than on AWS pauses pass: those of queues and between tries of asynchronous invocations. */
   readonly speed?: number;
-  /** What the deployment is told besides what the local stack needs. */
+  /** Settings of the deployment besides those that the local stack needs. */
   readonly context?: Readonly<Record<string, string>>;
   /** Deploys other resources than those of the template, given these. */
   readonly changeResources?: (resources: RawResources) => RawResources;
@@ -97,7 +97,7 @@ async function start(
     if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
       return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
     }
-    // Also while the stack starts: another one asks it whose data directory this is.
+    // Also while the stack starts: a second stack checks this way whether the data directory is in use.
     return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
   });
   resources.defer(() => front.close());
@@ -186,7 +186,7 @@ async function start(
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
       : callApi(deployment, log, stopping.signal, path, request);
   await deployment.run();
-  // Before all else, since functions that are ended in the middle of a request look as if they had failed.
+  // First of all: a function that is ended in the middle of a request looks as if it had failed.
   resources.defer(() => stopping.abort());
 
   const describe = (): StackDescription => ({

@@ -10,7 +10,7 @@ export const OWNER_ACCESS_KEY = 'access-key-id';
 
 /**
  * The access key that owns the ledger's database, since DynamoDB Local separates databases by it and checks no
- * signature. The stack keeps it to itself: whoever has it is asked for no permission.
+ * signature. The stack keeps it to itself, since no policy limits a caller that has it.
  */
 export function ledgerOwner(secrets: Pick<Secrets, 'generate'>): Credentials {
   return ownerWith(secrets.generate(OWNER_ACCESS_KEY, 32));

@@ -22,7 +22,7 @@ import { StreamPoller } from './streams/stream-poller.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
-  /** Whether the table is made anew. */
+  /** Whether a table of an earlier run is deleted first. */
   readonly fresh: boolean;
   /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
   readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
@@ -37,14 +37,14 @@ export interface DeploymentOptions {
   };
   /** Where the keys of an issuer of tokens are. */
   readonly keySetUrl: (issuer: string) => string;
-  /** Whose tokens the API takes besides those of the template's issuer. */
+  /** Issuers whose tokens the API takes, besides the template's. */
   readonly otherIssuers: readonly TrustedIssuer[];
   /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
   readonly speed: number;
   readonly log: Log;
 }
 
-/** What the template makes of an AWS account: its table, functions, bus, stream and API. */
+/** The template's table, functions, bus, stream, queues and API on this machine. */
 export interface Deployment {
   readonly tableName: string;
   readonly lambda: Lambda;
@@ -114,7 +114,7 @@ export async function deploy(
     queues,
     webhookSink,
     async run() {
-      // A poller waits for a function that runs: it is told to end first, and then the functions are ended.
+      // A poller waits for the function that it has invoked: so pollers are stopped first, then the functions.
       resources.defer(async () => {
         const polled = Promise.all(pollers.map((poller) => poller.stop()));
         await lambda.stop();

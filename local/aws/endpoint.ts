@@ -49,35 +49,19 @@ const PutEventsRequest = v.object({
 const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, Operation<AwsServices>>([
   [
     'secretsmanager.GetSecretValue',
-    operation(
-      'secretsmanager:GetSecretValue',
-      SecretRequest,
-      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
-      ({ SecretId }, { secrets }) => {
-        const SecretString = secrets.get(SecretId);
-        if (SecretString === undefined)
-          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-        return {
-          ARN: SecretId,
-          Name: SecretId.split(':').at(-1),
-          SecretString,
-          VersionStages: ['AWSCURRENT'],
-        };
-      },
-    ),
+    operation('secretsmanager:GetSecretValue', SecretRequest, theSecret, ({ SecretId }, { secrets }) => ({
+      ARN: SecretId,
+      Name: SecretId.split(':').at(-1),
+      SecretString: secretText(SecretId, secrets),
+      VersionStages: ['AWSCURRENT'],
+    })),
   ],
   [
     'secretsmanager.DescribeSecret',
-    operation(
-      'secretsmanager:DescribeSecret',
-      SecretRequest,
-      ({ SecretId }) => [arnOf('secretsmanager', 'secret:', SecretId)],
-      ({ SecretId }, { secrets }) => {
-        if (secrets.get(SecretId) === undefined)
-          throw new AwsError('ResourceNotFoundException', `there is no secret ${SecretId}`);
-        return { ARN: SecretId, Name: SecretId.split(':').at(-1) };
-      },
-    ),
+    operation('secretsmanager:DescribeSecret', SecretRequest, theSecret, ({ SecretId }, { secrets }) => {
+      secretText(SecretId, secrets);
+      return { ARN: SecretId, Name: SecretId.split(':').at(-1) };
+    }),
   ],
   [
     'AmazonSSM.GetParameter',
@@ -113,6 +97,16 @@ const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, 
   ],
   ...SQS_OPERATIONS,
 ]);
+
+function theSecret({ SecretId }: v.InferOutput<typeof SecretRequest>): readonly string[] {
+  return [arnOf('secretsmanager', 'secret:', SecretId)];
+}
+
+function secretText(id: string, secrets: AwsServices['secrets']): string {
+  const text = secrets.get(id);
+  if (text === undefined) throw new AwsError('ResourceNotFoundException', `there is no secret ${id}`);
+  return text;
+}
 
 /** The path of Lambda's Invoke, and in it the function's name. */
 const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;

@@ -3,7 +3,7 @@ import { readJsonFile, writePrivateFile } from '../data/private-files.ts';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template } from './cloudformation/template.ts';
 
-/** The ARN under which the deployment is told to find Upstash's URL and token. */
+/** The secret with Upstash's URL and token, as the deployment names it. */
 export const UPSTASH_SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:upstash-local1`;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -75,7 +75,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
   ENOTDIR: 'is no directory',
 };
 
-/** What a person can do about an error, in one sentence; null for a fault, whose stack tells more. */
+/** What a person can do about an error, in one sentence; null for a fault, whose stack says more. */
 export function sentenceOf(error: unknown): string | null {
   if (error instanceof UsageError) return error.message;
   if (!(error instanceof Error)) return null;

@@ -1,4 +1,4 @@
-/** What the local stack tells a person: one short line for each thing that happens. */
+/** What the local stack prints for a person: one short line for each thing that happens. */
 export interface Log {
   line(text: string): void;
   /** What a function printed. */
@@ -7,12 +7,12 @@ export interface Log {
 
 export const silentLog: Log = { line: () => undefined, output: () => undefined };
 
-/** So long a line may wait for others. */
+/** A line waits at most this long for others. */
 const GATHER_MS = 20;
 
 /**
- * Lines on stdout, in order. They are gathered before they are written: to write costs more than everything else that
- * the gateway does for a request, and whoever made the request would wait for it.
+ * Prints lines on stdout, in order. They are gathered before they are written: writing costs more than everything else
+ * that the gateway does for a request, and the caller would wait for it.
  */
 export function consoleLog(): Log {
   let gathered = '';
@@ -25,7 +25,7 @@ export function consoleLog(): Log {
     gathered += `${line}\n`;
   };
   process.once('exit', write);
-  // Whoever read the lines may be gone, which is no reason to end in the middle of something.
+  // The program that read the lines may be gone, which is no reason to end.
   process.stdout.on('error', () => undefined);
   return {
     line: (text) => print(`${new Date().toTimeString().slice(0, 8)} ${text}`),

@@ -1,4 +1,4 @@
-/** A mistake of the person at the keyboard, told in one sentence. */
+/** A mistake of the person at the keyboard. Its message is one sentence for that person. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
 }

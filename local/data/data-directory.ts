@@ -30,7 +30,7 @@ const KEYS = ['issuer.json', 'secrets.json'] as const;
 
 export type FileName = (typeof DATA)[number] | (typeof KEYS)[number];
 
-/** What dev.json tells of a running stack. */
+/** What dev.json says of a running stack. */
 export interface StackDescription {
   readonly apiUrl: string;
   readonly wsUrl: null;
@@ -50,7 +50,7 @@ export interface StackDescription {
   readonly credentials: Credentials;
 }
 
-/** What running.json tells of the process that has the directory. */
+/** What running.json says of the process that has the directory. */
 interface Claim {
   readonly pid: number;
   /** Answers with the process id for as long as it runs. */
@@ -80,7 +80,7 @@ export class DataDirectory {
       throw new UsageError(`${this.path} is in use by another local stack (process ${other.pid}).`);
     }
     makePrivateDirectory(this.path);
-    // One that was killed has left it behind; it tells of engines that are gone.
+    // A killed stack has left it behind, and its engines are gone.
     rmSync(this.file('dev.json'), { force: true });
     this.#write('running.json', { pid: process.pid, probeUrl });
     this.#tidy();

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import type { BusEvent } from '../http/api-client.ts';
 import { expect, type Session, say, until } from './session.ts';
 
-/** The main job: somebody sends a message, and somebody else reads it. */
+/** The main job: one user sends a message, and another one reads it. */
 export async function playReading(session: Session, title: string, groupId: string, others: string[]) {
   const [a, b] = [`A-${session.run}`, `B-${session.run}`];
   const group = `/v1/groups/${groupId}`;
@@ -19,7 +19,7 @@ export async function playReading(session: Session, title: string, groupId: stri
     const events = await session.client.eventsOf(groupId, 'WatermarkAdvanced');
     return events.filter(({ detail }) => detail.userId === b && detail.to === to);
   };
-  // Two marks that follow each other at once may be told as one.
+  // Two marks that follow each other at once may become one event.
   await until(async () => (await ofB('100')).length > 0, 'the event of B reading 100');
   say('  Messages 1 to 100 are recorded, and B has read up to 100.');
 

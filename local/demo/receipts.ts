@@ -51,7 +51,7 @@ export async function playReceipts(session: Session): Promise<void> {
     { count: 0, exact: true },
     'For C all is read,',
   );
-  expect(await counts(), { audience: 2, readCount: 1, deliveredCount: 2 }, 'and nobody else can tell.');
+  expect(await counts(), { audience: 2, readCount: 1, deliveredCount: 2 }, 'and nobody else can see it.');
 
   const { revision } = await session.as(b, 'POST', `${group}/unread`, { messageId: '2' });
   say('  B marks 2 unread, to come back to it.');

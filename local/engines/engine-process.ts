@@ -61,7 +61,7 @@ async function firstAnswer(
   const deadline = AbortSignal.any([gone.signal, AbortSignal.timeout(engine.deadlineMs)]);
   while (!deadline.aborted) {
     const ready = await engine.answers(port, deadline).catch(() => false);
-    // An answer is worth nothing when the engine is gone: it came from whoever else has the port.
+    // Where the engine is gone, the answer came from another program that has the port.
     if (ready && !deadline.aborted) return 'ready';
     await delay(ASK_EVERY_MS);
   }

@@ -29,8 +29,8 @@ export const COMMAND_NOT_FOUND = 127;
 
 /*
  * A handler of ours cannot run when this process is killed with SIGKILL, but the kernel still closes its end of
- * the pipe on descriptor 3. A background shell waits for that: a line tells it to go, the end of the pipe without
- * a line to kill. The command replaces the foreground shell, so that it keeps the shell's process id ($$), and does
+ * the pipe on descriptor 3. A background shell waits for that: a line lets it end, and the end of the
+ * pipe without a line makes it kill the command. The command replaces the foreground shell, so that it keeps the shell's process id ($$), and does
  * not hold the pipe. What it writes is for its user alone.
  */
 const WATCHED = 'umask 077; { read -r _ || kill -KILL $$; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-';

@@ -25,7 +25,7 @@ const LAST_PAUSE_MS = 30_000;
 /** An engine that ran for this long is well: the pauses begin again with the shortest. */
 const WELL_AFTER_MS = 60_000;
 
-/** Starts an engine again when it ends without being told to, for as long as it is not stopped. */
+/** Starts an engine again whenever it ends by itself, until it is stopped. */
 export class KeptEngine<E extends EngineProcess> {
   readonly #name: string;
   readonly #options: KeepingOptions<E>;

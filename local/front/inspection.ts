@@ -19,7 +19,7 @@ export interface Inspected {
 
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
 
-/** What the local stack has that AWS has not: a look at events and notifications, and where notifications go to. */
+/** What the local stack has and AWS has not: it lists events and notifications, and takes events and posts. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/events': (_request, { bus }) => ({ events: bus.events }),
   'POST /_local/events': async (request, { bus }) => {
@@ -46,7 +46,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'POST /_local/webhook': async (request, { webhookSink }) => {
     const status = await webhookSink.receive(request.headersDistinct, await readJsonText(request));
-    if (status !== 200) throw new Refusal(status, 'The webhook was told to answer so.');
+    if (status !== 200) throw new Refusal(status, 'The webhook is set to answer so.');
     return {};
   },
 };
@@ -90,7 +90,7 @@ class Refusal extends Error {
   }
 }
 
-/** The sink, where events are posted to it. How it answers tells nothing where they go to another receiver. */
+/** The sink, where events are posted to it. Where they go to another receiver, its answer would change nothing. */
 function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
   if (otherReceiver === null) return webhookSink;
   throw new Refusal(
@@ -100,8 +100,8 @@ function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
 }
 
 /**
- * The body as it came. JSON has to be named: what a browser sends for any page without asking first, it sends as text
- * or as a form.
+ * Returns the body as it came. Its type has to be JSON: what a browser sends for a page of any site, without a preflight,
+ * is text or a form.
  */
 async function readJsonText(request: IncomingMessage): Promise<string> {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');

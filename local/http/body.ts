@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * The whole body of a request; null where it has more than `maxBytes`. By events, since an async iterator would cost
- * more than everything else that a small request needs.
+ * Reads the whole body of a request. Returns null where it has more than `maxBytes`. It listens to events, since an async
+ * iterator would cost more than everything else that a small request needs.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
-  // Where the server is told to, it ends a request without a body before anybody sees it.
+  // With `optimizeEmptyRequests`, a server ends a request without a body before any handler sees it.
   if (request.readableEnded) return Promise.resolve(Buffer.alloc(0));
   const { promise, resolve, reject } = Promise.withResolvers<Buffer | null>();
   const chunks: Buffer[] = [];

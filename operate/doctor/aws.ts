@@ -201,7 +201,7 @@ const NOT_ALLOWED = /^AccessDenied/;
 const NOT_KNOWN =
   /^(ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken)/;
 
-/** What an error of AWS says about the one who asks, and not about what was asked. */
+/** What an error of AWS says about the caller, rather than about the thing that is checked. */
 function refusal({ warn, fail }: ReturnType<typeof about>, error: unknown, action: string): Finding {
   const name = nameOf(error);
   if (NOT_ALLOWED.test(name)) return warn(`not checked: your credentials may not call ${action}.`);

@@ -32,7 +32,7 @@ export async function* examine(examination: Examination): AsyncGenerator<Finding
   yield* checkContext(given);
   const issuer = settingIn(given, 'jwtIssuer');
   const webhookUrl = settingIn(given, 'webhookUrl');
-  // All at once, told in order.
+  // All at once, listed in order.
   const checks = [
     issuer === undefined ? [] : checkIssuer(issuer, timeoutMs),
     checkAccount(examination, timeoutMs),

@@ -19,7 +19,7 @@ export interface Place {
   readonly dynamodbEndpoint?: string;
 }
 
-/** Longer than the longest timeout of a function: whoever stops waiting does not know what became of the call. */
+/** Longer than the longest timeout of a function: after a timeout of ours, what became of the call is not known. */
 const INVOCATION_MS = 90_000;
 
 export function createClients({ region, credentials, endpoint, dynamodbEndpoint }: Place): Clients {

@@ -29,7 +29,7 @@ const ABSENT: Redriven = { exists: false, sentAgain: 0, left: [] };
 /** Messages of one queue in one run; the next run goes on. */
 const MOST_MESSAGES = 10_000;
 
-/** Longer than the invocations of ten messages take in general: whoever else receives them sees them afterwards. */
+/** Longer than the invocations of ten messages take in general: another receiver sees them afterwards. */
 const VISIBILITY_SECONDS = 900;
 
 const MOVE_DEADLINE_MS = 15 * 60_000;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { type ApiClient, createApiClient } from '../../local/http/api-client.ts';
 import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { freePort } from '../support/free-port.ts';
@@ -87,6 +88,7 @@ let listening: Listening;
 let hook: string;
 let dev: { readonly text: string };
 let api: string;
+let client: ApiClient;
 beforeAll(async () => {
   listening = await listenOnLoopback(receiver);
   hook = `${listening.url}/hook`;
@@ -104,6 +106,7 @@ beforeAll(async () => {
     },
     { deadlineMs: 60_000 },
   );
+  client = createApiClient(api, (subject, kind) => localToken(kind === 'service' ? '--service' : subject));
 }, 90_000);
 afterAll(async () => {
   for (const child of started) {
@@ -114,14 +117,7 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 }, 30_000);
 
-async function call(token: string, method: string, path: string, body?: object) {
-  const response = await fetch(api + path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  return { status: response.status, body: await response.json() };
-}
+const call: ApiClient['call'] = (...request) => client.call(...request);
 
 /** A group in which Bob has sent Alice message 101. */
 async function aGroup(): Promise<string> {
@@ -256,23 +252,16 @@ test('a receiver of one’s own gets the events, signed with the secret that was
     'detail-type': 'WatermarkAdvanced',
     detail: { groupId, userId: 'alice', to: '101' },
   });
-  const { notifications } = (await (await fetch(`${api}/_local/notifications`)).json()) as {
-    notifications: object[];
-  };
-  expect(notifications).toEqual([]);
+  expect((await client.call(null, 'GET', '/_local/notifications')).body).toEqual({ notifications: [] });
 });
 
 test('the local webhook, which is not used then, takes no orders', async () => {
-  const asked = await fetch(`${api}/_local/webhook`);
-  const told = await fetch(`${api}/_local/webhook`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: '{"status":503}',
-  });
+  const answers = [
+    await client.call(null, 'GET', '/_local/webhook'),
+    await client.call(null, 'PUT', '/_local/webhook', { status: 503 }),
+  ];
   const sentence = `Events are posted to ${hook}, and the local webhook is not used: start without --webhook to use it.`;
-  for (const response of [asked, told]) {
-    expect([response.status, await response.json()]).toEqual([409, { message: sentence }]);
-  }
+  for (const { status, body } of answers) expect([status, body]).toEqual([409, { message: sentence }]);
 });
 
 test('the demo plays beside a receiver of one’s own, and leaves the receiver out', async () => {

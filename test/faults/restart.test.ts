@@ -146,18 +146,12 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
 );
 
 test('who calls while it stops is told 503, or nothing, and never that something failed', async () => {
-  const { description, end } = await startDev();
-  const issuer = await Issuer.open(dataDirectory);
-  const token = await issuer.issue('chat', SCOPES.service);
+  const { api, end } = await startDev();
   const statuses: number[] = [];
   let isOver = false;
   const calls = Array.from({ length: 8 }, async (_, caller) => {
     for (let id = 1; !isOver; id += 1) {
-      const answered = await fetch(`${description.apiUrl}/v1/groups/group-${caller}/messages`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ messageId: String(id), senderId: 'bob' }),
-      }).catch(() => null);
+      const answered = await api.record(`group-${caller}`, id, 'bob').catch(() => null);
       if (!answered) return;
       statuses.push(answered.status);
     }

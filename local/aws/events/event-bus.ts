@@ -195,7 +195,7 @@ function timeOf(time: BusEntry['Time']): Date {
   return new Date(typeof time === 'number' ? time * 1000 : time);
 }
 
-/** EventBridge tells times in whole seconds. */
+/** EventBridge has times in whole seconds. */
 function eventOf({ Source = '', DetailType = '', Detail = '', Time }: BusEntry): BusEvent {
   return {
     id: randomUUID(),

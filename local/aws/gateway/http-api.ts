@@ -207,7 +207,7 @@ function isCovered(sourceArn: string, { segments }: RoutePattern): boolean {
   return path.join('/') === '*' || path.join('/') === segments.join('/');
 }
 
-/** Segments are told apart before they are decoded: an escaped slash is part of its segment. */
+/** A path is split before its segments are decoded: an escaped slash is part of its segment. */
 function decodeAll(parameters: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, value]) => [name, decodeURIComponent(value)]),

@@ -7,7 +7,7 @@ export type IamAuthorization =
   | { readonly outcome: 'allowed'; readonly iam: IamCaller }
   | { readonly outcome: 'forbidden'; readonly reason: string };
 
-/** Who signed, as a function is told. */
+/** Who signed, as a function receives it. */
 interface IamCaller {
   readonly accessKey: string;
   readonly accountId: string;
@@ -69,7 +69,7 @@ export class IamAuthorizer {
   }
 }
 
-/** Null where it cannot be read. A plus is a plus: only forms write blanks so. */
+/** Null where it cannot be read. A plus stands for itself: only forms write a blank as a plus. */
 function queryIn(rawQuery: string): Record<string, string | string[]> | null {
   const query: Record<string, string | string[]> = {};
   try {

@@ -20,8 +20,8 @@ export interface GatewayAnswer {
 }
 
 /**
- * The gateway's own errors in the form of the contract. On AWS an HTTP API answers them as `{"message": ...}` with the
- * same status, and cannot be told otherwise: `message` is there too.
+ * The gateway's own errors in the form of the contract. On AWS an HTTP API always answers them as `{"message": ...}`, with
+ * the same status: so `message` is there too.
  */
 export function gatewayProblem(status: GatewayStatus, detail: string, requestId: string): GatewayAnswer {
   const [code, message] = ANSWERS[status];

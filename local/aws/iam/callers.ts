@@ -62,7 +62,7 @@ export class Callers {
   }
 }
 
-/** Whoever operates the deployment: may do all that the local stack knows. */
+/** The operator of the deployment may do all that the local stack knows. */
 const EVERYTHING: PolicyDocument = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }],

@@ -24,7 +24,7 @@ export interface DynamoDbFrontOptions {
 /** DynamoDB takes no larger request. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-/** These say how one connection is used, and are no part of the answer. */
+/** These headers are about one connection, and are no part of the answer. */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 
 class Refusal extends Error {
@@ -37,8 +37,8 @@ class Refusal extends Error {
 }
 
 /**
- * DynamoDB as AWS has it, in front of DynamoDB Local: it knows a caller by the signature, asks the caller's policies,
- * and passes on what they allow under the owner's access key. Every call of the ledger goes through it, so it copies
+ * What DynamoDB Local lacks of AWS, in front of it: it finds the caller by the signature, checks the caller's policies,
+ * and passes on what they allow under the owner's access key. Every call of the ledger goes through it: so it copies
  * nothing but the request's body, which the signature covers.
  */
 export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise<Listening> {
@@ -90,7 +90,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
         answer.once('error', () => response.destroy());
       },
     );
-    // An engine that is gone is to a caller what it was without this front: a connection that breaks.
+    // Where the engine is gone, a caller's connection breaks, as it would without this front.
     outgoing.once('error', () => response.destroy());
     response.once('close', () => {
       if (!response.writableFinished) outgoing.destroy();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FunctionDefinition, Instance, type InvocationResult } from './instance.ts';
 import { InstanceSlots, type SlotUser } from './instance-slots.ts';
 
-/** So many requests of one function run at once here; more of them wait. */
+/** At most this many requests of one function run at once; further ones wait. */
 const MAX_INSTANCES = 10;
 
 const IDLE_MS = 30_000;

@@ -6,7 +6,7 @@ export interface SlotUser {
   readonly idleSince: number | null;
   /** Ends its longest idle instance. */
   endIdle(): void;
-  /** A slot is free that it had asked for: it may take one now. */
+  /** Called once a slot is free after it got none: it may take one now. */
   slotIsFree(): void;
 }
 
@@ -41,7 +41,7 @@ export class InstanceSlots {
     this.#users.add(user);
   }
 
-  /** Takes a slot where one is free. Where none is, the function is told by `slotIsFree`. */
+  /** Takes a slot and returns true where one is free. Where none is, it calls the function's `slotIsFree` later. */
   take(user: SlotUser): boolean {
     if (this.#taken < this.#max) {
       this.#taken += 1;

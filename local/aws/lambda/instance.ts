@@ -30,7 +30,7 @@ export type InvocationResult = (
   | { readonly ok: true; readonly payload: string }
   | { readonly ok: false; readonly errorType: string; readonly errorMessage: string }
 ) & {
-  /** What the invocation used of a processor; absent where the instance did not live to tell. */
+  /** What the invocation used of a processor; absent where the instance ended before it could report this. */
   readonly cpuMs?: number;
 };
 

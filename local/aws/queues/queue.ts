@@ -64,7 +64,7 @@ export class Queue {
     this.#clock = clock;
     this.#giveUp = giveUp;
     for (const message of this.messages()) {
-      // Whichever function had it has ended with the earlier run.
+      // The function that had it has ended with the earlier run.
       if (message.isHeld) this.#release(message);
       else this.#schedule(message);
     }

@@ -22,7 +22,7 @@ import type { Queues } from '../queues/queues.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
 import type { Checkpoints } from './checkpoints.ts';
 
-/** How often a shard is asked: often while things happen, since what is polled together is told together. */
+/** How often a shard is read: often while records come, since the moves of one batch become one event. */
 const BUSY_POLL_MS = 20;
 const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;

@@ -106,7 +106,7 @@ test.each([
   expect(run('operate/redrive.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
 });
 
-test('npm run doctor exits with 1 where anything fails, and tells no more of what is not given', () => {
+test('npm run doctor exits with 1 where anything fails, and says no more of what is not given', () => {
   const { stdout, stderr, status } = run('operate/doctor.ts', '-c', 'Stage=prod');
   expect(stdout).toMatch(/^fail {2}context: Stage is not known; did you mean stage\?\n/);
   expect(stdout.split('\n').filter((line) => !line.startsWith('fail  context: '))).toEqual(['']);

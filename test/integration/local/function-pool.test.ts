@@ -25,15 +25,15 @@ function aPool(timeoutMs = 10_000, slots?: InstanceSlots): FunctionPool {
   return pool;
 }
 
-interface Told {
+interface Reply {
   readonly threadId: number;
   readonly calls: number;
 }
 
-async function ask(pool: FunctionPool, event: object = {}): Promise<Told> {
+async function ask(pool: FunctionPool, event: object = {}): Promise<Reply> {
   const result = await pool.invoke(JSON.stringify(event));
   if (!result.ok) throw new Error(result.errorMessage);
-  return JSON.parse(result.payload) as Told;
+  return JSON.parse(result.payload) as Reply;
 }
 
 describe('a function', () => {
@@ -50,15 +50,15 @@ describe('a function', () => {
 
   test('runs in as many instances as there are requests at once, each with its own state', async () => {
     const pool = aPool();
-    const told = await Promise.all([1, 2, 3].map(() => ask(pool, { wait: 1_500 })));
-    expect(new Set(told.map(({ threadId }) => threadId)).size).toBe(3);
-    expect(told.map(({ calls }) => calls)).toEqual([1, 1, 1]);
+    const replies = await Promise.all([1, 2, 3].map(() => ask(pool, { wait: 1_500 })));
+    expect(new Set(replies.map(({ threadId }) => threadId)).size).toBe(3);
+    expect(replies.map(({ calls }) => calls)).toEqual([1, 1, 1]);
   });
 
   test('handles more requests than there may be instances', async () => {
     const pool = aPool();
-    const told = await Promise.all(Array.from({ length: 25 }, () => ask(pool, { wait: 20 })));
-    expect(told).toHaveLength(25);
+    const replies = await Promise.all(Array.from({ length: 25 }, () => ask(pool, { wait: 20 })));
+    expect(replies).toHaveLength(25);
     expect(pool.size).toBe(10);
   });
 
@@ -81,13 +81,13 @@ describe('a function', () => {
     expect(next.threadId).not.toBe(threadId);
   });
 
-  test('tells what it has used: each invocation, and the processor time of those that work', async () => {
+  test('reports what it has used: each invocation, and the processor time of those that work', async () => {
     const pool = aPool(300);
     await ask(pool);
     await ask(pool);
     const idle = pool.usage;
     expect(idle).toMatchObject({ invocations: 2, logBytes: 0 });
-    // It spins until it is killed, and so cannot tell what it used.
+    // It spins until it is killed, and so cannot report what it used.
     await pool.invoke('{"spin":true}');
     expect(pool.usage).toEqual({ ...idle, invocations: 3 });
     expect(idle.cpuMs).toBeGreaterThan(0);
@@ -154,9 +154,9 @@ describe('functions that share the machine', () => {
     const asked = Array.from({ length: 16 }, () => shared)
       .flat()
       .map(async (pool) => {
-        const told = await ask(pool, { wait: 5 });
+        const reply = await ask(pool, { wait: 5 });
         totals.push(total(shared));
-        return told;
+        return reply;
       });
     expect(await Promise.all(asked)).toHaveLength(48);
     expect(Math.max(...totals)).toBe(4);

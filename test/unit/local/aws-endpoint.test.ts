@@ -94,7 +94,7 @@ describe('the functions of the stack', () => {
     expect(put).toEqual([ENTRY]);
   });
 
-  test('are told of a secret that does not exist', async () => {
+  test('get an error for a secret that does not exist', async () => {
     await expect(readSecret(FUNCTIONS, 'another')).rejects.toMatchObject({
       name: 'ResourceNotFoundException',
     });
@@ -155,7 +155,7 @@ describe('an operator', () => {
     });
   });
 
-  test('is told of a function that does not exist', async () => {
+  test('gets an error for a function that does not exist', async () => {
     await expect(invoke(OPERATOR, 'unknown')).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
   });
 });
@@ -168,7 +168,7 @@ test.each([
   await expect(invoke(credentials, 'known')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });
 
-test('who may not invoke a function is told so as Lambda does', async () => {
+test('a caller that may not invoke a function gets the error that Lambda has', async () => {
   await expect(invoke(BACK_END, 'known')).rejects.toMatchObject({
     name: 'AccessDeniedException',
     message:
@@ -284,7 +284,7 @@ describe('a request that is signed well', () => {
     ['a detail that is no text', '{"Entries":[{"Source":"a","DetailType":"b","Detail":{}}]}'],
     ['a time that is none', '{"Entries":[{"Source":"a","DetailType":"b","Detail":"{}","Time":"noon"}]}'],
     ['a time past all times', '{"Entries":[{"Source":"a","DetailType":"b","Detail":"{}","Time":1e300}]}'],
-  ])('with %s is told so', async (_name, body) => {
+  ])('with %s is refused', async (_name, body) => {
     expect(await post(await signedAs(BACK_END, target, body))).toMatchObject({
       status: 400,
       body: { __type: 'ValidationException' },
@@ -292,7 +292,7 @@ describe('a request that is signed well', () => {
     expect(put).toEqual([]);
   });
 
-  test('and asks for what the local stack does not know is told so', async () => {
+  test('is refused where the local stack does not know the operation', async () => {
     expect(await post(await signedAs(FUNCTIONS, 'AWSEvents.DeleteRule', '{}'))).toMatchObject({
       status: 400,
       body: { __type: 'UnknownOperationException' },

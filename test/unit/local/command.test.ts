@@ -35,6 +35,6 @@ test.each([
   ['a refusal without a path', refused('EACCES')],
   ['another error of the system', refused('EMFILE', '/srv/data/dev.json')],
   ['what is no error', 'text'],
-])('%s has no sentence: its stack tells more', (_name, error) => {
+])('%s has no sentence: its stack says more', (_name, error) => {
   expect(sentenceOf(error)).toBeNull();
 });

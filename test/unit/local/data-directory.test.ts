@@ -126,7 +126,7 @@ describe('every file of the data directory', () => {
     expect(directory.description()).toBeNull();
   });
 
-  test('is not written anew where nothing changes', () => {
+  test('is not written again where nothing changes', () => {
     const file = directory.file('secrets.json');
     const token = new Secrets(file).generate('upstash', 40);
     const before = inodes();

@@ -6,14 +6,14 @@ const NOW_MS = 10_000;
 interface FakeFunction extends SlotUser {
   size: number;
   ended: number;
-  told: number;
+  offers: number;
 }
 
 function aFunction(slots: InstanceSlots, size: number, idleForMs: number | null): FakeFunction {
   const user: FakeFunction = {
     size: 0,
     ended: 0,
-    told: 0,
+    offers: 0,
     get idleSince() {
       return idleForMs === null || user.ended > 0 ? null : NOW_MS - idleForMs;
     },
@@ -21,7 +21,7 @@ function aFunction(slots: InstanceSlots, size: number, idleForMs: number | null)
       user.ended += 1;
     },
     slotIsFree: () => {
-      user.told += 1;
+      user.offers += 1;
     },
   };
   slots.add(user);
@@ -54,14 +54,14 @@ test('a function with instances of its own ends only what has been idle for a se
   expect(longIdle.ended).toBe(1);
 });
 
-test('who waits in line is told in order, once for each time in line', () => {
+test('functions in line are offered a slot in order, once for each time in line', () => {
   const slots = slotsOf(1);
   aFunction(slots, 1, null);
   const [first, second] = [aFunction(slots, 0, null), aFunction(slots, 0, null)];
   for (const user of [first, second, first]) expect(slots.take(user)).toBe(false);
   slots.free();
   // Neither has taken the slot, so it went on to the next.
-  expect([first.told, second.told]).toEqual([1, 1]);
+  expect([first.offers, second.offers]).toEqual([1, 1]);
 });
 
 test('no more instances end than there are functions in line', () => {

@@ -3,7 +3,7 @@ import type { ExitStatus } from '../../../local/engines/guarded-process.ts';
 import { KeptEngine } from '../../../local/engines/kept-engine.ts';
 import { eventually } from '../../support/engines.ts';
 
-/** An engine that ends when it is told to. */
+/** An engine that ends when a test says so. */
 function anEngine(pid: number) {
   const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
   const calls: string[] = [];
