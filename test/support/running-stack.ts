@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { Log } from '../../local/log.ts';
 import { startStack } from '../../local/stack.ts';
+import { expectDocumented } from './documented.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -46,7 +47,10 @@ export interface RunningStack {
   userToken(userId: string): Promise<string>;
   serviceToken(): Promise<string>;
   send(raw: RawRequest): Promise<Answer>;
-  /** Sends `body` as JSON; a string is sent as it is, so that a test can say what a number looks like. */
+  /**
+   * Sends `body` as JSON; a string is sent as it is, so that a test can say what a number looks like. Throws where
+   * docs/openapi.json does not describe the answer.
+   */
   call(token: string | null, method: string, path: string, body?: Json): Promise<Answer>;
   /** Returns the ids of the events. */
   putFacts(facts: readonly Fact[]): Promise<readonly string[]>;
@@ -101,8 +105,8 @@ export async function startRunningStack(
       sent.end();
     });
 
-  const call: RunningStack['call'] = (token, method, path, body) =>
-    send({
+  const call: RunningStack['call'] = async (token, method, path, body) => {
+    const answer = await send({
       method,
       path,
       headers: {
@@ -111,6 +115,9 @@ export async function startRunningStack(
       },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
+    expectDocumented(method, path, answer);
+    return answer;
+  };
 
   return {
     dataDirectory,
