@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Usage } from '../local/aws/lambda/function-pool.ts';
+import { createApiClient } from '../local/http/api-client.ts';
 import { type Stack, startStack } from '../local/stack.ts';
 import { type EngineUnits, type MeteredEngines, startMeteredEngines } from './metered-engines.ts';
 import { FUNCTION_CORE, FUNCTION_GB, PRICES, TRACED } from './prices.ts';
@@ -136,18 +137,10 @@ function difference(after: Units, before: Units, calls: number): Use {
 
 /** Who speaks for the members of a group, and what they do. */
 async function operationsOn(stack: Stack): Promise<readonly Operation[]> {
-  const token = await stack.issueToken('chat', 'service');
+  const client = createApiClient(stack.description.apiUrl, stack.issueToken);
   const call = async (method: string, path: string, body?: unknown): Promise<void> => {
-    const response = await fetch(`${stack.description.apiUrl}/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${text}`);
+    const { status, text } = await client.asService(method, `/v1${path}`, body);
+    if (status >= 300) throw new Error(`${method} ${path} was answered ${status}: ${text}`);
   };
   const members = Array.from({ length: MEMBERS }, (_, index) => `member-${index}`);
   const groups = Array.from({ length: GROUPS_OF_A_USER }, (_, index) => `group-${index}`);

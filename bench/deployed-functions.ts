@@ -1,21 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FunctionName, functionNames } from '../infra/bundle.ts';
 import type { FunctionDefinition } from '../local/aws/lambda/instance.ts';
+import { type ApiClient, type CallerKind, createApiClient } from '../local/http/api-client.ts';
 import { type Stack, startStack } from '../local/stack.ts';
-import { type Answer, StackClient } from './stack-client.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 
 /** A local stack in this process, whose functions can be run in processes of their own. */
 export class DeployedFunctions {
   readonly stack: Stack;
-  readonly #client: StackClient;
-  readonly #tokens: Readonly<Record<'user' | 'service', string>>;
+  readonly #client: ApiClient;
   readonly #events = new Map<FunctionName, string[]>();
 
-  private constructor(stack: Stack, tokens: Readonly<Record<'user' | 'service', string>>) {
+  constructor(stack: Stack) {
     this.stack = stack;
-    this.#tokens = tokens;
-    this.#client = new StackClient(stack.description.apiUrl);
+    this.#client = createApiClient(stack.description.apiUrl, stack.issueToken);
     const { lambda } = stack;
     const invoke = lambda.invoke.bind(lambda);
     lambda.invoke = (nameOrArn, payload) => {
@@ -23,14 +21,6 @@ export class DeployedFunctions {
       if (name) this.eventsOf(name).push(payload);
       return invoke(nameOrArn, payload);
     };
-  }
-
-  static async start(stack: Stack): Promise<DeployedFunctions> {
-    const [user, service] = await Promise.all([
-      stack.issueToken(USER, 'user'),
-      stack.issueToken('service', 'service'),
-    ]);
-    return new DeployedFunctions(stack, { user, service });
   }
 
   /** What a function was called with, in JSON and in order. */
@@ -48,16 +38,12 @@ export class DeployedFunctions {
     return this.stack.lambda.pool(deployed).definition;
   }
 
-  async call(
-    who: 'user' | 'service',
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    path: string,
-    body?: unknown,
-  ): Promise<Answer> {
-    const answer = await this.#client.call(method, path, this.#tokens[who], body);
-    if (answer.status >= 300)
-      throw new Error(`${method} ${path} was answered ${answer.status}: ${answer.body}`);
-    return answer;
+  async call(who: CallerKind, method: string, path: string, body?: unknown): Promise<void> {
+    const { status, text } =
+      who === 'user'
+        ? await this.#client.asUser(USER, method, path, body)
+        : await this.#client.asService(method, path, body);
+    if (status >= 300) throw new Error(`${method} ${path} was answered ${status}: ${text}`);
   }
 
   /** Waits until no function has been called for a moment. */
@@ -69,8 +55,8 @@ export class DeployedFunctions {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#client.close();
+  close(): void {
+    this.#client.close();
   }
 }
 
@@ -82,11 +68,11 @@ const QUIET_MS = 3_000;
 export async function withFunctions(use: (functions: DeployedFunctions) => Promise<void>): Promise<void> {
   const temporary = makeTemporaryDirectory();
   const stack = await startStack({ port: 0, dataDirectory: temporary.path });
-  const functions = await DeployedFunctions.start(stack);
+  const functions = new DeployedFunctions(stack);
   try {
     await use(functions);
   } finally {
-    await functions.close();
+    functions.close();
     await stack.stop();
     temporary.remove();
   }

@@ -1,9 +1,9 @@
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { Redis } from 'ioredis';
 import { startDynamoDbLocal } from '../local/engines/dynamodb-local.ts';
 import { startRedis } from '../local/engines/redis.ts';
+import { listenOnLoopback } from '../local/http/loopback.ts';
 
 /** What the engines have been asked for so far. */
 export interface EngineUnits {
@@ -61,10 +61,10 @@ export async function startMeteredEngines(): Promise<MeteredEngines> {
     forwarded.once('error', () => response.destroy());
     forwarded.end(body);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const counting = await listenOnLoopback(server);
   const redis = new Redis(cache.url);
   return {
-    dynamodbEndpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    dynamodbEndpoint: counting.url,
     redisUrl: cache.url,
     async units() {
       const calls = [...(await redis.info('commandstats')).matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)]
@@ -77,9 +77,7 @@ export async function startMeteredEngines(): Promise<MeteredEngines> {
     },
     async stop() {
       redis.disconnect();
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-      await Promise.all([engine.stop(), cache.stop()]);
+      await Promise.all([counting.close(), engine.stop(), cache.stop()]);
     },
   };
 }

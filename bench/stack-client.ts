@@ -4,14 +4,14 @@ import { type Bounds, type Round, runRound } from './measurement.ts';
 import type { Operation } from './operations.ts';
 import type { RunningStack } from './running-stack.ts';
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly body: string;
 }
 
 /**
- * Speaks HTTP with a local stack over connections that stay open. What it does itself is part of what is measured: of
- * the clients at hand this one does least.
+ * Calls a local stack where the calls are measured. It is not the client of the tests and the demo: what a client does
+ * itself is part of what is measured, and of the clients at hand this one does least.
  */
 export class StackClient {
   readonly #connections: Pool;

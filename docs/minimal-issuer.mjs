@@ -1,13 +1,13 @@
-// A minimal issuer of tokens for Tidemark, for a chat whose users have sessions and no tokens yet, and for its back end.
+// A minimal token issuer for Tidemark: for a chat whose users have sessions but no tokens yet, and for its back end.
 //
 //   AUDIENCE=my-chat CLIENT_SECRET=a-long-secret node docs/minimal-issuer.mjs
 //   npm run dev -- --issuer http://127.0.0.1:4001 --audience my-chat
 //   curl -X POST -H 'Cookie: session=session-of-alice' http://127.0.0.1:4001/token
 //   curl http://127.0.0.1:4001/token -d grant_type=client_credentials -d client_id=chat -d client_secret=a-long-secret
 //
-// It needs the package jose (npm install jose). Deployed, it needs an https address that AWS can reach: API Gateway asks it
-// for the discovery document and the keys. It answers no preflight (CORS), so serve /token from the origin of your pages,
-// where the session's cookie is too. KEY_FILE is a secret: keep it out of your repository.
+// It needs the package jose (npm install jose). Deployed, it needs an https address that AWS can reach: API Gateway reads
+// the discovery document and the keys from it. It answers no preflight (CORS), so serve /token from the origin of your
+// pages, which also has the session's cookie. KEY_FILE is a secret: keep it out of your repository.
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -15,7 +15,7 @@ import { text } from 'node:stream/consumers';
 import { exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose';
 
 const PORT = Number(process.env.PORT ?? 4001);
-/** To the letter what `jwtIssuer` or `--issuer` is; here without a slash at its end. */
+/** Must equal `jwtIssuer` or `--issuer` exactly; here without a slash at its end. */
 const ISSUER = process.env.ISSUER ?? `http://127.0.0.1:${PORT}`;
 const AUDIENCE = process.env.AUDIENCE ?? 'my-chat';
 const KEY_FILE = process.env.KEY_FILE ?? 'issuer-key.json';
@@ -25,11 +25,11 @@ const SESSIONS = new Map([
   ['session-of-alice', 'alice'],
   ['session-of-bob', 'bob'],
 ]);
-/** The back end's client; without a secret there is none. */
+/** The back end's client. Without a secret no back end gets a token. */
 const { CLIENT_ID = 'chat', CLIENT_SECRET = '' } = process.env;
 const userOf = ({ headers }) => SESSIONS.get(/(?:^|; )session=([^;]+)/.exec(headers.cookie ?? '')?.[1]);
 
-// The key is kept: with a new one at each start, tokens that were handed out would be refused. API Gateway takes RSA alone.
+// The key is stored: with a new one at each start, earlier tokens would be refused. API Gateway accepts only RSA.
 const key = await readFile(KEY_FILE, 'utf8').then(JSON.parse, makeKey);
 async function makeKey(error) {
   if (error.code !== 'ENOENT') throw error;
@@ -40,7 +40,7 @@ async function makeKey(error) {
 }
 const signingKey = await importJWK(key, 'RS256');
 
-/** Short, since a token cannot be taken back. Its holder asks again before it ends, or after a 401. */
+/** Short, since a token cannot be revoked. Its holder requests another before it expires, or after a 401. */
 const LIFE_SECONDS = 15 * 60;
 
 /** The scope is `tidemark/user`, with the user as `sub`, or `tidemark/service` for a back end. */

@@ -1,10 +1,10 @@
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
 import { LOCAL_CONTEXT } from './aws/synthesis.ts';
 import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command/command.ts';
+import { consoleLog } from './command/log.ts';
 import { onceNpmIsGone } from './command/npm-process.ts';
 import { UsageError } from './command/usage-error.ts';
 import { DataDirectory } from './data/data-directory.ts';
-import { consoleLog } from './log.ts';
 import { DEFAULT_SPEED, startStack } from './stack.ts';
 
 const DEFAULT_PORT = 3000;

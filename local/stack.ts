@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { allEnded } from './all-ended.ts';
 import type { RawResources } from './aws/cloudformation/template.ts';
 import { ledgerOwner } from './aws/credentials.ts';
 import { type Deployment, deploy } from './aws/deployment.ts';
@@ -13,15 +12,16 @@ import type { Lambda } from './aws/lambda/lambda.ts';
 import type { Queues } from './aws/queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './aws/secrets.ts';
 import { LOCAL_CONTEXT, synthesize } from './aws/synthesis.ts';
+import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
+import { allEnded } from './engines/all-ended.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
-import { startFront } from './front.ts';
+import { startFront } from './front/front.ts';
+import { inspect, issuerAnswer, json } from './front/inspection.ts';
+import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
-import { inspect, issuerAnswer, json } from './inspection.ts';
-import { type Log, silentLog } from './log.ts';
-import { isFromThisMachine } from './same-machine.ts';
 
 /** A minute of AWS's pauses takes a second here: nobody wants to wait for them at a laptop. */
 export const DEFAULT_SPEED = 60;

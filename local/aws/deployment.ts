@@ -1,11 +1,11 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import type { Log } from '../command/log.ts';
 import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
-import type { Log } from '../log.ts';
-import { isOriginOfThisMachine } from '../same-machine.ts';
-import { type Notification, WebhookSink } from '../webhook-sink.ts';
-import { resourcesOf } from './cloudformation/properties.ts';
+import { type Notification, WebhookSink } from '../front/webhook-sink.ts';
+import { isOriginOfThisMachine } from '../http/same-machine.ts';
+import { queueSourcesOf, streamSourcesOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
@@ -95,11 +95,12 @@ export async function deploy(
   });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
   const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log };
-  const pollers = resourcesOf(template, 'AWS::Lambda::EventSourceMapping').map((source) =>
-    source.properties.EventSourceArn.includes(':sqs:')
-      ? new QueuePoller(source, { queues, lambda, callers, speed, log })
-      : new StreamPoller(source, polling),
-  );
+  const pollers = [
+    ...streamSourcesOf(template).map((source) => new StreamPoller(source, polling)),
+    ...queueSourcesOf(template).map(
+      (source) => new QueuePoller(source, { queues, lambda, callers, speed, log }),
+    ),
+  ];
   const api = new HttpApi(template, lambda, keySetUrl, {
     alsoAllowsOrigin: isOriginOfThisMachine,
     otherIssuers,

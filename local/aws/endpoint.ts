@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
+import { readBody } from '../http/body.ts';
+import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 import type { EventBus } from './events/event-bus.ts';
-import { readBody } from './gateway/body.ts';
 import { AccessDenied, authorize } from './iam/authorize.ts';
 import type { Callers } from './iam/callers.ts';
 import type { Principal } from './iam/principal.ts';
@@ -125,11 +125,9 @@ interface Answer {
   readonly headers?: Record<string, string>;
 }
 
-export interface AwsEndpoint {
-  readonly url: string;
+export interface AwsEndpoint extends Listening {
   /** From now on it answers; until then it is unavailable. */
   serve(services: AwsServices): void;
-  close(): Promise<void>;
 }
 
 /**
@@ -153,17 +151,11 @@ export async function startAwsEndpoint(): Promise<AwsEndpoint> {
       answer(status, { __type: code, message }, { 'x-amzn-errortype': code });
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...(await listenOnLoopback(server)),
     serve(given) {
       services = given;
     },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
   };
 }
 

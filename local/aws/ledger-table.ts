@@ -11,7 +11,7 @@ import { UsageError } from '../command/usage-error.ts';
 import { onlyResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
 
-/** Creates the template's table where there is none yet, or anew where it is to be fresh, and returns its name. */
+/** Creates the template's table where there is none yet, or where it is to be fresh, and returns its name. */
 export async function ensureTable(
   client: DynamoDBClient,
   template: Template,
@@ -45,21 +45,11 @@ export async function ensureTable(
       BillingMode: 'PAY_PER_REQUEST',
       AttributeDefinitions,
       KeySchema,
-      ...(GlobalSecondaryIndexes.length > 0 && {
-        GlobalSecondaryIndexes: GlobalSecondaryIndexes.map(({ Projection, ...index }) => ({
-          ...index,
-          Projection: {
-            ProjectionType: Projection.ProjectionType,
-            ...(Projection.NonKeyAttributes.length > 0 && { NonKeyAttributes: Projection.NonKeyAttributes }),
-          },
-        })),
-      }),
+      GlobalSecondaryIndexes,
       StreamSpecification: { StreamEnabled: true, ...StreamSpecification },
     }),
   );
-  if (TimeToLiveSpecification) {
-    await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
-  }
+  await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
   return TableName;
 }
 

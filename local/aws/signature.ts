@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
-import { equalSecrets } from '../equal-secrets.ts';
+import { equalSecrets } from '../http/equal-secrets.ts';
 import type { Credentials } from './credentials.ts';
 
 /** AWS bears this difference of the clocks. */

@@ -1,7 +1,8 @@
 import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { Redis } from '@upstash/redis';
 import { Webhook } from 'standardwebhooks';
-import { type Event, expect, type Session, say, until } from './session.ts';
+import type { BusEvent } from '../http/api-client.ts';
+import { expect, type Session, say, until } from './session.ts';
 
 /** The main job: somebody sends a message, and somebody else reads it. */
 export async function playReading(session: Session, title: string, groupId: string, others: string[]) {
@@ -14,8 +15,8 @@ export async function playReading(session: Session, title: string, groupId: stri
     await session.asService('POST', `${group}/messages`, { messageId: String(id), senderId: a });
   }
   await session.as(b, 'PUT', `${group}/watermark`, { messageId: '100' });
-  const ofB = async (to: string): Promise<Event[]> => {
-    const events = await session.events(groupId, 'WatermarkAdvanced');
+  const ofB = async (to: string): Promise<BusEvent[]> => {
+    const events = await session.client.eventsOf(groupId, 'WatermarkAdvanced');
     return events.filter(({ detail }) => detail.userId === b && detail.to === to);
   };
   // Two marks that follow each other at once may be told as one.
@@ -89,16 +90,16 @@ async function inCache(
   return membership?.split('|')[1]?.slice(0, 13);
 }
 
-async function expectNotification({ stack, directory }: Session, eventId: string): Promise<void> {
-  const isSinkUsed = (await fetch(`${stack.apiUrl}/_local/webhook`)).ok;
-  if (!isSinkUsed) {
+async function expectNotification({ client, directory }: Session, eventId: string): Promise<void> {
+  const { status } = await client.call(null, 'GET', '/_local/webhook');
+  if (status !== 200) {
     say(`  - Events are posted to a receiver of yours; the demo does not look whether it has ${eventId}.`);
     return;
   }
   type Notification = { headers: Record<string, string>; body: string };
   const received = async () => {
-    const response = await fetch(`${stack.apiUrl}/_local/notifications`);
-    const { notifications } = (await response.json()) as { notifications: Notification[] };
+    const { text } = await client.call(null, 'GET', '/_local/notifications');
+    const { notifications } = JSON.parse(text) as { notifications: Notification[] };
     return notifications.find(({ headers }) => headers['webhook-id'] === eventId);
   };
   await until(async () => (await received()) !== undefined, 'the notification');

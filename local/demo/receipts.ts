@@ -1,3 +1,4 @@
+import { fieldsOf } from '../http/api-client.ts';
 import { expect, type Session, say, until } from './session.ts';
 
 /** Who has read what: receipts, a private read, what is marked unread again, and the inbox. */
@@ -56,9 +57,9 @@ export async function playReceipts(session: Session): Promise<void> {
   say('  B marks 2 unread, to come back to it.');
   expect(revision, 1, 'B’s own view has a new revision,');
   expect(await counts(), { audience: 2, readCount: 1, deliveredCount: 2 }, 'and the receipt stays.');
-  const late = await session.ask(b, 'PUT', `${group}/watermark`, { messageId: '2', ifRevision: 0 });
+  const late = await session.client.asUser(b, 'PUT', `${group}/watermark`, { messageId: '2', ifRevision: 0 });
   expect(
-    [late.status, late.body.code, late.body.revision],
+    [late.status, fieldsOf(late).code, fieldsOf(late).revision],
     [409, 'revision_conflict', 1],
     'Another device of B, which did not know, does not undo it.',
   );
@@ -81,7 +82,7 @@ export async function playReceipts(session: Session): Promise<void> {
     'Both messages are read by all.',
   );
   const fullyRead = async () => {
-    const events = await session.events(groupId, 'GroupFullyRead');
+    const events = await session.client.eventsOf(groupId, 'GroupFullyRead');
     return events.some(({ detail }) => detail.upTo === '2');
   };
   await until(fullyRead, 'the event of everyone having read 2');

@@ -2,91 +2,53 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { loadTemplate } from '../aws/cloudformation/template.ts';
 import { DataDirectory, type StackDescription } from '../data/data-directory.ts';
+import { type Answer, type ApiClient, createApiClient, fieldsOf } from '../http/api-client.ts';
 import { Issuer } from '../identity/issuer.ts';
-import { type Callers, callersOf, issueFor } from '../identity/token-callers.ts';
+import { callersOf, issueFor } from '../identity/token-callers.ts';
 
 const DEADLINE_MS = 10_000;
 
-export interface Event {
-  readonly id: string;
-  readonly 'detail-type': string;
-  readonly detail: Readonly<Record<string, unknown>>;
-}
+type Fields = ReturnType<typeof fieldsOf>;
 
-export interface Answer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-/** Somebody who talks with the running stack, and says what happens. */
+/** A visit to the running stack, which says what happens. */
 export class Session {
   readonly stack: StackDescription;
   readonly directory: DataDirectory;
+  readonly client: ApiClient;
   /** In every name, so that each run has users and groups of its own. */
   readonly run = Date.now().toString(36);
-  readonly #issuer: Issuer;
-  readonly #callers: Callers;
-  readonly #tokens = new Map<string, string>();
 
-  private constructor(stack: StackDescription, directory: DataDirectory, issuer: Issuer) {
+  private constructor(stack: StackDescription, directory: DataDirectory, client: ApiClient) {
     this.stack = stack;
     this.directory = directory;
-    this.#issuer = issuer;
-    this.#callers = callersOf(loadTemplate(directory.file('cdk.out')));
+    this.client = client;
   }
 
   /** Throws where no stack runs on the data directory. */
   static async open(dataPath: string): Promise<Session> {
     const directory = new DataDirectory(dataPath);
     const stack = await directory.running();
-    return new Session(stack, directory, await Issuer.open(directory.path));
+    const issuer = await Issuer.open(directory.path);
+    const callers = callersOf(loadTemplate(directory.file('cdk.out')));
+    const client = createApiClient(stack.apiUrl, (subject, kind) => issueFor(issuer, callers, subject, kind));
+    return new Session(stack, directory, client);
   }
 
   /** Throws where the answer is no success. */
-  async asService(method: string, path: string, body?: unknown): Promise<Answer['body']> {
-    return succeeded(await this.#call('service', 'service', method, path, body), method, path);
+  async asService(method: string, path: string, body?: unknown): Promise<Fields> {
+    return succeeded(await this.client.asService(method, path, body), method, path);
   }
 
   /** Throws where the answer is no success. */
-  async as(user: string, method: string, path: string, body?: unknown): Promise<Answer['body']> {
-    return succeeded(await this.ask(user, method, path, body), method, path);
-  }
-
-  ask(user: string, method: string, path: string, body?: unknown): Promise<Answer> {
-    return this.#call(user, 'user', method, path, body);
-  }
-
-  async events(groupId: string, type: string): Promise<Event[]> {
-    const response = await fetch(`${this.stack.apiUrl}/_local/events`);
-    const { events } = (await response.json()) as { events: Event[] };
-    return events.filter((event) => event['detail-type'] === type && event.detail.groupId === groupId);
-  }
-
-  async #call(
-    subject: string,
-    kind: 'user' | 'service',
-    method: string,
-    path: string,
-    body?: unknown,
-  ): Promise<Answer> {
-    const token = this.#tokens.get(subject) ?? (await issueFor(this.#issuer, this.#callers, subject, kind));
-    this.#tokens.set(subject, token);
-    const response = await fetch(`${this.stack.apiUrl}${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return { status: response.status, body: text ? JSON.parse(text) : {} };
+  async as(user: string, method: string, path: string, body?: unknown): Promise<Fields> {
+    return succeeded(await this.client.asUser(user, method, path, body), method, path);
   }
 }
 
-function succeeded({ status, body }: Answer, method: string, path: string): Answer['body'] {
-  if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${JSON.stringify(body)}`);
-  return body;
+function succeeded(answer: Answer, method: string, path: string): Fields {
+  const { status, text } = answer;
+  if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${text}`);
+  return fieldsOf(answer);
 }
 
 export function say(text: string): void {

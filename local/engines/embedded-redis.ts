@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import {
   attachSession,
@@ -7,42 +6,32 @@ import {
   resolveCompatibilityProfile,
   SocketConnectionTransport,
 } from 'js-redis-server/core';
-import { equalSecrets } from '../equal-secrets.ts';
-
-export interface EmbeddedRedis {
-  readonly port: number;
-  close(): Promise<void>;
-}
+import { equalSecrets } from '../http/equal-secrets.ts';
+import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 
 /**
  * A Redis in this process, for machines without one. The package's own server listens on every address and waits for
  * its clients before it closes, so here it gets a server that does neither. The password, letters and digits, is asked
  * for here too, since the package knows none.
  */
-export async function startEmbeddedRedis(wantedPort = 0, password?: string): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(
+  wantedPort = 0,
+  password?: string,
+): Promise<Pick<Listening, 'port' | 'close'>> {
   const compatibility = resolveCompatibilityProfile('redis-7.0');
   const state = new RedisServerState({ compatibility });
   const executor = createRedisCommandExecutor({ compatibility });
 
-  const sockets = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     admit(socket, password, () => {
       attachSession(new SocketConnectionTransport(socket), { state, executor });
     });
   });
-  server.listen(wantedPort, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the embedded Redis has no port');
-
+  const { port, close } = await listenOnLoopback(server, wantedPort);
   return {
-    port: address.port,
+    port,
     async close() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await once(server, 'close');
+      await close();
       state.close();
     },
   };

@@ -68,6 +68,7 @@ async function firstAnswer(
   return gone.signal.aborted ? 'exited' : 'none';
 }
 
+/** Free on every address, since DynamoDB Local listens on all of them. */
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0);
   await once(server, 'listening');

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { allEnded } from '../all-ended.ts';
 import type { StackDescription } from '../data/data-directory.ts';
+import { allEnded } from './all-ended.ts';
 import { startDynamoDbLocal } from './dynamodb-local.ts';
 import { type EngineProcess, KeptEngine } from './kept-engine.ts';
 import { startRedis } from './redis.ts';

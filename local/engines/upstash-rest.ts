@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Redis } from 'ioredis';
-import { readBody } from '../aws/gateway/body.ts';
-import { equalSecrets } from '../equal-secrets.ts';
+import { readBody } from '../http/body.ts';
+import { equalSecrets } from '../http/equal-secrets.ts';
+import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
 
 export interface UpstashRestOptions {
@@ -10,11 +10,6 @@ export interface UpstashRestOptions {
   readonly token: string;
   /** Without one, a free one. */
   readonly port?: number;
-}
-
-export interface UpstashRest {
-  readonly url: string;
-  close(): Promise<void>;
 }
 
 /** Integers come as text, since a JavaScript number would round them above 2^53. */
@@ -49,7 +44,7 @@ export async function startUpstashRest({
   redisUrl,
   token,
   port = 0,
-}: UpstashRestOptions): Promise<UpstashRest> {
+}: UpstashRestOptions): Promise<Listening> {
   const redis = new Redis(redisUrl, {
     lazyConnect: true,
     stringNumbers: true,
@@ -72,20 +67,14 @@ export async function startUpstashRest({
   });
   // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
   server.keepAliveTimeout = 600_000;
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
-  const closed = once(server, 'close');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
+  const listening = await listenOnLoopback(server, port);
   await redis.connect().catch(() => {}); // it goes on trying by itself
 
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    async close() {
-      server.close();
-      server.closeAllConnections();
+    ...listening,
+    close() {
       redis.disconnect();
-      await closed;
+      return listening.close();
     },
   };
 

@@ -5,25 +5,25 @@ import { QUESTIONS, type QuestionName, type ScriptName, TIDINGS } from './script
 import { type CacheCredentials, type HttpHandler, Refused, Upstash } from './upstash.ts';
 
 export interface ConnectionOptions {
-  /** Reads where Upstash is and its token. Read again after it was refused, so that a token can be rotated. */
+  /** Reads Upstash's URL and token. Called again after Upstash refused the token, so that a token can be rotated. */
   readonly credentials: () => Promise<CacheCredentials>;
   readonly timeoutsMs?: Timeouts;
   readonly nowMs?: () => number;
-  /** What sends the requests; a caller may come between. */
+  /** Sends the requests. A caller may wrap it. */
   readonly http?: HttpHandler;
 }
 
-/** How long a call may wait at most, in milliseconds. */
+/** The longest waits of a call, in milliseconds. */
 export interface Timeouts {
-  /** For the connection and its first answer together. */
+  /** For the connection and its first reply together. */
   readonly connect: number;
-  /** For the answer to a question. */
+  /** For the reply to a read. */
   readonly ask: number;
-  /** For the answer to a merge. */
+  /** For the reply to a write. */
   readonly tell: number;
 }
 
-/** A merge that is given up leaves an old value to be read until the projector has caught up: it may take longer. */
+/** Writes may take longer: after a lost write, reads return an old value until the projector has merged the new one. */
 const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 
 /**
@@ -32,17 +32,17 @@ const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
  */
 const REHEARSAL_MS = 1_000;
 
-/** The timeout of a merge right after a failure: a short probe in case the cache is back. */
+/** Timeout of a write right after a failure: a short probe in case the cache is back. */
 const TROUBLED_TELL_MS = 50;
 
-/** After this many consecutive failures, questions skip the cache for this long; merges still go out. */
+/** After this many consecutive failures, reads skip the cache for this long; writes still go out. */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 3_000;
 
 type Script = ReturnType<Redis['createScript']>;
 type Scripts = Readonly<Record<ScriptName, Script>>;
 
-/** Calls the cache's scripts and takes no failure to the caller: without a cache the ledger answers. */
+/** Calls the cache's scripts. No failure reaches the caller, since the ledger can answer without a cache. */
 export class CacheConnection {
   readonly #connector: Connector<Scripts>;
   readonly #nowMs: () => number;
@@ -62,7 +62,7 @@ export class CacheConnection {
     });
   }
 
-  /** A script's reply as `read` understands it; null where the cache did not give one in time. */
+  /** Runs a script and returns its reply, decoded by `read`; null if the cache did not reply in time. */
   async run<T>(
     name: ScriptName,
     keys: readonly string[],
@@ -82,7 +82,7 @@ export class CacheConnection {
       this.#askAgainAtMs = 0;
       return result;
     } catch (error) {
-      // A refusal says nothing about how the cache is, and no call is sent before better credentials are there.
+      // A refused token is not a failure of the cache, and no call is sent until there are other credentials.
       if (error instanceof Refused) this.#connector.refuse(scripts);
       else this.#countFailure();
       warn(this.#isOpen() ? 'cache is not asked for a while' : 'cache did not answer', error);
@@ -90,14 +90,14 @@ export class CacheConnection {
     }
   }
 
-  /** Opens the connection ahead of the first call. */
+  /** Opens the connection before the first call. */
   warm(): void {
     void this.#connector.start();
   }
 
   /**
-   * Lets `rehearse` make calls, once there is a connection or there cannot be one now. Until `end` their timeouts are
-   * longer. Where that comes first nothing is rehearsed: requests are on their way.
+   * Connects, or fails to, and then runs `rehearse`. Until `end`, the timeouts of its calls are longer. If `end` comes
+   * before the connection, nothing is rehearsed: requests have arrived.
    */
   async rehearse(rehearse: () => Promise<unknown>, end: AbortSignal): Promise<void> {
     await this.#connector.start();

@@ -1,36 +1,36 @@
 import type { CacheCredentials } from './upstash.ts';
 
 export interface ConnectorOptions<Connection> {
-  /** Reads where Upstash is and its token. Must have a timeout of its own: while it is pending, no other read is made. */
+  /** Reads Upstash's URL and token. Must have its own timeout: while one read is pending, there is no other. */
   readonly credentials: () => Promise<CacheCredentials>;
-  /** Opens a connection. Throws where the credentials are malformed. */
+  /** Opens a connection. Throws if the credentials are malformed. */
   readonly open: (credentials: CacheCredentials) => Connection;
   /** How long calls may wait for a connection and its first answer together, in milliseconds. */
   readonly patienceMs: number;
   readonly nowMs: () => number;
 }
 
-/** After an attempt that failed, none is made for this long. */
+/** The pause after a failed attempt. */
 const RETRY_AFTER_MS = 3_000;
 
-/** After credentials were refused, and the secret holds no better ones, none are read for this long. */
+/** The pause after credentials were refused and the secret holds no others. */
 const COOL_DOWN_MS = 15_000;
 
-/** The time that calls wait, all together: it begins with the first call that finds no connection. */
+/** The time that all calls wait together. It begins with the first call that finds no connection. */
 interface Patience {
   readonly over: Promise<null>;
   readonly endMs: number;
 }
 
 /**
- * Keeps a connection: reads the credentials in the background, and reads them again where they are refused, so that a
- * token can be rotated. One attempt at a time.
+ * Keeps a connection. Reads the credentials in the background, and again if they are refused, so that a token can be
+ * rotated. There is one attempt at a time.
  *
  *     attempt ──▶ connection ──refused──▶ attempt ──▶ connection ──refused──▶ cool-down ──▶ attempt ...
  *        └─failed──▶ pause ──▶ attempt       └─the same credentials──▶ cool-down
  *
- * Calls wait for a connection once, together. Then none of them waits until a connection has given an answer: a secret
- * that is silent would otherwise hold up every call of an instance.
+ * Calls wait for a connection once, all together. Then no call waits until a connection has replied: a secret that does
+ * not answer would otherwise delay every call of an instance.
  */
 export class Connector<Connection> {
   readonly #options: ConnectorOptions<Connection>;
@@ -38,19 +38,19 @@ export class Connector<Connection> {
   #attempt: Promise<Connection | null> | null = null;
   #nextAttemptAtMs = 0;
   #patience: Patience | null = null;
-  /** The credentials that were refused, while others in their place have not been accepted. */
+  /** The credentials that were refused last, until others are accepted. */
   #refused: CacheCredentials | null = null;
 
   constructor(options: ConnectorOptions<Connection>) {
     this.#options = options;
   }
 
-  /** Connects ahead of the first call. Resolves once there is a connection, or the attempt failed; never rejects. */
+  /** Connects before the first call. Resolves when there is a connection or the attempt failed; never rejects. */
   async start(): Promise<void> {
     if (!this.#current) await this.#startAttempt();
   }
 
-  /** The connection; null where there is none in time. */
+  /** Returns the connection; null if there is none in time. */
   async connection(): Promise<Connection | null> {
     if (this.#current) return this.#current.connection;
     const attempt = this.#startAttempt();
@@ -59,20 +59,22 @@ export class Connector<Connection> {
     return Promise.race([attempt, this.#patience.over]);
   }
 
-  /** What the calls that waited for the connection have left to wait for its answer, in milliseconds. */
+  /**
+   * The time left for a reply to the calls that waited for the connection, in milliseconds. Infinity for other calls.
+   */
   leftMs(): number {
     const left = this.#patience ? this.#patience.endMs - this.#options.nowMs() : 0;
     return left > 0 ? left : Number.POSITIVE_INFINITY;
   }
 
-  /** The connection gave an answer. */
+  /** Call this when the connection has replied. */
   accept(connection: Connection): void {
     if (connection !== this.#current?.connection) return;
     this.#patience = null;
     this.#refused = null;
   }
 
-  /** The connection's credentials were refused. A call of an earlier connection says nothing about this one. */
+  /** Call this when the connection's credentials were refused. Has no effect for an earlier connection. */
   refuse(connection: Connection): void {
     if (connection !== this.#current?.connection) return;
     const { credentials } = this.#current;
@@ -97,7 +99,7 @@ export class Connector<Connection> {
   async #connect(): Promise<Connection | null> {
     try {
       const credentials = await this.#options.credentials();
-      // Nothing was rotated.
+      // The secret has not changed: the token was not rotated.
       if (this.#refused && isSame(this.#refused, credentials)) {
         this.#coolDown();
         return null;

@@ -10,26 +10,26 @@ import { encodePosition } from './position-text.ts';
 import { ReceiptsIndex } from './receipts-index.ts';
 import { arrayIn, earlyMarksIn, membershipIn, positionIn, usersIn } from './replies.ts';
 
-/** Something that the ledger has said of a group. */
+/** One thing that the cache merges about a group. Values come from the ledger. */
 export type Change =
   | { readonly kind: 'member'; readonly userId: UserId; readonly state: MembershipState }
-  /** The same, of a moment that may be long past: it brings no member into the cache that is not there. */
+  /** A member's state that may be old. It is merged only if the cache holds the member already. */
   | { readonly kind: 'known-member'; readonly userId: UserId; readonly state: MembershipState }
-  /** The member's own view is about to go back; see `GroupCache.doubt`. */
+  /** The member's own view is about to go back; see mark-unread.ts. */
   | { readonly kind: 'doubt'; readonly userId: UserId; readonly doubt: string }
-  /** A doubt has come to its end: the cache holds what the ledger then held, or the ledger was not written. */
+  /** Ends a doubt: the cache now holds the new own view, or the ledger was not written. */
   | { readonly kind: 'settled'; readonly userId: UserId; readonly doubt: string }
-  /** A mark that was clamped, since its message is not recorded yet. It waits for a minute. */
+  /** A clamped mark, whose message is not recorded yet. The cache keeps it for a minute. */
   | { readonly kind: 'early'; readonly mark: EarlyMark }
-  /** Who has just joined, besides what it is as a member. */
+  /** The member has just joined. Comes in addition to `member`. */
   | { readonly kind: 'joined'; readonly userId: UserId }
   | { readonly kind: 'head'; readonly position: Position }
-  /** The same, of a moment that may be long past: it brings no head into the cache where there is none. */
+  /** A head that may be old. It is merged only if the cache holds a head already. */
   | { readonly kind: 'known-head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
   | { readonly kind: 'loaded'; readonly token: string; readonly above: Position }
-  /** Of a load of the receipts, the members up to this one are told; whoever loads goes on until the lease ends. */
+  /** A step of a load of the receipts: all members up to this one are merged, and the lease is extended. */
   | {
       readonly kind: 'index';
       readonly token: string;
@@ -37,77 +37,85 @@ export type Change =
       readonly lastUserId: UserId;
     }
   | { readonly kind: 'indexed'; readonly token: string }
-  /** A member whom, as it seems, nobody's public watermark is behind. */
+  /** The member found behind all others in a search of the ledger. Nobody searches again until it moves. */
   | { readonly kind: 'laggard'; readonly userId: UserId };
 
-/** What the ledger has just told of several members. */
+/** The changes for several members that were just read from the ledger. */
 export function memberChanges(states: Iterable<readonly [UserId, MembershipState]>): Change[] {
   return [...states].map(([userId, state]) => ({ kind: 'member', userId, state }));
 }
 
-/** What the cache knows of a group for one member. Null is "ask the ledger", never "there is none". */
+/** What the cache knows of a group for one member. Null means "read the ledger", never "there is none". */
 export interface View {
   readonly state: MembershipState | null;
-  /** The start where no message is recorded. */
+  /** The start if no message is recorded. */
   readonly head: Position | null;
   readonly window: Window | null;
 }
 
-/** The messages kept: all above `floor`. `unread` of them are above the member's own view and of others. */
+/** The messages in the cache: all above `floor`. `unread` counts those of others above the member's own view. */
 export interface Window {
   readonly floor: Position;
   readonly unread: number;
-  /** Told where the member's own view is below the floor. */
+  /** The number of messages in the window. It may be 0 if the own view is not below the floor: then nobody needs it. */
   readonly kept: number;
 }
 
-/** What the cache says to news of what the ledger said at some time. */
+/** The reply to a merge of records of the stream. */
 export interface NewsReply {
-  /** How far everyone has read, or a position up to the one asked that somebody is known not to be past. */
+  /**
+   * How far everyone has read; or, at or below the position asked for, how far one member has who is behind. Null if
+   * unknown.
+   */
   readonly everyoneAt: Position | null;
-  /** Of the members told, those whom an index of all members lacks: they joined unheard, or have left since. */
+  /** Merged members whom the index lacks: their join did not reach the cache, or they have left since. */
   readonly strangers: readonly UserId[];
-  /** Who joined of late, and may be missing from the ledger's list of members; where a position was asked. */
+  /** Members who joined a moment ago, whom the ledger's list may lack. Empty if no position was asked for. */
   readonly recent: readonly UserId[];
 }
 
-/** What the cache knew when a member's own view came into doubt. */
+/** The reply to a doubt: the view at that moment. */
 export interface Doubted {
   readonly view: View;
-  /** The doubt is noted, and must be settled. It is not where the cache does not hold the member. */
+  /** The doubt was stored and must be settled. False if the cache does not hold the member. */
   readonly isNoted: boolean;
 }
 
-/** What the cache knows of a member, and whose some messages are. */
+/** What the cache knows of a member, and how some messages relate to it. */
 export interface Statuses {
   readonly state: MembershipState | null;
   readonly whose: readonly Whose[] | null;
 }
 
-/** What the inbox shows of one group. The window is told only where the head is past the position read up to. */
+/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
-/** How a message relates to a member: at or below the own view, sent by it, sent by another one or not recorded. */
+/**
+ * How a message relates to a member. `below`: at or below the own view. `own`: sent by the member. `other`: sent by
+ * another user or not recorded. `unknown`: read the ledger.
+ */
 export type Whose = 'below' | 'own' | 'other' | 'unknown';
 
 export interface GroupCacheOptions {
-  /** How many messages of a group are kept. */
+  /** The most messages of a group that are kept. */
   readonly capacity: number;
-  /** How many unread messages are counted at most. Less than `capacity`: then what is kept decides nearly always. */
+  /**
+   * The most unread messages that are counted. Below `capacity`, so that the window nearly always decides the count.
+   */
   readonly unreadLimit: number;
-  /** How long a group that does not change is kept, in milliseconds. */
+  /** How long the keys of a group live after their last change, in milliseconds. */
   readonly idleMs: number;
-  /** How long the receipts of a group that nobody asks for are kept, in milliseconds. */
+  /** How long the receipts of a group live after a member last read them, in milliseconds. */
   readonly receiptsIdleMs: number;
   readonly nowMs?: () => number;
 }
 
 const DAY_MS = 86_400_000;
 
-/** Longer than whoever doubts may take to write the ledger. */
+/** Longer than the write of the ledger between a doubt and its settling can take. */
 const DOUBT_MS = 30_000;
 
-/** Early marks that are made good in one go. */
+/** The most early marks that one merge returns. */
 const DUE_AT_ONCE = 100;
 
 export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
@@ -117,7 +125,7 @@ export const DEFAULT_GROUP_CACHE: GroupCacheOptions = {
   receiptsIdleMs: DAY_MS,
 };
 
-/** The cache, group by group. It holds only what the ledger has said, and may lose any of it at any time. */
+/** The cache of all groups. It holds only values that the ledger has returned, and may lose any of them at any time. */
 export class GroupCache {
   readonly capacity: number;
   readonly unreadLimit: number;
@@ -136,8 +144,8 @@ export class GroupCache {
   }
 
   /**
-   * Null when the cache does not answer. One call. Whoever is about to read further than the cache knows says so, and is
-   * told no window: what is unread is then better asked when it has been done.
+   * Reads what a member sees. If `aboutToRead` is above the own view, the reply has no window: the unread count is
+   * needed only after the mark. Null if the cache does not answer. One call.
    */
   async read(groupId: GroupId, userId: UserId, aboutToRead: Position | null = null): Promise<View | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
@@ -151,8 +159,9 @@ export class GroupCache {
   }
 
   /**
-   * Reads. Where the cache holds the member, nobody takes its own view from there until the doubt is settled or half a
-   * minute has gone by. Of anybody else nothing is left in the cache. Null when the cache does not answer. One call.
+   * Reads what a member sees, and stores a doubt if the cache holds the member: no call returns its own view from the
+   * cache until the doubt is settled or half a minute has passed. For any other user nothing is stored. Null if the
+   * cache does not answer. One call.
    */
   async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<Doubted | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
@@ -169,8 +178,8 @@ export class GroupCache {
   }
 
   /**
-   * The member, and whose the messages at these positions are. `whose` is null where the member is not known; the whole
-   * is null when the cache does not answer. One call.
+   * Reads a member, and how the messages at these positions relate to it. `whose` is null if the cache does not hold
+   * the member. Null if the cache does not answer. One call.
    */
   async readStatuses(
     groupId: GroupId,
@@ -186,7 +195,10 @@ export class GroupCache {
     );
   }
 
-  /** What is unread of groups, in their order, given how far the user has read in each. One call. */
+  /**
+   * Reads heads and windows of groups, given how far the user has read in each. Null if the cache does not answer.
+   * One call.
+   */
   async readInbox(
     userId: UserId,
     groups: readonly { readonly groupId: GroupId; readonly readUpTo: Position }[],
@@ -200,19 +212,19 @@ export class GroupCache {
     );
   }
 
-  /** Merges what the ledger said, and tells what a member then sees. Null when the cache does not answer. One call. */
+  /** Merges changes and returns what a member then sees. Null if the cache does not answer. One call. */
   async mergeFor(groupId: GroupId, userId: UserId, changes: readonly Change[]): Promise<View | null> {
     return this.#merge(groupId, { viewer: userId }, changes, viewOf);
   }
 
-  /** Merges what the ledger said. False when the cache does not answer. One call. */
+  /** Merges changes. False if the cache does not answer. One call. */
   async merge(groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
     return (await this.#merge(groupId, {}, changes, () => true)) ?? false;
   }
 
   /**
-   * Merges what the ledger said at some time, and tells how far everyone has read where a position is asked. Null when
-   * the cache does not answer. One call.
+   * Merges changes from the ledger's stream, which may be old. If `asked` is not null, also returns how far everyone
+   * has read. Null if the cache does not answer. One call.
    */
   async mergeNews(
     groupId: GroupId,
@@ -223,8 +235,8 @@ export class GroupCache {
   }
 
   /**
-   * Merges what the ledger said after a message was recorded, and takes out the early marks at or below the head, which
-   * are to be made good now. Null when the cache does not answer. One call.
+   * Merges the changes of a recorded message. Removes the early marks at or below the head from the cache and returns
+   * them, to be applied now. Null if the cache does not answer. One call.
    */
   async mergeRecorded(groupId: GroupId, changes: readonly Change[]): Promise<readonly EarlyMark[] | null> {
     return this.#merge(groupId, { dueAtOnce: DUE_AT_ONCE }, changes, (reply) =>
@@ -238,8 +250,8 @@ export class GroupCache {
   }
 
   /**
-   * Connects ahead of the first request, then makes a read and a merge of nothing, and what else `rehearse` does, until
-   * `end`. Nothing is left in the cache.
+   * Connects before the first request; then makes a read and an empty merge, and runs `rehearse`, unless `end` comes
+   * first. Nothing is left in the cache.
    */
   async rehearse(rehearse: () => Promise<unknown>, end: AbortSignal): Promise<void> {
     await this.#connection.rehearse(async () => {
@@ -310,7 +322,7 @@ function entryOf(change: Change, now: number): string[] {
   }
 }
 
-/** Reads the reply of `view` in group-view.lua. Throws on any other. */
+/** Decodes the reply of `view` in group-view.lua. Throws on any other. */
 function viewOf(reply: unknown): View {
   const [state, head, ...window] = arrayIn(reply, 5);
   return {
@@ -328,7 +340,7 @@ function statusesOf(reply: unknown, length: number): Statuses {
   return { state, whose: whose as Whose[] };
 }
 
-/** What `mergeGroup` replies where nobody's view is asked. */
+/** The length of the reply of merge-group.lua without a view. */
 const NEWS_LENGTH = 4;
 
 function newsReplyOf(reply: unknown): NewsReply {

@@ -1,6 +1,6 @@
 import type { GroupId } from '../domain/ids.ts';
 
-/** The keys of a group. The braces are a Redis hash tag: all of them live in one slot. */
+/** The keys of a group. The braces are a Redis hash tag: all keys of a group are in one slot. */
 export function keysOf(groupId: GroupId) {
   const key = (name: string) => `tm:{${groupId}}:${name}`;
   return {

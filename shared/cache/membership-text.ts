@@ -1,16 +1,16 @@
 import type { Membership, MembershipState, OwnRegister, Register } from '../domain/membership.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
 
-/** Nine base-36 digits hold milliseconds for three thousand years at a fixed width. */
+/** Nine base-36 digits are enough for milliseconds up to the year 5188. */
 const GENERATION_WIDTH = 9;
 const REGISTERS = 3;
 
-/** Since the generation began: no longer than that, so that any is a date. */
+/** Milliseconds since the generation began. No longer than a generation, so that each value is a valid date. */
 const TIME = /^-?[0-9a-z]{1,9}$/;
 
 /**
- * A membership as the cache's scripts read it: membership.lua has the format. At most 44 bytes for who reads and never
- * marked anything unread, which with Redis's own take 48.
+ * Encodes a membership for the cache; membership.lua describes the format. A member who never marked anything unread
+ * takes at most 44 bytes, and 48 with Redis's own.
  */
 export function encodeMembership(state: MembershipState): string {
   const { generation } = state;
@@ -26,7 +26,7 @@ export function encodeMembership(state: MembershipState): string {
   return generationText + parts.join('|');
 }
 
-/** Throws where the text is none that `encodeMembership` or the scripts write. */
+/** Decodes a membership. Throws on a text that neither `encodeMembership` nor the scripts write. */
 export function decodeMembership(text: string): MembershipState {
   const generation = Number.parseInt(text.slice(0, GENERATION_WIDTH), 36);
   if (!Number.isSafeInteger(generation)) throw new Error(`not a membership: ${text}`);
@@ -45,7 +45,7 @@ export function decodeMembership(text: string): MembershipState {
   } satisfies Membership;
 }
 
-/** The time is told since the generation began, which is shorter; it may lie before, by clocks that differ. */
+/** The time counts from the begin of the generation, which is shorter. It may be negative, since clocks differ. */
 function encodeRegister({ position, at }: Register, generation: number): string {
   const text = encodePosition(position);
   return at === null ? text : `${text}@${(at - generation).toString(36)}`;
@@ -60,7 +60,7 @@ function decodeRegister(text: string, generation: number): Register {
   };
 }
 
-/** The revision counted from the first one of the membership, and that one where it is not 0. */
+/** The revision, counted from the first one of the membership; then the first one, if it is not 0. */
 function revisionText({ firstRevision, self }: Membership): string {
   if (self.revision === 0) return '';
   const count = String(self.revision - firstRevision);

@@ -1,8 +1,8 @@
 import { type Position, storedPosition } from '../domain/position.ts';
 
 /**
- * Positions in the cache: thirteen base-36 digits instead of twenty decimal ones. Their order as text is the same, the
- * first digit of the largest is a 3, and memory is what a cache costs.
+ * A position in the cache has thirteen base-36 digits instead of twenty decimal ones, since memory is what a cache
+ * costs. The order as text is the same. The first digit is at most 3.
  */
 const WIDTH = 13;
 const LOWER_WIDTH = 7;
@@ -14,10 +14,10 @@ export function encodePosition(position: Position): string {
   return BigInt(position).toString(36).padStart(WIDTH, '0');
 }
 
-/** Throws where the text is none that `encodePosition` returns. */
+/** Throws on a text that `encodePosition` does not return. */
 export function decodePosition(text: string): Position {
   if (!POSITION_TEXT.test(text)) throw new Error(`not a position of the cache: ${JSON.stringify(text)}`);
-  // In two halves that a double holds exactly.
+  // Decodes two halves: a double holds each of them exactly, but not the whole.
   const [upper, lower] = [text.slice(0, -LOWER_WIDTH), text.slice(-LOWER_WIDTH)].map((half) =>
     BigInt(Number.parseInt(half, 36)),
   ) as [bigint, bigint];

@@ -7,25 +7,25 @@ import { keysOf } from './keys.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
 import { arrayIn, membershipIn, positionIn, userIn, usersIn } from './replies.ts';
 
-/** A message whose receipts are asked for; where the sender is not given, it is looked up in the cache. */
+/** A message to count receipts for. If the sender is not given, the cache looks it up. */
 export interface Question {
   readonly position: Position;
   readonly senderId?: UserId;
 }
 
-/** What the cache knows of the receipts of messages, for one caller. */
+/** What the cache knows of the receipts of some messages, and of the caller. */
 export interface Counted {
-  /** What the cache holds of the caller. Null is "ask the ledger". */
+  /** The caller's state in the cache. Null means "read the ledger". */
   readonly caller: MembershipState | null;
-  /** Every message above it is in the cache; null where no window of messages is loaded. */
+  /** Every message above it is in the cache; null if no window is loaded. */
   readonly floor: Position | null;
-  /** How many messages are in the cache, where the group is indexed. */
+  /** The number of messages in the cache; 0 if the group is not indexed. */
   readonly kept: number;
-  /** In the order asked, null for a message that is not in the cache. Null where the group is not indexed. */
+  /** In the order of the questions, null for a message that is not in the cache. Null if the group is not indexed. */
   readonly receipts: readonly (Receipt | null)[] | null;
 }
 
-/** Where a list goes on: in the order of position, then user. */
+/** A place in a list, which is ordered by position, then user. */
 export interface ListEntry {
   readonly position: Position;
   readonly userId: UserId;
@@ -35,7 +35,7 @@ export interface ListedMember extends ListEntry {
   readonly membership: Membership;
 }
 
-/** Members in order, and the entry after which the next page begins; null where there is none. */
+/** Members in order. The next page begins after `next`; null if there is none. */
 export interface ReceiptsPage {
   readonly members: readonly ListedMember[];
   readonly next: ListEntry | null;
@@ -47,7 +47,7 @@ export type Claim =
       readonly outcome: 'claimed';
       readonly token: string;
       readonly after: UserId | null;
-      /** Who joined of late, and may be missing from the ledger's list of members. */
+      /** Members who joined a moment ago, whom the ledger's list may lack. */
       readonly recent: readonly UserId[];
     };
 
@@ -56,17 +56,20 @@ export interface ReceiptsIndexOptions {
   readonly receiptsIdleMs: number;
 }
 
-/** So many members are looked at for one page: who joined after the message is passed over. */
+/** The most members that one page reads. Members who joined after the message are read too, but not returned. */
 const PATIENCE = 2_000;
 
-/** In which sections of the index (receipts-index.lua) a list is found, and on which side of the message. */
+/**
+ * For each list: the side of the message that its members are on, and their sections of the index
+ * (receipts-index.lua).
+ */
 const LISTS: Record<ReceiptState, readonly ['from' | 'below', ...string[]]> = {
   read: ['from', 'p', 'q'],
   unread: ['below', 'p', 'q'],
   delivered: ['from', 'p', 'd'],
 };
 
-/** The members of a group in the order of what others see of them: counted and listed without looking at all of them. */
+/** The members of a group, ordered by their public registers, so that counts and lists need not read all of them. */
 export class ReceiptsIndex {
   readonly #connection: CacheConnection;
   readonly #options: ReceiptsIndexOptions;
@@ -76,7 +79,7 @@ export class ReceiptsIndex {
     this.#options = options;
   }
 
-  /** Null when the cache does not answer. One call. */
+  /** Counts the receipts of messages. Null if the cache does not answer. One call. */
   async count(groupId: GroupId, callerId: UserId, questions: readonly Question[]): Promise<Counted | null> {
     const { members, messages, receipts } = keysOf(groupId);
     return this.#connection.run(
@@ -90,7 +93,7 @@ export class ReceiptsIndex {
     );
   }
 
-  /** 'missing' where the group is not indexed; null when the cache does not answer. One call. */
+  /** Lists members by state. 'missing' if the group is not indexed; null if the cache does not answer. One call. */
   async list(
     groupId: GroupId,
     { position, senderId }: Required<Question>,
@@ -109,7 +112,7 @@ export class ReceiptsIndex {
     );
   }
 
-  /** Asks to be the one who loads the index until the lease ends. Null when the cache does not answer. One call. */
+  /** Claims the load of the index until the lease ends. Null if the cache does not answer. One call. */
   async claim(groupId: GroupId, token: string, nowMs: number, leaseEndMs: number): Promise<Claim | null> {
     const { members, receipts, joined } = keysOf(groupId);
     const { idleMs, receiptsIdleMs } = this.#options;
@@ -149,8 +152,8 @@ function receiptOf(count: unknown, position: Position): Receipt {
 }
 
 /**
- * One page out of several sections. Where one of them was not looked at to its end, nothing past the place where it
- * stopped may be told: it may hold what comes before.
+ * Merges the entries of several sections into one page. If a section was not read to its end, the page ends where that
+ * section stopped: its next entries may come before those of the other sections.
  */
 function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
   const stops: string[] = [];

@@ -5,7 +5,7 @@ import type { Position } from '../domain/position.ts';
 import { decodeMembership } from './membership-text.ts';
 import { decodePosition } from './position-text.ts';
 
-/** The elements of a reply; of exactly so many where `length` is given. Throws on any other reply. */
+/** The elements of a reply. Throws if it is not a list, or does not have `length` elements. */
 export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
   if (!Array.isArray(reply) || (length !== undefined && reply.length !== length)) {
     throw new Error(`the cache replied no list of ${length ?? 'any'} elements`);
@@ -13,17 +13,17 @@ export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
   return reply;
 }
 
-/** A position, or null where the script replied false, or with a text that this version cannot read. */
+/** A position; null if the script replied false or a text that this version cannot read. */
 export function positionIn(reply: unknown): Position | null {
   return readable(reply, decodePosition);
 }
 
-/** A membership, or null where the script replied false, or with a text that this version cannot read. */
+/** A membership; null if the script replied false or a text that this version cannot read. */
 export function membershipIn(reply: unknown): MembershipState | null {
   return readable(reply, decodeMembership);
 }
 
-/** What cannot be read is not known, as if it were missing: one entry must not fail the cache for everybody. */
+/** An unreadable text counts as missing, so that one bad entry does not fail the cache for everybody. */
 function readable<T>(reply: unknown, decode: (text: string) => T): T | null {
   if (reply === null) return null;
   if (typeof reply !== 'string') throw new Error('the cache replied no text');
@@ -40,14 +40,17 @@ export function userIn(reply: unknown): UserId {
   return userId;
 }
 
-/** The users out of a list; one that cannot be read is left out. */
+/** The users of a list. Leaves out ids that cannot be read. */
 export function usersIn(reply: unknown): UserId[] {
   return arrayIn(reply).flatMap((user) => parseUserId(user) ?? []);
 }
 
 const EARLY_MARK_VALUES = 5;
 
-/** Early marks as early-marks.lua tells them. One that cannot be read is left out: they are made good as far as can be. */
+/**
+ * Early marks as early-marks.lua replies them. Leaves out those that cannot be read, since applying them is best
+ * effort.
+ */
 export function earlyMarksIn(reply: unknown): EarlyMark[] {
   const values = arrayIn(reply).map(String);
   const marks: EarlyMark[] = [];

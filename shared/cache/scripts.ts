@@ -14,14 +14,14 @@ import receiptsIndex from './lua/receipts-index.lua';
 import sections from './lua/sections.lua';
 
 /**
- * Upstash runs a script under a lock on the whole database unless it asks for its own keys alone:
+ * Upstash runs a script under a lock on the whole database unless this flag limits the lock to the script's keys:
  * https://upstash.com/docs/redis/features/eval-lock
  */
 const OWN_KEYS_ONLY = '#!lua flags=allow-key-locking';
 
 const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
 
-/** The scripts that ask, each with the functions it is built on. */
+/** The scripts that read, each with the shared functions that it uses. */
 export const QUESTIONS = {
   readView: script(membership, doubts, groupView, readView),
   readInbox: script(membership, groupView, readInbox),
@@ -30,7 +30,7 @@ export const QUESTIONS = {
   listReceipts: script(membership, receiptsIndex, listReceipts),
 } as const;
 
-/** The scripts that tell the cache what the ledger said, or is about to be asked or told. */
+/** The scripts that write, each with the shared functions that it uses. */
 export const TIDINGS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
   doubtMember: script(membership, doubts, groupView, doubtMember),

@@ -8,7 +8,7 @@ export interface CacheCredentials {
   readonly token: string;
 }
 
-/** The credentials in the text of a secret. No error tells any of it. */
+/** The credentials in the text of a secret. Throws if they are malformed; the error contains nothing of the text. */
 export function credentialsIn(secret: string): CacheCredentials {
   const { url, token } = fieldsIn(secret);
   if (typeof url !== 'string' || !URL.canParse(url) || typeof token !== 'string' || !token)
@@ -25,31 +25,31 @@ function fieldsIn(secret: string): { readonly url?: unknown; readonly token?: un
   }
 }
 
-/** Upstash does not take the token: it is not, or no longer, the right one. */
+/** Upstash refused the token: it is wrong or no longer valid. */
 export class Refused extends Error {}
 
 export type HttpHandler = Pick<NodeHttpHandler, 'handle'>;
 
 type ClientRequest = Parameters<Parameters<Redis['use']>[0]>[0];
 
-/** A connection that was kept open may have been closed at the other end in the meantime. */
+/** A second attempt, since Upstash may have closed a connection that was kept open. */
 const ATTEMPTS = 2;
 
 const UNAUTHORIZED = 401;
 
-/** In characters. Many times what a script answers; an instance has 256 MB. */
+/** In characters. Many times longer than any reply of a script, and small beside an instance's 256 MB. */
 const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
 /**
- * Upstash's client, with the HTTP handler of the AWS SDK to send its commands as its REST API takes them
- * (https://upstash.com/docs/redis/features/restapi). The client's own way, `fetch`, would be a second HTTP stack for a
- * cold instance to load, and more work for each call: `npm run bench -- cache-call`.
+ * Upstash's client, which sends its commands to the REST API (https://upstash.com/docs/redis/features/restapi) with the
+ * HTTP handler of the AWS SDK. With the client's own `fetch`, a cold instance would load a second HTTP stack, and each
+ * call would cost more: `npm run bench -- cache-call`.
  */
 export class Upstash {
   readonly #credentials: CacheCredentials;
   readonly #http: HttpHandler;
   readonly #endpoint: Pick<HttpRequest, 'protocol' | 'hostname' | 'port' | 'path'>;
-  /** What makes a replica answer only once it has what was written here. */
+  /** Sent with each request: a replica then answers only after it has received what this client wrote. */
   #syncToken = '';
 
   constructor(credentials: CacheCredentials, http: HttpHandler) {
@@ -59,7 +59,7 @@ export class Upstash {
     this.#endpoint = { protocol, hostname, path, ...(port && { port: Number(port) }) };
   }
 
-  /** A client whose calls fail after so many milliseconds. */
+  /** A client whose calls fail after `timeoutMs()` milliseconds. */
   client(timeoutMs: () => number): Redis {
     const redis = new Redis({
       ...this.#credentials,
@@ -106,7 +106,7 @@ export class Upstash {
   }
 }
 
-/** By events: the SDK's own collector is a sixth of all the CPU of a call. */
+/** Collects the body by events, since the SDK's own collector takes a sixth of a call's CPU. */
 function readText(body: Readable): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -120,7 +120,7 @@ function readText(body: Readable): Promise<string> {
   });
 }
 
-/** Where Upstash refuses or fails, its own words are the error: the client looks in them for NOSCRIPT. */
+/** The result in an answer. Throws Upstash's own error text, since the client searches it for NOSCRIPT. */
 function resultIn(text: string, status: number): unknown {
   const Failure = status === UNAUTHORIZED ? Refused : Error;
   let answer: { result?: unknown; error?: string };

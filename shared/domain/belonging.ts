@@ -8,43 +8,44 @@ import {
 } from './membership.ts';
 import { laterOf, type Position } from './position.ts';
 
-/** A joining that was heard of. Times are milliseconds since the epoch. */
+/** A joining that the service knows of. Times are milliseconds since the epoch. */
 export interface Joining {
   /** When it happened. */
   readonly at: number;
   /** The position that the member starts after. */
   readonly after: Position;
-  /** The back end said where the member starts. Otherwise that was found by the time of the joining. */
+  /** The back end named the start. Otherwise the start was computed from the time of the joining. */
   readonly isGiven?: boolean;
-  /** When it was heard of. */
+  /** When the service received it. */
   readonly heardAt: number;
 }
 
 /**
- * What one user is to one group, with all that is needed to give joinings and departures that are heard late their
- * place: the state is the one of the order in which they happened, whatever the order in which they are heard.
+ * The state of one user in one group, and the history that places late joinings and departures. The state depends on
+ * the order in which they happened, not on the order in which the service receives them.
  */
 export interface Belonging {
   readonly state: MembershipState | null;
-  /** The latest departure that was heard of; null where there was none. */
+  /** The latest known departure; null if there was none. */
   readonly leftAt: number | null;
-  /** The joinings since then, by time. A member is one since the first of them. */
+  /** The joinings since then, by time. The membership begins with the first of them. */
   readonly joinings: readonly Joining[];
-  /** The last revision of the memberships before; null where there was none, or it is forgotten. */
+  /** The last revision of the earlier memberships; null if there was none or its record has expired. */
   readonly lastRevision: number | null;
 }
 
 export const NO_BELONGING: Belonging = { state: null, leftAt: null, joinings: [], lastRevision: null };
 
 /**
- * The most joinings that are kept. A second joining counts only where the departure in between is heard of later, so
- * few matter. Of more, the earliest is kept, since the membership began with it, and the latest.
+ * The most joinings that are kept. A second joining matters only if the departure between the two arrives late, so few
+ * are needed. If there are more, the earliest stays, since the membership began with it, and then the latest ones.
  */
 const MOST_JOININGS = 10;
 
 /**
- * Returns the same belonging where the joining changes nothing. At equal times a departure wins, and of two joinings the
- * one that starts earlier: so a repetition changes nothing, though messages were heard of in between.
+ * Returns the same object if the joining changes nothing. At equal times a departure wins over a joining, and the
+ * joining with the earlier start wins over the other: a repetition changes nothing, even if messages arrived in
+ * between.
  */
 export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;
@@ -61,7 +62,7 @@ export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   return { ...belonging, joinings: kept, state: beginAnew(state, first, firstRevision, () => true) };
 }
 
-/** Returns the same belonging where the departure changes nothing. */
+/** Returns the same object if the departure changes nothing. */
 export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
   const { state, joinings } = belonging;
   if (belonging.leftAt !== null && leftAt <= belonging.leftAt) return belonging;
@@ -74,13 +75,13 @@ export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
   if (first === joinings[0]) {
     return belonging.lastRevision === null ? heard : { ...heard, state: raiseRevision(state, leftAt) };
   }
-  // A mark from before the joining was heard of was made in the membership that has ended.
+  // A mark made before the service received the joining belongs to the membership that has ended.
   const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.heardAt);
   const firstRevision = revisionAfter(leftAt, lastRevision);
   return { ...heard, lastRevision, state: beginAnew(state, first, firstRevision, isOfThisOne) };
 }
 
-/** A membership that begins with a joining, and takes over those registers of the one before that are its own. */
+/** A membership that begins with a joining. It keeps the registers of the earlier one that `isOfThisOne` accepts. */
 function beginAnew(
   before: MembershipState | null,
   { at, after }: Joining,
@@ -103,7 +104,7 @@ function beginAnew(
   };
 }
 
-/** A joining that a departure has ended already tells that there was a membership before the present one. */
+/** The departure has already ended this joining. It still shows that there was a membership before the current one. */
 function hearFormerJoining(belonging: Belonging, leftAt: number): Belonging {
   const { state, lastRevision } = belonging;
   if (lastRevision !== null) return belonging;
@@ -116,14 +117,14 @@ function departure(before: MembershipState | null, leftAt: number): Departure {
 }
 
 /**
- * The revision that a membership starts in: 0 for a first one, and past the last revision for a later one. It is made of
- * the time of the departure, so that it does not depend on the order in which things are heard.
+ * The revision that a membership starts in: 0 for a first one, above the last revision for a later one. It comes from
+ * the time of the departure, so it does not depend on the order in which facts arrive.
  */
 function revisionAfter(leftAt: number | null, lastRevision: number | null): number {
   return lastRevision === null ? 0 : Math.max(leftAt ?? 0, lastRevision + 1);
 }
 
-/** There was a membership before this one, with revisions of its own. */
+/** Moves all revisions of a membership above those of an earlier membership, which is now known. */
 function raiseRevision(state: Membership, leftAt: number): Membership {
   const firstRevision = Math.max(state.firstRevision, leftAt);
   const revision = firstRevision + state.self.revision - state.firstRevision;

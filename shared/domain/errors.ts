@@ -1,6 +1,6 @@
 import { shortened } from './shortened.ts';
 
-/** What can go wrong from a caller's point of view. shared/contract/problems.ts gives each code its status. */
+/** The errors that a caller can get. shared/contract/problems.ts gives each code its status. */
 export type ErrorCode =
   | 'invalid_request'
   | 'forbidden'
@@ -15,26 +15,26 @@ export interface InvalidField {
   readonly message: string;
 }
 
-/** An error lists this many faults at most, and counts the others. */
+/** An error lists at most this many faults and counts the others. */
 const MAX_FAULTS = 20;
 
 /**
- * Bytes in JSON. Paths and messages may hold what a caller sent. The detail has room for every listed fault, and the
- * whole answer stays below 16 KiB (functions/runtime/problem.ts).
+ * In bytes of JSON. Paths and messages may contain text of the caller. The detail has room for every listed fault, and
+ * the whole answer stays below 16 KiB (functions/runtime/problem.ts).
  */
 const MAX_PATH_BYTES = 128;
 const MAX_MESSAGE_BYTES = 160;
 const MAX_DETAIL_BYTES = 6_144;
 
 /**
- * An error whose code and detail are meant for the caller. Anything else thrown is a fault of ours. Detail and fields
- * are bounded here, so that neither an answer nor a log line grows with what a caller sent.
+ * An error whose code and detail are meant for the caller. Any other error is a fault of the service. Detail and fields
+ * are bounded here, so that neither an answer nor a log line grows with the request.
  */
 export class TidemarkError extends Error {
   readonly code: ErrorCode;
   /** At most 20. */
   readonly fields: readonly InvalidField[];
-  /** What the answer tells besides the problem itself. */
+  /** Further fields of the answer, beside the problem itself. */
   readonly state: Readonly<Record<string, unknown>>;
 
   constructor(
@@ -54,17 +54,17 @@ export class TidemarkError extends Error {
   }
 }
 
-/** No such group for this caller. One text for both reasons, so that groups cannot be probed. */
+/** No such group for this caller. Both reasons have the same text, so that nobody can find out which groups exist. */
 export function notFound(who: 'you are' | 'the user is'): TidemarkError {
   return new TidemarkError('not_found', `There is no such group, or ${who} not a member of it.`);
 }
 
-/** The caller is a member, so the group itself is no secret. */
+/** The caller is a member, so the answer may show that the group exists. */
 export function messageNotFound(): TidemarkError {
   return new TidemarkError('not_found', 'There is no such message, or it was deleted.');
 }
 
-/** The mark moved what others see; the own view had been marked unread meanwhile, and stays so. */
+/** The mark moved what others see. The own view stays: the member marked it unread in the meantime. */
 export function revisionConflict(state: Readonly<Record<string, unknown>>): TidemarkError {
   return new TidemarkError(
     'revision_conflict',
@@ -78,7 +78,7 @@ export function senderConflict(): TidemarkError {
   return new TidemarkError('conflict', 'This message is known under another sender.');
 }
 
-/** The detail names the first 20 faults and says how many more there are. */
+/** The detail lists the first 20 faults and counts the others. */
 export function invalidFields(fields: readonly InvalidField[]): TidemarkError {
   const named = listed(fields);
   const faults = named.map(({ path, message }) => (path ? `${path}: ${message}` : message));
@@ -94,7 +94,7 @@ function listed(fields: readonly InvalidField[]): InvalidField[] {
   }));
 }
 
-/** The ledger refused or did not answer: nothing was acknowledged. */
+/** The ledger refused the call or did not answer. Nothing was acknowledged. */
 export function unavailable(cause: unknown): TidemarkError {
   return new TidemarkError('unavailable', 'The service cannot take this request right now. Please retry.', {
     cause,

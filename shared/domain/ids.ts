@@ -6,19 +6,19 @@ export type GroupId = string & { readonly [groupBrand]: true };
 export type UserId = string & { readonly [userBrand]: true };
 
 /**
- * What an id may look like. Neither `#` (ledger keys, cache entries) nor braces (Redis hash tags) nor `/`, `?` and `%`
- * (paths) are in it, so ids never need escaping in a key. `.` and `..` are none: a URL would lose them.
+ * The characters of an id. `#` (ledger keys, cache entries), braces (Redis hash tags), `/`, `?` and `%` (paths) are not
+ * among them, so a key never has to escape an id. `.` and `..` are not ids: a URL would lose them.
  */
 export const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
 /**
- * A group and a user that there cannot be, since `.` is no id: what is asked about them touches nobody. A function
- * rehearses with them before its first request.
+ * A group and a user that cannot exist, since `.` is not an id: calls about them affect nobody. A function rehearses
+ * with them before its first request.
  */
 export const NOBODYS_GROUP = '.' as GroupId;
 export const NOBODY = '.' as UserId;
 
-/** What a caller who gives another id is told. */
+/** The message of the error for any other id. */
 export const ID_RULE =
   'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, and neither . nor ..';
 

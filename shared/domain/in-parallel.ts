@@ -1,4 +1,4 @@
-/** Runs a task for each item, at most `limit` of them at once. The results are in the order of the items. */
+/** Runs a task for each item, at most `limit` tasks at once. Returns the results in the order of the items. */
 export async function inParallel<T, R>(
   items: readonly T[],
   limit: number,
@@ -6,7 +6,7 @@ export async function inParallel<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   const rest = items.entries();
-  // All take from one iterator: whoever is done takes the next.
+  // All workers share one iterator: each takes the next item when it has finished one.
   const worker = async () => {
     for (const [index, item] of rest) results[index] = await run(item);
   };

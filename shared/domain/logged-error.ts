@@ -1,6 +1,6 @@
 import { shortened } from './shortened.ts';
 
-/** Bytes in JSON: a line of the log has a few KiB at most. */
+/** In bytes of JSON: a log line has a few KiB at most. */
 const MAX_NAME_BYTES = 64;
 const MAX_MESSAGE_BYTES = 1_024;
 const MAX_FRAME_BYTES = 200;
@@ -8,7 +8,7 @@ const MAX_FRAMES = 10;
 const MAX_CAUSE_BYTES = 512;
 const MAX_CAUSES = 4;
 
-/** The base64 of `{"`, with which each part of a token that is JSON begins. */
+/** `eyJ` is the base64 of `{"`: every JSON part of a token begins with it. */
 const TOKEN = /eyJ[\w-]{6,}[\w.-]*/g;
 const BEARER = /Bearer\s+\S+/gi;
 
@@ -16,13 +16,13 @@ export interface LoggedError {
   readonly name: string;
   readonly message: string;
   readonly frames: readonly string[];
-  /** From the nearest on. */
+  /** The nearest cause first. */
   readonly causes: readonly string[];
 }
 
 /**
- * What the log says of whatever was thrown. It is bounded, however long messages, stacks and chains of causes are, and
- * it leaves out all that errors carry beside these, such as requests with their headers.
+ * The loggable form of any thrown value. It is bounded, however long the message, the stack and the chain of causes
+ * are. It leaves out every other property of an error, such as the request with its headers.
  */
 export function loggedError(thrown: unknown): LoggedError {
   const causes: string[] = [];
@@ -44,7 +44,7 @@ function nameOf(thrown: unknown): string {
 }
 
 function messageOf(thrown: unknown): string {
-  // A parser quotes what it could not read, which may be a body or a secret.
+  // A parser quotes the text that it cannot read, which may be a body or a secret.
   if (thrown instanceof SyntaxError) return 'something could not be parsed';
   if (thrown instanceof Error) return read(() => thrown.message);
   return typeof thrown === 'string' ? thrown : '';
@@ -53,7 +53,7 @@ function messageOf(thrown: unknown): string {
 function framesOf(thrown: unknown): string[] {
   if (!(thrown instanceof Error)) return [];
   const stack = read(() => thrown.stack);
-  // The message stands above the frames, in as many lines as it has.
+  // The stack begins with the message, which may have several lines.
   const header = `${nameOf(thrown)}: ${read(() => thrown.message)}`;
   return stack
     .slice(stack.startsWith(header) ? header.length : 0)
@@ -74,7 +74,7 @@ function read(get: () => unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** A property of an error may be a getter that throws. */
+/** Returns undefined if `get` throws: a property of an error may be a getter that throws. */
 function tried(get: () => unknown): unknown {
   try {
     return get();
@@ -83,7 +83,10 @@ function tried(get: () => unknown): unknown {
   }
 }
 
-/** Shortened first, so that the cost is bounded as well: a token that was cut still begins as one. */
+/**
+ * Shortens first, so that the cost is bounded too. The start of a token is enough to find it, even if its end was
+ * cut.
+ */
 function safe(text: string, maxBytes: number): string {
   return shortened(text, maxBytes).replace(BEARER, 'Bearer [left out]').replace(TOKEN, '[left out]');
 }

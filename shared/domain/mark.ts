@@ -4,22 +4,25 @@ import { END, earlierOf, type Position, START } from './position.ts';
 
 const MARK_KINDS = ['read', 'private', 'delivered'] as const;
 
-/** What a mark moves: what all may see, the own view alone, or what was delivered alone. */
+/** What a mark moves. `read`: all registers. `private`: only the own view. `delivered`: only the delivered register. */
 export type MarkKind = (typeof MARK_KINDS)[number];
 
 export function parseMarkKind(value: unknown): MarkKind | null {
   return MARK_KINDS.find((kind) => kind === value) ?? null;
 }
 
-/** A mark as a member makes it. */
+/** A mark as the member sent it. */
 export interface Mark {
   readonly position: Position;
   readonly kind: MarkKind;
-  /** The revision of the own view that the member knows. Where it is not the current one, the own view stays. */
+  /**
+   * The revision of the own view that the client knows. If it is not the current one, the own view stays. Null for
+   * any.
+   */
   readonly ifRevision: number | null;
 }
 
-/** A mark beyond the head, and the membership and revision that it was made in. */
+/** A mark beyond the head, with the membership and the revision that it was made in. */
 export interface EarlyMark {
   readonly userId: UserId;
   readonly position: Position;
@@ -28,28 +31,28 @@ export interface EarlyMark {
   readonly kind: MarkKind;
 }
 
-/** What became of one mark. */
+/** The result of one mark. */
 export interface MarkOutcome {
   /** It moved a register. */
   readonly moved: boolean;
   /** Its `ifRevision` was not the current revision. */
   readonly isConflict: boolean;
   readonly clamped: boolean;
-  /** Where the register then stands that the mark is about: `delivered`, or the own view. */
+  /** The position of the marked register afterwards: `delivered` for a delivered mark, otherwise the own view. */
   readonly position: Position;
   readonly revision: number;
 }
 
 /**
- * The position that a mark counts as. Nothing beyond the head can be marked. Where no message is recorded any id can,
- * but the largest one: it means "everything", and there is nothing.
+ * The position that a mark counts as. Nothing beyond the head can be marked. In a group without recorded messages every
+ * id can be marked except the largest: it means "everything", and there is nothing.
  */
 export function clampTo(head: Position | null, position: Position): Position {
   if (head) return earlierOf(position, head);
   return position === END ? START : position;
 }
 
-/** Applies marks one after the other. */
+/** Applies marks one after the other. Returns the membership, and one outcome for each mark in their order. */
 export function applyMarks(
   membership: Membership,
   marks: readonly Mark[],
@@ -79,7 +82,7 @@ function applyMark(membership: Membership, { position, kind, ifRevision }: Mark,
   return advance(membership, position, at, { isPrivate: kind === 'private', ifRevision });
 }
 
-/** Makes early marks of one member good, each in the membership and revision it was made in alone. */
+/** Applies the early marks of one member. Each counts only in the membership and the revision that it was made in. */
 export function makeGood(membership: Membership, marks: readonly EarlyMark[], at: number): Membership {
   const still = marks.filter(({ generation }) => generation === membership.generation);
   const made = still.map(({ position, kind, revision }) => ({ position, kind, ifRevision: revision }));

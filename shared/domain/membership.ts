@@ -6,29 +6,31 @@ export interface Register {
   readonly at: number | null;
 }
 
-/** The member's own view. It goes back only in a higher revision: ordered by revision, then position. */
+/** The member's own view, ordered by revision, then position. It goes back only in a higher revision. */
 export interface OwnRegister extends Register {
   readonly revision: number;
 }
 
 /**
- * What one member of one group has read. Every register only grows, so two copies merge by taking the larger
- * of each. A register's time belongs to its position: the ledger's one write sets both.
+ * What one member of one group has read. Registers only grow, so two copies merge by taking the larger of each. A
+ * register's time belongs to its position: one write of the ledger sets both.
  */
 export interface Membership {
   readonly kind: 'member';
-  /** Grows with each join (milliseconds since the epoch); compared before all registers. */
+  /** Grows with each join (milliseconds since the epoch). Compared before all registers. */
   readonly generation: number;
-  /** Where the member starts: the head at the moment of joining. `self`, `public` and `delivered` start here. */
+  /** The position that the member starts after, usually the head at the join. All other registers start here too. */
   readonly joinedAfter: Position;
-  /** The revision that the own view starts in: 0 for a first membership, past all revisions before it for a later one. */
+  /**
+   * The revision that the own view starts in: 0 for a first membership, above all earlier revisions for a later one.
+   */
   readonly firstRevision: number;
   readonly self: OwnRegister;
   readonly public: Register;
   readonly delivered: Register;
 }
 
-/** What stays of a membership after leaving, so that nothing late brings the former member back. */
+/** What remains of a membership after leaving. It stops late copies from bringing the former member back. */
 export interface Departure {
   readonly kind: 'departed';
   readonly generation: number;
@@ -49,17 +51,17 @@ export function joinAt(joinedAfter: Position, generation: number, firstRevision 
   };
 }
 
-/** One reading, as a member reports it. */
+/** How a member reads. */
 export interface Reading {
-  /** Moves the own view alone: nothing that others can see. */
+  /** Moves only the own view: others see nothing of it. */
   readonly isPrivate: boolean;
-  /** The revision that the reader knows. Where it is not the current one, the own view stays. Null for any. */
+  /** The revision that the client knows. If it is not the current one, the own view stays. Null for any. */
   readonly ifRevision: number | null;
 }
 
 export const PLAIN_READING: Reading = { isPrivate: false, ifRevision: null };
 
-/** Reads up to a position: moves the own view, what others see, and delivery, each forward only. */
+/** Reads up to a position. Moves the own view, the public watermark and delivery, each only forward. */
 export function advance(
   membership: Membership,
   position: Position,
@@ -79,14 +81,14 @@ export function advance(
   };
 }
 
-/** Was delivered up to a position, whether read or not. */
+/** Moves delivery up to a position, and nothing else. */
 export function deliver(membership: Membership, position: Position, at: number): Membership {
   return { ...membership, delivered: larger(membership.delivered, { position, at }) };
 }
 
 /**
- * Makes a message and all later ones unread again for the member alone: the own view goes just below it, in the next
- * revision, and not below the point of joining. Where that is no way back the membership stays as it is.
+ * Marks a message and all later ones unread, only for the member: the own view goes just below the message, in the next
+ * revision, but not below `joinedAfter`. If that would not move the view back, returns the same membership.
  */
 export function retreat(membership: Membership, message: Position, at: number): Membership {
   const { self, joinedAfter } = membership;
@@ -96,7 +98,7 @@ export function retreat(membership: Membership, message: Position, at: number): 
 }
 
 /**
- * The law on which everything else stands: commutative, associative, idempotent. Retries, duplicates,
+ * The law that everything else relies on. Merging is commutative, associative and idempotent, so retries, duplicates,
  * reordering and two stores that disagree all converge on the same state.
  */
 export function merge(a: MembershipState, b: MembershipState): MembershipState {
@@ -114,7 +116,7 @@ export function merge(a: MembershipState, b: MembershipState): MembershipState {
   };
 }
 
-/** Whether `a` is strictly past `b`. */
+/** Whether `a` is strictly above `b`. */
 export function isPast(a: Register | OwnRegister, b: Register | OwnRegister): boolean {
   const [revisionA, revisionB] = [revisionOf(a), revisionOf(b)];
   return revisionA === revisionB ? a.position > b.position : revisionA > revisionB;

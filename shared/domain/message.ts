@@ -1,7 +1,7 @@
 import type { UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
-/** A recorded message. Its sender is unknown where only its deletion has been heard of. */
+/** A message. The sender is null if the service knows only of its deletion. */
 export interface Message {
   readonly position: Position;
   readonly senderId: UserId | null;
@@ -9,15 +9,15 @@ export interface Message {
 }
 
 /**
- * Messages above a member's own view that others sent: as many as are counted at most where there are more, which then
- * is not exact.
+ * The number of messages above a member's own view that others sent. If there are more than the service counts, `count`
+ * is that limit and `exact` is false.
  */
 export interface Unread {
   readonly count: number;
   readonly exact: boolean;
 }
 
-/** Who has read one message, in numbers. The audience: who joined before it and is still there, less its sender. */
+/** How many have read one message. The audience is all current members who joined before it, without its sender. */
 export interface Receipt {
   readonly position: Position;
   readonly senderId: UserId;

@@ -1,8 +1,8 @@
 declare const positionBrand: unique symbol;
 
 /**
- * A message id as 20 zero-padded decimal digits, so that text order is numeric order in JavaScript,
- * DynamoDB and Redis alike. Ids are unsigned 64-bit integers: a number or a Redis score would round them.
+ * A message id as 20 zero-padded decimal digits, so that text order is numeric order in JavaScript, DynamoDB and Redis.
+ * Ids are unsigned 64-bit integers: a number or a Redis score would round them.
  */
 export type Position = string & { readonly [positionBrand]: true };
 
@@ -16,8 +16,8 @@ export const START = '0'.repeat(DIGITS) as Position;
 export const END = '18446744073709551615' as Position;
 
 /**
- * The position of a message id given as a decimal string, or as an integer up to 2^53-1.
- * Null for anything else: zero, signs, fractions, exponents, leading zeros, blanks, ids above 2^64-1.
+ * The position of a message id, which is a decimal string or an integer up to 2^53-1. Null for anything else: zero,
+ * signs, fractions, exponents, leading zeros, blanks, ids above 2^64-1.
  */
 export function parseMessageId(value: unknown): Position | null {
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
@@ -26,7 +26,7 @@ export function parseMessageId(value: unknown): Position | null {
   return position <= END ? position : null;
 }
 
-/** The decimal message id at a position; null at the start, where there is none. */
+/** The decimal message id at a position; null at the start, where there is no message. */
 export function formatMessageId(position: Position): string | null {
   return position === START ? null : messageIdAt(position);
 }
@@ -36,17 +36,17 @@ export function messageIdAt(position: Position): string {
   return position.replace(/^0+/, '');
 }
 
-/** The position just below a message's; the start for the first one. */
+/** The position just below that of a message; the start for the smallest id. */
 export function before(position: Position): Position {
   return String(BigInt(position) - 1n).padStart(DIGITS, '0') as Position;
 }
 
-/** Null for anything that is not a position. */
+/** Returns null for anything that is not a position. */
 export function parsePosition(value: unknown): Position | null {
   return typeof value === 'string' && /^[0-9]{20}$/.test(value) && value <= END ? (value as Position) : null;
 }
 
-/** Reads back what this service itself stored. Throws on anything that is not a position. */
+/** Reads a position that this service stored. Throws on anything else. */
 export function storedPosition(text: string): Position {
   const position = parsePosition(text);
   if (!position) throw new Error(`not a position: ${JSON.stringify(text)}`);

@@ -1,12 +1,12 @@
 const ELLIPSIS = '…';
 const ELLIPSIS_BYTES = 3;
 
-/** JSON writes one UTF-16 unit in at most this many bytes, as in `\u0000`. */
+/** JSON needs at most this many bytes for one UTF-16 unit, as in `\u0000`. */
 const MOST_BYTES_A_UNIT = 6;
 
 /**
- * The text, or as much of its beginning as takes at most `maxBytes` bytes inside a JSON string, with an ellipsis at
- * the end. It costs time for what is kept, not for what is cut off.
+ * Returns the text if it takes at most `maxBytes` bytes inside a JSON string, otherwise its beginning with an ellipsis.
+ * The time that it takes depends on the part that is kept, not on the part that is cut off.
  */
 export function shortened(text: string, maxBytes: number): string {
   if (text.length * MOST_BYTES_A_UNIT <= maxBytes) return text;
@@ -22,7 +22,7 @@ export function shortened(text: string, maxBytes: number): string {
   return text;
 }
 
-/** What a character, or half a surrogate pair, takes inside a JSON string. */
+/** The bytes that a character, or half a surrogate pair, takes inside a JSON string. */
 function jsonBytes(character: string): number {
   return Buffer.byteLength(JSON.stringify(character)) - '""'.length;
 }

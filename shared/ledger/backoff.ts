@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface BackoffOptions {
   readonly pause?: (ms: number) => Promise<unknown>;
-  /** From 0 to 1, as `Math.random`. */
+  /** Returns a number from 0 to 1, as `Math.random` does. */
   readonly random?: () => number;
   readonly nowMs?: () => number;
 }
@@ -13,9 +13,10 @@ const MAX_TRIES = 7;
 const PATIENCE_MS = 3_000;
 
 /**
- * The pauses of one operation before it asks a throttled service again. They grow, and each is a random part of the
- * longest that it may be ("full jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/):
- * callers that were throttled together do not come back together.
+ * The pauses of one operation between its calls to a throttled service. The longest possible pause grows with each
+ * try, and the pause is a random part of it ("full jitter",
+ * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/): callers that were throttled together do
+ * not return together.
  */
 export class Backoff {
   readonly #options: Required<BackoffOptions>;
@@ -26,8 +27,8 @@ export class Backoff {
   }
 
   /**
-   * Pauses after a number of tries of one call. Resolves to false, at once, where it should not be tried again: after
-   * seven tries, or 3 s after the operation was throttled first.
+   * Pauses after a number of tries of one call, and resolves to true. Resolves to false without a pause if the call
+   * should not be tried again: after seven tries, or 3 s after the operation was first throttled.
    */
   async pauseAfter(tries: number): Promise<boolean> {
     const { pause, random, nowMs } = this.#options;

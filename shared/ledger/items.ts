@@ -8,8 +8,8 @@ import { type Position, parsePosition } from '../domain/position.ts';
 export type Item = Record<string, AttributeValue>;
 
 /**
- * The attribute that current members alone carry. With `groupId` it keys the sparse index of a group's members;
- * whoever left is named by FORMER_MEMBER instead.
+ * Only current members have this attribute. Together with `groupId` it is the key of the sparse index of a group's
+ * members. A former member has FORMER_MEMBER instead.
  */
 export const CURRENT_MEMBER = 'userId';
 export const FORMER_MEMBER = 'formerUserId';
@@ -17,30 +17,30 @@ export const FORMER_MEMBER = 'formerUserId';
 export type RegisterName = 'self' | 'public' | 'delivered';
 export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'delivered'];
 
-/** The attribute that holds when a register last moved. */
+/** The attribute with the time when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
 
-/** The largest time that nine base-36 digits hold, as the cache writes it: in the year 5188. */
+/** The largest time in nine base-36 digits, which is how the cache writes it: in the year 5188. */
 const MAX_TIME = 36 ** 9 - 1;
 
 const REVISION_DIGITS = 10;
 const OWN_REGISTER = new RegExp(`^([0-9]{${REVISION_DIGITS}}):(.*)$`);
 
-/** What the text of every own register of a revision begins with, given how many came before it in the membership. */
+/** The prefix of an own register's text. `count` is the number of earlier revisions in the same membership. */
 export function revisionPrefix(count: number): string {
   return `${String(count).padStart(REVISION_DIGITS, '0')}:`;
 }
 
 /**
- * A register as the ledger compares it: text whose order is the order of the register. The revision is counted from the
- * first one of the membership, so that a sender's own view can be moved without a read in a later membership, too.
+ * A register as text, in the order that the ledger compares. The revision counts from the first one of the
+ * membership, so that a sender's own view can be moved without a read in a later membership too.
  */
 export function registerText({ firstRevision, ...membership }: Membership, name: RegisterName): string {
   const { position } = membership[name];
   return name === 'self' ? revisionPrefix(membership.self.revision - firstRevision) + position : position;
 }
 
-/** A membership without its key, for the ledger. A register that never moved has no time. */
+/** The item of a membership, without its key. A register that never moved has no time. */
 export function membershipItem(userId: UserId, groupId: GroupId, membership: Membership): Item {
   const item: Item = {
     kind: { S: 'membership' },
@@ -54,14 +54,16 @@ export function membershipItem(userId: UserId, groupId: GroupId, membership: Mem
   return item;
 }
 
-/** A register with its time, where it has moved. */
+/** The attributes of a register: its text, and its time if it has moved. */
 export function registerItem(membership: Membership, name: RegisterName): Item {
   const { at } = membership[name];
   const value = { [name]: { S: registerText(membership, name) } };
   return at === null ? value : { ...value, [timeOf(name)]: { N: String(at) } };
 }
 
-/** The attributes that keep joinings and departures in mind, each only where it says more than the membership does. */
+/**
+ * The attributes of the history of joinings and departures. Each is stored only if the membership does not imply it.
+ */
 export const HISTORY_NAMES = ['leftAt', 'joinings', 'lastRevision'] as const;
 
 export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging): Item {
@@ -81,7 +83,7 @@ export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging
   return item;
 }
 
-/** What an item says of a user and a group, with joinings and departures. An item without them tells of one joining. */
+/** The belonging in an item, with its history. An item without history attributes stands for one joining. */
 export function belongingOf(item: Item): Belonging {
   const state = membershipState(item);
   const leftAt = item.leftAt ? number(item, 'leftAt') : null;
@@ -109,14 +111,14 @@ function joiningIn(item: Item, told: string): Joining {
   return { ...times, after: position, ...(given === 'given' && { isGiven: true }) };
 }
 
-/** The own view of the membership that has ended is left where it was, so that it need not be read to end it. */
+/** A departure leaves the own view of the ended membership in the item, so that leaving needs no read before it. */
 function lastRevisionIn(item: Item): number | null {
   const known = item.lastRevision ? [number(item, 'lastRevision')] : [];
   if (item.self) known.push(firstRevisionIn(item) + ownRegisterIn(item).count);
   return known.length > 0 ? Math.max(...known) : null;
 }
 
-/** How many revisions came before this one in the membership, and where the own view stands. */
+/** The number of earlier revisions in the membership, and the position of the own view. */
 function ownRegisterIn(item: Item): { readonly count: number; readonly position: Position } {
   const [, count, ownPosition] = OWN_REGISTER.exec(text(item, 'self')) ?? [];
   const position = parsePosition(ownPosition);
@@ -128,7 +130,7 @@ function firstRevisionIn(item: Item): number {
   return item.firstRevision ? number(item, 'firstRevision') : 0;
 }
 
-/** What an item of the ledger says, and of whom. */
+/** The content of an item of the ledger. */
 export type Fact =
   | {
       readonly kind: 'membership';
@@ -139,20 +141,20 @@ export type Fact =
   | { readonly kind: 'message'; readonly groupId: GroupId; readonly message: Message }
   | { readonly kind: 'head'; readonly groupId: GroupId; readonly position: Position };
 
-/** What an item is to this version of the service. Another version may keep items of kinds that this one does not know. */
+/** How this version reads an item. Another version may store items of kinds that this one does not know. */
 export type Interpretation =
   | { readonly outcome: 'fact'; readonly fact: Fact }
-  /** `kind` is null where the item has none. */
+  /** `kind` is null if the item has none. */
   | { readonly outcome: 'unknown'; readonly kind: string | null }
-  /** Of a known kind, and not as this service writes it. */
+  /** The kind is known, but the item is not as this service writes it. */
   | { readonly outcome: 'broken'; readonly reason: string };
 
-/** An item of the ledger that is no fact, where one is needed. Reading it again does not help. */
+/** An item of the ledger cannot be read as a fact, and the caller needs one. Reading it again does not help. */
 export class UnreadableItem extends Error {
   override readonly name = 'UnreadableItem';
 }
 
-/** Reads an item of any kind, from a reply or from the stream. Throws `UnreadableItem` where it is no fact. */
+/** Reads an item of any kind, from a reply or from the stream. Throws `UnreadableItem` if it is not a fact. */
 export function readItem(item: Item): Fact {
   const read = interpretItem(item);
   if (read.outcome === 'fact') return read.fact;
@@ -182,7 +184,7 @@ function factIn(item: Item, kind: Fact['kind']): Fact {
     }
     case 'message': {
       const message = messageOf(item);
-      // Only a deletion that came before the message leaves it without a sender.
+      // Only a deletion that arrived before its message has no sender.
       if (!message.senderId && !message.deleted) throw corrupt(item, 'senderId');
       return { kind, groupId, message };
     }
@@ -243,7 +245,7 @@ function number(item: Item, name: string): number {
   return value;
 }
 
-/** That an attribute of an item is missing, or not as this service writes it. */
+/** The error for an attribute that is missing, or not as this service writes it. */
 export function corrupt(item: Item, name: string): UnreadableItem {
   return new UnreadableItem(`an item of the ledger has no valid ${name}: ${item.PK?.S} ${item.SK?.S}`);
 }

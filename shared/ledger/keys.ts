@@ -4,7 +4,7 @@ import type { Position } from '../domain/position.ts';
 
 export type Key = { readonly PK: AttributeValue.SMember; readonly SK: AttributeValue.SMember };
 
-/** Keys are built here and parsed nowhere: what an item is about stands in its attributes. */
+/** Keys are built here and parsed nowhere: the attributes of an item hold all that is in its key. */
 export const membershipKey = (userId: UserId, groupId: GroupId): Key =>
   key(userPartition(userId), { S: `GROUP#${groupId}` });
 
@@ -15,14 +15,14 @@ export const messageKey = (groupId: GroupId, position: Position): Key =>
 
 export const userPartition = (userId: UserId): AttributeValue.SMember => ({ S: `USER#${userId}` });
 
-/** Less, and greater, than the sort key of every membership: `$` is just above `#`. */
+/** Below and above the sort key of every membership: `$` is just above `#`. */
 export const BEFORE_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP#' };
 export const AFTER_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP$' };
 
-/** Above a sort key and below every other that is above it: a bound of `BETWEEN` counts itself. */
+/** The smallest sort key above a given one: `BETWEEN` includes its bounds, so it excludes the given one. */
 export const justAfter = ({ S }: AttributeValue.SMember): AttributeValue.SMember => ({ S: `${S}\u0000` });
 
-/** Less, and greater, than the sort key of every message. */
+/** Below and above the sort key of every message. */
 export const BEFORE_ALL_MESSAGES = 'MSG#';
 export const AFTER_ALL_MESSAGES = 'MSG#:';
 

@@ -15,13 +15,13 @@ export interface LedgerOptions {
   readonly messageRetentionDays: number;
 }
 
-/** The durable record. What it says is true. */
+/** The durable record of the read state. It is always right; the cache is a copy of it. */
 export interface Ledger {
   readonly memberships: Memberships;
   readonly messages: Messages;
-  /** Asks the ledger something small; throws where it does not answer. */
+  /** Makes one small read. Throws if the ledger does not answer. */
   probe(): Promise<void>;
-  /** Makes a write that fails its own condition, ahead of the first request. It leaves nothing, and costs a write unit. */
+  /** Makes a write that fails its own condition, before the first request. It stores nothing and costs a write unit. */
   rehearseWrite(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function createLedger(client: DynamoDBClient, options: LedgerOptions): Le
   };
 }
 
-/** Three tries of two seconds each end well within a route's time, so that the caller hears a 503 and not a timeout. */
+/** Three tries of two seconds end well before a route's timeout, so the caller gets a 503 and not a timeout. */
 export function createLedgerClient(): DynamoDBClient {
   return lean(new DynamoDBClient(boundsOf({ attempts: 3, timeoutMs: 2_000 })));
 }

@@ -38,8 +38,8 @@ import {
 } from './table.ts';
 
 /**
- * How a membership moves; the same state, or null where there is none, means that nothing is to be written. It neither
- * begins nor ends a membership.
+ * Computes how a membership moves. If it returns the same state, or null, nothing is written. It must neither begin nor
+ * end a membership.
  */
 export type Transition = (current: MembershipState | null) => MembershipState | null;
 
@@ -48,27 +48,30 @@ export interface Member {
   readonly membership: Membership;
 }
 
-/** Members in the order of their ids, and the id after which the next page begins; null where there is none. */
+/** Members in the order of their ids. The next page begins after `next`; null if there is none. */
 export interface MembersPage {
   readonly members: readonly Member[];
   readonly next: UserId | null;
 }
 
-/** When a sender moves to its message. */
+/** The conditions under which a sender moves to its message. */
 export interface SenderMove {
-  /** When the message was sent: who joined later, by a fact, does not move. Null where every member does. */
+  /**
+   * The time when the message was sent: a sender that joined later, by a fact, does not move. Null: every member
+   * moves.
+   */
   readonly sentAtMs?: number | null;
-  /** The message was recorded before: a sender who has moved to it then does not move again. */
+  /** The message was recorded before: a sender that moved to it then does not move again. */
   readonly isRepeated?: boolean;
 }
 
-/** Another writer must win this often in a row before a write gives up. */
+/** A write gives up after it has lost to other writers this many times in a row. */
 const MAX_ATTEMPTS = 10;
 
-/** How long a departure is kept after it was written: longer than any retry, queue or stream keeps what is late. */
+/** How long a departure is kept after it was written: longer than any retry, queue or stream can delay a write. */
 const DEPARTURE_SECONDS = 30 * 86_400;
 
-/** The ledger's memberships. Every write is conditioned on the law of merging: nothing here ever lowers a register. */
+/** The ledger's memberships. The conditions of every write keep the law of merging: no write lowers a register. */
 export class Memberships {
   readonly #table: Table;
   readonly #indexName: string;
@@ -84,8 +87,8 @@ export class Memberships {
   }
 
   /**
-   * The memberships, and departures, that there are of these users. One that cannot be read is passed over. One call
-   * for each hundred.
+   * Returns the existing memberships and departures of these users. Leaves out those that cannot be read. One call for
+   * each hundred users.
    */
   async readMany(userIds: readonly UserId[], groupId: GroupId): Promise<Map<UserId, MembershipState>> {
     return passingOver((passedOver) => this.#readMany(userIds, groupId, passedOver));
@@ -101,16 +104,16 @@ export class Memberships {
     return new Map(facts.map(({ userId, state }) => [userId, state]));
   }
 
-  /** The same, with the joinings and departures that were heard of. */
+  /** As `read`, with the history of joinings and departures. */
   async readBelonging(userId: UserId, groupId: GroupId): Promise<Belonging> {
     const item = await this.#table.get(membershipKey(userId, groupId));
     return item ? belongingOf(item) : NO_BELONGING;
   }
 
   /**
-   * Moves a membership to what `transition` makes of it and returns the state that the ledger then holds.
-   * `believed` is where to start from, null for nothing yet: a copy that may be old, never one ahead of the
-   * ledger. Where it is old the condition fails, the ledger tells what it holds, and the transition is made anew.
+   * Moves a membership by `transition` and returns the state that the ledger then holds. `believed` is the state to
+   * start from, null for none. It may be old, but never ahead of the ledger. If it is old, the condition fails and
+   * returns the current item, and the transition is computed again from that.
    */
   async change(
     userId: UserId,
@@ -133,8 +136,8 @@ export class Memberships {
   }
 
   /**
-   * Brings what a user is to a group to what `hear` makes of it, where the same object means that nothing is to be
-   * written. Nothing is read before the first try: it is made for a user of whom the ledger knows nothing.
+   * Changes a belonging by `hear`. If `hear` returns the same object, nothing is written. The first try needs no
+   * read: it assumes that the ledger has no item, and its condition returns the item if there is one.
    */
   async hear(
     userId: UserId,
@@ -155,9 +158,9 @@ export class Memberships {
   }
 
   /**
-   * Moves the sender of a message up to it. Written without a read, for what is nearly always so: the sender is a
-   * member, stands below its own new message and marked nothing unread in this membership. Returns null where nobody
-   * moves.
+   * Moves the sender of a message up to it. The first write needs no read: it assumes what is nearly always true,
+   * that the sender is a member below its own message, and has marked nothing unread in this membership. Returns null
+   * if the sender does not move.
    */
   async advanceSender(
     userId: UserId,
@@ -191,7 +194,7 @@ export class Memberships {
     if (state?.kind !== 'member') return null;
     const [since] = joinings;
     if (sentAtMs !== null && since && isBefore(sentAtMs, since)) return null;
-    // It has moved already. Since then it may have marked the message unread.
+    // The sender moved when the message was first recorded. It may have marked the message unread since then.
     if (isRepeated && state.public.position >= position) return null;
     const forward: Transition = (current) =>
       current?.kind === 'member' && current.generation === state.generation
@@ -201,9 +204,9 @@ export class Memberships {
   }
 
   /**
-   * One page of a group's current members, ordered by user id. A page may have fewer than `limit` and yet not be the
-   * last: a membership that cannot be read is passed over. The index lags behind the ledger for a moment; the
-   * memberships themselves are read as they are.
+   * One page of a group's current members, ordered by user id. It may have fewer than `limit` members without being the
+   * last page, since unreadable memberships are left out. The index that lists the members may be a moment behind the
+   * ledger; the memberships themselves are current.
    */
   async page(groupId: GroupId, limit: number, after: UserId | null): Promise<MembersPage> {
     return passingOver((passedOver) => this.#page(groupId, limit, after, passedOver));
@@ -225,7 +228,7 @@ export class Memberships {
       if (!userId) passedOver.note(corrupt(item, CURRENT_MEMBER));
       return userId;
     });
-    // Items of other kinds may be in the index, too.
+    // The index may also list items of other kinds, so a user may appear twice.
     const userIds = [...new Set(entries)];
     const found = await this.#readMany(userIds, groupId, passedOver);
     const members = userIds.flatMap((userId) => {
@@ -235,7 +238,7 @@ export class Memberships {
     return { members, next: isMore ? (userIds.at(-1) ?? null) : null };
   }
 
-  /** Every current member of a group that can be read, `pageSize` at a time. */
+  /** Every readable current member of a group, read `pageSize` at a time. */
   async *everyone(groupId: GroupId, pageSize: number): AsyncGenerator<Member> {
     const passedOver = new PassedOver();
     let after: UserId | null = null;
@@ -251,8 +254,8 @@ export class Memberships {
   }
 
   /**
-   * One page of the groups that a user is a member of, ordered by group id, as they are. A page may have fewer than
-   * `limit` and yet not be the last: who has left a group is passed over, and so is what cannot be read.
+   * One page of the groups that a user is a member of, ordered by group id, strongly consistent. It may have fewer than
+   * `limit` groups without being the last page, since departures and unreadable items are left out.
    */
   async ofUser(
     userId: UserId,
@@ -274,7 +277,7 @@ export class Memberships {
     const { entries, isMore } = await passingOver((passedOver) =>
       this.#pageOf(query, limit, KEY_NAMES, (item) => {
         const fact = passedOver.read(item, 'membership');
-        // Pages go on after a group id: one that is not the key's would lead them back.
+        // The next page begins after this group id. If it differed from the key, pages could go back.
         if (!fact || membershipKey(userId, fact.groupId).SK.S === item.SK?.S) return fact;
         passedOver.note(corrupt(item, 'groupId'));
         return null;
@@ -289,9 +292,9 @@ export class Memberships {
   }
 
   /**
-   * What `read` makes of the first `limit` items of a query, but for those it returns null for, and whether more follow.
-   * The next page begins after the last entry, so there is one unless nothing follows: where nothing of a page can be
-   * read, the next one is read at once. `keyNames` are the attributes that a page of this query can begin after.
+   * Reads the first `limit` items of a query. Returns the results of `read` that are not null, and whether more items
+   * follow. The next page begins after the last entry, so there must be one if more follow: if nothing on a page can be
+   * read, the next page is read at once. `keyNames` are the attributes of the key that a page begins after.
    */
   async #pageOf<T>(
     query: Omit<QueryCommandInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>,
@@ -304,7 +307,7 @@ export class Memberships {
       const command: QueryCommand = new QueryCommand({
         ...query,
         TableName: this.#table.name,
-        // Whether more follow is known from one more.
+        // One more than needed shows whether more follow.
         Limit: limit + 1,
         ...(start && { ExclusiveStartKey: start }),
       });
@@ -319,11 +322,11 @@ export class Memberships {
   }
 }
 
-/** The attributes that key an item in the table, and in the index of a group's members. */
+/** The key attributes of the table and of the index of a group's members. */
 const KEY_NAMES = ['PK', 'SK'];
 const INDEX_NAMES = ['groupId', CURRENT_MEMBER];
 
-/** The one write that moves a membership from what it is believed to be to what it becomes. */
+/** The write that moves a membership from its believed state to the next. */
 function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Membership): Update {
   const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
   return {
@@ -334,16 +337,16 @@ function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Mem
       exists(CURRENT_MEMBER),
       equals('generation', { N: String(next.generation) }),
       ...moved.map((name) => isBelow(name, { S: registerText(next, name) })),
-      // The transition was computed for this revision; a later one must compute it again, even if `self` did not move.
+      // The transition was computed for this revision; a later one must recompute it, even if `self` did not move.
       beginsWith('self', revisionPrefix(current.self.revision - current.firstRevision)),
     ],
   };
 }
 
-/** The attributes that a write of a whole belonging must find as they were read. */
+/** A write of a whole belonging is conditioned on these attributes: they must be as they were read. */
 const COMPARED_NAMES = [CURRENT_MEMBER, 'generation', 'firstRevision', ...REGISTER_NAMES, ...HISTORY_NAMES];
 
-/** The one write that replaces all of what a user is to a group; `item` is what was read, null where nothing was. */
+/** The write that replaces a whole belonging. `item` is what was read before, null if nothing was. */
 function belongingUpdate(
   userId: UserId,
   groupId: GroupId,
@@ -371,7 +374,7 @@ function belongingUpdate(
     return {
       key,
       set,
-      // What is left of the own view tells the revision that a later membership starts after.
+      // `self` stays: a later membership starts in a revision above it.
       remove: [
         CURRENT_MEMBER,
         'joinedAfter',
@@ -380,7 +383,8 @@ function belongingUpdate(
         'delivered',
         ...REGISTER_NAMES.map(timeOf),
       ],
-      // A departure ends every membership that began up to it, whatever its registers: no read is needed before it.
+      // A departure ends every membership that began at or before it, whatever its registers, so it needs no read
+      // first.
       conditions: item
         ? unchanged(item)
         : [anyOf(isAbsent, isAtMost('generation', generation)), lacks('joinings')],
@@ -401,16 +405,17 @@ function belongingUpdate(
 }
 
 /**
- * Whether a message was sent before a joining that was heard of as a fact. One sent at the very time of the joining is
- * before it; but where the member starts after what was sent by then, it stands at that message all the same.
- * Who joined by the route is a member from that call on: the times of facts are not compared with it.
+ * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the same time
+ * is before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a
+ * message anyway. A member that joined by the route is a member from that call on: times of facts are not compared
+ * with it.
  */
 function isBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
   const isByFact = heardAt !== at;
   return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
 }
 
-/** The attributes of times that a state does not have. */
+/** The time attributes of registers that have no time. */
 function timeless(next: Membership, names: readonly RegisterName[]): string[] {
   return names.filter((name) => next[name].at === null).map(timeOf);
 }

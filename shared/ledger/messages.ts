@@ -9,13 +9,13 @@ import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
 
-/** Messages read first, where nearly always the newest one will do. */
+/** The size of the first page where the newest message is nearly always enough. */
 const FIRST_PAGE = 10;
 
-/** A query gives 1 MB at once. What so many of them do not decide is not counted further. */
+/** A query returns at most 1 MB. After this many such pages a count stops undecided. */
 const MOST_FULL_PAGES = 8;
 
-/** A group's messages and its head. Messages expire after the retention; the head stays. */
+/** The messages and heads of groups. Messages expire after the retention; heads stay. */
 export class Messages {
   readonly #table: Table;
   readonly #retentionDays: number;
@@ -25,13 +25,13 @@ export class Messages {
     this.#retentionDays = retentionDays;
   }
 
-  /** Null in a group for which no message was recorded. */
+  /** Null if no message was recorded in the group. */
   async readHead(groupId: GroupId): Promise<Position | null> {
     const item = await this.#table.get(headKey(groupId));
     return item && headOf(item);
   }
 
-  /** The heads of groups, null where no message was recorded. A group whose head cannot be read is left out. */
+  /** The heads of groups, null if no message was recorded. A group whose head cannot be read is left out. */
   async readHeads(groupIds: readonly GroupId[]): Promise<Map<GroupId, Position | null>> {
     const items = await this.#table.getMany(groupIds.map(headKey));
     const found = new Map(items.map((item) => [item.PK?.S, item]));
@@ -46,14 +46,14 @@ export class Messages {
     });
   }
 
-  /** Those of the messages that are recorded or deleted. One that cannot be read is passed over. */
+  /** Returns the messages among `positions` that are recorded or deleted. Leaves out those that cannot be read. */
   async readMany(groupId: GroupId, positions: readonly Position[]): Promise<Message[]> {
     const keys = [...new Set(positions)].map((position) => messageKey(groupId, position));
     const items = await this.#table.getMany(keys);
     return passingOver(async (passedOver) => messagesIn(items, passedOver).map(({ message }) => message));
   }
 
-  /** Raises the head to a position, where it is not there yet, and returns the head. */
+  /** Raises the head to a position if it is below it, and returns the head. */
   async raiseHead(groupId: GroupId, position: Position): Promise<Position> {
     const { item } = await this.#table.update({
       key: headKey(groupId),
@@ -64,8 +64,8 @@ export class Messages {
   }
 
   /**
-   * Records who sent a message, once: the first sender and time stay. A message whose deletion came first is known
-   * from then on, and stays deleted.
+   * Records a message, once: the first sender and time stay. If its deletion came first, the message becomes known and
+   * stays deleted.
    */
   async record(
     groupId: GroupId,
@@ -88,7 +88,7 @@ export class Messages {
     return { message, known: !applied };
   }
 
-  /** Deletes a message, known or not yet: the mark of its deletion keeps a late recording from reviving it. */
+  /** Deletes a message, whether or not it is known yet. The stored deletion stops a late recording from reviving it. */
   async delete(groupId: GroupId, position: Position, nowMs: number): Promise<void> {
     await this.#table.update({
       key: messageKey(groupId, position),
@@ -98,7 +98,7 @@ export class Messages {
     });
   }
 
-  /** The newest `limit` messages above a position, newest first, and with them the deleted ones in between. */
+  /** The newest `limit` messages above a position, newest first, and also the deleted ones in between. */
   async newest(groupId: GroupId, above: Position, limit: number): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
@@ -112,8 +112,8 @@ export class Messages {
   }
 
   /**
-   * Counts the messages of others than a user above a position, and up to another one where that is given, until there
-   * are `enough`. What 8 MB of messages do not decide stays open.
+   * Counts the messages of other users above a position, and up to `upTo` if it is given. Stops at `enough`. If 8 MB of
+   * messages do not decide the count, `isDecided` is false.
    */
   async countOfOthers(
     groupId: GroupId,
@@ -123,7 +123,7 @@ export class Messages {
     const isUnread = ({ senderId, deleted }: Message) => senderId !== null && senderId !== userId && !deleted;
     let count = 0;
     let pages = 0;
-    // First as many as are missing, which are nearly always enough; then as many as the ledger gives at once.
+    // The first page has `enough` messages, which nearly always decides. Later pages are as large as the ledger allows.
     const limit = () => (pages === 0 ? enough : undefined);
     for await (const { stored, isLast } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, limit)) {
       count += stored.filter(({ message }) => isUnread(message)).length;
@@ -134,7 +134,7 @@ export class Messages {
     return { count, isDecided: true };
   }
 
-  /** The newest message that was sent at a time or before it, whether deleted since or not; null where there is none. */
+  /** The newest message sent at or before a time, including deleted ones. */
   async newestSentBy(groupId: GroupId, atMs: number): Promise<Position | 'none recorded' | 'none by then'> {
     let isAnyRecorded = false;
     let limit: number | undefined = FIRST_PAGE;
@@ -148,7 +148,7 @@ export class Messages {
     return isAnyRecorded ? 'none by then' : 'none recorded';
   }
 
-  /** The newest message above a position that a user sent after a time; null where there is none. */
+  /** The newest message above a position that a user sent after a time; null if there is none. */
   async newestOf(
     groupId: GroupId,
     userId: UserId,
@@ -167,8 +167,8 @@ export class Messages {
   }
 
   /**
-   * The messages in a range, newest first, page by page, but for those that cannot be read. Pages have at most as many
-   * as `limit` says then.
+   * The messages in a range, newest first, page by page, without those that cannot be read. `limit` is called for each
+   * page and returns its largest size.
    */
   async *#pages(
     groupId: GroupId,
@@ -179,7 +179,7 @@ export class Messages {
     const to = upTo ? messageKey(groupId, upTo).SK : { S: AFTER_ALL_MESSAGES };
     if (from.S > to.S) return;
     const { PK } = headKey(groupId);
-    // What is the same for all of them need not come with each.
+    // All messages of a group share these attributes, so the query does not return them.
     const common: Item = { PK, groupId: { S: groupId } };
     const passedOver = new PassedOver();
     let start: Item | undefined;
@@ -218,7 +218,7 @@ function identity(groupId: GroupId, position: Position): Item {
   return { kind: { S: 'message' }, groupId: { S: groupId }, position: { S: position } };
 }
 
-/** A message, and when it was sent; null where only its deletion has been heard of. */
+/** A message, and the time when it was sent; null if only its deletion is known. */
 interface StoredMessage {
   readonly message: Message;
   readonly sentAtMs: number | null;

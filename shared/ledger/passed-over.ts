@@ -1,15 +1,15 @@
 import { type Fact, type Item, interpretItem, UnreadableItem } from './items.ts';
 
 /**
- * The items of one call of several that could not be read. They are passed over, so that one broken item takes the
- * others from nobody. An item of a kind that another version of the service keeps is among them.
+ * Collects the unreadable items of one call that reads several. They are left out of the result, so that one broken
+ * item does not hide the others. Items of a kind that only another version knows are among them.
  */
 export class PassedOver {
   #count = 0;
   #first: string | null = null;
   #isBroken = false;
 
-  /** What an item says, where it can be read and is of this kind. */
+  /** Returns the item's fact if it can be read and is of this kind; otherwise notes the item and returns null. */
   read<Kind extends Fact['kind']>(item: Item, kind: Kind): Extract<Fact, { readonly kind: Kind }> | null {
     const read = interpretItem(item);
     if (read.outcome === 'fact' && isOf(read.fact, kind)) return read.fact;
@@ -23,7 +23,7 @@ export class PassedOver {
     this.#add(message);
   }
 
-  /** One line, however many there are. DynamoDB bounds the key in it. */
+  /** Logs one line for all of them. It is short: DynamoDB limits the length of the key in it. */
   log(): void {
     if (this.#count === 0) return;
     console[this.#isBroken ? 'error' : 'info']({
@@ -39,7 +39,7 @@ export class PassedOver {
   }
 }
 
-/** What `read` returns. What it has passed over is logged. */
+/** Returns the result of `read`, and logs the items that it left out. */
 export async function passingOver<T>(read: (passedOver: PassedOver) => Promise<T>): Promise<T> {
   const passedOver = new PassedOver();
   try {

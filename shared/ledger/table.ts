@@ -12,7 +12,7 @@ import { Backoff, type BackoffOptions } from './backoff.ts';
 import type { Item } from './items.ts';
 import type { Key } from './keys.ts';
 
-/** DynamoDB gives out so many items in one call. */
+/** The most items that DynamoDB returns in one call. */
 const MAX_BATCH = 100;
 const CONCURRENT_BATCHES = 10;
 
@@ -20,13 +20,13 @@ const CONCURRENT_BATCHES = 10;
 export interface Update {
   readonly key: Key;
   readonly set: Item;
-  /** Attributes to set only where they are absent. */
+  /** Attributes to set only if they are absent. */
   readonly setIfAbsent?: Item;
   readonly remove?: readonly string[];
   readonly conditions: readonly Clause[];
 }
 
-/** A named condition. `#name` stands for an attribute, each value for one placeholder. */
+/** A named condition. `names` has the attributes of its `#name` placeholders, `values` those of its `:name` ones. */
 export interface Clause {
   readonly expression: string;
   readonly names: readonly string[];
@@ -61,14 +61,14 @@ export const anyOf = (...clauses: readonly Clause[]): Clause => ({
 });
 
 /**
- * The new item where the update was made; where a condition failed, the item as it stands (null if none). An update
- * whose answer was lost is sent again, and fails its own condition: that counts as made.
+ * The new item if the update was applied; if a condition failed, the current item (null if there is none). An update
+ * whose answer was lost is sent again and then fails its own condition: that counts as applied.
  */
 export type Updated =
   | { readonly applied: true; readonly item: Item }
   | { readonly applied: false; readonly item: Item | null };
 
-/** The ledger's table: single-item reads and conditional writes, each one network call. */
+/** The ledger's table: reads and conditional writes of single items, each one network call, and reads of many items. */
 export class Table {
   readonly client: DynamoDBClient;
   readonly name: string;
@@ -80,14 +80,14 @@ export class Table {
     this.#backoff = backoff;
   }
 
-  /** Strongly consistent, since its answer decides what is written or told next. */
+  /** Strongly consistent, since the result decides the next write or answer. */
   async get(key: Key): Promise<Item | null> {
     const command = new GetItemCommand({ TableName: this.name, Key: key, ConsistentRead: true });
     const { Item } = await this.call(() => this.client.send(command));
     return Item ?? null;
   }
 
-  /** The items that there are of these keys, in no order, strongly consistent. One call for each hundred keys. */
+  /** Returns the existing items among these keys, in no order, strongly consistent. One call for each hundred keys. */
   async getMany(keys: readonly Key[]): Promise<Item[]> {
     const batches = Array.from({ length: Math.ceil(keys.length / MAX_BATCH) }, (_, index) =>
       keys.slice(index * MAX_BATCH, (index + 1) * MAX_BATCH),
@@ -96,7 +96,7 @@ export class Table {
     return (await inParallel(batches, CONCURRENT_BATCHES, (batch) => this.#getBatch(batch, backoff))).flat();
   }
 
-  /** DynamoDB says of a batch that it throttled a part of it as if all were well: the SDK does not try that again. */
+  /** DynamoDB reports a partly throttled batch as a success, so the SDK does not retry the rest. This does. */
   async #getBatch(keys: readonly Key[], backoff: Backoff): Promise<Item[]> {
     const found: Item[] = [];
     let rest: Item[] = [...keys];
@@ -133,7 +133,7 @@ export class Table {
     }
   }
 
-  /** Whatever the ledger refuses or leaves unanswered is one thing to a caller: retry later. */
+  /** Throws `unavailable` for every failure of the ledger: the caller can only retry later. */
   async call<T>(send: () => Promise<T>): Promise<T> {
     try {
       return await send();
@@ -144,7 +144,8 @@ export class Table {
 }
 
 /**
- * Whether an item looks as the update leaves it. Of two that set the same at the same time, each takes it for its own.
+ * Whether an item looks as the update would leave it. If two writers set the same values at the same time, each takes
+ * the result for its own.
  */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (

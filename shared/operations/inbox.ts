@@ -15,27 +15,29 @@ export interface InboxGroup extends OwnView {
 
 export interface InboxPage {
   readonly groups: readonly InboxGroup[];
-  /** The group after which the next page begins; null at the end. */
+  /** The next page begins after this group; null if there is none. */
   readonly next: GroupId | null;
 }
 
 interface Belonging {
   readonly groupId: GroupId;
   readonly membership: Membership;
-  /** What the cache tells; null where it did not answer. */
+  /** What the cache returned; null if it did not answer. */
   readonly view: InboxView | null;
 }
 
-/** With `unreadOnly`, so many groups are looked at for one page. */
+/** With `unreadOnly`, one page reads at most this many groups. */
 const PATIENCE = 1_000;
 
-/** Groups of which the cache lacks something, completed at once; with `unreadOnly`, before it is seen whether they do. */
+/**
+ * Groups that are completed from the ledger at the same time. With `unreadOnly`, also the groups checked in one step.
+ */
 const CONCURRENT_GROUPS = 10;
 
 /**
- * One page of a user's groups, ordered by group id, each as the user sees it: one query of the ledger, which tells how
- * far the user has read, and one call of the cache. A page may have fewer than `limit` groups and yet not be the last.
- * A group whose head cannot be read is passed over.
+ * Returns one page of a user's groups, ordered by group id, each as the user sees it. Costs one query of the ledger,
+ * for the memberships, and one call of the cache. A page may have fewer than `limit` groups without being the last
+ * one. A group whose head cannot be read is left out.
  */
 export async function readInbox(
   stores: Stores,
@@ -74,7 +76,10 @@ export async function readInbox(
   });
 }
 
-/** What the cache tells of the groups; the heads that it does not know are asked of the ledger all at once. */
+/**
+ * Adds to each membership what the cache knows of its group. Heads that the cache lacks come from the ledger, in one
+ * go.
+ */
 async function look(
   stores: Stores,
   userId: UserId,
@@ -99,7 +104,7 @@ function isAtHead({ membership, view }: Belonging): boolean {
   return view?.head != null && view.head <= membership.self.position;
 }
 
-/** A group as the user sees it: by what the cache told, and where that is not enough by the ledger. */
+/** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. */
 async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
   const { groupId, membership, view } = belonging;
   const { head = null, window = null } = view ?? {};
@@ -112,7 +117,7 @@ async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Pro
   return { groupId, ...completed };
 }
 
-/** The heads that the cache does not know, which is told of them; none for a group whose head cannot be read. */
+/** Reads the heads that the cache lacks and merges them into the cache. Leaves out a head that cannot be read. */
 async function missingHeads(
   { cache, ledger }: Stores,
   memberships: readonly Omit<Belonging, 'view'>[],

@@ -9,7 +9,7 @@ export interface Delivered {
   readonly clamped: boolean;
 }
 
-/** Marks a group delivered up to a message, in the same calls as `markRead`. Null where the user is no member. */
+/** Marks a group delivered up to a message, with the same calls as `markRead`. Null if the user is not a member. */
 export async function markDelivered(
   stores: Stores,
   groupId: GroupId,

@@ -14,19 +14,19 @@ export interface GroupMark extends Mark {
 export type GroupOutcome =
   | {
       readonly outcome: 'advanced' | 'unchanged' | 'conflict';
-      /** Where the own view then stands, or what is delivered where the mark is about that. */
+      /** The position of the own view afterwards; for a delivered mark, that of the delivered register. */
       readonly position: Position;
       readonly revision: number;
       readonly clamped: boolean;
     }
   | { readonly outcome: 'not_found' | 'failed' };
 
-/** Groups marked at once in one batch. */
+/** Groups of one batch that are marked at the same time. */
 const CONCURRENT_GROUPS = 10;
 
 /**
- * Marks several groups. Each mark has its own outcome, in the order of the marks. Marks of one group apply one after the
- * other, in one write. No group's failure touches another's.
+ * Marks several groups. Returns one outcome for each mark, in their order. The marks of one group apply one after the
+ * other, in one write. A group that fails does not affect the others.
  */
 export async function markGroups(
   stores: Stores,

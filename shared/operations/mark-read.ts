@@ -9,16 +9,16 @@ export interface Marked {
   readonly view: OwnView;
   /** This mark moved a register. */
   readonly advanced: boolean;
-  /** The mark was beyond the head, and counts as one of the head. */
+  /** The mark was beyond the head and counts as a mark of the head. */
   readonly clamped: boolean;
-  /** `ifRevision` was not the current revision, so that the own view did not move. */
+  /** `ifRevision` was not the current revision, so the own view did not move. */
   readonly isConflict: boolean;
 }
 
 /**
- * Marks a group read up to a message: cache read, ledger write, cache merge, each one call. Where the cache already
- * stands there, the first call is the last. Null where the user is no member. Once this returns, the ledger holds
- * the mark; it throws `unavailable` where the ledger would not take it.
+ * Marks a group read up to a message: a read of the cache, a write of the ledger, a merge into the cache, each one
+ * call. If the cache already holds the mark, the read is the only call. When this returns, the ledger holds the mark.
+ * Returns null if the user is not a member. Throws `unavailable` if the ledger does not accept the write.
  */
 export async function markRead(
   stores: Stores,

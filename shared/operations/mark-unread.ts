@@ -7,12 +7,22 @@ import { completeView, memberIn, type OwnView, readMember } from './own-view.ts'
 import type { Stores } from './stores.ts';
 
 /**
- * Makes a message and all later ones unread again for the member alone. Null where the user is no member.
+ * Marks a message and all later ones unread, only for the member. Null if the user is not a member.
  *
- * The only move that goes back, and so the only one of which an old copy in the cache would be taken for one that is
- * already past a later mark. Therefore the cache is told to doubt its copy before the ledger is written: until it has
- * merged what was written, everyone asks the ledger. The doubt is settled on every way out, unless it is not known
- * whether the ledger was written: then only its time ends it.
+ * This is the only move that goes back. An old copy in the cache would still be at or above a later mark, and that
+ * mark would seem to be stored already. A doubt prevents this: while the member has one, everyone reads the own view
+ * from the ledger.
+ *
+ *     mark-unread                  cache                                  ledger
+ *     1 doubt       ─────────────▶ the own view is in doubt
+ *     2 write       ────────────────────────────────────────────────────▶ own view goes back, revision + 1
+ *     3 merge       ─────────────▶ has the new own view
+ *       and settle  ─────────────▶ the doubt ends
+ *
+ *     stops before 2, or 2 changes nothing:   the doubt is settled at once
+ *     2 fails, and the ledger may have it:    the doubt ends by itself after half a minute
+ *     3 gets lost:                            the same; by then the projector has merged the new own view
+ *     step 1 does not find the member:        the ledger is read, then the member and the doubt are merged together
  */
 export async function markUnread(
   stores: Stores,
@@ -33,7 +43,7 @@ export async function markUnread(
 
   let believed = memberIn(doubted?.view ?? null);
   if (!believed || !isBack(believed)) {
-    // That there is nothing to do may only be said of what the ledger holds now.
+    // Only the ledger decides that there is nothing to do: the copy in the cache may be old.
     believed = await readMember(stores, groupId, userId).catch(async (error: unknown) => {
       await settle();
       throw error;

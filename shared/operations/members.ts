@@ -11,12 +11,12 @@ export interface Joined {
   readonly isNew: boolean;
 }
 
-/** Ledger writes under way at once when many join in one call. */
+/** Ledger writes at the same time when many users join in one call. */
 const CONCURRENT_JOINS = 20;
 
 /**
- * Makes users members; who is one already stays as they are. They start after `joinedAfter`, or at the group's head
- * where that is null. In the order given.
+ * Makes users members. A user who already is one stays as before. They start after `joinedAfter`, or at the group's
+ * head if that is null. Returns them in the order of `userIds`.
  */
 export async function addMembers(
   stores: Stores,
@@ -42,7 +42,7 @@ export async function join(stores: Stores, groupId: GroupId, userId: UserId): Pr
   return joined?.membership ?? null;
 }
 
-/** A new membership outranks whatever came before it, also where a clock went back in between. */
+/** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
 async function joinOne(
   { ledger, nowMs }: Stores,
   groupId: GroupId,
@@ -59,23 +59,23 @@ async function joinOne(
   return { membership: reached.state, isNew: before.state?.kind !== 'member' };
 }
 
-/** Forgets a membership. Nothing happens to who is no member. */
+/** Ends a membership. Does nothing if the user is not a member. */
 export async function removeMember(stores: Stores, groupId: GroupId, userId: UserId): Promise<void> {
   const now = stores.nowMs();
-  // Later than every joining, so that none of them is left.
+  // At or after every joining, so that it ends all of them.
   const leaveNow = (known: Belonging) =>
     hearDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
   await hear(stores, groupId, userId, leaveNow);
 }
 
-/** A joining that was heard of as an event. */
+/** A joining that arrived as a fact. */
 export interface JoiningFact {
   readonly joinedAtMs: number;
-  /** Where the member starts. Null: after the newest message that was sent by then. */
+  /** The member starts after this message. Null: after the newest message sent at or before `joinedAtMs`. */
   readonly joinedAfter: Position | null;
 }
 
-/** A join that was heard of as an event, which may be late or a repetition: its own time decides. */
+/** Applies a join that arrived as a fact. It may be late or a repetition: only its own time counts. */
 export async function applyJoin(
   stores: Stores,
   groupId: GroupId,
@@ -90,7 +90,7 @@ export async function applyJoin(
   await followOwnMessages(stores, groupId, userId, belonging);
 }
 
-/** A departure that was heard of as an event: it ends the memberships that began up to then. */
+/** Applies a departure that arrived as a fact. It ends the memberships that began at or before it. */
 export async function applyLeave(
   stores: Stores,
   groupId: GroupId,
@@ -114,8 +114,9 @@ async function hear(
 }
 
 /**
- * The own messages of a member, sent since it joined, are read by it: those, too, that were heard of before the join.
- * Asked for after the membership was written: whoever records a message meanwhile finds the member.
+ * Moves a member to its newest own message sent since it joined: a member has read its own messages, including those
+ * that arrived before the join. The messages are read after the membership was written, so that a message recorded in
+ * the meantime finds the member.
  */
 async function followOwnMessages(
   { ledger, cache, nowMs }: Stores,
@@ -132,7 +133,7 @@ async function followOwnMessages(
   if (moved) await cache.merge(groupId, changesOf(userId, moved, false));
 }
 
-/** The newest message sent by a time. Where all that were sent by then have expired, it is the head or the start. */
+/** The newest message sent at or before a time; the start if there is none, the head if all messages have expired. */
 async function newestBy({ ledger }: Stores, groupId: GroupId, atMs: number): Promise<Position> {
   const newest = await ledger.messages.newestSentBy(groupId, atMs);
   if (newest === 'none by then') return START;
@@ -140,12 +141,12 @@ async function newestBy({ ledger }: Stores, groupId: GroupId, atMs: number): Pro
   return newest;
 }
 
-/** The largest id means "everything", as it does in a mark: nobody starts after messages that are to come. */
+/** The largest id means "everything", as in a mark, and does not name a start: nobody starts after future messages. */
 function isGiven(joinedAfter: Position | null): joinedAfter is Position {
   return joinedAfter !== null && joinedAfter !== END;
 }
 
-/** What the cache is told of a membership that began or ended. */
+/** The changes for the cache when a membership began, moved or ended. */
 function changesOf(userId: UserId, state: MembershipState, isNew: boolean): Change[] {
   const member: Change = { kind: 'member', userId, state };
   return isNew && state.kind === 'member' ? [member, { kind: 'joined', userId }] : [member];

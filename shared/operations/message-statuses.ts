@@ -4,15 +4,15 @@ import { readMember } from './own-view.ts';
 import type { Stores } from './stores.ts';
 
 export interface Statuses {
-  /** Where the member's own view stands. */
+  /** The position of the member's own view. */
   readonly watermark: Position;
   /** In the order asked. */
   readonly statuses: readonly { readonly position: Position; readonly isRead: boolean }[];
 }
 
 /**
- * Which messages a member has read: those at or below its own view, and those that it sent. Null where the user is no
- * member. One call of the cache; one of the ledger besides for messages that the cache does not keep.
+ * Which messages a member has read: those at or below its own view, and its own. Null if the user is not a member.
+ * Costs one call of the cache, and one of the ledger for messages that the cache does not hold.
  */
 export async function readStatuses(
   stores: Stores,

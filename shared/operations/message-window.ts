@@ -5,15 +5,24 @@ import type { Message } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
 import type { Stores } from './stores.ts';
 
-/** Messages handed to the cache in one call, so that no call grows with the window. */
+/** Messages merged in one call, so that no call grows with the window. */
 const LOAD_CHUNK = 1_000;
 
 /**
- * Loads the newest messages above a position into the cache while others go on recording and deleting. The load is announced first:
- * from then on the cache collects what is merged beside it, so that together with what the ledger holds now nothing
- * is missing. Where the cache lost the announcement, the load proves nothing and is not declared done.
+ * Loads the newest messages above a position into the cache. Others may record and delete messages at the same time.
  *
- * @returns what is still to be merged, for the load to be done; null where the cache does not answer
+ *     load                    cache                                       ledger
+ *     1 announce   ─────────▶ `!load|<token>`: from now on the cache
+ *                             keeps every message that anyone merges
+ *     2 read       ─────────────────────────────────────────────────────▶ head and newest messages
+ *     3 merge them ─────────▶ in chunks
+ *     4 done       ─────────▶ if the token is still there: the floor
+ *                             is set, and the window is complete above it
+ *
+ * A message recorded before step 2 is in what the ledger returns. A message recorded after step 1 is collected by the
+ * cache. So none is missing. If the cache lost its keys in between, the token is gone and step 4 sets no floor.
+ *
+ * @returns the changes of step 4, for the caller to merge with its own; null if the cache does not answer
  */
 export async function loadWindow(
   { cache, ledger, nowMs }: Stores,
@@ -34,7 +43,7 @@ export async function loadWindow(
   return [headChange(head), { kind: 'loaded', token, above }];
 }
 
-/** That no message is recorded is told as well, or it would be asked of the ledger again and again. */
+/** Null becomes the start: the cache also keeps that no message is recorded, or every read would go to the ledger. */
 export function headChange(head: Position | null): Change {
   return { kind: 'head', position: head ?? START };
 }

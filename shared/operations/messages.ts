@@ -11,9 +11,9 @@ export interface Sent {
   readonly groupId: GroupId;
   readonly position: Position;
   readonly senderId: UserId;
-  /** Milliseconds since the epoch; now, where it is not given. */
+  /** Milliseconds since the epoch; now if it is not given. */
   readonly sentAtMs?: number | undefined;
-  /** A fact may be heard late: a sender moves to its message only where it was a member when the message was sent. */
+  /** A fact may arrive late: its sender moves to the message only if it was a member when the message was sent. */
   readonly isFact?: boolean;
 }
 
@@ -22,16 +22,16 @@ export type Recorded =
   /** The message is known under another sender. Nothing has changed. */
   | { readonly outcome: 'conflict' };
 
-/** Memberships written at once when early marks are made good. */
+/** Memberships written at the same time when early marks are applied. */
 const CONCURRENT_MARKS = 20;
 
-/** So many times due marks are taken out of the cache for one message. What is left waits for the next one. */
+/** One message takes due marks out of the cache at most this often. The rest waits for the next message. */
 const MOST_ROUNDS = 10;
 
 /**
- * Records a message: first the message itself, since it may be known under another sender, then side by side the head
- * and the sender's own watermark, then the cache. Each is right by itself and done again by a repetition, so a failure
- * between them heals with the caller's retry.
+ * Records a message. First comes the message itself, since it may be known under another sender; then, in parallel, the
+ * head and the sender's watermark; then the cache. Each step is correct alone and repeatable, so the caller's retry
+ * completes what a failure interrupted.
  */
 export async function recordMessage(
   stores: Stores,
@@ -59,7 +59,7 @@ export async function recordMessage(
   return { outcome: known ? 'known' : 'recorded', head };
 }
 
-/** Makes marks good that overtook their message, as far as can be: the message is recorded whatever becomes of them. */
+/** Applies marks that overtook their message, best effort: the message is recorded even if this fails. */
 async function makeDueGood(
   stores: Stores,
   groupId: GroupId,
@@ -89,7 +89,7 @@ async function makeDueGood(
   }
 }
 
-/** Deletes a message, whether it is known yet or not. The head stays where it is. */
+/** Deletes a message, whether or not it is known yet. The head stays. */
 export async function deleteMessage(
   { ledger, cache, nowMs }: Stores,
   groupId: GroupId,

@@ -8,22 +8,22 @@ import { headChange } from './message-window.ts';
 import { memberIn, readMember } from './own-view.ts';
 import type { Stores } from './stores.ts';
 
-/** Who may mark: `strict` is members alone; in `open` a user's first mark makes them a member. */
+/** Who may mark. `strict`: only members. `open`: a user's first mark makes the user a member. */
 export type MembershipMode = 'strict' | 'open';
 
 export interface Moved {
   readonly membership: Membership;
   readonly changed: boolean;
-  /** What became of each mark, in their order. */
+  /** One for each mark, in their order. */
   readonly outcomes: readonly MarkOutcome[];
-  /** What the cache replied last; null where it did not answer. */
+  /** The cache's last reply; null if it did not answer. */
   readonly view: View | null;
 }
 
-/** The position that one asked for counts as. */
+/** Returns the position that a requested one counts as. */
 type Clamp = (position: Position) => Position;
 
-/** Applies marks to a membership, one after the other in one write. Null where the user is no member, nor becomes one. */
+/** Applies marks to a membership, one after the other, in one write. Null if the user is not a member. */
 export async function moveForward(
   stores: Stores,
   groupId: GroupId,
@@ -40,7 +40,8 @@ export async function moveForward(
     isTrusted ? cached : readMember(stores, groupId, userId),
   ]);
   let believed = known;
-  // The second time for who was believed a member and had left: in an open group the mark makes it one again.
+  // The second attempt is for a user who had left, unknown to the cache: in an open group the mark makes it a member
+  // again.
   for (let attempt = 0; attempt < 2; attempt += 1) {
     believed ??= mode === 'open' ? await join(stores, groupId, userId) : null;
     if (!believed) return null;
@@ -49,7 +50,7 @@ export async function moveForward(
       const { membership, changed, outcomes } = written;
       const early = earlyMarks(userId, membership, marks, outcomes);
       if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
-      // Merged also where the cache did not answer before: it may be back, and another instance may read from it by now.
+      // Merges even if the cache did not answer before: it may be back, and other instances may already read from it.
       const member: Change = { kind: 'member', userId, state: membership };
       const merged = await cache.mergeFor(groupId, userId, [member, ...news, ...early]);
       return overtaken(stores, groupId, userId, marks, { ...written, view: merged });
@@ -63,7 +64,7 @@ function isRevision({ self }: Membership, ifRevision: number | null): boolean {
   return ifRevision === null || ifRevision === self.revision;
 }
 
-/** Null where the ledger holds no membership any more. */
+/** Writes the marks to the ledger, if they move anything. Null if the ledger no longer holds a membership. */
 async function write(
   { ledger, nowMs }: Stores,
   groupId: GroupId,
@@ -87,8 +88,9 @@ async function write(
 }
 
 /**
- * A position at or below the cached head is one below the true head too; any other is compared with the ledger's,
- * since a clamp made from an old head could not be taken back. With it comes what that told, for the cache.
+ * Returns the clamp for the marks, and a head read from the ledger as a change for the cache. A position at or below
+ * the cached head is also at or below the true head. Any other is compared with the head in the ledger: the cached
+ * head may be old, and a mark clamped to it could not be undone.
  */
 async function clampFor(
   { ledger }: Stores,
@@ -104,8 +106,8 @@ async function clampFor(
 }
 
 /**
- * A mark that was clamped often overtook its message: it is noted in the cache, and made good when the message is
- * recorded. The largest id means "everything", and that is done.
+ * The clamped marks, for the cache to keep. Such a mark has often overtaken its message; it is applied when the message
+ * is recorded. The largest id is not kept: it means "everything", and everything is read.
  */
 function earlyMarks(
   userId: UserId,
@@ -121,7 +123,10 @@ function earlyMarks(
     });
 }
 
-/** Where the message was recorded before its early mark was noted, the merge tells of a head that is past it. */
+/**
+ * Applies the clamped marks whose message was recorded in the meantime, before the cache kept the mark: the merge then
+ * returned a head at or above them.
+ */
 async function overtaken(
   stores: Stores,
   groupId: GroupId,

@@ -6,7 +6,7 @@ import { type Position, START } from '../domain/position.ts';
 import { headChange, loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
-/** What one member sees of a group. Without a recorded message there is no head, and nothing is unread. */
+/** What one member sees of a group. Without recorded messages the head is null and nothing is unread. */
 export interface OwnView {
   readonly membership: Membership;
   readonly head: Position | null;
@@ -15,21 +15,21 @@ export interface OwnView {
 
 export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
-/** A window that could hold so much more is loaded anew for who asks for what is below it. */
+/** A window filled below this share of its capacity is loaded again when someone needs messages below its floor. */
 const WORN_SHARE = 0.9;
 
 export function isWorn(kept: number, capacity: number): boolean {
   return kept < capacity * WORN_SHARE;
 }
 
-/** The caller's own view, or null where the caller is no member. One call where the cache holds it. */
+/** Returns the caller's own view, or null if the caller is not a member. One call if the cache holds it. */
 export async function lookAt(stores: Stores, groupId: GroupId, userId: UserId): Promise<OwnView | null> {
   const view = await stores.cache.read(groupId, userId);
   const membership = memberIn(view) ?? (await readMember(stores, groupId, userId));
   return membership && completeView(stores, groupId, userId, membership, view);
 }
 
-/** The membership that the cache holds. A departure there is no answer: only the ledger turns anyone away. */
+/** The membership that the cache holds. Null for a departure: only the ledger decides that a user is not a member. */
 export function memberIn(view: View | null): Membership | null {
   return view?.state?.kind === 'member' ? view.state : null;
 }
@@ -44,8 +44,8 @@ export async function readMember(
 }
 
 /**
- * Completes what the cache told, from the ledger where the cache lacks something, and lets the cache have it.
- * `view` is null where the cache did not answer: then it is not asked again in this call.
+ * Completes the cache's view. What the cache lacks is read from the ledger and merged into the cache. `view` is null if
+ * the cache did not answer: then this call does not use it again.
  */
 export async function completeView(
   stores: Stores,
@@ -61,7 +61,9 @@ export async function completeView(
   return complete ?? countInLedger(stores, groupId, userId, known);
 }
 
-/** What a view tells; null where it does not tell the unread count of the newest state that is known. */
+/**
+ * The own view that the cache's view determines; null if it does not determine the unread count of the newest state.
+ */
 async function ownViewIn(
   stores: Stores,
   groupId: GroupId,
@@ -78,8 +80,8 @@ async function ownViewIn(
 }
 
 /**
- * What is unread above a position, by what the cache keeps and, where that does not decide, by the ledger below it.
- * Null where the window should be loaded anew, since it has lost much of what it kept.
+ * Counts what is unread above a position: in the cache's window and, if that does not decide, in the ledger below the
+ * window. Null if the window has lost many of its messages and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Stores,
@@ -116,7 +118,7 @@ async function countInLedger(
   return { membership, head, unread: head ? unreadOf(unreadLimit, count, isDecided) : NOTHING_UNREAD };
 }
 
-/** A count that is not decided tells that there is something, and no more. */
+/** An undecided count means only that at least one message is unread. */
 function unreadOf(limit: number, count: number, isDecided: boolean): Unread {
   return isDecided ? atMost(limit, count) : { count: Math.min(Math.max(count, 1), limit), exact: false };
 }
@@ -125,7 +127,10 @@ function atMost(limit: number, count: number): Unread {
   return { count: Math.min(count, limit), exact: count <= limit };
 }
 
-/** Gives the cache the membership and what else it lacks: the head, the window where it has none that tells enough. */
+/**
+ * Merges the membership into the cache and what else it lacks: the head, and the window if it does not reach far
+ * enough.
+ */
 async function fill(
   stores: Stores,
   groupId: GroupId,

@@ -5,15 +5,15 @@ import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
 import type { Stores } from './stores.ts';
 
 /*
- * Receipts without a cache: every member of the group is read, page by page, and nothing is kept of those that do not
- * count. The same answers, slower.
+ * Receipts without a cache. Every member of the group is read, page by page; only the members of the answer stay in
+ * memory. The answers are the same, but slower.
  */
 
 const PAGE = 1_000;
 
 type LedgerAlone = Pick<Stores, 'ledger'>;
 
-/** A message that is recorded: its sender is known. */
+/** A recorded message: its sender is known. */
 export type RecordedMessage = Message & { readonly senderId: UserId };
 
 type Counting = { -readonly [Name in keyof Receipt]: Receipt[Name] };
@@ -38,7 +38,7 @@ export async function countReceiptsInLedger(
   return receipts;
 }
 
-/** In the order in which the cache lists, so that a list begun there can be continued here. */
+/** Lists in the same order as the cache, so that a list that began there can continue here. */
 export async function listReceiptsInLedger(
   { ledger }: LedgerAlone,
   groupId: GroupId,

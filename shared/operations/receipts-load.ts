@@ -5,18 +5,34 @@ import { START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
 import type { Stores } from './stores.ts';
 
-/** Members read from the ledger and told to the cache at once: what the cache takes well within its time. */
+/** Members read from the ledger and merged in one call: few enough for the cache to merge well within its timeout. */
 const CHUNK = 500;
 
-/** Longer than a chunk takes. Whoever has not told of one for so long is believed dead. */
+/** Longer than one chunk takes. A loader that merges nothing for this long has lost its claim. */
 const LEASE_MS = 5_000;
 
 /**
- * Loads the receipts of a group into the cache, unless another one is at it, and with them the messages where they
- * are missing. Marks, joins and departures go on: from the claim on the cache indexes what is merged beside the load.
- * A load that was given up is continued.
+ * Loads the receipts of a group into the cache, and its messages if they are missing. Marks, joins and departures go
+ * on at the same time.
  *
- * @returns 'loaded' once this call has brought everything there was, 'unavailable' where the cache does not answer
+ *     loader                  cache                                       ledger
+ *     1 claim      ─────────▶ one loader gets the claim and a lease;
+ *                             from now on every merged member is indexed
+ *     2 window     ─────────▶ messages, if missing (see message-window.ts)
+ *     3 recent     ──────────────────────────────────────────────────────▶ members who joined a moment ago, whom
+ *                  ─────────▶ indexes them                                  the list of step 4 may lack
+ *     4 page       ──────────────────────────────────────────────────────▶ the next members, by user id
+ *                  ─────────▶ indexes them, extends the lease, keeps the
+ *                             last user id; step 4 again until the last page
+ *     5 done       ─────────▶ with the last page: the index is complete
+ *
+ *     other callers meanwhile:   get 'loading' from step 1, and wait
+ *     the loader dies:           its lease ends, and the next claim continues after the last user id
+ *     the cache loses a key:     the token is gone, so later steps change nothing and the next claim begins again
+ *
+ * @returns 'loaded' if this call completed the index, 'indexed' if it was complete before, 'loading' if another
+ * caller
+ *   loads it, 'unavailable' if the cache does not answer
  */
 export async function loadIndex(
   stores: Stores,
@@ -28,9 +44,9 @@ export async function loadIndex(
   if (!claim) return 'unavailable';
   if (claim.outcome !== 'claimed') return claim.outcome;
   const { token } = claim;
-  // By the same one, so that those who wait for the members find the messages as well.
+  // The same loader loads the messages, so that callers who wait for the members find the messages too.
   const window = isWindowMissing ? await loadWindow(stores, groupId, START) : [];
-  // The list of members that follows may be a moment behind.
+  // The list of members read below may be a moment behind.
   const recent = await ledger.memberships.readMany(claim.recent, groupId);
   if (!window || !(await tell(stores, groupId, [...window, ...memberChanges(recent)]))) return 'unavailable';
   let after = claim.after;
@@ -48,7 +64,7 @@ export async function loadIndex(
   return 'loaded';
 }
 
-/** Told a second time where that failed: one slow answer should not leave everybody to the ledger. */
+/** Merges, a second time if the first fails: one slow answer must not send every caller to the ledger. */
 async function tell({ cache }: Stores, groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
   if (changes.length === 0) return true;
   return (await cache.merge(groupId, changes)) || (await cache.merge(groupId, changes));

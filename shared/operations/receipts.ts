@@ -10,19 +10,19 @@ import { countReceiptsInLedger, listReceiptsInLedger, type RecordedMessage } fro
 import { loadIndex } from './receipts-load.ts';
 import type { Stores } from './stores.ts';
 
-/** Who waits for another's load of the receipts asks again in between, at first soon. */
+/** The pauses between two checks of a load by another caller. They begin short and double up to the longest. */
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
 
-/** Whoever waits keeps an instance busy: the caller is told to come again. */
+/** The longest wait for that load. Then the caller gets `unavailable`, since a waiting call keeps an instance busy. */
 const PATIENCE_MS = 5_000;
 
-/** A load that was lost while it went on is begun anew; a cache that loses all of them is not asked any more. */
+/** A load whose keys the cache lost begins again. After this many loads the call goes on without the cache. */
 const MAX_LOADS = 3;
 
 /**
- * The receipts of messages, in the order asked, null for each that is not recorded or deleted. Null where the caller
- * is no member. One call of the cache, once the group's receipts are loaded there.
+ * Returns the receipts of messages, in the order of `positions`, null for each that is not recorded or is deleted.
+ * Returns null if the caller is not a member. One call of the cache, once the group's receipts are loaded there.
  */
 export async function countReceipts(
   stores: Stores,
@@ -39,16 +39,16 @@ export async function countReceipts(
   return inOrder(await countReceiptsInLedger(stores, groupId, messages.filter(isRecorded)), positions);
 }
 
-/** One message's receipt, and a page of the members whom it concerns. */
+/** One message's receipt, and a page of its audience. */
 export interface ReceiptsList {
   readonly receipt: Receipt;
   readonly page: ReceiptsPage;
 }
 
 /**
- * The receipt of one message and a page of those who read it, did not read it, or to whom it was delivered, in the
- * order of how far they are. 'no-member' where the caller is none. Two calls of the cache, once the group's receipts
- * are loaded there.
+ * Returns the receipt of one message and a page of the members who have read it, have not read it, or have received
+ * it, ordered by the position that they have reached. 'no-member' if the caller is not a member. Two calls of the
+ * cache, once the group's receipts are loaded there.
  */
 export async function listReceipts(
   stores: Stores,
@@ -73,13 +73,13 @@ async function isMember(
   callerId: UserId,
   counted: Counted | null,
 ): Promise<boolean> {
-  // A departure in the cache is no answer: only the ledger turns anyone away.
+  // A departure in the cache is not enough: only the ledger decides that a user is not a member.
   return counted?.caller?.kind === 'member' || (await readMember(stores, groupId, callerId)) !== null;
 }
 
 type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (Receipt | null)[] };
 
-/** What the cache tells once members and messages are loaded there. Null where the cache does not take them. */
+/** Waits until the cache holds members and messages, and returns its counts. Null if the cache cannot be loaded. */
 async function awaitIndex(
   stores: Stores,
   groupId: GroupId,
@@ -88,7 +88,7 @@ async function awaitIndex(
   first: Counted,
 ): Promise<Ready | null> {
   const { cache, nowMs } = stores;
-  /** Whoever only looks at the newest messages loads no others. */
+  /** Only questions about messages at or below the floor load older messages. */
   const isTooShort = (floor: Position, kept: number) =>
     isWorn(kept, cache.capacity) && questions.some(({ position }) => position <= floor);
   const giveUpAtMs = nowMs() + PATIENCE_MS;
@@ -119,7 +119,7 @@ async function awaitIndex(
   return null;
 }
 
-/** Completes the receipts with those of messages older than the cache keeps. */
+/** Adds the receipts of messages that are older than the cache's window. */
 async function complete(
   { cache, ledger }: Stores,
   groupId: GroupId,

@@ -1,7 +1,7 @@
 import type { GroupCache } from '../cache/group-cache.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 
-/** What every operation works with. */
+/** The stores and the clock of an operation. */
 export interface Stores {
   readonly ledger: Ledger;
   readonly cache: GroupCache;

@@ -4,29 +4,31 @@ import type { Item } from '../ledger/items.ts';
 import { RecentRecords } from './recent-records.ts';
 import type { StreamRecord, UnreadableRecord } from './stream-records.ts';
 
-/** The dead-letter queue of the function that reads the stream. */
+/** The dead-letter queue of a function that reads the stream. */
 export interface DeadLetterQueue {
-  /** The function whose records wait there. */
+  /** The function that the records in the queue belong to. */
   readonly functionName: string;
-  /** Throws where the queue does not take the message. */
+  /** Throws if the queue does not accept the message. */
   send(message: string): Promise<void>;
 }
 
-/** The most bytes that every queue takes in one message. */
+/** The most bytes that every queue accepts in one message. */
 const MAX_BYTES = 262_144;
 
 const CONCURRENT_SENDS = 10;
 
-/** The most reasons in one line of the log. */
+/** The most reasons in one log line. */
 const MOST_LOGGED = 10;
 
-/** The most records of which an instance remembers that it has sent them. */
+/** An instance remembers at most this many records that it has sent. */
 const REMEMBERED = 10_000;
 
-/** The records of the stream that cannot be read: they wait for a person, and hold up no other record. */
+/**
+ * Sends unreadable records of the stream to the dead-letter queue, where they wait for a person and block no others.
+ */
 export class DeadLetters {
   readonly #queue: DeadLetterQueue;
-  /** A batch that is tried again for another record's sake does not send these again. */
+  /** Lambda may repeat a batch because another record failed: these records are not sent again. */
   readonly #sent = new RecentRecords(REMEMBERED);
 
   constructor(queue: DeadLetterQueue) {
@@ -34,8 +36,8 @@ export class DeadLetters {
   }
 
   /**
-   * Sends records to the queue at once, since trying them again would mend nothing. Resolves to the sequence numbers of
-   * those that the queue did not take.
+   * Sends records to the queue at the first try, since repeating would not help. Resolves to the sequence numbers of
+   * the records that the queue did not accept.
    */
   async setAside(unreadable: readonly UnreadableRecord[]): Promise<string[]> {
     const fresh = unreadable.filter(({ record }) => !this.#sent.has(record.sequenceNumber));
@@ -48,7 +50,7 @@ export class DeadLetters {
     const failed: string[] = [];
     let isRefused = false;
     await inParallel(fresh, CONCURRENT_SENDS, async ({ record, reason }) => {
-      // After one refusal the others would only wait for the same one.
+      // After one failure the others are not sent: they would only wait for the same failure.
       const isTaken = !isRefused && (await this.#send(record, reason));
       if (isTaken) return;
       isRefused = true;
@@ -70,8 +72,8 @@ export class DeadLetters {
 }
 
 /**
- * What a person needs to find the item and to try the record again: `{"Records":[<record>]}` is an event that the
- * function can be invoked with. A record too large for a message is there as the beginning of its text.
+ * What a person needs to find the item and to repeat the record: `{"Records":[<record>]}` is an event for the
+ * function. A record that is too large for a message is cut: `clippedRecord` has the beginning of its text.
  */
 function messageOf(functionName: string, record: StreamRecord, reason: string): string {
   const { sequenceNumber, before, after } = record;
@@ -81,7 +83,7 @@ function messageOf(functionName: string, record: StreamRecord, reason: string): 
   const whole = asciiJson({ ...about, record: replayed });
   if (whole.length <= MAX_BYTES) return whole;
   const room = MAX_BYTES - asciiJson({ ...about, clippedRecord: '' }).length;
-  // Within a text each quote and each backslash takes two bytes.
+  // Inside a JSON string each quote and each backslash takes two bytes.
   return asciiJson({ ...about, clippedRecord: asciiJson(replayed).slice(0, Math.floor(room / 2)) });
 }
 
@@ -89,7 +91,7 @@ function keyOf(item: Item | null) {
   return { PK: item?.PK?.S ?? null, SK: item?.SK?.S ?? null };
 }
 
-/** SQS refuses some characters, and would go on refusing them. In ASCII none is left, and a character is a byte. */
+/** JSON in ASCII. SQS refuses some other characters, at every try. In ASCII one character is also one byte. */
 function asciiJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[^\x20-\x7e]/g,

@@ -6,17 +6,18 @@ import type { Member } from '../ledger/memberships.ts';
 import { loadIndex } from '../operations/receipts-load.ts';
 import type { Stores } from '../operations/stores.ts';
 
-/** Members looked at in one step of a search. */
+/** Members read in one step of a search. */
 const PAGE = 500;
 
-/** Where so many are past the position, all of them are indexed instead: a search should not grow with the group. */
+/** After this many members past the position, the group is indexed instead: a search must not grow with the group. */
 const MOST_SEARCHED = 5_000;
 
 /**
- * How far everyone in a group has read, if that is past a position; null if somebody is not past it. What the cache
- * tells decides where it tells anything. Otherwise the ledger is searched for one who is not past it, and that one is
- * remembered: until it moves, nobody needs to search again. A member whose item cannot be read is not waited for, as it
- * is not counted in receipts. Throws `unavailable` where it cannot be known now.
+ * Returns the position that every member of a group has read up to, if it is above `position`; null if a member is
+ * still at or below `position`. The cache's reply decides if it has an answer. Otherwise the ledger is searched for a
+ * member that is not past the position. The cache remembers the member found, so that nobody searches again until
+ * that member moves. A member whose item cannot be read does not count, as in receipts. Throws `unavailable` if there
+ * is no answer now.
  */
 export async function everyonePast(
   stores: Stores,
@@ -43,7 +44,7 @@ export async function everyonePast(
   return pastOnly(shown(lowest), position);
 }
 
-/** The members of a group: first those who joined of late, whom the ledger's list may lack. */
+/** The members of a group. First come those who joined a moment ago, since the ledger's list may lack them. */
 async function* candidates(
   { ledger }: Stores,
   groupId: GroupId,

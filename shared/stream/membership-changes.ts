@@ -3,7 +3,7 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import { isPast, type Membership, type Register } from '../domain/membership.ts';
 import { formatMessageId } from '../domain/position.ts';
 
-/** How one membership moved, in one write or in several that follow each other. */
+/** How one membership moved, in one write or in several consecutive ones. */
 export interface MembershipChange {
   readonly groupId: GroupId;
   readonly userId: UserId;
@@ -12,8 +12,9 @@ export interface MembershipChange {
 }
 
 /**
- * The events that a move gives rise to. From them alone, in any order and repeated, the own view with its revision and
- * the public watermark can be followed: the larger membership counts, then the larger revision, then the larger position.
+ * The events of a move. Subscribers can follow each own view, its revision and the public watermark from the events
+ * alone, in any order and with repetitions: the larger membership counts, then the larger revision, then the larger
+ * position.
  */
 export function eventsOf(change: MembershipChange): TidemarkEvent[] {
   return [readingOf(change), ownViewOf(change), deliveryOf(change)].filter((event) => event !== null);
@@ -28,7 +29,7 @@ function readingOf(change: MembershipChange): TidemarkEvent | null {
   return { type: 'WatermarkAdvanced', ...memberOf(change), from, to, readAt: at, ownRevision };
 }
 
-/** Whether the own view moved to where the public watermark moved, in the revision that it had. */
+/** Whether the own view moved to the same position as the public watermark, without a new revision. */
 function isOwnViewAlong({ before, after }: MembershipChange): boolean {
   return (
     isPast(after.public, before.public) &&

@@ -12,42 +12,42 @@ import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
 import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 
-/** Groups whose members are searched at once for one who is behind. */
+/** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
 
 export interface Projection {
   readonly stores: Stores;
-  /** Null where nothing is published: then nobody finds out how far everyone has read either. */
+  /** Null if nothing is published: then the projector does not compute how far everyone has read. */
   readonly publisher: Publisher | null;
   readonly deadLetters: DeadLetters;
-  /** The records that this instance has told groups of: a batch that fails for another's sake does not do so again. */
+  /** Records whose group events this instance has published. A repeated batch does not publish them again. */
   readonly told: RecentRecords;
 }
 
-/** What a record has to say: to the cache, and of how far everyone has read. */
+/** What follows from one record: changes for the cache, and whether everyone may have read further. */
 interface News {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
   readonly changes: readonly Change[];
-  /** A position at which others see a member no more. If it was the last one there, everyone has read past it. */
+  /** The position that a member has left. If it was the last member there, everyone has now read past it. */
   readonly left: Position | null;
 }
 
-/** What is known of a group after its news were merged. */
+/** One group of the batch after its news were merged into the cache. */
 interface Merged {
   readonly groupId: GroupId;
   readonly ofGroup: readonly News[];
   readonly isMerged: boolean;
-  /** The news of a member who left a position, of which the group was not told yet, and the lowest such position. */
+  /** News of members who left a position, without those published before. `left` is the lowest of these positions. */
   readonly leaving: readonly News[];
   readonly left: Position | null;
   readonly reply: NewsReply | null;
 }
 
 /**
- * Carries a batch of the ledger's stream on into the cache, one call for each group, and tells the bus of the groups
- * that everyone has read further. Records that cannot be read are set aside. Resolves to the sequence numbers of the
- * records that failed. None of these waits for another to be well, and all of it may be done again.
+ * Merges a batch of the ledger's stream into the cache, one call for each group, and publishes an event for each
+ * group that everyone has read further. Sends unreadable records to the dead-letter queue. Resolves to the sequence
+ * numbers of the records that failed. A failure of one part does not stop the others, and every part may be repeated.
  */
 export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
@@ -58,7 +58,7 @@ export async function project(projection: Projection, records: readonly StreamRe
   return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
 }
 
-/** Resolves to the news that failed, some of them twice. */
+/** Resolves to the news that failed. The result may contain the same news twice. */
 async function carryOn(projection: Projection, news: readonly News[]): Promise<News[]> {
   const groups = await mergeIntoCache(projection, news);
   const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
@@ -81,8 +81,8 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
 }
 
 /**
- * Tells the cache of members whom its index lacks, as the ledger knows them now: what the stream says of them may be
- * long past, and they may have left since. Whose item cannot be read is not introduced.
+ * Merges members that the cache's index lacks, as the ledger holds them now: the record of the stream may be old, and
+ * they may have left since. A member whose item cannot be read is left out. Resolves to false if this failed.
  */
 async function introduce(
   stores: Stores,
@@ -100,7 +100,7 @@ async function introduce(
   }
 }
 
-/** Tells of the groups that everyone has read further, and resolves to the news of which that is not known. */
+/** Publishes an event for each group that everyone has read further. Resolves to the news for which this failed. */
 async function tellOfGroups(
   { stores, publisher, told }: Projection,
   groups: readonly Merged[],
@@ -134,12 +134,12 @@ function newsOf({ sequenceNumber, was, is, fact }: Written): News {
     case 'head':
       return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
     case 'message': {
-      // What expires from the ledger is gone from the unread counts too.
+      // A message that expires from the ledger no longer counts as unread.
       const message = is ? fact.message : { ...fact.message, deleted: true };
       return { ...quiet, changes: [{ kind: 'message', message }] };
     }
     case 'membership': {
-      // A departure that expires leaves nothing to say.
+      // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
       const { userId, state } = fact;
       const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
@@ -150,7 +150,7 @@ function newsOf({ sequenceNumber, was, is, fact }: Written): News {
   }
 }
 
-/** Where others saw a member who is there no more: it read on, or left. */
+/** The public watermark that a member had before it read on or left the group; null if it is still there. */
 function leftBehind(before: Membership | null, state: MembershipState): Position | null {
   if (!before) return null;
   const stays = state.kind === 'member' && !isPast(state.public, before.public);

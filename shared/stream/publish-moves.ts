@@ -9,7 +9,7 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 export interface Publication {
   readonly publisher: Publisher;
   readonly deadLetters: DeadLetters;
-  /** The records that this instance has told of: a batch that fails for another's sake does not tell of them again. */
+  /** Records whose events this instance has published. A repeated batch does not publish them again. */
   readonly told: RecentRecords;
 }
 
@@ -18,9 +18,9 @@ interface Move extends MembershipChange {
 }
 
 /**
- * Tells the bus how the memberships of a batch of the ledger's stream moved: one event for each member, however often
- * it moved. Records that cannot be read are set aside. Resolves to the sequence numbers of the records that failed. It
- * asks neither cache nor ledger, so that events leave whatever becomes of these, and all of it may be done again.
+ * Publishes how the memberships in a batch of the ledger's stream moved. Several moves of one member become one move.
+ * Sends unreadable records to the dead-letter queue. Resolves to the sequence numbers of the records that failed. Uses
+ * neither cache nor ledger, so events leave even if these fail. All of it may be repeated.
  */
 export async function publishMoves(
   publication: Publication,
@@ -34,7 +34,7 @@ export async function publishMoves(
   return [...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)];
 }
 
-/** Resolves to the moves that the bus was not told of. */
+/** Resolves to the moves whose events the bus did not accept. */
 async function tellOfMoves({ publisher, told }: Publication, moves: readonly Move[]): Promise<Move[]> {
   const fresh = moves.filter(({ sequenceNumber }) => !told.has(sequenceNumber));
   const failed = await publishFrom(publisher, new Map(eventsOfMembers(fresh)));
@@ -42,7 +42,10 @@ async function tellOfMoves({ publisher, told }: Publication, moves: readonly Mov
   return [...failed];
 }
 
-/** A membership that begins has moved where it takes over what was marked before, and nowhere else. */
+/**
+ * The move in a record, if there is one. A membership that begins counts as a move from its start: it has moved if it
+ * took over marks that were made before.
+ */
 function moveIn({ sequenceNumber, was, is }: Written): Move[] {
   if (is?.kind !== 'membership' || is.state.kind !== 'member') return [];
   const { groupId, userId, state: after } = is;
@@ -54,7 +57,7 @@ function moveIn({ sequenceNumber, was, is }: Written): Move[] {
   return [{ sequenceNumber, groupId, userId, before, after }];
 }
 
-/** One event for all that one member did, with the moves that it tells. */
+/** The events of each member, coalesced over all its moves, each with the moves that it covers. */
 function* eventsOfMembers(moves: readonly Move[]): Generator<[TidemarkEvent, readonly Move[]]> {
   const members = Map.groupBy(
     moves,

@@ -4,17 +4,17 @@ import { HttpRequest, HttpResponse } from '@smithy/core/transport';
 import { SOURCE, type TidemarkEvent, VERSION } from '../contract/event.ts';
 import { loggedError } from '../domain/logged-error.ts';
 
-/** The most entries that EventBridge takes in one call. */
+/** The most entries that EventBridge accepts in one call. */
 const MAX_ENTRIES = 10;
 
-/** Puts events on the bus, and tells which of them the bus did not take. */
+/** Puts events on the bus. */
 export interface Publisher {
-  /** Publishes in order. Resolves to those of the events that the bus did not take. */
+  /** Publishes in order. Resolves to the events that the bus did not accept. */
   publish(events: readonly TidemarkEvent[]): Promise<readonly TidemarkEvent[]>;
 }
 
 export interface Bus extends Publisher {
-  /** Connects and runs the code of a call ahead of the first one. The bus is given nothing. */
+  /** Connects and runs the code of a call before the first one. Puts nothing on the bus. */
   rehearse(): Promise<void>;
 }
 
@@ -33,8 +33,8 @@ export function createPublisher(client: EventBridgeClient, busName: string): Bus
 }
 
 /**
- * Makes a call up to where it would be sent, and asks the bus's host in its place whether it is well: AWS's hosts answer
- * that to everybody. Any answer will do, since it opens the connection. The call itself goes nowhere.
+ * Runs a call up to the point where the SDK would send it, and sends `GET /ping` instead, which AWS's hosts answer
+ * without credentials. Any answer is enough, since it opens the connection. The call itself is never sent.
  */
 async function rehearseCall(client: EventBridgeClient): Promise<void> {
   const command = new PutEventsCommand({ Entries: [] });
@@ -44,7 +44,7 @@ async function rehearseCall(client: EventBridgeClient): Promise<void> {
       const { response } = await client.config.requestHandler.handle(
         new HttpRequest({ ...call, method: 'GET', path: '/ping', headers: {}, body: undefined }),
       );
-      // Until its body has been read, the connection is not free.
+      // The connection is free only after the body has been read.
       (response.body as Readable).resume();
       const body = Readable.from(['{"FailedEntryCount":0,"Entries":[]}']);
       return { response: new HttpResponse({ statusCode: 200, headers: {}, body }) };
@@ -54,7 +54,7 @@ async function rehearseCall(client: EventBridgeClient): Promise<void> {
   await client.send(command);
 }
 
-/** Publishes events, each with what it came from, and tells what those came from that the bus did not take. */
+/** Publishes events, each with its sources. Returns the sources of the events that the bus did not accept. */
 export async function publishFrom<T>(
   publisher: Publisher,
   sources: ReadonlyMap<TidemarkEvent, readonly T[]>,

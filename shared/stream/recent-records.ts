@@ -1,4 +1,4 @@
-/** The sequence numbers of the records seen last, at most `capacity` of them. */
+/** The sequence numbers of the latest records, at most `capacity` of them. */
 export class RecentRecords {
   readonly #seen = new Set<string>();
   readonly #capacity: number;

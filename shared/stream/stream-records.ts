@@ -1,14 +1,14 @@
 import { type Fact, type Item, interpretItem } from '../ledger/items.ts';
 
-/** One record of the ledger's stream: an item before and after a write, either absent where there was none. */
+/** One record of the ledger's stream: an item before and after a write. Each is null if there was no item. */
 export interface StreamRecord {
-  /** Empty where the record has none: then it cannot be reported as failed by itself. */
+  /** Empty if the record has none: then the record cannot be reported as failed. */
   readonly sequenceNumber: string;
   readonly before: Item | null;
   readonly after: Item | null;
 }
 
-/** What a record says of one item: `fact` is how it is now, or how it was where it is no more. */
+/** A record as facts: `was` before the write, `is` after it. `fact` is `is`, or `was` if the item is gone. */
 export interface Written {
   readonly sequenceNumber: string;
   readonly was: Fact | null;
@@ -16,19 +16,19 @@ export interface Written {
   readonly fact: Fact;
 }
 
-/** A record that says nothing this service understands, and should. */
+/** A record that this service should be able to read, and cannot. */
 export interface UnreadableRecord {
   readonly record: StreamRecord;
   readonly reason: string;
 }
 
-/** No more than these stand in one line of the log, however many there are. */
+/** The bounds of one log line. */
 const MOST_LOGGED = 10;
 const MOST_LOGGED_CHARACTERS = 64;
 
 /**
- * Reads a batch. An item of an unknown kind is passed over: another version of the service wrote it. Where only the
- * old image is broken, it counts as unknown: what the item says now holds all the same.
+ * Reads a batch. Leaves out items of an unknown kind: another version of the service wrote them. If only the old
+ * image is broken, the record is readable with `was` null: the new image is valid.
  */
 export function readAll(records: readonly StreamRecord[]): {
   readonly readable: Written[];
@@ -62,7 +62,7 @@ export function readAll(records: readonly StreamRecord[]): {
   return { readable, unreadable };
 }
 
-/** One line for a batch, since a newer version may write many of them. */
+/** Logs one line for a batch, since a newer version may write many such items. */
 function logUnknown(kinds: readonly string[]): void {
   if (kinds.length === 0) return;
   const counts = Map.groupBy(kinds, (kind) => kind.slice(0, MOST_LOGGED_CHARACTERS));

@@ -72,7 +72,7 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
       }),
     ));
 
-  test('is associative: any order of any number of copies ends alike', () =>
+  test('is associative: any order of any number of copies gives the same result', () =>
     check(
       fc.asyncProperty(
         fc
@@ -86,7 +86,7 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
       ),
     ));
 
-  test('is idempotent: what was merged before changes nothing', () =>
+  test('is idempotent: merging the same copy again changes nothing', () =>
     check(
       fc.asyncProperty(copy, copy, async (a, b) => {
         expect(await final(holder, [a, b, a, b, b])).toEqual(await final(holder, [a, b]));

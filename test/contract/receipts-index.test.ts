@@ -99,7 +99,7 @@ function plainly(ledger: Ledger, message: Position, sender: UserId): number[] {
   ];
 }
 
-test('the index of a group counts what its members say, whatever was merged and lost before', async () => {
+test('the index of a group counts the registers of its members, whatever was merged and lost before', async () => {
   let indexed = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(aStep, { minLength: 1, maxLength: 25 }), async (steps) => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Redis } from '@upstash/redis';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
-import { startUpstashRest, type UpstashRest } from '../../local/engines/upstash-rest.ts';
+import { startUpstashRest } from '../../local/engines/upstash-rest.ts';
+import type { Listening } from '../../local/http/loopback.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
 
 const TOKEN = 'a-token';
@@ -14,7 +15,7 @@ const kinds =
 
 describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
   let redis: RunningRedis;
-  let rest: UpstashRest;
+  let rest: Listening;
   let client: Redis;
   let exactClient: Redis;
   let key: string;
@@ -75,7 +76,7 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
       },
     );
 
-    test('sees its own writes, with the token that it sends for it', async () => {
+    test('sees its own writes, by the sync token that it sends', async () => {
       for (let n = 1; n <= 5; n++) {
         await client.set(key, `v${n}`);
         expect(await client.get(key)).toBe(`v${n}`);
@@ -107,14 +108,14 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
       expect(await Promise.all(transactions)).toEqual(Array.from({ length: 20 }, () => [1, 1, 1]));
     });
 
-    test('gets an error as Redis words it', async () => {
+    test('gets an error in the words of Redis', async () => {
       await client.set(key, 'text');
       await expect(client.hget(key, 'field')).rejects.toThrow(
         'Command failed: WRONGTYPE Operation against a key holding the wrong kind of value',
       );
     });
 
-    test('is told of a wrong token', async () => {
+    test('gets an error for a wrong token', async () => {
       await expect(new Redis({ url: rest.url, token: 'another' }).ping()).rejects.toThrow(
         'WRONGPASS invalid or missing auth token',
       );
@@ -161,7 +162,7 @@ describe.each(kinds)("Upstash's REST API in front of %s", (kind) => {
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false, ARGV[1] .. '|' .. ARGV[2]}`;
 
-    test('with the line of the lock flag run, from the cache and after the cache is lost', async () => {
+    test('with the line of the lock flag run, from the script cache and after it is lost', async () => {
       const script = exactClient.createScript(flagged);
       const expected = ['18446744073709551615', 1, null, 'alice|18446744073709551615'];
       for (let run = 1; run <= 3; run++) {
@@ -175,7 +176,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await script.evalsha([key], ['alice', '18446744073709551615'])).toEqual(expected);
     });
 
-    test('go by the SHA of the text as it was sent', async () => {
+    test('are called by the SHA of the text as it was sent', async () => {
       const text = '#!lua flags=allow-key-locking\nreturn ARGV[1]';
       const sha = '2a96d6016fefc2029195d631c5a8e09ec967c245';
       expect(await client.scriptLoad(text)).toBe(sha);
@@ -185,7 +186,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await client.multi().scriptLoad(text).evalsha(sha, [], ['x']).exec()).toEqual([sha, 'x']);
     });
 
-    test('without the flag are left as they are', async () => {
+    test('without the flag are not changed', async () => {
       const text = `-- not #!lua flags=allow-key-locking\nreturn 'plain'`;
       expect(await client.eval(text, [], [])).toBe('plain');
       expect(await client.createScript(text).exec([], [])).toBe('plain');
@@ -197,10 +198,10 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
     });
   });
 
-  describe('bytes that are no text', () => {
+  describe('bytes that are not text', () => {
     const bytes = Uint8Array.from([0, 1, 0xff, 0xfe, 0x80, 10]);
 
-    test('come back as they were when base64 is asked for', async () => {
+    test('come back unchanged if the client requests base64', async () => {
       expect(await ask(`/set/${key}`, bytes)).toEqual({ status: 200, body: '{"result":"OK"}' });
       expect(await ask(`/get/${key}`, undefined, { headers: { 'Upstash-Encoding': 'base64' } })).toEqual({
         status: 200,
@@ -211,7 +212,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
   });
 
   describe('commands as paths', () => {
-    test('run with the body as the last argument and options behind it', async () => {
+    test('run with the body as the last argument, and options after it', async () => {
       expect(await ask(`/set/${key}/bar`, undefined, { method: 'GET' })).toEqual({
         status: 200,
         body: '{"result":"OK"}',
@@ -224,7 +225,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await client.get(`${key}/slash`)).toBe('a b');
     });
 
-    test('take the token as a parameter', async () => {
+    test('accept the token as a parameter', async () => {
       const response = await fetch(`${rest.url}/set/${key}/bar?_token=${TOKEN}`);
       expect(await response.text()).toBe('{"result":"OK"}');
     });
@@ -278,7 +279,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect((await ask('/', '["PING"]', { method: 'DELETE' })).status).toBe(405);
     });
 
-    test('a transaction with a command that Redis does not take runs none of them', async () => {
+    test('a transaction with a command that Redis refuses runs none of its commands', async () => {
       expect(await ask('/multi-exec', `[["SET", "${key}", "a"], ["NOSUCH"]]`)).toEqual({
         status: 400,
         body: '{"error":"EXECABORT Transaction discarded because of previous errors."}',
@@ -286,7 +287,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await client.get(key)).toBeNull();
     });
 
-    test('a transaction runs on behind a command that fails', async () => {
+    test('a transaction continues after a command that fails', async () => {
       const commands = `[["SET", "${key}", "a"], ["HGET", "${key}", "f"], ["GET", "${key}"]]`;
       expect(await ask('/multi-exec', commands)).toEqual({
         status: 200,
@@ -295,7 +296,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
     });
 
     test.each(['subscribe', 'MONITOR', 'select', 'multi', 'quit', 'blpop'])(
-      '%s, which would take the connection from everybody, is not available',
+      '%s, which would block the connection for everybody, is not available',
       async (name) => {
         const body = `{"error":"ERR Command is not available: '${name.toUpperCase()}'"}`;
         expect(await ask('/', `["${name}", "0", "0"]`)).toEqual({ status: 400, body });
@@ -312,7 +313,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       await redis.stop();
     }
 
-    test('dies, requests fail at once; when it is back, they work again', async () => {
+    test('dies, requests fail at once; after its return they work again', async () => {
       await client.set(key, 'a');
       await killRedis();
       const { status, body } = await ask(`/get/${key}`);
@@ -348,7 +349,7 @@ return {redis.call('HGET', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), false
       expect(await waiting).toBe(1);
     });
 
-    test('dies before it answers, the command is never sent a second time', async () => {
+    test('dies before it answers, the command is not sent again', async () => {
       process.kill(Number(redis.pid), 'SIGSTOP');
       const refused = expect(client.incr(key)).rejects.toThrow('ERR Redis does not answer');
       await askWithoutRedis();

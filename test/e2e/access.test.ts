@@ -6,7 +6,7 @@ import { base64url, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } f
 import { freshPrefix } from '../support/engines.ts';
 import { withPreparedGroup } from '../support/prepared-group.ts';
 import { bodyOf, nameOf, pathOf, ROUTES, type Route } from '../support/prepared-group-routes.ts';
-import type { Answer, Json } from '../support/running-stack.ts';
+import type { Answer, Json, RunningStack } from '../support/running-stack.ts';
 
 const prepared = withPreparedGroup();
 const { groupId } = prepared;
@@ -32,10 +32,8 @@ beforeAll(async () => {
   await asService('POST', `/v1/groups/${othersGroupId}/messages`, { messageId: '1', senderId: 'mallory' });
 });
 
-const asService = async (method: string, path: string, body?: Json) =>
-  prepared.stack.call(await prepared.stack.serviceToken(), method, path, body);
-const asUser = async (userId: string, method: string, path: string, body?: Json) =>
-  prepared.stack.call(await prepared.stack.userToken(userId), method, path, body);
+const asService: RunningStack['asService'] = (...call) => prepared.stack.asService(...call);
+const asUser: RunningStack['asUser'] = (...call) => prepared.stack.asUser(...call);
 
 function sign(claims: Record<string, unknown>, header: Record<string, unknown> = {}, key: JWK = privateJwk) {
   return importJWK(key, 'RS256').then((signer) =>

@@ -6,8 +6,9 @@ import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
-import { type Answer, type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { withFaultStack } from '../support/fault-stack.ts';
 import { codeOf, type PageCode } from '../support/page-code.ts';
+import type { Answer } from '../support/running-stack.ts';
 
 // One test for each claim of docs/adopting.md, in its order, with the page's own code.
 
@@ -64,7 +65,7 @@ const MAX = '18446744073709551615';
 const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
 const exactly = (count: number) => ({ count, exact: true });
 
-let faults: FaultStack;
+const faults = withFaultStack();
 /** Before the bus, and before the API, on the back end's side. */
 let bus: FaultProxy;
 let door: FaultProxy;
@@ -72,10 +73,9 @@ let page: PageCode;
 let tidemark: Call;
 let putFacts: (facts: readonly Fact[]) => Promise<Fact[]>;
 beforeAll(async () => {
-  faults = await startFaultStack();
   [bus, door] = await Promise.all([FaultProxy.start(), FaultProxy.start()]);
   const { apiUrl, eventbridge, credentials } = faults.stack.description;
-  const token = await faults.stack.issueToken('chat', 'service');
+  const token = await faults.serviceToken();
   const secret = new DataDirectory(faults.dataDirectory).webhookSecret();
   setEnvironment({
     TIDEMARK_URL: door.standBefore(apiUrl),
@@ -98,7 +98,6 @@ afterAll(async () => {
   restoreEnvironment();
   await page?.remove();
   await Promise.all([bus?.stop(), door?.stop()]);
-  await faults?.stop();
 });
 
 describe('which call where: a back end', () => {
@@ -220,7 +219,7 @@ describe('which call where: a back end', () => {
     await record(groupId, 'alice', '1');
     const mend = faults.proxies.dynamodb.always('UpdateItem', THROTTLED);
     const refused = await faults.api.mark(groupId, 'bob', '1');
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect([refused.status, refused.retryAfter]).toEqual([503, '1']);
     const { fetch: send } = globalThis;
     const statuses: number[] = [];
     const sending = jest.spyOn(globalThis, 'fetch').mockImplementation(async (...request) => {
@@ -1122,9 +1121,7 @@ async function readCounts(groupId: string, userId: string, ...messageIds: string
 }
 
 async function events(groupId: string, type?: string): Promise<BusEvent[]> {
-  const response = await fetch(`${faults.stack.description.apiUrl}/_local/events`);
-  const { events: all } = (await response.json()) as { events: (BusEvent & { source: string })[] };
-  return all
+  return (await faults.events())
     .filter(({ source, detail }) => source === 'tidemark' && detail.groupId === groupId)
     .filter((event) => type === undefined || event['detail-type'] === type);
 }
@@ -1138,8 +1135,8 @@ async function expectToBeTold(groupId: string, type: string, detail: Body): Prom
 
 /** What the webhook received of a member's first move. Throws where nothing has come yet. */
 async function notification(groupId: string, userId: string): Promise<Notification> {
-  const response = await fetch(`${faults.stack.description.apiUrl}/_local/notifications`);
-  const { notifications } = (await response.json()) as { notifications: Notification[] };
+  const { text } = await faults.call(null, 'GET', '/_local/notifications');
+  const { notifications } = JSON.parse(text) as { notifications: Notification[] };
   const own = notifications.find(
     ({ body }) => body.includes(groupId) && body.includes(`"userId":"${userId}"`),
   );

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { expectDocumentedEvent } from '../support/documented.ts';
 import { eventually } from '../support/engines.ts';
 import {
@@ -8,14 +8,13 @@ import {
   type SampleCall,
   samplesOf,
 } from '../support/page-samples.ts';
-import { type Json, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { type Json, withStack } from '../support/running-stack.ts';
 
-let stack: RunningStack;
+const stack = withStack();
 let page: PageSamples;
 beforeAll(async () => {
-  [stack, page] = await Promise.all([startRunningStack(), samplesOf('api.md')]);
-}, 180_000);
-afterAll(() => stack?.stop());
+  page = await samplesOf('api.md');
+});
 
 /** The events that follow a call. They are waited for, since moves that follow each other at once may be told as one. */
 const EVENTS_AFTER: Readonly<Record<string, readonly string[]>> = {

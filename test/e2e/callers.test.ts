@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Sha256 } from '@smithy/core/checksum';
 import { HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
@@ -9,22 +9,18 @@ import { Secrets } from '../../local/aws/secrets.ts';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { Issuer } from '../../local/identity/issuer.ts';
 import { freshPrefix } from '../support/engines.ts';
-import { type Answer, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { type Answer, withStack } from '../support/running-stack.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('where back ends sign their calls', () => {
-  let stack: RunningStack;
+  const stack = withStack({ context: { serviceAuth: 'iam' } });
   let host: string;
   let backEnd: { accessKeyId: string; secretAccessKey: string };
-  beforeAll(async () => {
-    stack = await startRunningStack({ serviceAuth: 'iam' });
-    const description = new DataDirectory(stack.dataDirectory).description();
-    if (!description) throw new Error('the stack has not described itself');
-    host = new URL(description.apiUrl).host;
-    backEnd = description.credentials;
+  beforeAll(() => {
+    host = new URL(stack.description.apiUrl).host;
+    backEnd = stack.description.credentials;
   });
-  afterAll(() => stack.stop());
 
   interface Call {
     readonly method: string;
@@ -187,17 +183,13 @@ describe('where back ends sign their calls', () => {
 });
 
 describe('where users need no scope', () => {
-  let stack: RunningStack;
+  const stack = withStack({
+    context: { userScope: 'none', serviceScope: 'chat:write', jwtAudience: 'web,ios' },
+  });
   let issuer: Issuer;
   beforeAll(async () => {
-    stack = await startRunningStack({
-      userScope: 'none',
-      serviceScope: 'chat:write',
-      jwtAudience: 'web,ios',
-    });
     issuer = await Issuer.open(stack.dataDirectory);
   });
-  afterAll(() => stack.stop());
 
   /** The status on a route of users, on its twin for back ends, and on one that back ends alone have. */
   async function statuses(token: string): Promise<number[]> {

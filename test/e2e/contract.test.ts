@@ -1,25 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import {
-  type Answer,
-  type Fact,
-  type Json,
-  type RunningStack,
-  startRunningStack,
-} from '../support/running-stack.ts';
+import { type Answer, type Fact, type Json, type RunningStack, withStack } from '../support/running-stack.ts';
 
 const MAX = '18446744073709551615';
 
-let stack: RunningStack;
-beforeAll(async () => {
-  stack = await startRunningStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withStack();
 
-const asService = async (method: string, path: string, body?: Json) =>
-  stack.call(await stack.serviceToken(), method, path, body);
-const asUser = async (userId: string, method: string, path: string, body?: Json) =>
-  stack.call(await stack.userToken(userId), method, path, body);
+const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
+const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 
 const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
 /** With the id as text, or as JSON says a number. */
@@ -650,9 +638,7 @@ describe('facts on the bus', () => {
 
   /** Puts the facts and waits for a last one to have its effect: those before it have had theirs then. */
   async function happen(...facts: Fact[]) {
-    const last = freshPrefix('g');
-    await stack.putFacts([...facts, joined(last, 'witness')]);
-    await eventually(async () => expect((await look(last, 'witness')).status).toBe(200));
+    await stack.factsApplied(await stack.putFacts(facts));
   }
 
   test('do what their routes do', async () => {

@@ -1,15 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import {
-  describeInChromium,
-  FOREIGN_HOST,
-  launchChromium,
-  startWebSite,
-  type WebSite,
-} from '../support/chromium.ts';
+import { fieldsOf } from '../../local/http/api-client.ts';
+import type { Listening } from '../../local/http/loopback.ts';
+import { describeInChromium, FOREIGN_HOST, launchChromium, startWebSite } from '../support/chromium.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { THROTTLED } from '../support/fault-proxy.ts';
-import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { withFaultStack } from '../support/fault-stack.ts';
 
 const LOCAL = 'http://localhost:5173';
 const NAMED = 'https://chat.example.com';
@@ -17,21 +13,19 @@ const FOREIGN = 'https://evil.example';
 
 /** What the stack logged of its calls. */
 const logged: string[] = [];
-let faults: FaultStack;
+const faults = withFaultStack({
+  log: { line: (text) => logged.push(text), output: () => undefined },
+  context: { corsOrigins: NAMED },
+});
 let groupId: string;
 let token: string;
 let apiUrl: string;
 beforeAll(async () => {
-  faults = await startFaultStack({
-    log: { line: (text) => logged.push(text), output: () => undefined },
-    context: { corsOrigins: NAMED },
-  });
   groupId = await faults.api.openGroup(['sender', 'ann'], 3);
-  token = await faults.stack.issueToken('ann', 'user');
-  apiUrl = faults.stack.description.apiUrl;
-}, 180_000);
-afterEach(() => faults?.proxies.dynamodb.clear());
-afterAll(() => faults?.stop());
+  token = await faults.userToken('ann');
+  apiUrl = faults.description.apiUrl;
+});
+afterEach(() => faults.proxies.dynamodb.clear());
 
 const watermarkUrl = () => `${apiUrl}/v1/groups/${groupId}/watermark`;
 
@@ -148,7 +142,7 @@ describe('an answer', () => {
 
 describeInChromium('a page in Chromium', () => {
   let browser: Browser;
-  let site: WebSite;
+  let site: Listening;
   beforeAll(async () => {
     site = await startWebSite();
     browser = await launchChromium();
@@ -185,7 +179,7 @@ describeInChromium('a page in Chromium', () => {
     );
   }
 
-  const ownWatermark = async () => (await faults.api.watermark(groupId, 'ann')).body.messageId;
+  const ownWatermark = async () => fieldsOf(await faults.api.watermark(groupId, 'ann')).messageId;
 
   test('of this machine reads and marks', async () => {
     const page = await openPage('localhost');

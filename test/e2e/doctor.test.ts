@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,22 +10,21 @@ import { OPERATOR } from '../../local/aws/iam/callers.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from '../../local/aws/secrets.ts';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually } from '../support/engines.ts';
-import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { freePort } from '../support/free-port.ts';
+import { withStack } from '../support/running-stack.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-doctor-'));
-let stack: RunningStack;
+const stack = withStack();
 let apiUrl: string;
 let issuerUrl: string;
 let issuer: ChildProcess;
 let environment: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  stack = await startRunningStack();
-  const data = new DataDirectory(stack.dataDirectory);
-  const description = data.description();
-  if (!description) throw new Error('the stack has not described itself');
+  const { description } = stack;
   apiUrl = description.apiUrl;
-  const operator = credentialsOf(new Secrets(data.file('secrets.json')), OPERATOR);
+  const secrets = new Secrets(new DataDirectory(stack.dataDirectory).file('secrets.json'));
+  const operator = credentialsOf(secrets, OPERATOR);
   environment = {
     PATH: process.env.PATH,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: description.eventbridge.endpoint,
@@ -45,20 +42,10 @@ beforeAll(async () => {
   });
   await eventually(() => fetch(`${issuerUrl}/.well-known/openid-configuration`));
 });
-afterAll(async () => {
+afterAll(() => {
   issuer.kill();
-  await stack.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function doctor(settings: Record<string, string>, changes: NodeJS.ProcessEnv = {}) {
   const options = Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
@@ -83,7 +70,7 @@ const settings = () => ({
 });
 
 test('the local stack is well in every respect', async () => {
-  const upstash = new DataDirectory(stack.dataDirectory).description()?.upstash.url ?? '';
+  const upstash = stack.description.upstash.url;
   expect(await doctor(settings())).toEqual({
     lines: [
       'ok    context: each value has the right shape.',
@@ -120,10 +107,10 @@ test('what fails is told, and ends it with 1', async () => {
 });
 
 test('a back end may not look, which is a warning and no failure', async () => {
-  const { credentials } = new DataDirectory(stack.dataDirectory).description() ?? {};
+  const { credentials } = stack.description;
   const { lines, code } = await doctor(settings(), {
-    AWS_ACCESS_KEY_ID: credentials?.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials?.secretAccessKey,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
   });
   expect(lines.filter((line) => !line.startsWith('ok'))).toEqual([
     'warn  bootstrap: not checked: your credentials may not call ssm:GetParameter.',

@@ -1,19 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createChat } from '../../examples/chat/chat.ts';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
-import { type Stack, startStack } from '../../local/stack.ts';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { FaultProxy } from '../support/fault-proxy.ts';
+import { withStack } from '../support/running-stack.ts';
 
 interface Answer {
   readonly status: number;
@@ -27,42 +24,37 @@ interface Room {
 }
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-chat-'));
 
 let answering: RequestListener = (_request, response) => response.writeHead(503).end();
 const server = createServer((request, response) => answering(request, response));
+let chat: Listening;
 let chatUrl: string;
 let upstash: FaultProxy;
-let stack: Stack;
 /** What stands in for a cache that was killed. */
 let redis: RunningRedis | null = null;
 beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  chatUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  chat = await listenOnLoopback(server);
+  chatUrl = chat.url;
   upstash = await FaultProxy.start();
-  stack = await startStack({
-    port: 0,
-    dataDirectory,
-    // The test that kills the cache decides itself when it comes back.
-    restartEngines: false,
-    intercept: (service, url) => {
-      if (service === 'upstash') return upstash.standBefore(url);
-      return service === 'webhook' ? `${chatUrl}/tidemark-webhook` : url;
-    },
-  });
-  answering = createChat(stack.description.apiUrl, await serviceToken(), webhookSecret());
-}, 180_000);
+});
+const stack = withStack({
+  // The test that kills the cache decides itself when it comes back.
+  restartEngines: false,
+  intercept: (service, url) => {
+    if (service === 'upstash') return upstash.standBefore(url);
+    return service === 'webhook' ? `${chatUrl}/tidemark-webhook` : url;
+  },
+});
+beforeAll(async () => {
+  answering = createChat(stack.description.apiUrl, await stack.serviceToken(), webhookSecret());
+});
 afterAll(async () => {
-  await stack?.stop();
   await redis?.stop();
   await upstash?.stop();
-  server.closeAllConnections();
-  server.close();
-  rmSync(dataDirectory, { recursive: true, force: true });
+  await chat.close();
 });
 
-const serviceToken = () => stack.issueToken('chat', 'service');
-const webhookSecret = () => `whsec_${new DataDirectory(dataDirectory).webhookSecret()}`;
+const webhookSecret = () => `whsec_${new DataDirectory(stack.dataDirectory).webhookSecret()}`;
 
 async function as(user: string | null, method: string, path: string, body?: object): Promise<Answer> {
   const response = await fetch(chatUrl + path, {
@@ -173,7 +165,7 @@ describe('the example chat', () => {
         ...process.env,
         PORT: '0',
         TIDEMARK_URL: stack.description.apiUrl,
-        TIDEMARK_TOKEN: await serviceToken(),
+        TIDEMARK_TOKEN: await stack.serviceToken(),
         TIDEMARK_WEBHOOK_SECRET: webhookSecret(),
       },
       // A group of its own, so that the command's own process ends with it.

@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { type Json, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { type Json, type RunningStack, withStack } from '../support/running-stack.ts';
 
-let stack: RunningStack;
-beforeAll(async () => {
-  stack = await startRunningStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withStack();
 
 const DAY_MS = 86_400_000;
 const T = Date.now() - DAY_MS;
@@ -15,10 +11,8 @@ const timeOf = (ms: number) => new Date(ms).toISOString();
 const put = (detailType: string, detail: { readonly [name: string]: Json }, time?: string) =>
   stack.putFacts([{ detailType, detail, ...(time !== undefined && { time }) }]);
 
-const asUser = async (userId: string, method: string, path: string, body?: Json) =>
-  stack.call(await stack.userToken(userId), method, path, body);
-const asService = async (method: string, path: string, body?: Json) =>
-  stack.call(await stack.serviceToken(), method, path, body);
+const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
+const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
 const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
 
 async function receipts(groupId: string, userId: string, ...messageIds: string[]) {

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
-import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { withFaultStack } from '../support/fault-stack.ts';
 import { changeRole, withBrokenHandler } from '../support/roles.ts';
 
 /*
@@ -10,19 +10,14 @@ import { changeRole, withBrokenHandler } from '../support/roles.ts';
  * that end in a dead-letter queue.
  */
 
-let faults: FaultStack;
-
-beforeAll(async () => {
-  faults = await startFaultStack({
-    // Needed by nobody, so that this test is seen to find such a grant.
-    changeResources: (resources) =>
-      changeRole(withBrokenHandler(resources, 'notify'), 'mark-read', (statements) => [
-        ...statements,
-        { Effect: 'Allow', Action: 'dynamodb:DeleteItem', Resource: 'arn:of:a-grant-that-nobody-needs' },
-      ]),
-  });
-}, 180_000);
-afterAll(() => faults.stop());
+const faults = withFaultStack({
+  // Needed by nobody, so that this test is seen to find such a grant.
+  changeResources: (resources) =>
+    changeRole(withBrokenHandler(resources, 'notify'), 'mark-read', (statements) => [
+      ...statements,
+      { Effect: 'Allow', Action: 'dynamodb:DeleteItem', Resource: 'arn:of:a-grant-that-nobody-needs' },
+    ]),
+});
 
 /**
  * What the platform does under a function's role and nothing here plays: Lambda writes the function's log, and sends the
@@ -101,9 +96,7 @@ async function withoutCache(act: () => Promise<void>): Promise<void> {
 }
 
 function putFact(detailType: string, detail: Record<string, unknown>): void {
-  const entry = { EventBusName: 'tidemark-local', Source: 'chat', DetailType: detailType };
-  const [result] = faults.stack.bus.put([{ ...entry, Detail: JSON.stringify(detail) }]);
-  expect(result).toEqual({ EventId: expect.any(String) });
+  expect(faults.putEvent('chat', detailType, detail)).toEqual({ EventId: expect.any(String) });
 }
 
 async function isParked(functionName: string, text: string): Promise<void> {
@@ -114,20 +107,17 @@ async function isParked(functionName: string, text: string): Promise<void> {
   }, PATIENCE);
 }
 
-const QUEUE = 'arn:aws:sqs:us-east-1:000000000000:tidemark-local-';
-
 const isTriedAgain = (name: string) =>
   eventually(
     () => {
-      const receives = stackQueue(name)
+      const receives = faults
+        .queue(name)
         .messages()
         .map(({ receiveCount }) => receiveCount);
       expect(Math.max(...receives)).toBeGreaterThanOrEqual(2);
     },
     { deadlineMs: 30_000 },
   );
-
-const stackQueue = (name: string) => faults.stack.queues.get(`${QUEUE}${name}`);
 
 const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () => {
@@ -179,7 +169,7 @@ test('every grant is needed by some call, but for what the platform does itself'
   await isParked('publish-events', broken);
   putFact('MemberJoined', { groupId: broken, userId: 'not valid' });
   await isParked('apply-facts', broken);
-  stackQueue('deliver-webhook').send({ body: 'no event' });
+  faults.queue('deliver-webhook').send({ body: 'no event' });
   await isParked('deliver-webhook', 'no event');
   const posted = await api.openGroup(['ann', 'ben'], 1);
   await api.mark(posted, 'ben', 1);

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { type Answer, type Json, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { type Answer, type Json, withStack } from '../support/running-stack.ts';
 
 /** As Auth0 names its users. */
 const USER = 'auth0|5f7c';
 const IN_PATH = 'auth0%7C5f7c';
 
-let stack: RunningStack;
+const stack = withStack();
 let user: string;
 let service: string;
 beforeAll(async () => {
-  stack = await startRunningStack();
   user = await stack.userToken(USER);
   service = await stack.serviceToken();
-}, 180_000);
-afterAll(() => stack?.stop());
+});
 
 const unread = (count: number) => ({ count, exact: true });
 const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T/);

@@ -3,23 +3,19 @@ import { join } from 'node:path';
 import { DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { UPSTASH_SECRET_ARN } from '../../local/aws/secrets.ts';
-import { DataDirectory, type StackDescription } from '../../local/data/data-directory.ts';
+import type { StackDescription } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { withStack } from '../support/running-stack.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-let stack: RunningStack;
+const stack = withStack();
 let description: StackDescription;
-beforeAll(async () => {
-  stack = await startRunningStack();
-  const described = new DataDirectory(stack.dataDirectory).description();
-  if (!described) throw new Error('the stack has not described itself');
-  description = described;
-}, 180_000);
-afterAll(() => stack.stop());
+beforeAll(() => {
+  ({ description } = stack);
+});
 
 const aJoin = () => ({
   groupId: freshPrefix(),

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { freshPrefix } from '../support/engines.ts';
-import { type Json, type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { type Json, type RunningStack, withStack } from '../support/running-stack.ts';
 
-let stack: RunningStack;
-beforeAll(async () => {
-  stack = await startRunningStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withStack();
 
-const asService = async (method: string, path: string, body?: Json) =>
-  stack.call(await stack.serviceToken(), method, path, body);
-const asUser = async (userId: string, method: string, path: string, body?: Json) =>
-  stack.call(await stack.userToken(userId), method, path, body);
+const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
+const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 
 /** Alice has sent 1 to 5, and Bob is a member beside her. */
 async function aChat(): Promise<string> {

@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { freePort } from '../support/free-port.ts';
 import { codeOf } from '../support/page-code.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tidemark-own-'));
@@ -41,15 +42,6 @@ const receiver = createServer(async (request, response) => {
   posted.push({ headers: request.headers, body: await text(request) });
   response.writeHead(204).end();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function startIssuer(name: string): Promise<string> {
   const port = await freePort();
@@ -91,13 +83,13 @@ async function localToken(...args: string[]): Promise<string> {
 
 let issuer: string;
 let stranger: string;
+let listening: Listening;
 let hook: string;
 let dev: { readonly text: string };
 let api: string;
 beforeAll(async () => {
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
-  hook = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+  listening = await listenOnLoopback(receiver);
+  hook = `${listening.url}/hook`;
   [issuer, stranger] = await Promise.all([startIssuer('trusted'), startIssuer('stranger')]);
   dev = run([
     'local/dev.ts',
@@ -118,7 +110,7 @@ afterAll(async () => {
     child.kill('SIGTERM');
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
-  receiver.close();
+  await listening.close();
   rmSync(directory, { recursive: true, force: true });
 }, 30_000);
 

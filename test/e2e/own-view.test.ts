@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import {
   A_TIME,
@@ -7,16 +7,11 @@ import {
   MAX,
   NONE_UNREAD,
   type ReceiptsGroup,
-  type ReceiptsStack,
-  startReceiptsStack,
+  withReceiptsStack,
 } from '../support/receipts-group.ts';
 import type { Answer, Json } from '../support/running-stack.ts';
 
-let stack: ReceiptsStack;
-beforeAll(async () => {
-  stack = await startReceiptsStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withReceiptsStack();
 
 /** Alice, Bob and Carol, of whom Alice has sent 1 to 9. */
 async function aChat(): Promise<ReceiptsGroup> {

@@ -1,23 +1,14 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
+import type { BusEvent } from '../../local/http/api-client.ts';
 import { ofType, synthesize } from '../infra/synthesized.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import {
-  type BusEvent,
-  MAX,
-  type ReceiptsGroup,
-  type ReceiptsStack,
-  startReceiptsStack,
-} from '../support/receipts-group.ts';
+import { MAX, type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 import type { Json } from '../support/running-stack.ts';
 
 // Each test asks some 1,500 questions.
 jest.setTimeout(120_000);
 
-let stack: ReceiptsStack;
-beforeAll(async () => {
-  stack = await startReceiptsStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withReceiptsStack();
 
 /** Bob reads in private; the others look. Their names are their own, as an inbox tells of all groups of a user. */
 interface Chat {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import {
   A_TIME,
@@ -6,17 +6,12 @@ import {
   expectNotFound,
   MAX,
   type ReceiptsGroup,
-  type ReceiptsStack,
   sortedByUser,
-  startReceiptsStack,
+  withReceiptsStack,
 } from '../support/receipts-group.ts';
 import type { Json } from '../support/running-stack.ts';
 
-let stack: ReceiptsStack;
-beforeAll(async () => {
-  stack = await startReceiptsStack();
-}, 180_000);
-afterAll(() => stack?.stop());
+const stack = withReceiptsStack();
 
 /** Alice has sent 1 to 3; Bob has read 2, to Carol 3 was delivered, and Dave did nothing. */
 async function aChat(): Promise<ReceiptsGroup> {

@@ -9,43 +9,27 @@ import {
   GetRecordsCommand,
   GetShardIteratorCommand,
 } from '@aws-sdk/client-dynamodb-streams';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { credentialsOf } from '../../local/aws/credentials.ts';
 import { OPERATOR } from '../../local/aws/iam/callers.ts';
 import { Secrets } from '../../local/aws/secrets.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
-import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
+import { positionText, withFaultStack } from '../support/fault-stack.ts';
 
-let faults: FaultStack;
-beforeAll(async () => {
-  // A day of AWS passes in a second.
-  faults = await startFaultStack({ speed: 86_400 });
-}, 180_000);
-afterAll(() => faults.stop());
+// A day of AWS passes in a second.
+const faults = withFaultStack({ speed: 86_400 });
 afterEach(async () => {
   for (const proxy of Object.values(faults.proxies)) proxy.clear();
   for (const name of QUEUES) {
-    for (const { id, receiveCount } of queue(name).messages()) queue(name).delete(`${id}:${receiveCount}`);
+    for (const { id, receiveCount } of faults.queue(name).messages())
+      faults.queue(name).delete(`${id}:${receiveCount}`);
   }
 });
 
 const QUEUES = ['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'].map(
   (name) => `${name}-dead-letters`,
 );
-
-const queue = (name: string) =>
-  faults.stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
-
-const put = (source: string, detailType: string, detail: object) =>
-  faults.stack.bus.put([
-    {
-      EventBusName: 'tidemark-local',
-      Source: source,
-      DetailType: detailType,
-      Detail: JSON.stringify(detail),
-    },
-  ]);
 
 const parked = async (name: string) => {
   const letters = await faults.api.deadLetters();
@@ -64,11 +48,7 @@ async function redrive(...args: string[]) {
 }
 
 async function answerWith(status: number) {
-  await fetch(`${faults.stack.description.apiUrl}/_local/webhook`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ status }),
-  });
+  expect(await faults.call(null, 'PUT', '/_local/webhook', { status })).toMatchObject({ status: 200 });
 }
 
 test('empty queues are told as such', async () => {
@@ -96,7 +76,7 @@ test('events that a webhook refused for a day are sent to it again', async () =>
       );
       expect(ofAnn).toMatchObject([{ reason: 'received 32 times' }]);
       // Those of the sender as well: nothing is still on its way.
-      expect(queue('deliver-webhook').messages()).toEqual([]);
+      expect(faults.queue('deliver-webhook').messages()).toEqual([]);
     },
     { deadlineMs: 60_000 },
   );
@@ -117,8 +97,8 @@ test('events that a webhook refused for a day are sent to it again', async () =>
 test('facts that the ledger refused for a day are applied; one that is not valid is parked again', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
-  put('chat', 'MessageSent', { groupId, messageId: '4', senderId: 'ann' });
-  put('chat', 'MessageSent', { groupId, messageId: 'none', senderId: 'ann' });
+  faults.putEvent('chat', 'MessageSent', { groupId, messageId: '4', senderId: 'ann' });
+  faults.putEvent('chat', 'MessageSent', { groupId, messageId: 'none', senderId: 'ann' });
   await eventually(async () => expect(await parked('apply-facts')).toHaveLength(2), { deadlineMs: 90_000 });
   faults.proxies.dynamodb.clear();
   expect(await redrive('apply-facts-dead-letters')).toMatchObject({
@@ -133,11 +113,11 @@ test('facts that the ledger refused for a day are applied; one that is not valid
 
 test('an event that notify gave up is given to it again', async () => {
   const event = { id: 'e1', 'detail-type': 'GroupFullyRead', source: 'tidemark', detail: {} };
-  queue('notify-dead-letters').send({ body: JSON.stringify(event) });
-  queue('notify-dead-letters').send({
+  faults.queue('notify-dead-letters').send({ body: JSON.stringify(event) });
+  faults.queue('notify-dead-letters').send({
     body: JSON.stringify({ requestContext: { condition: 'RetriesExhausted' }, requestPayload: event }),
   });
-  queue('notify-dead-letters').send({ body: 'no JSON' });
+  faults.queue('notify-dead-letters').send({ body: 'no JSON' });
   expect(await redrive('notify')).toEqual({
     lines: ['notify-dead-letters          2 sent again, 1 left: a message is no JSON'],
     stderr: '',
@@ -194,7 +174,7 @@ describe('of the stream', () => {
     shardId: string | undefined,
     sequenceNumber: string | undefined,
   ) =>
-    queue('publish-events-dead-letters').send({
+    faults.queue('publish-events-dead-letters').send({
       body: JSON.stringify({
         requestContext: { condition: 'RetryAttemptsExhausted' },
         DDBStreamBatchInfo: {
@@ -235,7 +215,7 @@ describe('of the stream', () => {
   test('a record that was set aside is given to the function', async () => {
     const { groupId, record } = await aMark();
     const { SequenceNumber, NewImage, OldImage } = record.dynamodb ?? {};
-    queue('publish-events-dead-letters').send({
+    faults.queue('publish-events-dead-letters').send({
       body: JSON.stringify({
         functionName: 'tidemark-local-publish-events',
         reason: 'no valid public',

@@ -1,15 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
-import { type Stack, startStack } from '../../local/stack.ts';
+import { fieldsOf } from '../../local/http/api-client.ts';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
+import { withStack } from '../support/running-stack.ts';
 
 interface Posted {
   readonly headers: IncomingHttpHeaders;
@@ -34,45 +32,26 @@ const webhook = createServer(async (request, response) => {
   response.writeHead(isWell ? 204 : 500).end();
 });
 
-const dataDirectory = mkdtempSync(join(tmpdir(), 'tidemark-webhook-'));
-let stack: Stack;
+let listening: Listening;
 beforeAll(async () => {
-  await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/hook`;
-  stack = await startStack({
-    port: 0,
-    dataDirectory,
-    // Engines that run already, as a person gives them by DYNAMODB_ENDPOINT and REDIS_URL.
-    dynamodbEndpoint: engines.dynamodbEndpoint,
-    redisUrl: engines.redisUrl,
-    context: { webhookConcurrency: '2' },
-    speed: 600,
-    intercept: (service, original) => (service === 'webhook' ? url : original),
-  });
-}, 180_000);
-afterAll(async () => {
-  await stack.stop();
-  webhook.close();
-  rmSync(dataDirectory, { recursive: true, force: true });
+  listening = await listenOnLoopback(webhook);
 });
+const stack = withStack(() => ({
+  // Engines that run already, as a person gives them by DYNAMODB_ENDPOINT and REDIS_URL.
+  dynamodbEndpoint: engines.dynamodbEndpoint,
+  redisUrl: engines.redisUrl,
+  context: { webhookConcurrency: '2' },
+  speed: 600,
+  intercept: (service, original) => (service === 'webhook' ? `${listening.url}/hook` : original),
+}));
+afterAll(() => listening.close());
 
-const put = (detailType: string, detail: object) =>
-  stack.bus.put([
-    {
-      EventBusName: 'tidemark-local',
-      Source: 'tidemark',
-      DetailType: detailType,
-      Detail: JSON.stringify(detail),
-    },
-  ]);
+const put = (detailType: string, detail: object) => stack.putEvent('tidemark', detailType, detail);
 
 const postedFor = (id: string) => posted.filter(({ headers }) => headers['webhook-id'] === id);
 
-const queue = (name: string) => stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
-const parked = async () => {
-  const response = await fetch(`${stack.description.apiUrl}/_local/dead-letters`);
-  return ((await response.json()) as { deadLetters: unknown[] }).deadLetters;
-};
+const parked = async () =>
+  fieldsOf(await stack.call(null, 'GET', '/_local/dead-letters')).deadLetters as unknown[];
 
 test('engines that run already are used and reported', () => {
   expect(stack.description.dynamodb).toMatchObject({
@@ -83,13 +62,13 @@ test('engines that run already are used and reported', () => {
 });
 
 test('an event is posted once, signed, where the webhook takes it', async () => {
-  const [result] = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
-  if (!result || !('EventId' in result)) throw new Error('the bus refused the event');
+  const result = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
+  if (!('EventId' in result)) throw new Error('the bus refused the event');
   const [one] = await eventually(() => {
     expect(postedFor(result.EventId)).toHaveLength(1);
     return postedFor(result.EventId);
   });
-  const secret = new DataDirectory(dataDirectory).webhookSecret();
+  const secret = new DataDirectory(stack.dataDirectory).webhookSecret();
   const headers = one?.headers as Record<string, string>;
   expect(() => new Webhook(secret).verify(one?.body ?? '', headers)).not.toThrow();
   expect(() => new Webhook(secret).verify(`${one?.body} `, headers)).toThrow();
@@ -101,13 +80,13 @@ test('an event is posted once, signed, where the webhook takes it', async () => 
 
 test('an event that the webhook refuses is tried again with the same id, until it is taken: nothing is parked', async () => {
   isWell = false;
-  const [result] = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
-  if (!result || !('EventId' in result)) throw new Error('the bus refused the event');
+  const result = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
+  if (!('EventId' in result)) throw new Error('the bus refused the event');
   // Three tries were all, and two pauses. The sixth comes after more than five minutes of AWS.
   await eventually(() => expect(postedFor(result.EventId).length).toBeGreaterThanOrEqual(6));
   expect(new Set(postedFor(result.EventId).map(({ body }) => body)).size).toBe(1);
   isWell = true;
-  await eventually(() => expect(queue('deliver-webhook').messages()).toEqual([]));
+  await eventually(() => expect(stack.queue('deliver-webhook').messages()).toEqual([]));
   expect(taken.get(result.EventId)).toBe(1);
   expect(await parked()).toEqual([]);
 }, 60_000);
@@ -117,7 +96,7 @@ test('a slow webhook gets no more posts at once than the deployment says, and ev
   mostUnderWay = 0;
   const results = Array.from({ length: 24 }, (_, index) =>
     put('WatermarkAdvanced', { version: '1', groupId: `${freshPrefix()}-${index}` }),
-  ).flat();
+  );
   const ids = results.map((result) => ('EventId' in result ? result.EventId : 'refused'));
   await eventually(
     () => {
@@ -131,7 +110,7 @@ test('a slow webhook gets no more posts at once than the deployment says, and ev
 
 test('a message that is no event goes to the dead-letter queue at once', async () => {
   for (const body of ['{', '{"id":"7"}']) {
-    queue('deliver-webhook').send({ body });
+    stack.queue('deliver-webhook').send({ body });
   }
   await eventually(async () =>
     expect(await parked()).toMatchObject([

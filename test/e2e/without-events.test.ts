@@ -1,16 +1,14 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { type RunningStack, startRunningStack } from '../support/running-stack.ts';
+import { withStack } from '../support/running-stack.ts';
 
 // A deployment with `events=off`: nobody is told, and all else is as it was.
 
-let stack: RunningStack;
+const stack = withStack({ context: { events: 'off' } });
 let service: string;
 beforeAll(async () => {
-  stack = await startRunningStack({ events: 'off' });
   service = await stack.serviceToken();
-}, 180_000);
-afterAll(() => stack.stop());
+});
 
 test('marks and receipts are right, facts are heard, and nothing goes over the bus', async () => {
   const group = `/v1/groups/${freshPrefix()}`;

@@ -1,15 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type RunningRedis, startRedis } from '../../local/engines/redis.ts';
+import { fieldsOf } from '../../local/http/api-client.ts';
 import { eventually } from '../support/engines.ts';
 import type { ProxiedRequest } from '../support/fault-proxy.ts';
 import {
-  type Answer,
   cachedPositionText,
   expectCovered,
-  type FaultStack,
   isRunning,
   positionText,
-  startFaultStack,
+  withFaultStack,
 } from '../support/fault-stack.ts';
 
 const HEAD = 24;
@@ -18,17 +17,16 @@ const MEMBERS = ['ann', 'ben', 'cleo', 'dan'];
 /** So many calls, after the cache was given up, would tell of an instance that goes on asking. */
 const FURTHER_CALLS = 40;
 
-let faults: FaultStack;
+const faults = withFaultStack();
 let groupId: string;
 /** Null where the engine is no process: then a proxy stands in for its failures. */
 let redisPid: number | null;
 let mendProxy: () => void = () => undefined;
 const restarted: RunningRedis[] = [];
 
-beforeAll(async () => {
-  faults = await startFaultStack();
-  redisPid = faults.stack.description.redis.pid;
-}, 180_000);
+beforeAll(() => {
+  redisPid = faults.description.redis.pid;
+});
 
 beforeEach(async () => {
   // No instance remembers the failures of the test before.
@@ -44,7 +42,6 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await faults.stop();
   for (const redis of restarted) await redis.stop();
 });
 
@@ -247,8 +244,10 @@ function startTraffic(): Traffic {
   let isOver = false;
   const writers = MEMBERS.map(async (member) => {
     for (let messageId = 1; messageId <= HEAD; messageId += 1) {
-      const { status, body } = await faults.api.mark(groupId, member, messageId);
-      if (status !== 200 || body.messageId !== String(messageId)) failures.push({ member, status, body });
+      const answer = await faults.api.mark(groupId, member, messageId);
+      const { status, body } = answer;
+      const isTaken = status === 200 && fieldsOf(answer).messageId === String(messageId);
+      if (!isTaken) failures.push({ member, status, body });
       acknowledged.set(member, messageId);
       await look(member);
     }
@@ -279,11 +278,10 @@ function startTraffic(): Traffic {
 
   async function look(member: string): Promise<void> {
     const least = acknowledged.get(member) ?? 0;
-    const { status, body }: Answer = await faults.api.watermark(groupId, member);
-    if (status !== 200) failures.push({ member, status, body });
-    else if (Number(body.messageId) < least) {
-      staleReads.push({ member, acknowledged: least, told: body.messageId });
-    }
+    const answer = await faults.api.watermark(groupId, member);
+    const { messageId } = fieldsOf(answer);
+    if (answer.status !== 200) failures.push({ member, status: answer.status, body: answer.body });
+    else if (Number(messageId) < least) staleReads.push({ member, acknowledged: least, told: messageId });
   }
 }
 

@@ -1,13 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/engines.ts';
 import type { Fault, FaultProxy, Match } from '../support/fault-proxy.ts';
-import {
-  cachedPositionText,
-  expectCovered,
-  type FaultStack,
-  positionText,
-  startFaultStack,
-} from '../support/fault-stack.ts';
+import { cachedPositionText, expectCovered, positionText, withFaultStack } from '../support/fault-stack.ts';
 
 const HEAD = 10;
 
@@ -15,13 +9,8 @@ const HEAD = 10;
 const BEFORE = 'lose request';
 const AFTER = 'lose answer';
 
-let faults: FaultStack;
+const faults = withFaultStack();
 let groupId: string;
-
-beforeAll(async () => {
-  faults = await startFaultStack();
-}, 180_000);
-afterAll(() => faults.stop());
 
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);

@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { RawResources } from '../../local/aws/cloudformation/template.ts';
-import { startStack } from '../../local/stack.ts';
 import { engines, eventually, freshPrefix } from '../support/engines.ts';
-import { type FaultStack, startFaultStack } from '../support/fault-stack.ts';
+import { withFaultStack } from '../support/fault-stack.ts';
 import { withoutAction } from '../support/roles.ts';
+import { startRunningStack } from '../support/running-stack.ts';
 
 /** One action taken out of one role each, of functions that do not need each other. */
 const TAKEN = [
@@ -16,20 +13,16 @@ const TAKEN = [
   ['apply-facts', 'sqs:SendMessage'],
 ] as const;
 
-let faults: FaultStack;
 const lines: string[] = [];
 
-beforeAll(async () => {
-  faults = await startFaultStack({
-    changeResources: (resources) =>
-      TAKEN.reduce((rest, [folder, action]) => withoutAction(rest, folder, action), resources),
-    log: {
-      line: (text) => lines.push(text),
-      output: (name, text) => lines.push(...text.split('\n').map((line) => `${name}: ${line}`)),
-    },
-  });
-}, 180_000);
-afterAll(() => faults.stop());
+const faults = withFaultStack({
+  changeResources: (resources) =>
+    TAKEN.reduce((rest, [folder, action]) => withoutAction(rest, folder, action), resources),
+  log: {
+    line: (text) => lines.push(text),
+    output: (name, text) => lines.push(...text.split('\n').map((line) => `${name}: ${line}`)),
+  },
+});
 
 /** What AWS says when a function does what its role does not allow. */
 const refusal = (folder: string, action: string, resource: string) =>
@@ -43,7 +36,7 @@ test('a mark that may not be written is not acknowledged, nor made', async () =>
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   const answer = await faults.api.mark(groupId, 'ann', 3);
   expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
-  expect(answer.headers.get('retry-after')).toBe('1');
+  expect(answer.retryAfter).toBe('1');
   expect(JSON.stringify(answer.body)).not.toContain('arn:');
   const said = refusal(
     'mark-read',
@@ -86,14 +79,7 @@ test('an event that may not be put is not on the bus', async () => {
 
 test('a fact that may not be set aside stays in the queue, and the log says why', async () => {
   const groupId = freshPrefix();
-  faults.stack.bus.put([
-    {
-      EventBusName: 'tidemark-local',
-      Source: 'chat',
-      DetailType: 'MemberJoined',
-      Detail: JSON.stringify({ groupId, userId: 'not valid' }),
-    },
-  ]);
+  faults.putEvent('chat', 'MemberJoined', { groupId, userId: 'not valid' });
   const said = refusal(
     'apply-facts',
     'sqs:sendmessage',
@@ -101,24 +87,18 @@ test('a fact that may not be set aside stays in the queue, and the log says why'
   );
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
   expect(await faults.api.deadLetters()).toEqual([]);
-  const queue = faults.stack.queues.get('arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts');
-  expect(queue.messages()).toHaveLength(1);
+  expect(faults.queue('apply-facts').messages()).toHaveLength(1);
 });
 
 /** Why a stack does not start whose template was changed. */
 async function refusalOfStart(changeResources: (resources: RawResources) => RawResources): Promise<string> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-denied-'));
   try {
-    const stack = await startStack({
-      ...{ port: 0, dataDirectory, changeResources },
-      ...{ dynamodbEndpoint: engines.dynamodbEndpoint, redisUrl: engines.redisUrl },
-    });
+    const { dynamodbEndpoint, redisUrl } = engines;
+    const stack = await startRunningStack({ changeResources, dynamodbEndpoint, redisUrl });
     await stack.stop();
     return 'it has started';
   } catch (error) {
     return String(error);
-  } finally {
-    await rm(dataDirectory, { recursive: true });
   }
 }
 

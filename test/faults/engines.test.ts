@@ -1,36 +1,25 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import type { StackDescription } from '../../local/data/data-directory.ts';
-import { type Stack, startStack } from '../../local/stack.ts';
+import type { Stack } from '../../local/stack.ts';
 import { engines, eventually } from '../support/engines.ts';
 import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';
+import { withStack } from '../support/running-stack.ts';
 
 const RESTART = { deadlineMs: 30_000 };
 
-let dataDirectory: string;
+const lines: string[] = [];
+const running = withStack({ log: { line: (text) => lines.push(text), output: () => undefined } });
 let stack: Stack;
 let api: Api;
-const lines: string[] = [];
-
-beforeAll(async () => {
-  dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-engines-'));
-  stack = await startStack({
-    port: 0,
-    dataDirectory,
-    log: { line: (text) => lines.push(text), output: () => undefined },
-  });
-  api = new Api(stack.description.apiUrl, (subject, scope) => stack.issueToken(subject, scope));
-}, 180_000);
-
-afterAll(async () => {
-  await stack.stop();
-  await rm(dataDirectory, { recursive: true, force: true });
+beforeAll(() => {
+  ({ stack } = running);
+  api = new Api(running);
 });
 
-const described = () => JSON.parse(readFileSync(join(dataDirectory, 'dev.json'), 'utf8')) as StackDescription;
+const described = () =>
+  JSON.parse(readFileSync(join(running.dataDirectory, 'dev.json'), 'utf8')) as StackDescription;
 
 /** Kills an engine again and again, and waits each time until dev.json names the process that has taken its place. */
 async function killAndAwait(engine: 'redis' | 'dynamodb'): Promise<void> {

@@ -1,32 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { eventually } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
-import { type FaultStack, positionText, startFaultStack } from '../support/fault-stack.ts';
+import { positionText, withFaultStack } from '../support/fault-stack.ts';
 
-let faults: FaultStack;
-beforeAll(async () => {
-  faults = await startFaultStack();
-}, 180_000);
-afterAll(() => faults.stop());
+const faults = withFaultStack();
 afterEach(() => {
   for (const proxy of Object.values(faults.proxies)) proxy.clear();
 });
 
-const queue = (name: string) =>
-  faults.stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
-
-const putFact = (detailType: string, detail: object) =>
-  faults.stack.bus.put([
-    {
-      EventBusName: 'tidemark-local',
-      Source: 'chat',
-      DetailType: detailType,
-      Detail: JSON.stringify(detail),
-    },
-  ]);
+const putFact = (detailType: string, detail: object) => faults.putEvent('chat', detailType, detail);
 
 const receives = () =>
-  queue('apply-facts')
+  faults
+    .queue('apply-facts')
     .messages()
     .map(({ receiveCount }) => receiveCount);
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { StackDescription } from '../../local/data/data-directory.ts';
+import { createApiClient, fieldsOf } from '../../local/http/api-client.ts';
 import { Issuer, SCOPES } from '../../local/identity/issuer.ts';
 import { eventually } from '../support/engines.ts';
 import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';
@@ -95,8 +96,7 @@ test('killed in the middle of traffic: every mark that was acknowledged is there
 
   const second = await startDev();
   for (const [member, least] of acknowledged) {
-    const { body } = await second.api.watermark(groupId, member);
-    const to = Number(body.messageId);
+    const to = Number(fieldsOf(await second.api.watermark(groupId, member)).messageId);
     expect(to).toBeGreaterThanOrEqual(least);
     await eventually(async () =>
       expectCovered(await second.api.watermarkEvents(groupId, member), { from: null, to }),
@@ -195,7 +195,9 @@ async function startDev(port = '0'): Promise<DevProcess> {
   }, START);
   const description = describedIn(dataDirectory);
   const issuer = await Issuer.open(dataDirectory);
-  const api = new Api(description.apiUrl, (subject, scope) => issuer.issue(subject, SCOPES[scope]));
+  const api = new Api(
+    createApiClient(description.apiUrl, (subject, kind) => issuer.issue(subject, SCOPES[kind])),
+  );
   return { description, api, end };
 }
 

@@ -1,22 +1,12 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/engines.ts';
 import type { Fault, ProxiedRequest } from '../support/fault-proxy.ts';
-import {
-  cachedPositionText,
-  expectCovered,
-  type FaultStack,
-  startFaultStack,
-} from '../support/fault-stack.ts';
+import { cachedPositionText, expectCovered, withFaultStack } from '../support/fault-stack.ts';
 
 const HEAD = 20;
 
-let faults: FaultStack;
+const faults = withFaultStack();
 let groupId: string;
-
-beforeAll(async () => {
-  faults = await startFaultStack();
-}, 180_000);
-afterAll(() => faults.stop());
 
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);

@@ -1,22 +1,19 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import type { FaultProxy } from '../support/fault-proxy.ts';
 import {
   cachedPositionText,
   type DeadLetter,
   expectCovered,
-  type FaultStack,
-  startFaultStack,
+  withFaultStack,
 } from '../support/fault-stack.ts';
 
-let faults: FaultStack;
+const faults = withFaultStack();
 let aws: FaultProxy;
 
-beforeAll(async () => {
-  faults = await startFaultStack();
+beforeAll(() => {
   aws = faults.proxies.aws;
-}, 180_000);
-afterAll(() => faults.stop());
+});
 afterEach(() => aws.clear());
 
 /** A membership whose public register was lost. */

@@ -1,9 +1,8 @@
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createBus } from '../../functions/runtime/bus.ts';
 import { createSecretsClient, readSecret } from '../../functions/runtime/secret.ts';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import type { TidemarkEvent } from '../../shared/contract/event.ts';
 import { createLedger, createLedgerClient } from '../../shared/ledger/ledger.ts';
 
@@ -24,11 +23,11 @@ const server = createServer((request, response) => {
   answer(response);
 });
 
+let listening: Listening;
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  listening = await listenOnLoopback(server);
   Object.assign(process.env, {
-    AWS_ENDPOINT_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    AWS_ENDPOINT_URL: listening.url,
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
@@ -39,11 +38,7 @@ beforeEach(() => {
   requests = 0;
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
 });
-afterAll(async () => {
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
-});
+afterAll(() => listening.close());
 
 const EVENT: TidemarkEvent = { type: 'GroupFullyRead', groupId: 'g', upTo: '1' };
 

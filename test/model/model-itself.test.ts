@@ -7,8 +7,8 @@ import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
 const CHOICES: readonly (readonly [string, { makesGood: boolean }])[] = [
-  ['never makes a clamped mark good', { makesGood: false }],
-  ['always makes a clamped mark good', { makesGood: true }],
+  ['never applies a clamped mark later', { makesGood: false }],
+  ['always applies a clamped mark later', { makesGood: true }],
 ];
 
 /** Plays random histories on a simulated service until one disagrees. */
@@ -91,15 +91,15 @@ const sent = (messageId: bigint, senderId: string, at: number): TimelineFact => 
   round: 0,
 });
 
-describe('to histories written by hand the model says', () => {
-  test('that the largest id marks nothing where no message is recorded', async () => {
+describe('the model’s answer to a history written by hand is', () => {
+  test('that the largest id marks nothing if no message is recorded', async () => {
     expect(await answerTo([join('ann'), mark(MAX)])).toEqual({
       answer: { status: 200, body: { groupId: 'g', userId: 'ann', advanced: false, clamped: true } },
       afterwards: { messageId: null, readAt: null, revision: 0, unread: { count: 0, exact: true } },
     });
   });
 
-  test('that a revision of before conflicts after a rejoin', async () => {
+  test('that an earlier revision conflicts after a rejoin', async () => {
     const late = [join('ann'), record(1n, 'ben'), mark(1n), unreadFrom(1n), leave('ann'), join('ann')];
     expect(await answerTo([...late, record(3n, 'ben'), mark(3n, 1)])).toMatchObject({
       answer: { status: 409, body: { code: 'revision_conflict', advanced: true, clamped: false } },
@@ -107,7 +107,7 @@ describe('to histories written by hand the model says', () => {
     });
   });
 
-  test('how the entries of a batch follow each other', async () => {
+  test('that the entries of a batch apply one after the other', async () => {
     const marks: Asked = {
       kind: 'mark several',
       userId: 'ann',
@@ -160,7 +160,7 @@ describe('to histories written by hand the model says', () => {
     expect(await answerTo([...conflict, look])).toMatchObject({ answer: { body: { messageId: null } } });
   });
 
-  test('where a member starts', async () => {
+  test('the position where a member starts', async () => {
     expect(await answerTo([record(5n, 'ben'), join('ann', 3n)])).toEqual({
       answer: { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '3' } },
     });
@@ -210,7 +210,7 @@ describe('to histories written by hand the model says', () => {
     expect(await answerTo([tell(...inOrder.toReversed(), ...inOrder), members])).toEqual(expected);
   });
 
-  test('that a departure heard late forgets the mark of before', async () => {
+  test('that a departure that arrives late discards earlier marks', async () => {
     const before = [tell(joined('ann', 1), sent(4n, 'ben', 2)), mark(4n)];
     expect(await answerTo([...before, tell(joined('ann', 5, 1n)), members])).toEqual(
       list(['ann', '4', null]),
@@ -220,14 +220,14 @@ describe('to histories written by hand the model says', () => {
     );
   });
 
-  test('that a departure wins at equal times, and a join of a member changes nothing', async () => {
+  test('that a departure wins at equal times, and the join of a member changes nothing', async () => {
     expect(await answerTo([tell(left('ann', 3), joined('ann', 3)), members])).toEqual(list());
     expect(await answerTo([tell(joined('ann', 3, 7n), joined('ann', 1, 2n)), members])).toEqual(
       list(['ann', '2', '2']),
     );
   });
 
-  test("that a sender's mark moves to what it sent as a member", async () => {
+  test('that a sender’s mark moves to the message that it sent as a member', async () => {
     const facts = [sent(9n, 'ann', 4), sent(5n, 'ann', 2), joined('ann', 3, 1n), sent(8n, 'ann', 3)];
     expect(await answerTo([tell(...facts), members])).toEqual(list(['ann', '9', '1']));
     expect(await answerTo([tell(joined('ann', 3, 1n), sent(8n, 'ann', 3)), members])).toEqual(

@@ -1,11 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { startRunningStack } from '../support/running-stack.ts';
-import { Deliveries } from './deliveries.ts';
 import { RULES, type Rules } from './model.ts';
 import { type HistoriesOptions, type History, histories } from './operations.ts';
 import { type Stage, serviceOf } from './perform.ts';
@@ -18,7 +15,7 @@ const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
 const MAX_ATTEMPTS = 3;
-const DELIVERED_WITHIN_MS = 60_000;
+const APPLIED_WITHIN_MS = 60_000;
 /** The first: the others of a run follow it. */
 const SEED = Number(process.env.TIDEMARK_MODEL_SEED ?? randomInt(2 ** 31));
 
@@ -28,11 +25,7 @@ const SEED_OF_WRONG_MODELS = 99;
 let stage: Stage & { stop(): Promise<void> };
 beforeAll(async () => {
   const stack = await startRunningStack();
-  const description = JSON.parse(await readFile(join(stack.dataDirectory, 'dev.json'), 'utf8')) as {
-    redis: { url: string };
-  };
-  const redis = new Redis(description.redis.url);
-  const deliveries = await Deliveries.open(stack.dataDirectory);
+  const redis = new Redis(stack.description.redis.url);
   stage = {
     stack,
     emptyCache: async (prefix) => {
@@ -54,10 +47,9 @@ beforeAll(async () => {
         }),
       );
     },
-    delivered: (eventIds) => deliveries.wait(eventIds, DELIVERED_WITHIN_MS),
+    applied: (eventIds) => stack.factsApplied(eventIds, APPLIED_WITHIN_MS),
     stop: async () => {
       redis.disconnect();
-      await deliveries.close();
       await stack.stop();
     },
   };
@@ -169,7 +161,7 @@ test(
   20 * 60_000,
 );
 
-describe('a model that is wrong is found out, and shown why in a few lines, where it', () => {
+describe('a wrong model is detected, with a report of a few lines, if it', () => {
   test.each(WRONG_MODELS)(
     '%s',
     async (_name, { rules, withFacts }) => {

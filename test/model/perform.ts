@@ -12,8 +12,8 @@ export interface Stage {
   emptyCache(prefix: string): Promise<void>;
   /** Takes some of what the cache holds of the group. */
   evict(groupId: string, picks: readonly Pick[]): Promise<void>;
-  /** Returns when these events have been delivered. */
-  delivered(eventIds: readonly string[]): Promise<void>;
+  /** Resolves once these facts have been applied. */
+  applied(eventIds: readonly string[]): Promise<void>;
 }
 
 /** The running stack, for one history with users and groups of its own. */
@@ -162,7 +162,7 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
       for (let at = 0; at < facts.length; at += FACTS_AT_ONCE) {
         eventIds.push(...(await stack.putFacts(facts.slice(at, at + FACTS_AT_ONCE))));
       }
-      await playing.delivered(eventIds);
+      await playing.applied(eventIds);
       return observe(playing, operation);
     }
     case 'ask wrongly': {

@@ -3,7 +3,7 @@ import { byTime, isRecorded, type Member, RULES, type Rules } from './model.ts';
 /** What each does, and whether it takes facts to tell: without them a shorter history is found sooner. */
 const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])[] = [
   [
-    'counts those who joined later',
+    'counts members who joined later',
     { audience: ({ members }, { senderId }) => members.filter(({ userId }) => userId !== senderId) },
   ],
   [
@@ -13,7 +13,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     },
   ],
   [
-    'counts those who left',
+    'counts former members',
     {
       audience: (group, message) => {
         const isMember = ({ userId }: { userId: string }) =>
@@ -25,13 +25,10 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     },
   ],
   [
-    'shows others what is read in private',
+    'shows private reads to others',
     { moves: ({ stale }) => ({ own: !stale, shown: true, delivered: true }) },
   ],
-  [
-    'lets a late mark undo that something was marked unread',
-    { moves: (mark) => ({ ...RULES.moves(mark), own: true }) },
-  ],
+  ['lets a late mark undo a mark unread', { moves: (mark) => ({ ...RULES.moves(mark), own: true }) }],
   [
     'counts deleted messages as unread',
     { isUnread: (message, member) => RULES.isUnread({ ...message, deleted: false }, member) },
@@ -42,11 +39,11 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     { isUnread: (message, { own }) => isRecorded(message) && !message.deleted && message.messageId > own },
   ],
   [
-    'takes nothing for delivered that is read',
+    'does not count read messages as delivered',
     { moves: (mark) => ({ ...RULES.moves(mark), delivered: false }) },
   ],
   [
-    'lowers the head where the newest message is deleted',
+    'lowers the head if the newest message is deleted',
     {
       headAfterDeleting: ({ messages }, deleted) =>
         messages.findLast(
@@ -54,16 +51,16 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
         )?.messageId ?? 0n,
     },
   ],
-  ['lets members start at nothing', { viewOnJoining: () => 0n }],
+  ['lets members start with nothing read', { viewOnJoining: () => 0n }],
   [
-    'lets those who come back go on where they were',
+    'lets returning members continue where they were',
     {
       viewOnJoining: (group, userId, head) =>
         group.former.findLast((member) => member.userId === userId)?.own ?? head,
     },
   ],
   [
-    'tells ids apart as doubles do',
+    'compares ids as doubles',
     {
       clamp: (messageId, head) => {
         if (head === 0n) return RULES.clamp(messageId, head);
@@ -71,9 +68,9 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
       },
     },
   ],
-  ['begins with revision 0 for those who come back', { revisionOnJoining: () => 0 }],
+  ['begins with revision 0 for returning members', { revisionOnJoining: () => 0 }],
   [
-    'keeps the old mark where a departure is heard late',
+    'keeps the old mark if a departure arrives late',
     {
       inOrder: (heard) =>
         heard
@@ -92,26 +89,26 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     true,
   ],
   [
-    'forgets messages where the cache loses some of its keys',
+    'loses messages if the cache loses some of its keys',
     { afterEviction: (group) => ({ ...group, messages: group.messages.slice(1) }) },
   ],
   [
-    'judges the entries of a batch by what was there before it',
+    'applies the entries of a batch to the state before it',
     { judgesBy: (_current: Member, beforeBatch: Member) => beforeBatch },
   ],
-  ['heeds no ifRevision in a batch', { heedsRevision: ({ inBatch }) => !inBatch }],
+  ['ignores ifRevision in a batch', { heedsRevision: ({ inBatch }) => !inBatch }],
   [
-    'tells own messages as unread in their status',
+    'reports own messages as unread in their status',
     { isRead: (messageId, _message, member) => messageId <= member.own },
   ],
   [
-    'takes a known message under another sender for read by that sender',
+    'counts a known message under another sender as read by that sender',
     {
       movesSender: (record) => (record.isTheirs ? RULES.movesSender(record) : 'surely'),
     },
   ],
   [
-    'makes a mark good that was made in another membership',
+    'applies a clamped mark of another membership later',
     {
       makesGood: (note, member) =>
         note.membership === member.membership
@@ -120,7 +117,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     },
   ],
   [
-    'makes a mark good that was made before something was marked unread',
+    'applies a clamped mark from before a mark unread later',
     {
       makesGood: (note, member) => {
         if (note.membership !== member.membership) return RULES.makesGood(note, member);
@@ -129,7 +126,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     },
   ],
   [
-    'marks all that ever comes as read where no message is recorded',
+    'marks all future messages as read if no message is recorded',
     { clamp: (messageId, head) => (head === 0n ? messageId : RULES.clamp(messageId, head)) },
   ],
 ];

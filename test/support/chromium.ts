@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe } from '@jest/globals';
 import { type Browser, chromium } from 'playwright-core';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
 
@@ -27,24 +27,10 @@ export function launchChromium(): Promise<Browser> {
   });
 }
 
-export interface WebSite {
-  /** The same page is there under every name that leads to this machine. */
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-/** Serves one empty page: what it does is for the test to say. */
-export async function startWebSite(): Promise<WebSite> {
+/** Serves one empty page, under every name that leads to this machine. The test says what the page does. */
+export function startWebSite(): Promise<Listening> {
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A page</title>');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenOnLoopback(server);
 }

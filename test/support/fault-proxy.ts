@@ -6,10 +6,11 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
   request as requestOf,
+  type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 import { SCRIPTS } from '../../shared/cache/scripts.ts';
 
 export interface ProxiedRequest {
@@ -55,21 +56,19 @@ export class FaultProxy {
   readonly url: string;
   /** Every request so far, in order. */
   readonly requests: ProxiedRequest[] = [];
-  readonly #server: ReturnType<typeof createServer>;
+  readonly #listening: Listening;
   readonly #agent = new Agent({ keepAlive: true });
   #target: URL | null = null;
   #rules: Rule[] = [];
 
   static async start(): Promise<FaultProxy> {
     const server = createServer({ keepAliveTimeout: 60_000 });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return new FaultProxy(server);
+    return new FaultProxy(server, await listenOnLoopback(server));
   }
 
-  private constructor(server: ReturnType<typeof createServer>) {
-    this.#server = server;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  private constructor(server: Server, listening: Listening) {
+    this.#listening = listening;
+    this.url = listening.url;
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response).catch(() => response.destroy());
     });
@@ -105,9 +104,8 @@ export class FaultProxy {
   }
 
   async stop(): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
     this.#agent.destroy();
+    await this.#listening.close();
   }
 
   async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,7 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   type AttributeValue,
   DynamoDBClient,
@@ -10,16 +7,12 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { Redis } from 'ioredis';
 import { DataDirectory } from '../../local/data/data-directory.ts';
-import { type Service, type Stack, type StackOptions, startStack } from '../../local/stack.ts';
+import type { Answer, ApiClient } from '../../local/http/api-client.ts';
+import type { Service } from '../../local/stack.ts';
 import { freshPrefix } from './engines.ts';
 import { FaultProxy } from './fault-proxy.ts';
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** What was answered in JSON; empty where nothing was. */
-  readonly body: Readonly<Record<string, unknown>>;
-}
+import { type RunningStack, type RunningStackOptions, startRunningStack } from './running-stack.ts';
+import { startedForTests } from './started.ts';
 
 export interface WatermarkEvent {
   readonly id: string;
@@ -38,23 +31,16 @@ export interface DeadLetter {
   readonly reason: string;
 }
 
-/** Calls a stack over HTTP, in the name of whoever the token speaks for. */
+/** What a chat does with a stack, in few words. */
 export class Api {
-  readonly #url: string;
-  readonly #token: (subject: string, scope: 'user' | 'service') => Promise<string>;
-  readonly #tokens = new Map<string, Promise<string>>();
+  readonly asUser: ApiClient['asUser'];
+  readonly asService: ApiClient['asService'];
+  readonly #client: Omit<ApiClient, 'close'>;
 
-  constructor(url: string, token: (subject: string, scope: 'user' | 'service') => Promise<string>) {
-    this.#url = url;
-    this.#token = token;
-  }
-
-  async asUser(userId: string, method: string, path: string, body?: unknown): Promise<Answer> {
-    return this.#call(userId, 'user', method, path, body);
-  }
-
-  async asService(method: string, path: string, body?: unknown): Promise<Answer> {
-    return this.#call('service', 'service', method, path, body);
+  constructor(client: Omit<ApiClient, 'close'>) {
+    this.#client = client;
+    this.asUser = client.asUser;
+    this.asService = client.asService;
   }
 
   mark(groupId: string, userId: string, messageId: number | string): Promise<Answer> {
@@ -92,72 +78,36 @@ export class Api {
 
   /** The events of one member's watermark, in the order of the bus. */
   async watermarkEvents(groupId: string, userId: string): Promise<WatermarkEvent[]> {
-    const events = (await this.#eventsOf(groupId, 'WatermarkAdvanced')) as WatermarkEvent[];
-    return events.filter(({ detail }) => detail.userId === userId);
+    const events = await this.#client.eventsOf(groupId, 'WatermarkAdvanced');
+    return (events as unknown as WatermarkEvent[]).filter(({ detail }) => detail.userId === userId);
   }
 
-  /** How far everyone in a group has read, as the bus was told. */
+  /** How far everyone in a group has read, as the events say. */
   async fullyReadEvents(groupId: string): Promise<string[]> {
-    const events = (await this.#eventsOf(groupId, 'GroupFullyRead')) as { detail: { upTo: string } }[];
-    return events.map(({ detail }) => detail.upTo);
+    const events = await this.#client.eventsOf(groupId, 'GroupFullyRead');
+    return events.map(({ detail }) => String(detail.upTo));
   }
 
   /** The events of one member's watermark that the webhook received. */
   async notified(groupId: string, userId: string): Promise<WatermarkEvent[]> {
-    const { notifications } = (await this.#inspect('notifications')) as {
-      notifications: { body: string }[];
-    };
+    const { notifications } = await this.#inspect<{ notifications: { body: string }[] }>('notifications');
     return notifications
       .map(({ body }) => JSON.parse(body) as WatermarkEvent)
       .filter(({ detail }) => detail.groupId === groupId && detail.userId === userId);
   }
 
   async deadLetters(): Promise<DeadLetter[]> {
-    return ((await this.#inspect('dead-letters')) as { deadLetters: DeadLetter[] }).deadLetters;
+    return (await this.#inspect<{ deadLetters: DeadLetter[] }>('dead-letters')).deadLetters;
   }
 
-  async #eventsOf(groupId: string, detailType: string): Promise<unknown[]> {
-    const { events } = (await this.#inspect('events')) as {
-      events: { 'detail-type': string; detail: { groupId: string } }[];
-    };
-    return events.filter((event) => event['detail-type'] === detailType && event.detail.groupId === groupId);
-  }
-
-  async #inspect(what: string): Promise<unknown> {
-    return (await fetch(`${this.#url}/_local/${what}`)).json();
-  }
-
-  async #call(
-    subject: string,
-    scope: 'user' | 'service',
-    method: string,
-    path: string,
-    body: unknown,
-  ): Promise<Answer> {
-    const key = `${scope} ${subject}`;
-    const token = this.#tokens.get(key) ?? this.#token(subject, scope);
-    this.#tokens.set(key, token);
-    const response = await fetch(this.#url + path, {
-      method,
-      headers: {
-        authorization: `Bearer ${await token}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
-    };
+  async #inspect<T>(what: string): Promise<T> {
+    const { text } = await this.#client.call(null, 'GET', `/_local/${what}`);
+    return JSON.parse(text) as T;
   }
 }
 
-/** A stack with engines of its own and a proxy before each service that the functions talk to. */
-export interface FaultStack {
-  readonly stack: Stack;
-  readonly dataDirectory: string;
+/** A stack with a proxy before each service that the functions talk to. */
+export interface FaultStack extends RunningStack {
   readonly api: Api;
   readonly proxies: Readonly<Record<Service, FaultProxy>>;
   /** The name of a function's deployment, by the name of its folder. */
@@ -171,37 +121,38 @@ export interface FaultStack {
   /** What the cache holds of a member, as its text; null where it holds nothing. */
   cachedText(groupId: string, userId: string): Promise<string | null>;
   emptyCache(): Promise<void>;
-  stop(): Promise<void>;
 }
 
-export async function startFaultStack(
-  options: Pick<StackOptions, 'log' | 'context' | 'speed' | 'changeResources'> = {},
-): Promise<FaultStack> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-faults-'));
+export type FaultStackOptions = Pick<RunningStackOptions, 'log' | 'context' | 'speed' | 'changeResources'>;
+
+/** Such a stack for the tests of a file. */
+export function withFaultStack(options: FaultStackOptions = {}): FaultStack {
+  return startedForTests(() => startFaultStack(options));
+}
+
+async function startFaultStack(options: FaultStackOptions): Promise<FaultStack> {
   const proxies = {
     upstash: await FaultProxy.start(),
     dynamodb: await FaultProxy.start(),
     aws: await FaultProxy.start(),
     webhook: await FaultProxy.start(),
   };
-  const cleanUp = async () => {
+  const stopProxies = async () => {
     await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
-    await rm(dataDirectory, { recursive: true, force: true });
   };
-  const stack = await startStack({
+  const running = await startRunningStack({
     // A function that dies leaves its messages hidden for six minutes on AWS.
     speed: 600,
     ...options,
-    port: 0,
-    dataDirectory,
     // A test kills an engine and decides itself when it comes back.
     restartEngines: false,
     intercept: (service, url) => proxies[service].standBefore(url),
   }).catch(async (error: unknown) => {
-    await cleanUp();
+    await stopProxies();
     throw error;
   });
-  const { apiUrl, redis, dynamodb } = stack.description;
+  const { stack, dataDirectory } = running;
+  const { redis, dynamodb } = stack.description;
   const client = new DynamoDBClient({
     endpoint: dynamodb.engineEndpoint,
     region: 'us-east-1',
@@ -213,10 +164,12 @@ export async function startFaultStack(
     return (await client.send(command)).Item;
   };
   return {
-    stack,
-    dataDirectory,
+    ...running,
+    get description() {
+      return stack.description;
+    },
     proxies,
-    api: new Api(apiUrl, (subject, scope) => stack.issueToken(subject, scope)),
+    api: new Api(running),
     functionName(folder) {
       const name = Object.keys(stack.lambda.sizes()).find((known) => known.endsWith(`-${folder}`));
       if (!name) throw new Error(`there is no function ${folder}`);
@@ -235,8 +188,8 @@ export async function startFaultStack(
     },
     async stop() {
       client.destroy();
-      await stack.stop();
-      await cleanUp();
+      await running.stop();
+      await stopProxies();
     },
   };
 }

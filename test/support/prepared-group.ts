@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
+import { afterEach, beforeAll, expect } from '@jest/globals';
 import { freshPrefix } from './engines.ts';
-import { type Answer, type Json, type RunningStack, startRunningStack } from './running-stack.ts';
+import { type Answer, type Json, type RunningStack, withStack } from './running-stack.ts';
 
 /**
  * Alice has sent the messages 1 to 3. Bob has read up to 2, which he had marked unread once. To Dave 1 was
@@ -9,41 +9,28 @@ import { type Answer, type Json, type RunningStack, startRunningStack } from './
  */
 export interface PreparedGroup {
   readonly groupId: string;
-  /** From the first test on. */
   readonly stack: RunningStack;
 }
 
 /** A stack with a group for the tests of one file, none of which may change what anyone can see of it. */
 export function withPreparedGroup(): PreparedGroup {
   const groupId = freshPrefix('g');
-  let stack: RunningStack | undefined;
+  const stack = withStack();
   let before: unknown;
-  const running = () => {
-    if (!stack) throw new Error('the stack is not started before the hooks of the tests run');
-    return stack;
-  };
-
   beforeAll(async () => {
-    stack = await startRunningStack();
     await prepare(stack, groupId);
     before = await look(stack, groupId);
     expectPrepared(before);
   }, 180_000);
-  afterAll(() => stack?.stop());
 
   afterEach(async () => {
     const was = before;
     // What one test has changed is that one's fault alone.
-    before = await look(running(), groupId);
+    before = await look(stack, groupId);
     expect(before).toEqual(was);
   });
 
-  return {
-    groupId,
-    get stack() {
-      return running();
-    },
-  };
+  return { groupId, stack };
 }
 
 async function prepare(stack: RunningStack, groupId: string): Promise<void> {

@@ -23,6 +23,7 @@ export function queueTemplate(): Template {
           EventSourceArn: arnOf('work'),
           FunctionName: 'worker',
           BatchSize: 10,
+          MaximumBatchingWindowInSeconds: 0,
           FunctionResponseTypes: ['ReportBatchItemFailures'],
           ScalingConfig: { MaximumConcurrency: 2 },
         },

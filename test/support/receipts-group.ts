@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Redis } from 'ioredis';
+import type { BusEvent } from '../../local/http/api-client.ts';
 import { eventually, freshPrefix } from './engines.ts';
 import { type Answer, type Json, type RunningStack, startRunningStack } from './running-stack.ts';
+import { startedForTests } from './started.ts';
 
 export const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/);
 /** One who has not read a message may have read an earlier one, or none. */
@@ -12,14 +12,6 @@ const NULL_OR_A_TIME = {
 };
 export const NONE_UNREAD = { count: 0, exact: true };
 export const MAX = '18446744073709551615';
-
-export interface BusEvent {
-  readonly id: string;
-  readonly time: string;
-  readonly source: string;
-  readonly 'detail-type': string;
-  readonly detail: Readonly<Record<string, Json>>;
-}
 
 /** The stack with its groups, and a hand on its cache. */
 export interface ReceiptsStack {
@@ -77,26 +69,24 @@ export interface ReceiptsGroup {
   inEveryCache(check: () => Promise<void>): Promise<void>;
 }
 
-export async function startReceiptsStack(): Promise<ReceiptsStack> {
+export function withReceiptsStack(): ReceiptsStack {
+  return startedForTests(startReceiptsStack);
+}
+
+async function startReceiptsStack(): Promise<ReceiptsStack> {
   const running = await startRunningStack();
-  const described = JSON.parse(readFileSync(join(running.dataDirectory, 'dev.json'), 'utf8')) as {
-    redis: { url: string };
-  };
-  const redis = new Redis(described.redis.url);
+  const redis = new Redis(running.description.redis.url);
   const stack: ReceiptsStack = {
     running,
-    asUser: async (userId, method, path, body) =>
-      running.call(await running.userToken(userId), method, path, body),
-    asService: async (method, path, body) => running.call(await running.serviceToken(), method, path, body),
+    asUser: running.asUser,
+    asService: running.asService,
     groupOf: (...userIds) => stack.groupNamed(freshPrefix('g'), ...userIds),
     async groupNamed(groupId, ...userIds) {
       expectDone(await stack.asService('POST', `/v1/groups/${groupId}/members`, { userIds }));
       return receiptsGroup(stack, groupId);
     },
     async events() {
-      const { events } = (await running.call(null, 'GET', '/_local/events')).body as unknown as {
-        events: BusEvent[];
-      };
+      const events = await running.events();
       return events.filter(({ source }) => source === 'tidemark');
     },
     async emptyCache() {

@@ -1,34 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import type { Log } from '../../local/log.ts';
-import { startStack } from '../../local/stack.ts';
+import type { EntryResult } from '../../local/aws/events/event-bus.ts';
+import type { Queue } from '../../local/aws/queues/queue.ts';
+import { type Log, silentLog } from '../../local/command/log.ts';
+import type { StackDescription } from '../../local/data/data-directory.ts';
+import { type ApiClient, createApiClient, type Json } from '../../local/http/api-client.ts';
+import { type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { expectDocumented } from './documented.ts';
+import { eventually } from './engines.ts';
+import { startedForTests } from './started.ts';
 
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
-
-export interface Answer {
-  readonly status: number;
-  readonly contentType: string | undefined;
-  /** The names alone: values such as a date differ from answer to answer. */
-  readonly headerNames: readonly string[];
-  /** As it came; '' where the answer has no body. */
-  readonly text: string;
-  /** `text` as JSON, or null where there is none. */
-  readonly body: Json;
-}
-
-export interface RawRequest {
-  readonly method: string;
-  /** Sent as it is: nothing is escaped or normalised. */
-  readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer;
-  /** Without a content length. */
-  readonly chunked?: boolean;
-}
+export type { Answer, Json, RawRequest } from '../../local/http/api-client.ts';
 
 /** A fact as a back end puts it on the bus. */
 export interface Fact {
@@ -40,111 +23,104 @@ export interface Fact {
   readonly time?: string;
 }
 
-/** The whole of Tidemark in this process, over real HTTP, with engines of its own. */
-export interface RunningStack {
+/** The whole of Tidemark in this process, over real HTTP, with engines and data of its own. */
+export interface RunningStack extends Omit<ApiClient, 'close'> {
+  readonly stack: Stack;
+  readonly description: StackDescription;
   readonly dataDirectory: string;
-  /** The token of a user, or of a back end. The same one each time. */
-  userToken(userId: string): Promise<string>;
-  serviceToken(): Promise<string>;
-  send(raw: RawRequest): Promise<Answer>;
-  /**
-   * Sends `body` as JSON; a string is sent as it is, so that a test can say what a number looks like. Throws where
-   * docs/openapi.json does not describe the answer.
-   */
-  call(token: string | null, method: string, path: string, body?: Json): Promise<Answer>;
-  /** Returns the ids of the events. */
+  /** Puts facts on the bus over HTTP. Returns the ids of the events. */
   putFacts(facts: readonly Fact[]): Promise<readonly string[]>;
+  /**
+   * Resolves once these events have been applied, or set aside: those of different groups are worked off side by side, so
+   * that a later one says nothing of those before it.
+   */
+  factsApplied(eventIds: readonly string[], deadlineMs?: number): Promise<void>;
+  /** Puts any event on the bus. */
+  putEvent(source: string, detailType: string, detail: object): EntryResult;
+  /** The queue of a name, which is that of its function, with `-dead-letters` behind it for what was given up. */
+  queue(name: string): Queue;
   /** How often the cache did not answer a function in time. */
   cacheFailures(): number;
   stop(): Promise<void>;
 }
 
-/** @param context settings of the deployment, besides what the local stack needs */
-export async function startRunningStack(
-  context: Readonly<Record<string, string>> = {},
-): Promise<RunningStack> {
-  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-e2e-'));
+export type RunningStackOptions = Partial<Omit<StackOptions, 'port' | 'dataDirectory'>>;
+
+/** A stack for the tests of a file. Its options are read when it starts. */
+export function withStack(options: RunningStackOptions | (() => RunningStackOptions) = {}): RunningStack {
+  return startedForTests(() => startRunningStack(typeof options === 'function' ? options() : options));
+}
+
+export async function startRunningStack(options: RunningStackOptions = {}): Promise<RunningStack> {
+  const { log: given = silentLog } = options;
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-stack-'));
+  const removeData = () => rm(dataDirectory, { recursive: true, force: true });
   let cacheFailures = 0;
   const log: Log = {
-    line: () => undefined,
-    output: (_functionName, text) => {
+    line: given.line,
+    output(functionName, text) {
       cacheFailures += text.split(/cache did not answer|cache is not asked/).length - 1;
+      given.output(functionName, text);
     },
   };
-  const stack = await startStack({ port: 0, dataDirectory, log, context });
-  const agent = new Agent({ keepAlive: true });
-  const { hostname, port } = new URL(stack.description.apiUrl);
-  const tokens = new Map<string, Promise<string>>();
-  const tokenOf = (subject: string, scope: 'user' | 'service') => {
-    const key = `${scope} ${subject}`;
-    const token = tokens.get(key) ?? stack.issueToken(subject, scope);
-    tokens.set(key, token);
-    return token;
-  };
-
-  const send = ({ method, path, headers = {}, body, chunked = false }: RawRequest): Promise<Answer> =>
-    new Promise((resolve, reject) => {
-      const length = body === undefined || chunked ? {} : { 'content-length': Buffer.byteLength(body) };
-      const sent = request(
-        { agent, hostname, port, method, path, headers: { ...headers, ...length } },
-        (response) => {
-          buffer(response).then((bytes) => {
-            const text = bytes.toString('utf8');
-            resolve({
-              status: response.statusCode ?? 0,
-              contentType: response.headers['content-type'],
-              headerNames: Object.keys(response.headers).sort(),
-              text,
-              body: parse(text),
-            });
-          }, reject);
-        },
-      );
-      sent.on('error', reject);
-      if (body !== undefined) sent.write(body);
-      sent.end();
-    });
-
-  const call: RunningStack['call'] = async (token, method, path, body) => {
-    const answer = await send({
-      method,
-      path,
-      headers: {
-        ...(token !== null && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-    });
-    expectDocumented(method, path, answer);
-    return answer;
-  };
+  const stack = await startStack({ ...options, port: 0, dataDirectory, log }).catch(
+    async (error: unknown) => {
+      await removeData();
+      throw error;
+    },
+  );
+  const { close, ...client } = documentedClient(createApiClient(stack.description.apiUrl, stack.issueToken));
+  const queueOf = (name: string) =>
+    stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
 
   return {
-    dataDirectory,
-    userToken: (userId) => tokenOf(userId, 'user'),
-    serviceToken: () => tokenOf('the-chat', 'service'),
-    send,
-    call,
-    cacheFailures: () => cacheFailures,
+    ...client,
+    ...{ stack, dataDirectory },
+    get description() {
+      return stack.description;
+    },
     async putFacts(facts) {
       const entries = facts.map((fact) => ({ source: 'chat', ...fact }));
-      const { status, text } = await call(null, 'POST', '/_local/events', JSON.stringify({ entries }));
+      const { status, text } = await client.call(null, 'POST', '/_local/events', { entries });
       if (status !== 200 || text.includes('ErrorCode')) throw new Error(`the bus refused a fact: ${text}`);
       const { results } = JSON.parse(text) as { results: readonly { EventId: string }[] };
       return results.map(({ EventId }) => EventId);
     },
+    async factsApplied(eventIds, deadlineMs = 30_000) {
+      const queue = queueOf('apply-facts');
+      const idOf = ({ body }: { readonly body: string }) => (JSON.parse(body) as { id: string }).id;
+      await eventually(
+        async () => {
+          const waiting = queue.messages().filter((message) => eventIds.includes(idOf(message)));
+          if (waiting.length > 0) throw new Error(`${waiting.length} facts wait to be applied`);
+        },
+        { deadlineMs },
+      );
+    },
+    putEvent(source, detailType, detail) {
+      const entry = { EventBusName: stack.bus.name, Source: source, DetailType: detailType };
+      const [result] = stack.bus.put([{ ...entry, Detail: JSON.stringify(detail) }]);
+      if (!result) throw new Error('the bus has said nothing of the event');
+      return result;
+    },
+    queue: queueOf,
+    cacheFailures: () => cacheFailures,
     async stop() {
-      agent.destroy();
+      close();
       await stack.stop();
-      await rm(dataDirectory, { recursive: true, force: true });
+      await removeData();
     },
   };
 }
 
-function parse(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return null;
-  }
+/** The client, whose calls throw where docs/openapi.json does not describe the answer. `send` takes any answer. */
+function documentedClient(client: ApiClient): ApiClient {
+  const { call } = client;
+  // The client's other functions call it by this name.
+  client.call = async (token, method, path, body) => {
+    const answer = await call(token, method, path, body);
+    expectDocumented(method, path, answer);
+    return answer;
+  };
+  return client;
 }

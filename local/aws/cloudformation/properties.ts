@@ -3,8 +3,8 @@ import { PolicyDocument, ResourcePolicyDocument } from '../iam/policy-document.t
 import { type Resource, type Template, TemplateError } from './template.ts';
 
 /*
- * Every schema is strict: a property that it neither honours nor names as ignored stops the start, since what is left
- * out here in silence would come to light on AWS alone.
+ * Every schema is strict, and has what the template of this project has, no more. A property or a value that the local
+ * stack does not play stops the start: if it were left out in silence, only AWS would show it.
  */
 
 /** Properties that change nothing which could be seen on one machine. */
@@ -18,12 +18,37 @@ const text = v.string();
 const texts = v.array(text);
 const exactTexts = v.array(v.pipe(text, v.excludes('*', 'the local stack knows no wildcards here')));
 const count = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.transform(Number), v.integer());
-/** -1 stands for no bound. */
-const bound = v.optional(v.pipe(v.number(), v.integer(), v.minValue(-1)), -1);
-const failureDestination = v.optional(
-  v.strictObject({ OnFailure: v.optional(v.strictObject({ Destination: text })) }),
-  {},
-);
+const failureDestination = v.strictObject({ OnFailure: v.strictObject({ Destination: text }) });
+const keySchema = v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) }));
+const reportsItemFailures = v.tuple([v.literal('ReportBatchItemFailures')]);
+
+const StreamSource = v.strictObject({
+  EventSourceArn: v.pipe(text, v.includes(':dynamodb:')),
+  FunctionName: text,
+  StartingPosition: v.literal('TRIM_HORIZON'),
+  BatchSize: count,
+  MaximumBatchingWindowInSeconds: v.literal(0, 'the local stack gathers no batches of a stream'),
+  ParallelizationFactor: v.literal(1),
+  MaximumRetryAttempts: count,
+  MaximumRecordAgeInSeconds: count,
+  BisectBatchOnFunctionError: v.literal(true),
+  FunctionResponseTypes: reportsItemFailures,
+  FilterCriteria: v.optional(v.strictObject({ Filters: v.array(v.strictObject({ Pattern: text })) }), {
+    Filters: [],
+  }),
+  DestinationConfig: failureDestination,
+});
+export type StreamSource = v.InferOutput<typeof StreamSource>;
+
+const QueueSource = v.strictObject({
+  EventSourceArn: v.pipe(text, v.includes(':sqs:')),
+  FunctionName: text,
+  BatchSize: count,
+  MaximumBatchingWindowInSeconds: count,
+  FunctionResponseTypes: reportsItemFailures,
+  ScalingConfig: v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) }),
+});
+export type QueueSource = v.InferOutput<typeof QueueSource>;
 
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
@@ -38,54 +63,37 @@ const SCHEMAS = {
     Environment: v.optional(v.strictObject({ Variables: v.record(text, text) }), { Variables: {} }),
   }),
   'AWS::Lambda::EventInvokeConfig': v.strictObject({
+    // An event is older than this only where a function is not invoked for hours.
+    ...ignored('MaximumEventAgeInSeconds'),
     Qualifier: v.literal('$LATEST'),
-    MaximumEventAgeInSeconds: v.optional(count),
     FunctionName: text,
-    MaximumRetryAttempts: v.optional(count, 2),
+    MaximumRetryAttempts: count,
     DestinationConfig: failureDestination,
   }),
-  'AWS::Lambda::EventSourceMapping': v.strictObject({
-    MaximumBatchingWindowInSeconds: v.optional(count, 0),
-    ParallelizationFactor: v.optional(v.literal(1)),
-    Enabled: v.optional(v.literal(true)),
-    ...ignored('Tags'),
-    EventSourceArn: text,
-    FunctionName: text,
-    StartingPosition: v.optional(v.picklist(['TRIM_HORIZON', 'LATEST'])),
-    BatchSize: v.optional(count),
-    ScalingConfig: v.optional(v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) })),
-    MaximumRetryAttempts: bound,
-    MaximumRecordAgeInSeconds: bound,
-    BisectBatchOnFunctionError: v.optional(v.boolean(), false),
-    FunctionResponseTypes: v.optional(v.array(v.literal('ReportBatchItemFailures')), []),
-    FilterCriteria: v.optional(v.strictObject({ Filters: v.array(v.strictObject({ Pattern: text })) }), {
-      Filters: [],
-    }),
-    DestinationConfig: failureDestination,
-  }),
+  'AWS::Lambda::EventSourceMapping': v.variant('EventSourceArn', [StreamSource, QueueSource]),
   'AWS::Lambda::Permission': v.strictObject({
     FunctionName: text,
     Action: v.literal('lambda:InvokeFunction'),
     Principal: text,
-    SourceArn: v.optional(text, ''),
+    SourceArn: text,
   }),
   'AWS::ApiGatewayV2::Api': v.strictObject({
-    ...ignored('Name', 'Description', 'Tags'),
+    ...ignored('Name', 'Description'),
     ProtocolType: v.literal('HTTP'),
     CorsConfiguration: v.optional(
       v.strictObject({
         AllowOrigins: exactTexts,
         AllowMethods: exactTexts,
         AllowHeaders: exactTexts,
-        ExposeHeaders: v.optional(exactTexts, []),
-        MaxAge: v.optional(count, 0),
+        ExposeHeaders: exactTexts,
+        MaxAge: count,
       }),
     ),
   }),
   'AWS::ApiGatewayV2::Route': v.strictObject({
     ApiId: text,
     RouteKey: text,
-    AuthorizationType: v.optional(v.picklist(['NONE', 'JWT', 'AWS_IAM']), 'NONE'),
+    AuthorizationType: v.picklist(['NONE', 'JWT', 'AWS_IAM']),
     AuthorizerId: v.optional(text, ''),
     AuthorizationScopes: v.optional(texts, []),
     Target: text,
@@ -95,7 +103,6 @@ const SCHEMAS = {
     IntegrationType: v.literal('AWS_PROXY'),
     IntegrationUri: text,
     PayloadFormatVersion: v.literal('2.0'),
-    TimeoutInMillis: v.optional(count, 30_000),
   }),
   'AWS::ApiGatewayV2::Authorizer': v.strictObject({
     ApiId: text,
@@ -106,43 +113,30 @@ const SCHEMAS = {
   }),
   'AWS::DynamoDB::Table': v.strictObject({
     BillingMode: v.literal('PAY_PER_REQUEST'),
-    ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification', 'Tags'),
-    AttributeDefinitions: v.array(
-      v.strictObject({ AttributeName: text, AttributeType: v.picklist(['S', 'N', 'B']) }),
+    ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification'),
+    AttributeDefinitions: v.array(v.strictObject({ AttributeName: text, AttributeType: v.literal('S') })),
+    KeySchema: keySchema,
+    GlobalSecondaryIndexes: v.array(
+      v.strictObject({
+        IndexName: text,
+        KeySchema: keySchema,
+        Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
+      }),
     ),
-    KeySchema: v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
-    GlobalSecondaryIndexes: v.optional(
-      v.array(
-        v.strictObject({
-          IndexName: text,
-          KeySchema: v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) })),
-          Projection: v.strictObject({
-            ProjectionType: v.picklist(['ALL', 'KEYS_ONLY', 'INCLUDE']),
-            NonKeyAttributes: v.optional(texts, []),
-          }),
-        }),
-      ),
-      [],
-    ),
-    StreamSpecification: v.strictObject({
-      StreamViewType: v.picklist(['NEW_AND_OLD_IMAGES', 'NEW_IMAGE', 'OLD_IMAGE', 'KEYS_ONLY']),
-    }),
-    TimeToLiveSpecification: v.optional(v.strictObject({ AttributeName: text, Enabled: v.boolean() })),
+    StreamSpecification: v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') }),
+    TimeToLiveSpecification: v.strictObject({ AttributeName: text, Enabled: v.literal(true) }),
   }),
-  'AWS::Events::EventBus': v.strictObject({
-    ...ignored('Description', 'Tags'),
-    Name: text,
-  }),
+  'AWS::Events::EventBus': v.strictObject({ Name: text }),
   'AWS::Events::Rule': v.strictObject({
     ...ignored('Description'),
-    EventBusName: v.optional(text, 'default'),
+    EventBusName: text,
     EventPattern: v.record(text, v.unknown()),
-    State: v.optional(v.picklist(['ENABLED', 'DISABLED']), 'ENABLED'),
+    State: v.literal('ENABLED'),
     Targets: v.array(
       v.strictObject({
         Arn: text,
         Id: text,
-        DeadLetterConfig: v.optional(v.strictObject({ Arn: text })),
+        DeadLetterConfig: v.strictObject({ Arn: text }),
         // Invoking a function or sending to a queue never fails here; what follows is for the EventInvokeConfig or the queue.
         ...ignored('RetryPolicy'),
       }),
@@ -154,18 +148,16 @@ const SCHEMAS = {
     Roles: texts,
   }),
   'AWS::IAM::Role': v.strictObject({
-    ...ignored('AssumeRolePolicyDocument', 'Description', 'RoleName', 'Tags'),
-    Policies: v.optional(v.array(v.strictObject({ ...ignored('PolicyName'), PolicyDocument })), []),
+    ...ignored('AssumeRolePolicyDocument', 'Description'),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
-    ...ignored('Description', 'Name', 'Tags'),
+    ...ignored('Description'),
     GenerateSecretString: v.strictObject({ PasswordLength: count, ExcludePunctuation: v.literal(true) }),
   }),
   'AWS::SQS::Queue': v.strictObject({
-    ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled', 'Tags'),
+    ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled'),
     QueueName: text,
     VisibilityTimeout: v.optional(count, 30),
-    DelaySeconds: v.optional(count, 0),
     RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
   }),
   'AWS::SQS::QueuePolicy': v.strictObject({
@@ -203,6 +195,25 @@ export function resourcesOf<T extends ResourceType>(template: Template, type: T)
   return template.resources
     .filter((resource) => resource.type === type)
     .map((resource) => ({ logicalId: resource.logicalId, properties: propertiesOf(resource, type) }));
+}
+
+export interface EventSource<P> {
+  readonly logicalId: string;
+  readonly properties: P;
+}
+
+/** The streams that functions work off. */
+export function streamSourcesOf(template: Template): EventSource<StreamSource>[] {
+  return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
+    'StartingPosition' in properties ? [{ logicalId, properties }] : [],
+  );
+}
+
+/** The queues that functions work off. */
+export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
+  return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
+    'ScalingConfig' in properties ? [{ logicalId, properties }] : [],
+  );
 }
 
 /** The one resource of a type. Throws where there are none or several. */

@@ -50,7 +50,6 @@ const Assets = v.object({
 });
 
 const RawTemplate = v.object({
-  Parameters: v.optional(v.record(v.string(), v.object({ Default: v.optional(v.unknown()) })), {}),
   Resources: v.record(
     v.string(),
     v.object({
@@ -124,58 +123,48 @@ export interface Identity {
 }
 
 interface Self {
-  readonly logicalId: string;
   /** The name that the template gives, else one made of the stack's name and the logical id: the same at each start. */
   name(property: string): string;
-  text(property: string, otherwise: string): string;
+  /** A property that the template must give. */
+  text(property: string): string;
 }
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
 
-function table(name: string): Identity {
-  const tableArn = arn('dynamodb', `table/${name}`);
-  // AWS labels a stream with the time of its creation; here a table has one stream.
-  return { ref: name, attributes: { Arn: tableArn, StreamArn: `${tableArn}/stream/local` } };
-}
-
-/** What Ref and Fn::GetAtt answer for each type whose identity means something here. */
+/** What Ref and Fn::GetAtt answer for each type that something refers to here. */
 const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
   'AWS::Lambda::Function': (self) => {
     const name = self.name('FunctionName');
     return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } };
   },
-  'AWS::DynamoDB::Table': (self) => table(self.name('TableName')),
-  'AWS::DynamoDB::GlobalTable': (self) => table(self.name('TableName')),
+  'AWS::DynamoDB::Table': (self) => {
+    const name = self.name('TableName');
+    const tableArn = arn('dynamodb', `table/${name}`);
+    // AWS labels a stream with the time of its creation; here a table has one stream.
+    return { ref: name, attributes: { Arn: tableArn, StreamArn: `${tableArn}/stream/local` } };
+  },
   'AWS::Events::EventBus': (self) => {
     const name = self.name('Name');
-    return { ref: name, attributes: { Name: name, Arn: arn('events', `event-bus/${name}`) } };
+    return { ref: name, attributes: { Arn: arn('events', `event-bus/${name}`) } };
   },
   'AWS::Events::Rule': (self) => {
     const name = self.name('Name');
-    const bus = self.text('EventBusName', 'default').replace(/^arn:.*:event-bus\//, '');
-    return {
-      ref: `${bus}|${name}`,
-      attributes: { Arn: arn('events', bus === 'default' ? `rule/${name}` : `rule/${bus}/${name}`) },
-    };
+    const bus = self.text('EventBusName');
+    return { ref: `${bus}|${name}`, attributes: { Arn: arn('events', `rule/${bus}/${name}`) } };
   },
   'AWS::SQS::Queue': (self) => {
     const name = self.name('QueueName');
     const url = `https://sqs.${REGION}.amazonaws.com/${ACCOUNT_ID}/${name}`;
-    return { ref: url, attributes: { Arn: arn('sqs', name), QueueName: name, QueueUrl: url } };
+    return { ref: url, attributes: { Arn: arn('sqs', name), QueueName: name } };
   },
-  'AWS::SecretsManager::Secret': (self) => {
-    const secretArn = arn('secretsmanager', `secret:${self.name('Name')}`);
-    return { ref: secretArn, attributes: { Id: secretArn } };
-  },
+  'AWS::SecretsManager::Secret': (self) => ({
+    ref: arn('secretsmanager', `secret:${self.name('Name')}`),
+    attributes: {},
+  }),
   'AWS::IAM::Role': (self) => {
     const name = self.name('RoleName');
-    return { ref: name, attributes: { Arn: `arn:aws:iam::${ACCOUNT_ID}:role/${name}`, RoleId: name } };
+    return { ref: name, attributes: { Arn: `arn:aws:iam::${ACCOUNT_ID}:role/${name}` } };
   },
-  'AWS::ApiGatewayV2::Api': ({ logicalId }) => ({
-    ref: logicalId,
-    attributes: { ApiId: logicalId, ApiEndpoint: `https://${logicalId}.execute-api.${REGION}.amazonaws.com` },
-  }),
-  'AWS::ApiGatewayV2::Stage': (self) => ({ ref: self.name('StageName'), attributes: {} }),
   'AWS::Logs::LogGroup': (self) => {
     const name = self.name('LogGroupName');
     return { ref: name, attributes: { Arn: arn('logs', `log-group:${name}:*`) } };
@@ -194,24 +183,17 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
   const resources: RawResources = raw.Resources;
   const identities = new Map<string, Identity>();
   const underWay = new Set<string>();
-  const pseudoParameters: Readonly<Record<string, unknown>> = {
+  const pseudoParameters: Readonly<Record<string, string>> = {
     'AWS::AccountId': ACCOUNT_ID,
     'AWS::Region': REGION,
     'AWS::Partition': 'aws',
-    'AWS::URLSuffix': 'amazonaws.com',
-    'AWS::StackName': stackName,
-    'AWS::StackId': arn('cloudformation', `stack/${stackName}/local`),
-    'AWS::NoValue': undefined,
   };
 
   const intrinsics: Readonly<Record<string, (argument: unknown, where: string) => unknown>> = {
     Ref: (argument, where) => refer(text(argument, where), where),
     'Fn::GetAtt': (argument, where) => {
-      const [logicalId, attribute] =
-        typeof argument === 'string'
-          ? splitOnce(argument, '.')
-          : list(argument, where).map((part) => text(part, where));
-      return getAttribute(logicalId ?? '', attribute ?? '', where);
+      const [logicalId = '', attribute = ''] = list(argument, where).map((part) => text(part, where));
+      return getAttribute(logicalId, attribute, where);
     },
     'Fn::Join': (argument, where) => {
       const [separator, parts] = list(argument, where);
@@ -219,32 +201,12 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
         .map((part) => text(part, where))
         .join(text(separator, where));
     },
-    'Fn::Select': (argument, where) => {
-      const [index, choices] = list(resolve(argument, where), where);
-      return list(choices, where)[Number(index)];
-    },
-    'Fn::Split': (argument, where) => {
-      const [separator, source] = list(resolve(argument, where), where);
-      return text(source, where).split(text(separator, where));
-    },
-    'Fn::Sub': (argument, where) => {
-      const [pattern, variables] = typeof argument === 'string' ? [argument, {}] : list(argument, where);
-      const own = new Map(Object.entries(isObject(variables) ? variables : {}));
-      return text(pattern, where).replace(/\$\{(!?)([^}]+)\}/g, (_, literal: string, name: string) => {
-        if (literal !== '') return `\${${name}}`;
-        if (own.has(name)) return text(resolve(own.get(name), where), where);
-        const [logicalId, attribute] = splitOnce(name, '.');
-        return text(
-          attribute === undefined ? refer(name, where) : getAttribute(logicalId, attribute, where),
-          where,
-        );
-      });
-    },
+    'Fn::Sub': (argument, where) =>
+      text(argument, where).replace(/\$\{([^}]+)\}/g, (_, name: string) => refer(name, where)),
   };
 
   const resolve: Resolver = (value, where) => {
-    if (Array.isArray(value))
-      return value.map((item) => resolve(item, where)).filter((item) => item !== undefined);
+    if (Array.isArray(value)) return value.map((item) => resolve(item, where));
     if (!isObject(value)) return value;
     const entries = Object.entries(value);
     const [first] = entries;
@@ -254,17 +216,12 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
         throw new TemplateError(`${where}: the local stack does not know ${first[0]}`);
       return intrinsic(first[1], where);
     }
-    return Object.fromEntries(
-      entries.map(([key, item]) => [key, resolve(item, where)]).filter(([, item]) => item !== undefined),
-    );
+    return Object.fromEntries(entries.map(([key, item]) => [key, resolve(item, where)]));
   };
   return { resolve, identityOf };
 
-  function refer(name: string, where: string): unknown {
-    if (name in pseudoParameters) return pseudoParameters[name];
-    const parameter = raw.Parameters[name];
-    if (parameter !== undefined) return parameter.Default;
-    return identityOf(name, where).ref;
+  function refer(name: string, where: string): string {
+    return pseudoParameters[name] ?? identityOf(name, where).ref;
   }
 
   function getAttribute(logicalId: string, attribute: string, where: string): string {
@@ -286,14 +243,10 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     if (underWay.has(logicalId))
       throw new TemplateError(`${where}: the name of ${logicalId} depends on itself`);
     underWay.add(logicalId);
-    const property = (name: string, otherwise: string) => {
-      const given = resource.Properties[name];
-      return given === undefined ? otherwise : text(resolve(given, logicalId), logicalId);
-    };
+    const property = (name: string) => text(resolve(resource.Properties[name], logicalId), logicalId);
     const identity =
       IDENTITIES[resource.Type]?.({
-        logicalId,
-        name: (name) => property(name, `${stackName}-${logicalId}`),
+        name: (name) => (name in resource.Properties ? property(name) : `${stackName}-${logicalId}`),
         text: property,
       }) ?? unknownIdentity({ logicalId, type: resource.Type });
     underWay.delete(logicalId);
@@ -315,9 +268,4 @@ function text(value: unknown, where: string): string {
 function list(value: unknown, where: string): readonly unknown[] {
   if (Array.isArray(value)) return value;
   throw new TemplateError(`${where}: expected a list, got ${JSON.stringify(value)}`);
-}
-
-function splitOnce(source: string, separator: string): [string, string | undefined] {
-  const at = source.indexOf(separator);
-  return at === -1 ? [source, undefined] : [source.slice(0, at), source.slice(at + separator.length)];
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Log } from '../../command/log.ts';
 import type { Journal } from '../../data/journal.ts';
-import type { Log } from '../../log.ts';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import { servicePrincipal } from '../iam/service-principal.ts';
@@ -64,11 +64,11 @@ export class EventBus {
     this.#options = options;
     this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
     this.#rules = resourcesOf(template, 'AWS::Events::Rule')
-      .filter(({ properties }) => properties.State === 'ENABLED' && properties.EventBusName === this.name)
+      .filter(({ properties }) => properties.EventBusName === this.name)
       .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
         Targets.map(({ Arn, Id, DeadLetterConfig }) => {
           const ruleArn = template.identityOf(logicalId).attributes.Arn ?? '';
-          if (DeadLetterConfig) requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
+          requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
           const target = targetOf(template, ruleArn, Arn, options);
           return { name: `${logicalId}/${Id}`, target, matches: compilePattern(EventPattern) };
         }),
@@ -162,7 +162,7 @@ function requireSending(template: Template, ruleArn: string, { definition }: Que
     .filter(({ properties }) => properties.Queues.includes(definition.url))
     .map(({ properties }) => properties.PolicyDocument);
   const rule = servicePrincipal('events.amazonaws.com', ruleArn, policies);
-  if (rule.decide('sqs:SendMessage', definition.arn) !== 'allowed') {
+  if (!rule.allows('sqs:SendMessage', definition.arn)) {
     throw new TemplateError(`${ruleArn} may not send to ${definition.name}`);
   }
 }

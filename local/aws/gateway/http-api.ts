@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import * as v from 'valibot';
+import { readBody } from '../../http/body.ts';
 import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Lambda } from '../lambda/lambda.ts';
-import { readBody } from './body.ts';
 import { Cors } from './cors.ts';
 import { type IamAuthorization, IamAuthorizer } from './iam-authorizer.ts';
 import { type Authorization, JwtAuthorizer, type TrustedIssuer } from './jwt-authorizer.ts';
@@ -14,10 +15,12 @@ import { bySpecificity, matchPath, parseRouteKey, type RoutePattern, segmentsOf 
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
+/** API Gateway waits for an integration for this long, where the template gives it no time of its own. */
+const TIMEOUT_MS = 30_000;
+
 interface Route extends RoutePattern {
   readonly routeKey: string;
   readonly functionName: string;
-  readonly timeoutMs: number;
   readonly authorizer: JwtAuthorizer | IamAuthorizer | null;
   readonly scopes: readonly string[];
 }
@@ -77,7 +80,7 @@ export class HttpApi {
           RouteKey: routeKey,
           Target,
           AuthorizationType,
-          AuthorizerId = '',
+          AuthorizerId,
           AuthorizationScopes,
         } = properties;
         const integration = integrations.get(Target.replace('integrations/', ''));
@@ -100,8 +103,7 @@ export class HttpApi {
         );
         if (!mayInvoke)
           throw new TemplateError(`${logicalId}: API Gateway may not invoke ${functionName} for ${routeKey}`);
-        const timeoutMs = integration.TimeoutInMillis;
-        return { ...pattern, routeKey, functionName, timeoutMs, authorizer, scopes: AuthorizationScopes };
+        return { ...pattern, routeKey, functionName, authorizer, scopes: AuthorizationScopes };
       })
       .toSorted(bySpecificity);
   }
@@ -167,13 +169,9 @@ export class HttpApi {
     return null;
   }
 
-  async #invoke(
-    { functionName, timeoutMs }: Route,
-    payload: string,
-    requestId: string,
-  ): Promise<ProxyResponse> {
+  async #invoke({ functionName }: Route, payload: string, requestId: string): Promise<ProxyResponse> {
     const timeout = Promise.withResolvers<null>();
-    const timer = setTimeout(() => timeout.resolve(null), timeoutMs);
+    const timer = setTimeout(() => timeout.resolve(null), TIMEOUT_MS);
     const result = await Promise.race([this.#lambda.invoke(functionName, payload), timeout.promise]);
     clearTimeout(timer);
     if (!result) return gatewayProblem(503, 'The service took too long.', requestId);
@@ -216,25 +214,21 @@ function decodeAll(parameters: Record<string, string>): Record<string, string> {
   );
 }
 
-/** A function's answer in payload format 2.0; whatever has no status is a body with 200. */
+/**
+ * A function's answer in payload format 2.0, as far as this project's functions use it: a status, headers and text.
+ * Throws on anything else, cookies and base64 among it.
+ */
 function responseOf(payload: string): ProxyResponse {
-  const answer = JSON.parse(payload) as {
-    statusCode?: number;
-    headers?: Record<string, string>;
-    cookies?: string[];
-    body?: string;
-    isBase64Encoded?: boolean;
-  } | null;
-  if (answer?.statusCode === undefined) {
-    return { statusCode: 200, headers: { 'content-type': 'application/json' }, body: payload };
-  }
-  const { statusCode, headers = {}, cookies = [], body = '', isBase64Encoded = false } = answer;
-  return {
-    statusCode,
-    headers: cookies.length > 0 ? { ...headers, 'set-cookie': cookies } : headers,
-    body: isBase64Encoded ? Buffer.from(body, 'base64') : body,
-  };
+  const { statusCode, headers, body } = v.parse(FunctionAnswer, JSON.parse(payload));
+  return { statusCode, headers, body };
 }
+
+const FunctionAnswer = v.strictObject({
+  statusCode: v.number(),
+  headers: v.optional(v.record(v.string(), v.string()), {}),
+  body: v.optional(v.string(), ''),
+  isBase64Encoded: v.optional(v.literal(false)),
+});
 
 function splitOnce(source: string, separator: string): [string, string?] {
   const at = source.indexOf(separator);

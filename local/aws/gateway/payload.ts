@@ -30,7 +30,6 @@ export function proxyEvent(proxied: ProxyRequest) {
     routeKey,
     rawPath,
     rawQueryString: rawQuery,
-    ...(request.headers.cookie && { cookies: request.headers.cookie.split('; ') }),
     headers,
     ...(rawQuery && { queryStringParameters: queryOf(rawQuery) }),
     ...(Object.keys(parameters).length > 0 && { pathParameters: parameters }),
@@ -69,7 +68,7 @@ function commonLogTime(time: Date): string {
   return `${day}/${month}/${year}:${clock} +0000`;
 }
 
-/** Lower-case names, repeated ones joined by commas; cookies stand elsewhere. */
+/** Lower-case names, repeated ones joined by commas. Cookies stand elsewhere in an event, and no function reads them. */
 function headersOf({ headersDistinct }: IncomingMessage): Record<string, string> {
   const headers = Object.entries(headersDistinct).filter(([name]) => name !== 'cookie');
   return Object.fromEntries(headers.map(([name, values]) => [name, (values ?? []).join(',')]));

@@ -12,15 +12,11 @@ export class AccessDenied extends Error {
  * @throws AccessDenied where it may not.
  */
 export function authorize(principal: Principal, action: string, resource: string): void {
-  const decision = principal.decide(action, resource);
-  if (decision === 'allowed') return;
+  if (principal.allows(action, resource)) return;
   // SQS writes the action in small letters: https://github.com/aws/serverless-application-model/issues/3633
   const named = action.startsWith('sqs:') ? action.toLowerCase() : action;
-  const because =
-    decision === 'denied'
-      ? `because no identity-based policy allows the ${named} action`
-      : 'with an explicit deny in an identity-based policy';
   throw new AccessDenied(
-    `User: ${principal.arn} is not authorized to perform: ${named} on resource: ${resource} ${because}`,
+    `User: ${principal.arn} is not authorized to perform: ${named} on resource: ${resource} ` +
+      `because no identity-based policy allows the ${named} action`,
   );
 }

@@ -10,25 +10,13 @@ type Body = Readonly<Record<string, unknown>>;
 
 /** Operations on one table, or on one of its indexes. */
 const OF_TABLE = new Set([
-  ...[
-    'BatchGetItem',
-    'BatchWriteItem',
-    'DeleteItem',
-    'DescribeTable',
-    'DescribeTimeToLive',
-    'GetItem',
-    'PutItem',
-  ],
-  ...['Query', 'Scan', 'UpdateItem'],
-]);
-
-/** Of a transaction, each part needs the action that it is when it stands alone. */
-const OF_TRANSACTION: ReadonlyMap<string, string> = new Map([
-  ['Get', 'GetItem'],
-  ['Put', 'PutItem'],
-  ['Update', 'UpdateItem'],
-  ['Delete', 'DeleteItem'],
-  ['ConditionCheck', 'ConditionCheckItem'],
+  'BatchGetItem',
+  'DescribeTable',
+  'GetItem',
+  'PutItem',
+  'Query',
+  'Scan',
+  'UpdateItem',
 ]);
 
 /**
@@ -41,33 +29,18 @@ export function dynamoDbAccesses(target: string, body: Body): readonly Access[] 
   if (version === 'DynamoDBStreams_20120810') return streamAccesses(operation, body);
   if (version !== 'DynamoDB_20120810') return null;
   if (operation === 'ListTables') return [{ action: 'dynamodb:ListTables', resource: '*' }];
-  if (operation === 'TransactGetItems' || operation === 'TransactWriteItems') {
-    return transactionAccesses(listIn(body.TransactItems));
-  }
   if (!OF_TABLE.has(operation)) return null;
   const action = `dynamodb:${operation}`;
-  const batch = operation.startsWith('Batch');
-  const tables = batch ? Object.keys(objectIn(body.RequestItems)) : [String(body.TableName)];
+  const tables =
+    operation === 'BatchGetItem' ? Object.keys(objectIn(body.RequestItems)) : [String(body.TableName)];
   if (tables.length === 0) return null;
   const index = typeof body.IndexName === 'string' ? `/index/${body.IndexName}` : '';
   return tables.map((name) => ({ action, resource: tableArn(name) + index }));
 }
 
-function transactionAccesses(items: readonly unknown[]): Access[] | null {
-  const accesses: Access[] = [];
-  for (const [part, about] of items.flatMap((item) => Object.entries(objectIn(item)))) {
-    const operation = OF_TRANSACTION.get(part);
-    if (!operation) return null;
-    accesses.push({ action: `dynamodb:${operation}`, resource: tableArn(String(objectIn(about).TableName)) });
-  }
-  return accesses.length > 0 ? accesses : null;
-}
-
 function streamAccesses(operation: string, body: Body): Access[] | null {
   const action = `dynamodb:${operation}`;
   switch (operation) {
-    case 'ListStreams':
-      return [{ action, resource: '*' }];
     case 'DescribeStream':
     case 'GetShardIterator':
       return [{ action, resource: streamArn(String(body.StreamArn)) }];
@@ -95,8 +68,4 @@ function streamArn(arn: string): string {
 
 function objectIn(value: unknown): Body {
   return typeof value === 'object' && value !== null ? (value as Body) : {};
-}
-
-function listIn(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   Agent,
   createServer,
@@ -6,18 +5,13 @@ import {
   request as requestOf,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { readBody } from '../../http/body.ts';
+import { type Listening, listenOnLoopback } from '../../http/loopback.ts';
 import { REGION } from '../cloudformation/template.ts';
-import { readBody } from '../gateway/body.ts';
 import { findSigner } from '../signature.ts';
 import { AccessDenied, authorize } from './authorize.ts';
 import type { Callers } from './callers.ts';
 import { dynamoDbAccesses } from './dynamodb-accesses.ts';
-
-export interface DynamoDbFront {
-  readonly url: string;
-  close(): Promise<void>;
-}
 
 export interface DynamoDbFrontOptions {
   /** Where the engine is, which checks neither signatures nor policies. */
@@ -47,7 +41,7 @@ class Refusal extends Error {
  * and passes on what they allow under the owner's access key. Every call of the ledger goes through it, so it copies
  * nothing but the request's body, which the signature covers.
  */
-export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise<DynamoDbFront> {
+export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise<Listening> {
   const engine = new URL(options.engineEndpoint);
   const agent = new Agent({ keepAlive: true });
   const owner =
@@ -68,16 +62,13 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
   });
   // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
   server.keepAliveTimeout = 600_000;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const listening = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        agent.destroy();
-      }),
+    ...listening,
+    close() {
+      agent.destroy();
+      return listening.close();
+    },
   };
 
   function passOn(target: string, body: Buffer, response: ServerResponse): void {

@@ -6,12 +6,9 @@ import { Principal } from './principal.ts';
 /** The template's functions by their names, each as the session of its role that it acts as. */
 export function functionPrincipals(template: Template): ReadonlyMap<string, Principal> {
   const roles = new Map<string, { name: string; policies: PolicyDocument[] }>();
-  for (const { logicalId, properties } of resourcesOf(template, 'AWS::IAM::Role')) {
+  for (const { logicalId } of resourcesOf(template, 'AWS::IAM::Role')) {
     const { ref: name, attributes } = template.identityOf(logicalId);
-    roles.set(attributes.Arn ?? '', {
-      name,
-      policies: properties.Policies.map(({ PolicyDocument }) => PolicyDocument),
-    });
+    roles.set(attributes.Arn ?? '', { name, policies: [] });
   }
   for (const { logicalId, properties } of resourcesOf(template, 'AWS::IAM::Policy')) {
     for (const roleName of properties.Roles) {

@@ -1,8 +1,6 @@
 import type { ResourcePolicyDocument } from './policy-document.ts';
 import { Principal } from './principal.ts';
 
-type Statement = ResourcePolicyDocument['Statement'][number];
-
 /**
  * A service of AWS such as `events.amazonaws.com` that acts for the resource `sourceArn`, with what the policies of
  * another resource let it do there.
@@ -12,18 +10,13 @@ export function servicePrincipal(
   sourceArn: string,
   policies: readonly ResourcePolicyDocument[],
 ): Principal {
-  const Statement = policies
-    .flatMap((policy) => policy.Statement)
-    .filter((statement) => isAbout(statement, service) && holds(statement, sourceArn));
+  const Statement = policies.flatMap((policy) =>
+    policy.Statement.flatMap((statement) => {
+      if (statement.Effect === 'Deny') return [];
+      const { Effect, Action, Resource, Principal: admitted, Condition } = statement;
+      const isMet = admitted.Service === service && Condition.ArnEquals['aws:SourceArn'] === sourceArn;
+      return isMet ? [{ Effect, Action, Resource }] : [];
+    }),
+  );
   return new Principal(service, [{ Version: '2012-10-17', Statement }]);
-}
-
-function isAbout({ Principal: named }: Statement, service: string): boolean {
-  return 'AWS' in named || named.Service === service;
-}
-
-function holds({ Condition }: Statement, sourceArn: string): boolean {
-  if (!Condition) return true;
-  // Services of AWS call each other over TLS alone.
-  return 'ArnEquals' in Condition && Condition.ArnEquals['aws:SourceArn'] === sourceArn;
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Log } from '../../log.ts';
+import type { Log } from '../../command/log.ts';
 import { functionNameIn, resourcesOf } from '../cloudformation/properties.ts';
 import { REGION, type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Callers } from '../iam/callers.ts';
@@ -29,7 +29,7 @@ export interface LambdaOptions {
 
 interface AsyncSettings {
   readonly maxRetries: number;
-  readonly onFailure: string | undefined;
+  readonly onFailure: string;
 }
 
 /** The template's functions. */
@@ -68,8 +68,8 @@ export class Lambda {
       this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line), slots));
     }
     for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
-      const onFailure = properties.DestinationConfig.OnFailure?.Destination;
-      if (onFailure) options.queues.get(onFailure);
+      const onFailure = properties.DestinationConfig.OnFailure.Destination;
+      options.queues.get(onFailure);
       this.#asyncSettings.set(functionNameIn(properties.FunctionName), {
         maxRetries: properties.MaximumRetryAttempts,
         onFailure,
@@ -118,10 +118,8 @@ export class Lambda {
       settled();
       return result;
     }
-    const settings = this.#asyncSettings.get(functionNameIn(nameOrArn)) ?? {
-      maxRetries: 2,
-      onFailure: undefined,
-    };
+    const settings = this.#asyncSettings.get(functionNameIn(nameOrArn));
+    if (!settings) throw new TemplateError(`${nameOrArn} has no EventInvokeConfig`);
     if (attempt < settings.maxRetries) {
       const pauseMs = RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)] ?? 0;
       setTimeout(() => {
@@ -129,12 +127,10 @@ export class Lambda {
       }, pauseMs / this.#options.speed).unref();
       return result;
     }
-    if (settings.onFailure) {
-      const { callers, queues, log } = this.#options;
-      const { principal } = callers.ofFunction(nameOrArn);
-      const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
-      giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
-    }
+    const { callers, queues, log } = this.#options;
+    const { principal } = callers.ofFunction(nameOrArn);
+    const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
+    giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
     settled();
     return result;
   }

@@ -1,4 +1,4 @@
-import type { Log } from '../../log.ts';
+import type { Log } from '../../command/log.ts';
 import { AccessDenied, authorize } from '../iam/authorize.ts';
 import type { Principal } from '../iam/principal.ts';
 import type { Queue, Sent } from './queue.ts';

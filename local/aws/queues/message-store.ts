@@ -1,6 +1,4 @@
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from 'node:fs';
-import { UsageError } from '../../command/usage-error.ts';
-import { writePrivateFile } from '../../data/private-files.ts';
+import { LineFile } from '../../data/line-file.ts';
 
 export interface Message {
   readonly id: string;
@@ -22,23 +20,23 @@ export interface Message {
 
 type Line = { readonly put: Message } | { readonly gone: string };
 
-/** Lines beyond four times the messages are worth a new file only where there are many of them. */
+/** The file is written again where it has this many more lines than four times the messages. */
 const SPARE_LINES = 20_000;
 
-/**
- * The messages of all queues. Each change is on disk, as far as the kernel, before the method returns; the file is a log
- * of changes, which is written anew at the start and whenever most of it is of the past.
- */
+/** The messages of all queues. Their file is a log of changes, so that a change costs one line. */
 export class MessageStore {
-  readonly #file: string;
   readonly #messages = new Map<string, Message>();
-  #descriptor: number;
+  readonly #file: LineFile<Line>;
   #lines = 0;
 
   constructor(file: string) {
-    this.#file = file;
-    if (existsSync(file)) this.#read();
-    this.#descriptor = this.#rewrite();
+    this.#file = new LineFile(file, (lines) => {
+      for (const line of lines) {
+        if ('put' in line) this.#messages.set(line.put.id, line.put);
+        else this.#messages.delete(line.gone);
+      }
+      return this.#currentLines();
+    });
   }
 
   get all(): Iterable<Message> {
@@ -59,41 +57,18 @@ export class MessageStore {
   }
 
   close(): void {
-    closeSync(this.#descriptor);
+    this.#file.close();
   }
 
   #append(line: Line): void {
-    appendFileSync(this.#descriptor, `${JSON.stringify(line)}\n`);
+    this.#file.append(line);
     this.#lines += 1;
-    if (this.#lines <= 4 * this.#messages.size + SPARE_LINES) return;
-    closeSync(this.#descriptor);
-    this.#descriptor = this.#rewrite();
+    if (this.#lines > 4 * this.#messages.size + SPARE_LINES) this.#file.replace(this.#currentLines());
   }
 
-  #read(): void {
-    const lines = readFileSync(this.#file, 'utf8').split('\n');
-    for (const [index, text] of lines.entries()) {
-      if (text === '') continue;
-      const line = this.#parse(text, index === lines.length - 1);
-      if (line && 'put' in line) this.#messages.set(line.put.id, line.put);
-      if (line && 'gone' in line) this.#messages.delete(line.gone);
-    }
-  }
-
-  /** A killed run may have left half a line at the end: what it told was not acknowledged. */
-  #parse(text: string, isLast: boolean): Line | null {
-    try {
-      return JSON.parse(text) as Line;
-    } catch (error) {
-      if (isLast) return null;
-      throw new UsageError(`${this.#file} is half written; start once with --fresh.`, { cause: error });
-    }
-  }
-
-  #rewrite(): number {
-    const lines = [...this.#messages.values()].map((message) => `${JSON.stringify({ put: message })}\n`);
-    writePrivateFile(this.#file, lines.join(''));
-    this.#lines = lines.length;
-    return openSync(this.#file, 'a');
+  /** One line for each message, without what has passed. */
+  #currentLines(): Line[] {
+    this.#lines = this.#messages.size;
+    return [...this.#messages.values()].map((message) => ({ put: message }));
   }
 }

@@ -1,5 +1,5 @@
-import type { Log } from '../../log.ts';
-import type { Properties, TypedResource } from '../cloudformation/properties.ts';
+import type { Log } from '../../command/log.ts';
+import type { EventSource, QueueSource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import { authorize } from '../iam/authorize.ts';
 import type { Callers } from '../iam/callers.ts';
@@ -23,25 +23,16 @@ export interface QueuePollerOptions {
  */
 const WORKING_OFF = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 
-/** Lambda's own, where the template says nothing. */
-const DEFAULT_BATCH_SIZE = 10;
-
-/** Lambda's own bound where the template gives none. */
-const UNBOUNDED_CONCURRENCY = 1_000;
-
 /** An event source of the template: carries a queue's messages to its function, a bounded number of batches at once. */
 export class QueuePoller {
-  readonly #source: Properties<'AWS::Lambda::EventSourceMapping'>;
+  readonly #source: QueueSource;
   readonly #queue: Queue;
   readonly #options: QueuePollerOptions;
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(
-    { logicalId, properties }: TypedResource<'AWS::Lambda::EventSourceMapping'>,
-    options: QueuePollerOptions,
-  ) {
+  constructor({ logicalId, properties }: EventSource<QueueSource>, options: QueuePollerOptions) {
     const { timeoutMs } = options.lambda.pool(properties.FunctionName).definition;
     this.#source = properties;
     this.#queue = options.queues.get(properties.EventSourceArn);
@@ -67,14 +58,14 @@ export class QueuePoller {
   }
 
   async #poll(): Promise<void> {
-    const most = this.#source.ScalingConfig?.MaximumConcurrency ?? UNBOUNDED_CONCURRENCY;
+    const most = this.#source.ScalingConfig.MaximumConcurrency;
     while (!this.#stop.signal.aborted) {
       if (this.#underWay.size >= most) {
         await Promise.race(this.#underWay);
         continue;
       }
       const batch = this.#queue.receive({
-        most: this.#source.BatchSize ?? DEFAULT_BATCH_SIZE,
+        most: this.#source.BatchSize,
         isForFunction: true,
       });
       if (batch.length === 0) {
@@ -91,7 +82,7 @@ export class QueuePoller {
 
   /** What comes within the batching window goes with the batch, as long as there is room in it. */
   async #gatherMore(batch: Received[]): Promise<void> {
-    const most = this.#source.BatchSize ?? DEFAULT_BATCH_SIZE;
+    const most = this.#source.BatchSize;
     const endMs = Date.now() + (this.#source.MaximumBatchingWindowInSeconds * 1_000) / this.#options.speed;
     while (batch.length < most && Date.now() < endMs && !this.#stop.signal.aborted) {
       await this.#queue.wait(endMs, this.#stop.signal);
@@ -106,7 +97,7 @@ export class QueuePoller {
     const result = await this.#options.lambda.invoke(this.#source.FunctionName, payload);
     // A function that was ended with the stack has said nothing of its messages.
     if (this.#stop.signal.aborted) return;
-    const failed = failedIn(result, batch, this.#source.FunctionResponseTypes.length > 0);
+    const failed = failedIn(result, batch);
     for (const received of batch) {
       const isFailed = failed.includes(received);
       if (isFailed) this.#queue.settle(received.receiptHandle);
@@ -120,13 +111,8 @@ export class QueuePoller {
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html */
-function failedIn(
-  result: InvocationResult,
-  batch: readonly Received[],
-  reportsItemFailures: boolean,
-): readonly Received[] {
+function failedIn(result: InvocationResult, batch: readonly Received[]): readonly Received[] {
   if (!result.ok) return batch;
-  if (!reportsItemFailures) return [];
   const reply = JSON.parse(result.payload) as { batchItemFailures?: { itemIdentifier?: string }[] } | null;
   const named = (reply?.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier);
   const failed = batch.filter(({ message }) => named.includes(message.id));

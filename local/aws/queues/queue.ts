@@ -7,20 +7,18 @@ export interface QueueDefinition {
   readonly arn: string;
   readonly url: string;
   readonly visibilityTimeoutSeconds: number;
-  readonly delaySeconds: number;
   readonly redrive: { readonly deadLetters: string; readonly maxReceiveCount: number } | null;
 }
 
 export interface QueueClock {
   readonly nowMs: () => number;
-  /** How many times faster pauses and delays pass than on AWS. */
+  /** How many times faster pauses pass than on AWS. */
   readonly speed: number;
 }
 
 export interface Sent {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, string>>;
-  readonly delaySeconds?: number | undefined;
   /** Why it comes to a dead-letter queue. */
   readonly reason?: string;
 }
@@ -43,8 +41,8 @@ export interface Receiving {
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A standard queue of SQS. Messages that are received are in real time, since whoever has them works in real time; the
- * pauses and delays in which nobody works are sped up.
+ * A standard queue of SQS. While a function has a message, time passes as it is, since the function works in real time.
+ * Pauses, in which nobody works, are sped up.
  */
 export class Queue {
   readonly definition: QueueDefinition;
@@ -76,7 +74,7 @@ export class Queue {
     return [...this.#store.all].filter(({ queueName }) => queueName === this.definition.name);
   }
 
-  send({ body, attributes = {}, delaySeconds, reason = '' }: Sent): Message {
+  send({ body, attributes = {}, reason = '' }: Sent): Message {
     const nowMs = this.#clock.nowMs();
     return this.#put({
       id: randomUUID(),
@@ -84,7 +82,7 @@ export class Queue {
       ...{ body, attributes, reason },
       ...{ sentAtMs: nowMs, arrivedAtMs: nowMs },
       ...{ receiveCount: 0, firstReceivedAtMs: null, isHeld: false },
-      visibleAtMs: nowMs + this.#paused(delaySeconds ?? this.definition.delaySeconds),
+      visibleAtMs: nowMs,
     });
   }
 
@@ -149,18 +147,6 @@ export class Queue {
     const drained = this.messages().filter(({ visibleAtMs }) => visibleAtMs <= nowMs);
     for (const { id } of drained) this.#store.delete(id);
     return drained;
-  }
-
-  /** How many can be received, are in flight, and are delayed. */
-  counts(): { readonly visible: number; readonly inFlight: number; readonly delayed: number } {
-    const nowMs = this.#clock.nowMs();
-    const hidden = this.messages().filter(({ visibleAtMs }) => visibleAtMs > nowMs);
-    const inFlight = hidden.filter(({ receiveCount }) => receiveCount > 0).length;
-    return {
-      visible: this.messages().length - hidden.length,
-      inFlight,
-      delayed: hidden.length - inFlight,
-    };
   }
 
   /** Resolves when something may be there to receive, at the latest at the deadline or when the signal aborts. */

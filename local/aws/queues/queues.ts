@@ -100,14 +100,13 @@ export class Queues {
 
 function definitionsIn(template: Template): QueueDefinition[] {
   return resourcesOf(template, 'AWS::SQS::Queue').map(({ logicalId, properties }) => {
-    const { QueueName, VisibilityTimeout, DelaySeconds, RedrivePolicy } = properties;
+    const { QueueName, VisibilityTimeout, RedrivePolicy } = properties;
     const { ref, attributes } = template.identityOf(logicalId);
     return {
       name: QueueName,
       url: ref,
       arn: attributes.Arn ?? '',
       visibilityTimeoutSeconds: VisibilityTimeout,
-      delaySeconds: DelaySeconds,
       redrive: RedrivePolicy
         ? { deadLetters: RedrivePolicy.deadLetterTargetArn, maxReceiveCount: RedrivePolicy.maxReceiveCount }
         : null,

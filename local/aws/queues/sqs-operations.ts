@@ -18,17 +18,22 @@ const seconds = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0),
 
 const OfQueue = v.object({ QueueUrl: v.string() });
 
+const AttributesRequest = v.object({
+  QueueUrl: v.string(),
+  AttributeNames: v.tuple([v.literal('QueueArn', 'the local stack knows the attribute QueueArn alone')]),
+});
+
 const Attributes = v.optional(
   v.record(v.string(), v.object({ DataType: v.literal('String'), StringValue: v.string() })),
   {},
 );
 
-const Message = {
+const SendMessageRequest = v.object({
+  QueueUrl: v.string(),
   MessageBody: v.string(),
   MessageAttributes: Attributes,
-  DelaySeconds: v.optional(seconds(900)),
-};
-const SendMessageRequest = v.object({ QueueUrl: v.string(), ...Message });
+  DelaySeconds: v.optional(v.never('the local stack knows no delays')),
+});
 
 const ReceiveMessageRequest = v.object({
   QueueUrl: v.string(),
@@ -39,17 +44,13 @@ const ReceiveMessageRequest = v.object({
 
 const Change = { ReceiptHandle: v.string(), VisibilityTimeout: seconds(TWELVE_HOURS) };
 const ChangeRequest = v.object({ QueueUrl: v.string(), ...Change });
-const Deletion = { ReceiptHandle: v.string() };
-const DeleteRequest = v.object({ QueueUrl: v.string(), ...Deletion });
+const ChangesRequest = v.object({
+  QueueUrl: v.string(),
+  Entries: v.pipe(v.array(v.object({ Id: v.string(), ...Change })), v.minLength(1), v.maxLength(10)),
+});
+const DeleteRequest = v.object({ QueueUrl: v.string(), ReceiptHandle: v.string() });
 
-/** One to ten entries, each with an id of its own. */
-const batchOf = <T extends v.ObjectEntries>(entry: T) =>
-  v.object({
-    QueueUrl: v.string(),
-    Entries: v.pipe(v.array(v.object({ Id: v.string(), ...entry })), v.minLength(1), v.maxLength(10)),
-  });
-
-const StartMoveRequest = v.object({ SourceArn: v.string(), DestinationArn: v.optional(v.string()) });
+const StartMoveRequest = v.object({ SourceArn: v.string(), DestinationArn: v.string() });
 const ListMovesRequest = v.object({
   SourceArn: v.string(),
   MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
@@ -72,14 +73,14 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   ],
   [
     'AmazonSQS.GetQueueAttributes',
-    operation('sqs:GetQueueAttributes', OfQueue, theQueue, (request, { queues }) => ({
-      Attributes: attributesOf(queueOf(request, queues)),
+    operation('sqs:GetQueueAttributes', AttributesRequest, theQueue, (request, { queues }) => ({
+      Attributes: { QueueArn: queueOf(request, queues).definition.arn },
     })),
   ],
   [
     'AmazonSQS.SendMessage',
     operation('sqs:SendMessage', SendMessageRequest, theQueue, (request, { queues }) => {
-      const { MessageBody: body, MessageAttributes, DelaySeconds: delaySeconds } = request;
+      const { MessageBody: body, MessageAttributes } = request;
       const queue = queueOf(request, queues);
       const attributes = Object.fromEntries(
         Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
@@ -93,7 +94,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
         );
       }
       const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
-      const { id } = queue.send({ body, attributes, delaySeconds, reason });
+      const { id } = queue.send({ body, attributes, reason });
       return { MessageId: id, MD5OfMessageBody: md5(body) };
     }),
   ],
@@ -123,14 +124,6 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
     }),
   ],
   [
-    'AmazonSQS.DeleteMessageBatch',
-    operation('sqs:DeleteMessage', batchOf(Deletion), theQueue, (request, { queues }) => {
-      const queue = queueOf(request, queues);
-      for (const { ReceiptHandle } of request.Entries) queue.delete(ReceiptHandle);
-      return { Successful: request.Entries.map(({ Id }) => ({ Id })), Failed: [] };
-    }),
-  ],
-  [
     'AmazonSQS.ChangeMessageVisibility',
     operation('sqs:ChangeMessageVisibility', ChangeRequest, theQueue, (request, { queues }) => {
       const isChanged = queueOf(request, queues).changeVisibility(
@@ -143,7 +136,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   ],
   [
     'AmazonSQS.ChangeMessageVisibilityBatch',
-    operation('sqs:ChangeMessageVisibility', batchOf(Change), theQueue, (request, { queues }) => {
+    operation('sqs:ChangeMessageVisibility', ChangesRequest, theQueue, (request, { queues }) => {
       const queue = queueOf(request, queues);
       const changed = request.Entries.map((entry) => ({
         Id: entry.Id,
@@ -165,15 +158,10 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
       ({ SourceArn }) => [SourceArn],
       ({ SourceArn, DestinationArn }, { queues }) => {
         const source = queueOfArn(SourceArn, queues);
-        const [origin, ...others] = queues.sourcesOf(source);
-        if (!origin) {
+        if (queues.sourcesOf(source).length === 0) {
           throw new AwsError('UnsupportedOperation', `${SourceArn} is the dead-letter queue of no queue`);
         }
-        if (DestinationArn === undefined && others.length > 0) {
-          throw new AwsError('UnsupportedOperation', 'the messages have several queues to go back to');
-        }
-        const destination = DestinationArn === undefined ? origin : queueOfArn(DestinationArn, queues);
-        return { TaskHandle: queues.move(source, destination).handle };
+        return { TaskHandle: queues.move(source, queueOfArn(DestinationArn, queues)).handle };
       },
     ),
   ],
@@ -224,42 +212,12 @@ function noQueue(name: string): AwsError {
   return new AwsError('QueueDoesNotExist', `there is no queue ${name}`);
 }
 
-function attributesOf(queue: Queue): Record<string, string> {
-  const { arn, visibilityTimeoutSeconds, delaySeconds, redrive } = queue.definition;
-  const { visible, inFlight, delayed } = queue.counts();
-  return {
-    QueueArn: arn,
-    VisibilityTimeout: String(visibilityTimeoutSeconds),
-    DelaySeconds: String(delaySeconds),
-    ApproximateNumberOfMessages: String(visible),
-    ApproximateNumberOfMessagesNotVisible: String(inFlight),
-    ApproximateNumberOfMessagesDelayed: String(delayed),
-    ...(redrive && {
-      RedrivePolicy: JSON.stringify({
-        deadLetterTargetArn: redrive.deadLetters,
-        maxReceiveCount: redrive.maxReceiveCount,
-      }),
-    }),
-  };
-}
-
 function messageOf({ message, receiptHandle }: Received) {
   return {
     MessageId: message.id,
     ReceiptHandle: receiptHandle,
     Body: message.body,
     MD5OfBody: md5(message.body),
-    Attributes: {
-      ApproximateReceiveCount: String(message.receiveCount),
-      SentTimestamp: String(message.sentAtMs),
-      ApproximateFirstReceiveTimestamp: String(message.firstReceivedAtMs),
-    },
-    MessageAttributes: Object.fromEntries(
-      Object.entries(message.attributes).map(([name, StringValue]) => [
-        name,
-        { DataType: 'String', StringValue },
-      ]),
-    ),
   };
 }
 

@@ -1,11 +1,9 @@
 import type { InvocationResult } from '../lambda/instance.ts';
 
-/** What an event source mapping says of failures. Attempts and ages below 0 mean no bound, as on AWS. */
+/** When an event source gives up a record. */
 export interface RetryPolicy {
   readonly maxRetries: number;
   readonly maxAgeSeconds: number;
-  readonly bisects: boolean;
-  readonly reportsItemFailures: boolean;
 }
 
 export interface StreamItem {
@@ -26,9 +24,9 @@ const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 1_000;
 
 /**
- * Delivers one batch of a shard as Lambda's event source does: in order, again from the first record that failed, and
- * where bounds are reached gives up what failed and no more. Resolves to whether all of it was handled, which is not
- * so when the stack stops in between.
+ * Delivers one batch of a shard as an event source does that splits batches and whose function reports the records
+ * that failed: in order, again from the first record that failed. Where bounds are reached, it gives up what failed and
+ * no more. Returns whether all of it was handled; false where the stack stops in between.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
  */
 export async function deliverBatch<R extends StreamItem>(
@@ -47,13 +45,13 @@ export async function deliverBatch<R extends StreamItem>(
       records = records.filter((record) => !tooOld.includes(record));
       continue;
     }
-    const outcome = outcomeOf(await invoke(records), records, policy);
+    const outcome = outcomeOf(await invoke(records), records);
     if (isStopped()) return false;
     if (outcome.failedFrom >= records.length) return true;
     if (outcome.failedFrom > 0) retries = 0;
     records = records.slice(outcome.failedFrom);
     retries += 1;
-    if (outcome.isWhole && policy.bisects && records.length > 1) {
+    if (outcome.isWhole && records.length > 1) {
       // Splitting finds the record that spoils the batch, and does not count as a try.
       const middle = Math.ceil(records.length / 2);
       if (!(await deliverBatch(delivery, records.slice(0, middle)))) return false;
@@ -61,10 +59,9 @@ export async function deliverBatch<R extends StreamItem>(
       retries = 0;
       continue;
     }
-    if (policy.maxRetries >= 0 && retries > policy.maxRetries) {
-      const given = outcome.isWhole && !policy.bisects ? records : records.slice(0, 1);
-      giveUp(given, outcome.reason);
-      records = records.slice(given.length);
+    if (retries > policy.maxRetries) {
+      giveUp(records.slice(0, 1), outcome.reason);
+      records = records.slice(1);
       retries = 0;
       continue;
     }
@@ -82,10 +79,9 @@ interface Outcome {
   readonly reason: string;
 }
 
-function outcomeOf(result: InvocationResult, records: readonly StreamItem[], policy: RetryPolicy): Outcome {
+function outcomeOf(result: InvocationResult, records: readonly StreamItem[]): Outcome {
   const whole = (reason: string): Outcome => ({ failedFrom: 0, isWhole: true, reason });
   if (!result.ok) return whole(result.errorMessage);
-  if (!policy.reportsItemFailures) return { failedFrom: records.length, isWhole: false, reason: '' };
   const reply = JSON.parse(result.payload) as { batchItemFailures?: { itemIdentifier?: string }[] } | null;
   const failures = reply?.batchItemFailures ?? [];
   const failed = failures.map(({ itemIdentifier }) =>
@@ -100,5 +96,5 @@ function outcomeOf(result: InvocationResult, records: readonly StreamItem[], pol
 }
 
 function isTooOld({ createdAtMs }: StreamItem, { maxAgeSeconds }: RetryPolicy): boolean {
-  return maxAgeSeconds >= 0 && Date.now() - createdAtMs > maxAgeSeconds * 1000;
+  return Date.now() - createdAtMs > maxAgeSeconds * 1000;
 }

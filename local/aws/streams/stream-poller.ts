@@ -9,8 +9,8 @@ import {
   type Shard,
   type _Record as StreamsRecord,
 } from '@aws-sdk/client-dynamodb-streams';
-import type { Log } from '../../log.ts';
-import type { Properties, TypedResource } from '../cloudformation/properties.ts';
+import type { Log } from '../../command/log.ts';
+import type { EventSource, StreamSource } from '../cloudformation/properties.ts';
 import { REGION, TemplateError } from '../cloudformation/template.ts';
 import { compilePattern } from '../events/event-pattern.ts';
 import { authorize } from '../iam/authorize.ts';
@@ -28,8 +28,6 @@ const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
-/** Lambda's own, where the template says nothing. */
-const DEFAULT_BATCH_SIZE = 100;
 /**
  * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
@@ -63,28 +61,19 @@ export interface StreamPollerOptions {
 export class StreamPoller {
   readonly #options: StreamPollerOptions;
   readonly #logicalId: string;
-  readonly #source: Properties<'AWS::Lambda::EventSourceMapping'>;
-  readonly #startingPosition: 'TRIM_HORIZON' | 'LATEST';
-  readonly #deadLetters: Queue | null;
+  readonly #source: StreamSource;
+  readonly #deadLetters: Queue;
   readonly #matches: (record: unknown) => boolean;
   readonly #shards = new Map<string, Promise<void>>();
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(
-    { logicalId, properties }: TypedResource<'AWS::Lambda::EventSourceMapping'>,
-    options: StreamPollerOptions,
-  ) {
+  constructor({ logicalId, properties }: EventSource<StreamSource>, options: StreamPollerOptions) {
     if (!properties.EventSourceArn.includes(`:table/${options.tableName}/stream/`)) {
       throw new TemplateError(`${logicalId}: ${properties.EventSourceArn} is not the stream of the table`);
     }
     options.lambda.pool(properties.FunctionName);
-    if (properties.MaximumBatchingWindowInSeconds > 0)
-      throw new TemplateError(`${logicalId}: the local stack gathers no batches of a stream`);
-    if (!properties.StartingPosition) throw new TemplateError(`${logicalId} has no StartingPosition`);
-    this.#startingPosition = properties.StartingPosition;
-    const destination = properties.DestinationConfig.OnFailure?.Destination;
-    this.#deadLetters = destination ? options.queues.get(destination) : null;
+    this.#deadLetters = options.queues.get(properties.DestinationConfig.OnFailure.Destination);
     const tests = properties.FilterCriteria.Filters.map(({ Pattern }) => compilePattern(JSON.parse(Pattern)));
     this.#matches = (record) => tests.length === 0 || tests.some((test) => test(record));
     this.#logicalId = logicalId;
@@ -143,13 +132,12 @@ export class StreamPoller {
   /** Reads one shard to its end, after its parent's. */
   async #follow(streamArn: string, shardId: string, parentId: string | undefined): Promise<void> {
     if (parentId) await this.#shards.get(parentId);
-    const batchSize = this.#source.BatchSize ?? DEFAULT_BATCH_SIZE;
     let busyUntilMs = 0;
     while (!this.#isStopped()) {
       try {
-        let iterator = await this.#iterator(streamArn, shardId, parentId !== undefined);
+        let iterator = await this.#iterator(streamArn, shardId);
         while (iterator && !this.#isStopped()) {
-          const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: batchSize });
+          const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: this.#source.BatchSize });
           const { Records = [], NextShardIterator } = await this.#options.streams.send(command);
           if (!(await this.#handle({ streamArn, shardId }, Records))) return;
           iterator = NextShardIterator;
@@ -165,13 +153,12 @@ export class StreamPoller {
     }
   }
 
-  async #iterator(streamArn: string, shardId: string, isChild: boolean): Promise<string | undefined> {
+  async #iterator(streamArn: string, shardId: string): Promise<string | undefined> {
     const { checkpoints, streams } = this.#options;
     const sequenceNumber = checkpoints.get(this.#logicalId, shardId);
     const from = sequenceNumber
       ? ({ ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', SequenceNumber: sequenceNumber } as const)
-      : // What a shard inherits is not to be skipped: the position is where the first one starts.
-        ({ ShardIteratorType: isChild ? 'TRIM_HORIZON' : this.#startingPosition } as const);
+      : ({ ShardIteratorType: 'TRIM_HORIZON' } as const);
     const command = new GetShardIteratorCommand({ StreamArn: streamArn, ShardId: shardId, ...from });
     return (await streams.send(command)).ShardIterator;
   }
@@ -192,7 +179,7 @@ export class StreamPoller {
         giveUp: (given, reason) => {
           const { principal } = this.#options.callers.ofFunction(FunctionName);
           const body = JSON.stringify(this.#failureOf(given, place));
-          if (this.#deadLetters) giveUp(principal, this.#deadLetters, { body, reason }, this.#options.log);
+          giveUp(principal, this.#deadLetters, { body, reason }, this.#options.log);
           this.#options.log.line(`stream gave up ${given.length} records: ${reason}`);
         },
         isStopped: () => this.#isStopped(),
@@ -235,8 +222,6 @@ export class StreamPoller {
     return {
       maxRetries: this.#source.MaximumRetryAttempts,
       maxAgeSeconds: this.#source.MaximumRecordAgeInSeconds,
-      bisects: this.#source.BisectBatchOnFunctionError,
-      reportsItemFailures: this.#source.FunctionResponseTypes.length > 0,
     };
   }
 

@@ -1,11 +1,10 @@
--- Lets one of those who ask for receipts load the index, while the others wait. A load that was given up is taken over
--- where it stopped: what was merged since it began is here.
+-- Gives the load of the receipts index to one caller, while others wait (timeline: operations/receipts-load.ts). If a
+-- loader dies, the next one continues where it stopped: members merged since the load began are indexed.
 -- KEYS: members hash, receipts sorted set, joined sorted set
--- ARGV: token for a new load, now and end of the lease in ms since the epoch, time to live of marks and of receipts in
---   ms
--- Reply: { 'indexed' }, { 'loading' } where another one is at it, or { 'claimed', token, user to go on after, who joined
--- of late }
--- Invariant: of callers within one lease, one is told to load.
+-- ARGV: token for a new load, now and end of the lease in ms since the epoch, time to live of members, receipts in ms
+-- Reply: { 'indexed' }, { 'loading' } if another caller loads it, or { 'claimed', token, user to continue after ('' to
+--   begin), users who joined a moment ago }
+-- Invariant: within one lease, one caller has the claim.
 
 local members, receipts, joined = KEYS[1], KEYS[2], KEYS[3]
 local token, now, lease, ttl, receipts_ttl = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]

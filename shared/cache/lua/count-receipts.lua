@@ -1,11 +1,11 @@
--- Counts who has read and received messages of a group.
+-- Counts how many members have read and received messages of a group.
 -- KEYS: members hash, messages sorted set, receipts sorted set
 -- ARGV: caller, time to live of receipts in ms, then for each message its position and sender ('' to look it up here)
--- Reply: { caller's membership text, 1 where every member is indexed or else 0, floor, messages kept, counts }; text
--- and floor are false where they are not known. Counts has for each message { sender, audience, read, delivered }, or false where it
--- is not here; it is empty without an index.
--- Invariant: changes nothing but when the receipts expire, and that for a member only; an index or a window in which
--- something cannot be read goes.
+-- Reply: { caller's membership text, 1 if every member is indexed or else 0, floor, messages kept, counts }. Text and
+--   floor are false if unknown. Counts has for each message { sender, audience, read, delivered }, or false if the
+--   message is not here; it is empty without an index.
+-- Invariant: no register changes. Only a member's call renews the expiry of the receipts. An index or a window with an
+--   unreadable entry is deleted.
 
 local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
 local caller, ttl = ARGV[1], ARGV[2]
@@ -15,16 +15,16 @@ local caller_parts = caller_text and decode(caller_text)
 caller_text = caller_parts and plain(caller_text) or false
 local floor = position_in(messages, 'floor')
 if not is_indexed(members, receipts) then return { caller_text, 0, floor, 0, {} } end
--- Only members keep the receipts here: anybody may ask.
+-- A caller who is not a member must not keep the receipts alive.
 if caller_parts and not is_departed(caller_parts) then redis.call('PEXPIRE', receipts, ttl) end
 
--- Where each section ends, by its rank: one end of every count, found once.
+-- The rank at which each section ends, found once: every count needs it.
 local ends = {}
 for _, section in ipairs({ 'd', 'j', 'p', 'q' }) do
   ends[section] = redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. '4')
 end
 
--- The members of a section who are at a position or past it.
+-- The number of members of a section at or above a position.
 local function from(section, position)
   return ends[section] - redis.call('ZLEXCOUNT', receipts, '-', '(' .. section .. position)
 end
@@ -32,12 +32,12 @@ end
 local ahead = from('q', START)
 local everyone, is_delivery_ahead = from('p', START) + ahead, ahead > 0
 
--- Whether all could be read that was looked at.
+-- Whether every entry read so far was readable.
 local is_index_sound, is_window_sound = true, true
 
 local senders = {}
 
--- What is known of a sender as a member; false where it is none that is counted.
+-- The parts of a sender's membership; false if it is not a counted member.
 local function member(sender)
   if senders[sender] == nil then
     local text = redis.call('HGET', members, sender)
@@ -56,7 +56,8 @@ local function sender_in_window(position)
   is_window_sound = false
 end
 
--- Who joined after the message has a watermark past it from the start, and is in both numbers.
+-- A member who joined after the message has a watermark past it from the start, so it is in both numbers, and the
+-- difference leaves it out.
 local function count(position, sender)
   local late = from('j', position)
   local at_least = from('p', position)

@@ -1,9 +1,9 @@
--- Tells what a member sees of a group. Where the member is here, its own view is from then on in doubt (see doubts.lua),
--- until the doubt is settled or its time is over. For anybody else nothing is left here.
+-- Returns what a member sees of a group, then puts its own view in doubt (see doubts.lua) until the doubt is settled or
+-- ends by time.
 -- KEYS: members hash, messages sorted set, head, doubts hash
 -- ARGV: user, now and end of the doubt in ms since the epoch, token that settles it
--- Reply: { the view (see group-view.lua), 1 where the own view is in doubt now or else 0 }
--- Invariant: changes no register.
+-- Reply: { the view (see group-view.lua), 1 if the doubt was stored or else 0 }
+-- Invariant: no register changes. A user who is not a member here leaves nothing.
 
 local members, messages, head, doubts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local user, now, doubt_end, token = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]

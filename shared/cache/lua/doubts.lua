@@ -1,20 +1,18 @@
--- A doubt says that a member's own view is about to go back: the ledger may soon hold a later revision than the copy
--- here, and an old copy would be taken for one that is past a later mark already.
+-- Functions about doubts. A doubt means that a member's own view is about to go back, so that the copy here may be old
+-- (timeline: operations/mark-unread.ts).
 --
---   mark-unread       cache                                     ledger
---   doubt        ──▶  member's text gets `?`, token is noted
---   write        ─────────────────────────────────────────────▶ next revision
---   merge, settle ─▶  token goes; with the last one, the `?`
+--   doubt    the member's text gets a `?` at its end, and a token is stored
+--   settle   the token is deleted, and with the last token the `?`
 --
--- While the text has its `?`, its own view is not told, and everyone asks the ledger. The tokens stand in the doubts
--- hash, for each user as `<end in ms>|<token>;` and so on. That key lives no longer than its last doubt. Where a `?` has
--- no tokens, or none that can be read, it stays until the member is merged as the ledger holds it by then.
+-- The doubts hash holds for each user `<end in ms>|<token>;` and so on. The key expires with its last doubt.
+-- Invariant: a text with a `?` is never returned as the own view while a doubt of it lives. If its tokens are lost or
+-- unreadable, the `?` stays until the member is merged from the ledger again.
 
--- The most doubts of one member. Where there would be more, the two oldest become one that only time can end.
+-- The most doubts of one member. One more turns the two oldest into one that only time ends.
 local MOST_DOUBTS = 4
 
--- The doubts of a member that are not over yet, in order of time, without the one that is settled; and whether that is
--- all that was known of them: nothing was lost, and all could be read.
+-- Returns the doubts of a member that have not ended, in order of time, without the `settled` one; and whether the
+-- entry is complete: it is there, and all of it is readable.
 local function live_doubts(doubts, user, now, settled)
   local text = redis.call('HGET', doubts, user) or ''
   local live = {}
@@ -24,8 +22,8 @@ local function live_doubts(doubts, user, now, settled)
   return live, text ~= '' and string.gsub(text, '%d+|[^;]*;', '') == ''
 end
 
--- A member's text where its own view may be told from it, and what can be read of it; false where not. What is known of
--- the doubts of a text that has a `?` is asked only then.
+-- Returns a member's text and its parts if its own view may be used; false if it is unreadable or in doubt. Only a text
+-- with a `?` costs a read of the doubts.
 local function trusted(text, doubts, user, now)
   local parts = text and decode(text)
   if not parts then return false end
@@ -44,7 +42,7 @@ local function keep_doubts(doubts, user, live)
   end
 end
 
--- Notes a doubt of a member who is here, once. Returns whether the member is here.
+-- Stores a doubt, once for each token, if the member is here. Returns whether it is.
 local function add_doubt(members, doubts, user, text, now, doubt_end, token)
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end

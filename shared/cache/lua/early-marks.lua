@@ -1,13 +1,14 @@
--- The early hash holds marks that were clamped since their message is not recorded yet: for each user
--- `<end in ms>|<position>|<generation>|<revision>|<kind>;` and so on. When the message is recorded, the mark is made
--- good by whoever records it. The key lives as long as the last mark waits.
+-- Functions about early marks: marks that were clamped because their message is not recorded yet. The call that records
+-- the message takes them out and applies them. The early hash holds for each user
+-- `<end in ms>|<position>|<generation>|<revision>|<kind>;` and so on. The key expires with its last mark.
+-- Invariant: a mark is kept for a minute at most; marks of a member and members are bounded.
 
 local EARLY_MS = 60000
 
--- The most marks of one member that wait, and the most members of whom some wait.
+-- The most early marks of one member, and the most members with early marks.
 local MOST_EARLY, MOST_WAITING = 4, 1000
 
--- The marks out of the text of one member that still wait.
+-- The marks in one member's text that have not ended.
 local function waiting_in(text, now)
   local waiting = {}
   for mark in string.gmatch(text or '', '[^;]+') do
@@ -38,7 +39,7 @@ local function add_early(early, user, now, ...)
   redis.call('PEXPIRE', early, EARLY_MS)
 end
 
--- Takes out the marks up to a position, at most `limit` of them: { user, position, generation, revision, kind, ... }
+-- Removes and returns the marks up to a position, at most `limit`: { user, position, generation, revision, kind, ... }
 local function take_early(early, newest, now, limit)
   local taken = {}
   local all = redis.call('HGETALL', early)

@@ -1,51 +1,52 @@
--- The messages key, in sections (see sections.lua):
---   !floor|<position>      every message above it is here; absent while the window is not loaded
---   !load|<token>          a load under way
---   !cut|<position>        meanwhile what is at or below it had to go
+-- Functions that read what a member sees of a group. The messages key has sections (see sections.lua):
+--   !floor|<position>      every message above it is here; absent until the window is loaded
+--   !load|<token>          a load is under way
+--   !cut|<position>        messages at or below it were dropped during a load
 --   <position>|<sender>    a message
 --   @<sender>#<position>   the same message, by sender
---   ~<position>            a deleted message, so that nothing late revives it
+--   ~<position>            a deleted message, so that no late merge revives it
+-- Invariant: nothing here changes a key.
 
--- Above every position, and so `4` ends a section that begins with positions.
+-- The end of the section of messages: `4` is above every position.
 local MESSAGES_END = '(4'
 
 local function kept(messages) return redis.call('ZLEXCOUNT', messages, '[0', MESSAGES_END) end
 
--- The entry of the message at a position, if it is here.
+-- The entry of the message at a position; nil if it is not here.
 local function message_at(messages, position)
   return redis.call('ZRANGEBYLEX', messages, '[' .. position .. '|', '(' .. position .. '}', 'LIMIT', 0, 1)[1]
 end
 
 local function own_entry(user, position) return '@' .. user .. '#' .. position end
 
--- Whether a text is an id, as shared/domain/ids.ts has it.
+-- Whether a text is an id, by the same rule as shared/domain/ids.ts.
 local function is_id(text)
   return #text <= 128 and string.find(text, '^[%w._:@!+=~|$*-]+$') ~= nil and text ~= '.' and text ~= '..'
 end
 
--- A position in the state of the window; false where there is none, or none that can be read.
+-- A position in the state of the window; false if it is missing or unreadable.
 local function position_in(messages, name)
   local position = state(messages, name)
   return position and is_position(position) and position or false
 end
 
--- The messages of others than `user` above a position.
+-- The number of messages above a position that others than `user` sent.
 local function unread_above(messages, user, position)
   local above = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', MESSAGES_END)
   local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '(' .. own_entry(user, '4'))
   return above - own
 end
 
--- The head; false where it is not known, or cannot be read.
+-- The head; false if it is missing or unreadable.
 local function newest_in(head)
   local newest = redis.call('GET', head)
   return newest and is_position(newest) and newest
 end
 
--- What a member sees: { membership text, head, floor, messages of others above its own view, messages kept },
--- each false where it is not known. The head is the start where no message is recorded. Nothing is above the head: it
--- does for a floor. Who is about to read on is told no floor, since the count will be another. How many messages are
--- kept is told where not all that are unread are among them.
+-- Returns { membership text, head, floor, messages of others above the own view, messages kept }; text, head and floor
+-- are false if unknown. The head is the start if no message is recorded. A member at the head gets it as the floor,
+-- since nothing is above it. A member about to read on gets no floor, since the count will change. The number of
+-- messages kept is 0 unless the own view is below the floor.
 local function view(members, messages, head, doubts, user, now, about_to_read)
   local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
   local newest = newest_in(head)

@@ -1,10 +1,10 @@
--- Lists members out of the audience of a message, by how far they have read or received, from sections of the index.
+-- Lists members of a message's audience, ordered by the position that they have reached, from sections of the index.
 -- KEYS: members hash, receipts sorted set
--- ARGV: position of the message, its sender, 'from' or 'below' the message, entry to go on after ('' for the first
---   page), members wanted, members to look at before giving up, then the sections
--- Reply: false without an index that can be read; or for each section { last entry looked at or false where it came to its end,
---   entry, membership text, entry, membership text, ... }, in order. An entry is <position>|<user>.
--- Invariant: changes nothing, but that an index which cannot be read goes.
+-- ARGV: position of the message, its sender, 'from' or 'below' the message, entry to continue after ('' for the first
+--   page), members wanted, most members to read, then the sections
+-- Reply: false if there is no readable index; else for each section { last entry read, or false if it was read to its
+--   end, entry, membership text, entry, membership text, ... }, in order. An entry is <position>|<user>.
+-- Invariant: changes nothing, except that an index with an unreadable entry is deleted.
 
 local members, receipts = KEYS[1], KEYS[2]
 local position, sender, side, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -12,7 +12,7 @@ local wanted, patience = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 if not is_indexed(members, receipts) then return false end
 
--- Nil where an entry, or the text of its member, cannot be read.
+-- The list of one section; nil if an entry or the text of its member is unreadable.
 local function list(section)
   local start = after ~= '' and '(' .. section .. after or '[' .. section .. (side == 'from' and position or '')
   local stop = '(' .. section .. (side == 'from' and '4' or position)

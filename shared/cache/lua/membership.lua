@@ -1,9 +1,11 @@
--- The text of a membership: generation and joinedAfter, then |self|public|delivered, where trailing parts that repeat
--- the part before them are left out. A register is a position, `@` and a time (since the generation began) once it has
--- moved; `self` begins with its revision and `~` where that is not 0: `<count>~` in a first membership, and
--- `<count>^<first>~` in a later one, whose revision is the sum of both. A departure is the generation and `-`.
--- Positions and generations have a fixed width, in base 36, and are compared as text.
--- A `?` at the end of all says that the member's own view is in doubt (see doubts.lua).
+-- Functions about the text of a membership:
+--   <generation><joinedAfter>|<self>|<public>|<delivered>   trailing parts equal to the part before them are left out
+--   <generation>-                                           a departure
+--   ...?                                                    the own view is in doubt (see doubts.lua)
+-- A register is a position, then `@` and a time since the generation began if it has moved. `self` begins with its
+-- revision if that is not 0: `<count>~` in a first membership, `<count>^<first>~` in a later one, where the revision is
+-- the sum of both. Positions and generations are in base 36, have a fixed width and are compared as text.
+-- Invariant: the merge of two texts is commutative, associative and idempotent, and no register goes back.
 
 local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
 local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
@@ -19,7 +21,7 @@ local REGISTER_PATTERN = '^(' .. string.rep('[0-9a-z]', POSITION_WIDTH) .. ')(.*
 
 local function is_in_doubt(text) return string.sub(text, -1) == '?' end
 
--- The text without the mark of a doubt.
+-- The text without the `?` of a doubt.
 local function plain(text)
   if is_in_doubt(text) then return string.sub(text, 1, -2) end
   return text
@@ -30,7 +32,7 @@ local function is_position(text)
   return position ~= nil and rest == '' and position <= LARGEST
 end
 
--- A time is no longer than a generation: any is a date.
+-- A time is no longer than a generation, so that each value is a valid date.
 local function is_register(text)
   local position, rest = string.match(text, REGISTER_PATTERN)
   if not position or position > LARGEST then return false end
@@ -38,7 +40,7 @@ local function is_register(text)
   return rest == '' or time ~= nil and #time <= GENERATION_WIDTH
 end
 
--- A revision is one that a number holds exactly: a larger one would win over every other, and be no answer.
+-- A revision must fit into a number exactly: a larger one would win every merge and could not be returned.
 local function is_own_register(text)
   local revision, register = string.match(text, '^([^~]+)~(.+)$')
   if not revision then return is_register(text) end
@@ -47,7 +49,7 @@ local function is_own_register(text)
   return count ~= nil and #count <= COUNT_WIDTH and #first <= FIRST_WIDTH and is_register(register)
 end
 
--- The parts of a membership; nil where the text is none: another version wrote it, or nobody did. It counts as missing.
+-- The parts of a membership; nil if the text is unreadable, such as that of another version. It counts as missing.
 local function decode(text)
   text = plain(text)
   local rest = string.match(text, GENERATION_PATTERN)
@@ -94,7 +96,7 @@ local function larger_own(current, other)
   return other_position > current_position and other or current
 end
 
--- The larger of each register: commutative, associative, idempotent. What cannot be read loses.
+-- The larger of each register. An unreadable text loses.
 local function merge(current, other)
   local a, b = decode(current), decode(other)
   if not a then return other end

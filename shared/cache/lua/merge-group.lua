@@ -1,57 +1,54 @@
--- Merges what the ledger says of one group into the cache, in any order and any number of times.
+-- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position for which to tell how far everyone has read ('' for none), then entries:
---   member <user> <text>            a membership or departure, as the ledger has just told it
---   known-member <user> <text>      the same from the past: a membership that is not here stays away, since a
---                                   missing one is asked of the ledger, and an old one would be believed
---   doubt <user> <end> <token>      from now on the member's own view is in doubt (see doubts.lua)
---   settled <user> <token>          this doubt of the member's own view has come to its end
+--   position to compare for "how far everyone has read" ('' for none), then entries:
+--   member <user> <text>            a membership or departure, just read from the ledger
+--   known-member <user> <text>      one that may be old: merged only if the member is here, since a missing member is
+--                                   read from the ledger, and an old copy would hide that
+--   doubt <user> <end> <token>      puts the member's own view in doubt (see doubts.lua)
+--   settled <user> <token>          ends this doubt
 --   early <user> <position> <generation> <revision> <kind>
---                                   a mark that was clamped waits for its message, where the head is not there yet
---   due <limit>                     replies so many of the marks whose message is recorded by now, and forgets them
---   joined <user>                   a member who has just joined
---   head <position>                 the start where no message is recorded
---   known-head <position>           the same from the past: where none is here it stays away
+--                                   keeps a clamped mark, unless the head has reached it by now
+--   due <limit>                     takes out early marks at or below the head, for the reply
+--   joined <user>                   the member has just joined
+--   head <position>                 the start if no message is recorded
+--   known-head <position>           one that may be old: merged only if a head is here
 --   sent <position> <sender>
 --   deleted <position>
 --   load <token>                    a load of the window begins; the token begins with the time in ms
---   loaded <token> <position>       it is done: every message above the position is here
---   index <token> <lease> <user>    of a load of the receipts, the members up to this one are here
---   indexed <token>                 it is done: every member is here
---   laggard <user>                  a member whom, as it seems, nobody's public watermark is behind
--- Reply: the view (see group-view.lua); without a viewer { how far everyone has read, or false where that is not known
--- or not asked; where the members are indexed, the known members who are not here; who joined of late, where asked; the
--- marks that are due, five values each (see early-marks.lua) }
--- Invariant: no register and no head goes back; a floor stands only while every message above it is here, an index
--- only while every member is.
+--   loaded <token> <position>       the load is complete: every message above the position is here
+--   index <token> <lease> <user>    a step of a load of the receipts: the members up to this one are here
+--   indexed <token>                 the load is complete: every member is here
+--   laggard <user>                  the member found behind all others in a search of the ledger
+-- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown or not
+--   asked for; known members whom the index lacks; users who joined a moment ago, if a position was given; the due
+--   marks, five values each (see early-marks.lua) }
+-- Invariant: no register and no head goes back. A floor exists only while every message above it is here, a complete
+--   index only while every member is.
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
 local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
--- A load that takes longer was given up.
+-- A load that takes longer counts as dead.
 local ABANDONED_MS = 60000
 
--- The most loads that are under way at once. One more is not announced, and so proves nothing: those that began before
--- it go on, and one of them brings the window.
+-- The most loads at the same time. One more gets no token, so it sets no floor; the earlier loads set it.
 local MOST_LOADS = 200
 
--- Whether a message at a position belongs here: into a window that is complete down to below it, or into one that is
--- being loaded, since the load may be bringing the floor down.
+-- Whether a message at a position is kept: it is above the floor, or a load is under way, which may lower the floor.
 local function is_kept_at(position)
   local floor = position_in(messages, 'floor')
   return floor and position > floor or state(messages, 'load')
 end
 
--- Takes out the entry of a message, and returns its position; nil where that cannot be read.
+-- Removes the entries of a message and returns its position; nil if that is unreadable.
 local function drop(entry)
   local position, sender = string.match(entry, '^(%w+)|(.+)$')
   redis.call('ZREM', messages, entry, own_entry(sender or '', position or ''))
   return position and is_position(position) and position or nil
 end
 
--- Remembers that messages up to a position had to go: the window is complete above it at best, and so is whatever a
--- load under way will bring.
+-- Raises the floor or the cut to a position, after messages up to it were dropped.
 local function raise(name, position)
   local current = position_in(messages, name)
   if not current or position > current then set_state(messages, name, position) end
@@ -70,7 +67,7 @@ local function trim()
   redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
 end
 
--- Whether members are to be indexed. An index whose hash was lost misses whoever was in it alone: it goes too.
+-- Whether merged members are indexed. If the members hash was lost, the index misses members too, so it is deleted.
 local indexing
 local function is_indexing()
   if indexing ~= nil then return indexing end
@@ -80,10 +77,10 @@ local function is_indexing()
   return indexing
 end
 
--- The keys that live on, since they have changed.
+-- The keys that have changed: their expiry is renewed.
 local changed = {}
 
--- Merges a text into a member's. Only what the ledger holds now ends a doubt, and only where no token is left.
+-- Merges a text into a member's. The `?` of a doubt goes only if the text is current and no token is left.
 local function put(user, current, text, is_past)
   changed.members = true
   local before = current and decode(current)
@@ -94,7 +91,7 @@ local function put(user, current, text, is_past)
   if merged ~= current then redis.call('HSET', members, user, merged) end
   if not is_indexing() then return end
   if current and not before then
-    -- Where it stood in the index cannot be known.
+    -- The old text is unreadable, so its entries in the index are unknown.
     redis.call('UNLINK', receipts)
     indexing = false
     return
@@ -119,7 +116,7 @@ function merges.doubt(user, doubt_end, token)
   add_doubt(members, doubts, user, redis.call('HGET', members, user), now, doubt_end, token)
 end
 
--- Where the doubts were lost or cannot be read, the text stays in doubt until it is merged anew.
+-- If the doubts are lost or unreadable, the text stays in doubt until the member is merged again.
 function merges.settled(user, token)
   local left, is_whole = live_doubts(doubts, user, now, token)
   if not is_whole then return end
@@ -164,7 +161,7 @@ merges['known-head'] = function(position)
   if newest_in(head) then merges.head(position) end
 end
 
--- A group that nobody asks about keeps no messages: whoever loads it finds them in the ledger.
+-- Without a window or a load nothing is kept: a later load finds the message in the ledger.
 function merges.sent(position, sender)
   if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
   add_message(0, position .. '|' .. sender, 0, own_entry(sender, position))
@@ -182,7 +179,7 @@ function merges.load(token)
   if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_message(0, '!load|' .. token) end
 end
 
--- A token that is gone means that the key was lost since the load began: the load proves nothing.
+-- If the token is gone, the key was lost since the load began and messages may be missing: no floor is set.
 function merges.loaded(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
   changed.messages = true
@@ -211,7 +208,7 @@ function merges.laggard(user)
   redis.call('HSET', members, '#laggard', user)
 end
 
--- How far everyone has read. Without an index it is enough to know of one member who is not past the position asked.
+-- How far everyone has read. Without an index, a known member who is not past the position is enough for an answer.
 local function everyone_at()
   if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '#laggard')
@@ -233,7 +230,7 @@ while position <= #ARGV do
   position = position + 1 + arity[kind]
 end
 
--- The receipts live by being asked for, not by changing.
+-- The expiry of the receipts is not renewed here: only reads renew it.
 if changed.members then redis.call('PEXPIRE', members, ttl) end
 if changed.messages then redis.call('PEXPIRE', messages, ttl) end
 if changed.joined then

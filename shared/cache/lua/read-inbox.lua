@@ -1,9 +1,9 @@
--- Reads what is unread in several groups, where it is known how far a user has read in each. A group whose head is
--- no further costs no command of its own.
+-- Counts the unread messages in several groups, given how far a user has read in each. A group that is read up to its
+-- head costs no command of its own.
 -- KEYS: the heads of all groups, then the messages sorted sets of all groups
 -- ARGV: user, then the position read up to in each group
--- Reply: for each group { head, floor, messages of others above the position, messages kept }, false where it is not
--- known; floor and counts are told where the head is past the position, or not known
+-- Reply: for each group { head, floor, messages of others above the position, messages kept }. Head and floor are false
+--   if unknown; without a floor both counts are 0. A group that is read up to its head has no floor.
 -- Invariant: changes nothing.
 
 local user, groups = ARGV[1], #KEYS / 2

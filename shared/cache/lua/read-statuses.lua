@@ -1,8 +1,8 @@
--- Reads which messages above a member's own view are the member's own.
+-- Finds out which messages a member has read or sent.
 -- KEYS: members hash, messages sorted set, doubts hash
 -- ARGV: user, now in ms since the epoch, then positions
--- Reply: { membership text, or false where it is not known, then for each position 'below' the own view or at it, 'own',
---   'other', or 'unknown' where the ledger must be asked }
+-- Reply: { false } if the member is unknown; else { membership text, then for each position 'below' (at or below the
+--   own view), 'own', 'other', or 'unknown' (only the ledger knows) }
 -- Invariant: changes nothing.
 
 local members, messages, doubts, user, now = KEYS[1], KEYS[2], KEYS[3], ARGV[1], tonumber(ARGV[2])
@@ -19,7 +19,7 @@ for index = 3, #ARGV do
   else
     if floor == nil then floor = position_in(messages, 'floor') end
     if not floor or position <= floor or redis.call('ZSCORE', messages, '~' .. position) then
-      -- Who sent a deleted message is not kept here.
+      -- The sender of a deleted message is not kept here.
       reply[index - 1] = 'unknown'
     else
       reply[index - 1] = redis.call('ZSCORE', messages, own_entry(user, position)) and 'own' or 'other'

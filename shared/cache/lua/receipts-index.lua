@@ -1,23 +1,25 @@
--- The receipts key, in sections (see sections.lua): every member of the group by what others may see of it.
---   !index|<token>         every member is here, and in the members hash
---   !load|<token>          a load under way; members that are merged beside it are collected
---   !lease|<ms>            until when whoever loads is believed to be at work
+-- Functions about the receipts index. The receipts key has sections (see sections.lua), with every member of the group
+-- by its public registers:
+--   !index|<token>         the index is complete: every member is here and in the members hash
+--   !load|<token>          a load is under way; every merged member is indexed
+--   !lease|<ms>            the loader has the claim until this time
 --   !after|<user>          the members up to this one, by id, are loaded
---   p<public>|<user>       delivered as far as it has read
---   q<public>|<user>       delivered further than it has read: stands in place of `p`,
+--   p<public>|<user>       a member that has received as far as it has read
+--   q<public>|<user>       instead of `p`: a member that has received further than it has read,
 --   d<delivered>|<user>    together with this
---   j<joined>|<user>       joined after a message; left out for who was there from the start
--- The field `#index` of the members hash holds the same token: where either key was lost, they do not agree.
+--   j<joined>|<user>       where the member starts; left out at the start of the group
+-- Invariant: the field `#index` of the members hash holds the same token. If either key was lost, the tokens differ and
+-- the index does not count.
 
--- The joined key is a sorted set of who joined of late, by time in ms. The ledger lists a group's members by an index
--- of its own that is a moment behind: whoever reads that list hears of these from here.
+-- The joined key is a sorted set of users who joined a moment ago, by time in ms. The ledger's list of a group's
+-- members is a moment behind, so its readers read these users too.
 
 local START = string.rep('0', POSITION_WIDTH)
 
--- Longer than that index is ever seen to be behind.
+-- Longer than the ledger's index is ever behind.
 local RECENT_MS = 30000
 
--- So many of them are looked at, the newest first: when very many join at once, the list lacks the last ones.
+-- The most of these users that are returned, the newest first: the ledger's list lacks the last ones.
 local MOST_RECENT = 1000
 
 local function entries_of(user, parts)
@@ -41,13 +43,13 @@ local function is_indexed(members, receipts)
   return token and token == redis.call('HGET', members, '#index')
 end
 
--- An index in which something cannot be read goes, and is loaded anew by who asks next.
+-- Deletes an index with an unreadable entry. The next caller loads it again.
 local function distrust(receipts)
   redis.call('UNLINK', receipts)
   return false
 end
 
--- The position that every member's public watermark has reached; false in an empty group.
+-- The lowest public watermark of the group; false in an empty group.
 local function lowest_public(receipts)
   local lowest = false
   for _, section in ipairs({ 'p', 'q' }) do

@@ -1,7 +1,8 @@
--- A sorted set with all scores 0, in sections by first character, so that it is evicted whole. `!name|value` is state
--- of the whole set. Ids contain neither `#` nor `}`: where an id stands in front, `#` ends it, and `$` is just above `#`.
--- A name or a position of fixed width is ended by `|`, and `}` is above it. Positions are in base 36 and begin with
--- a digit up to `3`: `4` is above all of them.
+-- Functions about a sorted set with sections, one for each first character. All scores are 0, so its order is that of
+-- the text. It is one key, so Redis evicts all sections or none. `!name|value` is state of the set. Ids contain neither
+-- `#` nor `}`: an id in front ends with `#`, a name or position with `|`, and `}` is above `|`. Positions are in base
+-- 36 and begin with a digit up to `3`, so `4` is above all of them.
+-- Invariant: each name that `set_state` writes has one value at most.
 
 local function state(set, name)
   local range = redis.call('ZRANGEBYLEX', set, '[!' .. name .. '|', '(!' .. name .. '}', 'LIMIT', 0, 1)
@@ -17,5 +18,5 @@ local function set_state(set, name, value)
   redis.call('ZADD', set, 0, '!' .. name .. '|' .. value)
 end
 
--- A time in ms as text. Not with `%d`: where Lua is built for 32 bits, that ends at 2147483647.
+-- A time in ms as text. Not with `%d`, which ends at 2147483647 if Lua is built for 32 bits.
 local function time_text(ms) return string.format('%.0f', ms) end

@@ -1,8 +1,7 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { listenOnLoopback } from '../../../local/http/loopback.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
@@ -61,24 +60,24 @@ const ask = async (cache: GroupCache) => (await cache.read(GROUP, USER)) !== nul
 const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
 
 describe.each([
-  ['question', ask],
+  ['read', ask],
   ['merge', tell],
 ])('a %s', (_name, call) => {
-  test('is answered once the secret was read', async () => {
+  test('is answered after the secret was read', async () => {
     const cache = open([holds(RIGHT)]);
     expect(await call(cache)).toBe(true);
     expect(await call(cache)).toBe(true);
     expect(secretReads).toBe(1);
   });
 
-  test('ends without an answer where the secret is silent, and the secret is read once for all calls', async () => {
+  test('ends without an answer if the secret store does not answer, which is called once for all calls', async () => {
     const cache = open([isSilent]);
     for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
     expect(secretReads).toBe(1);
     expect(requests).toBe(0);
   });
 
-  test('does not read a secret again that could not be read, until 3 s have passed', async () => {
+  test('reads a secret that could not be read again only after 3 s', async () => {
     const cache = open([fails, holds(RIGHT)]);
     for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
     nowMs += 2_999;
@@ -89,7 +88,7 @@ describe.each([
     expect(secretReads).toBe(2);
   });
 
-  test('whose token was refused has the secret read again, once, and leaves Upstash alone for 15 s', async () => {
+  test('with a refused token reads the secret again, once, and then makes no call of Upstash for 15 s', async () => {
     const cache = open([holds(WRONG), holds(WRONG), holds(RIGHT)]);
     for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
     nowMs += 14_999;
@@ -101,14 +100,14 @@ describe.each([
     expect(secretReads).toBe(3);
   });
 
-  test('is answered by the new token after a rotation', async () => {
+  test('is answered with the new token after a rotation', async () => {
     const cache = open([holds(WRONG), holds(RIGHT)]);
     expect(await call(cache)).toBe(false);
     expect(await call(cache)).toBe(true);
     expect(secretReads).toBe(2);
   });
 
-  test('whose new token is refused too leaves Upstash alone', async () => {
+  test('with a refused new token makes no further call of Upstash', async () => {
     const cache = open([holds(WRONG), holds({ ...WRONG, token: 'nor-this' }), holds(RIGHT)]);
     for (let count = 0; count < 20; count += 1) expect(await call(cache)).toBe(false);
     expect(secretReads).toBe(2);
@@ -116,7 +115,7 @@ describe.each([
   });
 });
 
-test('many calls whose token was refused at the same time have the secret read again once', async () => {
+test('many calls with a refused token at the same time read the secret again once', async () => {
   const cache = open([holds(WRONG), holds(RIGHT)]);
   await Promise.all(Array.from({ length: 20 }, () => tell(cache)));
   expect(await tell(cache)).toBe(true);
@@ -124,19 +123,15 @@ test('many calls whose token was refused at the same time have the secret read a
   expect(secretReads).toBe(2);
 });
 
-test('the first answer has what is left of the time to wait for the connection', async () => {
-  const silent = createServer(() => undefined);
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const { port } = silent.address() as AddressInfo;
+test('the first answer has the rest of the connection’s timeout', async () => {
+  const silent = await listenOnLoopback(createServer(() => undefined));
   const connection = new CacheConnection({
-    credentials: holds({ url: `http://127.0.0.1:${port}`, token: 'a-token' }),
+    credentials: holds({ url: silent.url, token: 'a-token' }),
     // Without a bound for both together, the calls would outlive the test.
     timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
     http,
   });
   const cache = new GroupCache(connection);
   expect(await Promise.all([ask(cache), tell(cache)])).toEqual([false, false]);
-  silent.closeAllConnections();
-  silent.close();
+  await silent.close();
 });

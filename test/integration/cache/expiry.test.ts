@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-test('whatever is done in a group, none of its keys lives on for ever', async () => {
+test('every key of a group has an expiry, whatever happens in the group', async () => {
   const [groupId, sender, reader, other] = [aGroup(), aUser('sender'), aUser('reader'), aUser('other')];
   const record = (id: number) => recordMessage(stores, { groupId, position: at(id), senderId: sender });
   const operations: readonly (() => Promise<unknown>)[] = [

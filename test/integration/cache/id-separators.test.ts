@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
-import { startUpstashRest, type UpstashRest } from '../../../local/engines/upstash-rest.ts';
+import { startUpstashRest } from '../../../local/engines/upstash-rest.ts';
+import type { Listening } from '../../../local/http/loopback.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -53,7 +54,7 @@ const kinds =
     ? (['redis-server', 'embedded'] as const)
     : (['embedded'] as const);
 
-test('these are ids', () => {
+test('these texts are ids', () => {
   expect(USERS.map(parseUserId)).toEqual(USERS);
   expect(GROUPS.map(parseGroupId)).toEqual(GROUPS);
   expect(USERS).toHaveLength(32);
@@ -61,7 +62,7 @@ test('these are ids', () => {
 
 describe.each(kinds)('ids with every character, on %s', (kind) => {
   let redis: RunningRedis;
-  let rest: UpstashRest;
+  let rest: Listening;
   let stores: CountedStores;
   let small: CountedStores;
   beforeAll(async () => {
@@ -199,7 +200,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     });
   });
 
-  test('receipts are loaded on after a user with a bar', async () => {
+  test('a load of receipts continues after a user with a bar in its id', async () => {
     const groupId = await aGroupOfAll();
     await forget(stores.redis, groupId);
     const now = Date.now();
@@ -280,7 +281,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(await lookAt(small, groupId, '~' as UserId)).toMatchObject({ unread: { count: 9, exact: true } });
   });
 
-  test('one who is behind is remembered, whatever its id', async () => {
+  test('a member who is behind is remembered, whatever its id', async () => {
     for (const laggard of ['|laggard', '|index', '!floor|', 'a|b', '@a', '__proto__'] as UserId[]) {
       const groupId = aGroup();
       await addMembers(stores, groupId, [laggard, 'a' as UserId], START);
@@ -299,7 +300,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     }
   });
 
-  test('a load of the window goes on while another one begins', async () => {
+  test('a load of the window continues while another one begins', async () => {
     const groupId = aGroup();
     const { cache } = stores;
     const now = Date.now();
@@ -310,7 +311,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });
 
-  test('marks that overtook their message are made good for their own user', async () => {
+  test('marks that overtook their message are applied for their own user', async () => {
     const groupId = await aGroupOfAll();
     for (const userId of ['a|', 'a|b', '|', '__proto__'] as UserId[]) {
       expect(await markRead(stores, groupId, userId, at(33), 'strict')).toMatchObject({ clamped: true });

@@ -188,24 +188,24 @@ const MEMBERSHIPS = [
   ['a time below all dates', 'zzzzzzzzz0000000000001|0000000000001@-zzzzzzzzzzzz'],
   ['a doubt of nothing', '?'],
   ['a doubt of garbage', 'rubbish?'],
-  ['doubts upon doubts', 'zzzzzzzzz0000000000001???'],
-  ['doubts upon doubts of a departure', 'zzzzzzzzz-??'],
+  ['several doubts', 'zzzzzzzzz0000000000001???'],
+  ['several doubts of a departure', 'zzzzzzzzz-??'],
 ] as const;
 
-test('what each operation answers where everything can be read', async () => {
+test('each operation’s result if everything is readable', async () => {
   await expectAllRight(async () => undefined);
 });
 
-describe('a membership’s text that cannot be read is a miss for that member alone', () => {
+describe('an unreadable text of a membership is a miss only for that member', () => {
   test.each(MEMBERSHIPS)('%s', async (_, text) => {
     await expectAllRight(({ key, ann }) => stores.redis.hset(key('members'), ann, text));
   });
 
-  test('of the sender, too', async () => {
+  test('also for the sender', async () => {
     await expectAllRight(({ key, sender }) => stores.redis.hset(key('members'), sender, 'rubbish'));
   });
 
-  test('that news of the past do not replace', async () => {
+  test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann, sender } = await aWholeGroup();
     const old = joinAt(START, 1_700_000_000_000);
     for (const isIndexed of [true, false]) {
@@ -219,7 +219,7 @@ describe('a membership’s text that cannot be read is a miss for that member al
     }
   });
 
-  test('and costs nobody else a call of the ledger', async () => {
+  test('costs no other member a call of the ledger', async () => {
     const { groupId, key, ann, bob } = await aWholeGroup();
     await stores.redis.hset(key('members'), ann, 'rubbish');
     stores.takeCalls();
@@ -229,7 +229,7 @@ describe('a membership’s text that cannot be read is a miss for that member al
     expect(stores.takeCalls()).toEqual(['cache', 'ledger GetItem', 'cache']);
   });
 
-  test('whatever the text is, and a merge of what the ledger holds replaces it', async () => {
+  test('is a miss for any text, and is replaced by a merge from the ledger', async () => {
     const [groupId, ann] = [aGroup(), aUser('ann')];
     const held = retreat(joinAt(at(5), 1_700_000_000_000), at(3), 1_700_000_000_009);
     const sound = [
@@ -265,8 +265,8 @@ describe('a membership’s text that cannot be read is a miss for that member al
   });
 });
 
-describe('a head that cannot be read is a miss', () => {
-  test('that news of the past do not replace', async () => {
+describe('an unreadable head is a miss', () => {
+  test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann } = await aWholeGroup();
     await stores.redis.set(key('head'), 'zzz');
     await stores.cache.mergeNews(groupId, [{ kind: 'known-head', position: at(3) }], null);
@@ -278,7 +278,7 @@ describe('a head that cannot be read is a miss', () => {
   });
 });
 
-describe('a state of the window that cannot be read is a miss', () => {
+describe('an unreadable state of the window is a miss', () => {
   test.each(['', 'zzz', '!!!', '5', '3w5e11264sgsg', '0000000000002|x'])('the floor %j', async (text) => {
     await expectAllRight(async ({ key }) => {
       await stores.redis.zremrangebylex(key('messages'), '[!floor|', '(!floor}');
@@ -298,7 +298,7 @@ describe('a state of the window that cannot be read is a miss', () => {
   });
 });
 
-describe('an entry that cannot be read does no harm', () => {
+describe('an unreadable entry does no harm', () => {
   const spoilWith = (name: string, entries: readonly string[]) => (group: Group) =>
     stores.redis.zadd(group.key(name), ...entries.flatMap((entry) => [0, entry]));
 
@@ -331,14 +331,14 @@ describe('an entry that cannot be read does no harm', () => {
     await expectAllRight(spoilWith('receipts', [entry]));
   });
 
-  test('among those who joined of late', async () => {
+  test('among the users who joined a moment ago', async () => {
     await expectAllRight(({ key }) => {
       const entries = ['', 'a#b', '#index', '{}', 'é'].flatMap((entry) => [Date.now(), entry]);
       return stores.redis.zadd(key('joined'), ...entries);
     });
   });
 
-  test.each(['', 'zzz', '#index', '#laggard'])('as the one who is behind: %j', async (user) => {
+  test.each(['', 'zzz', '#index', '#laggard'])('as the member who is behind: %j', async (user) => {
     await expectAllRight(({ key }) => stores.redis.hset(key('members'), '#laggard', user));
   });
 
@@ -363,7 +363,7 @@ describe('an entry that cannot be read does no harm', () => {
     });
   });
 
-  test('where messages had to go for others', async () => {
+  test('in a window that drops its oldest messages', async () => {
     const small = await openStores({ capacity: 5 });
     try {
       const [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
@@ -387,7 +387,7 @@ describe('an entry that cannot be read does no harm', () => {
     }
   });
 
-  test('as the sender of a message whose receipts are asked for', async () => {
+  test('as the sender of a message whose receipts are read', async () => {
     for (const sender of ['', 'a#b', 'a b', 'é', 'x'.repeat(129)]) {
       const { groupId, key, ann, bob } = await aWholeGroup();
       await stores.redis.zremrangebylex(key('messages'), '[0000000000003|', '(0000000000003}');
@@ -418,14 +418,14 @@ describe('an entry that cannot be read does no harm', () => {
   });
 });
 
-describe('a doubt that cannot be read', () => {
+describe('an unreadable doubt', () => {
   const spoiled = ['', 'rubbish', '|;', '99999999999999', '0|x;rubbish', 'x0|x;'];
 
-  test.each(spoiled)('is none where the member’s text is in no doubt: %j', async (text) => {
+  test.each(spoiled)('has no effect if the member’s text is not in doubt: %j', async (text) => {
     await expectAllRight(({ key, ann }) => stores.redis.hset(key('doubts'), ann, text));
   });
 
-  test.each(spoiled)('is no reason to believe a text that is in doubt: %j', async (text) => {
+  test.each(spoiled)('does not make a text in doubt valid: %j', async (text) => {
     for (const ask of ['lookAt', 'readStatuses', 'markRead', 'settled'] as const) {
       const { groupId, key, ann } = await aWholeGroup();
       const old = await stores.redis.hget(key('members'), ann);

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 import { Upstash } from '../../../shared/cache/upstash.ts';
 import { eventually } from '../../support/engines.ts';
 
@@ -50,14 +50,14 @@ server.on('connection', (socket) => {
 
 let received: Received[] = [];
 let answers: Answer[] = [];
+let listening: Listening;
 let url: string;
 let http: NodeHttpHandler;
 let upstash: Upstash;
 
 beforeAll(async () => {
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  listening = await listenOnLoopback(server);
+  url = listening.url;
 });
 
 beforeEach(() => {
@@ -70,13 +70,11 @@ beforeEach(() => {
 
 afterAll(async () => {
   http.destroy();
-  server.closeAllConnections();
-  server.close();
-  await once(server, 'close');
+  await listening.close();
 });
 
 describe('a command', () => {
-  test('is posted as JSON with the token, and its result is not touched', async () => {
+  test('is posted as JSON with the token, and its result is not changed', async () => {
     answers = [answerWith({ result: ['9007199254740993', null, 3] })];
     const result = await upstash.client(() => NEVER_MS).evalsha('abc', ['k'], ['00000000009007199254740993']);
     expect(result).toEqual(['9007199254740993', null, 3]);
@@ -92,14 +90,14 @@ describe('a command', () => {
     expect(received[0]?.headers).not.toHaveProperty('upstash-encoding');
   });
 
-  test('goes below the path that the URL has', async () => {
+  test('goes to the path of the URL', async () => {
     answers = [answerWith({ result: null })];
     const below = new Upstash({ url: `${url}/a/base`, token: TOKEN }, http);
     expect(await below.client(() => NEVER_MS).get('k')).toBeNull();
     expect(received[0]?.url).toBe('/a/base');
   });
 
-  test('that is refused fails with the words of Upstash', async () => {
+  test('that is refused fails with the error text of Upstash', async () => {
     answers = [answerWith({ error: 'WRONGPASS invalid or missing auth token' }, { status: 401 })];
     await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow(
       'WRONGPASS invalid or missing auth token',
@@ -115,7 +113,7 @@ describe('a command', () => {
     await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow(message);
   });
 
-  test('by the name of a script that Upstash has forgotten is sent with its text', async () => {
+  test('by the digest of a script that Upstash no longer has is sent again with its text', async () => {
     answers = [
       answerWith({ error: 'NOSCRIPT No matching script. Please use EVAL.' }, { status: 400 }),
       answerWith({ result: 'done' }),
@@ -142,7 +140,7 @@ describe('an answer', () => {
     response.write('{"result":', () => socket.destroy());
   };
 
-  test('without an end fails before it fills the memory, and gives its connection back', async () => {
+  test('without an end fails before it fills the memory, and frees its connection', async () => {
     answers = [endless, answerWith({ result: 'next' })];
     await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow(
       'the answer of Upstash is longer than 4194304 characters',
@@ -151,7 +149,7 @@ describe('an answer', () => {
     expect(await upstash.client(() => NEVER_MS).get('k')).toBe('next');
   });
 
-  test('as long as the largest there is comes whole', async () => {
+  test('as long as the largest possible reply arrives completely', async () => {
     const result = 'x'.repeat(4_000_000);
     answers = [answerWith({ result })];
     expect(await upstash.client(() => NEVER_MS).get('k')).toBe(result);
@@ -163,8 +161,8 @@ describe('an answer', () => {
   });
 });
 
-describe('what was written is read', () => {
-  test("also from a replica: each request carries the last answer's token, of whichever client", async () => {
+describe('reads return earlier writes', () => {
+  test('also from a replica: each request has the sync token of the last answer, of any client', async () => {
     answers = [
       answerWith({ result: 'OK' }, { headers: { 'upstash-sync-token': 'first' } }),
       answerWith({ result: 'v' }, { headers: { 'upstash-sync-token': 'second' } }),
@@ -191,7 +189,7 @@ describe('the connection', () => {
     expect(received[1]?.port).toBe(received[0]?.port);
   });
 
-  test('that was closed in the meantime is opened again', async () => {
+  test('is opened again if it was closed in the meantime', async () => {
     const closing: Answer = (_response, { socket }) => socket.destroy();
     answers = [answerWith({ result: 'first' }), closing, answerWith({ result: 'second' })];
     const client = upstash.client(() => NEVER_MS);
@@ -200,7 +198,7 @@ describe('the connection', () => {
     expect(received).toHaveLength(3);
   });
 
-  test('that is closed again and again fails the call', async () => {
+  test('fails the call if it is closed again and again', async () => {
     const closing: Answer = (_response, { socket }) => socket.destroy();
     answers = [closing, closing];
     await expect(upstash.client(() => NEVER_MS).get('k')).rejects.toThrow();

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 import { examine } from '../../../operate/doctor/examine.ts';
 import type { Finding } from '../../../operate/doctor/finding.ts';
 
@@ -39,21 +39,18 @@ async function reply(request: IncomingMessage, response: ServerResponse): Promis
 }
 
 const server = createServer((request, response) => void reply(request, response));
+let listening: Listening;
 let url: string;
 /** Where nobody listens. */
 let nowhere: string;
 beforeAll(async () => {
-  const closed = createServer();
-  await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
-  nowhere = `http://127.0.0.1:${(closed.address() as AddressInfo).port}`;
-  await new Promise((resolve) => closed.close(resolve));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const closed = await listenOnLoopback(createServer());
+  nowhere = closed.url;
+  await closed.close();
+  listening = await listenOnLoopback(server);
+  url = listening.url;
 });
-afterAll(() => {
-  server.close();
-  server.closeAllConnections();
-});
+afterAll(() => listening.close());
 
 const RSA = { kty: 'RSA', kid: 'k1', use: 'sig', alg: 'RS256', n: 'AQAB', e: 'AQAB' };
 const EC = { kty: 'EC', kid: 'e1', use: 'sig', alg: 'ES256', crv: 'P-256', x: 'a', y: 'b' };
@@ -492,11 +489,9 @@ describe('the webhook', () => {
 
   test('with a certificate that nobody vouches for fails', async () => {
     const tls = createTlsServer({ key: KEY, cert: CERTIFICATE }, (_request, response) => response.end());
-    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
-    const { port } = tls.address() as AddressInfo;
+    const { port, close } = await listenOnLoopback(tls);
     const findings = await found({ webhookUrl: `https://127.0.0.1:${port}/hook` });
-    tls.close();
-    tls.closeAllConnections();
+    await close();
     expect(findings).toEqual([
       `fail webhook: 127.0.0.1:${port} has no valid certificate (DEPTH_ZERO_SELF_SIGNED_CERT): events would wait in the dead-letter queue.`,
     ]);

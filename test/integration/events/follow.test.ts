@@ -273,7 +273,7 @@ function expectFollowed(known: Followed, held: Held): void {
   expect(known).toEqual({ membership, own, public: shown });
 }
 
-test('events in any order, coalesced and repeated, tell every own view, revision and public watermark', async () => {
+test('events in any order, coalesced and repeated, determine every own view, revision and public watermark', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { minLength: 4, maxLength: 14 }),
@@ -300,7 +300,7 @@ test('events in any order, coalesced and repeated, tell every own view, revision
   );
 });
 
-test('the revision that a member sees never goes back, whatever is heard late', async () => {
+test('the revision of a member never goes back, whatever arrives late', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
       const groupId = aGroup();
@@ -342,7 +342,7 @@ describe('a mark after a mark unread', () => {
   test.each([
     ['with the revision from before', 'first', { revision: 1, id: 1 }, null],
     ['with any revision', 'none', { revision: 1, id: 4 }, 1],
-  ] as const)('%s is told from the other one', async (_, ifRevision, own, ownRevision) => {
+  ] as const)('%s is distinguished from the other', async (_, ifRevision, own, ownRevision) => {
     const records = await play(aGroup(), readAgain(ifRevision));
     const told = await publishedOf(records, [1]);
     expect(told).toMatchObject([
@@ -363,7 +363,7 @@ describe('a mark after a mark unread', () => {
   });
 });
 
-test('a batch with the end of one membership and the begin of the next tells of both', async () => {
+test('a batch with the end of one membership and the start of the next publishes both', async () => {
   const groupId = aGroup();
   const before = await play(groupId, REJOIN.slice(0, 5));
   const batch = await play(groupId, [{ do: 'unread', user: 'alice', id: 2 }, ...REJOIN.slice(5)]);
@@ -371,7 +371,7 @@ test('a batch with the end of one membership and the begin of the next tells of 
   expect(followed(events, 'alice')).toMatchObject({ own: { id: 2 }, public: 2 });
 });
 
-test('a join that is heard late does not take back that a member marked unread', async () => {
+test('a join that arrives late does not undo a mark unread', async () => {
   const groupId = aGroup();
   await play(groupId, [
     { do: 'record', by: 'guest', sentAt: null },
@@ -383,15 +383,15 @@ test('a join that is heard late does not take back that a member marked unread',
   expect(await heldOf(groupId, 'alice')).toMatchObject({ own: { revision: 1, id: 0 }, public: 1 });
 });
 
-describe('it is found out', () => {
+describe('this test detects a wrong follower', () => {
   const withoutOwnRevision: Follower = (known, event) => follow(known, { ...event, ownRevision: null });
   const byPositionAlone: Follower = (known, event) =>
     follow(known, { ...event, revision: 0, ownRevision: event.ownRevision && 0 });
 
   test.each([
-    ['who publishes no revision of the own view', readAgain('none'), withoutOwnRevision],
-    ['who follows positions without their revisions', readAgain('first'), byPositionAlone],
-    ['who does not compare memberships first', REJOIN, merged],
+    ['without revisions of the own view in the events', readAgain('none'), withoutOwnRevision],
+    ['that follows positions without their revisions', readAgain('first'), byPositionAlone],
+    ['that does not compare memberships first', REJOIN, merged],
   ] as const)('%s', async (_, steps, wrong) => {
     const groupId = aGroup();
     const records = await play(groupId, steps);

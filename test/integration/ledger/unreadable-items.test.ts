@@ -70,7 +70,7 @@ function withoutCache(): Stores {
 /** What was logged as an error. */
 const logged = () => jest.mocked(console.error).mock.calls.map(([line]) => line);
 
-describe('a membership that cannot be read', () => {
+describe('an unreadable membership', () => {
   let alice: UserId;
   let bob: UserId;
   let g1: GroupId;
@@ -85,13 +85,13 @@ describe('a membership that cannot be read', () => {
     await breakMember(alice, g1, 'public');
   });
 
-  test('takes no other group out of its user’s list', async () => {
+  test('does not hide the other groups of its user', async () => {
     const { memberships: listed, next } = await memberships.ofUser(alice, 10, null);
     expect(listed.map(({ groupId }) => groupId)).toEqual([g2]);
     expect(next).toBeNull();
   });
 
-  test('takes no other member out of what is read of its group', async () => {
+  test('does not hide the other members of its group', async () => {
     expect([...(await memberships.readMany([alice, bob], g1)).keys()]).toEqual([bob]);
     const { members, next } = await memberships.page(g1, 10, null);
     expect(members.map(({ userId }) => userId)).toEqual([bob]);
@@ -101,7 +101,7 @@ describe('a membership that cannot be read', () => {
     expect(everyone).toEqual([bob]);
   });
 
-  test('is logged in one line a call, with the first of them', async () => {
+  test('is logged in one line for each call, with the first one', async () => {
     await breakMember(bob, g1, 'self');
     await memberships.readMany([alice], g1);
     for await (const _ of memberships.everyone(g1, 1));
@@ -120,7 +120,7 @@ describe('a membership that cannot be read', () => {
     ['its user', ['userId']],
     ['its kind', ['kind']],
     ['all but its key', ['kind', 'groupId', 'userId', 'generation', 'joinedAfter', 'self', 'delivered']],
-  ])('is passed over where it lost %s, and pages of one lead on', async (_, lost) => {
+  ])('is left out if it lost %s, and pages of one entry continue after it', async (_, lost) => {
     await breakMember(alice, g1, ...lost);
     const groups: GroupId[] = [];
     let after: GroupId | null = null;
@@ -132,7 +132,7 @@ describe('a membership that cannot be read', () => {
     expect(groups).toEqual([g2]);
   });
 
-  test('leads pages on where it is in between, or many of them are in a row', async () => {
+  test('does not stop pages if it is in the middle, or if there are many in a row', async () => {
     const user = aUser();
     const prefix = freshPrefix('g');
     const groups = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `${prefix}-${name}` as GroupId);
@@ -150,7 +150,7 @@ describe('a membership that cannot be read', () => {
     }
   });
 
-  test('leads pages of members on where even its user id cannot be read', async () => {
+  test('does not stop pages of members if even its user id is unreadable', async () => {
     const ids = ['!#1', '!#2', '~#3'];
     for (const userId of ids) {
       await put({
@@ -168,7 +168,7 @@ describe('a membership that cannot be read', () => {
     expect(found).toEqual([alice, bob]);
   });
 
-  test('has no part in inbox and receipts, with a cache and without', async () => {
+  test('is left out of inbox and receipts, with a cache and without', async () => {
     for (const messageId of [1, 2]) {
       await recordMessage(stores, { groupId: g1, position: at(messageId), senderId: bob });
       await recordMessage(stores, { groupId: g2, position: at(messageId), senderId: bob });
@@ -188,14 +188,14 @@ describe('a membership that cannot be read', () => {
     }
   });
 
-  test('still fails who asks for it by its key', async () => {
+  test('still fails a call that reads it by its key', async () => {
     await expect(memberships.read(alice, g1)).rejects.toThrow('has no valid public');
     await forget(stores.redis, g1);
     await expect(lookAt(stores, g1, alice)).rejects.toThrow('has no valid public');
     expect(await lookAt(stores, g1, bob)).toMatchObject({ head: null });
   });
 
-  test('is told from an item of another kind, which a newer version may keep there', async () => {
+  test('is distinguished from an item of another kind, which a newer version may store', async () => {
     await put({
       ...{ PK: { S: `USER#${bob}` }, SK: { S: `GROUP#${g1}!` }, kind: { S: 'draft' } },
       ...{ groupId: { S: g1 }, userId: { S: bob } },
@@ -212,7 +212,7 @@ describe('a membership that cannot be read', () => {
     });
   });
 
-  test('does not make a departure a member', async () => {
+  test('does not turn a departure into a member', async () => {
     await removeMember(stores, g2, bob);
     await breakMember(bob, g2, 'generation');
     const { memberships: listed, next } = await memberships.ofUser(bob, 1, null);
@@ -221,7 +221,7 @@ describe('a membership that cannot be read', () => {
   });
 });
 
-describe('a message that cannot be read', () => {
+describe('an unreadable message', () => {
   let groupId: GroupId;
   let ann: UserId;
   let sender: UserId;
@@ -239,7 +239,7 @@ describe('a message that cannot be read', () => {
     await forget(stores.redis, groupId);
   });
 
-  test('is passed over by every reader of several, and logged in one line', async () => {
+  test('is left out by every read of several messages, and logged in one line', async () => {
     const readable = { position: at(1), senderId: sender, deleted: false };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
     expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
@@ -257,14 +257,14 @@ describe('a message that cannot be read', () => {
     ]);
   });
 
-  test('takes nothing from who looks at its group', async () => {
+  test('does not fail a read of its group', async () => {
     expect(await lookAt(stores, groupId, ann)).toMatchObject({ head: at(3), unread: { count: 1 } });
     const counted = await countReceipts(stores, groupId, ann, [at(1), at(2), at(3)]);
     expect(counted?.map((receipt) => receipt?.audience ?? null)).toEqual([1, null, null]);
   });
 });
 
-describe('a head that cannot be read', () => {
+describe('an unreadable head', () => {
   let user: UserId;
   let g1: GroupId;
   let g2: GroupId;
@@ -282,7 +282,7 @@ describe('a head that cannot be read', () => {
     for (const groupId of [g1, g2, g3]) await forget(stores.redis, groupId);
   });
 
-  test('is not taken for the head of a group without messages', async () => {
+  test('does not count as the head of a group without messages', async () => {
     expect([...(await stores.ledger.messages.readHeads([g1, g2, g3]))]).toEqual([
       [g2, at(7)],
       [g3, null],
@@ -290,7 +290,7 @@ describe('a head that cannot be read', () => {
     expect(logged()).toHaveLength(1);
   });
 
-  test.each(['with', 'without'])('takes no other group out of the inbox, %s a cache', async (how) => {
+  test.each(['with', 'without'])('does not hide the other groups of the inbox, %s a cache', async (how) => {
     const one = how === 'with' ? stores : withoutCache();
     for (const unreadOnly of [false, true]) {
       const { groups, next } = await readInbox(one, user, { unreadOnly, limit: 10, after: null });

@@ -9,7 +9,7 @@ import { Principal } from '../../../local/aws/iam/principal.ts';
 import { Lambda } from '../../../local/aws/lambda/lambda.ts';
 import { MessageStore } from '../../../local/aws/queues/message-store.ts';
 import { Queues } from '../../../local/aws/queues/queues.ts';
-import { type Log, silentLog } from '../../../local/log.ts';
+import { type Log, silentLog } from '../../../local/command/log.ts';
 import { eventually } from '../../support/engines.ts';
 
 const FIXTURES = fileURLToPath(new URL('./fixtures', import.meta.url));

@@ -6,7 +6,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { resourcesOf } from '../../../local/aws/cloudformation/properties.ts';
+import { streamSourcesOf } from '../../../local/aws/cloudformation/properties.ts';
 import type { Template } from '../../../local/aws/cloudformation/template.ts';
 import type { Callers } from '../../../local/aws/iam/callers.ts';
 import { Principal } from '../../../local/aws/iam/principal.ts';
@@ -15,7 +15,7 @@ import { MessageStore } from '../../../local/aws/queues/message-store.ts';
 import { Queues } from '../../../local/aws/queues/queues.ts';
 import { Checkpoints } from '../../../local/aws/streams/checkpoints.ts';
 import { StreamPoller } from '../../../local/aws/streams/stream-poller.ts';
-import { silentLog } from '../../../local/log.ts';
+import { silentLog } from '../../../local/command/log.ts';
 import { readBatch, StreamBatch } from '../../../operate/redrive/stream-batch.ts';
 import {
   connectDynamoDb,
@@ -52,8 +52,13 @@ const template: Template = {
         EventSourceArn: `arn:aws:dynamodb:us-east-1:000000000000:table/${tableName}/stream/local`,
         FunctionName: 'failing',
         StartingPosition: 'TRIM_HORIZON',
+        BatchSize: 100,
+        MaximumBatchingWindowInSeconds: 0,
+        ParallelizationFactor: 1,
         BisectBatchOnFunctionError: true,
         MaximumRetryAttempts: 0,
+        MaximumRecordAgeInSeconds: 3_600,
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
         DestinationConfig: { OnFailure: { Destination: DEAD } },
       },
     },
@@ -81,7 +86,7 @@ test('a record that is given up is named by its place in the stream, where it ca
   const callers = { ofFunction: () => caller } as unknown as Callers;
   const lambda = new Lambda(template, { environment: {}, callers, queues, speed: 1, log: silentLog });
   const checkpoints = new Checkpoints(join(directory, 'checkpoints.json'));
-  const [source] = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
+  const [source] = streamSourcesOf(template);
   if (!source) throw new Error('the template has a source');
   const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log: silentLog };
   const poller = new StreamPoller(source, polling);

@@ -169,7 +169,7 @@ describe('network calls', () => {
     expect(await commandsOf(mark(3))).toEqual(known);
   });
 
-  test('who has read everything needs no messages of the cache', async () => {
+  test('a member who has read everything needs no messages in the cache', async () => {
     const { groupId, reader } = await aWarmGroup();
     await markRead(stores, groupId, reader, at(3), 'strict');
     await forget(stores.redis, groupId, ['messages']);

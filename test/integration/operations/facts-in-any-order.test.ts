@@ -26,7 +26,7 @@ afterAll(() => {
 const T = 1_700_000_000_000;
 const DAY_MS = 86_400_000;
 
-test('who joined and left, and which messages are there, does not depend on the order in which facts arrive', async () => {
+test('memberships and messages do not depend on the order in which facts arrive', async () => {
   const order = fc.shuffledSubarray([0, 1, 2, 3, 4, 5, 6, 7, 8], { minLength: 9 });
   await fc.assert(
     fc.asyncProperty(order, fc.array(fc.nat(8), { maxLength: 6 }), async (shuffled, repeated) => {
@@ -298,7 +298,7 @@ async function seenAfter(facts: readonly Fact[], { isWatched }: { readonly isWat
   return { warm, cold: await look(groupId) };
 }
 
-test('a history of facts leaves what it leaves in order, in any order and with repetitions, with any cache', async () => {
+test('a history of facts has the same result in any order, with repetitions and with any cache', async () => {
   await fc.assert(
     fc.asyncProperty(history, play, play, async (facts, one, other) => {
       const expected = expectedOf(facts);
@@ -325,7 +325,7 @@ describe('facts that come late', () => {
   const join = (groupId: GroupId, joinedAtMs: number) =>
     applyJoin(stores, groupId, alice, { joinedAtMs, joinedAfter: null });
 
-  test('a message that was sent after a join and heard before it is unread', async () => {
+  test('a message that was sent after a join and arrives before it is unread', async () => {
     const groupId = aGroup();
     await send(groupId, 101, T + 10);
     await join(groupId, T);
@@ -338,7 +338,7 @@ describe('facts that come late', () => {
     ]);
   });
 
-  test('a message that its sender sent before it joined does not move it, whichever is heard first', async () => {
+  test('a message from before its sender joined does not move the sender, whichever arrives first', async () => {
     const joinAfterOne = (groupId: GroupId) =>
       applyJoin(stores, groupId, bob, { joinedAtMs: T + 1, joinedAfter: at(1) });
     for (const isMessageFirst of [true, false]) {
@@ -354,7 +354,7 @@ describe('facts that come late', () => {
     }
   });
 
-  test('a departure that is heard after the rejoin ends what was read before', async () => {
+  test('a departure that arrives after the rejoin discards what was read before', async () => {
     const groupId = aGroup();
     await join(groupId, T);
     for (const [messageId, sentAt] of [
@@ -377,7 +377,7 @@ describe('facts that come late', () => {
     expect(view?.membership.self.revision).toBeGreaterThan(0);
   });
 
-  test('a departure is kept for 30 days after it was heard of, however long ago it was', async () => {
+  test('a departure is kept for 30 days after it arrived, however old it is', async () => {
     const groupId = aGroup();
     const heardNow = { ...stores, nowMs: () => T };
     await applyLeave(heardNow, groupId, alice, T - 60 * DAY_MS);
@@ -399,7 +399,7 @@ describe('facts that come late', () => {
     expect(await lookAt(stores, groupId, alice)).toBeNull();
   });
 
-  test('of two joins at one time the same one counts, whichever is heard first', async () => {
+  test('of two joins at one time the same one counts, whichever arrives first', async () => {
     const starts = [];
     for (const order of [
       [3, 6],

@@ -25,7 +25,7 @@ async function anEmptyGroup() {
   return { groupId, reader, sender };
 }
 
-describe('"everything", where no message is recorded, marks nothing', () => {
+describe('marking everything marks nothing if no message is recorded', () => {
   test('read', async () => {
     const { groupId, reader, sender } = await anEmptyGroup();
     expect(await markRead(stores, groupId, reader, EVERYTHING, 'strict')).toMatchObject({
@@ -47,7 +47,7 @@ describe('"everything", where no message is recorded, marks nothing', () => {
     });
   });
 
-  test('in a batch, where any other id can be marked', async () => {
+  test('in a batch, in which any other id can be marked', async () => {
     const { groupId, reader } = await anEmptyGroup();
     const mark = (position: typeof EVERYTHING) => ({
       ...{ groupId, position, kind: 'read' as const, ifRevision: null },
@@ -62,7 +62,7 @@ describe('"everything", where no message is recorded, marks nothing', () => {
     ]);
   });
 
-  test('nor does a member start there that is said to join after it', async () => {
+  test('and a join after the largest id starts at the head', async () => {
     const [groupId, late, sender] = [aGroup(), aUser('late'), aUser('sender')];
     await addMembers(stores, groupId, [late], EVERYTHING);
     await recordMessage(stores, { groupId, position: at(1), senderId: sender });

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-test('a group that fails, and one that is not there, leave the others of a batch alone', async () => {
+test('a group that fails and a missing one do not affect the others of a batch', async () => {
   const complaints = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
   const [sender, reader] = [aUser('sender'), aUser('reader')];
   const [first, failing, strange, last] = [aGroup(), aGroup(), aGroup(), aGroup()];
@@ -62,7 +62,7 @@ test('a group that fails, and one that is not there, leave the others of a batch
   ]);
 });
 
-test('marks of one group apply one after the other in one write, each judged by what was before it', async () => {
+test('marks of one group apply one after the other in one write, each to the result of the one before', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await addMembers(stores, groupId, [sender, reader]);
   for (let id = 1; id <= 9; id += 1)

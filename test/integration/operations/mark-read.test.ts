@@ -27,7 +27,7 @@ async function aGroupOfTwo(head: number) {
 }
 
 describe('marking a group read', () => {
-  test('moves the watermark, and the unread count with it, in ledger and cache', async () => {
+  test('moves the watermark and the unread count, in ledger and cache', async () => {
     const { groupId, reader } = await aGroupOfTwo(3);
     expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 3, exact: true });
 
@@ -63,7 +63,7 @@ describe('marking a group read', () => {
     expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
   });
 
-  test('is clamped by the head of the ledger where the cached one is old', async () => {
+  test('is clamped to the head in the ledger if the cached one is old', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await lookAt(stores, groupId, reader);
     // Recorded while the cache could not be reached.
@@ -93,7 +93,7 @@ describe('marking a group read', () => {
   test.each([
     ['9007199254740992', '9007199254740993'],
     ['18446744073709551614', '18446744073709551615'],
-  ])('tells %s from %s', async (lower, higher) => {
+  ])('distinguishes %s and %s', async (lower, higher) => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(stores, groupId, [userId]);
     await recordMessage(stores, { groupId, position: at(higher), senderId: aUser('sender') });
@@ -108,7 +108,7 @@ describe('marking a group read', () => {
     expect(await mark(groupId, userId, lower)).toMatchObject({ advanced: false });
   });
 
-  test('is refused to who is no member, and to who is one no more', async () => {
+  test('is refused for a user who never was a member, and for a former member', async () => {
     const { groupId, reader } = await aGroupOfTwo(1);
     expect(await mark(groupId, aUser('stranger'), 1)).toBeNull();
     await removeMember(stores, groupId, reader);
@@ -116,7 +116,7 @@ describe('marking a group read', () => {
     expect(await lookAt(stores, groupId, reader)).toBeNull();
   });
 
-  test('makes a member of who marks first, in an open deployment', async () => {
+  test('makes the user a member in an open deployment', async () => {
     const [groupId, userId] = [aGroup(), aUser()];
     expect(await markRead(stores, groupId, userId, at(7), 'open')).toMatchObject({
       advanced: true,
@@ -148,7 +148,7 @@ describe('unread counts', () => {
     });
   });
 
-  test('start at the head for who joins late', async () => {
+  test('start at the head for a member who joins late', async () => {
     const { groupId } = await aGroupOfTwo(5);
     const late = aUser('late');
     await addMembers(stores, groupId, [late]);
@@ -168,7 +168,7 @@ describe('unread counts', () => {
     });
   });
 
-  test('join anew after leaving', async () => {
+  test('start again at the head after leaving and joining', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await removeMember(stores, groupId, reader);
     await recordMessage(stores, { groupId, position: at(3), senderId: sender });
@@ -179,7 +179,7 @@ describe('unread counts', () => {
 });
 
 describe('the window of messages in the cache', () => {
-  test('is exact down to its floor and says where it is not', async () => {
+  test('counts exactly as far as it reaches, and reports a larger count as inexact', async () => {
     const small = await openStores({ capacity: 10 });
     try {
       const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
@@ -203,7 +203,7 @@ describe('the window of messages in the cache', () => {
     }
   });
 
-  test('loses nothing that is recorded or deleted while it is being loaded', async () => {
+  test('loses no message that is recorded or deleted while it is loaded', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(20);
     const loads = Promise.all(Array.from({ length: 5 }, () => lookAt(stores, groupId, reader)));
     const changes = Promise.all([

@@ -54,7 +54,7 @@ describe('marking unread', () => {
     expect(own(await lookAt(stores, groupId, reader))).toEqual([at(3), 1, 7]);
   });
 
-  test('whose news are lost is seen all the same, and a mark that follows is not taken for done', async () => {
+  test('is visible even if its merge is lost, and the next mark does not seem stored already', async () => {
     const { groupId, reader } = await prepare();
     expect(own(await markUnread(cutOff(), groupId, reader, at(4)))).toEqual([at(3), 1, 7]);
     expect((await readStatuses(stores, groupId, reader, [at(4)]))?.watermark).toBe(at(3));
@@ -67,7 +67,7 @@ describe('marking unread', () => {
     });
   });
 
-  test('by two devices at once is seen, whichever of the two comes to its end first', async () => {
+  test('by two devices at once is visible, whichever of the two finishes first', async () => {
     const { groupId, reader } = await prepare();
     const { ledger } = stores;
     // The other device marks unread and is done, between this one's doubt and its write; then this one's news are lost.
@@ -82,7 +82,7 @@ describe('marking unread', () => {
     expect([marked?.advanced, own(marked?.view)]).toEqual([true, [at(6), 2, 4]]);
   });
 
-  test('says of the ledger, never of the cache, that there is nothing to do', async () => {
+  test('decides by the ledger, never by the cache, that there is nothing to do', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(4));
     // The cache has not heard that the reader has come forward again.
@@ -90,7 +90,7 @@ describe('marking unread', () => {
     expect(own(await markUnread(stores, groupId, reader, at(5)))).toEqual([at(4), 2, 6]);
   });
 
-  test('that moves nothing leaves nothing in doubt', async () => {
+  test('that moves nothing leaves no doubt', async () => {
     const { groupId, reader } = await prepare();
     expect(own(await markUnread(stores, groupId, reader, at(11)))).toEqual([at(10), 0, 0]);
     stores.takeCalls();
@@ -100,7 +100,7 @@ describe('marking unread', () => {
 });
 
 describe('a mark that names a revision', () => {
-  test('is in conflict by what the ledger holds, where the cache is behind', async () => {
+  test('is in conflict by the revision in the ledger if the cache is behind', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(deaf(), groupId, reader, at(4));
     const known = { isPrivate: false, ifRevision: 1 };
@@ -108,7 +108,7 @@ describe('a mark that names a revision', () => {
     expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(6), 1, 4]]);
   });
 
-  test('is judged by the revision that its write finds, where that rises in between', async () => {
+  test('uses the revision that its write finds, if that rises in between', async () => {
     const { groupId, reader } = await prepare();
     await recordMessage(stores, { groupId, position: at(12), senderId: aUser('guest') });
     const { ledger } = stores;
@@ -123,7 +123,7 @@ describe('a mark that names a revision', () => {
     expect([marked?.isConflict, marked?.advanced, own(marked?.view)]).toEqual([false, true, [at(12), 1, 0]]);
   });
 
-  test('does not move an own view whose revision has risen behind the cache', async () => {
+  test('does not move an own view with a newer revision that the cache lacks', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(8));
     await markUnread(deaf(), groupId, reader, at(4));

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-test('own messages are read, as the unread count has it, whatever the cache holds', async () => {
+test('own messages are read, as in the unread count, whatever the cache holds', async () => {
   const [groupId, own, other] = [aGroup(), aUser('own'), aUser('other')];
   await addMembers(stores, groupId, [own, other]);
   const send = (id: number, senderId: typeof own) =>

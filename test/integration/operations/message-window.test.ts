@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.close());
 
-test('loads of a window that fail do not pile up in the cache', async () => {
+test('failed loads of a window do not pile up in the cache', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await addMembers(stores, groupId, [sender, reader]);
   await recordMessage(stores, { groupId, position: at(1), senderId: sender });
@@ -32,7 +32,7 @@ test('loads of a window that fail do not pile up in the cache', async () => {
   expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
 });
 
-test('of very many loads at once one brings the window, whichever of them come to their end', async () => {
+test('very many loads at once leave a complete window, whichever of them finish', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await addMembers(stores, groupId, [sender, reader]);
   await recordMessage(stores, { groupId, position: at(1), senderId: sender });

@@ -50,7 +50,7 @@ const reads = (groupId: GroupId, userId: UserId, id: number | string, source: St
 const noted = (groupId: GroupId) => stores.redis.exists(`tm:{${groupId}}:early`);
 
 describe('a mark that overtakes its message', () => {
-  test('is clamped, and made good when the message is recorded', async () => {
+  test('is clamped, and applied when the message is recorded', async () => {
     const { groupId, reader, send } = await aChat();
     expect(await reads(groupId, reader, 2)).toMatchObject({ clamped: true, advanced: false });
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
@@ -64,7 +64,7 @@ describe('a mark that overtakes its message', () => {
     expect(await noted(groupId)).toBe(0);
   });
 
-  test('is made good as what it was: private, delivered, or one of a batch', async () => {
+  test('is applied with its own kind: private, delivered, or one of a batch', async () => {
     const { groupId, members, send } = await aChat(3);
     const [secret, delivered, several] = members as [UserId, UserId, UserId];
     await markRead(stores, groupId, secret, at(2), 'strict', { isPrivate: true, ifRevision: null });
@@ -82,7 +82,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, several)).toEqual([3, 3, 3]);
   });
 
-  test('waits for its own message: one before it does not make it good', async () => {
+  test('waits for its own message, not for an earlier one', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, 5);
     await send(2);
@@ -91,7 +91,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([5, 5, 5]);
   });
 
-  test('does not undo that the member marked unread since: only what others see moves', async () => {
+  test('does not undo a later mark unread: only what others see moves', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, 2);
     await markUnread(stores, groupId, reader, at(1));
@@ -99,7 +99,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([0, 2, 2]);
   });
 
-  test('is not made good in a membership that began since', async () => {
+  test('is not applied in a later membership', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, 2);
     await removeMember(stores, groupId, reader);
@@ -108,7 +108,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
   });
 
-  test('of the largest id means everything there is, and nothing that is to come', async () => {
+  test('of the largest id means all current messages, and no future ones', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, '18446744073709551615');
     expect(await noted(groupId)).toBe(0);
@@ -116,13 +116,13 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
   });
 
-  test('leaves nothing where a stranger makes it', async () => {
+  test('leaves nothing if the user is not a member', async () => {
     const { groupId } = await aChat();
     expect(await reads(groupId, aUser('stranger'), 2)).toBeNull();
     expect(await noted(groupId)).toBe(0);
   });
 
-  test('is made good by its own call where the message was recorded meanwhile', async () => {
+  test('is applied by its own call if the message was recorded in the meantime', async () => {
     const { groupId, reader, send } = await aChat();
     const { ledger } = stores;
     const messages = replacing(ledger.messages, {
@@ -163,7 +163,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, late)).toEqual([2, 2, 2]);
   });
 
-  test('is one of few that a member has waiting', async () => {
+  test('is one of at most a few waiting marks of a member', async () => {
     const { groupId, reader, send } = await aChat();
     for (let id = 2; id <= 200; id += 1) await reads(groupId, reader, id);
     expect(await stores.redis.hstrlen(`tm:{${groupId}}:early`, reader)).toBeLessThan(400);
@@ -172,7 +172,7 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([200, 200, 200]);
   });
 
-  test('is made good for very many, some of them more than once', async () => {
+  test('is applied for very many members, for some of them more than once', async () => {
     const { groupId, members, send } = await aChat(150);
     await Promise.all(members.map((userId) => reads(groupId, userId, 2)));
     await send(2);
@@ -180,7 +180,7 @@ describe('a mark that overtakes its message', () => {
     expect(reached.filter((own) => own?.[0] === 2)).toHaveLength(150);
   }, 180_000);
 
-  test('does not hold up the message: that is recorded whatever becomes of the mark', async () => {
+  test('does not block its message, which is recorded even if the mark fails', async () => {
     const { groupId, sender, reader } = await aChat();
     await reads(groupId, reader, 2);
     const { ledger } = stores;

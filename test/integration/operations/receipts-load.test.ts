@@ -41,7 +41,7 @@ const countOf = async ({ groupId, sender }: Prepared, ids: readonly number[]) =>
   countsOf(await countReceipts(stores, groupId, sender, ids.map(at)));
 
 describe('the receipts of a group', () => {
-  test('are loaded at the first question, and then cost one call', async () => {
+  test('are loaded when they are first read, and then cost one call', async () => {
     const group = await prepare(3);
     await markRead(stores, group.groupId, group.readers[0] as UserId, at(7), 'strict');
     expect(await countOf(group, [7, 8])).toEqual([
@@ -56,13 +56,13 @@ describe('the receipts of a group', () => {
     expect(stores.takeCalls()).toEqual(['cache']);
   });
 
-  test('cost a group nothing before anybody asks for them', async () => {
+  test('cost a group nothing before anybody reads them', async () => {
     const group = await prepare(3);
     for (const reader of group.readers) await markRead(stores, group.groupId, reader, at(5), 'strict');
     expect(await stores.redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
   });
 
-  test('expire when nobody asks, sooner than the marks, which expire when nothing changes', async () => {
+  test('expire when nobody reads them, sooner than the marks, which expire when nothing changes', async () => {
     const group = await prepare(1);
     await countOf(group, [1]);
     const [receipts, members, messages, head] = await Promise.all(
@@ -91,7 +91,7 @@ describe('the receipts of a group', () => {
     ['head'],
     ['members', 'head'],
     ['receipts', 'messages'],
-  ])('are built anew where %p was evicted, before or after something changed', async (...names) => {
+  ])('are built again if %p was evicted, before or after a change', async (...names) => {
     const group = await prepare(3);
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
     await markRead(stores, group.groupId, first, at(7), 'strict');
@@ -109,7 +109,7 @@ describe('the receipts of a group', () => {
     ]);
   });
 
-  test('follow who joins, leaves, joins anew and receives, once they are loaded', async () => {
+  test('follow members who join, leave, join again and receive, once they are loaded', async () => {
     const group = await prepare(3);
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
     await countOf(group, [1]);
@@ -129,7 +129,7 @@ describe('the receipts of a group', () => {
     ]);
   });
 
-  test('are loaded once by a hundred first questions at once over several instances, while marks go on', async () => {
+  test('are loaded once for a hundred first reads at once on several instances, while marks go on', async () => {
     const group = await prepare(1_200);
     const instances = await Promise.all(
       Array.from({ length: 5 }, () => openStores({ tableName: stores.tableName })),
@@ -159,7 +159,7 @@ describe('the receipts of a group', () => {
     }
   }, 180_000);
 
-  test('count who joined a moment ago, while the list of members in the ledger is behind', async () => {
+  test('count members who joined a moment ago, while the list of members in the ledger is behind', async () => {
     const { groupId, sender } = await prepare(2);
     const late = aUser('late');
     await addMembers(stores, groupId, [late]);
@@ -182,7 +182,7 @@ describe('the receipts of a group', () => {
     expect(await countOf({ groupId, sender, readers: [] }, [11])).toEqual([[2, 0, 0]]);
   });
 
-  test('whose load was given up are loaded on from where it stopped', async () => {
+  test('continue to load from where a dead loader stopped', async () => {
     const group = await prepare(1_200);
     const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
     expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null, recent: [] });
@@ -197,7 +197,7 @@ describe('the receipts of a group', () => {
     expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
   }, 180_000);
 
-  test('while another one loads them are waited for', async () => {
+  test('make a caller wait while another one loads them', async () => {
     const group = await prepare(1);
     const held = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 60_000);
     expect(held?.outcome).toBe('claimed');
@@ -213,7 +213,7 @@ describe('the receipts of a group', () => {
     expect(await asked).toEqual([[1, 0, 0]]);
   });
 
-  test('are told to who loads them, however long that takes, while who waits is told to come again', async () => {
+  test('are returned to the loader, however long that takes, and a caller who waits too long gets unavailable', async () => {
     const group = await prepare(2);
     let lateMs = 0;
     const { ledger } = stores;
@@ -235,7 +235,7 @@ describe('the receipts of a group', () => {
     });
   });
 
-  test('are the same from the ledger alone, lists in the same order, page by page', async () => {
+  test('are the same from the ledger alone, with lists in the same order, page by page', async () => {
     const group = await prepare(30);
     const { groupId, sender, readers } = group;
     for (const [index, reader] of readers.entries()) {

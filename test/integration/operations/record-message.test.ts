@@ -38,7 +38,7 @@ async function expectUnmoved(groupId: GroupId, bob: UserId, mallory: UserId, hea
 }
 
 describe('a message that is known', () => {
-  test('under another sender is in conflict, and nobody moves', async () => {
+  test('is in conflict if it is recorded under another sender, and nobody moves', async () => {
     const { groupId, bob, mallory } = await aChat();
     expect(await recordMessage(stores, { groupId, position: at(30), senderId: mallory })).toEqual({
       outcome: 'conflict',
@@ -47,7 +47,7 @@ describe('a message that is known', () => {
     expect((await lookAt(stores, groupId, mallory))?.unread).toEqual({ count: 3, exact: true });
   });
 
-  test('under another sender is in conflict where it was deleted, too', async () => {
+  test('is in conflict under another sender even if it was deleted', async () => {
     const { groupId, bob, mallory } = await aChat();
     await deleteMessage(stores, groupId, at(30));
     expect(await recordMessage(stores, { groupId, position: at(30), senderId: mallory })).toEqual({
@@ -57,7 +57,7 @@ describe('a message that is known', () => {
     expect((await lookAt(stores, groupId, mallory))?.unread).toEqual({ count: 2, exact: true });
   });
 
-  test('has one sender, however many record it at once', async () => {
+  test('has one sender, however many calls record it at once', async () => {
     const [groupId, ...senders] = [aGroup(), aUser('a'), aUser('b'), aUser('c'), aUser('d')];
     await addMembers(stores, groupId, senders);
     const outcomes = await Promise.all(
@@ -72,7 +72,7 @@ describe('a message that is known', () => {
     expect(moved).toHaveLength(1);
   });
 
-  test('heals by a repetition where head and sender were not written', async () => {
+  test('is completed by a repetition if head and sender were not written', async () => {
     const { groupId, bob } = await aChat();
     const { ledger } = stores;
     const dies = async () => {
@@ -87,7 +87,7 @@ describe('a message that is known', () => {
     expect(await ledger.memberships.read(bob, groupId)).toMatchObject({ public: { position: at(40) } });
   });
 
-  test('does not undo, recorded again, that its sender marked it unread since', async () => {
+  test('does not undo, if recorded again, a later mark unread of its sender', async () => {
     const { groupId, bob } = await aChat();
     await markUnread(stores, groupId, bob, at(20));
     for (const isFact of [false, true]) {
@@ -100,7 +100,7 @@ describe('a message that is known', () => {
     }
   });
 
-  test('is first of all written itself: head and sender are not touched before its sender is known', async () => {
+  test('is written first: head and sender are not written before its sender is known', async () => {
     const { groupId, mallory } = await aChat();
     stores.takeCalls();
     await recordMessage(stores, { groupId, position: at(20), senderId: mallory });

@@ -106,7 +106,7 @@ const OPERATIONS: readonly (readonly [
   ['a mark unread', (groupId, userId) => markUnread(stores, groupId, userId, at(1)), null],
   ['a mark unread of the largest id', (groupId, userId) => markUnread(stores, groupId, userId, END), null],
   ['statuses', (groupId, userId) => readStatuses(stores, groupId, userId, [at(1), at(99)]), null],
-  ['a look', (groupId, userId) => lookAt(stores, groupId, userId), null],
+  ['a read of the own view', (groupId, userId) => lookAt(stores, groupId, userId), null],
   ['counts of receipts', (groupId, userId) => countReceipts(stores, groupId, userId, [at(1), at(99)]), null],
   ...(['read', 'unread', 'delivered'] as const).map(
     (state) =>
@@ -141,7 +141,7 @@ async function prepare(): Promise<{ groupId: GroupId; reader: UserId; former: Us
   return { groupId, reader, former };
 }
 
-describe.each(OPERATIONS)('%s by who is no member', (_, ask, refusal) => {
+describe.each(OPERATIONS)('%s by a user who is not a member', (_, ask, refusal) => {
   test('leaves nothing in a group that does not exist', async () => {
     const groupId = aGroup();
     const items = await itemsOf(stores);
@@ -199,7 +199,7 @@ describe('marking unread', () => {
     expect(stores.takeCalls()).toEqual(['cache']);
   }
 
-  test('leaves no doubt where it moved', async () => {
+  test('leaves no doubt if it moved', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(3), 'strict');
     expect(own(await markUnread(stores, groupId, reader, at(2)))).toEqual([at(1), 1]);
@@ -207,7 +207,7 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
-  test('leaves no doubt where the cache did not know the member', async () => {
+  test('leaves no doubt if the cache did not know the member', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(3), 'strict');
     await forget(stores.redis, groupId);
@@ -216,7 +216,7 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
-  test('leaves no doubt where there was nothing to move', async () => {
+  test('leaves no doubt if there was nothing to move', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(2), 'strict');
     for (const cold of [false, true]) {
@@ -227,7 +227,7 @@ describe('marking unread', () => {
     }
   });
 
-  test('leaves no doubt of one who has left, of which the cache has not heard', async () => {
+  test('leaves no doubt of a former member who is still in the cache', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(3), 'strict');
     const unheard = { ...stores, cache: replacing(stores.cache, { merge: async () => false }) };
@@ -238,7 +238,7 @@ describe('marking unread', () => {
     }
   });
 
-  test('leaves no doubt where the ledger does not tell whether there is something to move', async () => {
+  test('leaves no doubt if the ledger does not answer whether there is something to move', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(2), 'strict');
     const marked = markUnread(refusing({ read: refused }), groupId, reader, at(3));
@@ -247,7 +247,7 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
-  test('that the ledger may have heard and did not answer leaves few doubts, for half a minute', async () => {
+  test('leaves few doubts, for half a minute, if the ledger may have the write and did not answer', async () => {
     const { groupId, reader } = await prepare();
     await markRead(stores, groupId, reader, at(3), 'strict');
     for (let call = 0; call < 500; call += 1) {
@@ -279,7 +279,7 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
-  test('of which each is noted twice leaves no doubt when all have come to their end', async () => {
+  test('that stores each doubt twice leaves no doubt when all calls have ended', async () => {
     const { groupId, reader } = await prepare();
     const { cache } = stores;
     const tokens = ['one', 'two', 'three'];
@@ -296,13 +296,13 @@ describe('marking unread', () => {
     await expectTrusted(groupId, reader);
   });
 
-  test('again and again, by more at once than are told apart, leaves few doubts, for half a minute', async () => {
+  test('again and again, by more calls at once than have their own doubt, leaves few doubts, for half a minute', async () => {
     const { groupId, reader } = await prepare();
     await markAgainAndAgain(groupId, reader, [2, 3, 1, 99, 2, 3, 1, 99, 2, 3]);
     expect(await stores.redis.pttl(`tm:{${groupId}}:doubts`)).toBeLessThanOrEqual(DOUBT_MS);
   });
 
-  test('by one who is no member, again and again, leaves nothing', async () => {
+  test('by a user who is not a member, again and again, leaves nothing', async () => {
     const { groupId } = await prepare();
     const stranger = aUser('stranger');
     const keys = await keysOf(groupId);

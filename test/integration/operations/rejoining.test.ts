@@ -29,8 +29,8 @@ async function aRejoined() {
   return { groupId, sender, reader, before, after };
 }
 
-describe('who joins anew', () => {
-  test('has revisions past those of before: a late mark of then does not undo what is marked unread now', async () => {
+describe('a member who joins again', () => {
+  test('has larger revisions than before, so a late mark of the earlier membership does not undo a mark unread', async () => {
     const { groupId, reader, before, after } = await aRejoined();
     expect(before?.membership.self).toMatchObject({ revision: 1 });
     expect(after?.membership.self).toMatchObject({ position: at(2) });
@@ -53,7 +53,7 @@ describe('who joins anew', () => {
     expect(known).toMatchObject({ isConflict: false, view: { membership: { self: { position: at(3) } } } });
   });
 
-  test('goes on from the last revision where all of it is within one millisecond', async () => {
+  test('continues from the last revision if all of it is within one millisecond', async () => {
     const [groupId, reader] = [aGroup(), aUser('reader')];
     const frozen = { ...stores, nowMs: () => 5 };
     await addMembers(frozen, groupId, [reader], null);
@@ -72,7 +72,7 @@ describe('who joins anew', () => {
     }
   });
 
-  test('has its own message moved by one write, without a read', async () => {
+  test('moves to its own message by one write, without a read', async () => {
     const { groupId, reader } = await aRejoined();
     await removeMember(stores, groupId, reader);
     await addMembers(stores, groupId, [reader]);
@@ -92,7 +92,7 @@ describe('who joins anew', () => {
 });
 
 describe('joining after a message that the back end names', () => {
-  test('starts there: later messages are unread, and of the audience', async () => {
+  test('starts there: later messages are unread, and the member is in their audience', async () => {
     const [groupId, sender, late] = [aGroup(), aUser('sender'), aUser('late')];
     await addMembers(stores, groupId, [sender]);
     for (const id of [1, 2, 3]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });

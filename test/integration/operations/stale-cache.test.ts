@@ -106,7 +106,7 @@ const countOf = async (source: Stores, groupId: GroupId, callerId: UserId, id: n
 
 const ledgerCalls = () => stores.takeCalls().filter((call) => call.startsWith('ledger'));
 
-describe('what a backlog of the stream tells a cache that was emptied', () => {
+describe('a backlog of the stream that is merged into an emptied cache', () => {
   test('does not bring back a member who has left since', async () => {
     const [groupId, sender, reader, former] = [aGroup(), aUser('sender'), aUser('reader'), aUser('former')];
     const [, , joined] = await join(stores, groupId, [sender, reader, former]);
@@ -130,7 +130,7 @@ describe('what a backlog of the stream tells a cache that was emptied', () => {
     expect(await lookAt(stores, groupId, former)).toBeNull();
   });
 
-  test('does not bring back a member who has left since, where nobody has asked for receipts', async () => {
+  test('does not bring back a member who has left since, if nobody has read receipts', async () => {
     const [groupId, sender, former] = [aGroup(), aUser('sender'), aUser('former')];
     const [, joined] = await join(stores, groupId, [sender, former]);
     await send(stores, groupId, sender, [1]);
@@ -181,16 +181,16 @@ describe('a doubt of the own view', () => {
   }
 
   test.each([
-    ['looks at the group', lookAt],
+    ['reads the own view', lookAt],
     [
-      'has the receipts loaded',
+      'loads the receipts',
       (source: Stores, groupId: GroupId, reader: UserId) => countReceipts(source, groupId, reader, [at(10)]),
     ],
     [
       'marks a message again',
       (source: Stores, groupId: GroupId, reader: UserId) => read(source, groupId, reader, 9),
     ],
-  ])('is not lifted by who %s before the way back is written', async (_, meanwhile) => {
+  ])('does not end if a call %s before the mark unread is written', async (_, meanwhile) => {
     const { groupId, reader } = await prepare();
     await markUnread(
       dying(() => meanwhile(stores, groupId, reader)),
@@ -210,7 +210,7 @@ describe('a doubt of the own view', () => {
     });
   });
 
-  test('is settled by who wrote the way back', async () => {
+  test('is settled by the call that wrote the mark unread', async () => {
     const { groupId, reader } = await prepare();
     await markUnread(stores, groupId, reader, at(6));
     stores.takeCalls();
@@ -221,7 +221,7 @@ describe('a doubt of the own view', () => {
     expect(stores.takeCalls()).toEqual(['cache']);
   });
 
-  test('is not settled by who doubted before', async () => {
+  test('is not settled by the call of an earlier doubt', async () => {
     const { groupId, reader } = await prepare();
     const { memberships } = stores.ledger;
     const change: Memberships['change'] = async (...asked) => {
@@ -238,7 +238,7 @@ describe('a doubt of the own view', () => {
     expect(stores.takeCalls()).toEqual(['cache']);
   });
 
-  test('is over half a minute after who had it has died', async () => {
+  test('ends half a minute after its instance died', async () => {
     const { groupId, reader } = await prepare();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
@@ -265,8 +265,8 @@ describe('a doubt of the own view', () => {
   });
 });
 
-describe('who has just joined, while the list of members in the ledger lags', () => {
-  test('is counted by an index that is loaded anew', async () => {
+describe('a member who has just joined, while the list of members in the ledger is behind', () => {
+  test('is counted by an index that is loaded again', async () => {
     const [groupId, sender, reader, late] = [aGroup(), aUser('sender'), aUser('reader'), aUser('late')];
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
@@ -277,7 +277,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
     expect(await countOf(lacking(late), groupId, sender, 2)).toEqual([[2, 0, 0]]);
   });
 
-  test('is counted where the stream alone has told of it', async () => {
+  test('is counted if only the stream has merged it', async () => {
     const [groupId, sender, reader, late] = [aGroup(), aUser('sender'), aUser('reader'), aUser('late')];
     await join(stores, groupId, [sender, reader]);
     const [joined] = await join(cutOff(), groupId, [late]);
@@ -287,7 +287,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
     expect(await countOf(lacking(late), groupId, sender, 1)).toEqual([[2, 0, 0]]);
   });
 
-  test('is counted by an index that was there before, where the stream alone has told of it', async () => {
+  test('is counted by an existing index if only the stream has merged it', async () => {
     const [groupId, sender, reader, late] = [aGroup(), aUser('sender'), aUser('reader'), aUser('late')];
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
@@ -299,7 +299,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
     expect(await countOf(stores, groupId, sender, 2)).toEqual([[2, 0, 0]]);
   });
 
-  test('is waited for before the group counts as fully read', async () => {
+  test('must read before the group counts as fully read', async () => {
     const [groupId, sender, reader, late] = [aGroup(), aUser('sender'), aUser('reader'), aUser('late')];
     const [, readerJoined] = await join(stores, groupId, [sender, reader]);
     const [lateJoined] = await join(stores, groupId, [late]);
@@ -319,7 +319,7 @@ describe('who has just joined, while the list of members in the ledger lags', ()
 });
 
 describe('a departure that the cache missed', () => {
-  test('takes nobody out of an audience to which the sender who left does not belong', async () => {
+  test('does not reduce an audience by a sender who has left', async () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
@@ -331,7 +331,7 @@ describe('a departure that the cache missed', () => {
     expect(await countOf(stores, groupId, reader, 1)).toEqual([[1, 1, 1]]);
   });
 
-  test('makes the next mark in an open group join anew, once', async () => {
+  test('makes the next mark in an open group join again, once', async () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     const [, joined] = await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
@@ -367,7 +367,7 @@ describe('a departure that the cache missed', () => {
     expect(stores.takeCalls()).toEqual(['cache']);
   });
 
-  test('turns a mark away in a strict group', async () => {
+  test('makes the next mark in a strict group fail', async () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(stores, groupId, [sender, reader]);
     await send(stores, groupId, sender, [1]);
@@ -378,7 +378,7 @@ describe('a departure that the cache missed', () => {
   });
 });
 
-test('a batch that moves nothing heals the cache: repeated, it costs the ledger nothing', async () => {
+test('a batch that moves nothing repairs the cache: repeated, it costs the ledger nothing', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await join(stores, groupId, [sender, reader]);
   await send(stores, groupId, sender, [1]);
@@ -395,7 +395,7 @@ test('a batch that moves nothing heals the cache: repeated, it costs the ledger 
 });
 
 describe('a window of messages', () => {
-  test('keeps no message below its floor that is deleted', async () => {
+  test('keeps no deleted message below its floor', async () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(small, groupId, [sender, reader]);
     await send(small, groupId, sender, [10, 11, 12, 13, 14]);
@@ -415,7 +415,7 @@ describe('a window of messages', () => {
     expect(await countOf(small, groupId, reader, 5)).toEqual([null]);
   });
 
-  test('is loaded in a busy group by one load, though messages are sent meanwhile', async () => {
+  test('is loaded in a busy group by one load, while messages are sent', async () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(small, groupId, [sender, reader]);
     await send(small, groupId, sender, [1, 2, 3, 4, 5]);

@@ -216,7 +216,7 @@ async function expectUnread(stores: Stores, { groupId, ids }: Group, reference: 
 }
 
 describe.each(CAPACITIES)('with a window of %i messages', (capacity) => {
-  test('what is unread is counted alike with a warm cache, an evicted one, an empty one and without one', async () => {
+  test('the unread count is the same with a warm cache, an evicted one, an empty one and without one', async () => {
     const stores = storesOf(capacity);
     const alone = withoutCache(stores, capacity);
     const property = fc.asyncProperty(steps, fc.subarray(KEYS, { minLength: 1 }), async (all, evicted) => {
@@ -242,7 +242,7 @@ describe.each(CAPACITIES)('with a window of %i messages', (capacity) => {
   });
 });
 
-describe('where 50 messages are counted and 55 are kept', () => {
+describe('if 50 messages are counted and 55 are kept', () => {
   let stores: CountedStores;
   beforeAll(async () => {
     stores = await openStores({ capacity: 55, unreadLimit: 50 });
@@ -261,7 +261,7 @@ describe('where 50 messages are counted and 55 are kept', () => {
     }
   }
 
-  test('that messages were deleted since the window was loaded does not show in the count', async () => {
+  test('messages deleted after the load of the window do not distort the count', async () => {
     const {
       groupId,
       ids: { reader, guest },
@@ -275,7 +275,7 @@ describe('where 50 messages are counted and 55 are kept', () => {
     expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 49, exact: true });
   });
 
-  test('messages below more own messages than are kept are counted', async () => {
+  test('messages below a window full of own messages are counted', async () => {
     const {
       groupId,
       ids: { reader, guest },

@@ -85,7 +85,7 @@ describe('a call', () => {
     expect(given).toEqual([null]);
   });
 
-  test('does not begin to wait while an instance merely starts', async () => {
+  test('does not use up its wait while the instance starts', async () => {
     connector.start();
     await pass(60_000);
     const { given } = call();
@@ -96,7 +96,7 @@ describe('a call', () => {
     expect(reads).toHaveLength(1);
   });
 
-  test('waits no longer than the first of those that wait with it', async () => {
+  test('waits no longer than the first call that waits with it', async () => {
     const first = call();
     await pass(400);
     const second = call();
@@ -104,7 +104,7 @@ describe('a call', () => {
     expect([first.given, second.given]).toEqual([[null], [null]]);
   });
 
-  test('does not wait where another has waited in vain', async () => {
+  test('does not wait after another call has waited without success', async () => {
     call();
     await pass(500);
     const later = call();
@@ -113,7 +113,7 @@ describe('a call', () => {
     expect(reads).toHaveLength(1);
   });
 
-  test('has the connection as soon as it stands', async () => {
+  test('gets the connection as soon as it is there', async () => {
     call();
     await pass(60_000);
     await answer(0, OLD);
@@ -122,7 +122,7 @@ describe('a call', () => {
     expect(given).toEqual([{ token: 'old' }]);
   });
 
-  test('has no more time for the answer than the wait for the connection has left', async () => {
+  test('has only the rest of the connection’s timeout for the reply', async () => {
     call();
     await pass(400);
     await answer(0, OLD);
@@ -131,7 +131,7 @@ describe('a call', () => {
     expect(connector.leftMs()).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test('has all its time for the answer where nobody waits for the connection any more', async () => {
+  test('has the whole timeout for the reply if no call waits for the connection', async () => {
     expect(connector.leftMs()).toBe(Number.POSITIVE_INFINITY);
     call();
     await pass(500);
@@ -160,7 +160,7 @@ describe.each([
     expect(await opened()).toEqual({ token: 'old' });
   });
 
-  test('has nobody wait for the second attempt where the first took too long', async () => {
+  test('lets no call wait for the second attempt if the first took too long', async () => {
     call();
     await pass(500);
     await trouble();
@@ -183,7 +183,7 @@ describe('refused credentials', () => {
     expect(given).toEqual([{ token: 'new' }]);
   });
 
-  test('that the secret still holds are read again after 15 s', async () => {
+  test('are read again after 15 s if the secret still holds them', async () => {
     connector.refuse(await openedWith(OLD));
     await answer(1, OLD);
     await pass(14_999);
@@ -196,7 +196,7 @@ describe('refused credentials', () => {
     expect(await openedWith(OLD)).toEqual({ token: 'old' });
   });
 
-  test('in place of refused ones are read again after 15 s', async () => {
+  test('are read again after 15 s if the new ones are refused too', async () => {
     connector.refuse(await openedWith(OLD));
     connector.refuse(await openedWith(NEW));
     await pass(14_999);
@@ -207,14 +207,14 @@ describe('refused credentials', () => {
     expect(reads).toHaveLength(3);
   });
 
-  test('are read again at once, where they had been accepted', async () => {
+  test('are read again at once if they had been accepted before', async () => {
     connector.refuse(await openedWith(OLD));
     connector.accept(await openedWith(NEW));
     connector.refuse(await opened());
     expect(reads).toHaveLength(3);
   });
 
-  test('of an earlier connection say nothing about a later one', async () => {
+  test('of an earlier connection do not affect a later one', async () => {
     const old = await openedWith(OLD);
     connector.refuse(old);
     connector.refuse(old);
@@ -224,7 +224,7 @@ describe('refused credentials', () => {
     expect(reads).toHaveLength(2);
   });
 
-  test('stay refused, whatever an earlier connection still answers', async () => {
+  test('stay refused, even if an earlier connection still replies', async () => {
     const old = await openedWith(OLD);
     connector.refuse(old);
     connector.accept(old);

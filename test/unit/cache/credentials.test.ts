@@ -18,7 +18,7 @@ describe('the text of the secret', () => {
     ['{"url":"https://cache.example","token":""}'],
     ['{"url":7,"token":"a-bare-token"}'],
     ['{"url":"a-bare-token","token":"https://cache.example"}'],
-  ])('%s is refused in words that do not tell it', (text) => {
+  ])('%s is refused with an error that does not contain it', (text) => {
     let thrown: unknown;
     try {
       credentialsIn(text);

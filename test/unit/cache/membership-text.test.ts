@@ -8,18 +8,18 @@ import { at } from '../../support/positions.ts';
 const T = 1_700_000_000_000;
 
 describe('the text of a membership', () => {
-  test('is short where the registers agree', () => {
+  test('is short if the registers are equal', () => {
     expect(encodeMembership(joinAt(at(5), T))).toBe('0loyw3v280000000000005');
     expect(encodeMembership(advance(joinAt(at(5), T), at(9), T + 40))).toBe(
       '0loyw3v280000000000005|0000000000009@14',
     );
   });
 
-  test('keeps a departure', () => {
+  test('converts a departure and back', () => {
     expect(encodeMembership({ kind: 'departed', generation: T })).toBe('0loyw3v28-');
   });
 
-  test('loses nothing', () => {
+  test('converts back to the same membership', () => {
     fc.assert(fc.property(copy, (state) => expect(decodeMembership(encodeMembership(state))).toEqual(state)));
   });
 

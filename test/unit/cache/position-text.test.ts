@@ -14,12 +14,12 @@ describe('a position in the cache', () => {
     ['00009007199254740992', '002gosa7pa2gw'],
     ['00009007199254740993', '002gosa7pa2gx'],
     ['18446744073709551615', '3w5e11264sgsf'],
-  ])('%s is %s', (decimal, text) => {
+  ])('%s is written as %s', (decimal, text) => {
     expect(encodePosition(decimal as Position)).toBe(text);
     expect(decodePosition(text)).toBe(decimal);
   });
 
-  test('loses nothing, and keeps the order', () => {
+  test('converts back, and keeps the order', () => {
     fc.assert(
       fc.property(position, position, (a, b) => {
         expect(decodePosition(encodePosition(a))).toBe(a);
@@ -36,7 +36,7 @@ describe('a position in the cache', () => {
     '4000000000000',
     '000000000002T',
     '0000000000-05',
-  ])('%j is none', (text) => {
+  ])('%j is refused', (text) => {
     expect(() => decodePosition(text)).toThrow('not a position');
   });
 });

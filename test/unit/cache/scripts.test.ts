@@ -3,7 +3,7 @@ import { SCRIPTS } from '../../../shared/cache/scripts.ts';
 
 describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
   // Upstash refuses a script that asks for its own keys alone and touches another; no local Redis does.
-  test('touches the keys that it declares and no other', () => {
+  test('uses only the keys that it declares', () => {
     const touched = [...source.matchAll(/redis\.call\(\s*'\w+',\s*(unpack\(\w+|[\w[\]]+)/g)].map(
       ([, key]) => key,
     );
@@ -24,7 +24,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     expect(source.match(/redis\.call\(/g)).toHaveLength(touched.length);
   });
 
-  test('asks Upstash to lock its own keys alone, in its first line', () => {
+  test("limits Upstash's lock to its own keys, in its first line", () => {
     expect(source.split('\n')[0]).toBe('#!lua flags=allow-key-locking');
   });
 
@@ -33,7 +33,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
     expect(source).not.toMatch(/format\('[^']*%d/);
   });
 
-  test('makes no number of a position', () => {
+  test('never converts a position to a number', () => {
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
     const allowed = /^(count|first|doubt_end|lease_end|mark_end|limit|ARGV\[\d\])$/;

@@ -58,7 +58,7 @@ const heard = events.chain((all) =>
   }),
 );
 
-test('joinings and departures leave the same in any order and with repetitions', () => {
+test('joinings and departures lead to the same state in any order and with repetitions', () => {
   fc.assert(
     fc.property(heard, ({ all, order, more }) => {
       const seen = seenIn([...order, ...more].reduce(hear, NO_BELONGING));

@@ -69,7 +69,7 @@ describe.each([
   });
 });
 
-test('the rule that a caller is told names every character', () => {
+test('the rule in the error message contains every allowed character', () => {
   expect(ID_RULE).toBe(
     'must be 1 to 128 characters out of A-Z a-z 0-9 . _ : @ ! + = ~ | $ * -, and neither . nor ..',
   );

@@ -44,11 +44,11 @@ describe('message ids', () => {
     [Number.NaN],
     [Number.POSITIVE_INFINITY],
     [10n],
-  ])('%p is none', (id) => {
+  ])('%p is not a message id', (id) => {
     expect(parseMessageId(id)).toBeNull();
   });
 
-  test('the order of positions as text is the order of ids as numbers, and ids survive the way there and back', () => {
+  test('positions sort as text in the order of their ids, and each converts back to its id', () => {
     const id = fc.bigInt({ min: 1n, max: 2n ** 64n - 1n });
     fc.assert(
       fc.property(id, id, (a, b) => {
@@ -60,7 +60,7 @@ describe('message ids', () => {
     );
   });
 
-  test('nothing stands at the start', () => {
+  test('the start is the position of no message', () => {
     expect(formatMessageId(START)).toBeNull();
   });
 

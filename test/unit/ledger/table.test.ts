@@ -49,20 +49,20 @@ beforeEach(() => {
 });
 
 describe('many items of a table that throttles', () => {
-  test('are read without a pause where all are given', async () => {
+  test('are read without a pause if all are returned', async () => {
     const table = tableThatGives((_call, names) => names.length);
     expect(namesIn(await read(table, 'a', 'b', 'c'))).toEqual(['a', 'b', 'c']);
     expect(pauses).toEqual([]);
   });
 
-  test('are asked for again where they were not given, and only those', async () => {
+  test('are read again if they were not returned, and only those', async () => {
     const table = tableThatGives(() => 1);
     expect(namesIn(await read(table, 'a', 'b', 'c'))).toEqual(['a', 'b', 'c']);
     expect(asked).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
     expect(pauses).toEqual([50, 100]);
   });
 
-  test('are asked for after growing pauses, and after seven calls not again', async () => {
+  test('are read again after growing pauses, up to seven calls', async () => {
     const table = tableThatGives(() => 0);
     await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
     expect(asked).toHaveLength(7);
@@ -72,23 +72,20 @@ describe('many items of a table that throttles', () => {
   test.each([
     [0, [0, 0]],
     [0.5, [25, 50]],
-  ])(
-    'are asked for by each caller at a time of its own: at %d of the longest pause',
-    async (random, expected) => {
-      const table = tableThatGives((call) => (call === 3 ? 1 : 0), { random });
-      await read(table, 'a');
-      expect(pauses).toEqual(expected);
-    },
-  );
+  ])('are read again after a random pause: at %d of the longest', async (random, expected) => {
+    const table = tableThatGives((call) => (call === 3 ? 1 : 0), { random });
+    await read(table, 'a');
+    expect(pauses).toEqual(expected);
+  });
 
-  test('are not asked for again 3 s after they were throttled first, however few calls that were', async () => {
+  test('are not read again 3 s after the first throttling, even after few calls', async () => {
     const table = tableThatGives(() => 0, { callMs: 1_450 });
     await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
     expect(asked).toHaveLength(3);
     expect(pauses).toEqual([50, 100]);
   });
 
-  test('have these 3 s together, in however many batches they are read', async () => {
+  test('share these 3 s between all batches', async () => {
     const names = Array.from({ length: 101 }, (_, index) => `item-${index}`);
     // The batch of one is throttled first after the other has been throttled for almost 3 s.
     const table = tableThatGives(async (_call, batch) => {

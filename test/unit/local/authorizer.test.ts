@@ -1,8 +1,8 @@
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { JwtAuthorizer } from '../../../local/aws/gateway/jwt-authorizer.ts';
+import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 
 const ISSUER = 'https://issuer.example';
 /** Trusted beside it, for an audience of its own. */
@@ -21,16 +21,16 @@ const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
-let server: Server;
+let keys: Listening;
 let authorizer: JwtAuthorizer;
 beforeAll(async () => {
   const jwk = { ...key.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' };
   const others = { ...otherKey.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' };
-  server = createServer((request, response) =>
-    response.end(JSON.stringify({ keys: [request.url === '/others.json' ? others : jwk] })),
+  keys = await listenOnLoopback(
+    createServer((request, response) =>
+      response.end(JSON.stringify({ keys: [request.url === '/others.json' ? others : jwk] })),
+    ),
   );
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
   authorizer = new JwtAuthorizer(
     {
       ApiId: 'api',
@@ -39,11 +39,11 @@ beforeAll(async () => {
       IdentitySource: ['$request.header.Authorization'],
       JwtConfiguration: { Audience: ['app'], Issuer: ISSUER },
     },
-    () => `http://127.0.0.1:${port}/jwks.json`,
-    [{ issuer: OTHER, audiences: ['other-app'], keySetUrl: `http://127.0.0.1:${port}/others.json` }],
+    () => `${keys.url}/jwks.json`,
+    [{ issuer: OTHER, audiences: ['other-app'], keySetUrl: `${keys.url}/others.json` }],
   );
 });
-afterAll(() => new Promise((resolve) => server.close(resolve)));
+afterAll(() => keys.close());
 
 const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 

@@ -1,23 +1,22 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 import { discover } from '../../../local/identity/discovery.ts';
 
-let server: Server;
+let server: Listening;
 let issuer: string;
 let answer: { status: number; body: string };
 const asked: (string | undefined)[] = [];
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    asked.push(request.url);
-    response.writeHead(answer.status).end(answer.body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await listenOnLoopback(
+    createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(answer.status).end(answer.body);
+    }),
+  );
+  issuer = server.url;
 });
-afterAll(() => {
-  server.close();
-});
+afterAll(() => server.close());
 
 describe('an issuer', () => {
   test.each(['', '/', '/realms/chat', '/realms/chat/'])('at %p is asked where its keys are', async (path) => {

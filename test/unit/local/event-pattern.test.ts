@@ -7,13 +7,7 @@ describe('an event pattern', () => {
   test.each([
     [{ source: ['chat'] }],
     [{ source: ['other', 'chat'], 'detail-type': ['MessageSent'] }],
-    [{ source: [{ prefix: 'ch' }] }],
-    [{ source: [{ suffix: 'at' }] }],
-    [{ source: [{ 'anything-but': 'mail' }] }],
-    [{ source: [{ 'anything-but': ['mail', 'sms'] }] }],
     [{ detail: { groupId: ['g'] } }],
-    [{ detail: { groupId: [{ exists: true }] } }],
-    [{ detail: { other: [{ exists: false }] } }],
     [{ detail: { tags: ['b'] } }],
     [{}],
   ])('%j matches', (pattern) => {
@@ -23,9 +17,6 @@ describe('an event pattern', () => {
   test.each([
     [{ source: ['tidemark'] }],
     [{ source: ['chat'], 'detail-type': ['MemberLeft'] }],
-    [{ source: [{ prefix: 'at' }] }],
-    [{ source: [{ 'anything-but': ['chat'] }] }],
-    [{ detail: { groupId: [{ exists: false }] } }],
     [{ detail: { other: ['x'] } }],
     [{ missing: { deep: ['x'] } }],
   ])('%j does not match', (pattern) => {
@@ -33,6 +24,12 @@ describe('an event pattern', () => {
   });
 
   test.each([
+    [{ source: [{ prefix: 'ch' }] }],
+    [{ source: [{ suffix: 'at' }] }],
+    [{ source: [{ 'anything-but': 'mail' }] }],
+    [{ source: [{ 'anything-but': ['mail', 'sms'] }] }],
+    [{ detail: { groupId: [{ exists: true }] } }],
+    [{ detail: { other: [{ exists: false }] } }],
     [{ source: [{ wildcard: 'c*' }] }],
     [{ source: [{ 'anything-but': { prefix: 'c' } }] }],
     [{ source: 'chat' }],

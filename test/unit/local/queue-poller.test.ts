@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { resourcesOf } from '../../../local/aws/cloudformation/properties.ts';
+import { queueSourcesOf } from '../../../local/aws/cloudformation/properties.ts';
 import type { Callers } from '../../../local/aws/iam/callers.ts';
 import { Principal } from '../../../local/aws/iam/principal.ts';
 import { MessageStore } from '../../../local/aws/queues/message-store.ts';
@@ -32,7 +32,7 @@ test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
       lambda: { pool: () => ({ definition: { timeoutMs: 60_000 } }) },
       callers: { ofFunction: () => ({ principal }) } as unknown as Callers,
     } as unknown as QueuePollerOptions;
-    const [source] = resourcesOf(queueTemplate(), 'AWS::Lambda::EventSourceMapping');
+    const [source] = queueSourcesOf(queueTemplate());
     if (!source) throw new Error('the template has no source');
     const poller = new QueuePoller(source, options);
     const named = `sqs:${missing.toLowerCase()}`;
@@ -61,7 +61,7 @@ async function polling(
       return { ok: true, payload: 'null' };
     },
   };
-  const [source] = resourcesOf(template, 'AWS::Lambda::EventSourceMapping');
+  const [source] = queueSourcesOf(template);
   if (!source) throw new Error('the template has no source');
   const properties = { ...source.properties, MaximumBatchingWindowInSeconds: windowSeconds };
   const Statement = [{ Effect: 'Allow' as const, Action: ['sqs:*'], Resource: [WORK] }];

@@ -48,8 +48,10 @@ test('messages come in the order in which they were sent, each to one receiver',
   expect(bodies()).toEqual([]);
 });
 
-test('a delay is sped up', () => {
-  queues.get(WORK).send({ body: 'late', delaySeconds: 60 });
+test('a pause is sped up', () => {
+  queues.get(WORK).send({ body: 'late' });
+  const [received] = receive();
+  queues.get(WORK).changeVisibility(received?.receiptHandle ?? '', 60);
   nowMs += 999;
   expect(bodies()).toEqual([]);
   nowMs += 1;
@@ -163,7 +165,9 @@ test('the file does not grow with what has passed', () => {
 
 test('a move makes new messages of those that can be received', () => {
   const { id } = queues.get(DEAD).send({ body: 'again' });
-  queues.get(DEAD).send({ body: 'later', delaySeconds: 60 });
+  queues.get(DEAD).send({ body: 'later' });
+  const [, later] = queues.get(DEAD).receive({ most: 2, visibilityTimeoutSeconds: 0 });
+  queues.get(DEAD).changeVisibility(later?.receiptHandle ?? '', 60);
   expect(queues.move(queues.get(DEAD), queues.get(WORK))).toMatchObject({ moved: 1 });
   expect(queues.get(DEAD).messages()).toMatchObject([{ body: 'later' }]);
   const [moved] = receive();
@@ -179,8 +183,10 @@ test('whoever waits is woken by a message, by a pause that ends, and by the sign
   nowMs = Date.now();
   const never = new AbortController();
   const sent = queues.get(WORK).wait(Number.POSITIVE_INFINITY, never.signal);
-  queues.get(WORK).send({ body: 'a', delaySeconds: 1 });
+  queues.get(WORK).send({ body: 'a' });
   await sent;
+  const [received] = receive();
+  queues.get(WORK).changeVisibility(received?.receiptHandle ?? '', 1);
   await queues.get(WORK).wait(Number.POSITIVE_INFINITY, never.signal);
   receive();
   const aborted = queues.get(WORK).wait(Number.POSITIVE_INFINITY, never.signal);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { isFromThisMachine, isOriginOfThisMachine } from '../../../local/same-machine.ts';
+import { isFromThisMachine, isOriginOfThisMachine } from '../../../local/http/same-machine.ts';
 
 type Headers = Record<string, string[]>;
 const from = (headersDistinct: Headers) =>

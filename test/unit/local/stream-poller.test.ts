@@ -16,6 +16,7 @@ test.each(['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'])(
     const options = {
       tableName: 'ledger',
       lambda: { pool: () => undefined },
+      queues: { get: () => undefined },
       callers: { ofFunction: () => ({ principal }) } as unknown as Callers,
       // Nothing of the engine is asked.
       ...{ dynamodb: undefined, streams: undefined },
@@ -24,10 +25,16 @@ test.each(['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'])(
       {
         logicalId: 'Source',
         properties: {
-          ...{ EventSourceArn: STREAM, FunctionName: 'reader', StartingPosition: 'LATEST', BatchSize: 1 },
-          ...{ MaximumRetryAttempts: -1, MaximumRecordAgeInSeconds: -1, BisectBatchOnFunctionError: false },
-          ...{ FunctionResponseTypes: [], FilterCriteria: { Filters: [] }, DestinationConfig: {}, Tags: [] },
-          MaximumBatchingWindowInSeconds: 0,
+          ...{
+            EventSourceArn: STREAM,
+            FunctionName: 'reader',
+            StartingPosition: 'TRIM_HORIZON',
+            BatchSize: 1,
+          },
+          ...{ MaximumRetryAttempts: 1, MaximumRecordAgeInSeconds: 60, BisectBatchOnFunctionError: true },
+          ...{ FunctionResponseTypes: ['ReportBatchItemFailures'], FilterCriteria: { Filters: [] } },
+          ...{ MaximumBatchingWindowInSeconds: 0, ParallelizationFactor: 1 },
+          DestinationConfig: { OnFailure: { Destination: 'arn:of:dead-letters' } },
         },
       },
       options,

@@ -25,8 +25,8 @@ const unreadable = (
 
 const withText = (text: string): Item => ({ ...brokenMembership('a'), note: { S: text } });
 
-describe('a record that is set aside', () => {
-  test('says where it is from, what is wrong with it, and what the function can be invoked with again', async () => {
+describe('a record in the dead-letter queue', () => {
+  test('has its origin, the reason, and an event to invoke the function with again', async () => {
     const [before, after] = [membership('a', 5), brokenMembership('a')];
     expect(await run([unreadable('17', before, after, 'no valid public')])).toEqual([]);
     expect(queue.letters).toEqual([
@@ -40,7 +40,7 @@ describe('a record that is set aside', () => {
     ]);
   });
 
-  test('names the item by its old image where it is gone, and nothing where there is none', async () => {
+  test('has the key of the old image if the item is gone, and no key if there is none', async () => {
     await run([unreadable('1', brokenMembership('a'), null), unreadable('2', null, null)]);
     expect(queue.letters).toMatchObject([
       { key: { PK: 'USER#a', SK: 'GROUP#g' }, record: { dynamodb: { SequenceNumber: '1' } } },
@@ -54,7 +54,7 @@ describe('a record that is set aside', () => {
     ['backslashes', '\\'],
     ['characters of several bytes', '\u{1f30a}'],
     ['characters that SQS refuses', '\uffff\u0000'],
-  ])('is clipped to what a queue takes: %s', async (_what, text) => {
+  ])('is cut to the size that a queue accepts: %s', async (_what, text) => {
     const large = withText(text.repeat(390_000 / text.length));
     expect(await run([unreadable('17', large, large)])).toEqual([]);
     const [message = ''] = queue.messages;
@@ -70,7 +70,7 @@ describe('a record that is set aside', () => {
     expect(clippedRecord).toMatch(/^\{"dynamodb":\{"SequenceNumber":"17","NewImage":\{"PK":/);
   });
 
-  test('has no character that SQS refuses, and loses none', async () => {
+  test('has no character that SQS refuses, and loses no text', async () => {
     const odd = withText('\uffff\ufffe\u0000\ud800 \u{1f30a} ü');
     await run([unreadable('1', null, odd)]);
     expect(queue.messages[0]).toMatch(/^[\x20-\x7e]*$/);
@@ -78,15 +78,15 @@ describe('a record that is set aside', () => {
   });
 });
 
-describe('records that the queue does not take', () => {
-  test('fail, and after the first refusals the others are not tried', async () => {
+describe('records that the queue does not accept', () => {
+  test('fail, and after the first failures the others are not sent', async () => {
     queue.isDown = true;
     const records = Array.from({ length: 100 }, (_, index) => unreadable(String(index), null, null));
     expect((await run(records)).length).toBe(100);
     expect(queue.tries).toBeLessThanOrEqual(10);
   });
 
-  test('are sent by the next try, those that were taken are not', async () => {
+  test('are sent by the next try, and the accepted ones are not', async () => {
     await run([unreadable('1', null, null)]);
     queue.isDown = true;
     expect(await run([unreadable('1', null, null), unreadable('2', null, null)])).toEqual(['2']);
@@ -95,14 +95,14 @@ describe('records that the queue does not take', () => {
     expect(queue.letters.map(({ sequenceNumber }) => sequenceNumber)).toEqual(['1', '2']);
   });
 
-  test('without a sequence number are never taken for one another', async () => {
+  test('without a sequence number are never confused with each other', async () => {
     await run([unreadable('', null, null)]);
     await run([unreadable('', null, null)]);
     expect(queue.messages).toHaveLength(2);
   });
 });
 
-test('one line of the log tells of a batch, and is short', async () => {
+test('a batch logs one short line', async () => {
   const records = Array.from({ length: 100 }, (_, index) => unreadable(String(index), null, null));
   await run(records);
   expect(console.error).toHaveBeenCalledTimes(1);

@@ -21,32 +21,32 @@ const joined = joinAt(START, T);
 const read5 = advance(joined, at(5), T);
 
 describe('the events of a member who', () => {
-  test('reads: one, from where others saw it before', () => {
+  test('reads: one, from the public watermark before', () => {
     expect(told(joined, read5)).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: null, to: '5', readAt: TIME, ownRevision: 0 },
     ]);
   });
 
-  test('reads privately: one of the own view', () => {
+  test('reads privately: one about the own view', () => {
     expect(told(read5, advance(read5, at(7), T, PRIVATE))).toEqual([
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: '7', revision: 0, readAt: TIME },
     ]);
   });
 
-  test('marks everything unread: one of the own view, which is nowhere', () => {
+  test('marks everything unread: one about the own view, which is at the start', () => {
     expect(told(read5, retreat(read5, at(1), T))).toEqual([
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: null, revision: 1, readAt: TIME },
     ]);
   });
 
-  test('shows now what it had read privately: one, as for everyone who reads', () => {
+  test('reads in public what it had read privately: one, as for any read', () => {
     const secretly = advance(read5, at(9), T, PRIVATE);
     expect(told(secretly, advance(secretly, at(8), T))).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '8', readAt: TIME, ownRevision: null },
     ]);
   });
 
-  test('has an old revision: the own view stays, what others see moves', () => {
+  test('marks with an old revision: one about the public watermark, and the own view stays', () => {
     const unread = retreat(read5, at(2), T);
     const late = advance(unread, at(6), T, { isPrivate: false, ifRevision: 0 });
     expect(told(unread, late)).toEqual([
@@ -54,13 +54,13 @@ describe('the events of a member who', () => {
     ]);
   });
 
-  test('was delivered messages that it has not read: one', () => {
+  test('received messages that it has not read: one', () => {
     expect(told(read5, deliver(read5, at(7), T))).toEqual([
       { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '7', at: TIME },
     ]);
   });
 
-  test('reads up to what was delivered: no more than that it read', () => {
+  test('reads up to what was delivered: only one about the read', () => {
     const delivered = deliver(read5, at(7), T);
     expect(told(delivered, advance(delivered, at(7), T)).map(({ type }) => type)).toEqual([
       'WatermarkAdvanced',
@@ -70,7 +70,7 @@ describe('the events of a member who', () => {
     ]);
   });
 
-  test('does all of it in several writes that are told together', () => {
+  test('does all of it in several writes that are published together', () => {
     const all = deliver(retreat(advance(read5, at(7), T), at(3), T), at(9), T);
     expect(told(read5, all)).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME, ownRevision: null },
@@ -79,7 +79,7 @@ describe('the events of a member who', () => {
     ]);
   });
 
-  test('goes back and comes forward again: the own devices hear of the revision', () => {
+  test('marks unread and reads again: one with the new revision for the own devices', () => {
     const again = advance(retreat(read5, at(3), T), at(8), T);
     expect(told(read5, again).map(({ type }) => type)).toEqual(['WatermarkAdvanced', 'OwnWatermarkMoved']);
   });

@@ -141,7 +141,7 @@ describe('the projector', () => {
     ]);
   });
 
-  test('fails the records that the cache did not take, and no others', async () => {
+  test('reports only the records that the cache did not merge as failed', async () => {
     outside.failingGroups.add('g');
     outside.members.set('a', at(2));
     const [first, second] = [move('a', 0, 5), move('b', 0, 3, 'h' as GroupId)];
@@ -150,7 +150,7 @@ describe('the projector', () => {
     expect(await run([first, second])).toEqual([]);
   });
 
-  test('introduces members whom the cache’s index lacks as the ledger knows them now', async () => {
+  test('merges members whom the cache’s index lacks, as the ledger holds them now', async () => {
     outside.strangers = ['a', 'gone'];
     outside.members.set('a', at(20));
     expect(await run([move('a', 0, 5), move('gone', 0, 5)])).toEqual([]);
@@ -163,14 +163,14 @@ describe('the projector', () => {
     ]);
   });
 
-  test('fails the records of members whom it cannot introduce', async () => {
+  test('reports the records of members that it cannot merge as failed', async () => {
     outside.strangers = ['a'];
     outside.isLedgerDown = true;
     const record = move('a', 0, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
   });
 
-  test('takes a message that expires for one that is gone, and an expired departure for nothing', async () => {
+  test('treats an expired message as deleted, and ignores an expired departure', async () => {
     const message: Item = {
       kind: { S: 'message' },
       groupId: { S: 'g' },
@@ -184,8 +184,8 @@ describe('the projector', () => {
   });
 });
 
-describe('what the projector cannot read', () => {
-  test('is passed over where its kind is unknown, and counted in one line for the batch', async () => {
+describe('an item that the projector cannot read', () => {
+  test('is skipped if its kind is unknown, and counted in one log line for the batch', async () => {
     const records = [
       move('a', 0, 5),
       unknownKind('connection'),
@@ -211,12 +211,12 @@ describe('what the projector cannot read', () => {
     ]);
   });
 
-  test('does not make that line long, however many kinds there are', async () => {
+  test('adds to a short log line, however many kinds there are', async () => {
     await run(Array.from({ length: 100 }, (_, index) => unknownKind(`${index}`.padEnd(100_000, 'x'))));
     expect(JSON.stringify(jest.mocked(console.info).mock.calls).length).toBeLessThan(2_000);
   });
 
-  test('is set aside once where it is broken, while the others are carried on', async () => {
+  test('goes to the dead-letter queue once if it is broken, while the others are merged', async () => {
     outside.everyoneAt.set('g', at(5));
     const broken = breakMembership('c');
     const records = [move('a', 2, 5), broken, move('b', 0, 3)];
@@ -230,7 +230,7 @@ describe('what the projector cannot read', () => {
     expect(outside.letters.messages).toHaveLength(1);
   });
 
-  test('fails where the dead-letter queue does not take it, and fails no other', async () => {
+  test('fails if the dead-letter queue does not accept it, and no other fails', async () => {
     outside.everyoneAt.set('g', at(5));
     outside.letters.isDown = true;
     const broken = breakMembership('c');
@@ -242,7 +242,7 @@ describe('what the projector cannot read', () => {
     expect(outside.letters.messages).toHaveLength(1);
   });
 
-  test('is unknown where only the old image is broken: what the item says now is merged', async () => {
+  test('counts as unknown if only the old image is broken: the new image is merged', async () => {
     expect(await run([recordOf(brokenMembership('a'), membership('a', 9))])).toEqual([]);
     expect(outside.merged).toMatchObject([
       [
@@ -254,7 +254,7 @@ describe('what the projector cannot read', () => {
     expect(console.error).toHaveBeenCalledTimes(1);
   });
 
-  test('is not introduced where the cache lacks it, but the others are', async () => {
+  test('is left out of the members that are merged into the cache’s index', async () => {
     outside.strangers = ['a', 'c'];
     outside.members.set('a', at(20));
     outside.broken.add('c');
@@ -262,7 +262,7 @@ describe('what the projector cannot read', () => {
     expect(outside.merged.at(-1)).toMatchObject(['g', [{ kind: 'member', userId: 'a' }]]);
   });
 
-  test('is not waited for by the others of its group, who may have read all, nor by any other group', async () => {
+  test('does not stop the events about how far everyone has read', async () => {
     outside.everyoneAt.set('g', null);
     outside.everyoneAt.set('h', at(5));
     outside.members.set('a', at(5)).set('c', at(2));
@@ -276,21 +276,21 @@ describe('what the projector cannot read', () => {
 });
 
 describe('how far everyone has read', () => {
-  test('is told where the cache knows that nobody is behind any more', async () => {
+  test('is published if the cache knows that nobody is behind any more', async () => {
     outside.everyoneAt.set('g', at(5));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([['g', '5']]);
     expect(outside.pagesRead).toBe(0);
   });
 
-  test('is not told, nor searched for, while the cache knows of somebody who is still there', async () => {
+  test('is neither published nor searched for while the cache knows a member who is behind', async () => {
     outside.everyoneAt.set('g', at(2));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([]);
     expect(outside.pagesRead).toBe(0);
   });
 
-  test('is searched for in the ledger where the cache does not know, until one is found who is behind', async () => {
+  test('is searched for in the ledger if the cache does not know, up to the first member who is behind', async () => {
     outside.everyoneAt.set('g', null);
     for (let index = 100; index < 500; index += 1)
       outside.members.set(`u${index}`, at(index === 150 ? 2 : 9));
@@ -303,7 +303,7 @@ describe('how far everyone has read', () => {
     ]);
   });
 
-  test('is the lowest in the ledger where nobody is behind', async () => {
+  test('is the lowest watermark in the ledger if nobody is behind', async () => {
     outside.everyoneAt.set('g', null);
     for (let index = 100; index < 350; index += 1)
       outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
@@ -312,7 +312,7 @@ describe('how far everyone has read', () => {
     expect(outside.pagesRead).toBe(1);
   });
 
-  test('rises when the last one who was behind leaves', async () => {
+  test('rises when the last member who was behind leaves', async () => {
     outside.everyoneAt.set('g', at(8));
     await run([leave('a', 2)]);
     expect(fullyRead()).toEqual([['g', '8']]);
@@ -324,7 +324,7 @@ describe('how far everyone has read', () => {
     expect(fullyRead()).toEqual([]);
   });
 
-  test('is searched for first among those who joined a moment ago, whom the list may lack', async () => {
+  test('is searched for first among members who joined a moment ago, whom the list may lack', async () => {
     outside.everyoneAt.set('g', null);
     outside.members.set('listed', at(9));
     outside.members.set('new', at(2));
@@ -334,7 +334,7 @@ describe('how far everyone has read', () => {
     expect(fullyRead()).toEqual([]);
   });
 
-  test('is left to the index where very many are past the position, and asked again', async () => {
+  test('is read from the index if very many members are past the position', async () => {
     outside.everyoneAt.set('g', null);
     for (let index = 10_000; index < 16_000; index += 1) outside.members.set(`u${index}`, at(9));
     const record = move('a', 2, 5);
@@ -345,7 +345,7 @@ describe('how far everyone has read', () => {
     expect(fullyRead()).toEqual([['g', '9']]);
   });
 
-  test('is told later, and once, where the ledger or the bus does not answer', async () => {
+  test('is published later, and once, if the ledger or the bus does not answer', async () => {
     outside.everyoneAt.set('g', null);
     outside.members.set('a', at(5));
     const record = move('a', 2, 5);

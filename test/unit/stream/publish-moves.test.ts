@@ -49,8 +49,8 @@ const told = () =>
     event.type === 'WatermarkAdvanced' ? [[event.userId, event.from, event.to]] : [],
   );
 
-describe('what moved in a batch of the stream', () => {
-  test('is told as one move of each member, from the oldest to the newest', async () => {
+describe('a move in a batch of the stream', () => {
+  test('is published as one move for each member, from the oldest position to the newest', async () => {
     expect(await run([move('a', 0, 5), move('b', 0, 3), move('a', 5, 9), move('a', 9, 20)])).toEqual([]);
     expect(told()).toEqual([
       ['a', '1', '20'],
@@ -68,7 +68,7 @@ describe('what moved in a batch of the stream', () => {
     });
   });
 
-  test('is told to others where they see it, and to the member alone where they do not', async () => {
+  test('is published for everyone if it is public, and otherwise only for the member', async () => {
     for (const record of hiddenMoves('a')) await run([record]);
     expect(published.map(({ type }) => type)).toEqual([
       'OwnWatermarkMoved',
@@ -77,7 +77,7 @@ describe('what moved in a batch of the stream', () => {
     ]);
   });
 
-  test('is nothing where a member joins, leaves, joins anew or is forgotten, or a message comes', async () => {
+  test('does not exist if a member joins, leaves, joins again or expires, or a message comes', async () => {
     const message = { kind: { S: 'message' }, groupId: { S: G }, position: { S: at(7) } };
     const records = [
       recordOf(null, membership('a', 0)),
@@ -90,7 +90,7 @@ describe('what moved in a batch of the stream', () => {
     expect(published).toEqual([]);
   });
 
-  test('keeps what a member read before it joined anew', async () => {
+  test('includes what a member read before it joined again', async () => {
     const rejoined = recordOf(membership('a', 9), membership('a', 0, T + 1));
     const after = recordOf(membership('a', 0, T + 1), membership('a', 30, T + 1));
     await run([move('a', 5, 9), rejoined, after]);
@@ -100,7 +100,7 @@ describe('what moved in a batch of the stream', () => {
     ]);
   });
 
-  test('fails the records of an event that the bus refused, and no others, and tells the others once', async () => {
+  test('reports only the records of an event that the bus refused as failed, and publishes the others once', async () => {
     refused.add('b');
     const records = [move('a', 0, 5), move('b', 0, 3), move('b', 3, 4), move('c', 0, 7)];
     expect(await run(records)).toEqual([records[1]?.sequenceNumber, records[2]?.sequenceNumber]);
@@ -113,14 +113,14 @@ describe('what moved in a batch of the stream', () => {
     expect(told().slice(2)).toEqual([['b', '1', '4']]);
   });
 
-  test('is told all the same where the kind of another item is unknown', async () => {
+  test('is published even if the kind of another item is unknown', async () => {
     expect(await run([move('a', 0, 5), unknownKind('connection'), move('b', 0, 3)])).toEqual([]);
     expect(told()).toHaveLength(2);
     expect(letters.messages).toEqual([]);
     expect(console.info).toHaveBeenCalledTimes(1);
   });
 
-  test('is told all the same where another item is broken, and that one is set aside once', async () => {
+  test('is published even if another item is broken, which goes to the dead-letter queue once', async () => {
     refused.add('b');
     const records = [move('a', 0, 5), breakMembership('c'), move('b', 0, 3)];
     expect(await run(records)).toEqual([records[2]?.sequenceNumber]);
@@ -134,14 +134,14 @@ describe('what moved in a batch of the stream', () => {
     expect(letters.messages).toHaveLength(1);
   });
 
-  test('is told all the same where the dead-letter queue is down, and the broken record fails', async () => {
+  test('is published even if the dead-letter queue is down, and the broken record fails', async () => {
     letters.isDown = true;
     const records = [move('a', 0, 5), breakMembership('c'), move('b', 0, 3)];
     expect(await run(records)).toEqual([records[1]?.sequenceNumber]);
     expect(told()).toHaveLength(2);
   });
 
-  test('is told from the start of the membership where only the old image is broken', async () => {
+  test('is published from the start of the membership if only the old image is broken', async () => {
     expect(await run([recordOf(brokenMembership('a'), membership('a', 9)), move('a', 9, 12)])).toEqual([]);
     expect(told()).toEqual([['a', '1', '12']]);
     expect(letters.messages).toEqual([]);

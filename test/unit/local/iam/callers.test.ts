@@ -29,7 +29,9 @@ const template: Template = {
       type: 'AWS::DynamoDB::Table',
       properties: {
         ...{ BillingMode: 'PAY_PER_REQUEST', AttributeDefinitions: [], KeySchema: [] },
+        GlobalSecondaryIndexes: [],
         StreamSpecification: { StreamViewType: 'NEW_AND_OLD_IMAGES' },
+        TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
       },
     },
   ],

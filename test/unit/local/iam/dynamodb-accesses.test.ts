@@ -16,29 +16,6 @@ test.each([
     { RequestItems: { ledger: {}, other: {} }, TableName: 'decoy' },
     [`dynamodb:BatchGetItem ${TABLE}/ledger`, `dynamodb:BatchGetItem ${TABLE}/other`],
   ],
-  ['BatchWriteItem', { RequestItems: { ledger: [] } }, [`dynamodb:BatchWriteItem ${TABLE}/ledger`]],
-  [
-    'TransactWriteItems',
-    {
-      TransactItems: [
-        { Put: { TableName: 'ledger' } },
-        { Update: { TableName: 'ledger' } },
-        { Delete: { TableName: 'other' } },
-        { ConditionCheck: { TableName: 'other' } },
-      ],
-    },
-    [
-      `dynamodb:PutItem ${TABLE}/ledger`,
-      `dynamodb:UpdateItem ${TABLE}/ledger`,
-      `dynamodb:DeleteItem ${TABLE}/other`,
-      `dynamodb:ConditionCheckItem ${TABLE}/other`,
-    ],
-  ],
-  [
-    'TransactGetItems',
-    { TransactItems: [{ Get: { TableName: 'ledger' } }] },
-    [`dynamodb:GetItem ${TABLE}/ledger`],
-  ],
   ['ListTables', {}, ['dynamodb:ListTables *']],
 ])('%s of %j needs %j', (operation, body, expected) => {
   expect(needed(`DynamoDB_20120810.${operation}`, body)).toEqual(expected);
@@ -61,10 +38,18 @@ test.each([
   ['a batch of no table', 'DynamoDB_20120810.BatchGetItem', { TableName: 'ledger' }],
   ['an empty transaction', 'DynamoDB_20120810.TransactWriteItems', { TransactItems: [] }],
   [
-    'a part of a transaction that is not known',
+    'a transaction that writes',
     'DynamoDB_20120810.TransactWriteItems',
-    { TransactItems: [{ Erase: { TableName: 'ledger' } }] },
+    { TransactItems: [{ Put: { TableName: 'ledger' } }] },
   ],
+  [
+    'a transaction that reads',
+    'DynamoDB_20120810.TransactGetItems',
+    { TransactItems: [{ Get: { TableName: 'ledger' } }] },
+  ],
+  ['a batch of writes', 'DynamoDB_20120810.BatchWriteItem', { RequestItems: { ledger: [] } }],
+  ['a deletion', 'DynamoDB_20120810.DeleteItem', { TableName: 'ledger' }],
+  ['a list of streams', 'DynamoDBStreams_20120810.ListStreams', {}],
   ['no target', 'undefined', {}],
 ])('%s is nothing that anybody may do', (_what, target, body) => {
   expect(dynamoDbAccesses(target, body)).toBeNull();

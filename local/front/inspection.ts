@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
-import type { EventBus } from './aws/events/event-bus.ts';
-import { readBody } from './aws/gateway/body.ts';
-import type { ProxyResponse } from './aws/gateway/http-api.ts';
-import type { Lambda } from './aws/lambda/lambda.ts';
-import type { Queues } from './aws/queues/queues.ts';
-import { ISSUER, type Issuer, KEY_SET_PATH } from './identity/issuer.ts';
+import type { EventBus } from '../aws/events/event-bus.ts';
+import type { ProxyResponse } from '../aws/gateway/http-api.ts';
+import type { Lambda } from '../aws/lambda/lambda.ts';
+import type { Queues } from '../aws/queues/queues.ts';
+import { readBody } from '../http/body.ts';
+import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {

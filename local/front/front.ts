@@ -1,14 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { ProxyResponse } from './aws/gateway/http-api.ts';
-import { UsageError } from './command/usage-error.ts';
+import type { ProxyResponse } from '../aws/gateway/http-api.ts';
+import { UsageError } from '../command/usage-error.ts';
+import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 
 export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
-
-export interface Front {
-  readonly url: string;
-  close(): Promise<void>;
-}
 
 /** Why the system refuses a port, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -17,28 +12,19 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /** The one address that users of the local stack talk to. Throws where the port cannot be had. */
-export async function startFront(port: number, answer: Answer): Promise<Front> {
+export async function startFront(port: number, answer: Answer): Promise<Listening> {
   const server = createServer(
     { keepAliveTimeout: 60_000, optimizeEmptyRequests: true },
     (request, response) => {
       void respond(request, response, answer);
     },
   );
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const refusal = REFUSALS[error.code ?? ''];
-      reject(refusal ? new UsageError(`Port ${port} ${refusal}; choose another with --port.`) : error);
-    });
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  try {
+    return await listenOnLoopback(server, port);
+  } catch (error) {
+    const refusal = REFUSALS[(error as NodeJS.ErrnoException).code ?? ''];
+    throw refusal ? new UsageError(`Port ${port} ${refusal}; choose another with --port.`) : error;
+  }
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {

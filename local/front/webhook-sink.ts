@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Journal } from './data/journal.ts';
-import type { Log } from './log.ts';
+import type { Log } from '../command/log.ts';
+import type { Journal } from '../data/journal.ts';
 
 export interface Notification {
   readonly receivedAt: string;
