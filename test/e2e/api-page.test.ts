@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { expectDocumentedEvent } from '../support/documented.ts';
 import { eventually } from '../support/engines.ts';
 import {
   comparable,
@@ -35,6 +36,7 @@ async function posted(): Promise<Json[]> {
   const { notifications } = body as { notifications: { body: string }[] };
   return notifications.flatMap((notification) => {
     const event = JSON.parse(notification.body) as { detail: Json };
+    expectDocumentedEvent(event);
     return [event, event.detail].map(comparable);
   });
 }

@@ -1,52 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { Json } from './running-stack.ts';
 
-/** A call of a page, and the answer that the page says it gets. */
-export interface SampleCall {
-  readonly caller: string;
-  readonly method: string;
-  readonly path: string;
-  readonly body: Json | undefined;
-  readonly status: number;
-  /** Null where the answer has none. */
-  readonly answer: Json;
-}
-
-/** An event of a page, or the envelope of one. */
-export interface SampleEvent {
-  readonly name: string;
-  readonly event: Json;
-}
-
-export interface PageSamples {
-  readonly markdown: string;
-  readonly calls: readonly SampleCall[];
-  readonly events: readonly SampleEvent[];
-}
-
-/** The samples of a page of docs/: blocks of a call and its answer (http), and of events (json and its name). */
-export async function samplesOf(page: string): Promise<PageSamples> {
-  const markdown = await readFile(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8');
-  const calls = [...markdown.matchAll(/^```http\n(.*?)^```$/gms)].map(([, block = '']) => callIn(block));
-  const events = [...markdown.matchAll(/^```json (\S+)\n(.*?)^```$/gms)].map(([, name = '', text = '']) => ({
-    name,
-    event: JSON.parse(text) as Json,
-  }));
-  return { markdown, calls, events };
-}
-
-function callIn(block: string): SampleCall {
-  const found = /^(.+?): ([A-Z]+) (\S+)(?: (\{.*\}))?\n(\d{3})(?: (\{.*\}))?\n$/s.exec(block);
-  if (!found) throw new Error(`This is no call with its answer: ${block}`);
-  const [, caller = '', method = '', path = '', body, status, answer = 'null'] = found;
-  return {
-    ...{ caller, method, path },
-    body: body === undefined ? undefined : (JSON.parse(body) as Json),
-    status: Number(status),
-    answer: JSON.parse(answer) as Json,
-  };
-}
+export { type PageSamples, type SampleCall, samplesOf } from '../../document/samples.ts';
 
 /** The names of all fields, however deep. */
 export function fieldsIn(value: Json): string[] {

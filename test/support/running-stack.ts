@@ -7,6 +7,7 @@ import { type Log, silentLog } from '../../local/command/log.ts';
 import type { StackDescription } from '../../local/data/data-directory.ts';
 import { type ApiClient, createApiClient, type Json } from '../../local/http/api-client.ts';
 import { type Stack, type StackOptions, startStack } from '../../local/stack.ts';
+import { expectDocumented } from './documented.ts';
 import { eventually } from './engines.ts';
 import { startedForTests } from './started.ts';
 
@@ -68,7 +69,7 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
       throw error;
     },
   );
-  const { close, ...client } = createApiClient(stack.description.apiUrl, stack.issueToken);
+  const { close, ...client } = documentedClient(createApiClient(stack.description.apiUrl, stack.issueToken));
   const queueOf = (name: string) =>
     stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
 
@@ -110,4 +111,16 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
       await removeData();
     },
   };
+}
+
+/** The client, whose calls throw where docs/openapi.json does not describe the answer. `send` takes any answer. */
+function documentedClient(client: ApiClient): ApiClient {
+  const { call } = client;
+  // The client's other functions call it by this name.
+  client.call = async (token, method, path, body) => {
+    const answer = await call(token, method, path, body);
+    expectDocumented(method, path, answer);
+    return answer;
+  };
+  return client;
 }

@@ -11,6 +11,8 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
   ['shared/ledger', 'shared/domain', 'shared/aws'],
   ['shared/operations', 'shared/domain', 'shared/cache', 'shared/ledger'],
   ['shared/stream', 'shared/domain', 'shared/contract', 'shared/cache', 'shared/ledger', 'shared/operations'],
+  // The documents that are made of the contract.
+  ['document', 'shared/contract', 'shared/domain'],
   // Adapters are built here: of what the service does, and of what it runs on.
   ['functions', 'shared'],
   // What follows deploys and runs the bundles: it imports nothing that goes into them, but for the contract.

@@ -1,0 +1,139 @@
+import * as answers from '../shared/contract/answers.ts';
+import { PROBLEMS, type ProblemCode } from '../shared/contract/problems.ts';
+import { type JsonObject, jsonSchemaOf, reference } from './json-schema.ts';
+import type { SampleCall } from './samples.ts';
+
+const CODES = Object.keys(PROBLEMS) as ProblemCode[];
+
+/** What each problem means to a caller, and what a detail of it says. */
+const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: string]>> = {
+  invalid_request: [
+    'The body, a parameter or an id is malformed. `errors` says which and why.',
+    'messageId: is required',
+  ],
+  unauthorized: ['There is no valid token.', 'The token is expired.'],
+  forbidden: ['The token lacks the scope of the route.', 'This route is for back ends.'],
+  not_found: [
+    'There is no such group for this user, or no such message. A group that does not exist and one that the user is not in answer alike.',
+    'There is no such group, or you are not a member of it.',
+  ],
+  revision_conflict: [
+    '`ifRevision` is not the current revision: the own view stays. What others see has moved, unless the mark is private. The answer has the current state.',
+    'ifRevision is not the current revision: the own view stays where it is.',
+  ],
+  conflict: [
+    'The message is known under another sender. Nothing has changed.',
+    'This message is known under another sender.',
+  ],
+  too_large: ['The body has more than 64 KiB.', 'The body has 70000 bytes; at most 65536 are taken.'],
+  throttled: ['There are too many calls. Send it again after `Retry-After` seconds.', 'Too many requests.'],
+  internal: [
+    'A fault of the service. The call may be repeated.',
+    'The request failed. It is not known whether it took effect; it may be repeated.',
+  ],
+  unavailable: [
+    'The service cannot take the call now, and nothing was acknowledged. Send it again after `Retry-After` seconds.',
+    'The service cannot take this request right now. Please retry.',
+  ],
+};
+
+/** The gateway answers these itself, too. */
+const GATEWAYS: readonly ProblemCode[] = [
+  'unauthorized',
+  'forbidden',
+  'too_large',
+  'throttled',
+  'internal',
+  'unavailable',
+];
+
+const FIELDS: JsonObject = {
+  type: { type: 'string', const: 'about:blank' },
+  title: { type: 'string' },
+  status: { type: 'integer' },
+  code: { type: 'string', enum: CODES },
+  detail: { type: 'string', description: 'What is wrong with this call' },
+  requestId: { type: 'string', description: 'Names the call in the logs' },
+  message: { type: 'string', description: 'Of the gateway alone' },
+};
+
+const REQUIRED = ['type', 'title', 'status', 'code', 'detail', 'requestId'];
+
+const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answers.watermarkMoved) as {
+  readonly properties: JsonObject;
+  readonly required: string[];
+};
+
+const fault: JsonObject = {
+  type: 'object',
+  properties: {
+    path: { type: 'string', description: 'The field; empty for the body as a whole' },
+    message: { type: 'string' },
+  },
+  required: ['path', 'message'],
+};
+
+export const PROBLEM_SCHEMAS: JsonObject = {
+  Problem: {
+    type: 'object',
+    description: 'A problem (RFC 9457). It is never larger than 16 KiB.',
+    properties: FIELDS,
+    required: REQUIRED,
+  },
+  InvalidRequest: {
+    type: 'object',
+    properties: { ...FIELDS, errors: { type: 'array', maxItems: 20, items: fault } },
+    required: [...REQUIRED, 'errors'],
+  },
+  RevisionConflict: {
+    type: 'object',
+    description: 'A problem that has the current state in the fields of a 200.',
+    properties: { ...stateFields, ...FIELDS },
+    required: [...stateRequired, ...REQUIRED],
+  },
+  GatewayError: {
+    type: 'object',
+    description: 'What the gateway of a deployment answers itself',
+    properties: { message: { type: ['string', 'null'] } },
+    required: ['message'],
+  },
+};
+
+/** A response for each problem, under its code. */
+export function problemResponses(calls: readonly SampleCall[]): JsonObject {
+  return Object.fromEntries(CODES.map((code) => [code, responseOf(code, calls)]));
+}
+
+function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
+  const [description] = WORDS[code];
+  const problem = { schema: schemaOf(code), example: exampleOf(code, calls) };
+  const retryAfter = {
+    description: 'Seconds',
+    schema: { type: 'integer', minimum: 0 },
+  };
+  return {
+    description,
+    ...((code === 'throttled' || code === 'unavailable') && { headers: { 'Retry-After': retryAfter } }),
+    content: {
+      'application/problem+json': problem,
+      ...(GATEWAYS.includes(code) && { 'application/json': { schema: reference('GatewayError') } }),
+    },
+  };
+}
+
+function schemaOf(code: ProblemCode): JsonObject {
+  if (code === 'invalid_request') return reference('InvalidRequest');
+  if (code === 'revision_conflict') return reference('RevisionConflict');
+  return reference('Problem');
+}
+
+/** A sample of the page where it shows one. */
+function exampleOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
+  const { status, title } = PROBLEMS[code];
+  const [, detail] = WORDS[code];
+  const shown = calls
+    .map(({ answer }) => answer as JsonObject | null)
+    .find((answer) => answer?.code === code);
+  const requestId = '563a8130-1e6e-4ae5-bc8c-d84dce7427b9';
+  return shown ?? { type: 'about:blank', title, status, code, detail, requestId };
+}
