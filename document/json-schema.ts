@@ -2,6 +2,7 @@ import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
 import * as schemas from '../shared/contract/schemas.ts';
 import { ID_PATTERN } from '../shared/domain/ids.ts';
+import { MESSAGE_ID_PATTERN } from '../shared/domain/position.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
@@ -18,7 +19,7 @@ export const ID_SHAPES = {
   UserId: { ...ID, description: 'A user, as the chat names it. It is neither `.` nor `..`.' },
   MessageId: {
     type: 'string',
-    pattern: '^[1-9][0-9]{0,19}$',
+    pattern: MESSAGE_ID_PATTERN.source,
     description:
       'An unsigned 64-bit integer from 1 to 18446744073709551615, in decimal digits without leading zeros. In a body, a JSON integer up to 2^53-1 is taken too.',
   },

@@ -1,6 +1,7 @@
 import { WEBHOOK_SECRET_ARN, WEBHOOK_URL } from '../shared/contract/environment.ts';
 import { variable } from './runtime/environment.ts';
 import { eventQueue } from './runtime/event-queue.ts';
+import { prepare } from './runtime/prepare.ts';
 import { createSecretsClient, readSecret } from './runtime/secret.ts';
 import { POST_TIMEOUT_MS, WebhookReceiver } from './runtime/webhook-receiver.ts';
 
@@ -8,10 +9,6 @@ const url = variable(WEBHOOK_URL);
 const arn = variable(WEBHOOK_SECRET_ARN);
 const secrets = createSecretsClient();
 const receiver = new WebhookReceiver({ url, readSecret: () => readSecret(secrets, arn), nowMs: Date.now });
-
-// While it starts, the function has a whole core. The client of the secret has a bound of its own, so that a start does
-// not wait long for a secret that stays away; then the first event reads it again.
-await receiver.warm();
 
 /**
  * Posts events to the webhook, one at a time: as many posts are under way at once as there are instances, and the
@@ -23,3 +20,5 @@ export const handler = eventQueue(
   },
   { laneOf: () => '', longestMs: POST_TIMEOUT_MS },
 );
+
+await prepare({ others: [() => receiver.warm(), handler.rehearse] });

@@ -157,14 +157,11 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
     .map(unknownKey);
 
   function optional(key: keyof TidemarkContext): string | undefined {
+    const value = settingIn(given, key);
     const present = valueIn(given, key);
-    if (present === undefined) return undefined;
-    // In cdk.json a number stands as such, on the command line as text.
-    const value = typeof present === 'number' ? String(present) : present;
-    if (typeof value === 'string' && settings[key].allows(value, String(valueIn(given, 'stage'))))
-      return value;
-    problems.push(`${key} is ${JSON.stringify(present)}. ${advice(key)}`);
-    return undefined;
+    if (value === undefined && present !== undefined)
+      problems.push(`${key} is ${JSON.stringify(present)}. ${advice(key)}`);
+    return value;
   }
 
   function required(key: keyof TidemarkContext): string {

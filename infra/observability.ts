@@ -39,8 +39,8 @@ interface AlarmRule {
 const period = Duration.minutes(5);
 
 /**
- * The alarms. Functions, their streams, queues and dead-letter queues are found rather than listed, so that none can be forgotten; therefore
- * this construct comes last in its stack.
+ * The alarms. Functions, their streams, queues and dead-letter queues are found rather than listed, so that none can be
+ * forgotten. Therefore this construct comes last in its stack.
  */
 export class Observability extends Construct {
   readonly #topics: readonly ITopic[];

@@ -14,7 +14,7 @@ import type { Stores } from '../../shared/operations/stores.ts';
 import { variable } from './environment.ts';
 import { createSecretsClient, readSecret } from './secret.ts';
 
-/** The stores as every function of the service uses them. The cache connects while the function still starts. */
+/** The stores as every function of the service uses them. `prepare` connects them while the function still starts. */
 export function createStores(): Stores {
   return {
     ledger: createLedger(createLedgerClient(), {
@@ -27,14 +27,11 @@ export function createStores(): Stores {
   };
 }
 
-export function createCache(): GroupCache {
+function createCache(): GroupCache {
   const secrets = createSecretsClient();
   const arn = variable(UPSTASH_SECRET_ARN);
-  const connection = new CacheConnection({
-    credentials: async () => credentialsIn(await readSecret(secrets, arn)),
-  });
-  connection.warm();
-  return new GroupCache(connection);
+  const credentials = async () => credentialsIn(await readSecret(secrets, arn));
+  return new GroupCache(new CacheConnection({ credentials }));
 }
 
 export function membershipMode(): MembershipMode {

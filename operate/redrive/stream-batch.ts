@@ -5,6 +5,7 @@ import {
   type _Record as StreamsRecord,
 } from '@aws-sdk/client-dynamodb-streams';
 import * as v from 'valibot';
+import { streamEventRecord } from '../../local/aws/streams/stream-event-record.ts';
 
 /**
  * The records that Lambda gave up, as it names them.
@@ -57,14 +58,7 @@ export async function readBatch(
   }
 }
 
-function eventRecordOf(
-  { eventID, eventName, awsRegion, dynamodb }: StreamsRecord,
-  eventSourceARN: string,
-): Record<string, unknown> {
-  const createdAtMs = dynamodb?.ApproximateCreationDateTime?.getTime() ?? 0;
-  return {
-    ...{ eventID, eventName, awsRegion, eventSourceARN },
-    ...{ eventVersion: '1.1', eventSource: 'aws:dynamodb' },
-    dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAtMs / 1_000) },
-  };
+function eventRecordOf(record: StreamsRecord, streamArn: string): Record<string, unknown> {
+  const createdAtMs = record.dynamodb?.ApproximateCreationDateTime?.getTime() ?? 0;
+  return streamEventRecord(record, { streamArn, region: record.awsRegion, createdAtMs });
 }

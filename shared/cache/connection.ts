@@ -90,11 +90,6 @@ export class CacheConnection {
     }
   }
 
-  /** Opens the connection before the first call. */
-  warm(): void {
-    void this.#connector.start();
-  }
-
   /**
    * Connects, or fails to, and then runs `rehearse`. Until `end`, the timeouts of its calls are longer. If `end` comes
    * before the connection, nothing is rehearsed: requests have arrived.

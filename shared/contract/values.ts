@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { MESSAGE_ID_PATTERN } from '../domain/position.ts';
 
 /* What answers and events hold. Ids and times are text. */
 
@@ -8,7 +9,7 @@ export const userId = v.pipe(v.string(), v.description('A user, as the chat name
 
 export const messageId = v.pipe(
   v.string(),
-  v.regex(/^[1-9][0-9]{0,19}$/),
+  v.regex(MESSAGE_ID_PATTERN),
   v.description('A message id: an unsigned 64-bit integer in decimal digits'),
 );
 

@@ -7,7 +7,8 @@ declare const positionBrand: unique symbol;
 export type Position = string & { readonly [positionBrand]: true };
 
 const DIGITS = 20;
-const MESSAGE_ID = /^[1-9][0-9]{0,19}$/;
+/** Decimal digits without leading zeros. It does not bound the value. */
+export const MESSAGE_ID_PATTERN = /^[1-9][0-9]{0,19}$/;
 
 /** Before every message: nothing read, nothing recorded. */
 export const START = '0'.repeat(DIGITS) as Position;
@@ -21,7 +22,7 @@ export const END = '18446744073709551615' as Position;
  */
 export function parseMessageId(value: unknown): Position | null {
   const text = typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : value;
-  if (typeof text !== 'string' || !MESSAGE_ID.test(text)) return null;
+  if (typeof text !== 'string' || !MESSAGE_ID_PATTERN.test(text)) return null;
   const position = text.padStart(DIGITS, '0') as Position;
   return position <= END ? position : null;
 }

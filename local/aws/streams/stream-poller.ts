@@ -21,6 +21,7 @@ import type { Queue } from '../queues/queue.ts';
 import type { Queues } from '../queues/queues.ts';
 import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-delivery.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import { streamEventRecord } from './stream-event-record.ts';
 
 /** How often a shard is read: often while records come, since the moves of one batch become one event. */
 const BUSY_POLL_MS = 20;
@@ -239,19 +240,12 @@ export class StreamPoller {
   }
 }
 
-function recordOf({ eventID, eventName, dynamodb }: StreamsRecord, eventSourceARN: string): PolledRecord {
-  const createdAtMs = dynamodb?.ApproximateCreationDateTime?.getTime() ?? Date.now();
+function recordOf(record: StreamsRecord, streamArn: string): PolledRecord {
+  const { SequenceNumber: sequenceNumber = '', ApproximateCreationDateTime: createdAt } =
+    record.dynamodb ?? {};
+  const createdAtMs = createdAt?.getTime() ?? Date.now();
   return {
-    sequenceNumber: dynamodb?.SequenceNumber ?? '',
-    createdAtMs,
-    event: {
-      eventID,
-      eventName,
-      eventVersion: '1.1',
-      eventSource: 'aws:dynamodb',
-      awsRegion: REGION,
-      eventSourceARN,
-      dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAtMs / 1000) },
-    },
+    ...{ sequenceNumber, createdAtMs },
+    event: streamEventRecord(record, { streamArn, region: REGION, createdAtMs }),
   };
 }
