@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -23,10 +23,22 @@ export const functionNames: readonly FunctionName[] = [
   ...consumerNames,
 ];
 
+/** Lines that are a comment leave the Lua scripts, which keep their line numbers: errors of Redis name them. */
+const luaWithoutComments: Plugin = {
+  name: 'lua-without-comments',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\.lua$/ }, async ({ path }) => {
+      const script = await readFile(path, 'utf8');
+      return { contents: script.replaceAll(/^[ \t]*--.*$/gm, ''), loader: 'text' };
+    });
+  },
+};
+
 /** What makes the bundles small, and quick to start. */
 export const LEAN = {
   // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
   mainFields: ['module', 'main'],
+  plugins: [luaWithoutComments],
   alias: { '@aws-sdk/credential-provider-node': './functions/runtime/lambda-credentials.ts' },
 } satisfies BuildOptions;
 

@@ -52,6 +52,18 @@ describe('the client of SQS', () => {
   });
 });
 
+describe('a script for Redis', () => {
+  test('is in a bundle without its comments', async () => {
+    const folder = new URL('../../shared/cache/lua/', import.meta.url);
+    const script = await readFile(new URL('merge-group.lua', folder), 'utf8');
+    const [comment] = script.split('\n');
+    expect(comment).toMatch(/^-- Merges /);
+    const bundle = texts.get('mark-read') ?? '';
+    expect(bundle).toContain('local members, messages, receipts, head');
+    expect([...bundle.matchAll(/^ *-- .*/gm)].map(([line]) => line)).toEqual([]);
+  });
+});
+
 describe('the contract', () => {
   test('is in no bundle with what only describes it', () => {
     const describing = ['endpoints', 'answers', 'event-details', 'values'].map(
