@@ -131,7 +131,7 @@ async function aGroup(): Promise<string> {
 
 describe('an issuer of one’s own', () => {
   test('has tokens with which its users mark messages, beside those of the local one', async () => {
-    expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local one\n`);
+    expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local issuer\n`);
     const groupId = await aGroup();
     for (const token of [await tokenFrom(issuer, 'session-of-alice'), await localToken('alice')]) {
       expect(await call(token, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '101' })).toMatchObject(
