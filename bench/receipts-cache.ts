@@ -56,7 +56,7 @@ export class ReceiptsCache {
     }
     await this.#merge(groupId, [
       { kind: 'head', position: messages.at(-1)?.position ?? START },
-      { kind: 'loaded', token, above: START },
+      { kind: 'loaded', token, floor: START },
     ]);
   }
 

@@ -66,8 +66,8 @@ async function apply(event: QueuedEvent): Promise<void> {
       return;
     }
     case 'MessageDeleted': {
-      const fact = validate(facts[type], event.detail);
-      await deleteMessage(tidemark, fact.groupId, fact.messageId);
+      const { groupId, messageId: position } = validate(facts[type], event.detail);
+      await deleteMessage(tidemark, groupId, position);
       return;
     }
     case 'MemberJoined': {

@@ -8,17 +8,12 @@ import { ok, serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark(membershipMode());
 
-export const handler = serve(requests.markDelivered, async ({ messageId, ...member }) => {
-  const marked = await markDelivered(tidemark, member, messageId);
+export const handler = serve(requests.markDelivered, async ({ messageId: position, ...member }) => {
+  const marked = await markDelivered(tidemark, member, position);
   if (!marked) return null;
-  const { position, advanced, clamped } = marked;
-  return ok({
-    groupId: member.groupId,
-    userId: member.userId,
-    messageId: formatMessageId(position),
-    advanced,
-    clamped,
-  });
+  const { groupId, userId } = member;
+  const { advanced, clamped } = marked;
+  return ok({ groupId, userId, messageId: formatMessageId(marked.position), advanced, clamped });
 });
 
 await prepare({

@@ -12,8 +12,8 @@ const tidemark = createTidemark(membershipMode());
 
 export const handler = serve(
   requests.markRead,
-  async ({ messageId, private: isPrivate, ifRevision = null, ...member }) => {
-    const marked = await markRead(tidemark, member, messageId, { isPrivate, ifRevision });
+  async ({ messageId: position, private: isPrivate, ifRevision = null, ...member }) => {
+    const marked = await markRead(tidemark, member, position, { isPrivate, ifRevision });
     if (!marked) return null;
     const { view, advanced, clamped, isConflict } = marked;
     const state = { ...watermarkAnswer(member, view), advanced, clamped };

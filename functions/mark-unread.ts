@@ -9,8 +9,8 @@ import { viewAnswer } from './runtime/watermark-answer.ts';
 
 const tidemark = createTidemark();
 
-export const handler = serve(requests.markUnread, async ({ messageId, ...member }) => {
-  const view = await markUnread(tidemark, member, messageId);
+export const handler = serve(requests.markUnread, async ({ messageId: position, ...member }) => {
+  const view = await markUnread(tidemark, member, position);
   return view && ok(viewAnswer(member, view));
 });
 

@@ -28,7 +28,7 @@ export type Change =
   | { readonly kind: 'known-head'; readonly position: Position }
   | { readonly kind: 'message'; readonly message: Message }
   | { readonly kind: 'load'; readonly token: string }
-  | { readonly kind: 'loaded'; readonly token: string; readonly above: Position }
+  | { readonly kind: 'loaded'; readonly token: string; readonly floor: Position }
   /** A step of a load of the receipts: all members up to this one are merged, and the lease is extended. */
   | {
       readonly kind: 'index';
@@ -67,7 +67,7 @@ export interface NewsReply {
    * How far everyone has read; or, at or below the position asked for, how far one member has
    * who is behind. Null if unknown.
    */
-  readonly everyoneAt: Position | null;
+  readonly fullyReadPosition: Position | null;
   /** Merged members whom the index lacks: their join did not reach the cache, or they have left since. */
   readonly strangers: readonly UserId[];
   /** Members who joined a moment ago, whom the ledger's list may lack. Empty if no position was asked for. */
@@ -144,12 +144,12 @@ export class GroupCache {
   }
 
   /**
-   * Reads what a member sees. If `aboutToRead` is above the own view, the reply has no window: the unread count is
+   * Reads what a member sees. If `markPosition`, which the member is about to mark, is above the own view, the reply has no window: the unread count is
    * needed only after the mark. Null if the cache does not answer. One call.
    */
-  async read({ groupId, userId }: Member, aboutToRead: Position | null = null): Promise<View | null> {
+  async read({ groupId, userId }: Member, markPosition: Position | null = null): Promise<View | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
-    const position = aboutToRead === null ? '' : encodePosition(aboutToRead);
+    const position = markPosition === null ? '' : encodePosition(markPosition);
     return this.#connection.run(
       'readView',
       [members, messages, head, doubts],
@@ -197,13 +197,13 @@ export class GroupCache {
    */
   async readInbox(
     userId: UserId,
-    groups: readonly { readonly groupId: GroupId; readonly readUpTo: Position }[],
+    groups: readonly { readonly groupId: GroupId; readonly position: Position }[],
   ): Promise<InboxView[] | null> {
     const keys = groups.map(({ groupId }) => keysOf(groupId));
     return this.#connection.run(
       'readInbox',
       [...keys.map(({ head }) => head), ...keys.map(({ messages }) => messages)],
-      [userId, ...groups.map(({ readUpTo }) => encodePosition(readUpTo))],
+      [userId, ...groups.map(({ position }) => encodePosition(position))],
       (reply) => arrayIn(reply, groups.length).map(inboxViewOf),
     );
   }
@@ -219,15 +219,15 @@ export class GroupCache {
   }
 
   /**
-   * Merges changes from the ledger's stream, which may be old. If `asked` is not null, also returns how far everyone
+   * Merges changes from the ledger's stream, which may be old. If `leftPosition` is not null, also returns how far everyone
    * has read. Null if the cache does not answer. One call.
    */
   async mergeNews(
     groupId: GroupId,
     changes: readonly Change[],
-    asked: Position | null,
+    leftPosition: Position | null,
   ): Promise<NewsReply | null> {
-    return this.#merge(groupId, { asked }, changes, newsReplyOf);
+    return this.#merge(groupId, { leftPosition }, changes, newsReplyOf);
   }
 
   /**
@@ -259,10 +259,10 @@ export class GroupCache {
   async #merge<T>(
     groupId: GroupId,
     {
-      viewer = '' as UserId,
-      asked = null,
+      viewer = '',
+      leftPosition = null,
       dueAtOnce = 0,
-    }: { readonly viewer?: UserId; readonly asked?: Position | null; readonly dueAtOnce?: number },
+    }: { readonly viewer?: string; readonly leftPosition?: Position | null; readonly dueAtOnce?: number },
     changes: readonly Change[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
@@ -274,7 +274,7 @@ export class GroupCache {
     return this.#connection.run(
       'mergeGroup',
       [members, messages, receipts, head, joined, doubts, early],
-      [...settings, viewer, asked ? encodePosition(asked) : '', ...entries, ...due],
+      [...settings, viewer, leftPosition ? encodePosition(leftPosition) : '', ...entries, ...due],
       read,
     );
   }
@@ -308,7 +308,7 @@ function entryOf(change: Change, now: number): string[] {
     case 'load':
       return ['load', change.token];
     case 'loaded':
-      return ['loaded', change.token, encodePosition(change.above)];
+      return ['loaded', change.token, encodePosition(change.floor)];
     case 'index':
       return ['index', change.token, String(change.leaseEndMs), change.lastUserId];
     case 'indexed':
@@ -340,8 +340,8 @@ function statusesOf(reply: unknown, length: number): Statuses {
 const NEWS_LENGTH = 4;
 
 function newsReplyOf(reply: unknown): NewsReply {
-  const [everyoneAt, strangers, recent] = arrayIn(reply, NEWS_LENGTH);
-  return { everyoneAt: positionIn(everyoneAt), strangers: usersIn(strangers), recent: usersIn(recent) };
+  const [position, strangers, recent] = arrayIn(reply, NEWS_LENGTH);
+  return { fullyReadPosition: positionIn(position), strangers: usersIn(strangers), recent: usersIn(recent) };
 }
 
 function inboxViewOf(reply: unknown): InboxView {

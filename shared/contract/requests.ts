@@ -8,9 +8,9 @@ import {
   limitTo200,
   limitTo500,
   marks,
-  messageId,
-  messageIds,
   parameters,
+  position,
+  positions,
   sentAt,
   state,
   userId,
@@ -27,7 +27,7 @@ export const markRead = {
   who: 'user',
   at: 'PUT /groups/{groupId}/watermark',
   path: parameters,
-  body: { messageId, private: flag, ifRevision },
+  body: { messageId: position, private: flag, ifRevision },
 } as const satisfies Request;
 
 export const markUnread = {
@@ -35,7 +35,7 @@ export const markUnread = {
   who: 'user',
   at: 'POST /groups/{groupId}/unread',
   path: parameters,
-  body: { messageId },
+  body: { messageId: position },
 } as const satisfies Request;
 
 export const markDelivered = {
@@ -43,7 +43,7 @@ export const markDelivered = {
   who: 'user',
   at: 'PUT /groups/{groupId}/delivered',
   path: parameters,
-  body: { messageId },
+  body: { messageId: position },
 } as const satisfies Request;
 
 export const markGroups = {
@@ -66,7 +66,7 @@ export const getMessageStatus = {
   who: 'user',
   at: 'POST /groups/{groupId}/messages/status',
   path: parameters,
-  body: { messageIds },
+  body: { messageIds: positions },
 } as const satisfies Request;
 
 export const getInbox = {
@@ -91,7 +91,7 @@ export const countReceipts = {
   who: 'user',
   at: 'POST /groups/{groupId}/receipts',
   path: parameters,
-  body: { messageIds },
+  body: { messageIds: positions },
 } as const satisfies Request;
 
 export const addMember = {
@@ -130,7 +130,7 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId, senderId: userId, sentAt },
+  body: { messageId: position, senderId: userId, sentAt },
 } as const satisfies Request;
 
 export const deleteMessage = {

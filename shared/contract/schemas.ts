@@ -8,13 +8,14 @@ const MAX_ENTRIES = 100;
 
 export const groupId = parsed(parseGroupId, ID_RULE);
 export const userId = parsed(parseUserId, ID_RULE);
-export const messageId: v.GenericSchema<unknown, Position> = parsed(
+/** A message id; inside it is a position. */
+export const position: v.GenericSchema<unknown, Position> = parsed(
   parseMessageId,
   'must be an integer from 1 to 18446744073709551615, as a decimal string without leading zeros or, up to 2^53-1, as a JSON integer',
 );
 
 /** The names that paths hold. */
-export const parameters = { groupId, messageId, userId };
+export const parameters = { groupId, messageId: position, userId };
 
 /** Where a member starts; null is before the first message. Without it the member starts where the group is. */
 export const joinedAfter = /* @__PURE__ */ v.optional(
@@ -54,13 +55,19 @@ export const ifRevision = /* @__PURE__ */ v.optional(revision);
 
 export const sentAt = /* @__PURE__ */ v.optional(time);
 
-export const messageIds = listOf(messageId);
+export const positions = listOf(position);
 
 export const userIds = listOf(userId);
 
 /** A mark in a batch. */
 const mark = /* @__PURE__ */ v.pipe(
-  /* @__PURE__ */ v.strictObject({ groupId, messageId, private: flag, ifRevision, delivered: flag }),
+  /* @__PURE__ */ v.strictObject({
+    groupId,
+    messageId: position,
+    private: flag,
+    ifRevision,
+    delivered: flag,
+  }),
   /* @__PURE__ */ v.check(
     (given) => !given.delivered || (!given.private && given.ifRevision === undefined),
     'must have neither private nor ifRevision where delivered is true: they are about the own view',

@@ -13,11 +13,11 @@ export interface Joining {
   /** When it happened. */
   readonly at: number;
   /** The position that the member starts after. */
-  readonly after: Position;
+  readonly joinedAfter: Position;
   /** The back end named the start. Otherwise the start was computed from the time of the joining. */
   readonly isGiven?: boolean;
   /** When the service received it. */
-  readonly heardAt: number;
+  readonly receivedAt: number;
 }
 
 /**
@@ -51,7 +51,7 @@ export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;
   if (leftAt !== null && joining.at <= leftAt) return hearFormerJoining(belonging, leftAt);
   const same = joinings.find(({ at }) => at === joining.at);
-  if (same && same.after <= joining.after) return belonging;
+  if (same && same.joinedAfter <= joining.joinedAfter) return belonging;
   const others = joinings.filter((other) => other !== same);
   const [first = joining, ...later] = [...others, joining].toSorted((a, b) => a.at - b.at);
   const kept = [first, ...later.slice(-(MOST_JOININGS - 1))];
@@ -76,7 +76,7 @@ export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
     return belonging.lastRevision === null ? heard : { ...heard, state: raiseRevision(state, leftAt) };
   }
   // A mark made before the service received the joining belongs to the membership that has ended.
-  const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.heardAt);
+  const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.receivedAt);
   const firstRevision = revisionAfter(leftAt, lastRevision);
   return { ...heard, lastRevision, state: beginAnew(state, first, firstRevision, isOfThisOne) };
 }
@@ -86,20 +86,20 @@ export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
  * before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a message
  * anyway. A member that joined by the route is a member from that call on: times of facts are not compared with it.
  */
-export function isSentBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
-  const isByFact = heardAt !== at;
+export function isSentBefore(sentAtMs: number, { at, receivedAt, isGiven = false }: Joining): boolean {
+  const isByFact = receivedAt !== at;
   return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
 }
 
 /** A membership that begins with a joining. It keeps the registers of the earlier one that `isOfThisOne` accepts. */
 function beginAnew(
   before: MembershipState | null,
-  { at, after }: Joining,
+  { at, joinedAfter }: Joining,
   firstRevision: number,
   isOfThisOne: (register: Register) => boolean,
 ): Membership {
   const generation = Math.max(at, (before?.generation ?? -1) + 1);
-  const start = joinAt(after, generation, firstRevision);
+  const start = joinAt(joinedAfter, generation, firstRevision);
   if (before?.kind !== 'member') return start;
   const kept = <R extends Register>(register: R, other: R): R => {
     if (register.at === null || !isOfThisOne(register) || !isPast(register, other)) return other;

@@ -27,14 +27,14 @@ import type { Tidemark } from './tidemark.ts';
 export async function markUnread(
   tidemark: Tidemark,
   member: Member,
-  message: Position,
+  position: Position,
 ): Promise<OwnView | null> {
   const { ledger, cache, nowMs } = tidemark;
   const { groupId, userId } = member;
   const at = nowMs();
-  const isBack = (known: Membership) => !isSame(known, retreat(known, message, at));
+  const isBack = (known: Membership) => !isSame(known, retreat(known, position, at));
   const back = (current: MembershipState | null) =>
-    current?.kind === 'member' ? retreat(current, message, at) : current;
+    current?.kind === 'member' ? retreat(current, position, at) : current;
 
   const doubt = randomUUID();
   const settled: Change = { kind: 'settled', userId, doubt };

@@ -25,11 +25,11 @@ export async function addMembers(
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  const after = isGiven(joinedAfter)
+  const start = isGiven(joinedAfter)
     ? joinedAfter
     : ((await tidemark.ledger.messages.readHead(groupId)) ?? START);
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(tidemark, { groupId, userId }, after),
+    joinOne(tidemark, { groupId, userId }, start),
   );
   const changes = joined.flatMap(({ membership, isNew }, index) =>
     changesOf(userIds[index] as UserId, membership, isNew),
@@ -44,15 +44,40 @@ export async function join(tidemark: Tidemark, member: Member): Promise<Membersh
 }
 
 /** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
-async function joinOne({ ledger, nowMs }: Tidemark, member: Member, after: Position): Promise<Joined> {
+async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter: Position): Promise<Joined> {
   const now = nowMs();
   const joinNow = (known: Belonging) =>
     known.state?.kind === 'member'
       ? known
-      : hearJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), after, heardAt: now });
+      : hearJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
   const { before, after: reached } = await ledger.memberships.hear(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
   return { membership: reached.state, isNew: before.state?.kind !== 'member' };
+}
+
+/** A member as other users see it: a private read does not show. */
+export interface VisibleMember {
+  readonly userId: UserId;
+  readonly watermark: Position;
+  readonly joinedAfter: Position;
+}
+
+/** Returns one page of a group's members, ordered by user id. The next page begins after `next`; null if there is none. */
+export async function listMembers(
+  { ledger }: Tidemark,
+  groupId: GroupId,
+  limit: number,
+  after: UserId | null,
+): Promise<{ readonly members: readonly VisibleMember[]; readonly next: UserId | null }> {
+  const { members, next } = await ledger.memberships.page(groupId, limit, after);
+  return {
+    members: members.map(({ userId, membership }) => ({
+      userId,
+      watermark: membership.public.position,
+      joinedAfter: membership.joinedAfter,
+    })),
+    next,
+  };
 }
 
 /** Ends a membership. Does nothing if the user is not a member. */
@@ -77,10 +102,11 @@ export async function applyJoin(
   member: Member,
   { joinedAtMs, joinedAfter }: JoiningFact,
 ): Promise<void> {
-  const after = isGiven(joinedAfter) ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
-  const heardAt = tidemark.nowMs();
+  const isStartGiven = isGiven(joinedAfter);
+  const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
+  const receivedAt = tidemark.nowMs();
   const belonging = await hear(tidemark, member, (known) =>
-    hearJoining(known, { at: joinedAtMs, after, heardAt, isGiven: isGiven(joinedAfter) }),
+    hearJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
   );
   await mergeOwnMessages(tidemark, member, belonging);
 }

@@ -35,12 +35,12 @@ export async function loadWindow(
     ledger.messages.readHead(groupId),
     ledger.messages.newest(groupId, position, cache.capacity + 1),
   ]);
-  const above = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
-  const changes = newest.filter((message) => message.position > above).map(messageChange);
+  const floor = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
+  const changes = newest.filter((message) => message.position > floor).map(messageChange);
   for (let start = 0; start < changes.length; start += LOAD_CHUNK) {
     if (!(await cache.merge(groupId, changes.slice(start, start + LOAD_CHUNK)))) return null;
   }
-  return [headChange(head), { kind: 'loaded', token, above }];
+  return [headChange(head), { kind: 'loaded', token, floor }];
 }
 
 /** Null becomes the start: the cache also keeps that no message is recorded, or every read would go to the ledger. */

@@ -1,4 +1,4 @@
-import type { Change, View, Window } from '../cache/group-cache.ts';
+import type { Change, InboxView, View, Window } from '../cache/group-cache.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
@@ -49,11 +49,20 @@ export async function completeView(
   known: Membership,
   view: View | null,
 ): Promise<OwnView> {
-  const told = view && (await ownViewIn(tidemark, member, known, view));
-  if (told) return told;
-  const filled = view && (await fill(tidemark, member, known, view));
-  const complete = filled && (await ownViewIn(tidemark, member, known, filled));
-  return complete ?? countInLedger(tidemark, member, known);
+  const own = view && (await ownViewIn(tidemark, member, known, view));
+  return own ?? completeFromLedger(tidemark, member, known, view);
+}
+
+/** The same, if it is known that the cache lacks something. */
+export async function completeFromLedger(
+  tidemark: Tidemark,
+  member: Member,
+  known: Membership,
+  cached: InboxView | null,
+): Promise<OwnView> {
+  const filled = cached && (await fill(tidemark, member, known, cached));
+  const own = filled && (await ownViewIn(tidemark, member, known, filled));
+  return own ?? countInLedger(tidemark, member, known);
 }
 
 /**
@@ -87,8 +96,8 @@ export async function unreadIn(
   if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
   if (isWorn(window.kept, capacity)) return null;
   const { count, isDecided } = await ledger.messages.countOfOthers(member, {
-    above: position,
-    upTo: window.floor,
+    abovePosition: position,
+    lastPosition: window.floor,
     enough: unreadLimit + 1 - window.unread,
   });
   return unreadOf(unreadLimit, window.unread + count, isDecided);
@@ -103,7 +112,7 @@ async function countInLedger(
   const [head, { count, isDecided }] = await Promise.all([
     ledger.messages.readHead(member.groupId),
     ledger.messages.countOfOthers(member, {
-      above: membership.self.position,
+      abovePosition: membership.self.position,
       enough: unreadLimit + 1,
     }),
   ]);
@@ -127,15 +136,14 @@ async function fill(
   tidemark: Tidemark,
   member: Member,
   membership: Membership,
-  view: View,
+  { head, window }: InboxView,
 ): Promise<View | null> {
   const { cache, ledger } = tidemark;
   const { groupId, userId } = member;
   const known: Change = { kind: 'member', userId, state: membership };
-  const { window } = view;
   if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
-    const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
-    return cache.mergeFor(member, [known, ...head]);
+    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    return cache.mergeFor(member, [known, ...lacking]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);
   return loaded && cache.mergeFor(member, [known, ...loaded]);

@@ -25,7 +25,7 @@ export async function everyonePast(
   position: Position,
   cached: NewsReply | null,
 ): Promise<Position | null> {
-  if (cached?.everyoneAt) return pastOnly(cached.everyoneAt, position);
+  if (cached?.fullyReadPosition) return pastOnly(cached.fullyReadPosition, position);
   let lowest: CurrentMember | null = null;
   let searched = 0;
   for await (const member of candidates(tidemark, groupId, cached?.recent ?? [])) {
@@ -59,14 +59,14 @@ async function* candidates(
 async function askIndex(tidemark: Tidemark, groupId: GroupId, position: Position): Promise<Position | null> {
   const outcome = await loadIndex(tidemark, groupId, false);
   const reply = await tidemark.cache.mergeNews(groupId, [], position);
-  if (!reply?.everyoneAt) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
-  return pastOnly(reply.everyoneAt, position);
+  if (!reply?.fullyReadPosition) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
+  return pastOnly(reply.fullyReadPosition, position);
 }
 
 function shown({ membership }: CurrentMember): Position {
   return membership.public.position;
 }
 
-function pastOnly(everyoneAt: Position, position: Position): Position | null {
-  return everyoneAt > position ? everyoneAt : null;
+function pastOnly(fullyReadPosition: Position, position: Position): Position | null {
+  return fullyReadPosition > position ? fullyReadPosition : null;
 }

@@ -30,7 +30,7 @@ interface News {
   readonly groupId: GroupId;
   readonly changes: readonly Change[];
   /** The position that a member has left. If it was the last member there, everyone has now read past it. */
-  readonly left: Position | null;
+  readonly leftPosition: Position | null;
 }
 
 /** One group of the batch after its news were merged into the cache. */
@@ -38,9 +38,9 @@ interface Merged {
   readonly groupId: GroupId;
   readonly ofGroup: readonly News[];
   readonly isMerged: boolean;
-  /** News of members who left a position, without those published before. `left` is the lowest of these positions. */
+  /** News of members who left a position, without those published before. `leftPosition` is the lowest of these positions. */
   readonly leaving: readonly News[];
-  readonly left: Position | null;
+  readonly leftPosition: Position | null;
   readonly reply: NewsReply | null;
 }
 
@@ -69,13 +69,16 @@ async function mergeIntoCache({ tidemark, told }: Projection, news: readonly New
   const groups = Map.groupBy(news, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
-      const leaving = ofGroup.filter(({ left, sequenceNumber }) => left && !told.has(sequenceNumber));
-      const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
+      const leaving = ofGroup.filter(
+        ({ leftPosition, sequenceNumber }) => leftPosition && !told.has(sequenceNumber),
+      );
+      const leftPosition = leaving.flatMap((item) => item.leftPosition ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
-      const reply = changes.length > 0 ? await tidemark.cache.mergeNews(groupId, changes, left) : null;
+      const reply =
+        changes.length > 0 ? await tidemark.cache.mergeNews(groupId, changes, leftPosition) : null;
       const isMerged =
         changes.length === 0 || (reply !== null && (await introduce(tidemark, groupId, reply.strangers)));
-      return { groupId, ofGroup, isMerged, leaving, left, reply };
+      return { groupId, ofGroup, isMerged, leaving, leftPosition, reply };
     }),
   );
 }
@@ -108,12 +111,12 @@ async function tellOfGroups(
   if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly News[]>();
   const unknown: News[] = [];
-  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
-    if (!left) return;
+  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
+    if (!leftPosition) return;
     try {
-      const upTo = await everyonePast(tidemark, groupId, left, reply);
-      const messageId = upTo && formatMessageId(upTo);
-      if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
+      const position = await everyonePast(tidemark, groupId, leftPosition, reply);
+      const upTo = position && formatMessageId(position);
+      if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
       unknown.push(...leaving);
@@ -129,7 +132,7 @@ async function tellOfGroups(
 
 function newsOf({ sequenceNumber, was, is, fact }: Written): News {
   const { groupId } = fact;
-  const quiet = { sequenceNumber, groupId, left: null };
+  const quiet = { sequenceNumber, groupId, leftPosition: null };
   switch (fact.kind) {
     case 'head':
       return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
@@ -145,7 +148,7 @@ function newsOf({ sequenceNumber, was, is, fact }: Written): News {
       const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
       const changes: Change[] = [{ kind: 'known-member', userId, state }];
       if (!before && state.kind === 'member') changes.push({ kind: 'joined', userId });
-      return { ...quiet, changes, left: leftBehind(before, state) };
+      return { ...quiet, changes, leftPosition: leftBehind(before, state) };
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { TidemarkEvent } from '../contract/event.ts';
-import { joinAt } from '../domain/membership.ts';
+import { startOf } from '../domain/membership.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { eventsOf, type MembershipChange } from './membership-changes.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
@@ -50,10 +50,7 @@ function moveIn({ sequenceNumber, was, is }: Written): Move[] {
   if (is?.kind !== 'membership' || is.state.kind !== 'member') return [];
   const { groupId, userId, state: after } = is;
   const former = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
-  const before =
-    former?.generation === after.generation
-      ? former
-      : joinAt(after.joinedAfter, after.generation, after.firstRevision);
+  const before = former?.generation === after.generation ? former : startOf(after);
   return [{ sequenceNumber, groupId, userId, before, after }];
 }
 

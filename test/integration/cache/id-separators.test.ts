@@ -292,11 +292,11 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
       }
       await markRead(tidemark, { groupId, userId: laggard }, at(1));
       const asked = await tidemark.cache.mergeNews(groupId, [], at(2));
-      expect(asked?.everyoneAt).toBeNull();
+      expect(asked?.fullyReadPosition).toBeNull();
       expect(await everyonePast(tidemark, groupId, at(2), asked)).toBeNull();
       tidemark.takeCalls();
       const again = await tidemark.cache.mergeNews(groupId, [], at(2));
-      expect(again?.everyoneAt).toBe(at(1));
+      expect(again?.fullyReadPosition).toBe(at(1));
       expect(await everyonePast(tidemark, groupId, at(2), again)).toBeNull();
       expect(tidemark.takeCalls()).toEqual(['cache']);
     }
@@ -308,7 +308,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     const now = Date.now();
     await cache.merge(groupId, [{ kind: 'load', token: `${now}-first` }]);
     await cache.merge(groupId, [{ kind: 'load', token: `${now}-second` }]);
-    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, above: START }]);
+    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, floor: START }]);
     const states = await tidemark.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });

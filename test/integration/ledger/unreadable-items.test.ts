@@ -243,7 +243,9 @@ describe('an unreadable message', () => {
     const readable = { position: at(1), senderId: sender, deleted: false };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
     expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
-    expect(await messages.countOfOthers({ groupId, userId: ann }, { above: START, enough: 2 })).toEqual({
+    expect(
+      await messages.countOfOthers({ groupId, userId: ann }, { abovePosition: START, enough: 2 }),
+    ).toEqual({
       count: 1,
       isDecided: true,
     });

@@ -42,7 +42,7 @@ test('very many loads at once leave a complete window, whichever of them finish'
   const [first = ''] = tokens;
   await tidemark.cache.merge(groupId, [
     { kind: 'message', message: { position: at(1), senderId: sender, deleted: false } },
-    { kind: 'loaded', token: first, above: '00000000000000000000' as ReturnType<typeof at> },
+    { kind: 'loaded', token: first, floor: '00000000000000000000' as ReturnType<typeof at> },
   ]);
   expect((await tidemark.cache.read({ groupId, userId: reader }))?.window).toMatchObject({
     floor: '00000000000000000000',

@@ -411,7 +411,7 @@ describe('a window of messages', () => {
     const token = `${Date.now()}-another`;
     await small.cache.merge(groupId, [
       { kind: 'load', token },
-      { kind: 'loaded', token, above: at(11) },
+      { kind: 'loaded', token, floor: at(11) },
     ]);
     await deleteMessage(small, groupId, at(5));
     expect(await countOf(small, groupId, reader, 5)).toEqual([null]);

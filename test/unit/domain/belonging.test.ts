@@ -27,7 +27,7 @@ const events: fc.Arbitrary<Event[]> = fc
 const hear = (known: Belonging, { time, after }: Event) =>
   after === null
     ? hearDeparture(known, T + time)
-    : hearJoining(known, { at: T + time, after: at(after), heardAt: T + 100 });
+    : hearJoining(known, { at: T + time, joinedAfter: at(after), receivedAt: T + 100 });
 
 const seenIn = ({ state }: Belonging) =>
   state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;

@@ -34,7 +34,7 @@ class Outside {
   isBusDown = false;
 
   /** The cache's reply about how far everyone in a group has read: by default a member has read nothing. */
-  readonly everyoneAt = new Map<string, Position | null>();
+  readonly fullyRead = new Map<string, Position | null>();
   /** The members in the ledger's list, with their public watermarks. */
   readonly members = new Map<string, Position>();
   recent: string[] = [];
@@ -59,9 +59,9 @@ class Outside {
     mergeNews: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return null;
       this.merged.push([groupId, changes]);
-      const everyoneAt = this.everyoneAt.get(groupId);
+      const fullyRead = this.fullyRead.get(groupId);
       return {
-        everyoneAt: everyoneAt === undefined ? START : everyoneAt,
+        fullyReadPosition: fullyRead === undefined ? START : fullyRead,
         strangers: this.strangers,
         recent: this.recent,
       };
@@ -217,7 +217,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('goes to the dead-letter queue once if it is broken, while the others are merged', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     const broken = breakMembership('c');
     const records = [move('a', 2, 5), broken, move('b', 0, 3)];
     expect(await run(records)).toEqual([]);
@@ -231,7 +231,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('fails if the dead-letter queue does not accept it, and no other fails', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     outside.letters.isDown = true;
     const broken = breakMembership('c');
     const records = [move('a', 2, 5), broken, move('b', 0, 3)];
@@ -263,8 +263,8 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('does not stop the events about how far everyone has read', async () => {
-    outside.everyoneAt.set('g', null);
-    outside.everyoneAt.set('h', at(5));
+    outside.fullyRead.set('g', null);
+    outside.fullyRead.set('h', at(5));
     outside.members.set('a', at(5)).set('c', at(2));
     outside.broken.add('c');
     expect(await run([move('a', 2, 5), move('b', 2, 5, 'h' as GroupId)])).toEqual([]);
@@ -277,21 +277,21 @@ describe('an item that the projector cannot read', () => {
 
 describe('how far everyone has read', () => {
   test('is published if the cache knows that nobody is behind any more', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([['g', '5']]);
     expect(outside.pagesRead).toBe(0);
   });
 
   test('is neither published nor searched for while the cache knows a member who is behind', async () => {
-    outside.everyoneAt.set('g', at(2));
+    outside.fullyRead.set('g', at(2));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([]);
     expect(outside.pagesRead).toBe(0);
   });
 
   test('is searched for in the ledger if the cache does not know, up to the first member who is behind', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 100; index < 500; index += 1)
       outside.members.set(`u${index}`, at(index === 150 ? 2 : 9));
     await run([move('a', 2, 5)]);
@@ -304,7 +304,7 @@ describe('how far everyone has read', () => {
   });
 
   test('is the lowest watermark in the ledger if nobody is behind', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 100; index < 350; index += 1)
       outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
     await run([move('a', 2, 5)]);
@@ -313,19 +313,19 @@ describe('how far everyone has read', () => {
   });
 
   test('rises when the last member who was behind leaves', async () => {
-    outside.everyoneAt.set('g', at(8));
+    outside.fullyRead.set('g', at(8));
     await run([leave('a', 2)]);
     expect(fullyRead()).toEqual([['g', '8']]);
   });
 
   test('does not change by a private read, a mark unread or a delivery', async () => {
-    outside.everyoneAt.set('g', at(9));
+    outside.fullyRead.set('g', at(9));
     for (const record of hiddenMoves('a')) await run([record]);
     expect(fullyRead()).toEqual([]);
   });
 
   test('is searched for first among members who joined a moment ago, whom the list may lack', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     outside.members.set('listed', at(9));
     outside.members.set('new', at(2));
     outside.recent = ['new'];
@@ -335,18 +335,18 @@ describe('how far everyone has read', () => {
   });
 
   test('is read from the index if very many members are past the position', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 10_000; index < 16_000; index += 1) outside.members.set(`u${index}`, at(9));
     const record = move('a', 2, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
     expect([outside.claims, outside.pagesRead]).toEqual([1, 10]);
-    outside.everyoneAt.set('g', at(9));
+    outside.fullyRead.set('g', at(9));
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toEqual([['g', '9']]);
   });
 
   test('is published later, and once, if the ledger or the bus does not answer', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     outside.members.set('a', at(5));
     const record = move('a', 2, 5);
     outside.isLedgerDown = true;
