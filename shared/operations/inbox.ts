@@ -1,4 +1,4 @@
-import type { InboxView } from '../cache/group-cache.ts';
+import type { InboxView } from '../cache/replies.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';

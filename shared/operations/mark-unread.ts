@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Change } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, type MembershipState, retreat } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
@@ -36,9 +36,9 @@ export async function markUnread(
   const back = (current: MembershipState | null) =>
     current?.kind === 'member' ? retreat(current, position, at) : current;
 
-  const doubt = randomUUID();
-  const settled: Change = { kind: 'settled', userId, doubt };
-  const doubted = await cache.doubt(member, doubt);
+  const token = randomUUID();
+  const settled = change.settled(userId, token);
+  const doubted = await cache.doubt(member, token);
   const settle = async () => (doubted?.isNoted ? cache.merge(groupId, [settled]) : false);
 
   let believed = memberIn(doubted?.view ?? null);
@@ -52,17 +52,17 @@ export async function markUnread(
       await settle();
       return null;
     }
-    const known: Change = { kind: 'member', userId, state: believed };
+    const known = change.member(userId, believed);
     if (!isBack(believed)) {
       const merged = doubted && (await cache.mergeFor(member, [known, settled]));
       return completeView(tidemark, member, believed, merged);
     }
     if (doubted && !doubted.isNoted) {
-      await cache.merge(groupId, [known, { kind: 'doubt', userId, doubt }]);
+      await cache.merge(groupId, [known, change.doubt(userId, token)]);
     }
   }
   const { state } = await ledger.memberships.change(member, back, believed);
-  const changes: Change[] = state ? [{ kind: 'member', userId, state }, settled] : [settled];
+  const changes = state ? [change.member(userId, state), settled] : [settled];
   const merged = await cache.mergeFor(member, changes);
   return state?.kind === 'member' ? completeView(tidemark, member, state, merged) : null;
 }

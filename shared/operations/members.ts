@@ -1,4 +1,4 @@
-import type { Change } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import { type Belonging, hearDeparture, hearJoining } from '../domain/belonging.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
@@ -147,7 +147,7 @@ function isGiven(joinedAfter: Position | null): joinedAfter is Position {
 }
 
 /** The changes for the cache when a membership began, moved or ended. */
-function changesOf(userId: UserId, state: MembershipState, isNew: boolean): Change[] {
-  const member: Change = { kind: 'member', userId, state };
-  return isNew && state.kind === 'member' ? [member, { kind: 'joined', userId }] : [member];
+function changesOf(userId: UserId, state: MembershipState, isNew: boolean): change.Change[] {
+  const member = change.member(userId, state);
+  return isNew && state.kind === 'member' ? [member, change.joined(userId)] : [member];
 }

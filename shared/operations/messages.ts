@@ -1,4 +1,4 @@
-import { type Change, memberChanges } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
@@ -50,11 +50,8 @@ export async function recordMessage(
       isRepeated: known,
     }),
   ]);
-  const changes: Change[] = [
-    { kind: 'message', message },
-    { kind: 'head', position: head },
-  ];
-  if (sender) changes.push({ kind: 'member', userId: senderId, state: sender });
+  const changes = [change.message(message), change.head(head)];
+  if (sender) changes.push(change.member(senderId, sender));
   const due = await cache.mergeRecorded(groupId, changes);
   await makeDueGood(tidemark, groupId, due ?? []);
   return { outcome: known ? 'known' : 'recorded', head };
@@ -79,7 +76,7 @@ async function makeDueGood(
       const { state } = await ledger.memberships.change({ groupId, userId }, good, believed);
       return [userId, state ?? believed] as const;
     });
-    const more = await cache.mergeRecorded(groupId, memberChanges(states));
+    const more = await cache.mergeRecorded(groupId, change.members(states));
     if (round < MOST_ROUNDS) await makeDueGood(tidemark, groupId, more ?? [], round + 1);
   } catch (error) {
     console.warn({
@@ -97,5 +94,5 @@ export async function deleteMessage(
   position: Position,
 ): Promise<void> {
   await ledger.messages.delete(groupId, position, nowMs());
-  await cache.merge(groupId, [{ kind: 'message', message: { position, senderId: null, deleted: true } }]);
+  await cache.merge(groupId, [change.deleted(position)]);
 }

@@ -1,4 +1,5 @@
-import type { Change, View } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { View } from '../cache/replies.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -47,8 +48,7 @@ export async function moveForward(
       const early = earlyMarks(userId, membership, marks, outcomes);
       if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
       // Merges even if the cache did not answer before: it may be back, and other instances may already read from it.
-      const known: Change = { kind: 'member', userId, state: membership };
-      const merged = await cache.mergeFor(member, [known, ...news, ...early]);
+      const merged = await cache.mergeFor(member, [change.member(userId, membership), ...news, ...early]);
       return overtaken(tidemark, member, marks, { ...written, view: merged });
     }
     believed = null;
@@ -92,7 +92,7 @@ async function clampFor(
   groupId: GroupId,
   marks: readonly Mark[],
   cachedHead: Position | null,
-): Promise<{ readonly clamp: Clamp; readonly news: readonly Change[] }> {
+): Promise<{ readonly clamp: Clamp; readonly news: readonly change.Change[] }> {
   if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
     return { clamp: (position) => position, news: [] };
   }
@@ -109,12 +109,11 @@ function earlyMarks(
   { generation, self }: Membership,
   marks: readonly Mark[],
   outcomes: readonly MarkOutcome[],
-): Change[] {
+): change.Change[] {
   return marks
     .filter(({ position }, index) => outcomes[index]?.clamped && position !== END)
     .map(({ position, kind, ifRevision }) => {
-      const mark = { userId, position, generation, revision: ifRevision ?? self.revision, kind };
-      return { kind: 'early', mark };
+      return change.early({ userId, position, generation, revision: ifRevision ?? self.revision, kind });
     });
 }
 
@@ -138,9 +137,7 @@ async function overtaken(
   const written = await write(tidemark, member, moved.membership, again, (position) => position);
   if (!written) return moved;
   const { membership } = written;
-  const view = await tidemark.cache.mergeFor(member, [
-    { kind: 'member', userId: member.userId, state: membership },
-  ]);
+  const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);
   const made = new Map(due.map((mark, index) => [mark, written.outcomes[index]]));
   const outcomes = moved.outcomes.map((outcome, index) => made.get(marks[index] as Mark) ?? outcome);
   return { membership, changed: moved.changed || written.changed, outcomes, view };

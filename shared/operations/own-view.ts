@@ -1,4 +1,5 @@
-import type { Change, InboxView, View, Window } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
@@ -140,7 +141,7 @@ async function fill(
 ): Promise<View | null> {
   const { cache, ledger } = tidemark;
   const { groupId, userId } = member;
-  const known: Change = { kind: 'member', userId, state: membership };
+  const known = change.member(userId, membership);
   if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
     const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
     return cache.mergeFor(member, [known, ...lacking]);

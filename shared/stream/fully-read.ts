@@ -1,4 +1,5 @@
-import type { Change, NewsReply } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { MergedFromStream } from '../cache/replies.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
@@ -23,7 +24,7 @@ export async function everyonePast(
   tidemark: Tidemark,
   groupId: GroupId,
   position: Position,
-  cached: NewsReply | null,
+  cached: MergedFromStream | null,
 ): Promise<Position | null> {
   if (cached?.fullyReadPosition) return pastOnly(cached.fullyReadPosition, position);
   let lowest: CurrentMember | null = null;
@@ -36,11 +37,7 @@ export async function everyonePast(
   }
   if (!lowest) return null;
   const { userId, membership } = lowest;
-  const laggard: Change[] = [
-    { kind: 'member', userId, state: membership },
-    { kind: 'laggard', userId },
-  ];
-  await tidemark.cache.merge(groupId, laggard);
+  await tidemark.cache.merge(groupId, [change.member(userId, membership), change.laggard(userId)]);
   return pastOnly(shown(lowest), position);
 }
 
@@ -58,7 +55,7 @@ async function* candidates(
 
 async function askIndex(tidemark: Tidemark, groupId: GroupId, position: Position): Promise<Position | null> {
   const outcome = await loadIndex(tidemark, groupId, false);
-  const reply = await tidemark.cache.mergeNews(groupId, [], position);
+  const reply = await tidemark.cache.mergeFromStream(groupId, [], position);
   if (!reply?.fullyReadPosition) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
   return pastOnly(reply.fullyReadPosition, position);
 }

@@ -1,6 +1,7 @@
-import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { MergedFromStream } from '../cache/replies.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
-import type { GroupId } from '../domain/ids.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -28,7 +29,7 @@ export interface Projection {
 interface News {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
-  readonly changes: readonly Change[];
+  readonly changes: readonly change.Change[];
   /** The position that a member has left. If it was the last member there, everyone has now read past it. */
   readonly leftPosition: Position | null;
 }
@@ -41,7 +42,7 @@ interface Merged {
   /** News of members who left a position, without those published before. `leftPosition` is the lowest of these positions. */
   readonly leaving: readonly News[];
   readonly leftPosition: Position | null;
-  readonly reply: NewsReply | null;
+  readonly reply: MergedFromStream | null;
 }
 
 /**
@@ -75,9 +76,10 @@ async function mergeIntoCache({ tidemark, told }: Projection, news: readonly New
       const leftPosition = leaving.flatMap((item) => item.leftPosition ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
       const reply =
-        changes.length > 0 ? await tidemark.cache.mergeNews(groupId, changes, leftPosition) : null;
+        changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, leftPosition) : null;
       const isMerged =
-        changes.length === 0 || (reply !== null && (await introduce(tidemark, groupId, reply.strangers)));
+        changes.length === 0 ||
+        (reply !== null && (await introduce(tidemark, groupId, reply.unknownMembers)));
       return { groupId, ofGroup, isMerged, leaving, leftPosition, reply };
     }),
   );
@@ -90,13 +92,13 @@ async function mergeIntoCache({ tidemark, told }: Projection, news: readonly New
 async function introduce(
   tidemark: Tidemark,
   groupId: GroupId,
-  strangers: NewsReply['strangers'],
+  unknownMembers: readonly UserId[],
 ): Promise<boolean> {
-  if (strangers.length === 0) return true;
+  if (unknownMembers.length === 0) return true;
   const { cache, ledger } = tidemark;
   try {
-    const known = await ledger.memberships.readMany(groupId, strangers);
-    return await cache.merge(groupId, memberChanges(known));
+    const known = await ledger.memberships.readMany(groupId, unknownMembers);
+    return await cache.merge(groupId, change.members(known));
   } catch (error) {
     console.error({ message: 'members whom the cache lacks could not be read', error: loggedError(error) });
     return false;
@@ -135,19 +137,21 @@ function newsOf({ sequenceNumber, was, is, fact }: Written): News {
   const quiet = { sequenceNumber, groupId, leftPosition: null };
   switch (fact.kind) {
     case 'head':
-      return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
+      return { ...quiet, changes: [change.knownHead(fact.position)] };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
-      const message = is ? fact.message : { ...fact.message, deleted: true };
-      return { ...quiet, changes: [{ kind: 'message', message }] };
+      return {
+        ...quiet,
+        changes: [is ? change.message(fact.message) : change.deleted(fact.message.position)],
+      };
     }
     case 'membership': {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
       const { userId, state } = fact;
       const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
-      const changes: Change[] = [{ kind: 'known-member', userId, state }];
-      if (!before && state.kind === 'member') changes.push({ kind: 'joined', userId });
+      const changes = [change.knownMember(userId, state)];
+      if (!before && state.kind === 'member') changes.push(change.joined(userId));
       return { ...quiet, changes, leftPosition: leftBehind(before, state) };
     }
   }

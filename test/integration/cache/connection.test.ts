@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { listenOnLoopback } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
@@ -57,7 +58,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
 }
 
 const ask = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
-const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
+const tell = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
 
 describe.each([
   ['read', ask],

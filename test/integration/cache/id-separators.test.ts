@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
 import { startUpstashRest } from '../../../local/engines/upstash-rest.ts';
 import type { Listening } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -209,8 +210,8 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     const { members, next } = await tidemark.ledger.memberships.page(groupId, 21, null);
     expect(next).toBe('a|b');
     await tidemark.cache.merge(groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'index', token: 'a-token', leaseEndMs: now - 1, lastUserId: 'a|b' as UserId },
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.index('a-token', now - 1, 'a|b' as UserId),
     ]);
     expect(await tidemark.cache.receipts.claim(groupId, 'another', now, now - 1)).toMatchObject({
       outcome: 'claimed',
@@ -291,11 +292,11 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
         await recordMessage(tidemark, { groupId, position: at(id), senderId: 'a' as UserId });
       }
       await markRead(tidemark, { groupId, userId: laggard }, at(1));
-      const asked = await tidemark.cache.mergeNews(groupId, [], at(2));
+      const asked = await tidemark.cache.mergeFromStream(groupId, [], at(2));
       expect(asked?.fullyReadPosition).toBeNull();
       expect(await everyonePast(tidemark, groupId, at(2), asked)).toBeNull();
       tidemark.takeCalls();
-      const again = await tidemark.cache.mergeNews(groupId, [], at(2));
+      const again = await tidemark.cache.mergeFromStream(groupId, [], at(2));
       expect(again?.fullyReadPosition).toBe(at(1));
       expect(await everyonePast(tidemark, groupId, at(2), again)).toBeNull();
       expect(tidemark.takeCalls()).toEqual(['cache']);
@@ -306,9 +307,9 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     const groupId = aGroup();
     const { cache } = tidemark;
     const now = Date.now();
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-first` }]);
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-second` }]);
-    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, floor: START }]);
+    await cache.merge(groupId, [change.load(`${now}-first`)]);
+    await cache.merge(groupId, [change.load(`${now}-second`)]);
+    await cache.merge(groupId, [change.loaded(`${now}-first`, START)]);
     const states = await tidemark.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });

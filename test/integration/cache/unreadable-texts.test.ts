@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { memberChanges } from '../../../shared/cache/group-cache.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt, retreat } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -111,14 +111,14 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(await list(bob, 3, 'unread')).toEqual([sender, ann]);
     expect(await list(bob, 2, 'delivered')).toEqual([sender, ann, bob]);
   },
-  mergeNews: async ({ groupId, ann, bob }) => {
+  mergeFromStream: async ({ groupId, ann, bob }) => {
     const states = await tidemark.ledger.memberships.readMany(groupId, [ann, bob]);
-    const news = [...states].map(([userId, state]) => ({ kind: 'known-member', userId, state }) as const);
-    const head = { kind: 'known-head', position: at(4) } as const;
-    const reply = await tidemark.cache.mergeNews(groupId, [...news, head], at(1));
+    const news = [...states].map(([userId, state]) => change.knownMember(userId, state));
+    const head = change.knownHead(at(4));
+    const reply = await tidemark.cache.mergeFromStream(groupId, [...news, head], at(1));
     // As the projector does for members whom the cache lacks.
-    const strangers = await tidemark.ledger.memberships.readMany(groupId, reply?.strangers ?? []);
-    await tidemark.cache.merge(groupId, memberChanges(strangers));
+    const unknown = await tidemark.ledger.memberships.readMany(groupId, reply?.unknownMembers ?? []);
+    await tidemark.cache.merge(groupId, change.members(unknown));
     expect(await everyonePast(tidemark, groupId, at(1), reply)).toBe(at(2));
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
@@ -221,9 +221,9 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     for (const isIndexed of [true, false]) {
       if (!isIndexed) await tidemark.redis.del(key('receipts'));
       await tidemark.redis.hset(key('members'), ann, 'rubbish');
-      const news = { kind: 'known-member', userId: ann, state: old } as const;
-      const reply = await tidemark.cache.mergeNews(groupId, [news], null);
-      expect(reply?.strangers).toEqual(isIndexed ? [ann] : []);
+      const news = change.knownMember(ann, old);
+      const reply = await tidemark.cache.mergeFromStream(groupId, [news], null);
+      expect(reply?.unknownMembers).toEqual(isIndexed ? [ann] : []);
       expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
       await countReceipts(tidemark, { groupId, userId: sender }, [at(1)]);
     }
@@ -264,7 +264,7 @@ describe('an unreadable text of a membership is a miss only for that member', ()
         if (read?.state) return;
         unreadable += 1;
         const isDoubt = spoiled.endsWith('?');
-        const member = { kind: 'member', userId: ann, state: held } as const;
+        const member = change.member(ann, held);
         const merged = await tidemark.cache.mergeFor({ groupId, userId: ann }, [member]);
         // This test is not about doubts of readable texts.
         if (!isDoubt) expect(merged?.state).toEqual(held);
@@ -279,7 +279,7 @@ describe('an unreadable head is a miss', () => {
   test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann } = await aWholeGroup();
     await tidemark.redis.set(key('head'), 'zzz');
-    await tidemark.cache.mergeNews(groupId, [{ kind: 'known-head', position: at(3) }], null);
+    await tidemark.cache.mergeFromStream(groupId, [change.knownHead(at(3))], null);
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   });
 
@@ -452,7 +452,7 @@ describe('an unreadable doubt', () => {
       await tidemark.redis.hset(key('members'), ann, `${old}?`);
       await tidemark.redis.hset(key('doubts'), ann, text);
       if (ask === 'settled') {
-        await tidemark.cache.merge(groupId, [{ kind: 'settled', userId: ann, doubt: 'another' }]);
+        await tidemark.cache.merge(groupId, [change.settled(ann, 'another')]);
       }
       if (ask === 'readStatuses') {
         expect(await readStatuses(tidemark, { groupId, userId: ann }, [at(2)])).toEqual({

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
@@ -38,11 +39,11 @@ test('very many loads at once leave a complete window, whichever of them finish'
   await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
   const now = Date.now();
   const tokens = Array.from({ length: 300 }, (_, index) => `${now}-${String(index).padStart(4, '0')}`);
-  for (const token of tokens) await tidemark.cache.merge(groupId, [{ kind: 'load', token }]);
+  for (const token of tokens) await tidemark.cache.merge(groupId, [change.load(token)]);
   const [first = ''] = tokens;
   await tidemark.cache.merge(groupId, [
-    { kind: 'message', message: { position: at(1), senderId: sender, deleted: false } },
-    { kind: 'loaded', token: first, floor: '00000000000000000000' as ReturnType<typeof at> },
+    change.message({ position: at(1), senderId: sender, deleted: false }),
+    change.loaded(first, '00000000000000000000' as ReturnType<typeof at>),
   ]);
   expect((await tidemark.cache.read({ groupId, userId: reader }))?.window).toMatchObject({
     floor: '00000000000000000000',

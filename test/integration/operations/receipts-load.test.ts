@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -193,8 +194,8 @@ describe('the receipts of a group', () => {
     expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null, recent: [] });
     const { members, next } = await tidemark.ledger.memberships.page(group.groupId, 500, null);
     await tidemark.cache.merge(group.groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'index', token: 'a-token', leaseEndMs: Date.now() - 1, lastUserId: next as UserId },
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.index('a-token', Date.now() - 1, next as UserId),
     ]);
     tidemark.takeCalls();
     expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
@@ -217,8 +218,8 @@ describe('the receipts of a group', () => {
     );
     const { members } = await tidemark.ledger.memberships.page(group.groupId, 500, null);
     await tidemark.cache.merge(group.groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'indexed', token: 'a-token' },
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.indexed('a-token'),
     ]);
     expect(await asked).toEqual([[1, 0, 0]]);
   });

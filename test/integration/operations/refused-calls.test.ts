@@ -1,5 +1,6 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { END } from '../../../shared/domain/position.ts';
@@ -294,11 +295,11 @@ describe('marking unread', () => {
     // A call that finds the member in doubt reads the ledger, and stores its doubt again together with the member.
     for (const doubt of tokens) {
       await cache.doubt({ groupId, userId: reader }, doubt);
-      await cache.merge(groupId, [{ kind: 'doubt', userId: reader, doubt }]);
+      await cache.merge(groupId, [change.doubt(reader, doubt)]);
     }
     await cache.merge(
       groupId,
-      tokens.map((doubt) => ({ kind: 'settled', userId: reader, doubt })),
+      tokens.map((doubt) => change.settled(reader, doubt)),
     );
     expect(await doubtsOf(groupId)).toBeUndefined();
     await expectTrusted(groupId, reader);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, Member, UserId } from '../../../shared/domain/ids.ts';
@@ -220,15 +221,15 @@ describe('a doubt of the own view', () => {
   test('is not settled by the call of an earlier doubt', async () => {
     const { groupId, reader } = await prepare();
     const { memberships } = tidemark.ledger;
-    const change: Memberships['change'] = async (...asked) => {
+    const doubting: Memberships['change'] = async (...asked) => {
       await tidemark.cache.doubt({ groupId, userId: reader }, 'another-doubt');
       return memberships.change(...asked);
     };
-    await markUnread(withMemberships({ change }), { groupId, userId: reader }, at(6));
+    await markUnread(withMemberships({ change: doubting }), { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
     await lookAt(tidemark, { groupId, userId: reader });
     expect(ledgerCalls()).not.toEqual([]);
-    await tidemark.cache.merge(groupId, [{ kind: 'settled', userId: reader, doubt: 'another-doubt' }]);
+    await tidemark.cache.merge(groupId, [change.settled(reader, 'another-doubt')]);
     tidemark.takeCalls();
     await lookAt(tidemark, { groupId, userId: reader });
     expect(tidemark.takeCalls()).toEqual(['cache']);
@@ -405,14 +406,11 @@ describe('a window of messages', () => {
     // Room for one more.
     await deleteMessage(small, groupId, at(14));
     // During a load the floor may go down, so messages below it are kept.
-    await small.cache.merge(groupId, [{ kind: 'load', token: `${Date.now() - 60_001}-given-up` }]);
+    await small.cache.merge(groupId, [change.load(`${Date.now() - 60_001}-given-up`)]);
     await send(small, groupId, sender, [5]);
     expect(await countOf(small, groupId, reader, 5)).toEqual([[1, 0, 0]]);
     const token = `${Date.now()}-another`;
-    await small.cache.merge(groupId, [
-      { kind: 'load', token },
-      { kind: 'loaded', token, floor: at(11) },
-    ]);
+    await small.cache.merge(groupId, [change.load(token), change.loaded(token, at(11))]);
     await deleteMessage(small, groupId, at(5));
     expect(await countOf(small, groupId, reader, 5)).toEqual([null]);
   });

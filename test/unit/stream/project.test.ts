@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { Change } from '../../../shared/cache/changes.ts';
+import type { GroupCache } from '../../../shared/cache/group-cache.ts';
+import { decodeMembership } from '../../../shared/cache/membership-text.ts';
 import type { TidemarkEvent } from '../../../shared/contract/event.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId } from '../../../shared/domain/ids.ts';
@@ -26,9 +28,16 @@ import {
   unknownKind,
 } from '../../support/stream-records.ts';
 
+/** A change of a member as an object; any other change as it is. */
+function readable(change: Change) {
+  const [kind = '', userId, text] = change;
+  if (!/^(member|knownMember|joined|laggard)$/.test(kind)) return change;
+  return { kind, userId, ...(text && { state: decodeMembership(text) }) };
+}
+
 /** Records what it receives; a test decides what fails. */
 class Outside {
-  readonly merged: [string, Change[]][] = [];
+  readonly merged: [string, unknown[]][] = [];
   readonly published: TidemarkEvent[] = [];
   failingGroups = new Set<string>();
   isBusDown = false;
@@ -48,21 +57,21 @@ class Outside {
   readonly letters = new KeptLetters();
 
   /** Members whom the cache’s index lacks. */
-  strangers: string[] = [];
+  unknownMembers: string[] = [];
 
   readonly cache = {
     merge: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return false;
-      this.merged.push([groupId, changes]);
+      this.merged.push([groupId, changes.map(readable)]);
       return true;
     },
-    mergeNews: async (groupId: string, changes: Change[]) => {
+    mergeFromStream: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return null;
-      this.merged.push([groupId, changes]);
+      this.merged.push([groupId, changes.map(readable)]);
       const fullyRead = this.fullyRead.get(groupId);
       return {
         fullyReadPosition: fullyRead === undefined ? START : fullyRead,
-        strangers: this.strangers,
+        unknownMembers: this.unknownMembers,
         recent: this.recent,
       };
     },
@@ -151,7 +160,7 @@ describe('the projector', () => {
   });
 
   test('merges members whom the cache’s index lacks, as the ledger holds them now', async () => {
-    outside.strangers = ['a', 'gone'];
+    outside.unknownMembers = ['a', 'gone'];
     outside.members.set('a', at(20));
     expect(await run([move('a', 0, 5), move('gone', 0, 5)])).toEqual([]);
     expect(outside.merged.at(-1)).toMatchObject([
@@ -164,7 +173,7 @@ describe('the projector', () => {
   });
 
   test('reports the records of members that it cannot merge as failed', async () => {
-    outside.strangers = ['a'];
+    outside.unknownMembers = ['a'];
     outside.isLedgerDown = true;
     const record = move('a', 0, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
@@ -178,9 +187,7 @@ describe('the projector', () => {
       senderId: { S: 'a' },
     };
     await run([recordOf(message, null), expire('a')]);
-    expect(outside.merged).toEqual([
-      ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
-    ]);
+    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007']]]]);
   });
 });
 
@@ -247,7 +254,7 @@ describe('an item that the projector cannot read', () => {
     expect(outside.merged).toMatchObject([
       [
         'g',
-        [{ kind: 'known-member', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
+        [{ kind: 'knownMember', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
       ],
     ]);
     expect(outside.letters.messages).toEqual([]);
@@ -255,7 +262,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('is left out of the members that are merged into the cache’s index', async () => {
-    outside.strangers = ['a', 'c'];
+    outside.unknownMembers = ['a', 'c'];
     outside.members.set('a', at(20));
     outside.broken.add('c');
     expect(await run([move('a', 0, 5), move('c', 0, 5)])).toEqual([]);
