@@ -21,7 +21,7 @@ export class ReceiptsCache {
     this.#cache = new GroupCache(
       new CacheConnection({
         credentials: async () => credentials,
-        timeoutsMs: { connect: TIMEOUT_MS, ask: TIMEOUT_MS, tell: TIMEOUT_MS },
+        timeoutsMs: { connect: TIMEOUT_MS, read: TIMEOUT_MS, write: TIMEOUT_MS },
       }),
     );
   }
@@ -65,8 +65,8 @@ export class ReceiptsCache {
   async count({ groupId, members }: Population, positions: readonly Position[]): Promise<Counts[]> {
     const [caller] = members;
     if (!caller) throw new Error('a group without members has no caller');
-    const questions = positions.map((position) => ({ position }));
-    const counted = await this.#cache.receipts.count({ groupId, userId: caller.userId }, questions);
+    const queries = positions.map((position) => ({ position }));
+    const counted = await this.#cache.receipts.count({ groupId, userId: caller.userId }, queries);
     if (!counted?.receipts) throw new Error(`the cache did not count the receipts of ${groupId}`);
     return counted.receipts.map((receipt) => {
       if (!receipt) throw new Error(`a message of ${groupId} is not in the cache`);

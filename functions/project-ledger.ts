@@ -14,7 +14,7 @@ const projection = {
   tidemark,
   publisher,
   deadLetters: createDeadLetters(),
-  told: new RecentRecords(10_000),
+  published: new RecentRecords(10_000),
 };
 
 export const handler = ledgerStream((records) => project(projection, records));

@@ -47,9 +47,9 @@ const MOST_JOININGS = 10;
  * and the joining with the earlier start wins over the other: a repetition changes nothing, even if
  * messages arrived in between.
  */
-export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
+export function applyJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;
-  if (leftAt !== null && joining.at <= leftAt) return hearFormerJoining(belonging, leftAt);
+  if (leftAt !== null && joining.at <= leftAt) return applyEndedJoining(belonging, leftAt);
   const same = joinings.find(({ at }) => at === joining.at);
   if (same && same.joinedAfter <= joining.joinedAfter) return belonging;
   const others = joinings.filter((other) => other !== same);
@@ -59,26 +59,26 @@ export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   if (state?.kind === 'member' && first !== joining) return { ...belonging, joinings: kept };
   const firstRevision =
     state?.kind === 'member' ? state.firstRevision : revisionAfter(leftAt, belonging.lastRevision);
-  return { ...belonging, joinings: kept, state: beginAnew(state, first, firstRevision, () => true) };
+  return { ...belonging, joinings: kept, state: membershipFrom(state, first, firstRevision, () => true) };
 }
 
 /** Returns the same object if the departure changes nothing. */
-export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
+export function applyDeparture(belonging: Belonging, leftAt: number): Belonging {
   const { state, joinings } = belonging;
   if (belonging.leftAt !== null && leftAt <= belonging.leftAt) return belonging;
   const [first, ...later] = joinings.filter(({ at }) => at > leftAt);
   const joined = first ? [first, ...later] : [];
-  const heard = { ...belonging, leftAt, joinings: joined };
-  if (state?.kind !== 'member') return { ...heard, state: departure(state, leftAt) };
+  const left = { ...belonging, leftAt, joinings: joined };
+  if (state?.kind !== 'member') return { ...left, state: departure(state, leftAt) };
   const lastRevision = state.self.revision;
-  if (!first) return { ...heard, lastRevision, state: departure(state, leftAt) };
+  if (!first) return { ...left, lastRevision, state: departure(state, leftAt) };
   if (first === joinings[0]) {
-    return belonging.lastRevision === null ? heard : { ...heard, state: raiseRevision(state, leftAt) };
+    return belonging.lastRevision === null ? left : { ...left, state: raiseRevision(state, leftAt) };
   }
   // A mark made before the service received the joining belongs to the membership that has ended.
   const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.receivedAt);
   const firstRevision = revisionAfter(leftAt, lastRevision);
-  return { ...heard, lastRevision, state: beginAnew(state, first, firstRevision, isOfThisOne) };
+  return { ...left, lastRevision, state: membershipFrom(state, first, firstRevision, isOfThisOne) };
 }
 
 /**
@@ -92,7 +92,7 @@ export function isSentBefore(sentAtMs: number, { at, receivedAt, isGiven = false
 }
 
 /** A membership that begins with a joining. It keeps the registers of the earlier one that `isOfThisOne` accepts. */
-function beginAnew(
+function membershipFrom(
   before: MembershipState | null,
   { at, joinedAfter }: Joining,
   firstRevision: number,
@@ -115,7 +115,7 @@ function beginAnew(
 }
 
 /** The departure has already ended this joining. It still shows that there was a membership before the current one. */
-function hearFormerJoining(belonging: Belonging, leftAt: number): Belonging {
+function applyEndedJoining(belonging: Belonging, leftAt: number): Belonging {
   const { state, lastRevision } = belonging;
   if (lastRevision !== null) return belonging;
   const raised = state?.kind === 'member' ? raiseRevision(state, leftAt) : state;

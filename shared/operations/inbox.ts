@@ -27,7 +27,7 @@ interface InboxEntry {
 }
 
 /** With `unreadOnly`, one page reads at most this many groups. */
-const PATIENCE = 1_000;
+const MOST_READ = 1_000;
 
 /**
  * Groups that are completed from the ledger at the same time. With `unreadOnly`, also the groups checked in one step.
@@ -48,9 +48,9 @@ export async function readInbox(
     after,
   }: { readonly unreadOnly: boolean; readonly limit: number; readonly after: GroupId | null },
 ): Promise<InboxPage> {
-  const looked = unreadOnly ? PATIENCE : limit;
-  const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, looked, after);
-  const entries = await look(tidemark, userId, memberships);
+  const most = unreadOnly ? MOST_READ : limit;
+  const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, most, after);
+  const entries = await readViews(tidemark, userId, memberships);
   return passingOver(async (passedOver) => {
     const complete = async (some: readonly InboxEntry[]) => {
       const groups = await inParallel(some, CONCURRENT_GROUPS, (entry) =>
@@ -80,17 +80,17 @@ export async function readInbox(
  * Adds to each membership what the cache knows of its group. Heads that the cache lacks
  * come from the ledger, in one go.
  */
-async function look(
+async function readViews(
   tidemark: Tidemark,
   userId: UserId,
   memberships: readonly Omit<InboxEntry, 'view'>[],
 ): Promise<InboxEntry[]> {
   if (memberships.length === 0) return [];
-  const asked = memberships.map(({ groupId, membership }) => ({
+  const groups = memberships.map(({ groupId, membership }) => ({
     groupId,
     position: membership.self.position,
   }));
-  const views = await tidemark.cache.readInbox(userId, asked);
+  const views = await tidemark.cache.readInbox(userId, groups);
   if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
   const heads = await missingHeads(tidemark, memberships, views);
   return memberships.flatMap((membership, index) => {

@@ -41,27 +41,27 @@ export async function markUnread(
   const doubted = await cache.doubt(member, token);
   const settle = async () => (doubted?.isNoted ? cache.merge(groupId, [settled]) : false);
 
-  let believed = memberIn(doubted?.view ?? null);
-  if (!believed || !isBack(believed)) {
+  let expected = memberIn(doubted?.view ?? null);
+  if (!expected || !isBack(expected)) {
     // Only the ledger decides that there is nothing to do: the copy in the cache may be old.
-    believed = await readMember(tidemark, member).catch(async (error: unknown) => {
+    expected = await readMember(tidemark, member).catch(async (error: unknown) => {
       await settle();
       throw error;
     });
-    if (!believed) {
+    if (!expected) {
       await settle();
       return null;
     }
-    const known = change.member(userId, believed);
-    if (!isBack(believed)) {
+    const known = change.member(userId, expected);
+    if (!isBack(expected)) {
       const merged = doubted && (await cache.mergeFor(member, [known, settled]));
-      return completeView(tidemark, member, believed, merged);
+      return completeView(tidemark, member, expected, merged);
     }
     if (doubted && !doubted.isNoted) {
       await cache.merge(groupId, [known, change.doubt(userId, token)]);
     }
   }
-  const { state } = await ledger.memberships.change(member, back, believed);
+  const { state } = await ledger.memberships.change(member, back, expected);
   const changes = state ? [change.member(userId, state), settled] : [settled];
   const merged = await cache.mergeFor(member, changes);
   return state?.kind === 'member' ? completeView(tidemark, member, state, merged) : null;

@@ -1,5 +1,5 @@
 import * as change from '../cache/changes.ts';
-import { type Belonging, hearDeparture, hearJoining } from '../domain/belonging.ts';
+import { applyDeparture, applyJoining, type Belonging } from '../domain/belonging.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
@@ -49,8 +49,8 @@ async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter:
   const joinNow = (known: Belonging) =>
     known.state?.kind === 'member'
       ? known
-      : hearJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
-  const { before, after: reached } = await ledger.memberships.hear(member, joinNow, now);
+      : applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+  const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
   return { membership: reached.state, isNew: before.state?.kind !== 'member' };
 }
@@ -85,8 +85,8 @@ export async function removeMember(tidemark: Tidemark, member: Member): Promise<
   const now = tidemark.nowMs();
   // At or after every joining, so that it ends all of them.
   const leaveNow = (known: Belonging) =>
-    hearDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
-  await hear(tidemark, member, leaveNow);
+    applyDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
+  await changeAndMerge(tidemark, member, leaveNow);
 }
 
 /** A joining that arrived as a fact. */
@@ -105,24 +105,24 @@ export async function applyJoin(
   const isStartGiven = isGiven(joinedAfter);
   const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
   const receivedAt = tidemark.nowMs();
-  const belonging = await hear(tidemark, member, (known) =>
-    hearJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
+  const belonging = await changeAndMerge(tidemark, member, (known) =>
+    applyJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
   );
   await mergeOwnMessages(tidemark, member, belonging);
 }
 
 /** Applies a departure that arrived as a fact. It ends the memberships that began at or before it. */
 export async function applyLeave(tidemark: Tidemark, member: Member, leftAtMs: number): Promise<void> {
-  const belonging = await hear(tidemark, member, (known) => hearDeparture(known, leftAtMs));
+  const belonging = await changeAndMerge(tidemark, member, (known) => applyDeparture(known, leftAtMs));
   await mergeOwnMessages(tidemark, member, belonging);
 }
 
-async function hear(
+async function changeAndMerge(
   { ledger, cache, nowMs }: Tidemark,
   member: Member,
-  change: (known: Belonging) => Belonging,
+  transition: (known: Belonging) => Belonging,
 ): Promise<Belonging> {
-  const { before, after } = await ledger.memberships.hear(member, change, nowMs());
+  const { before, after } = await ledger.memberships.changeBelonging(member, transition, nowMs());
   const isNew = before.state?.kind !== 'member';
   if (after.state) await cache.merge(member.groupId, changesOf(member.userId, after.state, isNew));
   return after;

@@ -7,7 +7,7 @@ import type { Tidemark } from './tidemark.ts';
 export interface Statuses {
   /** The position of the member's own view. */
   readonly watermark: Position;
-  /** In the order asked. */
+  /** In the order of the request. */
   readonly statuses: readonly { readonly position: Position; readonly isRead: boolean }[];
 }
 

@@ -17,14 +17,14 @@ export interface OwnView {
 export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
 /** A window filled below this share of its capacity is loaded again when someone needs messages below its floor. */
-const WORN_SHARE = 0.9;
+const MIN_FILLED_SHARE = 0.9;
 
-export function isWorn(kept: number, capacity: number): boolean {
-  return kept < capacity * WORN_SHARE;
+export function isSparse(kept: number, capacity: number): boolean {
+  return kept < capacity * MIN_FILLED_SHARE;
 }
 
 /** Returns the caller's own view, or null if the caller is not a member. One call if the cache holds it. */
-export async function lookAt(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
+export async function readOwnView(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
   const view = await tidemark.cache.read(member);
   const membership = memberIn(view) ?? (await readMember(tidemark, member));
   return membership && completeView(tidemark, member, membership, view);
@@ -95,7 +95,7 @@ export async function unreadIn(
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isWorn(window.kept, capacity)) return null;
+  if (isSparse(window.kept, capacity)) return null;
   const { count, isDecided } = await ledger.messages.countOfOthers(member, {
     abovePosition: position,
     lastPosition: window.floor,
@@ -142,7 +142,7 @@ async function fill(
   const { cache, ledger } = tidemark;
   const { groupId, userId } = member;
   const known = change.member(userId, membership);
-  if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
+  if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
     const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
     return cache.mergeFor(member, [known, ...lacking]);
   }

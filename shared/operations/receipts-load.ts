@@ -47,23 +47,23 @@ export async function loadIndex(
   const window = isWindowMissing ? await loadWindow(tidemark, groupId, START) : [];
   // The list of members read below may be a moment behind.
   const recent = await ledger.memberships.readMany(groupId, claim.recent);
-  if (!window || !(await tell(tidemark, groupId, [...window, ...change.members(recent)])))
+  if (!window || !(await mergeTwice(tidemark, groupId, [...window, ...change.members(recent)])))
     return 'unavailable';
   let after = claim.after;
   do {
     const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
-    const isTold = await tell(tidemark, groupId, [
+    const isMerged = await mergeTwice(tidemark, groupId, [
       ...members.map(({ userId, membership }) => change.member(userId, membership)),
       next ? change.index(token, nowMs() + LEASE_MS, next) : change.indexed(token),
     ]);
-    if (!isTold) return 'unavailable';
+    if (!isMerged) return 'unavailable';
     after = next;
   } while (after);
   return 'loaded';
 }
 
 /** Merges, a second time if the first fails: one slow answer must not send every caller to the ledger. */
-async function tell(
+async function mergeTwice(
   { cache }: Tidemark,
   groupId: GroupId,
   changes: readonly change.Change[],

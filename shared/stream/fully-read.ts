@@ -33,7 +33,7 @@ export async function everyonePast(
     if (!lowest || shown(member) < shown(lowest)) lowest = member;
     if (shown(lowest) <= position) break;
     searched += 1;
-    if (searched === MOST_SEARCHED) return askIndex(tidemark, groupId, position);
+    if (searched === MOST_SEARCHED) return readFromIndex(tidemark, groupId, position);
   }
   if (!lowest) return null;
   const { userId, membership } = lowest;
@@ -53,7 +53,11 @@ async function* candidates(
   yield* ledger.memberships.everyone(groupId, PAGE);
 }
 
-async function askIndex(tidemark: Tidemark, groupId: GroupId, position: Position): Promise<Position | null> {
+async function readFromIndex(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  position: Position,
+): Promise<Position | null> {
   const outcome = await loadIndex(tidemark, groupId, false);
   const reply = await tidemark.cache.mergeFromStream(groupId, [], position);
   if (!reply?.fullyReadPosition) throw unavailable(new Error(`the members are not indexed: ${outcome}`));

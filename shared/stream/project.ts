@@ -22,11 +22,11 @@ export interface Projection {
   readonly publisher: Publisher | null;
   readonly deadLetters: DeadLetters;
   /** Records whose group events this instance has published. A repeated batch does not publish them again. */
-  readonly told: RecentRecords;
+  readonly published: RecentRecords;
 }
 
 /** What follows from one record: changes for the cache, and whether everyone may have read further. */
-interface News {
+interface Effect {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
   readonly changes: readonly change.Change[];
@@ -34,13 +34,13 @@ interface News {
   readonly leftPosition: Position | null;
 }
 
-/** One group of the batch after its news were merged into the cache. */
+/** One group of the batch after its effects were merged into the cache. */
 interface Merged {
   readonly groupId: GroupId;
-  readonly ofGroup: readonly News[];
+  readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
-  /** News of members who left a position, without those published before. `leftPosition` is the lowest of these positions. */
-  readonly leaving: readonly News[];
+  /** Effect of members who left a position, without those published before. `leftPosition` is the lowest of these positions. */
+  readonly leaving: readonly Effect[];
   readonly leftPosition: Position | null;
   readonly reply: MergedFromStream | null;
 }
@@ -54,24 +54,27 @@ export async function project(projection: Projection, records: readonly StreamRe
   const { readable, unreadable } = readAll(records);
   const [unsent, failed] = await Promise.all([
     projection.deadLetters.setAside(unreadable),
-    carryOn(projection, readable.map(newsOf)),
+    mergeAndPublish(projection, readable.map(effectOf)),
   ]);
   return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
 }
 
-/** Resolves to the news that failed. The result may contain the same news twice. */
-async function carryOn(projection: Projection, news: readonly News[]): Promise<News[]> {
-  const groups = await mergeIntoCache(projection, news);
+/** Resolves to the effects that failed. The result may contain the same one twice. */
+async function mergeAndPublish(projection: Projection, effects: readonly Effect[]): Promise<Effect[]> {
+  const groups = await mergeIntoCache(projection, effects);
   const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
-  return [...unmerged, ...(await tellOfGroups(projection, groups))];
+  return [...unmerged, ...(await publishFullyRead(projection, groups))];
 }
 
-async function mergeIntoCache({ tidemark, told }: Projection, news: readonly News[]): Promise<Merged[]> {
-  const groups = Map.groupBy(news, ({ groupId }) => groupId);
+async function mergeIntoCache(
+  { tidemark, published }: Projection,
+  effects: readonly Effect[],
+): Promise<Merged[]> {
+  const groups = Map.groupBy(effects, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
       const leaving = ofGroup.filter(
-        ({ leftPosition, sequenceNumber }) => leftPosition && !told.has(sequenceNumber),
+        ({ leftPosition, sequenceNumber }) => leftPosition && !published.has(sequenceNumber),
       );
       const leftPosition = leaving.flatMap((item) => item.leftPosition ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
@@ -79,7 +82,7 @@ async function mergeIntoCache({ tidemark, told }: Projection, news: readonly New
         changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, leftPosition) : null;
       const isMerged =
         changes.length === 0 ||
-        (reply !== null && (await introduce(tidemark, groupId, reply.unknownMembers)));
+        (reply !== null && (await mergeUnknownMembers(tidemark, groupId, reply.unknownMembers)));
       return { groupId, ofGroup, isMerged, leaving, leftPosition, reply };
     }),
   );
@@ -89,7 +92,7 @@ async function mergeIntoCache({ tidemark, told }: Projection, news: readonly New
  * Merges members that the cache's index lacks, as the ledger holds them now: the record of the stream may be old, and
  * they may have left since. A member whose item cannot be read is left out. Resolves to false if this failed.
  */
-async function introduce(
+async function mergeUnknownMembers(
   tidemark: Tidemark,
   groupId: GroupId,
   unknownMembers: readonly UserId[],
@@ -105,14 +108,14 @@ async function introduce(
   }
 }
 
-/** Publishes an event for each group that everyone has read further. Resolves to the news for which this failed. */
-async function tellOfGroups(
-  { tidemark, publisher, told }: Projection,
+/** Publishes an event for each group that everyone has read further. Resolves to the effects for which this failed. */
+async function publishFullyRead(
+  { tidemark, publisher, published }: Projection,
   groups: readonly Merged[],
-): Promise<News[]> {
+): Promise<Effect[]> {
   if (!publisher) return [];
-  const sources = new Map<TidemarkEvent, readonly News[]>();
-  const unknown: News[] = [];
+  const sources = new Map<TidemarkEvent, readonly Effect[]>();
+  const unknown: Effect[] = [];
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
     if (!leftPosition) return;
     try {
@@ -127,12 +130,12 @@ async function tellOfGroups(
   const failed = await publishFrom(publisher, sources);
   for (const item of unknown) failed.add(item);
   for (const item of groups.flatMap(({ leaving }) => leaving)) {
-    if (!failed.has(item)) told.add(item.sequenceNumber);
+    if (!failed.has(item)) published.add(item.sequenceNumber);
   }
   return [...failed];
 }
 
-function newsOf({ sequenceNumber, was, is, fact }: Written): News {
+function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
   const { groupId } = fact;
   const quiet = { sequenceNumber, groupId, leftPosition: null };
   switch (fact.kind) {

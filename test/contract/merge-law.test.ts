@@ -43,7 +43,7 @@ const inLedger: Holder = () => {
       await memberships.change({ groupId, userId }, merged, known.state);
     } else {
       const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
-      await memberships.hear({ groupId, userId }, begin, Date.now());
+      await memberships.changeBelonging({ groupId, userId }, begin, Date.now());
     }
     return memberships.read({ groupId, userId });
   };

@@ -45,7 +45,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
       secretReads += 1;
       return secret();
     },
-    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, ask: 5_000, tell: 5_000 },
+    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, read: 5_000, write: 5_000 },
     nowMs: () => nowMs,
     http: {
       handle(request, options) {
@@ -129,7 +129,7 @@ test('the first answer has the rest of the connection’s timeout', async () => 
   const connection = new CacheConnection({
     credentials: holds({ url: silent.url, token: 'a-token' }),
     // Without one bound for both, the calls would last longer than the test.
-    timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
+    timeoutsMs: { connect: 100, read: 60_000, write: 60_000 },
     http,
   });
   const cache = new GroupCache(connection);

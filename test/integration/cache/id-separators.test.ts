@@ -13,7 +13,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
@@ -121,7 +121,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   const aGroupOfAll = async (): Promise<GroupId> => {
     const groupId = aGroup();
     await addMembers(tidemark, groupId, USERS);
-    await lookAt(tidemark, { groupId, userId: 'a' as UserId });
+    await readOwnView(tidemark, { groupId, userId: 'a' as UserId });
     await countReceipts(tidemark, { groupId, userId: 'a' as UserId }, [at(1)]);
     for (const [index, senderId] of USERS.entries()) {
       await recordMessage(tidemark, { groupId, position: at(index + 1), senderId });
@@ -139,7 +139,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     }
     await inEveryCache(groupId, async (one) => {
       for (const [index, userId] of USERS.entries()) {
-        const view = await lookAt(one, { groupId, userId });
+        const view = await readOwnView(one, { groupId, userId });
         expect([userId, view?.unread]).toEqual([userId, { count: userId === 'a' ? 31 : 32, exact: true }]);
         const ids = Array.from({ length: 33 }, (_, id) => at(id + 1));
         const read = await readStatuses(one, { groupId, userId }, ids);
@@ -152,7 +152,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     await deleteMessage(tidemark, groupId, at(21));
     await inEveryCache(groupId, async (one) => {
       const countsOf = async (userId: string) =>
-        (await lookAt(one, { groupId, userId: userId as UserId }))?.unread.count;
+        (await readOwnView(one, { groupId, userId: userId as UserId }))?.unread.count;
       expect(await Promise.all(['a', 'a|b', 'a|', '@a', '!floor|'].map(countsOf))).toEqual([
         30, 31, 30, 30, 30,
       ]);
@@ -265,7 +265,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   test('a full window drops the oldest messages of any sender', async () => {
     const groupId = aGroup();
     await addMembers(small, groupId, USERS);
-    await lookAt(small, { groupId, userId: 'a' as UserId });
+    await readOwnView(small, { groupId, userId: 'a' as UserId });
     for (const [index, senderId] of USERS.entries()) {
       await recordMessage(small, { groupId, position: at(index + 1), senderId });
     }
@@ -275,11 +275,11 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(entries.filter((entry) => entry.startsWith('@'))).toHaveLength(10);
     expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
     // None of the ten is its own.
-    expect(await lookAt(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
+    expect(await readOwnView(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
       unread: { count: 10, exact: false },
     });
     await markUnread(small, { groupId, userId: '~' as UserId }, at(23));
-    expect(await lookAt(small, { groupId, userId: '~' as UserId })).toMatchObject({
+    expect(await readOwnView(small, { groupId, userId: '~' as UserId })).toMatchObject({
       unread: { count: 9, exact: true },
     });
   });

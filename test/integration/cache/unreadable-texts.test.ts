@@ -10,7 +10,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
 import { at } from '../../support/positions.ts';
@@ -57,14 +57,14 @@ async function aWholeGroup(): Promise<Group> {
 }
 
 const own = async (groupId: GroupId, userId: UserId) => {
-  const view = await lookAt(tidemark, { groupId, userId });
+  const view = await readOwnView(tidemark, { groupId, userId });
   const self = view?.membership.self;
   return view && [self?.revision, Number(self?.position), Number(view.head), view.unread.count];
 };
 
 /** The results of the operations in a prepared group, one after the other. */
 const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
-  lookAt: async ({ groupId, ann }) => {
+  readOwnView: async ({ groupId, ann }) => {
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
   readStatuses: async ({ groupId, ann, sender }) => {
@@ -167,9 +167,9 @@ async function expectAllRight(spoil: (group: Group) => Promise<unknown>): Promis
 async function expectWhole({ groupId, ann, bob, sender }: Group): Promise<void> {
   // The first call may repair the cache.
   for (const userId of [ann, bob, sender]) {
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   }
   await countReceipts(tidemark, { groupId, userId: ann }, [at(2)]);
@@ -378,19 +378,19 @@ describe('an unreadable entry does no harm', () => {
     try {
       const [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
       await addMembers(small, groupId, [ann, sender]);
-      await lookAt(small, { groupId, userId: ann });
+      await readOwnView(small, { groupId, userId: ann });
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (const id of [1, 2, 3, 4, 5]) await record(id);
       // The lowest entries: they are dropped before any message.
       await small.redis.zadd(`tm:{${groupId}}:messages`, 0, '0', 0, '0000000000000', 0, '0000000000001');
       for (const id of [6, 7, 8]) await record(id);
-      expect(await lookAt(small, { groupId, userId: ann })).toMatchObject({
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         head: at(8),
         unread: { count: 5, exact: false },
       });
       small.takeCalls();
       await markRead(small, { groupId, userId: ann }, at(5));
-      expect(await lookAt(small, { groupId, userId: ann })).toMatchObject({
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         unread: { count: 3, exact: true },
       });
       expect(small.takeCalls()).toEqual(['cache', 'ledger UpdateItem', 'cache', 'cache']);
@@ -440,7 +440,7 @@ describe('an unreadable doubt', () => {
   });
 
   test.each(spoiled)('does not make a text in doubt valid: %j', async (text) => {
-    for (const ask of ['lookAt', 'readStatuses', 'markRead', 'settled'] as const) {
+    for (const ask of ['readOwnView', 'readStatuses', 'markRead', 'settled'] as const) {
       const { groupId, key, ann } = await aWholeGroup();
       const old = await tidemark.redis.hget(key('members'), ann);
       const back = await tidemark.ledger.memberships.change(
@@ -467,7 +467,7 @@ describe('an unreadable doubt', () => {
         expect(await own(groupId, ann)).toEqual([1, 1, 4, 3]);
       }
       tidemark.takeCalls();
-      await lookAt(tidemark, { groupId, userId: ann });
+      await readOwnView(tidemark, { groupId, userId: ann });
       expect(tidemark.takeCalls()).toEqual(['cache']);
     }
   });

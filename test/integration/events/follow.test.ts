@@ -181,7 +181,7 @@ async function publishedOf(
       },
     },
     deadLetters: new DeadLetters(new KeptLetters()),
-    told: new RecentRecords(1_000),
+    published: new RecentRecords(1_000),
   };
   for (let start = 0, batch = 0; start < records.length; batch += 1) {
     const size = sizes[batch % sizes.length] ?? 1;

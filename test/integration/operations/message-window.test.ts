@@ -3,7 +3,7 @@ import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -25,12 +25,15 @@ test('failed loads of a window do not pile up in the cache', async () => {
   });
   const refusing = { ...tidemark, ledger: { ...tidemark.ledger, messages } };
   for (let time = 0; time < 220; time += 1) {
-    await expect(lookAt(refusing, { groupId, userId: reader })).rejects.toThrow();
+    await expect(readOwnView(refusing, { groupId, userId: reader })).rejects.toThrow();
   }
   const loads = await tidemark.redis.zlexcount(`tm:{${groupId}}:messages`, '[!load|', '(!load}');
   expect(loads).toBeGreaterThan(0);
   expect(loads).toBeLessThanOrEqual(200);
-  expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 1, exact: true });
+  expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+    count: 1,
+    exact: true,
+  });
 });
 
 test('very many loads at once leave a complete window, whichever of them finish', async () => {

@@ -13,7 +13,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt, type OwnView } from '../../../shared/operations/own-view.ts';
+import { type OwnView, readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
@@ -110,7 +110,7 @@ const OPERATIONS: readonly (readonly [
     null,
   ],
   ['statuses', (groupId, userId) => readStatuses(tidemark, { groupId, userId }, [at(1), at(99)]), null],
-  ['a read of the own view', (groupId, userId) => lookAt(tidemark, { groupId, userId }), null],
+  ['a read of the own view', (groupId, userId) => readOwnView(tidemark, { groupId, userId }), null],
   [
     'counts of receipts',
     (groupId, userId) => countReceipts(tidemark, { groupId, userId }, [at(1), at(99)]),
@@ -141,7 +141,7 @@ async function prepare(): Promise<{ groupId: GroupId; reader: UserId; former: Us
   for (let id = 1; id <= 3; id += 1) {
     await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
   }
-  await lookAt(tidemark, { groupId, userId: reader });
+  await readOwnView(tidemark, { groupId, userId: reader });
   await markUnread(tidemark, { groupId, userId: former }, at(1));
   await removeMember(tidemark, { groupId, userId: former });
   await countReceipts(tidemark, { groupId, userId: reader }, [at(1)]);
@@ -204,7 +204,7 @@ describe('marking unread', () => {
   /** Only the cache is read: it holds the member, without a doubt. */
   async function expectTrusted(groupId: GroupId, userId: UserId): Promise<void> {
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   }
 
@@ -267,7 +267,7 @@ describe('marking unread', () => {
     const left = await tidemark.redis.pttl(`tm:{${groupId}}:doubts`);
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThanOrEqual(DOUBT_MS);
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       membership: { self: { position: at(3) } },
     });
   });

@@ -11,7 +11,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
@@ -73,10 +73,10 @@ async function projected(source: Tidemark, before: Item | null, after: Item): Pr
     types.push(...events.map(({ type }) => type));
     return [];
   };
-  const told = new RecentRecords(10);
+  const published = new RecentRecords(10);
   const record = { sequenceNumber: '1', before, after };
   const deadLetters = new DeadLetters(new KeptLetters());
-  const projection = { tidemark: source, publisher: { publish }, deadLetters, told };
+  const projection = { tidemark: source, publisher: { publish }, deadLetters, published };
   expect(await project(projection, [record])).toEqual([]);
   return types;
 }
@@ -128,7 +128,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     });
     expect(await countReceipts(tidemark, { groupId, userId: former }, [at(1)])).toBeNull();
     expect(await listReceipts(tidemark, { groupId, userId: former }, at(1), readers)).toBeNull();
-    expect(await lookAt(tidemark, { groupId, userId: former })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: former })).toBeNull();
   });
 
   test('does not bring back a member who has left since, if nobody has read receipts', async () => {
@@ -142,7 +142,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     const before = joined ? membershipItem({ groupId, userId: former }, joined) : null;
     await projected(tidemark, before, membershipItem({ groupId, userId: former }, marked));
 
-    expect(await lookAt(tidemark, { groupId, userId: former })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: former })).toBeNull();
     expect(await markRead(tidemark, { groupId, userId: former }, at(1))).toBeNull();
     expect(await countReceipts(tidemark, { groupId, userId: former }, [at(1)])).toBeNull();
   });
@@ -182,7 +182,7 @@ describe('a doubt of the own view', () => {
   }
 
   test.each([
-    ['reads the own view', lookAt],
+    ['reads the own view', readOwnView],
     ['loads the receipts', (source: Tidemark, reader: Member) => countReceipts(source, reader, [at(10)])],
     [
       'marks a message again',
@@ -211,7 +211,7 @@ describe('a doubt of the own view', () => {
     const { groupId, reader } = await prepare();
     await markUnread(tidemark, { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       membership: { self: { position: at(5), revision: 1 } },
       unread: { count: 5, exact: true },
     });
@@ -227,11 +227,11 @@ describe('a doubt of the own view', () => {
     };
     await markUnread(withMemberships({ change: doubting }), { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     expect(ledgerCalls()).not.toEqual([]);
     await tidemark.cache.merge(groupId, [change.settled(reader, 'another-doubt')]);
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   });
 
@@ -239,7 +239,7 @@ describe('a doubt of the own view', () => {
     const { groupId, reader } = await prepare();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, read: 5_000, write: 5_000 },
     });
     let now = 1_900_000_000_000;
     const cache = new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, nowMs: () => now });
@@ -253,7 +253,7 @@ describe('a doubt of the own view', () => {
     ] as const) {
       now = 1_900_000_000_000 + passedMs;
       tidemark.takeCalls();
-      expect(await lookAt(later, { groupId, userId: reader })).toMatchObject({
+      expect(await readOwnView(later, { groupId, userId: reader })).toMatchObject({
         membership: { self: { position: at(10), revision: 0 } },
         unread: { count: 0, exact: true },
       });
@@ -332,7 +332,7 @@ describe('a departure that the cache missed', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     const [, joined] = await join(tidemark, groupId, [sender, reader]);
     await send(tidemark, groupId, sender, [1]);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     await removeMember(cutOff(), { groupId, userId: reader });
     const { memberships } = tidemark.ledger;
     let changes = 0;
@@ -344,13 +344,13 @@ describe('a departure that the cache missed', () => {
       counted();
       return memberships.change(...asked);
     };
-    const hear: Memberships['hear'] = async (...asked) => {
+    const changeBelonging: Memberships['changeBelonging'] = async (...asked) => {
       counted();
-      return memberships.hear(...asked);
+      return memberships.changeBelonging(...asked);
     };
 
     const marked = await markRead(
-      { ...withMemberships({ change, hear }), mode: 'open' },
+      { ...withMemberships({ change, changeBelonging }), mode: 'open' },
       { groupId, userId: reader },
       at(1),
     );
@@ -372,7 +372,7 @@ describe('a departure that the cache missed', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(tidemark, groupId, [sender, reader]);
     await send(tidemark, groupId, sender, [1]);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     await removeMember(cutOff(), { groupId, userId: reader });
     expect(await markRead(tidemark, { groupId, userId: reader }, at(1))).toBeNull();
     expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject({

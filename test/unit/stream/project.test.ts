@@ -124,10 +124,10 @@ let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   outside = new Outside();
   const { cache, ledger, publisher, letters } = outside;
-  const told = new RecentRecords(100);
+  const published = new RecentRecords(100);
   const tidemark = { cache, ledger, nowMs: () => T, mode: 'strict' } as const;
   const deadLetters = new DeadLetters(letters);
-  run = (records) => project({ tidemark, publisher, deadLetters, told }, records);
+  run = (records) => project({ tidemark, publisher, deadLetters, published }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
   jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
