@@ -19,7 +19,7 @@ export const handler = serve(
     const name = `receipts ${groupId} ${position} ${state}`;
     const parse = (text: string) => {
       const entry = parseEntry(text);
-      // Who has read a message is at or above it, who has not below.
+      // Members who have read the message are at or above it, the others below it.
       const isInList = entry && entry.position < position === (state === 'unread');
       return isInList ? entry : null;
     };
@@ -43,7 +43,7 @@ export const handler = serve(
 );
 
 function parseEntry(text: string): ListEntry | null {
-  // A user id may hold a bar, a position holds none.
+  // A user id may contain a bar, a position does not.
   const bar = text.indexOf('|');
   const position = parsePosition(text.slice(0, bar));
   const userId = parseUserId(text.slice(bar + 1));

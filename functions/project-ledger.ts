@@ -8,7 +8,7 @@ import { ledgerStream } from './runtime/ledger-stream.ts';
 import { prepare } from './runtime/prepare.ts';
 
 const tidemark = createTidemark();
-/** A deployment without events has no bus to publish on. */
+/** A deployment without events has no bus. */
 const publisher = process.env[EVENT_BUS_NAME] === undefined ? null : createBus();
 const projection = {
   tidemark,

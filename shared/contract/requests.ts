@@ -18,8 +18,9 @@ import {
 } from './schemas.ts';
 
 /*
- * What each endpoint takes. This half of the contract goes into the bundles, each request into the bundle of the function
- * that serves it alone: for that, nothing here is the result of a call. The other half, endpoints.ts, stays out of them.
+ * The requests of each endpoint. This half of the contract goes into the bundles, each request only into the bundle of the
+ * function that serves it. So nothing here may be the result of a call: the bundler would keep it in every bundle. The
+ * other half, endpoints.ts, stays out of the bundles.
  */
 
 export const markRead = {
@@ -74,7 +75,7 @@ export const getInbox = {
   who: 'user',
   at: 'GET /inbox',
   path: parameters,
-  // A larger limit than other lists have: what a client shows when it starts should be one call.
+  // A larger limit than other lists: a client should get its first screen in one call.
   query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
 } as const satisfies Request;
 
