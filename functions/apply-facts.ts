@@ -46,8 +46,8 @@ function laneOf({ detail }: QueuedEvent): string {
 }
 
 /**
- * Applies a fact, which has the effect of its route. Facts may come in any order and more than once. One that contradicts
- * a known fact is ignored and logged.
+ * Applies a fact, which has the effect of its route. Facts may come in any order and more than once. One that
+ * contradicts a known fact is ignored and logged.
  */
 async function apply(event: QueuedEvent): Promise<void> {
   const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });

@@ -60,7 +60,10 @@ function refuseUsers(scopes: readonly string[], isSigned: boolean): void {
   throw forbidden('This route is for back ends.');
 }
 
-/** A user's token has the scope for users. If the deployment has no such scope, it is any token that is not a back end's. */
+/**
+ * A user's token has the scope for users. If the deployment has no such scope, it is any token that is not a back
+ * end's.
+ */
 function refuseBackEnds(hasToken: boolean, scopes: readonly string[]): void {
   if (!hasToken) throw forbidden('This route is for users, who show a token.');
   const { user, service } = scopesAsked();

@@ -20,7 +20,8 @@ export function readCursor<T>(
   const text = Buffer.from(cursor, 'base64url')
     .toString()
     .slice(list.length + 1);
-  // If it is not the same when written again, it is a cursor of another list, or one of several texts that decode alike.
+  // If it is not the same when written again, it is a cursor of another list, or one of several texts that decode
+  // alike.
   const read = writeCursor(list, text) === cursor ? parse(text) : null;
   if (read === null) throw invalidFields([{ path: 'cursor', message: RULE }]);
   return read;

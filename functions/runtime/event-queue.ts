@@ -42,9 +42,9 @@ interface Settled {
 const DONE: Outcome = { kind: 'done' };
 
 /**
- * Returns a handler of the events of a queue. If the handling of an event throws, only its record is reported as failed,
- * and the queue delivers it again after a pause that grows each time. After a day the queue sends it to its dead-letter
- * queue.
+ * Returns a handler of the events of a queue. If the handling of an event throws, only its record is reported as
+ * failed, and the queue delivers it again after a pause that grows each time. After a day the queue sends it to its
+ * dead-letter queue.
  */
 export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
   const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {

@@ -4,8 +4,8 @@ import type { Item } from '../../shared/ledger/items.ts';
 import type { StreamRecord } from '../../shared/stream/stream-records.ts';
 
 /**
- * Returns a handler of the ledger's stream. `handle` resolves to the sequence numbers of the records that failed. An empty
- * number fails the whole batch, since a record without a number cannot be reported alone.
+ * Returns a handler of the ledger's stream. `handle` resolves to the sequence numbers of the records that failed. An
+ * empty number fails the whole batch, since a record without a number cannot be reported alone.
  */
 export function ledgerStream(handle: (records: readonly StreamRecord[]) => Promise<string[]>) {
   const handler = middy<DynamoDBStreamEvent, DynamoDBBatchResponse>().handler(async ({ Records }) => {

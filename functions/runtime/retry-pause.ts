@@ -1,7 +1,9 @@
 const FIRST_PAUSE_SECONDS = 10;
 const LONGEST_PAUSE_SECONDS = 3_600;
 
-/** Each pause is shorter or longer by up to this share, so that messages that failed together do not return together. */
+/**
+ * Each pause is shorter or longer by up to this share, so that messages that failed together do not return together.
+ */
 const JITTER = 0.1;
 
 /**

@@ -1,7 +1,9 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { boundsOf } from '../../shared/aws/bounds.ts';
 
-/** Short timeouts: without the cache's secret the ledger answers, and without the webhook's secret the event is retried. */
+/**
+ * Short timeouts: without the cache's secret the ledger answers, and without the webhook's secret the event is retried.
+ */
 export function createSecretsClient(): SecretsManagerClient {
   return new SecretsManagerClient(boundsOf({ attempts: 2, timeoutMs: 1_000 }));
 }

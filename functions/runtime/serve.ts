@@ -29,7 +29,9 @@ export type ReplyOf<R extends Request> = [AnswersOf<R['name']>] extends [never]
   ? Reply<number, unknown>
   : RepliesOf<AnswersOf<R['name']>>;
 
-/** The values of a call. For an endpoint of users, `userId` is the user of the token or the one whom a back end names. */
+/**
+ * The values of a call. For an endpoint of users, `userId` is the user of the token or the one whom a back end names.
+ */
 export type Call<R extends Request> = Taken<R> &
   (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
@@ -126,8 +128,8 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
 }
 
 /**
- * Reads the query parameters as they were sent, and refuses repeated ones. API Gateway joins repeated ones with a comma:
- * then they look like one parameter with a comma in it.
+ * Reads the query parameters as they were sent, and refuses repeated ones. API Gateway joins repeated ones with a
+ * comma: then they look like one parameter with a comma in it.
  */
 function queryOf({ rawQueryString }: Event): Record<string, string> {
   const parameters = new Map<string, string>();

@@ -2,8 +2,8 @@ import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } fr
 import { boundsOf } from '../../shared/aws/bounds.ts';
 
 /**
- * Two tries. A record of the stream that was not sent stays in the stream and is sent when the batch is repeated. A message
- * whose pause was not set is received again after the queue's own visibility timeout.
+ * Two tries. A record of the stream that was not sent stays in the stream and is sent when the batch is repeated. A
+ * message whose pause was not set is received again after the queue's own visibility timeout.
  */
 const client = new SQSClient({
   ...boundsOf({ attempts: 2, timeoutMs: 2_000 }),

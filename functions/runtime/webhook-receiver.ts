@@ -43,8 +43,8 @@ export class WebhookReceiver {
   }
 
   /**
-   * Posts a body. Throws if the answer is not a 2xx within 5 s. A receiver that never answers would keep an instance busy
-   * for 5 s with each event: after three timeouts in a row, `post` throws at once for half a minute.
+   * Posts a body. Throws if the answer is not a 2xx within 5 s. A receiver that never answers would keep an instance
+   * busy for 5 s with each event: after three timeouts in a row, `post` throws at once for half a minute.
    */
   async post(id: string, body: string): Promise<void> {
     const { url, nowMs } = this.#options;

@@ -9,8 +9,8 @@ import { encodePosition } from './position-text.ts';
 declare const changeBrand: unique symbol;
 
 /**
- * One thing that the cache merges about a group, as merge-group.lua receives it: its kind, then the values of that kind.
- * Each kind has one function here and one of the same name in the script. All values come from the ledger.
+ * One thing that the cache merges about a group, as merge-group.lua receives it: its kind, then the values of that
+ * kind. Each kind has one function here and one of the same name in the script. All values come from the ledger.
  */
 export type Change = readonly string[] & { readonly [changeBrand]: true };
 

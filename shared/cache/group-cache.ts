@@ -66,8 +66,8 @@ export class GroupCache {
   }
 
   /**
-   * Reads what a member sees. If `markPosition`, which the member is about to mark, is above the own view, the reply has no window: the unread count is
-   * needed only after the mark. Null if the cache does not answer. One call.
+   * Reads what a member sees. If `markPosition`, which the member is about to mark, is above the own view, the reply
+   * has no window: the unread count is needed only after the mark. Null if the cache does not answer. One call.
    */
   async read({ groupId, userId }: Member, markPosition: Position | null = null): Promise<View | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
@@ -96,8 +96,7 @@ export class GroupCache {
   }
 
   /**
-   * Reads a member, and how the messages at these positions relate to it. `whose` is null if the cache does not hold
-   * the member. Null if the cache does not answer. One call.
+   * Reads a member, and how the messages at these positions relate to it. Null if the cache does not answer. One call.
    */
   async readStatuses({ groupId, userId }: Member, positions: readonly Position[]): Promise<Statuses | null> {
     const { members, messages, doubts } = keysOf(groupId);
@@ -137,8 +136,8 @@ export class GroupCache {
   }
 
   /**
-   * Merges changes from the ledger's stream, which may be old. If `leftPosition` is not null, also returns how far everyone
-   * has read. Null if the cache does not answer. One call.
+   * Merges changes from the ledger's stream, which may be old. If `leftPosition` is not null, also returns how far
+   * everyone has read. Null if the cache does not answer. One call.
    */
   async mergeFromStream(
     groupId: GroupId,

@@ -24,13 +24,13 @@ export interface Window {
 /** The reply to a merge of records of the stream. */
 export interface MergedFromStream {
   /**
-   * How far everyone has read; or, at or below the position asked for, how far one member has
-   * who is behind. Null if it is not known.
+   * How far everyone has read; or, if it is at or below the given position, how far one member has read. Null if it is
+   * not known.
    */
   readonly fullyReadPosition: Position | null;
   /** Merged members whom the index lacks: their join did not reach the cache, or they have left since. */
   readonly unknownMembers: readonly UserId[];
-  /** Members who joined a moment ago, whom the ledger's list may lack. Empty if no position was asked for. */
+  /** Members who joined a moment ago, whom the ledger's list may lack. Empty if no position was given. */
   readonly recent: readonly UserId[];
 }
 
@@ -41,7 +41,9 @@ export interface Doubted {
   readonly isNoted: boolean;
 }
 
-/** What the cache knows of a member, and how some messages relate to it. Both are null if it does not hold the member. */
+/**
+ * What the cache knows of a member, and how some messages relate to it. Both are null if it does not hold the member.
+ */
 export interface Statuses {
   readonly state: MembershipState | null;
   readonly relations: readonly Relation[] | null;

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
 
 /*
- * The answers of the endpoints. The functions use only the types. The schemas are for the OpenAPI document and stay out of
- * the bundles.
+ * The answers of the endpoints. The functions use only the types. The schemas are for the OpenAPI document and stay out
+ * of the bundles.
  */
 
 const audience = v.pipe(

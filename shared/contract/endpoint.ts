@@ -7,14 +7,18 @@ type Method = 'DELETE' | 'GET' | 'POST' | 'PUT';
 
 type Entries = Readonly<Record<string, v.GenericSchema>>;
 
-/** The request of an endpoint: where it is, who may call it, and its values. Unknown fields and parameters are refused. */
+/**
+ * The request of an endpoint: where it is, who may call it, and its values. Unknown fields and parameters are refused.
+ */
 export interface Request {
   /** Names the endpoint in code and in the OpenAPI document. */
   readonly name: string;
   readonly who: Who;
   /** Method and path below `/v1`. */
   readonly at: `${Method} /${string}`;
-  /** The schemas of the names in the path. An endpoint of users needs `userId` too, for the path of its second route. */
+  /**
+   * The schemas of the names in the path. An endpoint of users needs `userId` too, for the path of its second route.
+   */
   readonly path?: Entries;
   /** The query parameters. */
   readonly query?: Entries;

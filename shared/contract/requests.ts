@@ -18,9 +18,9 @@ import {
 } from './schemas.ts';
 
 /*
- * The requests of each endpoint. This half of the contract goes into the bundles, each request only into the bundle of the
- * function that serves it. So nothing here may be the result of a call: the bundler would keep it in every bundle. The
- * other half, endpoints.ts, stays out of the bundles.
+ * The requests of each endpoint. This half of the contract goes into the bundles, each request only into the bundle of
+ * the function that serves it. So nothing here may be the result of a call: the bundler would keep it in every bundle.
+ * The other half, endpoints.ts, stays out of the bundles.
  */
 
 export const markRead = {

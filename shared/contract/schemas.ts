@@ -121,9 +121,9 @@ const RFC_3339 =
   /^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?<fraction>\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * Returns an RFC 3339 time as milliseconds since 1970. Null for any other text, and for times before 1970 or more than a
- * day ahead. A time in whole seconds counts as the last millisecond of that second: the event may have happened at any
- * moment of it.
+ * Returns an RFC 3339 time as milliseconds since 1970. Null for any other text, and for times before 1970 or more than
+ * a day ahead. A time in whole seconds counts as the last millisecond of that second: the event may have happened at
+ * any moment of it.
  */
 export function instantOf(text: string, nowMs = Date.now()): number | null {
   const parts = RFC_3339.exec(text);

@@ -83,8 +83,9 @@ export function applyDeparture(belonging: Belonging, leftAt: number): Belonging 
 
 /**
  * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the same time is
- * before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a message
- * anyway. A member that joined by the route is a member from that call on: times of facts are not compared with it.
+ * before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a
+ * message anyway. A member that joined by the route is a member from that call on: times of facts are not compared with
+ * it.
  */
 export function isSentBefore(sentAtMs: number, { at, receivedAt, isGiven = false }: Joining): boolean {
   const isByFact = receivedAt !== at;

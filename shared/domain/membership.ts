@@ -58,7 +58,7 @@ export function startOf({ joinedAfter, generation, firstRevision }: Membership):
 
 /** How a member reads. */
 export interface Reading {
-  /** Moves only the own view: others see nothing of it. */
+  /** Moves only the own view, which others do not see. */
   readonly isPrivate: boolean;
   /** The revision that the client knows. If it is not the current one, the own view stays. Null for any. */
   readonly ifRevision: number | null;

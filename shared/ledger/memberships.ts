@@ -54,7 +54,7 @@ export interface MembersPage {
   readonly next: UserId | null;
 }
 
-/** What `raise` has written; or what the ledger holds instead, if it has written nothing. */
+/** The result of `raise`: the state that it wrote, or what the ledger holds if it wrote nothing. */
 export type Raised =
   | { readonly isRaised: true; readonly state: MembershipState }
   | { readonly isRaised: false; readonly known: Belonging };
@@ -129,8 +129,8 @@ export class Memberships {
   }
 
   /**
-   * Changes a belonging by `transition`. If it returns the same object, nothing is written. The first try needs no read:
-   * it assumes that the ledger has no item, and its condition returns the item if there is one.
+   * Changes a belonging by `transition`. If it returns the same object, nothing is written. The first try needs no
+   * read: it assumes that the ledger has no item, and its condition returns the item if there is one.
    */
   async changeBelonging(
     member: Member,
@@ -150,10 +150,10 @@ export class Memberships {
   }
 
   /**
-   * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly always
-   * true of a sender and its message: all registers are below the position, and the member has marked nothing unread in
-   * this membership. If `generationBelow` is given, the generation must also be below it. If one of these is not so,
-   * nothing changes and the result has what the ledger holds.
+   * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly
+   * always true of a sender and its message: all registers are below the position, and the member has marked nothing
+   * unread in this membership. If `generationBelow` is given, the generation must also be below it. If one of these is
+   * not so, nothing changes and the result has what the ledger holds.
    */
   async raise(
     member: Member,

@@ -9,7 +9,7 @@ import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The size of the first page where the newest message is nearly always enough. */
+/** The size of the first page of a search that the newest messages nearly always decide. */
 const FIRST_PAGE = 10;
 
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
@@ -112,8 +112,8 @@ export class Messages {
   }
 
   /**
-   * Counts the messages of other users above a position, and up to `lastPosition` if it is given. Stops at `enough`. If 8 MB of
-   * messages do not decide the count, `isDecided` is false.
+   * Counts the messages of other users above a position, and up to `lastPosition` if it is given. Stops at `enough`. If
+   * 8 MB of messages do not decide the count, `isDecided` is false.
    */
   async countOfOthers(
     { groupId, userId }: Member,

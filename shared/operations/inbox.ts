@@ -77,8 +77,8 @@ export async function readInbox(
 }
 
 /**
- * Adds to each membership what the cache knows of its group. Heads that the cache lacks
- * come from the ledger, in one go.
+ * Adds to each membership the cache's view of its group. Heads that the cache lacks are read from the ledger, in one
+ * call.
  */
 async function readViews(
   tidemark: Tidemark,

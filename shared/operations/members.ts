@@ -62,7 +62,9 @@ export interface VisibleMember {
   readonly joinedAfter: Position;
 }
 
-/** Returns one page of a group's members, ordered by user id. The next page begins after `next`; null if there is none. */
+/**
+ * Returns one page of a group's members, ordered by user id. The next page begins after `next`; null if there is none.
+ */
 export async function listMembers(
   { ledger }: Tidemark,
   groupId: GroupId,

@@ -16,7 +16,10 @@ export interface OwnView {
 
 export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
-/** A window filled below this share of its capacity is loaded again when someone needs messages below its floor. */
+/**
+ * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
+ * again when a caller needs messages below its floor.
+ */
 const MIN_FILLED_SHARE = 0.9;
 
 export function isSparse(kept: number, capacity: number): boolean {
@@ -54,7 +57,7 @@ export async function completeView(
   return own ?? completeFromLedger(tidemark, member, known, view);
 }
 
-/** The same, if it is known that the cache lacks something. */
+/** As `completeView`, for a view that does not determine the own view. */
 export async function completeFromLedger(
   tidemark: Tidemark,
   member: Member,
@@ -84,8 +87,8 @@ async function ownViewIn(
 }
 
 /**
- * Counts what is unread above a position: in the cache's window and, if that does not decide, in the ledger below the
- * window. Null if the window has lost many of its messages and should be loaded again.
+ * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
+ * the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
@@ -130,8 +133,8 @@ function atMost(limit: number, count: number): Unread {
 }
 
 /**
- * Merges the membership into the cache and what else it lacks: the head, and the window if
- * it does not reach far enough.
+ * Merges the membership into the cache, and the head and the window if they are missing or if the window does not reach
+ * far enough.
  */
 async function fill(
   tidemark: Tidemark,

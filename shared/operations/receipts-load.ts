@@ -62,7 +62,7 @@ export async function loadIndex(
   return 'loaded';
 }
 
-/** Merges, a second time if the first fails: one slow answer must not send every caller to the ledger. */
+/** Merges, and tries a second time if the first fails: one slow answer must not send every caller to the ledger. */
 async function mergeTwice(
   { cache }: Tidemark,
   groupId: GroupId,

@@ -49,8 +49,8 @@ export interface ReceiptsList {
 
 /**
  * Returns the receipt of one message and a page of the members who have read it, have not read it, or have received
- * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is not a member. Two calls of the
- * cache, once the group's receipts are loaded there.
+ * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is
+ * not a member. Two calls of the cache, once the group's receipts are loaded there.
  */
 export async function listReceipts(
   tidemark: Tidemark,

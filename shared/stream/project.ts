@@ -25,7 +25,7 @@ export interface Projection {
   readonly published: RecentRecords;
 }
 
-/** What follows from one record: changes for the cache, and whether everyone may have read further. */
+/** The effect of one record: changes for the cache, and whether everyone may have read further. */
 interface Effect {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
@@ -39,7 +39,10 @@ interface Merged {
   readonly groupId: GroupId;
   readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
-  /** Effect of members who left a position, without those published before. `leftPosition` is the lowest of these positions. */
+  /**
+   * Effect of members who left a position, without those published before. `leftPosition` is the lowest of these
+   * positions.
+   */
   readonly leaving: readonly Effect[];
   readonly leftPosition: Position | null;
   readonly reply: MergedFromStream | null;

@@ -1,10 +1,11 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position that a member has left ('' for none: then it is not found out how far everyone has read), then the changes:
---   of each its kind and the values of that kind (see `merges` below)
--- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if it is not known;
---   members of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
+-- position
+--   that a member has left ('' for none: then the first value of the reply is false), then the changes: the kind of each
+--   and the values of that kind (see `merges` below)
+-- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
+--   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
 --   five values each (see early-marks.lua) }
 -- Invariant: no register and no head goes back. A floor exists only while every message above it is here, a complete
 --   index only while every member is.
@@ -103,14 +104,15 @@ end
 -- Filled by the changes below, for the reply.
 local unknown_members, due = {}, {}
 
--- For each kind of change the number of its values, and the function that merges them. cache/changes.ts makes the changes.
+-- For each kind of change the number of its values, and the function that merges them. cache/changes.ts makes the
+-- changes.
 local merges = {}
 
 -- A membership or departure, just read from the ledger.
 merges.member = { 2, function(user, text) put(user, redis.call('HGET', members, user), text) end }
 
--- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old copy
--- would hide that.
+-- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old
+-- copy would hide that.
 merges.knownMember = { 2, function(user, text)
   local current = redis.call('HGET', members, user)
   local parts = decode(text)

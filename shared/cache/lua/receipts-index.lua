@@ -43,7 +43,7 @@ local function is_indexed(members, receipts)
   return token and token == redis.call('HGET', members, '#index')
 end
 
--- Deletes an index with an unreadable entry. The next caller loads it again.
+-- Deletes an index that has an unreadable entry. The next caller loads it again.
 local function drop_index(receipts)
   redis.call('UNLINK', receipts)
   return false
