@@ -1,10 +1,12 @@
 import middy from '@middy/core';
-import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environment.ts';
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
+import { REHEARSAL, withDeadline } from './with-deadline.ts';
 
 export type QueuedEvent = EventBridgeEvent<string, unknown>;
 
@@ -16,11 +18,11 @@ export class HopelessEvent extends Error {
 export interface EventQueueOptions {
   /** Events of one lane are handled one after the other, in the order of the batch; lanes are handled side by side. */
   readonly laneOf: (event: QueuedEvent) => string;
-  /** The longest that one event can take. It is not begun where less time is left. */
+  /** The longest that one event can take. An event is not begun if less time is left. */
   readonly longestMs: number;
 }
 
-/** What is left of the function's time for the calls to the queues that follow. */
+/** What is left of the function's time for the calls to the queues, when the events end. */
 const SETTLING_MS = 5_000;
 
 /** The most failures that one line of the log describes. */
@@ -45,11 +47,17 @@ const DONE: Outcome = { kind: 'done' };
  * A handler of the events of a queue. An event whose handling throws is received again after a pause that grows with its
  * receives; after a day of them the queue sends it to its dead-letter queue. The record of it is reported as failed, and
  * only that record.
+ *
+ * Lambda fails a whole batch that runs into the function's timeout. So the events have a deadline before that: an event
+ * that is not done by then fails, and so do its calls.
  */
 export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
   const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
-    const hasTime = () => context.getRemainingTimeInMillis() >= options.longestMs + SETTLING_MS;
-    const settled = await handleAll(Records, handle, options.laneOf, hasTime);
+    const leftMs = () => context.getRemainingTimeInMillis() - SETTLING_MS;
+    const hasTime = () => leftMs() >= options.longestMs;
+    const settled = await withDeadline(leftMs(), (deadline) =>
+      handleAll(Records, (event) => endAt(deadline, () => handle(event)), options.laneOf, hasTime),
+    );
     const setAside = await setAsideHopeless(settled);
     const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
     if (failed.length > 0) {
@@ -59,7 +67,7 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
   });
   /** Handles a batch of nothing. */
-  const rehearse = () => handler({ Records: [] }, {} as Context);
+  const rehearse = () => handler({ Records: [] }, REHEARSAL);
   return Object.assign(handler, { rehearse });
 }
 
@@ -89,6 +97,16 @@ async function handleAll(
     }
   });
   return settled;
+}
+
+/** Ends the calls of the work at the deadline, and throws then even if the work does not end. */
+async function endAt(deadline: AbortSignal, work: () => Promise<void>): Promise<void> {
+  await Promise.race([
+    callUntil(deadline, work),
+    new Promise((_resolve, reject) => {
+      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
+    }),
+  ]);
 }
 
 async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {

@@ -1,9 +1,10 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type * as v from 'valibot';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
 import type { AnswersOf } from '../../shared/contract/endpoints.ts';
-import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
+import { invalidFields, notFound, TidemarkError, unavailable } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { callerOf, type Event, scopesAsked } from './access.ts';
@@ -34,7 +35,16 @@ export type Call<R extends Request> = Omit<Taken<R>, R['who'] extends 'user' ? '
   (R['who'] extends 'user' ? { readonly user: UserId } : unknown);
 
 /**
- * The Lambda of an endpoint: reads and checks the request, and answers errors as problems.
+ * What is left of the function's time for the answer 503, when a request is not answered. Lambda would kill the instance
+ * at its timeout, and the gateway would answer 500 with a body of its own and without Retry-After.
+ */
+const ANSWERING_MS = 500;
+
+/**
+ * The Lambda of an endpoint: reads and checks the request, and answers errors as problems. A request that is not
+ * answered half a second before the function's timeout gets a 503. What it was doing ends there, so that it cannot go on
+ * beside a later request: its calls under way fail, and it makes no others. A write under way may have been made, as
+ * after any 503.
  *
  * @param answer null where there is no such group for the user
  */
@@ -43,11 +53,16 @@ export function serve<const R extends Request>(
   answer: (call: Call<R>) => Promise<ReplyOf<R> | null>,
 ) {
   const schemas = schemasOf(endpoint);
-  const handler = middy<Event, Answer>()
+  const handler = middy<Event, Answer>({
+    timeoutEarlyInMillis: ANSWERING_MS,
+    timeoutEarlyResponse: () => {
+      throw unavailable(new Error('the request was not answered before its deadline'));
+    },
+  })
     .use(problems())
-    .handler(async (event) => {
+    .handler(async (event, _context, { signal }) => {
       const { call, isAboutCaller } = callIn(endpoint, schemas, event);
-      const reply = await answer(call);
+      const reply = await callUntil(signal, () => answer(call));
       if (!reply) throw notFound(isAboutCaller ? 'you are' : 'the user is');
       return answerOf(reply);
     });
@@ -151,7 +166,7 @@ function problems(): MiddlewareObj<Event, Answer> {
       const asked = { route: routeKey, requestId };
       if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
       else if (error.code === 'unavailable')
-        console.warn({ message: 'the ledger is unavailable', ...asked, error: loggedError(error.cause) });
+        console.warn({ message: 'the service is unavailable', ...asked, error: loggedError(error.cause) });
       request.response = problemAnswer(error, requestId);
     },
   };

@@ -1,3 +1,4 @@
+import { callUntil } from '../aws/deadline.ts';
 import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import type { GroupId } from '../domain/ids.ts';
@@ -15,6 +16,12 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
 
+/**
+ * The searches of a batch end together after this time, so that time is left to publish what the others have found.
+ * Without this, one group whose search hangs would keep back the events of all groups of its batch.
+ */
+const SEARCHES_MS = 10_000;
+
 export interface Projection {
   readonly stores: Stores;
   /** Null if nothing is published: then the projector does not compute how far everyone has read. */
@@ -22,6 +29,8 @@ export interface Projection {
   readonly deadLetters: DeadLetters;
   /** Records whose group events this instance has published. A repeated batch does not publish them again. */
   readonly told: RecentRecords;
+  /** @default 10 s */
+  readonly searchesMs?: number;
 }
 
 /** What follows from one record: changes for the cache, and whether everyone may have read further. */
@@ -102,16 +111,17 @@ async function introduce(
 
 /** Publishes an event for each group that everyone has read further. Resolves to the news for which this failed. */
 async function tellOfGroups(
-  { stores, publisher, told }: Projection,
+  { stores, publisher, told, searchesMs = SEARCHES_MS }: Projection,
   groups: readonly Merged[],
 ): Promise<News[]> {
   if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly News[]>();
   const unknown: News[] = [];
+  const end = AbortSignal.timeout(searchesMs);
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
     if (!left) return;
     try {
-      const upTo = await everyonePast(stores, groupId, left, reply);
+      const upTo = await callUntil(end, () => everyonePast(stores, groupId, left, reply));
       const messageId = upTo && formatMessageId(upTo);
       if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {
