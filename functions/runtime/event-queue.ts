@@ -22,8 +22,11 @@ export interface EventQueueOptions {
   readonly longestMs: number;
 }
 
-/** What is left of the function's time for the calls to the queues, when the events end. */
-const SETTLING_MS = 5_000;
+/**
+ * What is left of the function's time for the calls to the queues, when the events end: two calls, one after the other,
+ * with two tries of 2 s each (./sqs.ts).
+ */
+const SETTLING_MS = 9_000;
 
 /** The most failures that one line of the log describes. */
 const MOST_LOGGED = 3;

@@ -111,7 +111,7 @@ describe('an event that fails', () => {
 
 test('an event is not begun where the time left would not do for it, and is tried again', async () => {
   // Looked at for the deadline, for the first event, for the timeout of the whole, and for the second event.
-  const left = [60_000, 60_000, 60_000, 5_999];
+  const left = [60_000, 60_000, 60_000, 9_999];
   const handled: string[] = [];
   const answer = await run(
     async (id) => {
@@ -132,8 +132,8 @@ test('a message that is no event stays in the queue where the dead-letter queue 
 });
 
 test('an event that hangs fails alone when the time for it is over, and those beside it are handled', async () => {
-  // Enough to begin events: 1 s for an event, and 5 s for the calls to the queue.
-  const endMs = Date.now() + 6_200;
+  // Enough to begin events: 1 s for an event, and 9 s for the calls to the queues.
+  const endMs = Date.now() + 10_200;
   const handled: string[] = [];
   const answer = await run(
     async (id) => {
