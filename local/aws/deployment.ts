@@ -22,24 +22,24 @@ import { StreamPoller } from './streams/stream-poller.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
-  /** Whether a table of an earlier run is deleted first. */
+  /** Whether to delete the table of an earlier run first. */
   readonly fresh: boolean;
-  /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
+  /** DynamoDB Local itself, with the access key that owns its database. The stack creates the table and reads the stream. */
   readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
-  /** Who may call AWS, and what. */
+  /** The callers of AWS services, with their permissions. */
   readonly callers: Callers;
-  /** Where the functions find the AWS services that they call. */
+  /** The URLs of the AWS services that functions call. */
   readonly endpoints: {
     readonly dynamodb: string;
     readonly secretsManager: string;
     readonly eventBridge: string;
     readonly sqs: string;
   };
-  /** Where the keys of an issuer of tokens are. */
+  /** Returns the URL of an issuer's keys. */
   readonly keySetUrl: (issuer: string) => string;
-  /** Issuers whose tokens the API takes, besides the template's. */
+  /** Issuers whose tokens the API accepts, in addition to the template's issuer. */
   readonly otherIssuers: readonly TrustedIssuer[];
-  /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
+  /** The factor by which pauses of queues and of asynchronous invocations are shorter than on AWS. */
   readonly speed: number;
   readonly log: Log;
 }
@@ -52,11 +52,11 @@ export interface Deployment {
   readonly api: HttpApi;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
-  /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
+  /** Starts to read the stream and the queues, and delivers events that the bus has not delivered yet. */
   run(): Promise<void>;
 }
 
-/** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
+/** Deploys the template on this machine. Everything that it starts stops with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
   { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
@@ -114,7 +114,7 @@ export async function deploy(
     queues,
     webhookSink,
     async run() {
-      // A poller waits for the function that it has invoked: so pollers are stopped first, then the functions.
+      // Pollers stop before the functions: a poller waits for the function that it has invoked.
       resources.defer(async () => {
         const polled = Promise.all(pollers.map((poller) => poller.stop()));
         await lambda.stop();

@@ -11,7 +11,7 @@ import { UsageError } from '../command/usage-error.ts';
 import { onlyResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
 
-/** Creates the template's table where there is none yet, or where it is to be fresh, and returns its name. */
+/** Creates the template's table if there is none yet or if it must be fresh. Returns the table's name. */
 export async function ensureTable(
   client: DynamoDBClient,
   template: Template,
@@ -35,7 +35,7 @@ export async function ensureTable(
     const declared = GlobalSecondaryIndexes.map(({ IndexName }) => IndexName).toSorted();
     const present = (existing.GlobalSecondaryIndexes ?? []).map(({ IndexName }) => IndexName).toSorted();
     if (JSON.stringify(declared) !== JSON.stringify(present)) {
-      throw new UsageError('The data is of another version of the table; start once with --fresh.');
+      throw new UsageError('The data is from another version of the table; start once with --fresh.');
     }
     return TableName;
   }

@@ -12,24 +12,24 @@ import { UPSTASH_SECRET_ARN } from './secrets.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the local stack needs of a deployment. */
+/** The settings of the local stack's deployment. */
 export const LOCAL_CONTEXT = {
   stage: 'local',
   jwtIssuer: ISSUER,
   jwtAudience: AUDIENCE,
   upstashSecretArn: UPSTASH_SECRET_ARN,
-  // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
+  // AWS needs a list. The local gateway also allows every other origin of this machine.
   corsOrigins: 'http://localhost',
 } as const;
 
-/** Runs the CDK app as the CDK's command does, with its bundles, and reads the template that it writes. */
+/** Runs the CDK app like the CDK's command, which also makes the bundles. Returns the synthesized template. */
 export async function synthesize(
   outputDirectory: string,
   context: Readonly<Record<string, string>>,
   change?: (resources: RawResources) => RawResources,
 ): Promise<Template> {
   makePrivateDirectory(outputDirectory);
-  // As the CDK's command does: the project's decisions, then those of this deployment.
+  // Like the CDK's command: the settings of cdk.json, then those of this deployment.
   const { context: ofProject } = JSON.parse(await readFile(join(PROJECT, 'cdk.json'), 'utf8'));
   try {
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', 'infra/app.ts'], {
@@ -39,7 +39,7 @@ export async function synthesize(
         NODE_OPTIONS: '',
         CDK_OUTDIR: outputDirectory,
         CDK_CONTEXT_JSON: JSON.stringify({ ...ofProject, ...context }),
-        // CloudFormation's own rules are checked by `cdk synth` and the tests; here they would double the start.
+        // `cdk synth` and the tests check CloudFormation's rules. Here the check would double the time of the start.
         CDK_VALIDATION: 'false',
       },
     });
@@ -48,7 +48,7 @@ export async function synthesize(
     const refused = /(?:EACCES|EPERM|EROFS): [^,\n]*, \w+ '[^']*'/.exec(stderr ?? '');
     if (refused) {
       throw new UsageError(
-        `The functions cannot be bundled into ${join(PROJECT, 'dist')} (${refused[0]}): make the project yours.`,
+        `The functions cannot be bundled into ${join(PROJECT, 'dist')} (${refused[0]}): make them writable for you.`,
       );
     }
     throw new TemplateError(stderr?.trim() || String(error), { cause: error });

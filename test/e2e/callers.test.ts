@@ -172,7 +172,7 @@ describe('where back ends sign their calls', () => {
       code: 1,
       stdout: '',
       stderr:
-        'There is no token of a back end: with serviceAuth=iam it signs its calls, for execute-api in us-east-1, with the credentials in dev.json.\n',
+        'Back ends have no tokens with serviceAuth=iam: they sign their calls for execute-api in us-east-1 with the credentials in dev.json.\n',
     });
   });
 

@@ -79,10 +79,10 @@ describe('npm run dev', () => {
       once(demo, 'exit'),
     ]);
     expect(errors).toBe('');
-    expect(said).toContain('One event from 100 to 101 went over the bus.');
+    expect(said).toContain('One event from 100 to 101 was published.');
     expect(said).toContain('Read by 1 of 2, delivered to both: D came later and does not count.');
     expect(said).toContain('B’s inbox shows the group with 1 unread message.');
-    expect(said).toContain('An event says that everyone has read up to 2.');
+    expect(said).toContain('An event was published: everyone has read up to 2.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
   }, 180_000);

@@ -68,7 +68,7 @@ describe('a data directory that the user may not use', () => {
     const file = join(directory, 'a-file');
     writeFileSync(file, '');
     expect(await ending(run(['local/dev.ts', '--port', '0', '--data', file]))).toMatchObject({
-      stderr: `${file}/running.json is no directory (ENOTDIR): choose a data directory of your own with --data.\n`,
+      stderr: `${file}/running.json is not a directory (ENOTDIR): choose a data directory of your own with --data.\n`,
       code: 1,
     });
   });
@@ -103,8 +103,8 @@ describe('a user without rights', () => {
         dev.kill('SIGTERM');
       }
       expect((await stdout).split('\n').slice(0, 2)).toEqual([
-        '1 of 2: starts the engines, and synthesizes the template with its bundles',
-        '2 of 2: deploys the template: table, functions, events, API',
+        '1 of 2: starting the engines, and synthesizing the template and its bundles',
+        '2 of 2: deploying the template: table, functions, events, API',
       ]);
       expect(await stdout).toMatch(/^Tidemark ready on http:/m);
       expect(await stderr).toBe('');

@@ -116,8 +116,8 @@ describe('what is put on the bus', () => {
 
   const good = { source: 'chat', detailType: 'Unheard', detail: { marker: 'a-good-entry' } };
   test.each([
-    ['no JSON', '{', /no JSON/],
-    ['nothing', '', /no JSON/],
+    ['no JSON', '{', /not JSON/],
+    ['nothing', '', /not JSON/],
     ['null', 'null', /./],
     ['no entries', '{}', /entries/],
     ['entries that are no list', '{"entries":{}}', /entries/],
@@ -220,7 +220,7 @@ describe('the local webhook', () => {
   });
 
   test.each([
-    ['no JSON', '{', /no JSON/],
+    ['no JSON', '{', /not JSON/],
     ['no status', {}, /status/],
     ['a status that is text', { status: '500' }, /status/],
     ['a status that no server sends', { status: 199 }, /status/],

@@ -131,7 +131,7 @@ async function aGroup(): Promise<string> {
 
 describe('an issuer of one’s own', () => {
   test('has tokens with which its users mark messages, beside those of the local one', async () => {
-    expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local one\n`);
+    expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local issuer\n`);
     const groupId = await aGroup();
     for (const token of [await tokenFrom(issuer, 'session-of-alice'), await localToken('alice')]) {
       expect(await call(token, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '101' })).toMatchObject(
@@ -271,7 +271,9 @@ test('the demo plays beside a receiver of one’s own, and leaves the receiver o
   started.push(demo);
   const [said, errors] = await Promise.all([text(demo.stdout), text(demo.stderr)]);
   expect(errors).toBe('');
-  expect(said).toContain('Events are posted to a receiver of yours; the demo does not look whether it has ');
+  expect(said).toContain(
+    'Events are posted to your receiver; the demo does not check whether it has received ',
+  );
   expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
 }, 180_000);
 

@@ -292,7 +292,7 @@ describe('a request that is signed well', () => {
     expect(put).toEqual([]);
   });
 
-  test('is refused where the local stack does not know the operation', async () => {
+  test('is refused where the local stack does not support the operation', async () => {
     expect(await post(await signedAs(FUNCTIONS, 'AWSEvents.DeleteRule', '{}'))).toMatchObject({
       status: 400,
       body: { __type: 'UnknownOperationException' },
