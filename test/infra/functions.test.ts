@@ -43,6 +43,38 @@ describe.each(expectedFunctions)('$name', ({ name, id, timeoutSeconds, environme
   });
 });
 
+describe('the timeout of Lambda', () => {
+  const timeouts = (isMeant: (id: string) => boolean) =>
+    Object.entries(functions)
+      .filter(([id]) => isMeant(id))
+      .map(([, { Properties }]) => Number(Properties.Timeout));
+
+  // A call of the ledger takes 6 s at most, with pauses between its tries. Half a second is kept for the answer 503.
+  test('of a route comes after the bound of a call, and before the 30 s of the gateway', () => {
+    const ofRoutes = timeouts((id) => id.startsWith('Api'));
+    expect(Math.min(...ofRoutes)).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...ofRoutes)).toBeLessThan(30);
+    for (const { Properties } of Object.values(ofType(template, 'AWS::ApiGatewayV2::Integration'))) {
+      // No time of its own: then it is 30 s.
+      expect(Properties).not.toHaveProperty('TimeoutInMillis');
+    }
+  });
+
+  // 6 s for members whom the cache lacks, 10 s for the searches, 2 s for a call of the bus, 3 s for the report.
+  test('of a reader of the stream leaves time to report what failed', () => {
+    const ofStream = timeouts((id) => /^(Projection|Publication)/.test(id));
+    expect(ofStream).toHaveLength(2);
+    expect(Math.min(...ofStream)).toBeGreaterThanOrEqual(21);
+  });
+
+  // 20 s for one fact, 9 s for the calls to the queues.
+  test('of a worker of a queue leaves time to report what failed', () => {
+    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook)$/.test(id));
+    expect(ofQueues).toHaveLength(2);
+    expect(Math.min(...ofQueues)).toBeGreaterThanOrEqual(29);
+  });
+});
+
 describe('roles', () => {
   // The local stack evaluates these policies: its tests show that each function has the permissions it needs.
   const policies = Object.values(ofType(template, 'AWS::IAM::Policy')).map(

@@ -22,7 +22,8 @@ beforeEach(() => {
   const handler = ledgerStream((records) =>
     publishMoves({ publisher: { publish }, deadLetters, published: remembered }, records),
   );
-  invoke = async (records) => handler({ Records: records as DynamoDBRecord[] }, {} as Context);
+  invoke = async (records) =>
+    handler({ Records: records as DynamoDBRecord[] }, { getRemainingTimeInMillis: () => 30_000 } as Context);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
 });
 afterEach(() => {
