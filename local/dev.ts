@@ -38,6 +38,7 @@ It prints how far the start is, then where everything is, then one line for each
 no WebSocket API yet.
 GET <URL>/_local/events lists what went over the bus.
 GET <URL>/_local/notifications lists what the local webhook received: nothing where --webhook names another one.
+GET <URL>/docs shows the API's reference in a browser; GET <URL>/openapi.json is the document behind it (OpenAPI 3.1).
 Tokens: npm run --silent token -- --help
 `;
 
@@ -118,6 +119,7 @@ async function main(): Promise<void> {
     console.log(
       'Back ends  sign their calls, for execute-api in us-east-1, with the credentials in dev.json',
     );
+  console.log(`Reference  ${description.apiUrl}/docs, made of ${description.apiUrl}/openapi.json`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
 }
 

@@ -22,6 +22,7 @@ import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
+import { isForReference, referenceAnswer } from './reference/reference.ts';
 
 /** A minute of AWS's pauses takes a second here, so that a person sees what follows them. */
 export const DEFAULT_SPEED = 60;
@@ -94,7 +95,7 @@ async function start(
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
-    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
+    if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
       return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
     }
     // Also while the stack starts: a second stack checks this way whether the data directory is in use.
@@ -181,10 +182,14 @@ async function start(
   aws.serve({ callers, secrets, bus, queues, lambda });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   const stopping = new AbortController();
-  serve = async (path, request) =>
-    path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
+  serve = async (path, request) => {
+    if (path.startsWith('/_local/')) {
+      return issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected);
+    }
+    return isForReference(path, request)
+      ? referenceAnswer(path, request)
       : callApi(deployment, log, stopping.signal, path, request);
+  };
   await deployment.run();
   // First of all: a function that is ended in the middle of a request looks as if it had failed.
   resources.defer(() => stopping.abort());
