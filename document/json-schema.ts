@@ -31,8 +31,14 @@ export function reference(component: string): JsonObject {
 
 const integerFrom = (minimum: number, maximum: number): JsonObject => ({ type: 'integer', minimum, maximum });
 
+/** Schemas, each with what the document has in its place. */
+type Shapes = readonly (readonly [v.GenericSchema, JsonObject])[];
+
+/** Schemas that are components of the document. */
+export type Components = readonly (readonly [v.GenericSchema, name: string])[];
+
 /** What the package cannot convert, since a parser of the domain reads it. */
-const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
+const PARSED: Shapes = [
   [schemas.groupId, reference('GroupId')],
   [schemas.userId, reference('UserId')],
   [schemas.messageId, reference('MessageId')],
@@ -65,26 +71,27 @@ const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],
 ];
 
-const config = {
-  typeMode: 'input',
-  target: 'draft-2020-12',
-  definitions: Object.fromEntries(PARSED.map(([schema], index) => [String(index), schema])),
-  overrideRef: ({ referenceId }) => referenceId,
-  overrideSchema: ({ valibotSchema, jsonSchema }) => {
-    if (!('entries' in valibotSchema)) return null;
-    const entries = Object.entries(valibotSchema.entries as v.ObjectEntries);
-    const lists = entries.flatMap(([name, schema]) => {
-      const items = entryOf(schema);
-      return items
-        ? [[name, { ...(jsonSchema.properties?.[name] as JsonObject), items: converted(items) }]]
-        : [];
-    });
-    const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
-    return { ...jsonSchema, properties };
-  },
-  // It compares fields, for which JSON Schema has no words.
-  ignoreActions: ['check'],
-} satisfies ConversionConfig as ConversionConfig;
+const configOf = (shapes: Shapes) =>
+  ({
+    typeMode: 'input',
+    target: 'draft-2020-12',
+    definitions: Object.fromEntries(shapes.map(([schema], index) => [String(index), schema])),
+    overrideRef: ({ referenceId }) => referenceId,
+    overrideSchema: ({ valibotSchema, jsonSchema }) => {
+      if (!('entries' in valibotSchema)) return null;
+      const entries = Object.entries(valibotSchema.entries as v.ObjectEntries);
+      const lists = entries.flatMap(([name, schema]) => {
+        const items = entryOf(schema);
+        return items
+          ? [[name, { ...(jsonSchema.properties?.[name] as JsonObject), items: converted(items, shapes) }]]
+          : [];
+      });
+      const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
+      return { ...jsonSchema, properties };
+    },
+    // It compares fields, for which JSON Schema has no words.
+    ignoreActions: ['check'],
+  }) satisfies ConversionConfig as ConversionConfig;
 
 /** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
@@ -92,23 +99,28 @@ function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }
 
-/** A schema of the contract as JSON Schema (2020-12), as a caller sends it or gets it. */
-export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
-  return withShapes(converted(schema)) as JsonObject;
+/**
+ * A schema of the contract as JSON Schema (2020-12), as a caller sends it or gets it. Where it holds one of the
+ * components, it refers to it.
+ */
+export function jsonSchemaOf(schema: v.GenericSchema, components: Components = []): JsonObject {
+  const others = components.filter(([component]) => component !== schema);
+  const shapes = [...PARSED, ...others.map(([component, name]) => [component, reference(name)] as const)];
+  return withShapes(converted(schema, shapes), shapes) as JsonObject;
 }
 
-function converted(schema: v.GenericSchema): JsonObject {
-  const { $schema: _schema, $defs: _definitions, ...converted } = toJsonSchema(schema, config);
+function converted(schema: v.GenericSchema, shapes: Shapes): JsonObject {
+  const { $schema: _schema, $defs: _definitions, ...converted } = toJsonSchema(schema, configOf(shapes));
   return converted as JsonObject;
 }
 
 /** Puts the shapes in the places of their numbers, and writes what may be null in the short way. */
-function withShapes(json: Json): Json {
-  if (Array.isArray(json)) return json.map(withShapes);
+function withShapes(json: Json, shapes: Shapes): Json {
+  if (Array.isArray(json)) return json.map((entry) => withShapes(entry, shapes));
   if (typeof json !== 'object' || json === null) return json;
-  const others = Object.entries(json).map(([name, value]) => [name, withShapes(value)] as const);
+  const others = Object.entries(json).map(([name, value]) => [name, withShapes(value, shapes)] as const);
   const { $ref: number, ...rest }: JsonObject = Object.fromEntries(others);
-  const [, shape] = number === undefined ? [] : (PARSED[Number(number)] ?? []);
+  const [, shape] = number === undefined ? [] : (shapes[Number(number)] ?? []);
   return withTypedDefault(nullable({ ...shape, ...rest }));
 }
 
@@ -123,6 +135,6 @@ function nullable(whole: JsonObject): JsonObject {
 /** A default is text where the parameter is. */
 function withTypedDefault(whole: JsonObject): JsonObject {
   const { type, default: given } = whole;
-  const isText = typeof given === 'string' && type !== 'string';
+  const isText = typeof given === 'string' && type !== undefined && type !== 'string';
   return isText ? { ...whole, default: JSON.parse(given) as Json } : whole;
 }

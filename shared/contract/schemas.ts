@@ -59,7 +59,7 @@ export const messageIds = listOf(messageId);
 export const userIds = listOf(userId);
 
 /** A mark in a batch. */
-const mark = /* @__PURE__ */ v.pipe(
+export const mark = /* @__PURE__ */ v.pipe(
   /* @__PURE__ */ v.strictObject({ groupId, messageId, private: flag, ifRevision, delivered: flag }),
   /* @__PURE__ */ v.check(
     (given) => !given.delivered || (!given.private && given.ifRevision === undefined),
