@@ -78,6 +78,10 @@ const configOf = (shapes: Shapes) =>
     definitions: Object.fromEntries(shapes.map(([schema], index) => [String(index), schema])),
     overrideRef: ({ referenceId }) => referenceId,
     overrideSchema: ({ valibotSchema, jsonSchema }) => {
+      if (valibotSchema.type === 'variant') {
+        const { key } = valibotSchema as unknown as { readonly key: string };
+        return mergedChoice(key, jsonSchema.oneOf as unknown as Choice[]);
+      }
       if (!('entries' in valibotSchema)) return null;
       const entries = Object.entries(valibotSchema.entries as v.ObjectEntries);
       const lists = entries.flatMap(([name, schema]) => {
@@ -92,6 +96,42 @@ const configOf = (shapes: Shapes) =>
     // It compares fields, for which JSON Schema has no words.
     ignoreActions: ['check'],
   }) satisfies ConversionConfig as ConversionConfig;
+
+/** One of several objects, of which a field decides. */
+interface Choice {
+  readonly properties: Readonly<Record<string, JsonObject>>;
+  readonly required: readonly string[];
+}
+
+/**
+ * One object with the fields of all choices, of which it requires those that all have. Of the others, those of a choice
+ * come together. Generators of clients understand it better than a list of choices: from that, some make clients that
+ * take no field that a later version adds.
+ */
+function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
+  const values = choices.flatMap(({ properties }) => {
+    const { enum: several, const: one } = properties[key] ?? {};
+    return (several as Json[] | undefined) ?? [one as Json];
+  });
+  const isSwitch = values.every((value) => typeof value === 'boolean');
+  const properties = Object.assign({}, ...choices.map((choice) => choice.properties)) as JsonObject;
+  /** The fields that all of these choices require. */
+  const inAll = (those: readonly Choice[]) =>
+    Object.keys(properties).filter((name) => those.every(({ required }) => required.includes(name)));
+  const required = inAll(choices);
+  const together = Object.keys(properties)
+    .filter((name) => !required.includes(name))
+    .map((name) => {
+      const having = choices.filter((choice) => Object.hasOwn(choice.properties, name));
+      return [name, inAll(having).filter((other) => other !== name && !required.includes(other))];
+    });
+  return {
+    type: 'object',
+    properties: { ...properties, [key]: isSwitch ? { type: 'boolean' } : { type: 'string', enum: values } },
+    required,
+    dependentRequired: Object.fromEntries(together),
+  };
+}
 
 /** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {

@@ -55,20 +55,21 @@ export const deliveredMoved = v.strictObject({
 });
 
 /** What became of a mark in a batch, and where the own view stands then. */
-export const markedGroup = v.strictObject({
-  groupId,
-  outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
-  messageId: messageIdOrNone,
-  revision,
-  clamped: v.boolean(),
-});
+export const markOutcome = v.pipe(
+  v.variant('outcome', [
+    v.strictObject({
+      groupId,
+      outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
+      messageId: messageIdOrNone,
+      revision,
+      clamped: v.boolean(),
+    }),
+    v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
+  ]),
+  v.description('Where the outcome is `not_found` or `failed`, it has no other field than the group'),
+);
 
-/** A mark in a batch that was not applied. */
-export const unmarkedGroup = v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) });
-
-export const markOutcomes = v.strictObject({
-  results: v.array(v.variant('outcome', [markedGroup, unmarkedGroup])),
-});
+export const markOutcomes = v.strictObject({ results: v.array(markOutcome) });
 
 export const messageStatus = v.strictObject({ messageId, read: v.boolean() });
 
@@ -101,19 +102,15 @@ export const receiptsPage = v.strictObject({
   cursor,
 });
 
-export const receiptsOfMessage = v.strictObject({
-  messageId,
-  known: v.literal(true),
-  ...receiptCounts,
-  readByAll: v.boolean(),
-});
+export const messageReceipts = v.pipe(
+  v.variant('known', [
+    v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
+    v.strictObject({ messageId, known: v.literal(false) }),
+  ]),
+  v.description('Where the message is not known, it has no counts'),
+);
 
-export const unknownMessage = v.strictObject({ messageId, known: v.literal(false) });
-
-export const receipts = v.strictObject({
-  groupId,
-  receipts: v.array(v.variant('known', [receiptsOfMessage, unknownMessage])),
-});
+export const receipts = v.strictObject({ groupId, receipts: v.array(messageReceipts) });
 
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 

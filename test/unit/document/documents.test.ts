@@ -173,6 +173,25 @@ describe('a generator of clients', () => {
     }
   });
 
+  // Some would refuse the fields that a later version adds to one of the choices.
+  test('finds one object where entries of a list differ in their fields', async () => {
+    const { components } = await read();
+    expect(JSON.stringify(components.schemas)).not.toContain('"oneOf"');
+    expect(components.schemas.MarkOutcome).toMatchObject({
+      type: 'object',
+      properties: {
+        outcome: { type: 'string', enum: ['advanced', 'unchanged', 'conflict', 'not_found', 'failed'] },
+        revision: { type: 'integer' },
+      },
+      required: ['groupId', 'outcome'],
+    });
+    expect(components.schemas.MessageReceipts).toMatchObject({
+      type: 'object',
+      properties: { known: { type: 'boolean' }, readByAll: { type: 'boolean' } },
+      required: ['messageId', 'known'],
+    });
+  });
+
   // Many look at the status alone. What a gateway sends has none of the fields of a problem.
   test('finds one type for a problem of a status and for what the gateway answers with that status', async () => {
     const { components } = await read();
@@ -212,6 +231,35 @@ describe('an answer', () => {
     ['another content type', answerOf(200, added, 'text/plain')],
   ])('is refused with %s', (_what, answer) => {
     expect(check(answer)).toThrow('docs/openapi.json has no such answer of POST /v1/groups/tea/members');
+  });
+});
+
+describe('an answer whose entries differ in their fields', () => {
+  const check = (receipt: Record<string, Json>) => () => {
+    const body = { groupId: 'tea', receipts: [receipt] };
+    const text = JSON.stringify(body);
+    const answer = { status: 200, contentType: 'application/json', text, body };
+    expectDocumented('POST', '/v1/groups/tea/receipts', answer);
+  };
+  const known = {
+    messageId: '1',
+    known: true,
+    audience: 2,
+    readCount: 1,
+    deliveredCount: 1,
+    readByAll: false,
+  };
+
+  test('is taken with the fields of each kind', () => {
+    expect(check(known)).not.toThrow();
+    expect(check({ messageId: '1', known: false })).not.toThrow();
+  });
+
+  test.each([
+    ['without a field', { messageId: '1', known: true, audience: 2, readCount: 1, deliveredCount: 1 }],
+    ['without what makes the kind', { messageId: '1' }],
+  ])('is refused %s', (_what, receipt) => {
+    expect(check(receipt)).toThrow('docs/openapi.json has no such answer');
   });
 });
 
