@@ -37,7 +37,10 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
   ],
 };
 
-/** The gateway answers these itself, too. */
+/**
+ * The gateway answers these itself, too. Both answers have one schema, since many generated clients look at the status
+ * and not at the content type.
+ */
 const GATEWAYS: readonly ProblemCode[] = [
   'unauthorized',
   'forbidden',
@@ -51,7 +54,7 @@ const FIELDS: JsonObject = {
   type: { type: 'string', const: 'about:blank' },
   title: { type: 'string' },
   status: { type: 'integer' },
-  code: { type: 'string', enum: CODES },
+  code: reference('ProblemCode'),
   detail: { type: 'string', description: 'What is wrong with this call' },
   requestId: { type: 'string', description: 'Names the call in the logs' },
   message: { type: 'string', description: 'Of the gateway alone' },
@@ -59,12 +62,14 @@ const FIELDS: JsonObject = {
 
 const REQUIRED = ['type', 'title', 'status', 'code', 'detail', 'requestId'];
 
-const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answers.watermarkMoved) as {
+const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answers.watermarkMoved, [
+  [answers.unread, 'Unread'],
+]) as {
   readonly properties: JsonObject;
   readonly required: string[];
 };
 
-const fault: JsonObject = {
+const FAULT: JsonObject = {
   type: 'object',
   properties: {
     path: { type: 'string', description: 'The field; empty for the body as a whole' },
@@ -74,6 +79,8 @@ const fault: JsonObject = {
 };
 
 export const PROBLEM_SCHEMAS: JsonObject = {
+  ProblemCode: { type: 'string', enum: CODES },
+  Fault: FAULT,
   Problem: {
     type: 'object',
     description: 'A problem (RFC 9457). It is never larger than 16 KiB.',
@@ -82,7 +89,7 @@ export const PROBLEM_SCHEMAS: JsonObject = {
   },
   InvalidRequest: {
     type: 'object',
-    properties: { ...FIELDS, errors: { type: 'array', maxItems: 20, items: fault } },
+    properties: { ...FIELDS, errors: { type: 'array', maxItems: 20, items: reference('Fault') } },
     required: [...REQUIRED, 'errors'],
   },
   RevisionConflict: {
@@ -91,11 +98,11 @@ export const PROBLEM_SCHEMAS: JsonObject = {
     properties: { ...stateFields, ...FIELDS },
     required: [...stateRequired, ...REQUIRED],
   },
-  GatewayError: {
+  GatewayProblem: {
     type: 'object',
-    description: 'What the gateway of a deployment answers itself',
-    properties: { message: { type: ['string', 'null'] } },
-    required: ['message'],
+    description:
+      'A problem (RFC 9457) with all the fields of one, or what the gateway of a deployment answers itself, which has `message` alone.',
+    properties: { ...FIELDS, message: { type: ['string', 'null'], description: 'Of the gateway alone' } },
   },
 };
 
@@ -116,7 +123,7 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
     ...((code === 'throttled' || code === 'unavailable') && { headers: { 'Retry-After': retryAfter } }),
     content: {
       'application/problem+json': problem,
-      ...(GATEWAYS.includes(code) && { 'application/json': { schema: reference('GatewayError') } }),
+      ...(GATEWAYS.includes(code) && { 'application/json': { schema: schemaOf(code) } }),
     },
   };
 }
@@ -124,7 +131,7 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
 function schemaOf(code: ProblemCode): JsonObject {
   if (code === 'invalid_request') return reference('InvalidRequest');
   if (code === 'revision_conflict') return reference('RevisionConflict');
-  return reference('Problem');
+  return reference(GATEWAYS.includes(code) ? 'GatewayProblem' : 'Problem');
 }
 
 /** A sample of the page where it shows one. */

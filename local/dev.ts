@@ -38,6 +38,7 @@ It prints the steps of the start, then all addresses, then one line for each req
 no WebSocket API yet.
 GET <URL>/_local/events lists the events on the bus.
 GET <URL>/_local/notifications lists what the local webhook received: nothing with --webhook.
+GET <URL>/docs shows the API's reference in a browser; GET <URL>/openapi.json is the document behind it (OpenAPI 3.1).
 Tokens: npm run --silent token -- --help
 `;
 
@@ -116,6 +117,7 @@ async function main(): Promise<void> {
     console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local issuer`);
   if (context.serviceAuth === 'iam')
     console.log('Back ends  sign their calls for execute-api in us-east-1, with the credentials in dev.json');
+  console.log(`Reference  ${description.apiUrl}/docs, made of ${description.apiUrl}/openapi.json`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
 }
 

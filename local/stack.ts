@@ -22,6 +22,7 @@ import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
+import { isForReference, referenceAnswer } from './reference/reference.ts';
 
 /** A pause of a minute on AWS takes a second here, so that a person can wait for what follows. */
 export const DEFAULT_SPEED = 60;
@@ -96,7 +97,7 @@ async function start(
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   const front = await startFront(options.port, async (request) => {
     const [path = ''] = (request.url ?? '').split('?');
-    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
+    if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
       return json(403, { message: 'Only this machine may call: the Host or the Origin is foreign.' });
     }
     // Also while the stack starts: with this route a second stack checks whether the data directory is in use.
@@ -183,10 +184,14 @@ async function start(
   aws.serve({ callers, secrets, bus, queues, lambda });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   const stopping = new AbortController();
-  serve = async (path, request) =>
-    path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
+  serve = async (path, request) => {
+    if (path.startsWith('/_local/')) {
+      return issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected);
+    }
+    return isForReference(path, request)
+      ? referenceAnswer(path, request)
       : callApi(deployment, log, stopping.signal, path, request);
+  };
   await deployment.run();
   // Before the functions stop: a request that they cut off then gets 503 and not 500.
   resources.defer(() => stopping.abort());
