@@ -22,6 +22,8 @@ Options
   --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
   --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
   --audience A     the audience of that issuer's tokens; the two options go together
+  --subscriber DIR deploys the CDK app in DIR beside Tidemark, which gets the context eventBusName; may be repeated.
+                   It gets the events of earlier starts too, where it has not had them: take --fresh if you mind
   --speed N        how many times faster than on AWS the pauses between tries pass, ${DEFAULT_SPEED} by default: a failing
                    webhook is tried again after 10 s, 20 s and so on for a day, here divided by this; 1 is as on AWS
   -c, --context KEY=VALUE
@@ -52,6 +54,7 @@ async function main(): Promise<void> {
         webhook: { type: 'string' },
         issuer: { type: 'string' },
         audience: { type: 'string' },
+        subscriber: { type: 'string', multiple: true, default: [] },
         speed: { type: 'string', default: String(DEFAULT_SPEED) },
         fresh: { type: 'boolean', default: false },
         context: { type: 'string', short: 'c', multiple: true, default: [] },
@@ -80,6 +83,7 @@ async function main(): Promise<void> {
     log: consoleLog(),
     step: (text) => console.log(text),
     webhookUrl: webhook,
+    subscribers: values.subscriber,
     speed,
     context,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
@@ -114,6 +118,7 @@ async function main(): Promise<void> {
   );
   if (issuer !== undefined)
     console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
+  for (const folder of values.subscriber) console.log(`Subscriber ${folder}, on the bus ${eventbridge.bus}`);
   if (context.serviceAuth === 'iam')
     console.log(
       'Back ends  sign their calls, for execute-api in us-east-1, with the credentials in dev.json',

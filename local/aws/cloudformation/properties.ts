@@ -44,7 +44,7 @@ const QueueSource = v.strictObject({
   EventSourceArn: v.pipe(text, v.includes(':sqs:')),
   FunctionName: text,
   BatchSize: count,
-  MaximumBatchingWindowInSeconds: count,
+  MaximumBatchingWindowInSeconds: v.optional(count, 0),
   FunctionResponseTypes: reportsItemFailures,
   ScalingConfig: v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) }),
 });
@@ -53,7 +53,7 @@ export type QueueSource = v.InferOutput<typeof QueueSource>;
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
-    FunctionName: text,
+    FunctionName: v.optional(text),
     Role: text,
     Handler: text,
     Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs Node.js alone')),
@@ -116,15 +116,18 @@ const SCHEMAS = {
     ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification'),
     AttributeDefinitions: v.array(v.strictObject({ AttributeName: text, AttributeType: v.literal('S') })),
     KeySchema: keySchema,
-    GlobalSecondaryIndexes: v.array(
-      v.strictObject({
-        IndexName: text,
-        KeySchema: keySchema,
-        Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
-      }),
+    GlobalSecondaryIndexes: v.optional(
+      v.array(
+        v.strictObject({
+          IndexName: text,
+          KeySchema: keySchema,
+          Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
+        }),
+      ),
+      [],
     ),
-    StreamSpecification: v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') }),
-    TimeToLiveSpecification: v.strictObject({ AttributeName: text, Enabled: v.literal(true) }),
+    StreamSpecification: v.optional(v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') })),
+    TimeToLiveSpecification: v.optional(v.strictObject({ AttributeName: text, Enabled: v.literal(true) })),
   }),
   'AWS::Events::EventBus': v.strictObject({ Name: text }),
   'AWS::Events::Rule': v.strictObject({
@@ -149,6 +152,10 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
+    // It lets a function write its log, which a function here may do anyway.
+    ManagedPolicyArns: v.optional(
+      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole')]),
+    ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description'),
@@ -156,7 +163,7 @@ const SCHEMAS = {
   }),
   'AWS::SQS::Queue': v.strictObject({
     ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled'),
-    QueueName: text,
+    QueueName: v.optional(text),
     VisibilityTimeout: v.optional(count, 30),
     RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
   }),
@@ -190,6 +197,11 @@ export function checkTypes(template: Template): void {
   if (unknown) throw new TemplateError(`${unknown.logicalId}: the local stack does not know ${unknown.type}`);
 }
 
+/** Throws where a resource has a property, or a value, that the local stack does not play. */
+export function checkProperties(template: Template): void {
+  for (const type of Object.keys(SCHEMAS)) resourcesOf(template, type as ResourceType);
+}
+
 /** The resources of a type, with the properties that the local stack honours. Throws on a value that it cannot. */
 export function resourcesOf<T extends ResourceType>(template: Template, type: T): TypedResource<T>[] {
   return template.resources
@@ -214,6 +226,14 @@ export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
     'ScalingConfig' in properties ? [{ logicalId, properties }] : [],
   );
+}
+
+/** The one table that has a stream. Tables of subscribers have none. */
+export function ledgerTableOf(template: Template): TypedResource<'AWS::DynamoDB::Table'> {
+  const tables = resourcesOf(template, 'AWS::DynamoDB::Table');
+  const [ledger, ...others] = tables.filter(({ properties }) => properties.StreamSpecification);
+  if (!ledger || others.length > 0) throw new TemplateError('expected one table with a stream');
+  return ledger;
 }
 
 /** The one resource of a type. Throws where there are none or several. */
