@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
 import { LOCAL_CONTEXT } from './aws/synthesis.ts';
 import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command/command.ts';
@@ -22,8 +24,9 @@ Options
   --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
   --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
   --audience A     the audience of that issuer's tokens; the two options go together
-  --subscriber DIR deploys the CDK app in DIR beside Tidemark, which gets the context eventBusName; may be repeated.
-                   It gets the events of earlier starts too, where it has not had them: take --fresh if you mind
+  --subscriber DIR deploys the CDK app in DIR, whose rules subscribe to the bus, beside Tidemark; may be repeated.
+                   The app gets the bus's name as the context eventBusName. Unlike on AWS, a new subscriber also gets
+                   the events of earlier starts; --fresh forgets them
   --speed N        how many times faster than on AWS the pauses between tries pass, ${DEFAULT_SPEED} by default: a failing
                    webhook is tried again after 10 s, 20 s and so on for a day, here divided by this; 1 is as on AWS
   -c, --context KEY=VALUE
@@ -74,6 +77,10 @@ async function main(): Promise<void> {
   if ((issuer === undefined) !== (audience === undefined))
     throw new UsageError('--issuer and --audience go together.');
 
+  for (const folder of values.subscriber) {
+    if (!existsSync(join(folder, 'cdk.json')))
+      throw new UsageError(`--subscriber takes the folder of a CDK app, and ${folder} has no cdk.json.`);
+  }
   const context = contextIn(values.context);
 
   const starting = startStack({

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { UsageError } from '../command/usage-error.ts';
@@ -102,6 +102,8 @@ async function runApp(
       env: {
         ...process.env,
         NODE_OPTIONS: '',
+        // `node` is the one that runs this: an older one on the path could not run TypeScript.
+        PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
         CDK_OUTDIR: outputDirectory,
         // The project's decisions, then those of this deployment.
         CDK_CONTEXT_JSON: JSON.stringify({ ...ofProject, ...context }),

@@ -230,10 +230,13 @@ export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
 
 /** The one table that has a stream. Tables of subscribers have none. */
 export function ledgerTableOf(template: Template): TypedResource<'AWS::DynamoDB::Table'> {
-  const tables = resourcesOf(template, 'AWS::DynamoDB::Table');
-  const [ledger, ...others] = tables.filter(({ properties }) => properties.StreamSpecification);
-  if (!ledger || others.length > 0) throw new TemplateError('expected one table with a stream');
-  return ledger;
+  const tables = resourcesOf(template, 'AWS::DynamoDB::Table').filter(
+    ({ properties }) => properties.StreamSpecification,
+  );
+  const [ledger, ...others] = tables;
+  if (ledger && others.length === 0) return ledger;
+  const found = tables.map(({ logicalId }) => logicalId).join(', ');
+  throw new TemplateError(`expected one table with a stream, found ${found || 'none'}`);
 }
 
 /** The one resource of a type. Throws where there are none or several. */
