@@ -1,7 +1,8 @@
 /**
  * A receiver of Tidemark's webhook. `GET /seen?groupId=...` shows what it has learned.
  *
- *     TIDEMARK_WEBHOOK_SECRET=whsec_... PORT=4000 node examples/webhook/main.ts
+ *     npm run dev -- --webhook http://127.0.0.1:4000/tidemark-webhook # prints the secret
+ *     TIDEMARK_WEBHOOK_SECRET=whsec_... PORT=4000 npx node examples/webhook/main.ts
  */
 import { createServer } from 'node:http';
 import { createReceiver } from './receiver.ts';

@@ -32,16 +32,16 @@ const NOTHING: Mark = { membership: -1, upTo: 0n };
 export function createSeen() {
   const groups = new Map<string, Group>();
 
-  function groupOf(groupId: string): Group {
-    const group = groups.get(groupId) ?? { members: new Map(), everyone: NOTHING };
-    groups.set(groupId, group);
-    return group;
-  }
+  /** A group is kept only once an event has come: a question about any other id must not take memory. */
+  const groupOf = (groupId: string): Group =>
+    groups.get(groupId) ?? { members: new Map(), everyone: NOTHING };
 
   return {
     /** Applies an event. Throws on a message id that is no integer. */
     follow({ 'detail-type': type, detail }: WebhookEvent): void {
-      const group = groupOf(String(detail.groupId));
+      const groupId = String(detail.groupId);
+      const group = groupOf(groupId);
+      groups.set(groupId, group);
       if (type === 'WatermarkAdvanced') {
         const userId = String(detail.userId);
         const mark = { membership: Number(detail.membership), upTo: BigInt(String(detail.to)) };
