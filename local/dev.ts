@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
 import { LOCAL_CONTEXT } from './aws/synthesis.ts';
 import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command/command.ts';
@@ -22,6 +24,9 @@ Options
   --webhook URL    posts events to your receiver, and prints the secret that signs them
   --issuer URL     also accepts the tokens of your issuer, which must be running already
   --audience A     the audience of that issuer's tokens; use both options together
+  --subscriber DIR deploys the CDK app in DIR, whose rules subscribe to the bus, beside Tidemark; can be repeated.
+                   The app gets the bus's name as the context eventBusName. Unlike on AWS, a new subscriber also gets
+                   the events of earlier starts; --fresh deletes them
   --speed N        makes the pauses between tries N times shorter than on AWS, ${DEFAULT_SPEED} by default; on AWS an event that a
                    webhook refuses is posted again after 10 s, 20 s, 40 s and so on for a day
   -c, --context KEY=VALUE
@@ -53,6 +58,7 @@ async function main(): Promise<void> {
         webhook: { type: 'string' },
         issuer: { type: 'string' },
         audience: { type: 'string' },
+        subscriber: { type: 'string', multiple: true, default: [] },
         speed: { type: 'string', default: String(DEFAULT_SPEED) },
         fresh: { type: 'boolean', default: false },
         context: { type: 'string', short: 'c', multiple: true, default: [] },
@@ -72,6 +78,10 @@ async function main(): Promise<void> {
   if ((issuer === undefined) !== (audience === undefined))
     throw new UsageError('--issuer and --audience go together.');
 
+  for (const folder of values.subscriber) {
+    if (!existsSync(join(folder, 'cdk.json')))
+      throw new UsageError(`--subscriber takes the folder of a CDK app, and ${folder} has no cdk.json.`);
+  }
   const context = contextIn(values.context);
 
   const starting = startStack({
@@ -81,6 +91,7 @@ async function main(): Promise<void> {
     log: consoleLog(),
     step: (text) => console.log(text),
     webhookUrl: webhook,
+    subscribers: values.subscriber,
     speed,
     context,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
@@ -115,6 +126,7 @@ async function main(): Promise<void> {
   );
   if (issuer !== undefined)
     console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local issuer`);
+  for (const folder of values.subscriber) console.log(`Subscriber ${folder}, on the bus ${eventbridge.bus}`);
   if (context.serviceAuth === 'iam')
     console.log('Back ends  sign their calls for execute-api in us-east-1, with the credentials in dev.json');
   console.log(`Reference  ${description.apiUrl}/docs, made of ${description.apiUrl}/openapi.json`);

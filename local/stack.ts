@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { RawResources } from './aws/cloudformation/template.ts';
+import { join } from 'node:path';
+import { onlyResource } from './aws/cloudformation/properties.ts';
+import { joinTemplates, type RawResources, type Template } from './aws/cloudformation/template.ts';
 import { ledgerOwner } from './aws/credentials.ts';
 import { type Deployment, deploy } from './aws/deployment.ts';
 import { startAwsEndpoint } from './aws/endpoint.ts';
@@ -11,7 +13,7 @@ import { startDynamoDbFront } from './aws/iam/dynamodb-front.ts';
 import type { Lambda } from './aws/lambda/lambda.ts';
 import type { Queues } from './aws/queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './aws/secrets.ts';
-import { LOCAL_CONTEXT, synthesize } from './aws/synthesis.ts';
+import { LOCAL_CONTEXT, synthesize, synthesizeSubscriber } from './aws/synthesis.ts';
 import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { allEnded } from './engines/all-ended.ts';
@@ -53,6 +55,8 @@ export interface StackOptions {
   readonly speed?: number;
   /** Settings of the deployment, in addition to those that the local stack sets. */
   readonly context?: Readonly<Record<string, string>>;
+  /** The folders of CDK apps whose stacks subscribe to the bus. They are deployed beside Tidemark's stack. */
+  readonly subscribers?: readonly string[];
   /** Changes the template's resources before they are deployed. */
   readonly changeResources?: (resources: RawResources) => RawResources;
   /** Returns the URL that functions use for a service, such as that of a proxy in front of `url`. */
@@ -145,7 +149,7 @@ async function start(
         ...options.context,
       },
       options.changeResources,
-    ),
+    ).then((own) => withSubscribers(own, options.subscribers ?? [], directory)),
   ]);
   if (fresh) await forgetCache(engines.redis.url);
 
@@ -224,6 +228,19 @@ async function start(
     grants: () => callers.grants(),
     issueToken: (subject, kind) => issueFor(issuer, tokenCallers, subject, kind),
   };
+}
+
+/** The template of the deployment with those of the subscribers beside it. */
+async function withSubscribers(
+  own: Template,
+  folders: readonly string[],
+  directory: DataDirectory,
+): Promise<Template> {
+  const { Name: busName } = onlyResource(own, 'AWS::Events::EventBus').properties;
+  const templates = folders.map((folder, index) =>
+    synthesizeSubscriber(folder, join(directory.file('subscribers.out'), String(index)), busName),
+  );
+  return joinTemplates(own, await allEnded(templates));
 }
 
 type Serve = (path: string, request: IncomingMessage) => Promise<ProxyResponse>;

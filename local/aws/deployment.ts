@@ -13,7 +13,7 @@ import { HttpApi } from './gateway/http-api.ts';
 import type { TrustedIssuer } from './gateway/jwt-authorizer.ts';
 import type { Callers } from './iam/callers.ts';
 import { Lambda } from './lambda/lambda.ts';
-import { ensureTable } from './ledger-table.ts';
+import { ensureTables } from './ledger-table.ts';
 import { MessageStore } from './queues/message-store.ts';
 import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
@@ -44,7 +44,7 @@ export interface DeploymentOptions {
   readonly log: Log;
 }
 
-/** The template's table, functions, bus, stream, queues and API on this machine. */
+/** The template's tables, functions, bus, stream, queues and API on this machine. */
 export interface Deployment {
   readonly tableName: string;
   readonly lambda: Lambda;
@@ -68,7 +68,7 @@ export async function deploy(
   const journal = <T>(name: FileName) =>
     resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
 
-  const tableName = await ensureTable(dynamodb, template, fresh);
+  const tableName = await ensureTables(dynamodb, template, fresh);
   const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
   const messages = resources.adopt(new MessageStore(directory.file('queues.jsonl')), (opened) =>
     opened.close(),

@@ -16,6 +16,7 @@ import {
 const DATA = [
   'dynamodb',
   'cdk.out',
+  'subscribers.out',
   'dev.json',
   'running.json',
   'checkpoints.json',

@@ -44,7 +44,7 @@ const QueueSource = v.strictObject({
   EventSourceArn: v.pipe(text, v.includes(':sqs:')),
   FunctionName: text,
   BatchSize: count,
-  MaximumBatchingWindowInSeconds: count,
+  MaximumBatchingWindowInSeconds: v.optional(count, 0),
   FunctionResponseTypes: reportsItemFailures,
   ScalingConfig: v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) }),
 });
@@ -53,7 +53,7 @@ export type QueueSource = v.InferOutput<typeof QueueSource>;
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
-    FunctionName: text,
+    FunctionName: v.optional(text),
     Role: text,
     Handler: text,
     Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs only Node.js')),
@@ -116,15 +116,18 @@ const SCHEMAS = {
     ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification'),
     AttributeDefinitions: v.array(v.strictObject({ AttributeName: text, AttributeType: v.literal('S') })),
     KeySchema: keySchema,
-    GlobalSecondaryIndexes: v.array(
-      v.strictObject({
-        IndexName: text,
-        KeySchema: keySchema,
-        Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
-      }),
+    GlobalSecondaryIndexes: v.optional(
+      v.array(
+        v.strictObject({
+          IndexName: text,
+          KeySchema: keySchema,
+          Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
+        }),
+      ),
+      [],
     ),
-    StreamSpecification: v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') }),
-    TimeToLiveSpecification: v.strictObject({ AttributeName: text, Enabled: v.literal(true) }),
+    StreamSpecification: v.optional(v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') })),
+    TimeToLiveSpecification: v.optional(v.strictObject({ AttributeName: text, Enabled: v.literal(true) })),
   }),
   'AWS::Events::EventBus': v.strictObject({ Name: text }),
   'AWS::Events::Rule': v.strictObject({
@@ -149,6 +152,10 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
+    // It lets a function write its log, which a function here may do anyway.
+    ManagedPolicyArns: v.optional(
+      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole')]),
+    ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description'),
@@ -156,7 +163,7 @@ const SCHEMAS = {
   }),
   'AWS::SQS::Queue': v.strictObject({
     ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled'),
-    QueueName: text,
+    QueueName: v.optional(text),
     VisibilityTimeout: v.optional(count, 30),
     RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
   }),
@@ -191,6 +198,11 @@ export function checkTypes(template: Template): void {
     throw new TemplateError(`${unknown.logicalId}: the local stack does not support ${unknown.type}`);
 }
 
+/** Throws a TemplateError if a resource has a property or a value that the local stack does not support. */
+export function checkProperties(template: Template): void {
+  for (const type of Object.keys(SCHEMAS)) resourcesOf(template, type as ResourceType);
+}
+
 /** The resources of a type, with their supported properties. Throws a TemplateError for an unsupported value. */
 export function resourcesOf<T extends ResourceType>(template: Template, type: T): TypedResource<T>[] {
   return template.resources
@@ -215,6 +227,17 @@ export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
     'ScalingConfig' in properties ? [{ logicalId, properties }] : [],
   );
+}
+
+/** The only table with a stream. Tables of subscribers have none. */
+export function ledgerTableOf(template: Template): TypedResource<'AWS::DynamoDB::Table'> {
+  const tables = resourcesOf(template, 'AWS::DynamoDB::Table').filter(
+    ({ properties }) => properties.StreamSpecification,
+  );
+  const [ledger, ...others] = tables;
+  if (ledger && others.length === 0) return ledger;
+  const found = tables.map(({ logicalId }) => logicalId).join(', ');
+  throw new TemplateError(`expected one table with a stream, found ${found || 'none'}`);
 }
 
 /** The only resource of a type. Throws a TemplateError if there are none or several. */

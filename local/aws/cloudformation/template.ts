@@ -97,6 +97,44 @@ export function loadTemplate(
   };
 }
 
+/**
+ * The stacks of several apps as one template, as they stand side by side in one account. The logical ids of the others begin
+ * with the name of their stack.
+ *
+ * @throws TemplateError where two resources of a type have one name
+ */
+export function joinTemplates(first: Template, others: readonly Template[]): Template {
+  const identities = new Map<string, () => Identity>();
+  const assets: Template['assetDirectory'][] = [first.assetDirectory];
+  const resources = [...first.resources];
+  for (const other of others) {
+    assets.push(other.assetDirectory);
+    for (const resource of other.resources) {
+      const logicalId = `${other.stackName}/${resource.logicalId}`;
+      identities.set(logicalId, () => other.identityOf(resource.logicalId));
+      resources.push({ ...resource, logicalId });
+    }
+  }
+  const joined: Template = {
+    stackName: first.stackName,
+    resources,
+    identityOf: (logicalId) => identities.get(logicalId)?.() ?? first.identityOf(logicalId),
+    assetDirectory: (objectKey) => assets.map((directoryOf) => directoryOf(objectKey)).find(Boolean),
+  };
+  requireOwnNames(joined);
+  return joined;
+}
+
+function requireOwnNames({ resources, identityOf }: Template): void {
+  const owners = new Map<string, string>();
+  for (const { logicalId, type } of resources.filter((resource) => resource.type in IDENTITIES)) {
+    const { ref } = identityOf(logicalId);
+    const owner = owners.get(`${type} ${ref}`);
+    if (owner !== undefined) throw new TemplateError(`${logicalId} and ${owner} are both called ${ref}`);
+    owners.set(`${type} ${ref}`, logicalId);
+  }
+}
+
 function readJson<T extends v.GenericSchema>(schema: T, file: string): v.InferOutput<T> {
   const parsed = v.safeParse(schema, JSON.parse(readFileSync(file, 'utf8')));
   if (parsed.success) return parsed.output;

@@ -63,16 +63,18 @@ export class EventBus {
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
     this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
-    this.#rules = resourcesOf(template, 'AWS::Events::Rule')
-      .filter(({ properties }) => properties.EventBusName === this.name)
-      .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
-        Targets.map(({ Arn, Id, DeadLetterConfig }) => {
+    this.#rules = resourcesOf(template, 'AWS::Events::Rule').flatMap(
+      ({ logicalId, properties: { EventBusName, EventPattern, Targets } }) => {
+        if (EventBusName !== this.name)
+          throw new TemplateError(`${logicalId}: there is no event bus ${EventBusName}`);
+        return Targets.map(({ Arn, Id, DeadLetterConfig }) => {
           const ruleArn = template.identityOf(logicalId).attributes.Arn ?? '';
           requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
           const target = targetOf(template, ruleArn, Arn, options);
           return { name: `${logicalId}/${Id}`, target, matches: compilePattern(EventPattern) };
-        }),
-      );
+        });
+      },
+    );
   }
 
   get events(): readonly BusEvent[] {

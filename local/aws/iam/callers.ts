@@ -1,4 +1,4 @@
-import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
+import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, type Template, TemplateError } from '../cloudformation/template.ts';
 import { type Credentials, credentialsOf } from '../credentials.ts';
 import type { Secrets } from '../secrets.ts';
@@ -70,9 +70,10 @@ const EVERYTHING: PolicyDocument = {
 
 /** The permissions of the credentials in dev.json, which are for a chat's back end. */
 function backEndPolicy(template: Template): PolicyDocument {
-  const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
   const bus = template.identityOf(onlyResource(template, 'AWS::Events::EventBus').logicalId);
-  const tableArn = table.attributes.Arn ?? '';
+  const tableArns = resourcesOf(template, 'AWS::DynamoDB::Table').map(
+    ({ logicalId }) => template.identityOf(logicalId).attributes.Arn ?? '',
+  );
   const allow = (Action: string[], ...Resource: string[]) => ({ Effect: 'Allow' as const, Action, Resource });
   return {
     Version: '2012-10-17',
@@ -80,7 +81,7 @@ function backEndPolicy(template: Template): PolicyDocument {
       allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
       allow(
         ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
-        ...[tableArn, `${tableArn}/index/*`],
+        ...tableArns.flatMap((arn) => [arn, `${arn}/index/*`]),
       ),
       allow(['dynamodb:ListTables'], '*'),
     ],

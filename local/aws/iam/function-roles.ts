@@ -19,7 +19,7 @@ export function functionPrincipals(template: Template): ReadonlyMap<string, Prin
   }
   return new Map(
     resourcesOf(template, 'AWS::Lambda::Function').map(({ logicalId, properties }) => {
-      const { FunctionName, Role } = properties;
+      const { FunctionName = template.identityOf(logicalId).ref, Role } = properties;
       const role = roles.get(Role);
       if (!role) throw new TemplateError(`${logicalId}: there is no role ${Role}`);
       const arn = `arn:aws:sts::${ACCOUNT_ID}:assumed-role/${role.name}/${FunctionName}`;

@@ -43,14 +43,15 @@ export class Lambda {
     this.#options = options;
     const slots = new InstanceSlots(MAX_INSTANCES_OF_ALL);
     for (const { logicalId, properties } of resourcesOf(template, 'AWS::Lambda::Function')) {
-      const { FunctionName: name, Handler, Timeout, MemorySize, Code, Environment } = properties;
+      const { ref, attributes } = template.identityOf(logicalId);
+      const { FunctionName: name = ref, Handler, Timeout, MemorySize, Code, Environment } = properties;
       const folder = template.assetDirectory(Code.S3Key);
       if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
       const [file = '', exportName = ''] = Handler.split('.');
       const { accessKeyId, secretAccessKey } = options.callers.ofFunction(name);
       const definition = {
         name,
-        arn: template.identityOf(logicalId).attributes.Arn ?? '',
+        arn: attributes.Arn ?? '',
         bundle: pathToFileURL(join(folder, `${file}.mjs`)).href,
         exportName,
         memoryMb: MemorySize,

@@ -103,7 +103,7 @@ function definitionsIn(template: Template): QueueDefinition[] {
     const { QueueName, VisibilityTimeout, RedrivePolicy } = properties;
     const { ref, attributes } = template.identityOf(logicalId);
     return {
-      name: QueueName,
+      name: QueueName ?? attributes.QueueName ?? '',
       url: ref,
       arn: attributes.Arn ?? '',
       visibilityTimeoutSeconds: VisibilityTimeout,

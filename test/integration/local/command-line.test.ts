@@ -24,6 +24,7 @@ const COMMANDS: [string, string, string[]][] = [
       '--webhook URL',
       '--issuer URL',
       '--audience A',
+      '--subscriber DIR',
       '--speed N',
       '--context KEY=VALUE',
       'DYNAMODB_ENDPOINT',
@@ -75,6 +76,10 @@ test.each([
   ],
   [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
   [['--audience', 'a'], '--issuer and --audience go together.\n'],
+  [
+    ['--subscriber', 'examples/chat'],
+    '--subscriber takes the folder of a CDK app, and examples/chat has no cdk.json.\n',
+  ],
   [['--speed', '0'], '--speed takes a whole number from 1 to 999999.\n'],
   [['--speed', '1.5'], '--speed takes a whole number from 1 to 999999.\n'],
   [
