@@ -5,7 +5,7 @@ import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
 import { type Notification, WebhookSink } from '../front/webhook-sink.ts';
 import { isOriginOfThisMachine } from '../http/same-machine.ts';
-import { queueSourcesOf, streamSourcesOf } from './cloudformation/properties.ts';
+import { queueSourcesOf, streamSourcesOf, webSocketApiOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
@@ -19,6 +19,9 @@ import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
+import type { WebSocketLimits } from './web-sockets/limits.ts';
+import { callbackUrlOf, stageOf, webSocketRoutesOf } from './web-sockets/routes.ts';
+import { WebSocketApi } from './web-sockets/web-socket-api.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
@@ -34,6 +37,8 @@ export interface DeploymentOptions {
     readonly secretsManager: string;
     readonly eventBridge: string;
     readonly sqs: string;
+    /** Where connections of the WebSocket API are managed, under its stage. */
+    readonly executeApi: string;
   };
   /** Where the keys of an issuer of tokens are. */
   readonly keySetUrl: (issuer: string) => string;
@@ -41,6 +46,7 @@ export interface DeploymentOptions {
   readonly otherIssuers: readonly TrustedIssuer[];
   /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
   readonly speed: number;
+  readonly webSocketLimits: WebSocketLimits;
   readonly log: Log;
 }
 
@@ -50,6 +56,8 @@ export interface Deployment {
   readonly lambda: Lambda;
   readonly bus: EventBus;
   readonly api: HttpApi;
+  /** Null where the template has no WebSocket API. */
+  readonly webSockets: WebSocketApi | null;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
   /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
@@ -59,9 +67,10 @@ export interface Deployment {
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
+  options: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
+  const { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log } = options;
   const client = { region: REGION, ...engine };
   const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
   const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
@@ -74,6 +83,7 @@ export async function deploy(
     opened.close(),
   );
   const queues = new Queues(template, messages, { nowMs: Date.now, speed });
+  const webSocketApi = webSocketApiOf(template);
   const lambda = new Lambda(template, {
     callers,
     queues,
@@ -85,6 +95,10 @@ export async function deploy(
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
       AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     },
+    // The SDK has no address of its own for this service: the functions give it the one that the template has.
+    addresses: new Map(
+      webSocketApi ? [[callbackUrlOf(webSocketApi), `${endpoints.executeApi}/${stageOf(webSocketApi)}`]] : [],
+    ),
   });
   const bus = new EventBus(template, {
     events: journal<BusEvent>('events.jsonl'),
@@ -106,11 +120,18 @@ export async function deploy(
     otherIssuers,
     backEnd: callers.backEnd,
   });
+  const webSockets =
+    webSocketApi &&
+    new WebSocketApi(webSocketRoutesOf(template, webSocketApi), {
+      ...{ lambda, log },
+      limits: options.webSocketLimits,
+    });
   return {
     tableName,
     lambda,
     bus,
     api,
+    webSockets,
     queues,
     webhookSink,
     async run() {
@@ -120,6 +141,8 @@ export async function deploy(
         await lambda.stop();
         await polled;
       });
+      // Before the functions, which $disconnect needs.
+      resources.defer(() => webSockets?.stop());
       await Promise.all(pollers.map((poller) => poller.start()));
       bus.resume();
     },

@@ -48,6 +48,7 @@ beforeAll(async () => {
     queues,
     secrets: { get: () => undefined },
     bus: { put: () => [] },
+    webSockets: null,
     lambda: { has: () => false, invoke: () => Promise.reject(new Error('there is no function')) },
   });
   client = new SQSClient({
@@ -209,7 +210,7 @@ test.each([
   ],
   ['a move without a destination', () => new StartMessageMoveTaskCommand({ SourceArn: arnOf('dead') })],
 ])('%s is refused, since nothing here asks for it', async (_what, command) => {
-  await expect(client.send(command() as SendMessageCommand)).rejects.toMatchObject({
+  await expect(client.send(command() as GetQueueAttributesCommand)).rejects.toMatchObject({
     name: 'ValidationException',
   });
 });
