@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import * as v from 'valibot';
 import type { Log } from '../command/log.ts';
 import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
@@ -64,6 +65,29 @@ export interface Deployment {
   run(): Promise<void>;
 }
 
+/** The variable with the issuers whose tokens open a connection. */
+const TOKEN_ISSUERS = 'TOKEN_ISSUERS';
+
+const TokenIssuers = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.strictObject({ issuer: v.string(), audience: v.array(v.string()) })),
+);
+
+/** The issuers with the addresses of their keys, and those whose tokens the HTTP API takes as well. */
+function withLocalIssuers(
+  given: string,
+  { keySetUrl, otherIssuers }: Pick<DeploymentOptions, 'keySetUrl' | 'otherIssuers'>,
+): string {
+  return JSON.stringify([
+    ...v.parse(TokenIssuers, given).map((one) => ({ ...one, keysUrl: keySetUrl(one.issuer) })),
+    ...otherIssuers.map(({ issuer, audiences, keySetUrl: keysUrl }) => ({
+      ...{ issuer, audience: audiences },
+      keysUrl,
+    })),
+  ]);
+}
+
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
@@ -95,10 +119,12 @@ export async function deploy(
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
       AWS_ENDPOINT_URL_SQS: endpoints.sqs,
     },
-    // The SDK has no address of its own for this service: the functions give it the one that the template has.
-    addresses: new Map(
-      webSocketApi ? [[callbackUrlOf(webSocketApi), `${endpoints.executeApi}/${stageOf(webSocketApi)}`]] : [],
-    ),
+    localValue: (name, value) => {
+      // The SDK knows no address for this service: the functions give it the one that the template has.
+      if (webSocketApi && value === callbackUrlOf(webSocketApi))
+        return `${endpoints.executeApi}/${stageOf(webSocketApi)}`;
+      return name === TOKEN_ISSUERS ? withLocalIssuers(value, options) : value;
+    },
   });
   const bus = new EventBus(template, {
     events: journal<BusEvent>('events.jsonl'),

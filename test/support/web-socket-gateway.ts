@@ -223,7 +223,7 @@ export async function startWebSocketGateway({
     ...{ callers, log, environment: {}, speed: 1 },
     // Not reached: nothing here is invoked as an event.
     queues: {} as Queues,
-    addresses: new Map([[callbackUrlOf(definition), `${aws.url}/live`]]),
+    localValue: (_name, value) => (value === callbackUrlOf(definition) ? `${aws.url}/live` : value),
   });
   const api = new WebSocketApi(webSocketRoutesOf(template, definition), {
     ...{ lambda, log },

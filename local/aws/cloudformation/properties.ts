@@ -229,6 +229,10 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
+    // That of a role of API Gateway itself. A function's role has policies of its own alone.
+    ManagedPolicyArns: v.optional(
+      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs')]),
+    ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description'),
@@ -256,6 +260,7 @@ export interface TypedResource<T extends ResourceType> {
 
 /** Types that exist on AWS alone, or that are read by way of those above. */
 const ELSEWHERE = new Set([
+  'AWS::ApiGateway::Account',
   'AWS::ApiGatewayV2::Stage',
   'AWS::CloudWatch::Alarm',
   'AWS::Logs::LogGroup',

@@ -19,8 +19,8 @@ const MAX_INSTANCES_OF_ALL = 32;
 export interface LambdaOptions {
   /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Addresses of AWS in the functions' own variables, and where each leads on this machine. */
-  readonly addresses?: ReadonlyMap<string, string>;
+  /** Returns what one of a function's own variables holds on this machine, given what the template says. */
+  readonly localValue?: (name: string, value: string) => string;
   readonly queues: Queues;
   /** How many times faster than on AWS the pauses between tries pass. */
   readonly speed: number;
@@ -58,7 +58,12 @@ export class Lambda {
         memoryMb: MemorySize,
         timeoutMs: Timeout * 1000,
         environment: {
-          ...withAddresses(Environment.Variables, options.addresses),
+          ...Object.fromEntries(
+            Object.entries(Environment.Variables).map(([key, value]) => [
+              key,
+              options.localValue?.(key, value) ?? value,
+            ]),
+          ),
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
@@ -146,16 +151,6 @@ export class Lambda {
     this.#isStopped = true;
     await this.kill();
   }
-}
-
-/** The variables, in which each value that is such an address is replaced. */
-function withAddresses(
-  variables: Readonly<Record<string, string>>,
-  addresses: ReadonlyMap<string, string> = new Map(),
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name, addresses.get(value) ?? value]),
-  );
 }
 
 /** What Lambda sends to a failure destination: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
