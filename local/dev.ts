@@ -39,8 +39,8 @@ Environment
   JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
 
 It prints the steps of the start, then all addresses, then one line for each request and delivery.
-<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null, since there is
-no WebSocket API yet.
+<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null in a
+deployment without a WebSocket API.
 GET <URL>/_local/events lists the events on the bus.
 GET <URL>/_local/notifications lists what the local webhook received: nothing with --webhook.
 GET <URL>/docs shows the API's reference in a browser; GET <URL>/openapi.json is the document behind it (OpenAPI 3.1).
@@ -119,6 +119,7 @@ async function main(): Promise<void> {
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
+  if (description.wsUrl !== null) console.log(`WebSockets ${description.wsUrl}`);
   console.log(
     webhook === undefined
       ? `Webhook    ${description.apiUrl}/_local/notifications shows what it received`

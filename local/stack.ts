@@ -14,11 +14,14 @@ import type { Lambda } from './aws/lambda/lambda.ts';
 import type { Queues } from './aws/queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './aws/secrets.ts';
 import { LOCAL_CONTEXT, synthesize, synthesizeSubscriber } from './aws/synthesis.ts';
+import { refuse } from './aws/web-sockets/handshake.ts';
+import { API_GATEWAY_LIMITS, type WebSocketLimits } from './aws/web-sockets/limits.ts';
+import type { WebSocketApi } from './aws/web-sockets/web-socket-api.ts';
 import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { allEnded } from './engines/all-ended.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
-import { startFront } from './front/front.ts';
+import { FOREIGN, startFront } from './front/front.ts';
 import { inspect, issuerAnswer, json } from './front/inspection.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
@@ -51,6 +54,8 @@ export interface StackOptions {
   readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** Whether an engine that ends is started again. @default true */
   readonly restartEngines?: boolean;
+  /** Limits of WebSockets in place of API Gateway's, which take hours to reach. */
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** The factor by which pauses of queues and of asynchronous invocations are shorter than on AWS. */
   readonly speed?: number;
   /** Settings of the deployment, in addition to those that the local stack sets. */
@@ -99,14 +104,22 @@ async function start(
     intercept = (_service, url) => url,
   } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
-  const front = await startFront(options.port, async (request) => {
-    const [path = ''] = (request.url ?? '').split('?');
-    if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
-      return json(403, { message: 'Only this machine may call: the Host or the Origin is foreign.' });
-    }
-    // Also while the stack starts: with this route a second stack checks whether the data directory is in use.
-    return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
-  });
+  let webSockets: WebSocketApi | null = null;
+  const front = await startFront(
+    options.port,
+    async (request) => {
+      const [path = ''] = (request.url ?? '').split('?');
+      if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
+        return json(403, FOREIGN);
+      }
+      // Also while the stack starts: with this route a second stack checks whether the data directory is in use.
+      return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
+    },
+    async (request, socket, head) => {
+      if (webSockets) await webSockets.upgrade(request, socket, head);
+      else refuse(socket, 503, '{"message":"There is no WebSocket API."}');
+    },
+  );
   resources.defer(() => front.close());
 
   const directory = new DataDirectory(options.dataDirectory);
@@ -177,7 +190,9 @@ async function start(
         secretsManager: awsUrl,
         eventBridge: awsUrl,
         sqs: awsUrl,
+        executeApi: awsUrl,
       },
+      webSocketLimits: { ...API_GATEWAY_LIMITS, ...options.webSocketLimits },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
       otherIssuers,
     },
@@ -185,7 +200,7 @@ async function start(
   );
   const { tableName, lambda, bus, queues } = deployment;
   const tokenCallers = callersOf(template);
-  aws.serve({ callers, secrets, bus, queues, lambda });
+  aws.serve({ callers, secrets, bus, queues, lambda, webSockets: deployment.webSockets });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   const stopping = new AbortController();
   serve = async (path, request) => {
@@ -197,12 +212,14 @@ async function start(
       : callApi(deployment, log, stopping.signal, path, request);
   };
   await deployment.run();
+  webSockets = deployment.webSockets;
+  const wsUrl = webSockets ? `${front.url.replace('http:', 'ws:')}/${webSockets.stage}` : null;
   // Before the functions stop: a request that they cut off then gets 503 and not 500.
   resources.defer(() => stopping.abort());
 
   const describe = (): StackDescription => ({
     apiUrl: front.url,
-    wsUrl: null,
+    wsUrl,
     pid: process.pid,
     redis: engines.redis,
     upstash: engines.upstash,

@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 
 /** Policy variables such as `${aws:username}` are refused: here they would match as text, on AWS by their value. */
-const pattern = v.pipe(
+export const pattern = v.pipe(
   v.string(),
   v.excludes('${', 'the local stack does not support policy variables'),
   v.excludes('?', 'the local stack supports only the wildcard *'),
 );
 
 /** A list of one value may be written as the value. As a list, an error is reported with its path. */
-const listOf = <T extends v.GenericSchema>(schema: T) =>
+export const listOf = <T extends v.GenericSchema>(schema: T) =>
   v.pipe(
     v.unknown(),
     v.transform((given) => [given].flat()),

@@ -19,6 +19,8 @@ const MAX_INSTANCES_OF_ALL = 32;
 export interface LambdaOptions {
   /** Variables that every function has in addition to its own: the URLs of AWS services. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Returns what one of a function's own variables holds on this machine, given what the template says. */
+  readonly localValue?: (name: string, value: string) => string;
   readonly queues: Queues;
   /** The factor by which pauses between tries are shorter than on AWS. */
   readonly speed: number;
@@ -57,7 +59,12 @@ export class Lambda {
         memoryMb: MemorySize,
         timeoutMs: Timeout * 1000,
         environment: {
-          ...Environment.Variables,
+          ...Object.fromEntries(
+            Object.entries(Environment.Variables).map(([key, value]) => [
+              key,
+              options.localValue?.(key, value) ?? value,
+            ]),
+          ),
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
