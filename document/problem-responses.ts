@@ -38,8 +38,8 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
 };
 
 /**
- * The gateway answers these itself, too, with these messages. Both answers have one schema, since many generated clients look at the status
- * and not at the content type.
+ * The gateway answers these itself, too, with these messages. Both answers have one schema, since many generated clients
+ * look at the status and not at the content type.
  */
 const GATEWAY_MESSAGES: Readonly<Partial<Record<ProblemCode, string>>> = {
   unauthorized: 'Unauthorized',
