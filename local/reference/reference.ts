@@ -29,7 +29,7 @@ const FILES: Readonly<Record<string, File>> = {
 };
 
 const HEADERS: Readonly<Record<string, string>> = {
-  // The page works without any other host, and a fault of the package must not reach one. It draws its icons as data.
+  // The page needs no other host, so that none may be requested. The package has its icons as data.
   'content-security-policy': [
     "default-src 'none'",
     "script-src 'self'",
@@ -51,11 +51,7 @@ export function isForReference(path: string, { method }: Pick<IncomingMessage, '
   return Object.hasOwn(FILES, path) && (method === 'GET' || method === 'HEAD');
 }
 
-/**
- * Answers a request for which `isForReference` is true.
- *
- * @throws where the package is not installed
- */
+/** Answers a request for which `isForReference` is true. */
 export async function referenceAnswer(path: string, { headers }: IncomingMessage): Promise<ProxyResponse> {
   const file = FILES[path] ?? DOCUMENT;
   const content = await readFile(file.url);
