@@ -11,8 +11,8 @@ export type JsonObject = Record<string, Json>;
 const ID: JsonObject = { type: 'string', minLength: 1, maxLength: 128, pattern: ID_PATTERN.source };
 
 /**
- * The shapes of ids in requests. A message id is described as text alone: many languages would round the integers that a
- * body may hold as well.
+ * The schemas of ids in requests. A message id is described only as text, although a body may also have an integer: many
+ * languages would round it.
  */
 export const ID_SHAPES = {
   GroupId: { ...ID, description: 'A group, as the chat names it. It is neither `.` nor `..`.' },
@@ -31,7 +31,7 @@ export function reference(component: string): JsonObject {
 
 const integerFrom = (minimum: number, maximum: number): JsonObject => ({ type: 'integer', minimum, maximum });
 
-/** What the package cannot convert, since a parser of the domain reads it. */
+/** Schemas that the package cannot convert, because a parser of the domain reads the value. */
 const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
   [schemas.groupId, reference('GroupId')],
   [schemas.userId, reference('UserId')],
@@ -82,17 +82,17 @@ const config = {
     const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
     return { ...jsonSchema, properties };
   },
-  // It compares fields, for which JSON Schema has no words.
+  // `check` compares fields, which JSON Schema cannot describe.
   ignoreActions: ['check'],
 } satisfies ConversionConfig as ConversionConfig;
 
-/** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
+/** The schema of a list's entries, if the list's length is checked before them: it is the last item of the pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
   const last = 'pipe' in schema ? (schema.pipe as readonly v.GenericSchema[]).at(-1) : null;
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }
 
-/** A schema of the contract as JSON Schema (2020-12), as a caller sends it or gets it. */
+/** A schema of the contract as JSON Schema (2020-12), in the form that a caller sends or receives. */
 export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
   return withShapes(converted(schema)) as JsonObject;
 }
@@ -102,7 +102,7 @@ function converted(schema: v.GenericSchema): JsonObject {
   return converted as JsonObject;
 }
 
-/** Puts the shapes in the places of their numbers, and writes what may be null in the short way. */
+/** Replaces references by number with the schemas of `PARSED`, and writes nullable types as a list of types. */
 function withShapes(json: Json): Json {
   if (Array.isArray(json)) return json.map(withShapes);
   if (typeof json !== 'object' || json === null) return json;
@@ -112,7 +112,7 @@ function withShapes(json: Json): Json {
   return withTypedDefault(nullable({ ...shape, ...rest }));
 }
 
-/** Generators of clients know a list of types better than an alternative that is null. */
+/** Writes a nullable type as a list of types, which client generators support better than `anyOf` with null. */
 function nullable(whole: JsonObject): JsonObject {
   const { anyOf, ...rest } = whole;
   const [first, second] = Array.isArray(anyOf) ? (anyOf as JsonObject[]) : [];
@@ -120,7 +120,7 @@ function nullable(whole: JsonObject): JsonObject {
   return isNullable ? { ...first, ...rest, type: [first.type as string, 'null'] } : whole;
 }
 
-/** A default is text where the parameter is. */
+/** Parses a default: in the contract the defaults of parameters are text. */
 function withTypedDefault(whole: JsonObject): JsonObject {
   const { type, default: given } = whole;
   const isText = typeof given === 'string' && type !== 'string';

@@ -119,7 +119,7 @@ test('an event that notify gave up is given to it again', async () => {
   });
   faults.queue('notify-dead-letters').send({ body: 'no JSON' });
   expect(await redrive('notify')).toEqual({
-    lines: ['notify-dead-letters          2 sent again, 1 left: a message is no JSON'],
+    lines: ['notify-dead-letters          2 sent again, 1 left: a message is not JSON'],
     stderr: '',
     code: 1,
   });
@@ -204,8 +204,8 @@ describe('of the stream', () => {
     sendBatch(streamArn, 'shardId-00000000000000000000-00000000', '111100000000000000001');
     expect(await redrive('publish-events')).toMatchObject({
       lines: [
-        'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day and has forgotten these: ' +
-          'these events are lost; the next event of the same member tells where it stands',
+        'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day, and these are gone: ' +
+          'these events are lost; the next event of the same member has its whole state',
       ],
       code: 1,
     });
@@ -237,7 +237,9 @@ describe('of the stream', () => {
     await eventually(async () => expect(await parked('project-ledger')).toHaveLength(1));
     for (const _time of ['once', 'again']) {
       expect(await redrive('project-ledger')).toMatchObject({
-        lines: ['project-ledger-dead-letters  1 sent again, 1 left: a record was set aside again'],
+        lines: [
+          'project-ledger-dead-letters  1 sent again, 1 left: a record came to the dead-letter queue again',
+        ],
         code: 1,
       });
       expect(await parked('project-ledger')).toMatchObject([{ message: { key: { PK: `USER#${userId}` } } }]);
