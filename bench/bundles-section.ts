@@ -106,7 +106,7 @@ async function measureImports(): Promise<void> {
           ...['bundle', 'KB', 'import ms', 'aim', '', 'CPU ms', 'RSS MB', 'aim', ''],
           ...['naive KB', 'import ms', 'CPU ms', 'RSS MB', 'CPU ratio', 'aim', ''],
         ],
-        rows.map((own, naive) => [
+        rows.map(({ own, naive }) => [
           ...[own.name, kilobytes(own)],
           ...withAim(own, digits(median(own, 'ms')), median(own, 'ms'), IMPORT_AIM_MS),
           digits(median(own, 'cpuMs')),
