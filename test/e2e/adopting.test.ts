@@ -5,6 +5,7 @@ import { importJWK, type JWK, SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { A_TIME, exactly, LARGEST_ID } from '../support/expected-answers.ts';
 import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
 import { withFaultStack } from '../support/fault-stack.ts';
 import { codeOf, type PageCode } from '../support/page-code.ts';
@@ -60,10 +61,6 @@ interface Notification {
   readonly headers: Record<string, string>;
   readonly body: string;
 }
-
-const MAX = '18446744073709551615';
-const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
-const exactly = (count: number) => ({ count, exact: true });
 
 const faults = withFaultStack();
 /** Before the bus, and before the API, on the back end's side. */
@@ -241,7 +238,7 @@ describe('ids', () => {
   test('of messages are from 1 to 2^64-1, as text, and as JSON numbers up to 2^53-1', async () => {
     const groupId = await aGroup('alice');
     const statuses = [];
-    for (const messageId of ['1', '9007199254740993', MAX, 7, Number.MAX_SAFE_INTEGER]) {
+    for (const messageId of ['1', '9007199254740993', LARGEST_ID, 7, Number.MAX_SAFE_INTEGER]) {
       statuses.push((await recorded(groupId, 'alice', messageId)).status);
     }
     const uuid = '0198f3a2-7a54-7cc1-a5ed-6fd7d4e1a7b2';
