@@ -69,7 +69,7 @@ const settings = () => ({
   webhookUrl: `${apiUrl}/_local/webhook`,
 });
 
-test('the local stack is well in every respect', async () => {
+test('every check of the local stack is ok', async () => {
   const upstash = stack.description.upstash.url;
   expect(await doctor(settings())).toEqual({
     lines: [
@@ -93,7 +93,7 @@ test('the local stack is well in every respect', async () => {
   });
 });
 
-test('what fails is told, and ends it with 1', async () => {
+test('a failed check is reported, and the exit code is 1', async () => {
   const { lines, stderr, code } = await doctor({
     ...settings(),
     upstashSecretArn: UPSTASH_SECRET_ARN.replace('local1', 'local2'),
@@ -106,7 +106,7 @@ test('what fails is told, and ends it with 1', async () => {
   expect({ stderr, code }).toEqual({ stderr: '', code: 1 });
 });
 
-test('a back end may not look, which is a warning and no failure', async () => {
+test('missing permissions of a back end are warnings, not failures', async () => {
   const { credentials } = stack.description;
   const { lines, code } = await doctor(settings(), {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
