@@ -5,7 +5,7 @@ import type { SampleCall } from './samples.ts';
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-/** What each problem means to a caller, and what a detail of it says. */
+/** The meaning of each problem for a caller, and an example of its detail. */
 const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: string]>> = {
   invalid_request: [
     'The body, a parameter or an id is malformed. `errors` says which and why.',
@@ -106,7 +106,7 @@ export const PROBLEM_SCHEMAS: JsonObject = {
   },
 };
 
-/** A response for each problem, under its code. */
+/** The response of each problem, by its code. */
 export function problemResponses(calls: readonly SampleCall[]): JsonObject {
   return Object.fromEntries(CODES.map((code) => [code, responseOf(code, calls)]));
 }
@@ -137,7 +137,7 @@ function schemaOf(code: ProblemCode): JsonObject {
   return reference(Object.hasOwn(GATEWAY_MESSAGES, code) ? 'GatewayProblem' : 'Problem');
 }
 
-/** A sample of the page where it shows one. */
+/** The sample of docs/api.md, if it has one for this problem. */
 function exampleOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
   const { status, title } = PROBLEMS[code];
   const [, detail] = WORDS[code];
