@@ -11,7 +11,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
-import { readAll, type StreamRecord, type Written } from './stream-records.ts';
+import { membershipIn, readAll, type StreamRecord, type Written } from './stream-records.ts';
 
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
@@ -155,7 +155,7 @@ function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
       const { userId, state } = fact;
-      const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
+      const before = membershipIn(was);
       const changes = [change.knownMember(userId, state)];
       if (!before && state.kind === 'member') changes.push(change.joined(userId));
       return { ...quiet, changes, leftPosition: leftBehind(before, state) };
