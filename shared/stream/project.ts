@@ -40,7 +40,7 @@ interface Merged {
   readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
   /**
-   * Effect of members who left a position, without those published before. `leftPosition` is the lowest of these
+   * The effects of members who left a position, without those published before. `leftPosition` is the lowest of these
    * positions.
    */
   readonly leaving: readonly Effect[];
@@ -118,7 +118,7 @@ async function publishFullyRead(
 ): Promise<Effect[]> {
   if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly Effect[]>();
-  const unknown: Effect[] = [];
+  const undecided: Effect[] = [];
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
     if (!leftPosition) return;
     try {
@@ -127,11 +127,11 @@ async function publishFullyRead(
       if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
-      unknown.push(...leaving);
+      undecided.push(...leaving);
     }
   });
   const failed = await publishFrom(publisher, sources);
-  for (const item of unknown) failed.add(item);
+  for (const item of undecided) failed.add(item);
   for (const item of groups.flatMap(({ leaving }) => leaving)) {
     if (!failed.has(item)) published.add(item.sequenceNumber);
   }
