@@ -224,7 +224,7 @@ function viewAt(messageId: number) {
 interface StaleRead {
   readonly member: string;
   readonly acknowledged: number;
-  readonly told: unknown;
+  readonly returned: unknown;
 }
 
 interface Traffic {
@@ -249,11 +249,11 @@ function startTraffic(): Traffic {
       const isTaken = status === 200 && fieldsOf(answer).messageId === String(messageId);
       if (!isTaken) failures.push({ member, status, body });
       acknowledged.set(member, messageId);
-      await look(member);
+      await readView(member);
     }
   });
   const readers = MEMBERS.map(async (member) => {
-    while (!isOver) await look(member);
+    while (!isOver) await readView(member);
   });
   const marking = Promise.allSettled(writers).then((outcomes) => {
     isOver = true;
@@ -276,12 +276,12 @@ function startTraffic(): Traffic {
     },
   };
 
-  async function look(member: string): Promise<void> {
+  async function readView(member: string): Promise<void> {
     const least = acknowledged.get(member) ?? 0;
     const answer = await faults.api.watermark(groupId, member);
     const { messageId } = fieldsOf(answer);
     if (answer.status !== 200) failures.push({ member, status: answer.status, body: answer.body });
-    else if (Number(messageId) < least) staleReads.push({ member, acknowledged: least, told: messageId });
+    else if (Number(messageId) < least) staleReads.push({ member, acknowledged: least, returned: messageId });
   }
 }
 

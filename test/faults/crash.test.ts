@@ -72,7 +72,7 @@ describe('get-watermark dies while it fills an empty cache', () => {
     ['after it handed over messages', '"sent"', AFTER],
     ['before it declares the load done', '"loaded"', BEFORE],
     ['after it declared the load done', '"loaded"', AFTER],
-  ] as const)('%s: the next one tells the same', async (_when, entry, kind) => {
+  ] as const)('%s: the next call returns the same', async (_when, entry, kind) => {
     await faults.emptyCache();
     const isStep: Match = ({ body }) => body.includes(entry) && body.includes(groupId);
     const killed = killAt('get-watermark', faults.proxies.upstash, isStep, kind);
@@ -123,8 +123,20 @@ describe('a function of the stream dies', () => {
   test.each([
     ['project-ledger', 'before the cache is merged', 'upstash', mergesTheMark, BEFORE],
     ['project-ledger', 'after the cache was merged', 'upstash', mergesTheMark, AFTER],
-    ['project-ledger', 'before it tells how far all have read', 'aws', publishes('GroupFullyRead'), BEFORE],
-    ['project-ledger', 'after it told how far all have read', 'aws', publishes('GroupFullyRead'), AFTER],
+    [
+      'project-ledger',
+      'before it publishes how far everyone has read',
+      'aws',
+      publishes('GroupFullyRead'),
+      BEFORE,
+    ],
+    [
+      'project-ledger',
+      'after it published how far everyone has read',
+      'aws',
+      publishes('GroupFullyRead'),
+      AFTER,
+    ],
     ['publish-events', 'before the event is put on the bus', 'aws', publishes('WatermarkAdvanced'), BEFORE],
     ['publish-events', 'after the event was put on the bus', 'aws', publishes('WatermarkAdvanced'), AFTER],
   ] as const)(
@@ -150,8 +162,8 @@ describe('deliver-webhook dies', () => {
     ['before it posts to the webhook', BEFORE, 1],
     ['after it posted to the webhook', AFTER, 2],
   ] as const)('%s: the event is posted again, under the same id', async (_when, kind, posts) => {
-    const tells: Match = ({ body }) => body.includes(groupId) && body.includes('WatermarkAdvanced');
-    const killed = killAt('deliver-webhook', faults.proxies.webhook, tells, kind);
+    const isEventOfGroup: Match = ({ body }) => body.includes(groupId) && body.includes('WatermarkAdvanced');
+    const killed = killAt('deliver-webhook', faults.proxies.webhook, isEventOfGroup, kind);
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
     await eventually(() => expect(killed()).toBe(1));
     const received = await eventually(async () => {

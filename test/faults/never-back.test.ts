@@ -49,9 +49,9 @@ test('with 500 marks in random order by 10 callers, 4 readers never see the wate
   expect(await faults.cachedText(groupId, 'reader')).toContain(cachedPositionText(500));
 
   const events = await eventually(async () => {
-    const told = await api.watermarkEvents(groupId, 'reader');
-    expect(told.at(-1)?.detail.to).toBe('500');
-    return told;
+    const published = await api.watermarkEvents(groupId, 'reader');
+    expect(published.at(-1)?.detail.to).toBe('500');
+    return published;
   });
   // A repeated event is identical.
   const moves = [

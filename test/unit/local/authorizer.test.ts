@@ -19,7 +19,7 @@ const CLAIMS = {
 
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const unknownKeyPair = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 let keys: Listening;
 let authorizer: JwtAuthorizer;
@@ -167,7 +167,7 @@ describe('a JWT authorizer', () => {
       'no signature': `Bearer ${base64({ alg: 'none' })}.${base64(CLAIMS)}.`,
       'HMAC with the public key': `Bearer ${hmacText}.${createHmac('sha256', publicPem).update(hmacText).digest('base64url')}`,
       'unknown key': `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k2' })}`,
-      "a stranger's key": `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k1' }, stranger.privateKey)}`,
+      'another key': `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k1' }, unknownKeyPair.privateKey)}`,
       'changed claims': `Bearer ${good.split('.')[0]}.${base64({ ...CLAIMS, sub: 'bob' })}.${good.split('.')[2]}`,
       'another scheme': `Basic ${good}`,
     };

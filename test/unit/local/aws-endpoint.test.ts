@@ -13,7 +13,7 @@ const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-t
 const OPERATOR = { accessKeyId: 'TheAccessKeyOfAnOperator', secretAccessKey: 'of-the-operator' };
 const BUS = 'arn:aws:events:us-east-1:000000000000:event-bus/bus';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
-const STRANGERS = [
+const INVALID_CREDENTIALS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
   ['a secret alone', { accessKeyId: 'guessed', secretAccessKey: 'of-the-functions' }],
@@ -163,7 +163,7 @@ describe('an operator', () => {
 test.each([
   ['a function', FUNCTIONS],
   ['a back end', BACK_END],
-  ['a stranger', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
+  ['an unknown caller', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
 ])('%s cannot invoke a function', async (_who, credentials) => {
   await expect(invoke(credentials, 'known')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });
@@ -178,7 +178,7 @@ test('a caller that may not invoke a function gets the error that Lambda has', a
   });
 });
 
-describe.each(STRANGERS)('a stranger with %s', (_name, credentials) => {
+describe.each(INVALID_CREDENTIALS)('a caller with %s', (_name, credentials) => {
   test('cannot put an event or read a secret', async () => {
     await expect(putEvents(credentials)).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
     await expect(readSecret(credentials)).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });

@@ -6,11 +6,11 @@ import { discover } from '../../../local/identity/discovery.ts';
 let server: Listening;
 let issuer: string;
 let answer: { status: number; body: string };
-const asked: (string | undefined)[] = [];
+const requestedUrls: (string | undefined)[] = [];
 beforeAll(async () => {
   server = await listenOnLoopback(
     createServer((request, response) => {
-      asked.push(request.url);
+      requestedUrls.push(request.url);
       response.writeHead(answer.status).end(answer.body);
     }),
   );
@@ -29,7 +29,7 @@ describe('an issuer', () => {
         audiences: ['my-chat'],
         keySetUrl: 'https://keys.example/all.json',
       });
-      expect(asked.at(-1)).toBe(`${path.replace(/\/$/, '')}/.well-known/openid-configuration`);
+      expect(requestedUrls.at(-1)).toBe(`${path.replace(/\/$/, '')}/.well-known/openid-configuration`);
     },
   );
 

@@ -153,12 +153,12 @@ describe('a list', () => {
     ['too long', 32_000],
     ['one too long', 101],
   ])('that is %s is refused before its entries are checked', (_name, length) => {
-    const look = jest.fn(() => true);
-    const schema = v.strictObject({ ids: listOf(v.custom(look)) });
+    const check = jest.fn(() => true);
+    const schema = v.strictObject({ ids: listOf(v.custom(check)) });
     expect(() => validate(schema, { ids: new Array(length).fill(0) })).toThrow(
       expect.objectContaining({ fields: [{ path: 'ids', message: 'must have at most 100 entries' }] }),
     );
-    expect(look).not.toHaveBeenCalled();
+    expect(check).not.toHaveBeenCalled();
   });
 
   test('that is empty is refused', () => {
@@ -228,9 +228,9 @@ describe('the answer to a request', () => {
   test('is never larger than 16 KiB and never a 500, for any request', async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     await fc.assert(
-      fc.asyncProperty(body, fc.option(query, { nil: '' }), text, async (sent, asked, id) => {
+      fc.asyncProperty(body, fc.option(query, { nil: '' }), text, async (sent, queryString, id) => {
         const answer = await handler(
-          proxyEvent({ body: sent, query: asked, params: { groupId: id } }),
+          proxyEvent({ body: sent, query: queryString, params: { groupId: id } }),
           CONTEXT,
         );
         expectBounded(answer);

@@ -182,7 +182,7 @@ describe('the log', () => {
         'many',
       ),
     ],
-    ['much beside the message', laden],
+    ['many other fields', laden],
     ['what cannot be read', throwing],
     ['text', 'x'.repeat(1_000_000)],
     ['nothing', undefined],
