@@ -17,7 +17,7 @@ const cursor = v.pipe(
   v.description('For the next page, in the parameter `cursor`; null at the end'),
 );
 
-const unread = v.strictObject({
+export const unread = v.strictObject({
   count: v.pipe(
     v.number(),
     v.integer(),
