@@ -6,13 +6,18 @@ import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoin
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** The Lambdas that no route leads to: the stream, the bus or a queue invokes them. */
+/** The Lambdas that no route of the HTTP API leads to: the stream, the bus, a queue or the WebSocket API invokes them. */
 const consumerNames = [
   'apply-facts',
   'project-ledger',
   'publish-events',
   'notify',
   'deliver-webhook',
+  'authorize-connection',
+  'open-connection',
+  'close-connection',
+  'answer-frame',
+  'push-frames',
 ] as const;
 
 /** Every Lambda: its file in `functions/`, its bundle's folder and the end of its deployed name. */

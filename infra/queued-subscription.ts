@@ -20,6 +20,7 @@ const MAX_RECEIVE_COUNT = 32;
 /** Events that wait for a function to work them off. */
 export class WorkQueue extends Queue {
   readonly consumer: TidemarkFunction;
+  readonly #deadLetters: DeadLetterQueue;
 
   constructor(scope: Construct, id: string, consumer: TidemarkFunction, deadLetters: DeadLetterQueue) {
     super(scope, id, {
@@ -34,18 +35,42 @@ export class WorkQueue extends Queue {
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
     this.consumer = consumer;
+    this.#deadLetters = deadLetters;
+  }
+
+  /** Lets the consumer work off the queue: `scope` gets the source of its invocations. */
+  workOff(scope: Construct, { maximumConcurrency, batchingWindow }: WorkOffOptions): void {
+    // What is hopeless need not wait for the day to pass.
+    this.#deadLetters.allowSending(this.consumer);
+    this.consumer.addEnvironment(QUEUE_URL, this.queueUrl);
+    this.consumer.allow(
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      this.queueArn,
+    );
+    // CDK's `SqsEventSource` would let the function ask for the queue's URL as well, which it is told.
+    new EventSourceMapping(scope, 'Source', {
+      target: this.consumer,
+      eventSourceArn: this.queueArn,
+      batchSize: 10,
+      maxBatchingWindow: batchingWindow ?? Duration.seconds(0),
+      reportBatchItemFailures: true,
+      maxConcurrency: maximumConcurrency,
+    });
   }
 }
 
-export interface QueuedSubscriptionProps {
-  readonly bus: EventBus;
-  readonly description: string;
-  readonly eventPattern: EventPattern;
-  readonly handler: TidemarkFunction;
+export interface WorkOffOptions {
   /** The most instances of the function at once, whatever waits in the queue. */
   readonly maximumConcurrency: number;
   /** How long an event may wait for others to go with it. @default not at all */
   readonly batchingWindow?: Duration;
+}
+
+export interface QueuedSubscriptionProps extends WorkOffOptions {
+  readonly bus: EventBus;
+  readonly description: string;
+  readonly eventPattern: EventPattern;
+  readonly handler: TidemarkFunction;
 }
 
 /**
@@ -73,22 +98,7 @@ export class QueuedSubscription extends Construct {
     // CDK's `SqsQueue` would let the rule look at the queue as well, where sending is all that it does with it.
     for (const target of [queue, deadLetters]) allowRule(rule, target);
 
-    // What is hopeless need not wait for the day to pass.
-    deadLetters.allowSending(handler);
-    handler.addEnvironment(QUEUE_URL, queue.queueUrl);
-    handler.allow(
-      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
-      queue.queueArn,
-    );
-    // CDK's `SqsEventSource` would let the function ask for the queue's URL as well, which it is told.
-    new EventSourceMapping(this, 'Source', {
-      target: handler,
-      eventSourceArn: queue.queueArn,
-      batchSize: 10,
-      maxBatchingWindow: batchingWindow ?? Duration.seconds(0),
-      reportBatchItemFailures: true,
-      maxConcurrency: maximumConcurrency,
-    });
+    queue.workOff(this, { maximumConcurrency, ...(batchingWindow && { batchingWindow }) });
   }
 }
 
