@@ -98,11 +98,14 @@ export class Messages {
     });
   }
 
-  /** The newest `limit` messages above a position, newest first, and also the deleted ones in between. */
-  async newest(groupId: GroupId, above: Position, limit: number): Promise<Message[]> {
+  /**
+   * The newest `limit` messages above a position, and up to `upTo` if it is given, newest first, and also the deleted ones in
+   * between.
+   */
+  async newest(groupId: GroupId, above: Position, limit: number, upTo?: Position): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
-    for await (const { stored } of this.#pages(groupId, { above }, () => missing)) {
+    for await (const { stored } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, () => missing)) {
       const messages = stored.map(({ message }) => message);
       found.push(...messages);
       missing -= messages.filter(({ deleted }) => !deleted).length;

@@ -4,7 +4,7 @@ import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
 import { UnreadableItem } from '../ledger/items.ts';
-import { passingOver } from '../ledger/passed-over.ts';
+import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
 import { headChange } from './message-window.ts';
 import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
 import type { Stores } from './stores.ts';
@@ -52,16 +52,7 @@ export async function readInbox(
   const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
   const belongings = await look(stores, userId, memberships);
   return passingOver(async (passedOver) => {
-    const complete = async (some: readonly Belonging[]) => {
-      const groups = await inParallel(some, CONCURRENT_GROUPS, (belonging) =>
-        viewOf(stores, userId, belonging).catch((error: unknown) => {
-          if (!(error instanceof UnreadableItem)) throw error;
-          passedOver.note(error);
-          return null;
-        }),
-      );
-      return groups.filter((group) => group !== null);
-    };
+    const complete = (some: readonly Belonging[]) => completeAll(stores, userId, some, passedOver);
     if (!unreadOnly) return { groups: await complete(belongings), next };
 
     const candidates = belongings.filter((belonging) => !isAtHead(belonging));
@@ -74,6 +65,35 @@ export async function readInbox(
     const groups = unread.slice(0, limit);
     return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
   });
+}
+
+/**
+ * Returns some of a user's groups, each as the user sees it. One call of the cache. A group whose head cannot be read is left
+ * out.
+ */
+export async function viewsOf(
+  stores: Stores,
+  userId: UserId,
+  memberships: readonly Omit<Belonging, 'view'>[],
+): Promise<InboxGroup[]> {
+  const belongings = await look(stores, userId, memberships);
+  return passingOver((passedOver) => completeAll(stores, userId, belongings, passedOver));
+}
+
+async function completeAll(
+  stores: Stores,
+  userId: UserId,
+  belongings: readonly Belonging[],
+  passedOver: PassedOver,
+): Promise<InboxGroup[]> {
+  const groups = await inParallel(belongings, CONCURRENT_GROUPS, (belonging) =>
+    viewOf(stores, userId, belonging).catch((error: unknown) => {
+      if (!(error instanceof UnreadableItem)) throw error;
+      passedOver.note(error);
+      return null;
+    }),
+  );
+  return groups.filter((group) => group !== null);
 }
 
 /**

@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
   ['shared/cache', 'shared/domain'],
   ['shared/ledger', 'shared/domain', 'shared/aws'],
   ['shared/operations', 'shared/domain', 'shared/cache', 'shared/ledger'],
+  ['shared/live', 'shared/domain', 'shared/contract', 'shared/cache', 'shared/ledger', 'shared/operations'],
   ['shared/stream', 'shared/domain', 'shared/contract', 'shared/cache', 'shared/ledger', 'shared/operations'],
   // The documents that are made of the contract.
   ['document', 'shared/contract', 'shared/domain'],

@@ -1,0 +1,33 @@
+import { MAX_CONNECTIONS } from '../contract/frames.ts';
+import type { UserId } from '../domain/ids.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import type { Connection } from '../ledger/connections.ts';
+import type { Live } from './live.ts';
+
+/** Connections of one user that are closed at the same time. */
+const CLOSED_AT_ONCE = 10;
+
+/**
+ * Opens a connection of a user: 'open', or 'too-many' if the user has opened so many newer ones meanwhile that it would be
+ * closed at once. At 20 connections the oldest goes. Each caller first writes its own connection and then reads all: of
+ * several at the same time, the last one sees all others, so that no more than 20 remain.
+ */
+export async function openConnection(
+  { connections, cache, sockets, stores }: Live,
+  userId: UserId,
+  connection: Connection,
+): Promise<'open' | 'too-many'> {
+  await connections.add(userId, connection);
+  const [all] = await Promise.all([
+    connections.ofUser(userId, stores.nowMs()),
+    // Best effort: `sync`, which a client sends when it is connected, notes it again.
+    cache.noteOnline(userId, connection.connectedAtMs),
+  ]);
+  const tooOld = all.slice(0, -MAX_CONNECTIONS);
+  await inParallel(tooOld, CLOSED_AT_ONCE, async ({ connectionId }) => {
+    await connections.remove(userId, connectionId);
+    if (connectionId !== connection.connectionId) await sockets.close(connectionId);
+  });
+  const isOpen = all.slice(-MAX_CONNECTIONS).some((one) => one.connectionId === connection.connectionId);
+  return isOpen ? 'open' : 'too-many';
+}

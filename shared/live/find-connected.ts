@@ -1,0 +1,87 @@
+import type { Concerned, Presence } from '../cache/live-cache.ts';
+import type { UserId } from '../domain/ids.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import { loadWindow } from '../operations/message-window.ts';
+import type { Live } from './live.ts';
+import type { Move } from './move.ts';
+
+/** Without the cache, the senders of so many of the newest messages in a range get receipts: as many as with it. */
+const MOST_MESSAGES = 100;
+
+/** Users whose connections are looked up at the same time. */
+const CONCURRENT_USERS = 20;
+
+/** Those whom a move concerns and who are connected, as far as is known. */
+export interface Connected {
+  readonly isMemberConnected: boolean;
+  /** The senders of the messages newly read or delivered, without the member. */
+  readonly senders: readonly UserId[];
+}
+
+const NOBODY_CONNECTED: Connected = { isMemberConnected: false, senders: [] };
+
+/**
+ * Finds out whom of those a move concerns to send frames to. One call of the cache if none of them is connected. Otherwise
+ * the cache then holds the move, so that the frames have it.
+ */
+export async function findConnected(live: Live, move: Move): Promise<Connected> {
+  const { groupId, userId, range } = move;
+  const find = () => live.cache.findOnline(groupId, userId, range);
+  let concerned = await find();
+  if (concerned === null) return findInLedger(live, move);
+  if (concerned === 'nobody') return NOBODY_CONNECTED;
+  if (range && concerned.isTooShort) {
+    const window = await loadWindow(live.stores, groupId, range.from);
+    if (window) await live.stores.cache.merge(groupId, window);
+    concerned = await find();
+    if (concerned === null || concerned === 'nobody') return findInLedger(live, move);
+  }
+  const connected = await decide(live, move, concerned);
+  if (connected.isMemberConnected || connected.senders.length > 0) await refresh(live, move, concerned);
+  return connected;
+}
+
+/** Asks the ledger about those of whom the cache does not know whether they are connected. */
+async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerned): Promise<Connected> {
+  const everybody = isOwn ? [member, ...senders] : senders;
+  const unknown = everybody.filter(({ state }) => state === 'unknown');
+  const found = new Set(everybody.filter(({ state }) => state === 'online').map(({ userId }) => userId));
+  const offline: Presence[] = [];
+  await inParallel(unknown, CONCURRENT_USERS, async (user) => {
+    const open = await live.connections.ofUser(user.userId, live.stores.nowMs());
+    const newest = open.at(-1);
+    if (!newest) offline.push(user);
+    else {
+      found.add(user.userId);
+      await live.cache.noteOnline(user.userId, newest.connectedAtMs);
+    }
+  });
+  if (offline.length > 0) await live.cache.noteOffline(offline);
+  return {
+    isMemberConnected: isOwn && found.has(member.userId),
+    senders: senders.map(({ userId }) => userId).filter((userId) => found.has(userId)),
+  };
+}
+
+/** If the merge of the move into the cache got lost, the frames would still hold the state before it. */
+async function refresh(
+  { stores }: Live,
+  { groupId, userId, isIn }: Move,
+  { state }: Concerned,
+): Promise<void> {
+  if (state && isIn(state)) return;
+  const current = await stores.ledger.memberships.read(userId, groupId);
+  if (current) await stores.cache.merge(groupId, [{ kind: 'member', userId, state: current }]);
+}
+
+/** Without the cache everybody counts as connected. Those who are not have no connections in the ledger. */
+async function findInLedger({ stores }: Live, { groupId, userId, range, isOwn }: Move): Promise<Connected> {
+  const messages = range
+    ? await stores.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to)
+    : [];
+  const senders = messages.flatMap(({ senderId, deleted }) => (senderId && !deleted ? [senderId] : []));
+  return {
+    isMemberConnected: isOwn,
+    senders: [...new Set(senders)].filter((sender) => sender !== userId),
+  };
+}
