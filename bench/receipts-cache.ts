@@ -65,7 +65,7 @@ export class ReceiptsCache {
     const [caller] = members;
     if (!caller) throw new Error('a group without members has no caller');
     const questions = positions.map((position) => ({ position }));
-    const counted = await this.#cache.receipts.count(groupId, caller.userId, questions);
+    const counted = await this.#cache.receipts.count({ groupId, userId: caller.userId }, questions);
     if (!counted?.receipts) throw new Error(`the cache did not count the receipts of ${groupId}`);
     return counted.receipts.map((receipt) => {
       if (!receipt) throw new Error(`a message of ${groupId} is not in the cache`);

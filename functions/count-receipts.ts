@@ -1,15 +1,15 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
 import { END, messageIdAt, type Position } from '../shared/domain/position.ts';
 import { countReceipts } from '../shared/operations/receipts.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.countReceipts, async ({ groupId, messageIds, user }) => {
-  const counted = await countReceipts(stores, groupId, user, messageIds);
+export const handler = serve(requests.countReceipts, async ({ messageIds, ...caller }) => {
+  const counted = await countReceipts(tidemark, caller, messageIds);
   if (!counted) return null;
   const receipts = counted.map((receipt, index) => {
     const messageId = messageIdAt(messageIds[index] as Position);
@@ -19,11 +19,11 @@ export const handler = serve(requests.countReceipts, async ({ groupId, messageId
     const readByAll = audience > 0 && readCount === audience;
     return { messageId, known: true as const, audience, readCount, deliveredCount, readByAll };
   });
-  return ok({ groupId, receipts });
+  return ok({ groupId: caller.groupId, receipts });
 });
 
 await prepare({
-  stores,
-  operation: () => countReceipts(stores, NOBODYS_GROUP, NOBODY, [END]),
+  tidemark,
+  operation: () => countReceipts(tidemark, NOBODY, [END]),
   others: [handler.rehearse],
 });

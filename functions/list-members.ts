@@ -1,17 +1,17 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODYS_GROUP, parseUserId } from '../shared/domain/ids.ts';
+import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { formatMessageId } from '../shared/domain/position.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
 export const handler = serve(requests.listMembers, async ({ groupId, limit, cursor }) => {
   const list = `members ${groupId}`;
   const after = readCursor(list, cursor, parseUserId);
-  const { members, next } = await stores.ledger.memberships.page(groupId, limit, after);
+  const { members, next } = await tidemark.ledger.memberships.page(groupId, limit, after);
   return ok({
     members: members.map(({ userId, membership }) => ({
       userId,
@@ -24,7 +24,7 @@ export const handler = serve(requests.listMembers, async ({ groupId, limit, curs
 });
 
 await prepare({
-  stores,
-  operation: () => stores.ledger.memberships.page(NOBODYS_GROUP, 1, null),
+  tidemark,
+  operation: () => tidemark.ledger.memberships.page(NOBODY.groupId, 1, null),
   others: [handler.rehearse],
 });

@@ -1,20 +1,21 @@
 import type { ListEntry } from '../shared/cache/receipts-index.ts';
 import * as requests from '../shared/contract/requests.ts';
 import { messageNotFound } from '../shared/domain/errors.ts';
-import { NOBODY, NOBODYS_GROUP, parseUserId } from '../shared/domain/ids.ts';
+import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { END, messageIdAt, parsePosition } from '../shared/domain/position.ts';
 import { listReceipts } from '../shared/operations/receipts.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 import { timeAnswer } from './runtime/watermark-answer.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
 export const handler = serve(
   requests.listReceipts,
-  async ({ groupId, messageId, state, limit, cursor, user }) => {
+  async ({ messageId, state, limit, cursor, ...caller }) => {
+    const { groupId } = caller;
     const name = `receipts ${groupId} ${messageId} ${state}`;
     const parse = (text: string) => {
       const entry = parseEntry(text);
@@ -23,8 +24,8 @@ export const handler = serve(
       return isInList ? entry : null;
     };
     const list = { state, limit, after: readCursor(name, cursor, parse) };
-    const listed = await listReceipts(stores, groupId, user, messageId, list);
-    if (listed === 'no-member') return null;
+    const listed = await listReceipts(tidemark, caller, messageId, list);
+    if (!listed) return null;
     if (listed === 'no-message') throw messageNotFound();
     const { receipt, page } = listed;
     const { senderId, audience, readCount, deliveredCount } = receipt;
@@ -50,7 +51,7 @@ function parseEntry(text: string): ListEntry | null {
 }
 
 await prepare({
-  stores,
-  operation: () => listReceipts(stores, NOBODYS_GROUP, NOBODY, END, { state: 'read', limit: 1, after: null }),
+  tidemark,
+  operation: () => listReceipts(tidemark, NOBODY, END, { state: 'read', limit: 1, after: null }),
   others: [handler.rehearse],
 });

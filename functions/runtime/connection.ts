@@ -1,7 +1,8 @@
 import type { APIGatewayEventWebsocketRequestContextV2 } from 'aws-lambda';
 import { SUBPROTOCOL, TOKEN_PREFIX } from '../../shared/contract/frames.ts';
-import type { UserId } from '../../shared/domain/ids.ts';
-import { parseUserId } from '../../shared/domain/ids.ts';
+import { TidemarkError } from '../../shared/domain/errors.ts';
+import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
+import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
 
 /** An event of a connection. The authorizer's context comes with each one. */
@@ -33,4 +34,30 @@ export function tokenIn(headers: Readonly<Record<string, string | undefined>>): 
   const [token, ...others] = asked.filter((protocol) => protocol.startsWith(TOKEN_PREFIX));
   if (!asked.includes(SUBPROTOCOL) || token === undefined || others.length > 0) return null;
   return token.slice(TOKEN_PREFIX.length);
+}
+
+interface Status {
+  readonly statusCode: number;
+}
+
+/** Runs the handling of a connection. What fails is logged, and becomes the status with which API Gateway refuses it. */
+export async function statusAfter<S extends Status>(
+  { requestContext }: ConnectionEvent,
+  run: () => Promise<S>,
+): Promise<S | Status> {
+  try {
+    return await run();
+  } catch (error) {
+    const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
+    const { routeKey: route, requestId } = requestContext;
+    const line = {
+      message: 'a connection could not be handled',
+      route,
+      requestId,
+      error: loggedError(error),
+    };
+    if (isExpected) console.warn(line);
+    else console.error(line);
+    return { statusCode: isExpected ? 503 : 500 };
+  }
 }

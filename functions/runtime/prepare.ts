@@ -5,12 +5,12 @@ import type { Ledger } from '../../shared/ledger/ledger.ts';
 const BOUND_MS = 1_000;
 
 export interface Preparation {
-  readonly stores?: { readonly ledger: Pick<Ledger, 'rehearseWrite'>; readonly cache: GroupCache };
+  readonly tidemark?: { readonly ledger: Pick<Ledger, 'rehearseWrite'>; readonly cache: GroupCache };
   /** What the function is asked to do, for nobody: it reads, and writes nothing. */
   readonly operation?: () => Promise<unknown>;
   /** Whether requests write the ledger, so that a write is rehearsed too. */
   readonly writes?: boolean;
-  /** What needs none of the stores. */
+  /** What needs neither ledger nor cache. */
   readonly others: readonly (() => Promise<unknown>)[];
 }
 
@@ -22,12 +22,12 @@ export interface Preparation {
  * Nothing is left behind, nothing costs the start more than a second, and whatever fails leaves the function as it is:
  * the first request finds that out itself.
  */
-export async function prepare({ stores, operation, writes, others }: Preparation): Promise<void> {
+export async function prepare({ tidemark, operation, writes, others }: Preparation): Promise<void> {
   const end = new AbortController();
   const rehearsals = [
     ...others,
-    ...(stores ? [() => stores.cache.rehearse(async () => operation?.(), end.signal)] : []),
-    ...(stores && writes ? [() => stores.ledger.rehearseWrite()] : []),
+    ...(tidemark ? [() => tidemark.cache.rehearse(async () => operation?.(), end.signal)] : []),
+    ...(tidemark && writes ? [() => tidemark.ledger.rehearseWrite()] : []),
   ];
   await new Promise<void>((resolve) => {
     const bound = setTimeout(resolve, BOUND_MS);

@@ -30,8 +30,8 @@ export type ReplyOf<R extends Request> = [AnswersOf<R['name']>] extends [never]
   : RepliesOf<AnswersOf<R['name']>>;
 
 /** What a call gives: for an endpoint of users also the user whom it is about. */
-export type Call<R extends Request> = Omit<Taken<R>, R['who'] extends 'user' ? 'userId' : never> &
-  (R['who'] extends 'user' ? { readonly user: UserId } : unknown);
+export type Call<R extends Request> = Taken<R> &
+  (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
 /**
  * The Lambda of an endpoint: reads and checks the request, and answers errors as problems.
@@ -108,8 +108,8 @@ function callIn<R extends Request>(
     ...parameters,
   };
   const isAboutCaller = who === 'user' && userId === undefined;
-  const users = who === 'user' ? { user: userId ?? caller() } : { userId };
-  return { call: { ...taken, ...users } as unknown as Call<R>, isAboutCaller };
+  const user = who === 'user' ? (userId ?? caller()) : userId;
+  return { call: { ...taken, ...(user && { userId: user }) } as unknown as Call<R>, isAboutCaller };
 }
 
 function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, event: Event): T {

@@ -1,4 +1,4 @@
-import { type GroupId, NOBODY, NOBODYS_GROUP, type UserId } from '../domain/ids.ts';
+import { type GroupId, type Member, NOBODY, type UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
@@ -147,7 +147,7 @@ export class GroupCache {
    * Reads what a member sees. If `aboutToRead` is above the own view, the reply has no window: the unread count is
    * needed only after the mark. Null if the cache does not answer. One call.
    */
-  async read(groupId: GroupId, userId: UserId, aboutToRead: Position | null = null): Promise<View | null> {
+  async read({ groupId, userId }: Member, aboutToRead: Position | null = null): Promise<View | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
     const position = aboutToRead === null ? '' : encodePosition(aboutToRead);
     return this.#connection.run(
@@ -163,7 +163,7 @@ export class GroupCache {
    * cache until the doubt is settled or half a minute has passed. For any other user nothing is stored. Null if the
    * cache does not answer. One call.
    */
-  async doubt(groupId: GroupId, userId: UserId, doubt: string): Promise<Doubted | null> {
+  async doubt({ groupId, userId }: Member, doubt: string): Promise<Doubted | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
     const now = this.#nowMs();
     return this.#connection.run(
@@ -181,11 +181,7 @@ export class GroupCache {
    * Reads a member, and how the messages at these positions relate to it. `whose` is null if the cache does not hold
    * the member. Null if the cache does not answer. One call.
    */
-  async readStatuses(
-    groupId: GroupId,
-    userId: UserId,
-    positions: readonly Position[],
-  ): Promise<Statuses | null> {
+  async readStatuses({ groupId, userId }: Member, positions: readonly Position[]): Promise<Statuses | null> {
     const { members, messages, doubts } = keysOf(groupId);
     return this.#connection.run(
       'readStatuses',
@@ -213,7 +209,7 @@ export class GroupCache {
   }
 
   /** Merges changes and returns what a member then sees. Null if the cache does not answer. One call. */
-  async mergeFor(groupId: GroupId, userId: UserId, changes: readonly Change[]): Promise<View | null> {
+  async mergeFor({ groupId, userId }: Member, changes: readonly Change[]): Promise<View | null> {
     return this.#merge(groupId, { viewer: userId }, changes, viewOf);
   }
 
@@ -246,7 +242,7 @@ export class GroupCache {
 
   /** Whether the cache answers. One call. */
   async probe(): Promise<boolean> {
-    return (await this.read(NOBODYS_GROUP, NOBODY)) !== null;
+    return (await this.read(NOBODY)) !== null;
   }
 
   /**
@@ -255,7 +251,7 @@ export class GroupCache {
    */
   async rehearse(rehearse: () => Promise<unknown>, end: AbortSignal): Promise<void> {
     await this.#connection.rehearse(async () => {
-      if (await this.probe()) await this.mergeFor(NOBODYS_GROUP, NOBODY, []);
+      if (await this.probe()) await this.mergeFor(NOBODY, []);
       await rehearse();
     }, end);
   }

@@ -155,7 +155,7 @@ export class LiveCache {
       'ownMessages',
       [messages],
       [userId, ...boundsOf(range), String(most)],
-      (reply) => reply === null ? null : arrayIn(reply).flatMap((position) => positionIn(position) ?? []),
+      (reply) => (reply === null ? null : arrayIn(reply).flatMap((position) => positionIn(position) ?? [])),
     );
   }
 }

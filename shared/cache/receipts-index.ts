@@ -1,4 +1,4 @@
-import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
+import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Receipt, ReceiptState } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
@@ -80,13 +80,13 @@ export class ReceiptsIndex {
   }
 
   /** Counts the receipts of messages. Null if the cache does not answer. One call. */
-  async count(groupId: GroupId, callerId: UserId, questions: readonly Question[]): Promise<Counted | null> {
+  async count({ groupId, userId }: Member, questions: readonly Question[]): Promise<Counted | null> {
     const { members, messages, receipts } = keysOf(groupId);
     return this.#connection.run(
       'countReceipts',
       [members, messages, receipts],
       [
-        ...[callerId, String(this.#options.receiptsIdleMs)],
+        ...[userId, String(this.#options.receiptsIdleMs)],
         ...questions.flatMap(({ position, senderId = '' }) => [encodePosition(position), senderId]),
       ],
       (reply) => countedOf(reply, questions),

@@ -10,7 +10,10 @@ import { count, groupId, messageId, messageIdOrNone, revision } from './values.t
  */
 
 /** The codes of an `error` frame. */
-export type FrameErrorCode = ErrorCode | 'internal' | 'token_expired';
+export type FrameErrorCode =
+  | Extract<ErrorCode, 'invalid_request' | 'too_large' | 'unavailable'>
+  | 'internal'
+  | 'token_expired';
 
 const asOf = v.pipe(
   v.number(),

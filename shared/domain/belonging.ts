@@ -81,6 +81,16 @@ export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
   return { ...heard, lastRevision, state: beginAnew(state, first, firstRevision, isOfThisOne) };
 }
 
+/**
+ * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the same time is
+ * before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a message
+ * anyway. A member that joined by the route is a member from that call on: times of facts are not compared with it.
+ */
+export function isSentBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
+  const isByFact = heardAt !== at;
+  return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
+}
+
 /** A membership that begins with a joining. It keeps the registers of the earlier one that `isOfThisOne` accepts. */
 function beginAnew(
   before: MembershipState | null,

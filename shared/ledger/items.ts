@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Belonging, Joining } from '../domain/belonging.ts';
-import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
+import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, parsePosition } from '../domain/position.ts';
@@ -41,7 +41,7 @@ export function registerText({ firstRevision, ...membership }: Membership, name:
 }
 
 /** The item of a membership, without its key. A register that never moved has no time. */
-export function membershipItem(userId: UserId, groupId: GroupId, membership: Membership): Item {
+export function membershipItem({ groupId, userId }: Member, membership: Membership): Item {
   const item: Item = {
     kind: { S: 'membership' },
     groupId: { S: groupId },

@@ -13,7 +13,7 @@ export async function readMembershipsOfUser(
   userId: UserId,
   groupIds: readonly GroupId[],
 ): Promise<{ readonly groupId: GroupId; readonly membership: Membership }[]> {
-  const items = await table.getMany(groupIds.map((groupId) => membershipKey(userId, groupId)));
+  const items = await table.getMany(groupIds.map((groupId) => membershipKey({ groupId, userId })));
   return passingOver(async (passedOver) =>
     items.flatMap((item) => {
       const fact = passedOver.read(item, 'membership');

@@ -1,5 +1,5 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { corrupt, type Item, messageOf, readItem } from './items.ts';
@@ -119,8 +119,7 @@ export class Messages {
    * messages do not decide the count, `isDecided` is false.
    */
   async countOfOthers(
-    groupId: GroupId,
-    userId: UserId,
+    { groupId, userId }: Member,
     { above, upTo, enough }: { readonly above: Position; readonly upTo?: Position; readonly enough: number },
   ): Promise<{ readonly count: number; readonly isDecided: boolean }> {
     const isUnread = ({ senderId, deleted }: Message) => senderId !== null && senderId !== userId && !deleted;
@@ -152,12 +151,7 @@ export class Messages {
   }
 
   /** The newest message above a position that a user sent after a time; null if there is none. */
-  async newestOf(
-    groupId: GroupId,
-    userId: UserId,
-    above: Position,
-    afterMs: number,
-  ): Promise<Position | null> {
+  async newestOf({ groupId, userId }: Member, above: Position, afterMs: number): Promise<Position | null> {
     let limit: number | undefined = FIRST_PAGE;
     for await (const { stored } of this.#pages(groupId, { above }, () => limit)) {
       limit = undefined;

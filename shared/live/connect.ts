@@ -13,13 +13,13 @@ const CLOSED_AT_ONCE = 10;
  * several at the same time, the last one sees all others, so that no more than 20 remain.
  */
 export async function openConnection(
-  { connections, cache, sockets, stores }: Live,
+  { connections, cache, sockets, tidemark }: Live,
   userId: UserId,
   connection: Connection,
 ): Promise<'open' | 'too-many'> {
   await connections.add(userId, connection);
   const [all] = await Promise.all([
-    connections.ofUser(userId, stores.nowMs()),
+    connections.ofUser(userId, tidemark.nowMs()),
     // Best effort: `sync`, which a client sends when it is connected, notes it again.
     cache.noteOnline(userId, connection.connectedAtMs),
   ]);

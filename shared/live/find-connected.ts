@@ -31,8 +31,8 @@ export async function findConnected(live: Live, move: Move): Promise<Connected> 
   if (concerned === null) return findInLedger(live, move);
   if (concerned === 'nobody') return NOBODY_CONNECTED;
   if (range && concerned.isTooShort) {
-    const window = await loadWindow(live.stores, groupId, range.from);
-    if (window) await live.stores.cache.merge(groupId, window);
+    const window = await loadWindow(live.tidemark, groupId, range.from);
+    if (window) await live.tidemark.cache.merge(groupId, window);
     concerned = await find();
     if (concerned === null || concerned === 'nobody') return findInLedger(live, move);
   }
@@ -48,7 +48,7 @@ async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerne
   const found = new Set(everybody.filter(({ state }) => state === 'online').map(({ userId }) => userId));
   const offline: Presence[] = [];
   await inParallel(unknown, CONCURRENT_USERS, async (user) => {
-    const open = await live.connections.ofUser(user.userId, live.stores.nowMs());
+    const open = await live.connections.ofUser(user.userId, live.tidemark.nowMs());
     const newest = open.at(-1);
     if (!newest) offline.push(user);
     else {
@@ -65,19 +65,19 @@ async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerne
 
 /** If the merge of the move into the cache got lost, the frames would still hold the state before it. */
 async function refresh(
-  { stores }: Live,
+  { tidemark }: Live,
   { groupId, userId, isIn }: Move,
   { state }: Concerned,
 ): Promise<void> {
   if (state && isIn(state)) return;
-  const current = await stores.ledger.memberships.read(userId, groupId);
-  if (current) await stores.cache.merge(groupId, [{ kind: 'member', userId, state: current }]);
+  const current = await tidemark.ledger.memberships.read({ groupId, userId });
+  if (current) await tidemark.cache.merge(groupId, [{ kind: 'member', userId, state: current }]);
 }
 
 /** Without the cache everybody counts as connected. Those who are not have no connections in the ledger. */
-async function findInLedger({ stores }: Live, { groupId, userId, range, isOwn }: Move): Promise<Connected> {
+async function findInLedger({ tidemark }: Live, { groupId, userId, range, isOwn }: Move): Promise<Connected> {
   const messages = range
-    ? await stores.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to)
+    ? await tidemark.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to)
     : [];
   const senders = messages.flatMap(({ senderId, deleted }) => (senderId && !deleted ? [senderId] : []));
   return {

@@ -18,10 +18,10 @@ export function frameOf(live: Live, due: DueFrame): Promise<ServerFrame | null> 
   return due.kind === 'view' ? viewFrame(live, due) : receiptsFrame(live, due);
 }
 
-async function viewFrame({ stores }: Live, { groupId, userId }: DueFrame): Promise<ServerFrame | null> {
+async function viewFrame({ tidemark }: Live, { groupId, userId }: DueFrame): Promise<ServerFrame | null> {
   // Read before the state: of two frames, the one with the later state must not have the smaller time.
-  const asOf = stores.nowMs();
-  const view = await lookAt(stores, groupId, userId);
+  const asOf = tidemark.nowMs();
+  const view = await lookAt(tidemark, { groupId, userId });
   return view && { type: 'view', asOf, ...viewIn(groupId, view) };
 }
 
@@ -38,12 +38,12 @@ export function viewIn(groupId: string, { membership, head, unread }: OwnView) {
 }
 
 async function receiptsFrame(live: Live, { groupId, userId, range }: DueFrame): Promise<ServerFrame | null> {
-  const { stores, cache } = live;
+  const { tidemark, cache } = live;
   const cached = await cache.ownMessages(groupId, userId, range, MAX_RECEIPTS);
   const own = cached ?? (await ownMessagesInLedger(live, { groupId, userId, range }));
   if (own.length === 0) return null;
-  const asOf = stores.nowMs();
-  const counted = await countReceipts(stores, groupId, userId, own);
+  const asOf = tidemark.nowMs();
+  const counted = await countReceipts(tidemark, { groupId, userId }, own);
   const receipts = (counted ?? []).flatMap((receipt) => receipt ?? []);
   if (receipts.length === 0) return null;
   return {
@@ -58,10 +58,10 @@ async function receiptsFrame(live: Live, { groupId, userId, range }: DueFrame): 
 }
 
 async function ownMessagesInLedger(
-  { stores }: Live,
+  { tidemark }: Live,
   { groupId, userId, range }: Pick<DueFrame, 'groupId' | 'userId'> & { readonly range: MessageRange },
 ): Promise<Position[]> {
-  const messages = await stores.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to);
+  const messages = await tidemark.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to);
   const own = messages.filter(({ senderId, deleted }) => senderId === userId && !deleted);
   return own.slice(0, MAX_RECEIPTS).map(({ position }) => position);
 }

@@ -2,7 +2,7 @@ import type { FrameKind, LiveCache, MessageRange } from '../cache/live-cache.ts'
 import type { ServerFrame } from '../contract/server-frames.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Connections } from '../ledger/connections.ts';
-import type { Stores } from '../operations/stores.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
 
 /** `gone`: the connection does not exist any more. `failed`: it is not known whether the frame arrived. */
 export type Posted = 'sent' | 'gone' | 'failed';
@@ -25,7 +25,7 @@ export interface DueFrame {
 
 /** What every operation on connections and frames works with. */
 export interface Live {
-  readonly stores: Stores;
+  readonly tidemark: Tidemark;
   readonly cache: LiveCache;
   readonly connections: Connections;
   readonly sockets: Sockets;

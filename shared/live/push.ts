@@ -74,14 +74,14 @@ async function inTurn<T>(items: readonly T[], run: (item: T, index: number) => P
 
 /** Reads the state of a frame and sends it to each connection of its user. */
 async function pushFrame(live: Live, due: DueFrame): Promise<'done' | 'failed'> {
-  const { connections, stores, sockets } = live;
+  const { connections, tidemark, sockets } = live;
   const { userId } = due;
-  const open = await connections.ofUser(userId, stores.nowMs());
+  const open = await connections.ofUser(userId, tidemark.nowMs());
   if (open.length === 0) return 'done';
   const frame = await frameOf(live, due);
   if (!frame) return 'done';
   const post = async ({ connectionId, tokenExpiresAtMs }: Connection): Promise<Posted> => {
-    const isExpired = tokenExpiresAtMs <= stores.nowMs();
+    const isExpired = tokenExpiresAtMs <= tidemark.nowMs();
     const result = await sockets.post(connectionId, isExpired ? TOKEN_EXPIRED : frame);
     if (isExpired) await sockets.close(connectionId);
     if (isExpired || result === 'gone') await connections.remove(userId, connectionId);

@@ -5,6 +5,7 @@ import type { Connection } from '../ledger/connections.ts';
 import { readMembershipsOfUser } from '../ledger/memberships-of-user.ts';
 import type { Table } from '../ledger/table.ts';
 import { type InboxGroup, readInbox, viewsOf } from '../operations/inbox.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
 import { viewIn } from './frame.ts';
 import type { Live } from './live.ts';
 
@@ -21,16 +22,14 @@ type Synced = Extract<ServerFrame, { readonly type: 'synced' }>;
  * that the user is connected, since the note of the connect may have been lost.
  */
 export async function sync(
-  { stores, cache }: Live,
+  { tidemark, cache }: Live,
   table: Table,
   { userId, connectedAtMs }: Connection & { readonly userId: UserId },
   groupIds: readonly GroupId[] | null,
 ): Promise<Omit<Synced, 'ref'>> {
-  const asOf = stores.nowMs();
+  const asOf = tidemark.nowMs();
   const [{ groups, isAll }] = await Promise.all([
-    groupIds
-      ? viewsOfGroups(stores, table, userId, groupIds)
-      : unreadViews(stores, userId),
+    groupIds ? viewsOfGroups(tidemark, table, userId, groupIds) : unreadViews(tidemark, userId),
     cache.noteOnline(userId, connectedAtMs),
   ]);
   const views: Synced['views'] = [];
@@ -51,21 +50,25 @@ interface Found {
 }
 
 async function viewsOfGroups(
-  stores: Live['stores'],
+  tidemark: Tidemark,
   table: Table,
   userId: UserId,
   groupIds: readonly GroupId[],
 ): Promise<Found> {
   const memberships = await readMembershipsOfUser(table, userId, [...new Set(groupIds)]);
-  return { groups: await viewsOf(stores, userId, memberships), isAll: true };
+  return { groups: await viewsOf(tidemark, userId, memberships), isAll: true };
 }
 
-async function unreadViews(stores: Live['stores'], userId: UserId): Promise<Found> {
+async function unreadViews(tidemark: Tidemark, userId: UserId): Promise<Found> {
   const groups: InboxGroup[] = [];
   let after: GroupId | null = null;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const limit = MAX_VIEWS - groups.length;
-    const found: Awaited<ReturnType<typeof readInbox>> = await readInbox(stores, userId, { unreadOnly: true, limit, after });
+    const found: Awaited<ReturnType<typeof readInbox>> = await readInbox(tidemark, userId, {
+      unreadOnly: true,
+      limit,
+      after,
+    });
     groups.push(...found.groups);
     after = found.next;
     if (!after) return { groups, isAll: true };

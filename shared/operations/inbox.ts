@@ -1,5 +1,5 @@
 import type { InboxView } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
@@ -7,7 +7,7 @@ import { UnreadableItem } from '../ledger/items.ts';
 import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
 import { headChange } from './message-window.ts';
 import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface InboxGroup extends OwnView {
   readonly groupId: GroupId;
@@ -40,7 +40,7 @@ const CONCURRENT_GROUPS = 10;
  * one. A group whose head cannot be read is left out.
  */
 export async function readInbox(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   {
     unreadOnly,
@@ -49,10 +49,10 @@ export async function readInbox(
   }: { readonly unreadOnly: boolean; readonly limit: number; readonly after: GroupId | null },
 ): Promise<InboxPage> {
   const looked = unreadOnly ? PATIENCE : limit;
-  const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
-  const belongings = await look(stores, userId, memberships);
+  const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, looked, after);
+  const belongings = await look(tidemark, userId, memberships);
   return passingOver(async (passedOver) => {
-    const complete = (some: readonly Belonging[]) => completeAll(stores, userId, some, passedOver);
+    const complete = (some: readonly Belonging[]) => completeAll(tidemark, userId, some, passedOver);
     if (!unreadOnly) return { groups: await complete(belongings), next };
 
     const candidates = belongings.filter((belonging) => !isAtHead(belonging));
@@ -72,22 +72,22 @@ export async function readInbox(
  * out.
  */
 export async function viewsOf(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   memberships: readonly Omit<Belonging, 'view'>[],
 ): Promise<InboxGroup[]> {
-  const belongings = await look(stores, userId, memberships);
-  return passingOver((passedOver) => completeAll(stores, userId, belongings, passedOver));
+  const belongings = await look(tidemark, userId, memberships);
+  return passingOver((passedOver) => completeAll(tidemark, userId, belongings, passedOver));
 }
 
 async function completeAll(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   belongings: readonly Belonging[],
   passedOver: PassedOver,
 ): Promise<InboxGroup[]> {
   const groups = await inParallel(belongings, CONCURRENT_GROUPS, (belonging) =>
-    viewOf(stores, userId, belonging).catch((error: unknown) => {
+    viewOf(tidemark, userId, belonging).catch((error: unknown) => {
       if (!(error instanceof UnreadableItem)) throw error;
       passedOver.note(error);
       return null;
@@ -101,7 +101,7 @@ async function completeAll(
  * come from the ledger, in one go.
  */
 async function look(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   memberships: readonly Omit<Belonging, 'view'>[],
 ): Promise<Belonging[]> {
@@ -110,9 +110,9 @@ async function look(
     groupId,
     readUpTo: membership.self.position,
   }));
-  const views = await stores.cache.readInbox(userId, asked);
+  const views = await tidemark.cache.readInbox(userId, asked);
   if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
-  const heads = await missingHeads(stores, memberships, views);
+  const heads = await missingHeads(tidemark, memberships, views);
   return memberships.flatMap((membership, index) => {
     const head = views[index]?.head ?? heads.get(membership.groupId);
     const window = views[index]?.window ?? null;
@@ -125,21 +125,22 @@ function isAtHead({ membership, view }: Belonging): boolean {
 }
 
 /** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. */
-async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
+async function viewOf(tidemark: Tidemark, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
   const { groupId, membership, view } = belonging;
+  const member: Member = { groupId, userId };
   const { head = null, window = null } = view ?? {};
   if (head === START) return { groupId, membership, head: null, unread: NOTHING_UNREAD };
   if (isAtHead(belonging)) return { groupId, membership, head, unread: NOTHING_UNREAD };
   const { position } = membership.self;
-  const unread = head && window && (await unreadIn(stores, groupId, userId, position, window));
+  const unread = head && window && (await unreadIn(tidemark, member, position, window));
   if (unread) return { groupId, membership, head, unread };
-  const completed = await completeView(stores, groupId, userId, membership, view && { ...view, state: null });
+  const completed = await completeView(tidemark, member, membership, view && { ...view, state: null });
   return { groupId, ...completed };
 }
 
 /** Reads the heads that the cache lacks and merges them into the cache. Leaves out a head that cannot be read. */
 async function missingHeads(
-  { cache, ledger }: Stores,
+  { cache, ledger }: Tidemark,
   memberships: readonly Omit<Belonging, 'view'>[],
   views: readonly InboxView[],
 ): Promise<ReadonlyMap<GroupId, Position>> {

@@ -1,7 +1,7 @@
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Member } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import { readMember } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Statuses {
   /** The position of the member's own view. */
@@ -15,15 +15,15 @@ export interface Statuses {
  * Costs one call of the cache, and one of the ledger for messages that the cache does not hold.
  */
 export async function readStatuses(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   positions: readonly Position[],
 ): Promise<Statuses | null> {
-  const { cache, ledger } = stores;
-  const cached = await cache.readStatuses(groupId, userId, positions);
+  const { cache, ledger } = tidemark;
+  const { groupId, userId } = member;
+  const cached = await cache.readStatuses(member, positions);
   const known = cached?.state?.kind === 'member' ? cached.state : null;
-  const membership = known ?? (await readMember(stores, groupId, userId));
+  const membership = known ?? (await readMember(tidemark, member));
   if (!membership) return null;
   if (cached && !known) await cache.merge(groupId, [{ kind: 'member', userId, state: membership }]);
 

@@ -3,7 +3,7 @@ import type { Change } from '../cache/group-cache.ts';
 import type { GroupId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /** Messages merged in one call, so that no call grows with the window. */
 const LOAD_CHUNK = 1_000;
@@ -25,7 +25,7 @@ const LOAD_CHUNK = 1_000;
  * @returns the changes of step 4, for the caller to merge with its own; null if the cache does not answer
  */
 export async function loadWindow(
-  { cache, ledger, nowMs }: Stores,
+  { cache, ledger, nowMs }: Tidemark,
   groupId: GroupId,
   position: Position,
 ): Promise<readonly Change[] | null> {

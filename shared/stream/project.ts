@@ -5,7 +5,7 @@ import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
 import { formatMessageId, type Position } from '../domain/position.ts';
-import type { Stores } from '../operations/stores.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
@@ -16,7 +16,7 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 const CONCURRENT_GROUPS = 10;
 
 export interface Projection {
-  readonly stores: Stores;
+  readonly tidemark: Tidemark;
   /** Null if nothing is published: then the projector does not compute how far everyone has read. */
   readonly publisher: Publisher | null;
   readonly deadLetters: DeadLetters;
@@ -65,16 +65,16 @@ async function carryOn(projection: Projection, news: readonly News[]): Promise<N
   return [...unmerged, ...(await tellOfGroups(projection, groups))];
 }
 
-async function mergeIntoCache({ stores, told }: Projection, news: readonly News[]): Promise<Merged[]> {
+async function mergeIntoCache({ tidemark, told }: Projection, news: readonly News[]): Promise<Merged[]> {
   const groups = Map.groupBy(news, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
       const leaving = ofGroup.filter(({ left, sequenceNumber }) => left && !told.has(sequenceNumber));
       const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
-      const reply = changes.length > 0 ? await stores.cache.mergeNews(groupId, changes, left) : null;
+      const reply = changes.length > 0 ? await tidemark.cache.mergeNews(groupId, changes, left) : null;
       const isMerged =
-        changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply.strangers)));
+        changes.length === 0 || (reply !== null && (await introduce(tidemark, groupId, reply.strangers)));
       return { groupId, ofGroup, isMerged, leaving, left, reply };
     }),
   );
@@ -85,14 +85,14 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
  * they may have left since. A member whose item cannot be read is left out. Resolves to false if this failed.
  */
 async function introduce(
-  stores: Stores,
+  tidemark: Tidemark,
   groupId: GroupId,
   strangers: NewsReply['strangers'],
 ): Promise<boolean> {
   if (strangers.length === 0) return true;
-  const { cache, ledger } = stores;
+  const { cache, ledger } = tidemark;
   try {
-    const known = await ledger.memberships.readMany(strangers, groupId);
+    const known = await ledger.memberships.readMany(groupId, strangers);
     return await cache.merge(groupId, memberChanges(known));
   } catch (error) {
     console.error({ message: 'members whom the cache lacks could not be read', error: loggedError(error) });
@@ -102,7 +102,7 @@ async function introduce(
 
 /** Publishes an event for each group that everyone has read further. Resolves to the news for which this failed. */
 async function tellOfGroups(
-  { stores, publisher, told }: Projection,
+  { tidemark, publisher, told }: Projection,
   groups: readonly Merged[],
 ): Promise<News[]> {
   if (!publisher) return [];
@@ -111,7 +111,7 @@ async function tellOfGroups(
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
     if (!left) return;
     try {
-      const upTo = await everyonePast(stores, groupId, left, reply);
+      const upTo = await everyonePast(tidemark, groupId, left, reply);
       const messageId = upTo && formatMessageId(upTo);
       if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
     } catch (error) {

@@ -7,7 +7,7 @@ import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser } from '../../support/stores.ts';
+import { aGroup, aUser } from '../../support/tidemark.ts';
 
 const RIGHT: CacheCredentials = { url: engines.upstashUrl, token: engines.upstashToken };
 const WRONG: CacheCredentials = { url: engines.upstashUrl, token: 'not-the-token' };
@@ -56,7 +56,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
   return new GroupCache(connection);
 }
 
-const ask = async (cache: GroupCache) => (await cache.read(GROUP, USER)) !== null;
+const ask = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
 const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
 
 describe.each([

@@ -76,7 +76,7 @@ class Outside {
 
   readonly ledger = {
     memberships: {
-      readMany: async (userIds: readonly string[]) => {
+      readMany: async (_groupId: string, userIds: readonly string[]) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
         return new Map(
           userIds
@@ -116,9 +116,9 @@ beforeEach(() => {
   outside = new Outside();
   const { cache, ledger, publisher, letters } = outside;
   const told = new RecentRecords(100);
-  const stores = { cache, ledger, nowMs: () => T };
+  const tidemark = { cache, ledger, nowMs: () => T, mode: 'strict' } as const;
   const deadLetters = new DeadLetters(letters);
-  run = (records) => project({ stores, publisher, deadLetters, told }, records);
+  run = (records) => project({ tidemark, publisher, deadLetters, told }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
   jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
