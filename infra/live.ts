@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat, CfnAccount } from 'aws-cdk-lib/aws-apigateway';
 import {
+  CfnApi,
   CfnIntegrationResponse,
   LogGroupLogDestination,
   WebSocketApi,
@@ -123,7 +124,13 @@ export class Live extends Construct {
   /** Lets a function send frames to connections and close them. */
   allowPosting(sender: TidemarkFunction): void {
     sender.addEnvironment(CONNECTIONS_URL, this.#stage.callbackUrl);
+    const api = this.webSocketApi.node.defaultChild;
+    assert(api instanceof CfnApi, 'the API is a resource');
     for (const method of ['POST', 'DELETE']) {
+      Validations.of(sender).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${Stack.of(this).getLogicalId(api)}>/${STAGE}/${method}/@connections/*]`,
+        reason: 'API Gateway names the connections of this stage as they are opened.',
+      });
       sender.allow(
         ['execute-api:ManageConnections'],
         Stack.of(this).formatArn({

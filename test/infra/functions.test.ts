@@ -13,7 +13,10 @@ const ledgerAndCache = {
   UPSTASH_SECRET_ARN: upstash,
 };
 
+const { UPSTASH_SECRET_ARN: _, ...ledgerAlone } = ledgerAndCache;
+
 const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
+const connectionsUrl = 'https://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live';
 const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
 
 describe('each function', () => {
@@ -37,7 +40,12 @@ describe('each function', () => {
       'Projectionprojectledger',
       'Publicationpublishevents',
       'Factsapplyfacts',
+      'Liveauthorizeconnection',
+      'Liveopenconnection',
+      'Livecloseconnection',
+      'Liveanswerframe',
       'Notifynotify',
+      'Notifypushframes',
       'Notifydeliverwebhook',
     ]);
   });
@@ -78,6 +86,30 @@ describe('each function', () => {
       'Projectionprojectledger',
       { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
     ],
+    [
+      'Liveauthorizeconnection',
+      {
+        TOKEN_ISSUERS: '[{"issuer":"https://login.example.com/","audience":["tidemark"]}]',
+        USER_SCOPE: 'tidemark/user',
+        SERVICE_SCOPE: 'tidemark/service',
+      },
+    ],
+    ['Liveopenconnection', { ...ledgerAndCache, CONNECTIONS_URL: connectionsUrl }],
+    ['Livecloseconnection', ledgerAlone],
+    ['Liveanswerframe', { ...ledgerAndCache, MEMBERSHIP: 'strict', CONNECTIONS_URL: connectionsUrl }],
+    [
+      'Notifynotify',
+      { ...ledgerAndCache, CONNECTIONS_URL: connectionsUrl, FRAMES_QUEUE_URL: 'NotifyFrames' },
+    ],
+    [
+      'Notifypushframes',
+      {
+        ...ledgerAndCache,
+        CONNECTIONS_URL: connectionsUrl,
+        QUEUE_URL: 'NotifyFrames',
+        DEAD_LETTER_QUEUE_URL: 'NotifyFramesDeadLetters',
+      },
+    ],
     ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
     [
       'Notifydeliverwebhook',
@@ -111,7 +143,12 @@ describe('each function', () => {
     ['Factsapplyfacts', 'apply-facts', 60],
     ['Projectionprojectledger', 'project-ledger', 30],
     ['Publicationpublishevents', 'publish-events', 30],
-    ['Notifynotify', 'notify', 10],
+    ['Liveauthorizeconnection', 'authorize-connection', 10],
+    ['Liveopenconnection', 'open-connection', 10],
+    ['Livecloseconnection', 'close-connection', 10],
+    ['Liveanswerframe', 'answer-frame', 10],
+    ['Notifynotify', 'notify', 30],
+    ['Notifypushframes', 'push-frames', 60],
     ['Notifydeliverwebhook', 'deliver-webhook', 60],
   ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
     expect(functions[functionId]?.Properties).toMatchObject({
@@ -124,7 +161,8 @@ describe('each function', () => {
       LoggingConfig: { LogFormat: 'JSON', LogGroup: `${functionId}log`, SystemLogLevel: 'WARN' },
     });
     // Somebody waits for the answer of a route; all else is told enough of in the logs.
-    const isRoute = functionId.startsWith('Api');
+    const isRoute =
+      functionId.startsWith('Api') || /^Live(authorize|open)connection|^Liveanswer/.test(functionId);
     expect(functions[functionId]?.Properties.TracingConfig).toEqual(isRoute ? { Mode: 'Active' } : undefined);
     expect(template.Resources[`${functionId}log`]?.Properties).toEqual({
       LogGroupName: `/aws/lambda/tidemark-test-${name}`,
@@ -133,8 +171,18 @@ describe('each function', () => {
   });
 });
 
-test('notify needs to be told nothing', () => {
-  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
+describe('a deployment without the WebSocket API', () => {
+  const withoutLive = synthesize({ ...contextWithWebhook, live: 'off' });
+
+  test('has none of its resources, and no function that may post to a connection', () => {
+    expect(Object.keys(withoutLive.Resources).filter((id) => /^Live|Frames|pushframes/.test(id))).toEqual([]);
+    expect(JSON.stringify(withoutLive)).not.toMatch(/ManageConnections|WEBSOCKET/);
+    expect(Object.keys(withoutLive.Outputs)).not.toContain('WebSocketUrl');
+  });
+
+  test('tells notify nothing: it only logs', () => {
+    expect(withoutLive.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
+  });
 });
 
 describe('roles', () => {
@@ -157,6 +205,7 @@ describe('roles', () => {
   test('allow these actions and no other', () => {
     expect([...new Set(allowed.map(({ Effect, action }) => `${Effect} ${action}`))].sort()).toEqual([
       'Allow dynamodb:BatchGetItem',
+      'Allow dynamodb:DeleteItem',
       'Allow dynamodb:DescribeStream',
       'Allow dynamodb:GetItem',
       'Allow dynamodb:GetRecords',
@@ -165,6 +214,7 @@ describe('roles', () => {
       'Allow dynamodb:Query',
       'Allow dynamodb:UpdateItem',
       'Allow events:PutEvents',
+      'Allow execute-api:ManageConnections',
       'Allow logs:CreateLogStream',
       'Allow logs:PutLogEvents',
       'Allow secretsmanager:GetSecretValue',
@@ -178,9 +228,12 @@ describe('roles', () => {
     ]);
   });
 
-  test('name their resources, but for X-Ray, which has none', () => {
+  test('name their resources, but for X-Ray, which has none, and connections, which have no names yet', () => {
+    const connections = (method: string) =>
+      `arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:LiveWebSockets/live/${method}/@connections/*`;
     const wild = allowed.filter(({ Resource }) => JSON.stringify(Resource).includes('*'));
     expect([...new Set(wild.map(({ action, Resource }) => `${action} ${Resource}`))].sort()).toEqual([
+      `execute-api:ManageConnections ${connections('DELETE')},${connections('POST')}`,
       'xray:PutTelemetryRecords *',
       'xray:PutTraceSegments *',
     ]);
@@ -198,7 +251,8 @@ describe('a deployment without events', () => {
     expect(names).not.toContain('publish-events');
     expect(names).not.toContain('notify');
     expect(names).not.toContain('deliver-webhook');
-    expect(names).toHaveLength(17);
+    expect(names).not.toContain('push-frames');
+    expect(names).toHaveLength(21);
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
   });
 

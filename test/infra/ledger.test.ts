@@ -20,7 +20,7 @@ test('what a failed first deployment leaves behind does not stand in the way of 
   const kept = Object.entries(synthesize(contextWithWebhook).Resources).filter(
     ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
   );
-  expect(kept.map(([id]) => id)).toEqual(['LedgerTable']);
+  expect(kept.map(([id]) => id)).toEqual(['LedgerTable', 'LiveLogRole', 'LiveAccount']);
   for (const [, { Properties }] of kept) {
     expect(Object.keys(Properties).filter((name) => /Name$/.test(name))).toEqual([]);
   }

@@ -13,6 +13,7 @@ const alarms: Readonly<Record<string, Resource['Properties']>> = Object.fromEntr
 test('these alarms exist', () => {
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
+    'tidemark-test-live-faults',
     'tidemark-test-mark-read-failing',
     'tidemark-test-mark-unread-failing',
     'tidemark-test-mark-delivered-failing',
@@ -38,7 +39,15 @@ test('these alarms exist', () => {
     'tidemark-test-apply-facts-dead-letters',
     'tidemark-test-apply-facts-waiting',
     'tidemark-test-apply-facts-retrying',
+    'tidemark-test-authorize-connection-failing',
+    'tidemark-test-open-connection-failing',
+    'tidemark-test-close-connection-failing',
+    'tidemark-test-answer-frame-failing',
     'tidemark-test-notify-failing',
+    'tidemark-test-push-frames-failing',
+    'tidemark-test-push-frames-dead-letters',
+    'tidemark-test-push-frames-waiting',
+    'tidemark-test-push-frames-retrying',
     'tidemark-test-notify-dead-letters',
     'tidemark-test-deliver-webhook-failing',
     'tidemark-test-deliver-webhook-dead-letters',
@@ -87,6 +96,7 @@ test.each([
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
   ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
+  ['tidemark-test-push-frames-dead-letters', 'NotifyFramesDeadLetters.QueueName'],
 ])('%s goes off at the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
@@ -100,6 +110,7 @@ test.each([
 describe.each([
   ['apply-facts', 'FactsSubscriptionQueue.QueueName', 'Factsapplyfacts'],
   ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
+  ['push-frames', 'NotifyFrames.QueueName', 'Notifypushframes'],
 ])('%s', (name, queueName, functionId) => {
   test('is noticed where events wait that were not tried yet', () => {
     expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({
@@ -143,9 +154,38 @@ test('errors and throttles of a function count alike, one without the other', ()
   });
 });
 
+test('an authorizer refuses by throwing, which is no failure: a metric of its own counts those', () => {
+  expect(alarms['tidemark-test-authorize-connection-failing']).toMatchObject({
+    Metrics: [
+      { Expression: 'FILL(errors, 0) + FILL(throttles, 0)' },
+      {
+        Id: 'errors',
+        MetricStat: {
+          Metric: {
+            Namespace: 'Tidemark',
+            MetricName: 'FailedAuthorizations',
+            Dimensions: [{ Name: 'FunctionName', Value: 'Liveauthorizeconnection' }],
+          },
+        },
+      },
+      { Id: 'throttles', MetricStat: { Metric: { Namespace: 'AWS/Lambda', MetricName: 'Throttles' } } },
+    ],
+  });
+});
+
+test('the WebSocket API’s own faults are noticed', () => {
+  expect(alarms['tidemark-test-live-faults']).toMatchObject({
+    Namespace: 'AWS/ApiGateway',
+    MetricName: 'ExecutionError',
+    Dimensions: [{ Name: 'ApiId', Value: 'LiveWebSockets' }],
+    Threshold: 5,
+  });
+});
+
 test('every log ends after 30 days and with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  expect(logs).toHaveLength(21);
+  // One for each function, and the access logs of both APIs.
+  expect(logs).toHaveLength(27);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

@@ -114,6 +114,7 @@ describe('secrets', () => {
     expect(text).not.toMatch(/\{\{resolve:|"SecretString"|NoEcho|whsec_\w|eyJ|Bearer /);
     expect(template.Outputs).toEqual({
       ApiUrl: { Value: 'ApiHttp.ApiEndpoint' },
+      WebSocketUrl: { Value: 'wss://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live' },
       TableName: { Value: 'LedgerTable' },
       EventBusName: { Value: 'Bus' },
       WebhookSecretArn: { Value: 'NotifyWebhookSecret' },
