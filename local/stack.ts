@@ -12,6 +12,9 @@ import type { Lambda } from './aws/lambda/lambda.ts';
 import type { Queues } from './aws/queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './aws/secrets.ts';
 import { LOCAL_CONTEXT, synthesize } from './aws/synthesis.ts';
+import { refuse } from './aws/web-sockets/handshake.ts';
+import { API_GATEWAY_LIMITS, type WebSocketLimits } from './aws/web-sockets/limits.ts';
+import type { WebSocketApi } from './aws/web-sockets/web-socket-api.ts';
 import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { allEnded } from './engines/all-ended.ts';
@@ -47,6 +50,8 @@ export interface StackOptions {
   readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
   /** False leaves an engine that ends as it is. */
   readonly restartEngines?: boolean;
+  /** Other limits of a WebSocket than API Gateway's, which take hours to reach. */
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
   /** How many times faster than on AWS pauses pass: those of queues and between tries of asynchronous invocations. */
   readonly speed?: number;
   /** Settings of the deployment besides those that the local stack needs. */
@@ -67,6 +72,8 @@ export interface Stack {
   issueToken(subject: string, kind: 'user' | 'service'): Promise<string>;
   stop(): Promise<void>;
 }
+
+const FOREIGN = { message: 'Only this machine may ask: the Host or the Origin is foreign.' };
 
 /** Starts the whole of Tidemark on this machine: the synthesized template, its bundles and the engines. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -92,14 +99,22 @@ async function start(
     intercept = (_service, url) => url,
   } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
-  const front = await startFront(options.port, async (request) => {
-    const [path = ''] = (request.url ?? '').split('?');
-    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
-      return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
-    }
-    // Also while the stack starts: a second stack checks this way whether the data directory is in use.
-    return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
-  });
+  let webSockets: WebSocketApi | null = null;
+  const front = await startFront(
+    options.port,
+    async (request) => {
+      const [path = ''] = (request.url ?? '').split('?');
+      if (path.startsWith('/_local/') && !isFromThisMachine(request)) return json(403, FOREIGN);
+      // Also while the stack starts: a second stack checks this way whether the data directory is in use.
+      return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
+    },
+    async (request, socket, head) => {
+      // No browser holds a page back from another site's WebSocket, as CORS does from its routes.
+      if (!isFromThisMachine(request)) refuse(socket, 403, JSON.stringify(FOREIGN));
+      else if (webSockets) await webSockets.upgrade(request, socket, head);
+      else refuse(socket, 503, '{"message":"There is no WebSocket API."}');
+    },
+  );
   resources.defer(() => front.close());
 
   const directory = new DataDirectory(options.dataDirectory);
@@ -170,7 +185,9 @@ async function start(
         secretsManager: awsUrl,
         eventBridge: awsUrl,
         sqs: awsUrl,
+        executeApi: awsUrl,
       },
+      webSocketLimits: { ...API_GATEWAY_LIMITS, ...options.webSocketLimits },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
       otherIssuers,
     },
@@ -178,7 +195,7 @@ async function start(
   );
   const { tableName, lambda, bus, queues } = deployment;
   const tokenCallers = callersOf(template);
-  aws.serve({ callers, secrets, bus, queues, lambda });
+  aws.serve({ callers, secrets, bus, queues, lambda, webSockets: deployment.webSockets });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   const stopping = new AbortController();
   serve = async (path, request) =>
@@ -186,12 +203,14 @@ async function start(
       ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
       : callApi(deployment, log, stopping.signal, path, request);
   await deployment.run();
+  webSockets = deployment.webSockets;
+  const wsUrl = webSockets ? `${front.url.replace('http:', 'ws:')}/${webSockets.stage}` : null;
   // First of all: a function that is ended in the middle of a request looks as if it had failed.
   resources.defer(() => stopping.abort());
 
   const describe = (): StackDescription => ({
     apiUrl: front.url,
-    wsUrl: null,
+    wsUrl,
     pid: process.pid,
     redis: engines.redis,
     upstash: engines.upstash,

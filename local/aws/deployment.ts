@@ -1,11 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import * as v from 'valibot';
 import type { Log } from '../command/log.ts';
 import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
 import { type Notification, WebhookSink } from '../front/webhook-sink.ts';
 import { isOriginOfThisMachine } from '../http/same-machine.ts';
-import { queueSourcesOf, streamSourcesOf } from './cloudformation/properties.ts';
+import { queueSourcesOf, streamSourcesOf, webSocketApiOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
@@ -19,6 +20,9 @@ import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
+import type { WebSocketLimits } from './web-sockets/limits.ts';
+import { callbackUrlOf, stageOf, webSocketRoutesOf } from './web-sockets/routes.ts';
+import { WebSocketApi } from './web-sockets/web-socket-api.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
@@ -34,6 +38,8 @@ export interface DeploymentOptions {
     readonly secretsManager: string;
     readonly eventBridge: string;
     readonly sqs: string;
+    /** Where connections of the WebSocket API are managed, under its stage. */
+    readonly executeApi: string;
   };
   /** Where the keys of an issuer of tokens are. */
   readonly keySetUrl: (issuer: string) => string;
@@ -41,6 +47,7 @@ export interface DeploymentOptions {
   readonly otherIssuers: readonly TrustedIssuer[];
   /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
   readonly speed: number;
+  readonly webSocketLimits: WebSocketLimits;
   readonly log: Log;
 }
 
@@ -50,18 +57,44 @@ export interface Deployment {
   readonly lambda: Lambda;
   readonly bus: EventBus;
   readonly api: HttpApi;
+  /** Null where the template has no WebSocket API. */
+  readonly webSockets: WebSocketApi | null;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
   /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
   run(): Promise<void>;
 }
 
+/** The variable with the issuers whose tokens open a connection. */
+const TOKEN_ISSUERS = 'TOKEN_ISSUERS';
+
+const TokenIssuers = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.strictObject({ issuer: v.string(), audience: v.array(v.string()) })),
+);
+
+/** The issuers with the addresses of their keys, and those whose tokens the HTTP API takes as well. */
+function withLocalIssuers(
+  given: string,
+  { keySetUrl, otherIssuers }: Pick<DeploymentOptions, 'keySetUrl' | 'otherIssuers'>,
+): string {
+  return JSON.stringify([
+    ...v.parse(TokenIssuers, given).map((one) => ({ ...one, keysUrl: keySetUrl(one.issuer) })),
+    ...otherIssuers.map(({ issuer, audiences, keySetUrl: keysUrl }) => ({
+      ...{ issuer, audience: audiences },
+      keysUrl,
+    })),
+  ]);
+}
+
 /** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
+  options: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
+  const { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log } = options;
   const client = { region: REGION, ...engine };
   const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
   const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
@@ -74,6 +107,7 @@ export async function deploy(
     opened.close(),
   );
   const queues = new Queues(template, messages, { nowMs: Date.now, speed });
+  const webSocketApi = webSocketApiOf(template);
   const lambda = new Lambda(template, {
     callers,
     queues,
@@ -84,6 +118,12 @@ export async function deploy(
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
       AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    },
+    localValue: (name, value) => {
+      // The SDK knows no address for this service: the functions give it the one that the template has.
+      if (webSocketApi && value === callbackUrlOf(webSocketApi))
+        return `${endpoints.executeApi}/${stageOf(webSocketApi)}`;
+      return name === TOKEN_ISSUERS ? withLocalIssuers(value, options) : value;
     },
   });
   const bus = new EventBus(template, {
@@ -106,11 +146,18 @@ export async function deploy(
     otherIssuers,
     backEnd: callers.backEnd,
   });
+  const webSockets =
+    webSocketApi &&
+    new WebSocketApi(webSocketRoutesOf(template, webSocketApi), {
+      ...{ lambda, log },
+      limits: options.webSocketLimits,
+    });
   return {
     tableName,
     lambda,
     bus,
     api,
+    webSockets,
     queues,
     webhookSink,
     async run() {
@@ -120,6 +167,8 @@ export async function deploy(
         await lambda.stop();
         await polled;
       });
+      // Before the functions, which $disconnect needs.
+      resources.defer(() => webSockets?.stop());
       await Promise.all(pollers.map((poller) => poller.start()));
       bus.resume();
     },

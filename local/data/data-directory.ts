@@ -33,7 +33,8 @@ export type FileName = (typeof DATA)[number] | (typeof KEYS)[number];
 /** What dev.json says of a running stack. */
 export interface StackDescription {
   readonly apiUrl: string;
-  readonly wsUrl: null;
+  /** The WebSocket API's; null where the deployment has none. */
+  readonly wsUrl: string | null;
   readonly pid: number;
   readonly redis: { readonly engine: string; readonly url: string; readonly pid: number | null };
   readonly upstash: { readonly url: string; readonly token: string };

@@ -1,9 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
 import { UsageError } from '../command/usage-error.ts';
 import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 
 export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
+
+/** Takes over the socket of a request for a WebSocket. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 
 /** Why the system refuses a port, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -12,13 +16,21 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 /** The one address that users of the local stack talk to. Throws where the port cannot be had. */
-export async function startFront(port: number, answer: Answer): Promise<Listening> {
+export async function startFront(port: number, answer: Answer, upgrade: Upgrade): Promise<Listening> {
   const server = createServer(
-    { keepAliveTimeout: 60_000, optimizeEmptyRequests: true },
+    {
+      keepAliveTimeout: 60_000,
+      optimizeEmptyRequests: true,
+      // A client that offers HTTP/2 this way, as Java's does, is answered over HTTP/1.1.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
     (request, response) => {
       void respond(request, response, answer);
     },
   );
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    upgrade(request, socket, head).catch(() => socket.destroy());
+  });
   try {
     return await listenOnLoopback(server, port);
   } catch (error) {

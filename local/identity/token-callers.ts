@@ -1,5 +1,5 @@
-import { onlyResource, resourcesOf } from '../aws/cloudformation/properties.ts';
-import type { Template } from '../aws/cloudformation/template.ts';
+import { httpApiOf } from '../aws/cloudformation/properties.ts';
+import { type Template, TemplateError } from '../aws/cloudformation/template.ts';
 import { parseRouteKey } from '../aws/gateway/routes.ts';
 import { UsageError } from '../command/usage-error.ts';
 import type { Issuer } from './issuer.ts';
@@ -15,11 +15,13 @@ export interface Callers {
 
 /** Read from the template, so that the local issuer's tokens fit whatever the deployment chose. */
 export function callersOf(template: Template): Callers {
-  const { JwtConfiguration } = onlyResource(template, 'AWS::ApiGatewayV2::Authorizer').properties;
-  const [audience = ''] = JwtConfiguration.Audience;
-  const routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route').filter(
-    ({ properties }) => properties.AuthorizationType !== 'NONE',
-  );
+  const api = httpApiOf(template);
+  const [authorizer] = api.partsOf('AWS::ApiGatewayV2::Authorizer');
+  if (!authorizer) throw new TemplateError('the HTTP API has no authorizer');
+  const [audience = ''] = authorizer.properties.JwtConfiguration.Audience;
+  const routes = api
+    .partsOf('AWS::ApiGatewayV2::Route')
+    .filter(({ properties }) => properties.AuthorizationType !== 'NONE');
   const scopesWhere = (isWanted: (segments: readonly string[]) => boolean) =>
     routes
       .filter(({ properties }) => isWanted(parseRouteKey(properties.RouteKey).segments))

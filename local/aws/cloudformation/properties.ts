@@ -50,6 +50,119 @@ const QueueSource = v.strictObject({
 });
 export type QueueSource = v.InferOutput<typeof QueueSource>;
 
+const HttpApi = v.strictObject({
+  ...ignored('Name', 'Description'),
+  ProtocolType: v.literal('HTTP'),
+  CorsConfiguration: v.optional(
+    v.strictObject({
+      AllowOrigins: exactTexts,
+      AllowMethods: exactTexts,
+      AllowHeaders: exactTexts,
+      ExposeHeaders: exactTexts,
+      MaxAge: count,
+    }),
+  ),
+});
+export type HttpApi = v.InferOutput<typeof HttpApi>;
+
+const WebSocketApi = v.strictObject({
+  ...ignored('Name', 'Description'),
+  ProtocolType: v.literal('WEBSOCKET'),
+  RouteSelectionExpression: v.literal('$request.body.action', 'the local stack selects by action alone'),
+});
+type WebSocketApi = v.InferOutput<typeof WebSocketApi>;
+
+/** The parts of an HTTP API. Those of a WebSocket API have the same types, with other properties. */
+const HTTP_PARTS = {
+  'AWS::ApiGatewayV2::Route': v.strictObject({
+    ApiId: text,
+    RouteKey: text,
+    AuthorizationType: v.picklist(['NONE', 'JWT', 'AWS_IAM']),
+    AuthorizerId: v.optional(text, ''),
+    AuthorizationScopes: v.optional(texts, []),
+    Target: text,
+  }),
+  'AWS::ApiGatewayV2::Integration': v.strictObject({
+    ApiId: text,
+    IntegrationType: v.literal('AWS_PROXY'),
+    IntegrationUri: text,
+    PayloadFormatVersion: v.literal('2.0'),
+  }),
+  'AWS::ApiGatewayV2::Authorizer': v.strictObject({
+    ApiId: text,
+    Name: text,
+    AuthorizerType: v.literal('JWT'),
+    IdentitySource: v.tuple([v.literal('$request.header.Authorization')]),
+    JwtConfiguration: v.strictObject({ Audience: texts, Issuer: text }),
+  }),
+} as const;
+export type JwtAuthorizerProperties = v.InferOutput<(typeof HTTP_PARTS)['AWS::ApiGatewayV2::Authorizer']>;
+
+/**
+ * A key of templates. On AWS a selection expression may read the message; `\$default` stands for the text `$default`.
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-selection-expressions.html
+ */
+const fixedKey = v.pipe(
+  text,
+  v.regex(/^(?:\\\$|[^$])*$/, 'the local stack knows no expressions here'),
+  v.transform((expression) => expression.replaceAll('\\$', '$')),
+);
+/** A template that is the same text for each message. */
+const fixedTemplates = v.record(text, v.pipe(text, v.regex(/^[^$#]*$/, 'the local stack knows no Velocity')));
+
+const MockIntegration = v.strictObject({
+  ApiId: text,
+  IntegrationType: v.literal('MOCK'),
+  IntegrationUri: v.optional(v.literal('')),
+  RequestTemplates: fixedTemplates,
+  TemplateSelectionExpression: fixedKey,
+});
+export type MockIntegration = v.InferOutput<typeof MockIntegration>;
+
+const WEB_SOCKET_PARTS = {
+  'AWS::ApiGatewayV2::Route': v.strictObject({
+    ...ignored('OperationName'),
+    ApiId: text,
+    RouteKey: text,
+    AuthorizationType: v.picklist(['NONE', 'CUSTOM']),
+    AuthorizerId: v.optional(text, ''),
+    Target: text,
+    RouteResponseSelectionExpression: v.optional(v.literal('$default')),
+  }),
+  'AWS::ApiGatewayV2::RouteResponse': v.strictObject({
+    ApiId: text,
+    RouteId: text,
+    RouteResponseKey: v.literal('$default'),
+  }),
+  'AWS::ApiGatewayV2::Integration': v.variant('IntegrationType', [
+    v.strictObject({ ApiId: text, IntegrationType: v.literal('AWS_PROXY'), IntegrationUri: text }),
+    MockIntegration,
+  ]),
+  'AWS::ApiGatewayV2::IntegrationResponse': v.strictObject({
+    ApiId: text,
+    IntegrationId: text,
+    IntegrationResponseKey: text,
+    ResponseTemplates: fixedTemplates,
+    TemplateSelectionExpression: fixedKey,
+  }),
+  'AWS::ApiGatewayV2::Authorizer': v.strictObject({
+    ApiId: text,
+    Name: text,
+    AuthorizerType: v.literal('REQUEST'),
+    AuthorizerUri: text,
+    IdentitySource: v.tuple([
+      v.pipe(text, v.startsWith('route.request.header.', 'the local stack knows headers here alone')),
+    ]),
+  }),
+  'AWS::ApiGatewayV2::Stage': v.strictObject({
+    // One user of one machine is not throttled.
+    ...ignored('AccessLogSettings', 'DefaultRouteSettings', 'Description'),
+    ApiId: text,
+    StageName: v.pipe(text, v.regex(/^[A-Za-z0-9_-]+$/)),
+    AutoDeploy: v.literal(true),
+  }),
+} as const;
+
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
@@ -77,40 +190,7 @@ const SCHEMAS = {
     Principal: text,
     SourceArn: text,
   }),
-  'AWS::ApiGatewayV2::Api': v.strictObject({
-    ...ignored('Name', 'Description'),
-    ProtocolType: v.literal('HTTP'),
-    CorsConfiguration: v.optional(
-      v.strictObject({
-        AllowOrigins: exactTexts,
-        AllowMethods: exactTexts,
-        AllowHeaders: exactTexts,
-        ExposeHeaders: exactTexts,
-        MaxAge: count,
-      }),
-    ),
-  }),
-  'AWS::ApiGatewayV2::Route': v.strictObject({
-    ApiId: text,
-    RouteKey: text,
-    AuthorizationType: v.picklist(['NONE', 'JWT', 'AWS_IAM']),
-    AuthorizerId: v.optional(text, ''),
-    AuthorizationScopes: v.optional(texts, []),
-    Target: text,
-  }),
-  'AWS::ApiGatewayV2::Integration': v.strictObject({
-    ApiId: text,
-    IntegrationType: v.literal('AWS_PROXY'),
-    IntegrationUri: text,
-    PayloadFormatVersion: v.literal('2.0'),
-  }),
-  'AWS::ApiGatewayV2::Authorizer': v.strictObject({
-    ApiId: text,
-    Name: text,
-    AuthorizerType: v.literal('JWT'),
-    IdentitySource: v.tuple([v.literal('$request.header.Authorization')]),
-    JwtConfiguration: v.strictObject({ Audience: texts, Issuer: text }),
-  }),
+  'AWS::ApiGatewayV2::Api': v.variant('ProtocolType', [HttpApi, WebSocketApi]),
   'AWS::DynamoDB::Table': v.strictObject({
     BillingMode: v.literal('PAY_PER_REQUEST'),
     ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification'),
@@ -149,6 +229,10 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
+    // That of a role of API Gateway itself. A function's role has policies of its own alone.
+    ManagedPolicyArns: v.optional(
+      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs')]),
+    ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description'),
@@ -176,6 +260,7 @@ export interface TypedResource<T extends ResourceType> {
 
 /** Types that exist on AWS alone, or that are read by way of those above. */
 const ELSEWHERE = new Set([
+  'AWS::ApiGateway::Account',
   'AWS::ApiGatewayV2::Stage',
   'AWS::CloudWatch::Alarm',
   'AWS::Logs::LogGroup',
@@ -186,7 +271,8 @@ const ELSEWHERE = new Set([
 
 /** Throws where the template has a type of resource that the local stack has never heard of. */
 export function checkTypes(template: Template): void {
-  const unknown = template.resources.find(({ type }) => !(type in SCHEMAS) && !ELSEWHERE.has(type));
+  const known = [SCHEMAS, HTTP_PARTS, WEB_SOCKET_PARTS].flatMap(Object.keys);
+  const unknown = template.resources.find(({ type }) => !known.includes(type) && !ELSEWHERE.has(type));
   if (unknown) throw new TemplateError(`${unknown.logicalId}: the local stack does not know ${unknown.type}`);
 }
 
@@ -194,7 +280,62 @@ export function checkTypes(template: Template): void {
 export function resourcesOf<T extends ResourceType>(template: Template, type: T): TypedResource<T>[] {
   return template.resources
     .filter((resource) => resource.type === type)
-    .map((resource) => ({ logicalId: resource.logicalId, properties: propertiesOf(resource, type) }));
+    .map((resource) => ({
+      logicalId: resource.logicalId,
+      properties: propertiesOf(resource, SCHEMAS[type]),
+    }));
+}
+
+/** An API of the template, with a way to its parts: its routes and what belongs to them. */
+interface Api<P, Parts extends Record<string, v.GenericSchema>> {
+  readonly logicalId: string;
+  readonly properties: P;
+  partsOf<T extends keyof Parts>(
+    type: T,
+  ): { readonly logicalId: string; readonly properties: v.InferOutput<Parts[T]> }[];
+}
+
+/** The HTTP API. Throws where there are none or several. */
+export function httpApiOf(template: Template): Api<HttpApi, typeof HTTP_PARTS> {
+  const apis = resourcesOf(template, 'AWS::ApiGatewayV2::Api').flatMap(({ logicalId, properties }) =>
+    properties.ProtocolType === 'HTTP' ? [apiWith(template, logicalId, properties, HTTP_PARTS)] : [],
+  );
+  const api = onlyOne(apis, 'HTTP API');
+  if (!api) throw new TemplateError('expected one HTTP API, found 0');
+  return api;
+}
+
+export type WebSocketApiDefinition = Api<WebSocketApi, typeof WEB_SOCKET_PARTS>;
+
+/** The WebSocket API; null where there is none. Throws where there are several. */
+export function webSocketApiOf(template: Template): WebSocketApiDefinition | null {
+  const apis = resourcesOf(template, 'AWS::ApiGatewayV2::Api').flatMap(({ logicalId, properties }) =>
+    properties.ProtocolType === 'WEBSOCKET'
+      ? [apiWith(template, logicalId, properties, WEB_SOCKET_PARTS)]
+      : [],
+  );
+  return onlyOne(apis, 'WebSocket API');
+}
+
+const Part = v.looseObject({ ApiId: v.string() });
+
+function apiWith<P, Parts extends Record<string, v.GenericSchema>>(
+  template: Template,
+  logicalId: string,
+  properties: P,
+  parts: Parts,
+): Api<P, Parts> {
+  return {
+    ...{ logicalId, properties },
+    partsOf: (type) =>
+      template.resources
+        .filter((resource) => resource.type === type)
+        .filter((resource) => propertiesOf(resource, Part).ApiId === logicalId)
+        .map((resource) => ({
+          logicalId: resource.logicalId,
+          properties: propertiesOf(resource, parts[type]),
+        })),
+  };
 }
 
 export interface EventSource<P> {
@@ -218,11 +359,14 @@ export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
 
 /** The one resource of a type. Throws where there are none or several. */
 export function onlyResource<T extends ResourceType>(template: Template, type: T): TypedResource<T> {
-  const [only, ...others] = resourcesOf(template, type);
-  if (!only || others.length > 0) {
-    throw new TemplateError(`expected one ${type}, found ${others.length + (only ? 1 : 0)}`);
-  }
+  const only = onlyOne(resourcesOf(template, type), type);
+  if (!only) throw new TemplateError(`expected one ${type}, found 0`);
   return only;
+}
+
+function onlyOne<T>(found: readonly T[], what: string): T | null {
+  if (found.length > 1) throw new TemplateError(`expected one ${what}, found ${found.length}`);
+  return found[0] ?? null;
 }
 
 /** The name by which both a function's name and its ARN call it. */
@@ -230,8 +374,11 @@ export function functionNameIn(nameOrArn: string): string {
   return nameOrArn.split(':function:').at(-1) ?? nameOrArn;
 }
 
-function propertiesOf<T extends ResourceType>({ logicalId, properties }: Resource, type: T): Properties<T> {
-  const parsed = v.safeParse(SCHEMAS[type] as v.GenericSchema<unknown, Properties<T>>, properties);
+function propertiesOf<S extends v.GenericSchema>(
+  { logicalId, type, properties }: Resource,
+  schema: S,
+): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, properties);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   throw new TemplateError(

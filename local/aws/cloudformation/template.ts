@@ -187,6 +187,7 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     'AWS::AccountId': ACCOUNT_ID,
     'AWS::Region': REGION,
     'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
   };
 
   const intrinsics: Readonly<Record<string, (argument: unknown, where: string) => unknown>> = {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Properties } from '../cloudformation/properties.ts';
+import type { HttpApi } from '../cloudformation/properties.ts';
 
-export type CorsConfiguration = NonNullable<Properties<'AWS::ApiGatewayV2::Api'>['CorsConfiguration']>;
+export type CorsConfiguration = NonNullable<HttpApi['CorsConfiguration']>;
 
 type Headers = Readonly<Record<string, string | string[]>>;
 

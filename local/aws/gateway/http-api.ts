@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { readBody } from '../../http/body.ts';
-import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
+import { functionNameIn, httpApiOf, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Lambda } from '../lambda/lambda.ts';
@@ -54,27 +54,30 @@ export class HttpApi {
     { alsoAllowsOrigin, otherIssuers, backEnd }: BesidesTemplate,
   ) {
     this.#lambda = lambda;
-    const { logicalId: apiId, properties } = onlyResource(template, 'AWS::ApiGatewayV2::Api');
+    const api = httpApiOf(template);
+    const { logicalId: apiId, properties } = api;
     this.#cors = properties.CorsConfiguration
       ? new Cors(properties.CorsConfiguration, alsoAllowsOrigin)
       : null;
     const authorizers = new Map(
-      resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
-        logicalId,
-        new JwtAuthorizer(properties, keySetUrl, otherIssuers),
-      ]),
+      api
+        .partsOf('AWS::ApiGatewayV2::Authorizer')
+        .map(({ logicalId, properties }) => [
+          logicalId,
+          new JwtAuthorizer(properties, keySetUrl, otherIssuers),
+        ]),
     );
     const signatures = new IamAuthorizer(backEnd);
     const integrations = new Map(
-      resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(({ logicalId, properties }) => [
-        logicalId,
-        properties,
-      ]),
+      api
+        .partsOf('AWS::ApiGatewayV2::Integration')
+        .map(({ logicalId, properties }) => [logicalId, properties]),
     );
     const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
       ({ properties }) => properties.Principal === 'apigateway.amazonaws.com',
     );
-    this.#routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route')
+    this.#routes = api
+      .partsOf('AWS::ApiGatewayV2::Route')
       .map(({ logicalId, properties }): Route => {
         const {
           RouteKey: routeKey,

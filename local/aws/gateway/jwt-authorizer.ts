@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import type { Properties } from '../cloudformation/properties.ts';
+import type { JwtAuthorizerProperties } from '../cloudformation/properties.ts';
 
 export type Authorization =
   | { readonly outcome: 'allowed'; readonly claims: Record<string, string>; readonly scopes: string[] | null }
@@ -44,7 +44,7 @@ export class JwtAuthorizer {
   readonly #verified = new Map<string, VerifiedToken>();
 
   constructor(
-    { JwtConfiguration }: Properties<'AWS::ApiGatewayV2::Authorizer'>,
+    { JwtConfiguration }: JwtAuthorizerProperties,
     keySetUrl: (issuer: string) => string,
     others: readonly TrustedIssuer[] = [],
   ) {

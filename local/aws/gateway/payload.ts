@@ -63,7 +63,7 @@ export function proxyEvent(proxied: ProxyRequest) {
 }
 
 /** As access logs write times: 12/Mar/2020:19:03:58 +0000. */
-function commonLogTime(time: Date): string {
+export function commonLogTime(time: Date): string {
   const [, day, month, year, clock] = time.toUTCString().split(' ');
   return `${day}/${month}/${year}:${clock} +0000`;
 }

@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 
 /** Policy variables such as `${aws:username}` would match by their letters here, and by their value on AWS. */
-const pattern = v.pipe(
+export const pattern = v.pipe(
   v.string(),
   v.excludes('${', 'the local stack knows no policy variables'),
   v.excludes('?', 'the local stack knows the wildcard * alone'),
 );
 
 /** Policies write a list of one as that one. Turned into a list, a fault is reported with its place. */
-const listOf = <T extends v.GenericSchema>(schema: T) =>
+export const listOf = <T extends v.GenericSchema>(schema: T) =>
   v.pipe(
     v.unknown(),
     v.transform((given) => [given].flat()),

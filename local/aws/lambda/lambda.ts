@@ -19,6 +19,8 @@ const MAX_INSTANCES_OF_ALL = 32;
 export interface LambdaOptions {
   /** What every function's environment has besides its own: where AWS is. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Returns what one of a function's own variables holds on this machine, given what the template says. */
+  readonly localValue?: (name: string, value: string) => string;
   readonly queues: Queues;
   /** How many times faster than on AWS the pauses between tries pass. */
   readonly speed: number;
@@ -56,7 +58,12 @@ export class Lambda {
         memoryMb: MemorySize,
         timeoutMs: Timeout * 1000,
         environment: {
-          ...Environment.Variables,
+          ...Object.fromEntries(
+            Object.entries(Environment.Variables).map(([key, value]) => [
+              key,
+              options.localValue?.(key, value) ?? value,
+            ]),
+          ),
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),

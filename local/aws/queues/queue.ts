@@ -19,6 +19,8 @@ export interface QueueClock {
 export interface Sent {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, string>>;
+  /** How long nobody can receive it. */
+  readonly delaySeconds?: number;
   /** Why it comes to a dead-letter queue. */
   readonly reason?: string;
 }
@@ -42,7 +44,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A standard queue of SQS. While a function has a message, time passes as it is, since the function works in real time.
- * Pauses, in which nobody works, are sped up.
+ * Pauses, in which nobody works, are sped up. The delay of a message is not: a function sets it to match the time that
+ * passes elsewhere, such as that of a key in the cache.
  */
 export class Queue {
   readonly definition: QueueDefinition;
@@ -74,7 +77,7 @@ export class Queue {
     return [...this.#store.all].filter(({ queueName }) => queueName === this.definition.name);
   }
 
-  send({ body, attributes = {}, reason = '' }: Sent): Message {
+  send({ body, attributes = {}, delaySeconds = 0, reason = '' }: Sent): Message {
     const nowMs = this.#clock.nowMs();
     return this.#put({
       id: randomUUID(),
@@ -82,7 +85,7 @@ export class Queue {
       ...{ body, attributes, reason },
       ...{ sentAtMs: nowMs, arrivedAtMs: nowMs },
       ...{ receiveCount: 0, firstReceivedAtMs: null, isHeld: false },
-      visibleAtMs: nowMs,
+      visibleAtMs: nowMs + delaySeconds * 1_000,
     });
   }
 

@@ -13,6 +13,7 @@ interface OfQueues {
 const MAX_MESSAGE_BYTES = 262_144;
 
 const TWELVE_HOURS = 43_200;
+const FIFTEEN_MINUTES = 900;
 
 const seconds = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 
@@ -32,7 +33,7 @@ const SendMessageRequest = v.object({
   QueueUrl: v.string(),
   MessageBody: v.string(),
   MessageAttributes: Attributes,
-  DelaySeconds: v.optional(v.never('the local stack knows no delays')),
+  DelaySeconds: v.optional(seconds(FIFTEEN_MINUTES), 0),
 });
 
 const ReceiveMessageRequest = v.object({
@@ -80,7 +81,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   [
     'AmazonSQS.SendMessage',
     operation('sqs:SendMessage', SendMessageRequest, theQueue, (request, { queues }) => {
-      const { MessageBody: body, MessageAttributes } = request;
+      const { MessageBody: body, MessageAttributes, DelaySeconds: delaySeconds } = request;
       const queue = queueOf(request, queues);
       const attributes = Object.fromEntries(
         Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
@@ -94,7 +95,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
         );
       }
       const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
-      const { id } = queue.send({ body, attributes, reason });
+      const { id } = queue.send({ body, attributes, delaySeconds, reason });
       return { MessageId: id, MD5OfMessageBody: md5(body) };
     }),
   ],

@@ -44,6 +44,7 @@ beforeAll(async () => {
       },
     },
     queues: {} as Queues,
+    webSockets: null,
     lambda: {
       has: (name) => name === 'known',
       async invoke(_name, payload) {
