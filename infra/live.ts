@@ -125,9 +125,9 @@ export class Live extends Construct {
   allowPosting(sender: TidemarkFunction): void {
     sender.addEnvironment(CONNECTIONS_URL, this.#stage.callbackUrl);
     const api = this.webSocketApi.node.defaultChild;
-    assert(api instanceof CfnApi, 'the API is a resource');
+    assert(api instanceof CfnApi && sender.role, 'the API is a resource, and each function has a role');
     for (const method of ['POST', 'DELETE']) {
-      Validations.of(sender).acknowledge({
+      Validations.of(sender.role).acknowledge({
         id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${Stack.of(this).getLogicalId(api)}>/${STAGE}/${method}/@connections/*]`,
         reason: 'API Gateway names the connections of this stage as they are opened.',
       });

@@ -18,8 +18,6 @@ export const LOCAL_CONTEXT = {
   jwtIssuer: ISSUER,
   jwtAudience: AUDIENCE,
   upstashSecretArn: UPSTASH_SECRET_ARN,
-  // The local stack does not play WebSocket APIs.
-  live: 'off',
   // One of them: AWS takes a list, while the gateway here adds every other origin of this machine.
   corsOrigins: 'http://localhost',
 } as const;

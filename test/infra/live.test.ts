@@ -104,7 +104,9 @@ describe('the WebSocket API', () => {
   });
 
   test('has the role first that writes its log, which outlives the stack, since it serves the whole account', () => {
-    expect(template.Resources.LiveStage).toMatchObject({ DependsOn: [expect.stringMatching(/^LiveAccount/)] });
+    expect(template.Resources.LiveStage).toMatchObject({
+      DependsOn: [expect.stringMatching(/^LiveAccount/)],
+    });
     expect(template.Resources.LiveLogRole).toMatchObject({ DeletionPolicy: 'Retain' });
   });
 });

@@ -33,6 +33,13 @@ describe('AwsSolutions', () => {
     jest.spyOn(Validations.prototype, 'acknowledge').mockReturnValue();
     expect(findings()).toEqual([
       'AwsSolutions-APIG4 at tidemark-test/Api/Http/GET--v1--health/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/$disconnect-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/$default-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/sync-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/mark-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/delivered-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/unread-Route/Resource',
+      'AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/ping-Route/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/mark-read-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/mark-unread-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/mark-delivered-role/DefaultPolicy/Resource',
@@ -48,9 +55,20 @@ describe('AwsSolutions', () => {
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/record-message-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/delete-message-role/DefaultPolicy/Resource',
       'AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/check-health-role/DefaultPolicy/Resource',
+      'AwsSolutions-IAM5[Resource::*] at tidemark-test/Live/authorize-connection-role/DefaultPolicy/Resource',
+      'AwsSolutions-IAM5[Resource::*] at tidemark-test/Live/open-connection-role/DefaultPolicy/Resource',
+      'AwsSolutions-IAM5[Resource::*] at tidemark-test/Live/answer-frame-role/DefaultPolicy/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Projection/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Publication/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
+      ...['DELETE', 'POST'].flatMap((method) =>
+        ['Live/open-connection', 'Live/answer-frame', 'Notify/notify', 'Notify/push-frames'].map(
+          (name) =>
+            'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:' +
+            `<LiveWebSocketsE2BF65F7>/live/${method}/@connections/*] at tidemark-test/${name}-role/DefaultPolicy/Resource`,
+        ),
+      ),
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs] at tidemark-test/Live/LogRole/Resource',
       'AwsSolutions-SMG4 at tidemark-test/Notify/WebhookSecret/Resource',
     ]);
   });
