@@ -88,6 +88,7 @@ const config = {
 
 /** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
+  if ('wrapped' in schema) return entryOf(schema.wrapped as v.GenericSchema);
   const last = 'pipe' in schema ? (schema.pipe as readonly v.GenericSchema[]).at(-1) : null;
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }

@@ -114,19 +114,24 @@ export class Live extends Construct {
 
     cache.allow(open);
     ledger.allow(open, ['DeleteItem', 'Query', 'UpdateItem']);
-    this.allowPosting(open);
+    // It closes the oldest connection, and sends nothing.
+    this.#allowManaging(open, ['DELETE']);
     ledger.allow(close, ['DeleteItem']);
     cache.allow(answer);
     ledger.allow(answer, ['BatchGetItem', 'GetItem', 'Query', 'UpdateItem']);
-    this.allowPosting(answer);
+    this.allowPushing(answer);
   }
 
   /** Lets a function send frames to connections and close them. */
-  allowPosting(sender: TidemarkFunction): void {
+  allowPushing(sender: TidemarkFunction): void {
+    this.#allowManaging(sender, ['POST', 'DELETE']);
+  }
+
+  #allowManaging(sender: TidemarkFunction, methods: readonly ('DELETE' | 'POST')[]): void {
     sender.addEnvironment(CONNECTIONS_URL, this.#stage.callbackUrl);
     const api = this.webSocketApi.node.defaultChild;
     assert(api instanceof CfnApi && sender.role, 'the API is a resource, and each function has a role');
-    for (const method of ['POST', 'DELETE']) {
+    for (const method of methods) {
       Validations.of(sender.role).acknowledge({
         id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<${Stack.of(this).getLogicalId(api)}>/${STAGE}/${method}/@connections/*]`,
         reason: 'API Gateway names the connections of this stage as they are opened.',

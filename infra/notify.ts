@@ -77,7 +77,7 @@ export class Notify extends Construct {
       cache.allow(pusher);
       ledger.allow(pusher, ['BatchGetItem', 'DeleteItem', 'GetItem', 'Query']);
       ledger.allowListingMembers(pusher);
-      live.allowPosting(pusher);
+      live.allowPushing(pusher);
     }
     notify.addEnvironment(FRAMES_QUEUE_URL, queue.queueUrl);
     notify.allow(['sqs:SendMessage'], queue.queueArn);

@@ -17,7 +17,7 @@ const cursor = v.pipe(
   v.description('For the next page, in the parameter `cursor`; null at the end'),
 );
 
-export const unread = v.strictObject({
+const unread = v.strictObject({
   count: v.pipe(
     v.number(),
     v.integer(),

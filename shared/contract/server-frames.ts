@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import type { ErrorCode } from '../domain/errors.ts';
-import { unread } from './answers.ts';
+import { inboxPage } from './answers.ts';
 import { MAX_RECEIPTS, MAX_VIEWS, ref } from './frames.ts';
-import { count, groupId, messageId, messageIdOrNone, revision } from './values.ts';
+import { count, groupId, messageId } from './values.ts';
 
 /*
  * What the service sends over a WebSocket. The functions use the types alone: the schemas are for the documents and the
@@ -23,8 +23,8 @@ const asOf = v.pipe(
   ),
 );
 
-/** Where the own view of one group stands. Of two, the larger (revision, messageId, asOf) counts. */
-const view = { groupId, messageId: messageIdOrNone, revision, head: messageIdOrNone, unread };
+/** Where the own view of one group stands, as in the inbox. Of two, the larger (revision, messageId, asOf) counts. */
+const view = inboxPage.entries.groups.item.entries;
 
 /** Every frame that the service sends, by its `type`. */
 export const serverFrames = {

@@ -23,11 +23,16 @@ export async function openConnection(
     // Best effort: `sync`, which a client sends when it is connected, notes it again.
     cache.noteOnline(userId, connection.connectedAtMs),
   ]);
-  const tooOld = all.slice(0, -MAX_CONNECTIONS);
-  await inParallel(tooOld, CLOSED_AT_ONCE, async ({ connectionId }) => {
+  const { connectionId: own } = connection;
+  const isNewEnough = all.slice(-MAX_CONNECTIONS).some(({ connectionId }) => connectionId === own);
+  if (!isNewEnough) {
+    // Only itself: if each of a thousand at once removed all others, there would be a million removals.
+    await connections.remove(userId, own);
+    return 'too-many';
+  }
+  await inParallel(all.slice(0, -MAX_CONNECTIONS), CLOSED_AT_ONCE, async ({ connectionId }) => {
     await connections.remove(userId, connectionId);
-    if (connectionId !== connection.connectionId) await sockets.close(connectionId);
+    await sockets.close(connectionId);
   });
-  const isOpen = all.slice(-MAX_CONNECTIONS).some((one) => one.connectionId === connection.connectionId);
-  return isOpen ? 'open' : 'too-many';
+  return 'open';
 }

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { importJWK, SignJWT } from 'jose';
 import * as v from 'valibot';
 import { WebSocket } from 'ws';
 import { type ServerFrame, serverFrames } from '../../shared/contract/server-frames.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { expiringToken, type OtherClaims } from '../support/expiring-token.ts';
 import { withStack } from '../support/running-stack.ts';
 import { HandshakeRefused, type OpenSocket, opened } from '../support/web-socket-gateway.ts';
 
@@ -74,24 +72,8 @@ async function aGroup() {
   return { groupId, alice, bob, carol };
 }
 
-async function signedToken(claims: {
-  readonly sub: string;
-  readonly exp: number;
-  readonly aud?: string;
-  readonly scope?: string;
-}) {
-  const key = JSON.parse(await readFile(join(stack.dataDirectory, 'issuer.json'), 'utf8'));
-  const { sub, exp, aud = 'tidemark-local', scope = 'tidemark/user' } = claims;
-  return new SignJWT({ scope })
-    .setProtectedHeader({ alg: 'RS256', kid: key.kid })
-    .setIssuer('https://issuer.tidemark.localhost')
-    .setAudience(aud)
-    .setSubject(sub)
-    .setExpirationTime(exp)
-    .sign(await importJWK(key, 'RS256'));
-}
-
-const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
+const tokenFor = (subject: string, seconds: number, claims?: OtherClaims) =>
+  expiringToken(stack.dataDirectory, subject, seconds, claims);
 
 const refusal = (open: Promise<unknown>) =>
   open.then(
@@ -121,10 +103,10 @@ describe('who may connect', () => {
         opened(new WebSocket(`${url}?token=${good}`)),
         connectWith('not-a-token'),
         connectWith(`${good.slice(0, -8)}AAAAAAAA`),
-        connectWith(await signedToken({ sub: dave, exp: inSeconds(-1) })),
-        connectWith(await signedToken({ sub: dave, exp: inSeconds(60), aud: 'another' })),
-        connectWith(await signedToken({ sub: dave, exp: inSeconds(60), scope: 'other' })),
-        connectWith(await signedToken({ sub: 'not a user id', exp: inSeconds(60) })),
+        connectWith(await tokenFor(dave, -1)),
+        connectWith(await tokenFor(dave, 60, { aud: 'another' })),
+        connectWith(await tokenFor(dave, 60, { scope: 'other' })),
+        connectWith(await tokenFor('not a user id', 60)),
         connectWith(await stack.serviceToken()),
       ].map(refusal),
     );
@@ -228,15 +210,12 @@ describe('frames', () => {
 
   test('one after the end of the token is not obeyed: the client is told, and the connection is closed', async () => {
     const { groupId, bob } = await aGroup();
-    const device = await connectWith(await signedToken({ sub: bob, exp: inSeconds(3) }));
-    await eventually(async () => {
-      device.send({ action: 'sync' });
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      expect(device.frames()).toContainEqual(
-        expect.objectContaining({ type: 'error', code: 'token_expired' }),
-      );
-    });
+    const device = await connectWith(await tokenFor(bob, 3));
+    const expired = Date.now() + 3_000;
+    await eventually(() => expect(Date.now()).toBeGreaterThan(expired));
+    device.send({ action: 'mark', ref: 'late', groupId, messageId: '3' });
     await device.closed;
+    expect(device.frames().at(-1)).toMatchObject({ type: 'error', code: 'token_expired' });
     expect((await stack.asUser(bob, 'GET', `/v1/groups/${groupId}/watermark`)).body).toMatchObject({
       messageId: null,
     });

@@ -59,6 +59,7 @@ test('empty queues are told as such', async () => {
       'notify-dead-letters          0 sent again',
       'project-ledger-dead-letters  0 sent again',
       'publish-events-dead-letters  0 sent again',
+      'push-frames-dead-letters     0 sent again',
     ],
     stderr: '',
     code: 0,
@@ -250,7 +251,7 @@ test('a queue that does not exist is named with those that do', async () => {
     lines: [''],
     stderr:
       'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
-      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters.\n',
+      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters.\n',
     code: 1,
   });
 }, 60_000);

@@ -233,6 +233,7 @@ describe('roles', () => {
       `arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:LiveWebSockets/live/${method}/@connections/*`;
     const wild = allowed.filter(({ Resource }) => JSON.stringify(Resource).includes('*'));
     expect([...new Set(wild.map(({ action, Resource }) => `${action} ${Resource}`))].sort()).toEqual([
+      `execute-api:ManageConnections ${connections('DELETE')}`,
       `execute-api:ManageConnections ${connections('DELETE')},${connections('POST')}`,
       'xray:PutTelemetryRecords *',
       'xray:PutTraceSegments *',

@@ -62,7 +62,10 @@ describe('AwsSolutions', () => {
       'AwsSolutions-SQS3 at tidemark-test/Publication/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
       ...['DELETE', 'POST'].flatMap((method) =>
-        ['Live/open-connection', 'Live/answer-frame', 'Notify/notify', 'Notify/push-frames'].map(
+        [
+          ...(method === 'DELETE' ? ['Live/open-connection'] : []),
+          ...['Live/answer-frame', 'Notify/notify', 'Notify/push-frames'],
+        ].map(
           (name) =>
             'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:' +
             `<LiveWebSocketsE2BF65F7>/live/${method}/@connections/*] at tidemark-test/${name}-role/DefaultPolicy/Resource`,
