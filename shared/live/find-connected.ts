@@ -1,5 +1,4 @@
 import type { Concerned, Presence } from '../cache/live-cache.ts';
-import type { UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loadWindow } from '../operations/message-window.ts';
 import type { Live } from './live.ts';
@@ -13,12 +12,13 @@ const CONCURRENT_USERS = 20;
 
 /** Those whom a move concerns and who are connected, as far as is known. */
 export interface Connected {
-  readonly isMemberConnected: boolean;
+  /** Null if the member is not connected, or if its own view has not moved. */
+  readonly member: Presence | null;
   /** The senders of the messages newly read or delivered, without the member. */
-  readonly senders: readonly UserId[];
+  readonly senders: readonly Presence[];
 }
 
-const NOBODY_CONNECTED: Connected = { isMemberConnected: false, senders: [] };
+const NOBODY_CONNECTED: Connected = { member: null, senders: [] };
 
 /**
  * Finds out whom of those a move concerns to send frames to. One call of the cache if none of them is connected. Otherwise
@@ -37,7 +37,7 @@ export async function findConnected(live: Live, move: Move): Promise<Connected> 
     if (concerned === null || concerned === 'nobody') return findInLedger(live, move);
   }
   const connected = await decide(live, move, concerned);
-  if (connected.isMemberConnected || connected.senders.length > 0) await refresh(live, move, concerned);
+  if (connected.member || connected.senders.length > 0) await refresh(live, move, concerned);
   return connected;
 }
 
@@ -58,8 +58,8 @@ async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerne
   });
   if (offline.length > 0) await live.cache.noteOffline(offline);
   return {
-    isMemberConnected: isOwn && found.has(member.userId),
-    senders: senders.map(({ userId }) => userId).filter((userId) => found.has(userId)),
+    member: isOwn && found.has(member.userId) ? member : null,
+    senders: senders.filter(({ userId }) => found.has(userId)),
   };
 }
 
@@ -80,8 +80,7 @@ async function findInLedger({ tidemark }: Live, { groupId, userId, range, isOwn 
     ? await tidemark.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to)
     : [];
   const senders = messages.flatMap(({ senderId, deleted }) => (senderId && !deleted ? [senderId] : []));
-  return {
-    isMemberConnected: isOwn,
-    senders: [...new Set(senders)].filter((sender) => sender !== userId),
-  };
+  const others = [...new Set(senders)].filter((sender) => sender !== userId);
+  const presenceOf = (of: typeof userId): Presence => ({ userId: of, state: 'unknown', seen: '' });
+  return { member: isOwn ? presenceOf(userId) : null, senders: others.map(presenceOf) };
 }

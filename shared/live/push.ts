@@ -1,4 +1,4 @@
-import { type FrameTime, type MessageRange, NO_MESSAGES } from '../cache/live-cache.ts';
+import { type FrameTime, type MessageRange, NO_MESSAGES, type Presence } from '../cache/live-cache.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import { inParallel } from '../domain/in-parallel.ts';
@@ -32,22 +32,28 @@ const CONCURRENT_FRAMES = 20;
 export async function pushEvent(live: Live, queue: FrameQueue, event: TidemarkEvent): Promise<void> {
   const move = moveIn(event);
   if (!move) return;
-  const { groupId, userId, range } = move;
-  const { isMemberConnected, senders } = await findConnected(live, move);
-  const frames: DueFrame[] = senders.map((sender) => ({
-    groupId,
-    userId: sender,
-    kind: 'receipts',
-    range: range ?? NO_MESSAGES,
-  }));
-  if (isMemberConnected) frames.unshift({ groupId, userId, kind: 'view', range: NO_MESSAGES });
-  if (frames.length === 0) return;
+  const { groupId, range } = move;
+  const { member, senders } = await findConnected(live, move);
+  const users = member ? [member, ...senders] : senders;
+  if (users.length === 0) return;
+  const frames = users.map(
+    (user): DueFrame =>
+      user === member
+        ? { groupId, userId: user.userId, kind: 'view', range: NO_MESSAGES }
+        : { groupId, userId: user.userId, kind: 'receipts', range: range ?? NO_MESSAGES },
+  );
   const times = await live.cache.claimFrames(groupId, frames, range ?? NO_MESSAGES);
-  await inTurn(frames, async (frame, index) => {
+  const gone: Presence[] = [];
+  await inTurn(users, async (user, index) => {
+    const frame = frames[index];
     const time: FrameTime = times?.[index] ?? 'now';
-    if (time === 'due') return;
-    if (time === 'later' || (await pushFrame(live, frame)) === 'failed') await queue.add(frame);
+    if (!frame || time === 'due') return;
+    const outcome = time === 'now' ? await pushFrame(live, frame) : 'later';
+    if (outcome === 'no connection') gone.push(user);
+    if (outcome === 'later' || outcome === 'failed') await queue.add(frame);
   });
+  // From now on the ledger is not asked about them.
+  if (gone.length > 0) await live.cache.noteOffline(gone);
 }
 
 /** Pushes a frame that was due. Throws if it did not reach a connection, so that the queue tries it again. */
@@ -73,11 +79,11 @@ async function inTurn<T>(items: readonly T[], run: (item: T, index: number) => P
 }
 
 /** Reads the state of a frame and sends it to each connection of its user. */
-async function pushFrame(live: Live, due: DueFrame): Promise<'done' | 'failed'> {
+async function pushFrame(live: Live, due: DueFrame): Promise<'done' | 'failed' | 'no connection'> {
   const { connections, tidemark, sockets } = live;
   const { userId } = due;
   const open = await connections.ofUser(userId, tidemark.nowMs());
-  if (open.length === 0) return 'done';
+  if (open.length === 0) return 'no connection';
   const frame = await frameOf(live, due);
   if (!frame) return 'done';
   const post = async ({ connectionId, tokenExpiresAtMs }: Connection): Promise<Posted> => {

@@ -340,6 +340,25 @@ describe('a connection', () => {
   });
 });
 
+describe('a user whose last connection was closed', () => {
+  test('is found in the ledger once, and then no more', async () => {
+    const group = await aGroupOfThree();
+    const only = await live.connect(group.carol);
+    await live.connections.remove(group.carol, only);
+    await push(await reads(group, group.carol, 1));
+    const score = await live.tidemark.redis.zscore('tm:online', group.carol);
+    expect(Number(score ?? 0)).toBeLessThan(Date.now());
+    expect(live.posted).toEqual([]);
+
+    // Whoever connects again is found again.
+    const again = await live.connect(group.carol);
+    await push(await reads(group, group.carol, 2));
+    const [frame] = live.due.splice(0);
+    if (frame) await pushDueFrame(live, frame);
+    expect(live.posted.map(({ connectionId }) => connectionId)).toEqual([again]);
+  });
+});
+
 describe('the cache', () => {
   const offline: Partial<Live['cache']> = {
     findOnline: async () => null,
