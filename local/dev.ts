@@ -34,8 +34,8 @@ Environment
   JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
 
 It prints how far the start is, then where everything is, then one line for each request and delivery.
-<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null, since there is
-no WebSocket API yet.
+<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null where the
+deployment has no WebSocket API.
 GET <URL>/_local/events lists what went over the bus.
 GET <URL>/_local/notifications lists what the local webhook received: nothing where --webhook names another one.
 Tokens: npm run --silent token -- --help
@@ -107,6 +107,7 @@ async function main(): Promise<void> {
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
+  if (description.wsUrl !== null) console.log(`WebSockets ${description.wsUrl}`);
   console.log(
     webhook === undefined
       ? `Webhook    ${description.apiUrl}/_local/notifications shows what it received`

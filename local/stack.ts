@@ -19,7 +19,7 @@ import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { allEnded } from './engines/all-ended.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
-import { startFront } from './front/front.ts';
+import { FOREIGN, startFront } from './front/front.ts';
 import { inspect, issuerAnswer, json } from './front/inspection.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
@@ -73,8 +73,6 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-const FOREIGN = { message: 'Only this machine may ask: the Host or the Origin is foreign.' };
-
 /** Starts the whole of Tidemark on this machine: the synthesized template, its bundles and the engines. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const resources = new AsyncDisposableStack();
@@ -109,9 +107,7 @@ async function start(
       return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
     },
     async (request, socket, head) => {
-      // No browser holds a page back from another site's WebSocket, as CORS does from its routes.
-      if (!isFromThisMachine(request)) refuse(socket, 403, JSON.stringify(FOREIGN));
-      else if (webSockets) await webSockets.upgrade(request, socket, head);
+      if (webSockets) await webSockets.upgrade(request, socket, head);
       else refuse(socket, 503, '{"message":"There is no WebSocket API."}');
     },
   );

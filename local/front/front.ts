@@ -1,13 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
+import { refuse } from '../aws/web-sockets/handshake.ts';
 import { UsageError } from '../command/usage-error.ts';
 import { type Listening, listenOnLoopback } from '../http/loopback.ts';
+import { isFromThisMachine } from '../http/same-machine.ts';
 
 export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
 
-/** Takes over the socket of a request for a WebSocket. */
+/** Takes over the socket of a request for a WebSocket from this machine. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
+
+/** The answer to what comes from elsewhere. */
+export const FOREIGN = { message: 'Only this machine may ask: the Host or the Origin is foreign.' };
 
 /** Why the system refuses a port, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
@@ -29,7 +34,9 @@ export async function startFront(port: number, answer: Answer, upgrade: Upgrade)
     },
   );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    upgrade(request, socket, head).catch(() => socket.destroy());
+    // A browser lets any page open a WebSocket and leaves the decision to the server, and API Gateway looks at no Origin.
+    if (!isFromThisMachine(request)) refuse(socket, 403, JSON.stringify(FOREIGN));
+    else upgrade(request, socket, head).catch(() => socket.destroy());
   });
   try {
     return await listenOnLoopback(server, port);

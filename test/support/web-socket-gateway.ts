@@ -22,7 +22,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Function as CdkFunction, Code, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { type ClientOptions, WebSocket } from 'ws';
 import { webSocketApiOf } from '../../local/aws/cloudformation/properties.ts';
-import { loadTemplate, type RawResources, type Template } from '../../local/aws/cloudformation/template.ts';
+import { loadTemplate, type Template } from '../../local/aws/cloudformation/template.ts';
 import { startAwsEndpoint } from '../../local/aws/endpoint.ts';
 import type { Callers } from '../../local/aws/iam/callers.ts';
 import { functionPrincipals } from '../../local/aws/iam/function-roles.ts';
@@ -37,9 +37,7 @@ import { startFront } from '../../local/front/front.ts';
 const FIXTURES = fileURLToPath(new URL('../integration/local/fixtures', import.meta.url));
 
 /** A WebSocket API as the CDK writes it, with a function of fixtures/web-socket.mjs for each route. */
-export function webSocketTemplate(
-  change: (resources: RawResources) => RawResources = (resources) => resources,
-): Template {
+function synthesizeTemplate(): Template {
   const outdir = mkdtempSync(join(tmpdir(), 'tidemark-web-sockets-'));
   try {
     const app = new App({ outdir });
@@ -125,7 +123,7 @@ export function webSocketTemplate(
       }),
     );
     app.synth();
-    return { ...loadTemplate(outdir, change), assetDirectory: () => FIXTURES };
+    return { ...loadTemplate(outdir), assetDirectory: () => FIXTURES };
   } finally {
     rmSync(outdir, { recursive: true });
   }
@@ -201,13 +199,17 @@ export async function opened(socket: WebSocket): Promise<OpenSocket> {
   return { socket, received, closed };
 }
 
+/** It takes seconds, and is always the same. */
+let synthesized: Template | undefined;
+
 /** The local stack's WebSocket API with its management of connections, on a template of its own. */
 export async function startWebSocketGateway({
   limits = {},
 }: {
   readonly limits?: Partial<WebSocketLimits>;
 } = {}): Promise<Gateway> {
-  const template = webSocketTemplate();
+  synthesized ??= synthesizeTemplate();
+  const template = synthesized;
   const definition = webSocketApiOf(template);
   if (!definition) throw new Error('the template has no WebSocket API');
   const callers = callersIn(template);

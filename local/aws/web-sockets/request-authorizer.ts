@@ -7,7 +7,12 @@ import { type AuthorizerContext, authorizerEvent, type Client } from './events.t
 
 export type Authorization =
   | { readonly outcome: 'allowed'; readonly context: AuthorizerContext }
-  | { readonly outcome: 'refused'; readonly status: number; readonly message: string };
+  | {
+      readonly outcome: 'refused';
+      readonly status: number;
+      readonly message: string;
+      readonly reason?: string;
+    };
 
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html */
 const MAX_RESULT_BYTES = 8 * 1024;
@@ -59,11 +64,12 @@ export class RequestAuthorizer {
     if (!result.ok) {
       return result.errorMessage === UNAUTHORIZED
         ? refused(401, 'Unauthorized')
-        : refused(500, 'Internal server error');
+        : { ...FAILED, reason: result.errorMessage };
     }
     const answer = v.safeParse(Answer, JSON.parse(result.payload));
-    if (!answer.success || Buffer.byteLength(result.payload) > MAX_RESULT_BYTES)
-      return refused(500, 'Internal server error');
+    if (!answer.success) return { ...FAILED, reason: 'the authorizer returned no valid answer' };
+    if (Buffer.byteLength(result.payload) > MAX_RESULT_BYTES)
+      return { ...FAILED, reason: `the authorizer returned more than ${MAX_RESULT_BYTES} bytes` };
     const { principalId, policyDocument, context } = answer.output;
     const allows = (effect: 'Allow' | 'Deny') => {
       const Statement = policyDocument.Statement.filter(({ Effect }) => Effect === effect).map(
@@ -84,6 +90,8 @@ export class RequestAuthorizer {
     };
   }
 }
+
+const FAILED = { outcome: 'refused', status: 500, message: 'Internal server error' } as const;
 
 function refused(status: number, message: string): Authorization {
   return { outcome: 'refused', status, message };

@@ -30,9 +30,16 @@ export interface ConnectionDescription {
   readonly lastActiveAt: string;
 }
 
-type Outcome =
-  | { readonly ok: true; readonly answer: FunctionAnswer }
-  | { readonly ok: false; readonly status: 502 | 504; readonly message: string };
+type Outcome = { readonly ok: true; readonly answer: FunctionAnswer } | Failure;
+
+interface Failure {
+  readonly ok: false;
+  readonly status: 502 | 504;
+  /** What a client receives. */
+  readonly message: string;
+  /** What went wrong, for the log. */
+  readonly reason: string;
+}
 
 /**
  * The template's WebSocket API: opens connections, takes messages to the functions of their routes, and pushes what
@@ -93,7 +100,7 @@ export class WebSocketApi {
       const { status, message = STATUS_CODES[status] ?? '', body } = refused;
       refuse(socket, status, body ?? problem(message, client, requestId));
     }
-    this.#log('$connect', refused?.status ?? 101, begun);
+    this.#log('$connect', refused?.status ?? 101, begun, refused?.reason);
   }
 
   /** Returns why the connection is refused; null where it is open. */
@@ -165,7 +172,8 @@ export class WebSocketApi {
     const outcome = await this.#run(route, messageEvent(client, routeKey, requestId, text));
     // A function that was ended with the stack has said nothing of the message.
     if (this.#isStopping) return;
-    this.#log(routeKey, outcome.ok ? outcome.answer.statusCode : outcome.status, begun);
+    if (outcome.ok) this.#log(routeKey, outcome.answer.statusCode, begun);
+    else this.#log(routeKey, outcome.status, begun, outcome.reason);
     if (!outcome.ok) connection.send(problem(outcome.message, client, requestId));
     else if (isAnswered && outcome.answer.body !== '') connection.send(outcome.answer.body);
   }
@@ -183,8 +191,9 @@ export class WebSocketApi {
     const begun = performance.now();
     const route = this.#api.routes.get('$disconnect');
     const outcome = route && (await this.#run(route, disconnectEvent(client, newId(), code, reason)));
-    if (outcome && !outcome.ok) this.#options.log.line(`websocket $disconnect failed: ${outcome.message}`);
-    else this.#log('$disconnect', code, begun);
+    const failure = outcome?.ok === false ? outcome.reason : undefined;
+    // A function that was ended with the stack has not failed.
+    if (failure === undefined || !this.#isStopping) this.#log('$disconnect', code, begun, failure);
   }
 
   async #run({ integration }: Route, event: object): Promise<Outcome> {
@@ -195,13 +204,20 @@ export class WebSocketApi {
     const invoked = this.#options.lambda.invoke(integration.functionName, JSON.stringify(event));
     const result = await Promise.race([invoked, timeout.promise]);
     clearTimeout(timer);
-    if (!result) return { ok: false, status: 504, message: 'Endpoint request timed out' };
+    if (!result)
+      return {
+        ok: false,
+        status: 504,
+        message: 'Endpoint request timed out',
+        reason: 'the function did not answer in time',
+      };
     return outcomeOf(result);
   }
 
-  #log(routeKey: string, status: number, begun: number): void {
+  #log(routeKey: string, status: number, begun: number, reason?: string): void {
     const took = performance.now() - begun;
-    this.#options.log.line(`websocket ${routeKey} ${status} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
+    const why = reason === undefined ? '' : `: ${reason}`;
+    this.#options.log.line(`websocket ${routeKey} ${status} ${took.toFixed(took < 10 ? 1 : 0)} ms${why}`);
   }
 
   /** The connection of an id. @throws AwsError where it is gone, or its handshake has not ended */
@@ -251,6 +267,8 @@ interface Refusal {
   readonly message?: string;
   /** What the function of `$connect` answered. */
   readonly body?: string;
+  /** What went wrong, for the log. */
+  readonly reason?: string;
 }
 
 /** What the gateway itself sends to a client, in AWS's words. */
@@ -268,10 +286,12 @@ const FunctionAnswer = v.object({
 });
 
 function outcomeOf(result: InvocationResult): Outcome {
-  const parsed = result.ok ? v.safeParse(FunctionAnswer, JSON.parse(result.payload)) : null;
-  return parsed?.success
+  const failure = { ok: false, status: 502, message: 'Internal server error' } as const;
+  if (!result.ok) return { ...failure, reason: result.errorMessage };
+  const parsed = v.safeParse(FunctionAnswer, JSON.parse(result.payload));
+  return parsed.success
     ? { ok: true, answer: parsed.output }
-    : { ok: false, status: 502, message: 'Internal server error' };
+    : { ...failure, reason: 'the function returned no answer with a statusCode' };
 }
 
 function headerIn(headers: Readonly<Record<string, string>>, wanted: string): string | undefined {

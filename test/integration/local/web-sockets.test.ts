@@ -102,6 +102,20 @@ describe('a handshake', () => {
     expect(JSON.parse(String(body))).toMatchObject({ message: 'Forbidden' });
   });
 
+  test.each([
+    ['Origin', { headers: { Origin: 'https://evil.example' } }],
+    ['Host, which DNS rebinding leads here,', { headers: { Host: 'evil.example' } }],
+  ])('of a foreign %s is refused', async (_what, options) => {
+    const [status, body] = await refusal(gateway.open(undefined, options));
+    expect(status).toBe(403);
+    expect(body).toBe('{"message":"Only this machine may ask: the Host or the Origin is foreign."}');
+  });
+
+  test('of a page of this machine is completed', async () => {
+    const { socket } = await gateway.open(undefined, { headers: { Origin: 'http://localhost:5173' } });
+    expect(socket.readyState).toBe(socket.OPEN);
+  });
+
   test('that is malformed is refused before any function runs', async () => {
     const { port } = new URL(gateway.url);
     const request = (lines: readonly string[]) =>
