@@ -35,7 +35,7 @@ const integerFrom = (minimum: number, maximum: number): JsonObject => ({ type: '
 const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
   [schemas.groupId, reference('GroupId')],
   [schemas.userId, reference('UserId')],
-  [schemas.messageId, reference('MessageId')],
+  [schemas.position, reference('MessageId')],
   [
     schemas.time,
     {

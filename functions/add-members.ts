@@ -22,7 +22,7 @@ const several = serve(requests.addMembers, async ({ groupId, userIds }) => {
   return ok({ added, existing: joined.length - added });
 });
 
-/** One member is named in the path, several are in the body. */
+/** Serves two endpoints: the path names one member, or the body names several. */
 export const handler: typeof one = ((event, context) =>
   event.pathParameters?.userId === undefined ? several(event, context) : one(event, context)) as typeof one;
 

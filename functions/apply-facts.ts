@@ -12,12 +12,12 @@ import { validate } from './runtime/validate.ts';
 
 const tidemark = createTidemark();
 
-/** A fact makes up to three calls of the ledger in sequence, each with a bound of 6 s and its pauses. */
+/** A fact makes up to three calls of the ledger in sequence, each of at most 6 s and its pauses. */
 const LONGEST_MS = 20_000;
 
 /**
- * Applies facts: those of one group one after the other, since they would meet at the same items. A fact that is not
- * valid will not be valid later: it goes to the dead-letter queue at once.
+ * Applies facts. Those of one group are applied one after the other, since they write the same items. An invalid fact
+ * stays invalid, so it goes to the dead-letter queue at once.
  */
 export const handler = eventQueue(
   async (event) => {
@@ -46,8 +46,8 @@ function laneOf({ detail }: QueuedEvent): string {
 }
 
 /**
- * Each fact does what its route does, in any order and more than once. One that contradicts what is known is ignored and
- * logged.
+ * Applies a fact, which has the effect of its route. Facts may come in any order and more than once. One that
+ * contradicts a known fact is ignored and logged.
  */
 async function apply(event: QueuedEvent): Promise<void> {
   const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });
@@ -66,8 +66,8 @@ async function apply(event: QueuedEvent): Promise<void> {
       return;
     }
     case 'MessageDeleted': {
-      const fact = validate(facts[type], event.detail);
-      await deleteMessage(tidemark, fact.groupId, fact.messageId);
+      const { groupId, messageId: position } = validate(facts[type], event.detail);
+      await deleteMessage(tidemark, groupId, position);
       return;
     }
     case 'MemberJoined': {

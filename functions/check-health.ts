@@ -5,7 +5,7 @@ import { reply, serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark();
 
-/** Without the ledger nothing can be acknowledged; without the cache everything works, slower. */
+/** Without the ledger no request succeeds. Without the cache every request succeeds, more slowly. */
 export const handler = serve(requests.checkHealth, async () => {
   const [isLedgerUp, isCacheUp] = await Promise.all([
     tidemark.ledger.probe().then(

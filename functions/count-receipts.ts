@@ -1,6 +1,7 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
-import { END, messageIdAt, type Position } from '../shared/domain/position.ts';
+import { isReadByAll } from '../shared/domain/message.ts';
+import { END, messageIdAt } from '../shared/domain/position.ts';
 import { countReceipts } from '../shared/operations/receipts.ts';
 import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
@@ -8,15 +9,15 @@ import { ok, serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark();
 
-export const handler = serve(requests.countReceipts, async ({ messageIds, ...caller }) => {
-  const counted = await countReceipts(tidemark, caller, messageIds);
+export const handler = serve(requests.countReceipts, async ({ messageIds: positions, ...caller }) => {
+  const counted = await countReceipts(tidemark, caller, positions);
   if (!counted) return null;
-  const receipts = counted.map((receipt, index) => {
-    const messageId = messageIdAt(messageIds[index] as Position);
+  const receipts = positions.map((position, index) => {
+    const messageId = messageIdAt(position);
+    const receipt = counted[index];
     if (!receipt) return { messageId, known: false as const };
     const { audience, readCount, deliveredCount } = receipt;
-    // Where there is nobody to read it, nobody has.
-    const readByAll = audience > 0 && readCount === audience;
+    const readByAll = isReadByAll(receipt);
     return { messageId, known: true as const, audience, readCount, deliveredCount, readByAll };
   });
   return ok({ groupId: caller.groupId, receipts });

@@ -6,8 +6,8 @@ import { noContent, serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark();
 
-export const handler = serve(requests.deleteMessage, async ({ groupId, messageId }) => {
-  await deleteMessage(tidemark, groupId, messageId);
+export const handler = serve(requests.deleteMessage, async ({ groupId, messageId: position }) => {
+  await deleteMessage(tidemark, groupId, position);
   return noContent;
 });
 

@@ -8,8 +8,8 @@ import { ok, serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark();
 
-export const handler = serve(requests.getMessageStatus, async ({ messageIds, ...member }) => {
-  const found = await readStatuses(tidemark, member, messageIds);
+export const handler = serve(requests.getMessageStatus, async ({ messageIds: positions, ...member }) => {
+  const found = await readStatuses(tidemark, member, positions);
   if (!found) return null;
   return ok({
     groupId: member.groupId,

@@ -1,6 +1,7 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { formatMessageId } from '../shared/domain/position.ts';
+import { listMembers } from '../shared/operations/members.ts';
 import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
@@ -11,13 +12,12 @@ const tidemark = createTidemark();
 export const handler = serve(requests.listMembers, async ({ groupId, limit, cursor }) => {
   const list = `members ${groupId}`;
   const after = readCursor(list, cursor, parseUserId);
-  const { members, next } = await tidemark.ledger.memberships.page(groupId, limit, after);
+  const { members, next } = await listMembers(tidemark, groupId, limit, after);
   return ok({
-    members: members.map(({ userId, membership }) => ({
+    members: members.map(({ userId, watermark, joinedAfter }) => ({
       userId,
-      // What others may see: a private read does not show here.
-      messageId: formatMessageId(membership.public.position),
-      joinedAfter: formatMessageId(membership.joinedAfter),
+      messageId: formatMessageId(watermark),
+      joinedAfter: formatMessageId(joinedAfter),
     })),
     cursor: next && writeCursor(list, next),
   });
@@ -25,6 +25,6 @@ export const handler = serve(requests.listMembers, async ({ groupId, limit, curs
 
 await prepare({
   tidemark,
-  operation: () => tidemark.ledger.memberships.page(NOBODY.groupId, 1, null),
+  operation: () => listMembers(tidemark, NOBODY.groupId, 1, null),
   others: [handler.rehearse],
 });

@@ -14,24 +14,24 @@ const tidemark = createTidemark();
 
 export const handler = serve(
   requests.listReceipts,
-  async ({ messageId, state, limit, cursor, ...caller }) => {
+  async ({ messageId: position, state, limit, cursor, ...caller }) => {
     const { groupId } = caller;
-    const name = `receipts ${groupId} ${messageId} ${state}`;
+    const name = `receipts ${groupId} ${position} ${state}`;
     const parse = (text: string) => {
       const entry = parseEntry(text);
-      // Who has read a message is at or above it, who has not below.
-      const isInList = entry && entry.position < messageId === (state === 'unread');
+      // Members who have read the message are at or above it, the others below it.
+      const isInList = entry && entry.position < position === (state === 'unread');
       return isInList ? entry : null;
     };
     const list = { state, limit, after: readCursor(name, cursor, parse) };
-    const listed = await listReceipts(tidemark, caller, messageId, list);
+    const listed = await listReceipts(tidemark, caller, position, list);
     if (!listed) return null;
     if (listed === 'no-message') throw messageNotFound();
     const { receipt, page } = listed;
     const { senderId, audience, readCount, deliveredCount } = receipt;
     return ok({
       groupId,
-      messageId: messageIdAt(messageId),
+      messageId: messageIdAt(position),
       ...{ senderId, audience, readCount, deliveredCount },
       members: page.members.map(({ userId, membership }) => {
         const { at } = state === 'delivered' ? membership.delivered : membership.public;
@@ -43,7 +43,7 @@ export const handler = serve(
 );
 
 function parseEntry(text: string): ListEntry | null {
-  // A user id may hold a bar, a position holds none.
+  // A user id may contain a bar, a position does not.
   const bar = text.indexOf('|');
   const position = parsePosition(text.slice(0, bar));
   const userId = parseUserId(text.slice(bar + 1));

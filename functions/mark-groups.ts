@@ -9,9 +9,9 @@ import { ok, serve } from './runtime/serve.ts';
 const tidemark = createTidemark(membershipMode());
 
 export const handler = serve(requests.markGroups, async ({ marks: given, userId }) => {
-  const marks = given.map(({ groupId, messageId, ifRevision = null, ...mark }): GroupMark => {
+  const marks = given.map(({ groupId, messageId: position, ifRevision = null, ...mark }): GroupMark => {
     const kind = mark.delivered ? 'delivered' : mark.private ? 'private' : 'read';
-    return { groupId, position: messageId, kind, ifRevision };
+    return { groupId, position, kind, ifRevision };
   });
   const outcomes = await markGroups(tidemark, userId, marks);
   const results = given.map(({ groupId }, index) => {

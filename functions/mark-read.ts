@@ -13,7 +13,7 @@ export const handler = serve(requests.markRead, (call) => answerMarkRead(tidemar
 
 await prepare({
   tidemark,
-  // Strict whatever the deployment is: nobody must not become a member.
+  // Always strict: in an open group the rehearsal would make a member.
   operation: () => markRead({ ...tidemark, mode: 'strict' }, NOBODY, END),
   writes: true,
   others: [handler.rehearse],

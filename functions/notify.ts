@@ -8,8 +8,8 @@ import { variable } from './runtime/environment.ts';
 const pushes = process.env[CONNECTIONS_URL] ? await loadPushes() : null;
 
 /**
- * Logs each event of Tidemark, so that the log counts them, and pushes what it changes to connected clients. The webhook has a
- * function of its own. An event that fails is tried again by Lambda.
+ * Logs each event of Tidemark, so that the log counts them, and pushes what it changes to connected clients. The webhook has
+ * its own function. Lambda retries an event that fails.
  */
 export const handler = middy<EventBridgeEvent<string, object>, void>().handler(async (event) => {
   console.info({ message: 'event', detailType: event['detail-type'], id: event.id });

@@ -8,13 +8,13 @@ import { ledgerStream } from './runtime/ledger-stream.ts';
 import { prepare } from './runtime/prepare.ts';
 
 const tidemark = createTidemark();
-/** A deployment without events has no bus to publish on. */
+/** A deployment without events has no bus. */
 const publisher = process.env[EVENT_BUS_NAME] === undefined ? null : createBus();
 const projection = {
   tidemark,
   publisher,
   deadLetters: createDeadLetters(),
-  told: new RecentRecords(10_000),
+  published: new RecentRecords(10_000),
 };
 
 export const handler = ledgerStream((records) => project(projection, records));

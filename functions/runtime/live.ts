@@ -6,7 +6,7 @@ import { CONNECTION_LIFE_MS, Connections } from '../../shared/ledger/connections
 import { createLedgerClient } from '../../shared/ledger/ledger.ts';
 import { Table } from '../../shared/ledger/table.ts';
 import type { Live } from '../../shared/live/live.ts';
-import { lookAt } from '../../shared/operations/own-view.ts';
+import { readOwnView } from '../../shared/operations/own-view.ts';
 import type { MembershipMode } from '../../shared/operations/tidemark.ts';
 import { createCacheConnection, createTidemark } from './composition.ts';
 import { variable } from './environment.ts';
@@ -32,6 +32,6 @@ export async function rehearsePushes({ cache, connections, tidemark }: Live): Pr
   await Promise.all([
     cache.findOnline(NOBODY.groupId, NOBODY.userId, NO_MESSAGES),
     connections.ofUser(NOBODY.userId, tidemark.nowMs()),
-    lookAt(tidemark, NOBODY),
+    readOwnView(tidemark, NOBODY),
   ]);
 }

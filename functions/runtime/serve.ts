@@ -13,7 +13,7 @@ import { validate } from './validate.ts';
 
 export interface Reply<Status extends number, Body> {
   readonly status: Status;
-  /** Undefined where the answer has no body. */
+  /** Undefined if the answer has no body. */
   readonly body: Body;
 }
 
@@ -24,19 +24,21 @@ type RepliesOf<Answers> = {
   >;
 }[keyof Answers & number];
 
-/** What an endpoint answers, as the contract has it. An endpoint that the contract does not name may answer anything. */
+/** The answers of an endpoint in the contract. An endpoint that is not in the contract may answer anything. */
 export type ReplyOf<R extends Request> = [AnswersOf<R['name']>] extends [never]
   ? Reply<number, unknown>
   : RepliesOf<AnswersOf<R['name']>>;
 
-/** What a call gives: for an endpoint of users also the user whom it is about. */
+/**
+ * The values of a call. For an endpoint of users, `userId` is the user of the token or the one whom a back end names.
+ */
 export type Call<R extends Request> = Taken<R> &
   (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
 /**
- * The Lambda of an endpoint: reads and checks the request, and answers errors as problems.
+ * Returns the Lambda of an endpoint. It checks and reads the request, and answers errors as problems.
  *
- * @param answer null where there is no such group for the user
+ * @param answer returns null if there is no such group for the user
  */
 export function serve<const R extends Request>(
   endpoint: R,
@@ -51,7 +53,7 @@ export function serve<const R extends Request>(
       if (!reply) throw notFound(isAboutCaller ? 'you are' : 'the user is');
       return answerOf(reply);
     });
-  /** Handles a request that is refused before anything is asked or written. */
+  /** Handles a request that is refused before it reads or writes anything. */
   const rehearse = () => handler(refusedRequest(schemas), {} as Context);
   return Object.assign(handler, { rehearse });
 }
@@ -77,13 +79,13 @@ function answerOf({ status, body }: Reply<number, unknown>): Answer {
 
 type Schemas = ReturnType<typeof schemasOf>;
 
-/** A request of a caller who is allowed, with good path parameters, and a body that no endpoint takes. */
+/** A request of an allowed caller, with valid path parameters and a body that every endpoint refuses. */
 function refusedRequest({ path }: Schemas): Event {
   const { user = '', service = '' } = scopesAsked();
   const payload = Buffer.from(JSON.stringify({ scope: `${user} ${service}` })).toString('base64url');
   return {
     headers: { authorization: `Bearer e30.${payload}.e30`, 'content-type': 'application/json' },
-    // Good as a group, a user and a message.
+    // Valid as a group, a user and a message.
     pathParameters: Object.fromEntries(Object.keys(path.entries).map((name) => [name, '1'])),
     rawQueryString: '',
     body: '{"":null}',
@@ -97,7 +99,7 @@ function callIn<R extends Request>(
   { path, query, body, isBodyOptional }: Schemas,
   event: Event,
 ): { readonly call: Call<R>; readonly isAboutCaller: boolean } {
-  // First of all, so that nothing is spent on a call that is not allowed.
+  // First, so that a call that is not allowed costs nothing more.
   const caller = callerOf(event, who);
   const { userId, ...parameters } = validate(path, event.pathParameters ?? {}, 'parameter') as {
     readonly userId?: UserId;
@@ -118,7 +120,7 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
     isBase64: event.isBase64Encoded,
     contentType: event.headers['content-type'],
   });
-  // An object to Valibot, and a valid one where every field is optional.
+  // For Valibot an array is an object, and a valid one if every field is optional.
   if (Array.isArray(value)) throw invalidFields([{ path: '', message: 'must be a JSON object' }]);
   if (value !== undefined) return validate(schema, value);
   if (!isOptional) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
@@ -126,8 +128,8 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
 }
 
 /**
- * The query parameters as they were sent. API Gateway joins repeated ones with a comma, after which they cannot be told
- * from one with a comma in it: so they are read here, and repeated ones are refused.
+ * Reads the query parameters as they were sent, and refuses repeated ones. API Gateway joins repeated ones with a
+ * comma: then they look like one parameter with a comma in it.
  */
 function queryOf({ rawQueryString }: Event): Record<string, string> {
   const parameters = new Map<string, string>();

@@ -9,8 +9,8 @@ export function boundsOf({ attempts, timeoutMs }: { readonly attempts: number; r
     requestHandler: {
       connectionTimeout: timeoutMs / 2,
       requestTimeout: timeoutMs,
-      // The timeout of a request ends when the answer begins. Without this one, a missing body would be awaited for
-      // ever.
+      // The timeout of a request ends when the answer begins. Without this one, a call whose body never arrives would
+      // never end.
       socketTimeout: timeoutMs,
       throwOnRequestTimeout: true,
     },

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
 
 /*
- * The shapes of the answers. The functions use the types alone: the schemas are for the OpenAPI document, and stay out of
- * the bundles.
+ * The answers of the endpoints. The functions use only the types. The schemas are for the OpenAPI document and stay out
+ * of the bundles.
  */
 
 const audience = v.pipe(
@@ -36,14 +36,14 @@ const ownWatermark = {
   unread,
 };
 
-/** Where a member's own view stands after a mark, and what became of the mark. */
+/** A member's own view after a mark, and the effect of the mark. */
 export const watermarkMoved = v.strictObject({
   ...ownWatermark,
   advanced: v.boolean(),
   clamped: v.boolean(),
 });
 
-/** Where a member's own view stands. */
+/** A member's own view. */
 export const watermark = v.strictObject({ ...ownWatermark, head: messageIdOrNone });
 
 export const deliveredMoved = v.strictObject({

@@ -54,7 +54,7 @@ export interface MembersPage {
   readonly next: UserId | null;
 }
 
-/** What `raise` has written; or what the ledger holds instead, if it has written nothing. */
+/** The result of `raise`: the state that it wrote, or what the ledger holds if it wrote nothing. */
 export type Raised =
   | { readonly isRaised: true; readonly state: MembershipState }
   | { readonly isRaised: false; readonly known: Belonging };
@@ -105,16 +105,16 @@ export class Memberships {
   }
 
   /**
-   * Moves a membership by `transition` and returns the state that the ledger then holds. `believed` is the state to
+   * Moves a membership by `transition` and returns the state that the ledger then holds. `expected` is the state to
    * start from, null for none. It may be old, but never ahead of the ledger. If it is old, the condition fails and
    * returns the current item, and the transition is computed again from that.
    */
   async change(
     member: Member,
     transition: Transition,
-    believed: MembershipState | null,
+    expected: MembershipState | null,
   ): Promise<{ readonly state: MembershipState | null; readonly changed: boolean }> {
-    let current = believed;
+    let current = expected;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const next = transition(current);
       if (!next || (current && isSame(current, next))) return { state: current, changed: false };
@@ -129,18 +129,18 @@ export class Memberships {
   }
 
   /**
-   * Changes a belonging by `hear`. If `hear` returns the same object, nothing is written. The first try needs no
+   * Changes a belonging by `transition`. If it returns the same object, nothing is written. The first try needs no
    * read: it assumes that the ledger has no item, and its condition returns the item if there is one.
    */
-  async hear(
+  async changeBelonging(
     member: Member,
-    hear: (known: Belonging) => Belonging,
+    transition: (known: Belonging) => Belonging,
     nowMs: number,
   ): Promise<{ readonly before: Belonging; readonly after: Belonging }> {
     let item: Item | null = null;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const before = item ? belongingOf(item) : NO_BELONGING;
-      const after = hear(before);
+      const after = transition(before);
       if (after === before) return { before, after };
       const written = await this.#table.update(belongingUpdate(member, item, after, nowMs));
       if (written.applied) return { before, after: belongingOf(written.item) };
@@ -150,10 +150,10 @@ export class Memberships {
   }
 
   /**
-   * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly always
-   * true of a sender and its message: all registers are below the position, and the member has marked nothing unread in
-   * this membership. If `generationBelow` is given, the generation must also be below it. If one of these is not so,
-   * nothing changes and the result has what the ledger holds.
+   * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly
+   * always true of a sender and its message: all registers are below the position, and the member has marked nothing
+   * unread in this membership. If `generationBelow` is given, the generation must also be below it. If one of these is
+   * not so, nothing changes and the result has what the ledger holds.
    */
   async raise(
     member: Member,
@@ -306,7 +306,7 @@ export class Memberships {
 const KEY_NAMES = ['PK', 'SK'];
 const INDEX_NAMES = ['groupId', CURRENT_MEMBER];
 
-/** The write that moves a membership from its believed state to the next. */
+/** The write that moves a membership from its expected state to the next. */
 function moveOf(member: Member, current: Membership, next: Membership): Update {
   const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
   return {
@@ -331,7 +331,7 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
   const { groupId, userId } = member;
   const key = membershipKey(member);
   const { state } = next;
-  if (!state) throw new Error('what was heard of a user cannot be forgotten');
+  if (!state) throw new Error('a belonging that was stored cannot become empty');
   const unchanged = (read: Item): Clause[] =>
     COMPARED_NAMES.map((name) => (read[name] ? equals(name, read[name]) : lacks(name)));
   const history = historyItem(next);

@@ -1,3 +1,4 @@
+import * as change from '../cache/changes.ts';
 import type { Concerned, Presence } from '../cache/live-cache.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loadWindow } from '../operations/message-window.ts';
@@ -71,7 +72,7 @@ async function refresh(
 ): Promise<void> {
   if (state && isIn(state)) return;
   const current = await tidemark.ledger.memberships.read({ groupId, userId });
-  if (current) await tidemark.cache.merge(groupId, [{ kind: 'member', userId, state: current }]);
+  if (current) await tidemark.cache.merge(groupId, [change.member(userId, current)]);
 }
 
 /** Without the cache everybody counts as connected. Those who are not have no connections in the ledger. */

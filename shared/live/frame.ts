@@ -3,7 +3,7 @@ import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import type { Position } from '../domain/position.ts';
 import { formatMessageId, messageIdAt } from '../domain/position.ts';
-import { lookAt, type OwnView } from '../operations/own-view.ts';
+import { type OwnView, readOwnView } from '../operations/own-view.ts';
 import { countReceipts } from '../operations/receipts.ts';
 import type { DueFrame, Live } from './live.ts';
 
@@ -21,7 +21,7 @@ export function frameOf(live: Live, due: DueFrame): Promise<ServerFrame | null> 
 async function viewFrame({ tidemark }: Live, { groupId, userId }: DueFrame): Promise<ServerFrame | null> {
   // Read before the state: of two frames, the one with the later state must not have the smaller time.
   const asOf = tidemark.nowMs();
-  const view = await lookAt(tidemark, { groupId, userId });
+  const view = await readOwnView(tidemark, { groupId, userId });
   return view && { type: 'view', asOf, ...viewIn(groupId, view) };
 }
 

@@ -1,5 +1,5 @@
-import type { Change } from '../cache/group-cache.ts';
-import { type Belonging, hearDeparture, hearJoining } from '../domain/belonging.ts';
+import * as change from '../cache/changes.ts';
+import { applyDeparture, applyJoining, type Belonging } from '../domain/belonging.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
@@ -25,11 +25,11 @@ export async function addMembers(
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  const after = isGiven(joinedAfter)
+  const start = isGiven(joinedAfter)
     ? joinedAfter
     : ((await tidemark.ledger.messages.readHead(groupId)) ?? START);
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(tidemark, { groupId, userId }, after),
+    joinOne(tidemark, { groupId, userId }, start),
   );
   const changes = joined.flatMap(({ membership, isNew }, index) =>
     changesOf(userIds[index] as UserId, membership, isNew),
@@ -44,15 +44,42 @@ export async function join(tidemark: Tidemark, member: Member): Promise<Membersh
 }
 
 /** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
-async function joinOne({ ledger, nowMs }: Tidemark, member: Member, after: Position): Promise<Joined> {
+async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter: Position): Promise<Joined> {
   const now = nowMs();
   const joinNow = (known: Belonging) =>
     known.state?.kind === 'member'
       ? known
-      : hearJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), after, heardAt: now });
-  const { before, after: reached } = await ledger.memberships.hear(member, joinNow, now);
+      : applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+  const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
   return { membership: reached.state, isNew: before.state?.kind !== 'member' };
+}
+
+/** A member as other users see it: a private read does not show. */
+export interface VisibleMember {
+  readonly userId: UserId;
+  readonly watermark: Position;
+  readonly joinedAfter: Position;
+}
+
+/**
+ * Returns one page of a group's members, ordered by user id. The next page begins after `next`; null if there is none.
+ */
+export async function listMembers(
+  { ledger }: Tidemark,
+  groupId: GroupId,
+  limit: number,
+  after: UserId | null,
+): Promise<{ readonly members: readonly VisibleMember[]; readonly next: UserId | null }> {
+  const { members, next } = await ledger.memberships.page(groupId, limit, after);
+  return {
+    members: members.map(({ userId, membership }) => ({
+      userId,
+      watermark: membership.public.position,
+      joinedAfter: membership.joinedAfter,
+    })),
+    next,
+  };
 }
 
 /** Ends a membership. Does nothing if the user is not a member. */
@@ -60,8 +87,8 @@ export async function removeMember(tidemark: Tidemark, member: Member): Promise<
   const now = tidemark.nowMs();
   // At or after every joining, so that it ends all of them.
   const leaveNow = (known: Belonging) =>
-    hearDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
-  await hear(tidemark, member, leaveNow);
+    applyDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
+  await changeAndMerge(tidemark, member, leaveNow);
 }
 
 /** A joining that arrived as a fact. */
@@ -77,26 +104,27 @@ export async function applyJoin(
   member: Member,
   { joinedAtMs, joinedAfter }: JoiningFact,
 ): Promise<void> {
-  const after = isGiven(joinedAfter) ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
-  const heardAt = tidemark.nowMs();
-  const belonging = await hear(tidemark, member, (known) =>
-    hearJoining(known, { at: joinedAtMs, after, heardAt, isGiven: isGiven(joinedAfter) }),
+  const isStartGiven = isGiven(joinedAfter);
+  const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
+  const receivedAt = tidemark.nowMs();
+  const belonging = await changeAndMerge(tidemark, member, (known) =>
+    applyJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
   );
   await mergeOwnMessages(tidemark, member, belonging);
 }
 
 /** Applies a departure that arrived as a fact. It ends the memberships that began at or before it. */
 export async function applyLeave(tidemark: Tidemark, member: Member, leftAtMs: number): Promise<void> {
-  const belonging = await hear(tidemark, member, (known) => hearDeparture(known, leftAtMs));
+  const belonging = await changeAndMerge(tidemark, member, (known) => applyDeparture(known, leftAtMs));
   await mergeOwnMessages(tidemark, member, belonging);
 }
 
-async function hear(
+async function changeAndMerge(
   { ledger, cache, nowMs }: Tidemark,
   member: Member,
-  change: (known: Belonging) => Belonging,
+  transition: (known: Belonging) => Belonging,
 ): Promise<Belonging> {
-  const { before, after } = await ledger.memberships.hear(member, change, nowMs());
+  const { before, after } = await ledger.memberships.changeBelonging(member, transition, nowMs());
   const isNew = before.state?.kind !== 'member';
   if (after.state) await cache.merge(member.groupId, changesOf(member.userId, after.state, isNew));
   return after;
@@ -121,7 +149,7 @@ function isGiven(joinedAfter: Position | null): joinedAfter is Position {
 }
 
 /** The changes for the cache when a membership began, moved or ended. */
-function changesOf(userId: UserId, state: MembershipState, isNew: boolean): Change[] {
-  const member: Change = { kind: 'member', userId, state };
-  return isNew && state.kind === 'member' ? [member, { kind: 'joined', userId }] : [member];
+function changesOf(userId: UserId, state: MembershipState, isNew: boolean): change.Change[] {
+  const member = change.member(userId, state);
+  return isNew && state.kind === 'member' ? [member, change.joined(userId)] : [member];
 }

@@ -1,8 +1,8 @@
-import { type Change, memberChanges } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
-import { type EarlyMark, makeGood } from '../domain/mark.ts';
+import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import { advanceSender } from './own-messages.ts';
@@ -50,18 +50,15 @@ export async function recordMessage(
       isRepeated: known,
     }),
   ]);
-  const changes: Change[] = [
-    { kind: 'message', message },
-    { kind: 'head', position: head },
-  ];
-  if (sender) changes.push({ kind: 'member', userId: senderId, state: sender });
+  const changes = [change.message(message), change.head(head)];
+  if (sender) changes.push(change.member(senderId, sender));
   const due = await cache.mergeRecorded(groupId, changes);
-  await makeDueGood(tidemark, groupId, due ?? []);
+  await applyDueMarks(tidemark, groupId, due ?? []);
   return { outcome: known ? 'known' : 'recorded', head };
 }
 
 /** Applies marks that overtook their message, best effort: the message is recorded even if this fails. */
-async function makeDueGood(
+async function applyDueMarks(
   tidemark: Tidemark,
   groupId: GroupId,
   due: readonly EarlyMark[],
@@ -72,18 +69,18 @@ async function makeDueGood(
   try {
     const marks = Map.groupBy(due, ({ userId }) => userId);
     const known = await ledger.memberships.readMany(groupId, [...marks.keys()]);
-    const states = await inParallel([...known], CONCURRENT_MARKS, async ([userId, believed]) => {
+    const states = await inParallel([...known], CONCURRENT_MARKS, async ([userId, expected]) => {
       const at = nowMs();
-      const good = (current: MembershipState | null) =>
-        current?.kind === 'member' ? makeGood(current, marks.get(userId) ?? [], at) : current;
-      const { state } = await ledger.memberships.change({ groupId, userId }, good, believed);
-      return [userId, state ?? believed] as const;
+      const forward = (current: MembershipState | null) =>
+        current?.kind === 'member' ? applyEarlyMarks(current, marks.get(userId) ?? [], at) : current;
+      const { state } = await ledger.memberships.change({ groupId, userId }, forward, expected);
+      return [userId, state ?? expected] as const;
     });
-    const more = await cache.mergeRecorded(groupId, memberChanges(states));
-    if (round < MOST_ROUNDS) await makeDueGood(tidemark, groupId, more ?? [], round + 1);
+    const more = await cache.mergeRecorded(groupId, change.members(states));
+    if (round < MOST_ROUNDS) await applyDueMarks(tidemark, groupId, more ?? [], round + 1);
   } catch (error) {
     console.warn({
-      message: 'marks that overtook their message were not made good',
+      message: 'marks that overtook their message were not applied',
       groupId,
       error: loggedError(error),
     });
@@ -97,5 +94,5 @@ export async function deleteMessage(
   position: Position,
 ): Promise<void> {
   await ledger.messages.delete(groupId, position, nowMs());
-  await cache.merge(groupId, [{ kind: 'message', message: { position, senderId: null, deleted: true } }]);
+  await cache.merge(groupId, [change.deleted(position)]);
 }

@@ -1,4 +1,5 @@
-import type { Change, View } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { View } from '../cache/replies.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
@@ -31,27 +32,30 @@ export async function moveForward(
   const view = await cache.read(member, marks.map(({ position }) => position).reduce(laterOf));
   const cached = memberIn(view);
   const isTrusted = cached !== null && marks.every(({ ifRevision }) => isRevision(cached, ifRevision));
-  const [{ clamp, news }, known] = await Promise.all([
+  const [{ clamp, headChanges }, known] = await Promise.all([
     clampFor(tidemark, groupId, marks, view?.head ?? null),
     isTrusted ? cached : readMember(tidemark, member),
   ]);
-  let believed = known;
+  let expected = known;
   // The second attempt is for a user who had left, unknown to the cache: in an open group the mark makes it a member
   // again.
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    believed ??= mode === 'open' ? await join(tidemark, member) : null;
-    if (!believed) return null;
-    const written = await write(tidemark, member, believed, marks, clamp);
+    expected ??= mode === 'open' ? await join(tidemark, member) : null;
+    if (!expected) return null;
+    const written = await write(tidemark, member, expected, marks, clamp);
     if (written) {
       const { membership, changed, outcomes } = written;
       const early = earlyMarks(userId, membership, marks, outcomes);
       if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
       // Merges even if the cache did not answer before: it may be back, and other instances may already read from it.
-      const known: Change = { kind: 'member', userId, state: membership };
-      const merged = await cache.mergeFor(member, [known, ...news, ...early]);
-      return overtaken(tidemark, member, marks, { ...written, view: merged });
+      const merged = await cache.mergeFor(member, [
+        change.member(userId, membership),
+        ...headChanges,
+        ...early,
+      ]);
+      return applyOvertaken(tidemark, member, marks, { ...written, view: merged });
     }
-    believed = null;
+    expected = null;
   }
   return null;
 }
@@ -64,21 +68,21 @@ function isRevision({ self }: Membership, ifRevision: number | null): boolean {
 async function write(
   { ledger, nowMs }: Tidemark,
   member: Member,
-  believed: Membership,
+  expected: Membership,
   marks: readonly Mark[],
   clamp: Clamp,
 ): Promise<Omit<Moved, 'view'> | null> {
   const at = nowMs();
-  let applied = applyMarks(believed, marks, clamp, at);
-  if (isSame(believed, applied.membership)) {
-    return { membership: believed, changed: false, outcomes: applied.outcomes };
+  let applied = applyMarks(expected, marks, clamp, at);
+  if (isSame(expected, applied.membership)) {
+    return { membership: expected, changed: false, outcomes: applied.outcomes };
   }
   const forward = (current: MembershipState | null) => {
     if (current?.kind !== 'member') return current;
     applied = applyMarks(current, marks, clamp, at);
     return applied.membership;
   };
-  const { state, changed } = await ledger.memberships.change(member, forward, believed);
+  const { state, changed } = await ledger.memberships.change(member, forward, expected);
   return state?.kind === 'member' ? { membership: state, changed, outcomes: applied.outcomes } : null;
 }
 
@@ -92,12 +96,12 @@ async function clampFor(
   groupId: GroupId,
   marks: readonly Mark[],
   cachedHead: Position | null,
-): Promise<{ readonly clamp: Clamp; readonly news: readonly Change[] }> {
+): Promise<{ readonly clamp: Clamp; readonly headChanges: readonly change.Change[] }> {
   if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
-    return { clamp: (position) => position, news: [] };
+    return { clamp: (position) => position, headChanges: [] };
   }
   const head = await ledger.messages.readHead(groupId);
-  return { clamp: (position) => clampTo(head, position), news: [headChange(head)] };
+  return { clamp: (position) => clampTo(head, position), headChanges: [headChange(head)] };
 }
 
 /**
@@ -109,12 +113,11 @@ function earlyMarks(
   { generation, self }: Membership,
   marks: readonly Mark[],
   outcomes: readonly MarkOutcome[],
-): Change[] {
+): change.Change[] {
   return marks
     .filter(({ position }, index) => outcomes[index]?.clamped && position !== END)
     .map(({ position, kind, ifRevision }) => {
-      const mark = { userId, position, generation, revision: ifRevision ?? self.revision, kind };
-      return { kind: 'early', mark };
+      return change.early({ userId, position, generation, revision: ifRevision ?? self.revision, kind });
     });
 }
 
@@ -122,7 +125,7 @@ function earlyMarks(
  * Applies the clamped marks whose message was recorded in the meantime, before the cache kept the mark: the merge then
  * returned a head at or above them.
  */
-async function overtaken(
+async function applyOvertaken(
   tidemark: Tidemark,
   member: Member,
   marks: readonly Mark[],
@@ -138,9 +141,7 @@ async function overtaken(
   const written = await write(tidemark, member, moved.membership, again, (position) => position);
   if (!written) return moved;
   const { membership } = written;
-  const view = await tidemark.cache.mergeFor(member, [
-    { kind: 'member', userId: member.userId, state: membership },
-  ]);
+  const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);
   const made = new Map(due.map((mark, index) => [mark, written.outcomes[index]]));
   const outcomes = moved.outcomes.map((outcome, index) => made.get(marks[index] as Mark) ?? outcome);
   return { membership, changed: moved.changed || written.changed, outcomes, view };

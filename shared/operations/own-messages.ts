@@ -10,7 +10,9 @@ import type { Tidemark } from './tidemark.ts';
 
 /** The conditions under which a sender moves to its message. */
 export interface SenderMove {
-  /** The time when the message was sent: a sender that joined later, by a fact, does not move. Null: every member moves. */
+  /**
+   * The time when the message was sent: a sender that joined later, by a fact, does not move. Null: every member moves.
+   */
   readonly sentAtMs: number | null;
   /** The message was recorded before: a sender that moved to it then does not move again. */
   readonly isRepeated: boolean;

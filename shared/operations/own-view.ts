@@ -1,4 +1,5 @@
-import type { Change, View, Window } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
@@ -15,15 +16,18 @@ export interface OwnView {
 
 export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
-/** A window filled below this share of its capacity is loaded again when someone needs messages below its floor. */
-const WORN_SHARE = 0.9;
+/**
+ * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
+ * again when a caller needs messages below its floor.
+ */
+const MIN_FILLED_SHARE = 0.9;
 
-export function isWorn(kept: number, capacity: number): boolean {
-  return kept < capacity * WORN_SHARE;
+export function isSparse(kept: number, capacity: number): boolean {
+  return kept < capacity * MIN_FILLED_SHARE;
 }
 
 /** Returns the caller's own view, or null if the caller is not a member. One call if the cache holds it. */
-export async function lookAt(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
+export async function readOwnView(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
   const view = await tidemark.cache.read(member);
   const membership = memberIn(view) ?? (await readMember(tidemark, member));
   return membership && completeView(tidemark, member, membership, view);
@@ -49,11 +53,20 @@ export async function completeView(
   known: Membership,
   view: View | null,
 ): Promise<OwnView> {
-  const told = view && (await ownViewIn(tidemark, member, known, view));
-  if (told) return told;
-  const filled = view && (await fill(tidemark, member, known, view));
-  const complete = filled && (await ownViewIn(tidemark, member, known, filled));
-  return complete ?? countInLedger(tidemark, member, known);
+  const own = view && (await ownViewIn(tidemark, member, known, view));
+  return own ?? completeFromLedger(tidemark, member, known, view);
+}
+
+/** As `completeView`, for a view that does not determine the own view. */
+export async function completeFromLedger(
+  tidemark: Tidemark,
+  member: Member,
+  known: Membership,
+  cached: InboxView | null,
+): Promise<OwnView> {
+  const filled = cached && (await fill(tidemark, member, known, cached));
+  const own = filled && (await ownViewIn(tidemark, member, known, filled));
+  return own ?? countInLedger(tidemark, member, known);
 }
 
 /**
@@ -74,8 +87,8 @@ async function ownViewIn(
 }
 
 /**
- * Counts what is unread above a position: in the cache's window and, if that does not decide, in the ledger below the
- * window. Null if the window has lost many of its messages and should be loaded again.
+ * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
+ * the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
@@ -85,10 +98,10 @@ export async function unreadIn(
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isWorn(window.kept, capacity)) return null;
+  if (isSparse(window.kept, capacity)) return null;
   const { count, isDecided } = await ledger.messages.countOfOthers(member, {
-    above: position,
-    upTo: window.floor,
+    abovePosition: position,
+    lastPosition: window.floor,
     enough: unreadLimit + 1 - window.unread,
   });
   return unreadOf(unreadLimit, window.unread + count, isDecided);
@@ -103,7 +116,7 @@ async function countInLedger(
   const [head, { count, isDecided }] = await Promise.all([
     ledger.messages.readHead(member.groupId),
     ledger.messages.countOfOthers(member, {
-      above: membership.self.position,
+      abovePosition: membership.self.position,
       enough: unreadLimit + 1,
     }),
   ]);
@@ -120,22 +133,21 @@ function atMost(limit: number, count: number): Unread {
 }
 
 /**
- * Merges the membership into the cache and what else it lacks: the head, and the window if
- * it does not reach far enough.
+ * Merges the membership into the cache, and the head and the window if they are missing or if the window does not reach
+ * far enough.
  */
 async function fill(
   tidemark: Tidemark,
   member: Member,
   membership: Membership,
-  view: View,
+  { head, window }: InboxView,
 ): Promise<View | null> {
   const { cache, ledger } = tidemark;
   const { groupId, userId } = member;
-  const known: Change = { kind: 'member', userId, state: membership };
-  const { window } = view;
-  if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
-    const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
-    return cache.mergeFor(member, [known, ...head]);
+  const known = change.member(userId, membership);
+  if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
+    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    return cache.mergeFor(member, [known, ...lacking]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);
   return loaded && cache.mergeFor(member, [known, ...loaded]);

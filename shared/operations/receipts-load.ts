@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, memberChanges } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId } from '../domain/ids.ts';
 import { START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
@@ -47,25 +47,27 @@ export async function loadIndex(
   const window = isWindowMissing ? await loadWindow(tidemark, groupId, START) : [];
   // The list of members read below may be a moment behind.
   const recent = await ledger.memberships.readMany(groupId, claim.recent);
-  if (!window || !(await tell(tidemark, groupId, [...window, ...memberChanges(recent)])))
+  if (!window || !(await mergeTwice(tidemark, groupId, [...window, ...change.members(recent)])))
     return 'unavailable';
   let after = claim.after;
   do {
     const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
-    const isTold = await tell(tidemark, groupId, [
-      ...memberChanges(members.map(({ userId, membership }) => [userId, membership])),
-      next
-        ? { kind: 'index', token, leaseEndMs: nowMs() + LEASE_MS, lastUserId: next }
-        : { kind: 'indexed', token },
+    const isMerged = await mergeTwice(tidemark, groupId, [
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      next ? change.index(token, nowMs() + LEASE_MS, next) : change.indexed(token),
     ]);
-    if (!isTold) return 'unavailable';
+    if (!isMerged) return 'unavailable';
     after = next;
   } while (after);
   return 'loaded';
 }
 
-/** Merges, a second time if the first fails: one slow answer must not send every caller to the ledger. */
-async function tell({ cache }: Tidemark, groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
+/** Merges, and tries a second time if the first fails: one slow answer must not send every caller to the ledger. */
+async function mergeTwice(
+  { cache }: Tidemark,
+  groupId: GroupId,
+  changes: readonly change.Change[],
+): Promise<boolean> {
   if (changes.length === 0) return true;
   return (await cache.merge(groupId, changes)) || (await cache.merge(groupId, changes));
 }

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Counted, ListEntry, Question, ReceiptsPage } from '../cache/receipts-index.ts';
+import type { Counted, ListEntry, ReceiptQuery, ReceiptsPage } from '../cache/receipts-index.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { Member } from '../domain/ids.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
-import { isWorn, readMember } from './own-view.ts';
+import { isSparse, readMember } from './own-view.ts';
 import { countReceiptsInLedger, listReceiptsInLedger, type RecordedMessage } from './receipts-in-ledger.ts';
 import { loadIndex } from './receipts-load.ts';
 import type { Tidemark } from './tidemark.ts';
@@ -15,7 +15,7 @@ const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
 
 /** The longest wait for that load. Then the caller gets `unavailable`, since a waiting call keeps an instance busy. */
-const PATIENCE_MS = 5_000;
+const MAX_WAIT_MS = 5_000;
 
 /** A load whose keys the cache lost begins again. After this many loads the call goes on without the cache. */
 const MAX_LOADS = 3;
@@ -29,10 +29,10 @@ export async function countReceipts(
   caller: Member,
   positions: readonly Position[],
 ): Promise<(Receipt | null)[] | null> {
-  const questions: readonly Question[] = positions.map((position) => ({ position }));
-  const counted = await tidemark.cache.receipts.count(caller, questions);
+  const queries: readonly ReceiptQuery[] = positions.map((position) => ({ position }));
+  const counted = await tidemark.cache.receipts.count(caller, queries);
   if (!(await isMember(tidemark, caller, counted))) return null;
-  const ready = counted && (await awaitIndex(tidemark, caller, questions, counted));
+  const ready = counted && (await awaitIndex(tidemark, caller, queries, counted));
   if (ready) return complete(tidemark, caller, ready, positions);
   const messages = await tidemark.ledger.messages.readMany(caller.groupId, positions);
   return inOrder(
@@ -49,8 +49,8 @@ export interface ReceiptsList {
 
 /**
  * Returns the receipt of one message and a page of the members who have read it, have not read it, or have received
- * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is not a member. Two calls of the
- * cache, once the group's receipts are loaded there.
+ * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is
+ * not a member. Two calls of the cache, once the group's receipts are loaded there.
  */
 export async function listReceipts(
   tidemark: Tidemark,
@@ -79,15 +79,15 @@ type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (
 async function awaitIndex(
   tidemark: Tidemark,
   caller: Member,
-  questions: readonly Question[],
+  queries: readonly ReceiptQuery[],
   first: Counted,
 ): Promise<Ready | null> {
   const { cache, nowMs } = tidemark;
   const { groupId } = caller;
-  /** Only questions about messages at or below the floor load older messages. */
+  /** Only queries about messages at or below the floor load older messages. */
   const isTooShort = (floor: Position, kept: number) =>
-    isWorn(kept, cache.capacity) && questions.some(({ position }) => position <= floor);
-  const giveUpAtMs = nowMs() + PATIENCE_MS;
+    isSparse(kept, cache.capacity) && queries.some(({ position }) => position <= floor);
+  const giveUpAtMs = nowMs() + MAX_WAIT_MS;
   let counted: Counted | null = first;
   let loads = 0;
   let waitMs = FIRST_WAIT_MS;
@@ -110,7 +110,7 @@ async function awaitIndex(
       }
     }
     if (loads > MAX_LOADS) return null;
-    counted = await cache.receipts.count(caller, questions);
+    counted = await cache.receipts.count(caller, queries);
   }
   return null;
 }

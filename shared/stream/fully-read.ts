@@ -1,4 +1,5 @@
-import type { Change, NewsReply } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { MergedFromStream } from '../cache/replies.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
@@ -23,24 +24,20 @@ export async function everyonePast(
   tidemark: Tidemark,
   groupId: GroupId,
   position: Position,
-  cached: NewsReply | null,
+  cached: MergedFromStream | null,
 ): Promise<Position | null> {
-  if (cached?.everyoneAt) return pastOnly(cached.everyoneAt, position);
+  if (cached?.fullyReadPosition) return pastOnly(cached.fullyReadPosition, position);
   let lowest: CurrentMember | null = null;
   let searched = 0;
   for await (const member of candidates(tidemark, groupId, cached?.recent ?? [])) {
     if (!lowest || shown(member) < shown(lowest)) lowest = member;
     if (shown(lowest) <= position) break;
     searched += 1;
-    if (searched === MOST_SEARCHED) return askIndex(tidemark, groupId, position);
+    if (searched === MOST_SEARCHED) return readFromIndex(tidemark, groupId, position);
   }
   if (!lowest) return null;
   const { userId, membership } = lowest;
-  const laggard: Change[] = [
-    { kind: 'member', userId, state: membership },
-    { kind: 'laggard', userId },
-  ];
-  await tidemark.cache.merge(groupId, laggard);
+  await tidemark.cache.merge(groupId, [change.member(userId, membership), change.laggard(userId)]);
   return pastOnly(shown(lowest), position);
 }
 
@@ -56,17 +53,21 @@ async function* candidates(
   yield* ledger.memberships.everyone(groupId, PAGE);
 }
 
-async function askIndex(tidemark: Tidemark, groupId: GroupId, position: Position): Promise<Position | null> {
+async function readFromIndex(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  position: Position,
+): Promise<Position | null> {
   const outcome = await loadIndex(tidemark, groupId, false);
-  const reply = await tidemark.cache.mergeNews(groupId, [], position);
-  if (!reply?.everyoneAt) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
-  return pastOnly(reply.everyoneAt, position);
+  const reply = await tidemark.cache.mergeFromStream(groupId, [], position);
+  if (!reply?.fullyReadPosition) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
+  return pastOnly(reply.fullyReadPosition, position);
 }
 
 function shown({ membership }: CurrentMember): Position {
   return membership.public.position;
 }
 
-function pastOnly(everyoneAt: Position, position: Position): Position | null {
-  return everyoneAt > position ? everyoneAt : null;
+function pastOnly(fullyReadPosition: Position, position: Position): Position | null {
+  return fullyReadPosition > position ? fullyReadPosition : null;
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { member } from '../../shared/cache/changes.ts';
 import type { Belonging } from '../../shared/domain/belonging.ts';
 import { type MembershipState, merge } from '../../shared/domain/membership.ts';
 import { copy } from '../support/memberships.ts';
@@ -25,7 +26,7 @@ const inMemory: Holder = () => {
 const inCache: Holder = () => {
   const [groupId, userId] = [aGroup(), aUser()];
   return async (state) => {
-    const view = await tidemark.cache.mergeFor({ groupId, userId }, [{ kind: 'member', userId, state }]);
+    const view = await tidemark.cache.mergeFor({ groupId, userId }, [member(userId, state)]);
     return view?.state ?? null;
   };
 };
@@ -41,8 +42,8 @@ const inLedger: Holder = () => {
     if (isMove && result.generation === known.state?.generation) {
       await memberships.change({ groupId, userId }, merged, known.state);
     } else {
-      const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
-      await memberships.hear({ groupId, userId }, begin, Date.now());
+      const begin = (known: Belonging) => ({ ...known, state: merged(known.state) });
+      await memberships.changeBelonging({ groupId, userId }, begin, Date.now());
     }
     return memberships.read({ groupId, userId });
   };

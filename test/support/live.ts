@@ -33,7 +33,7 @@ export async function openLive(): Promise<TestLive> {
   const table = new Table(client, tidemark.tableName);
   const connection = new CacheConnection({
     credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-    timeoutsMs: { connect: 30_000, ask: 30_000, tell: 30_000 },
+    timeoutsMs: { connect: 30_000, read: 30_000, write: 30_000 },
     moreScripts: LIVE_SCRIPTS,
   });
   const cache = new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs: Date.now });

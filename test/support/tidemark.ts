@@ -55,7 +55,7 @@ export async function openTidemark(options: TidemarkOptions = {}): Promise<Count
   const connection = new CacheConnection({
     credentials: async () => ({ url: upstashUrl, token: upstashToken }),
     // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
-    timeoutsMs: { connect: 30_000, ask: 30_000, tell: 30_000 },
+    timeoutsMs: { connect: 30_000, read: 30_000, write: 30_000 },
     http: {
       handle(request, options) {
         calls.push('cache');

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { listenOnLoopback } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
@@ -44,7 +45,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
       secretReads += 1;
       return secret();
     },
-    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, ask: 5_000, tell: 5_000 },
+    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, read: 5_000, write: 5_000 },
     nowMs: () => nowMs,
     http: {
       handle(request, options) {
@@ -56,12 +57,12 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
   return new GroupCache(connection);
 }
 
-const ask = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
-const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
+const read = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
+const write = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
 
 describe.each([
-  ['read', ask],
-  ['merge', tell],
+  ['read', read],
+  ['merge', write],
 ])('a %s', (_name, call) => {
   test('is answered after the secret was read', async () => {
     const cache = open([holds(RIGHT)]);
@@ -117,9 +118,9 @@ describe.each([
 
 test('many calls with a refused token at the same time read the secret again once', async () => {
   const cache = open([holds(WRONG), holds(RIGHT)]);
-  await Promise.all(Array.from({ length: 20 }, () => tell(cache)));
-  expect(await tell(cache)).toBe(true);
-  expect(await ask(cache)).toBe(true);
+  await Promise.all(Array.from({ length: 20 }, () => write(cache)));
+  expect(await write(cache)).toBe(true);
+  expect(await read(cache)).toBe(true);
   expect(secretReads).toBe(2);
 });
 
@@ -128,10 +129,10 @@ test('the first answer has the rest of the connection’s timeout', async () => 
   const connection = new CacheConnection({
     credentials: holds({ url: silent.url, token: 'a-token' }),
     // Without one bound for both, the calls would last longer than the test.
-    timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
+    timeoutsMs: { connect: 100, read: 60_000, write: 60_000 },
     http,
   });
   const cache = new GroupCache(connection);
-  expect(await Promise.all([ask(cache), tell(cache)])).toEqual([false, false]);
+  expect(await Promise.all([read(cache), write(cache)])).toEqual([false, false]);
   await silent.close();
 });

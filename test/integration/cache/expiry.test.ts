@@ -4,7 +4,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -25,7 +25,7 @@ test('every key of a group has an expiry, whatever happens in the group', async 
   const operations: readonly (() => Promise<unknown>)[] = [
     () => addMembers(tidemark, groupId, [sender, reader, other]),
     () => record(1),
-    () => lookAt(tidemark, { groupId, userId: reader }),
+    () => readOwnView(tidemark, { groupId, userId: reader }),
     () => record(2),
     () => markDelivered(tidemark, { groupId, userId: reader }, at(1)),
     () => markRead(tidemark, { groupId, userId: reader }, at(2)),

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
 import { startUpstashRest } from '../../../local/engines/upstash-rest.ts';
 import type { Listening } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -12,7 +13,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
@@ -120,7 +121,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   const aGroupOfAll = async (): Promise<GroupId> => {
     const groupId = aGroup();
     await addMembers(tidemark, groupId, USERS);
-    await lookAt(tidemark, { groupId, userId: 'a' as UserId });
+    await readOwnView(tidemark, { groupId, userId: 'a' as UserId });
     await countReceipts(tidemark, { groupId, userId: 'a' as UserId }, [at(1)]);
     for (const [index, senderId] of USERS.entries()) {
       await recordMessage(tidemark, { groupId, position: at(index + 1), senderId });
@@ -138,7 +139,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     }
     await inEveryCache(groupId, async (one) => {
       for (const [index, userId] of USERS.entries()) {
-        const view = await lookAt(one, { groupId, userId });
+        const view = await readOwnView(one, { groupId, userId });
         expect([userId, view?.unread]).toEqual([userId, { count: userId === 'a' ? 31 : 32, exact: true }]);
         const ids = Array.from({ length: 33 }, (_, id) => at(id + 1));
         const read = await readStatuses(one, { groupId, userId }, ids);
@@ -151,7 +152,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     await deleteMessage(tidemark, groupId, at(21));
     await inEveryCache(groupId, async (one) => {
       const countsOf = async (userId: string) =>
-        (await lookAt(one, { groupId, userId: userId as UserId }))?.unread.count;
+        (await readOwnView(one, { groupId, userId: userId as UserId }))?.unread.count;
       expect(await Promise.all(['a', 'a|b', 'a|', '@a', '!floor|'].map(countsOf))).toEqual([
         30, 31, 30, 30, 30,
       ]);
@@ -209,8 +210,8 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     const { members, next } = await tidemark.ledger.memberships.page(groupId, 21, null);
     expect(next).toBe('a|b');
     await tidemark.cache.merge(groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'index', token: 'a-token', leaseEndMs: now - 1, lastUserId: 'a|b' as UserId },
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.index('a-token', now - 1, 'a|b' as UserId),
     ]);
     expect(await tidemark.cache.receipts.claim(groupId, 'another', now, now - 1)).toMatchObject({
       outcome: 'claimed',
@@ -264,7 +265,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   test('a full window drops the oldest messages of any sender', async () => {
     const groupId = aGroup();
     await addMembers(small, groupId, USERS);
-    await lookAt(small, { groupId, userId: 'a' as UserId });
+    await readOwnView(small, { groupId, userId: 'a' as UserId });
     for (const [index, senderId] of USERS.entries()) {
       await recordMessage(small, { groupId, position: at(index + 1), senderId });
     }
@@ -274,11 +275,11 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(entries.filter((entry) => entry.startsWith('@'))).toHaveLength(10);
     expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
     // None of the ten is its own.
-    expect(await lookAt(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
+    expect(await readOwnView(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
       unread: { count: 10, exact: false },
     });
     await markUnread(small, { groupId, userId: '~' as UserId }, at(23));
-    expect(await lookAt(small, { groupId, userId: '~' as UserId })).toMatchObject({
+    expect(await readOwnView(small, { groupId, userId: '~' as UserId })).toMatchObject({
       unread: { count: 9, exact: true },
     });
   });
@@ -291,12 +292,12 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
         await recordMessage(tidemark, { groupId, position: at(id), senderId: 'a' as UserId });
       }
       await markRead(tidemark, { groupId, userId: laggard }, at(1));
-      const asked = await tidemark.cache.mergeNews(groupId, [], at(2));
-      expect(asked?.everyoneAt).toBeNull();
+      const asked = await tidemark.cache.mergeFromStream(groupId, [], at(2));
+      expect(asked?.fullyReadPosition).toBeNull();
       expect(await everyonePast(tidemark, groupId, at(2), asked)).toBeNull();
       tidemark.takeCalls();
-      const again = await tidemark.cache.mergeNews(groupId, [], at(2));
-      expect(again?.everyoneAt).toBe(at(1));
+      const again = await tidemark.cache.mergeFromStream(groupId, [], at(2));
+      expect(again?.fullyReadPosition).toBe(at(1));
       expect(await everyonePast(tidemark, groupId, at(2), again)).toBeNull();
       expect(tidemark.takeCalls()).toEqual(['cache']);
     }
@@ -306,9 +307,9 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     const groupId = aGroup();
     const { cache } = tidemark;
     const now = Date.now();
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-first` }]);
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-second` }]);
-    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, above: START }]);
+    await cache.merge(groupId, [change.load(`${now}-first`)]);
+    await cache.merge(groupId, [change.load(`${now}-second`)]);
+    await cache.merge(groupId, [change.loaded(`${now}-first`, START)]);
     const states = await tidemark.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });

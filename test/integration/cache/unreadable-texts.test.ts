@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { memberChanges } from '../../../shared/cache/group-cache.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt, retreat } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -10,7 +10,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
 import { at } from '../../support/positions.ts';
@@ -57,14 +57,14 @@ async function aWholeGroup(): Promise<Group> {
 }
 
 const own = async (groupId: GroupId, userId: UserId) => {
-  const view = await lookAt(tidemark, { groupId, userId });
+  const view = await readOwnView(tidemark, { groupId, userId });
   const self = view?.membership.self;
   return view && [self?.revision, Number(self?.position), Number(view.head), view.unread.count];
 };
 
 /** The results of the operations in a prepared group, one after the other. */
 const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
-  lookAt: async ({ groupId, ann }) => {
+  readOwnView: async ({ groupId, ann }) => {
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
   readStatuses: async ({ groupId, ann, sender }) => {
@@ -111,14 +111,14 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(await list(bob, 3, 'unread')).toEqual([sender, ann]);
     expect(await list(bob, 2, 'delivered')).toEqual([sender, ann, bob]);
   },
-  mergeNews: async ({ groupId, ann, bob }) => {
+  mergeFromStream: async ({ groupId, ann, bob }) => {
     const states = await tidemark.ledger.memberships.readMany(groupId, [ann, bob]);
-    const news = [...states].map(([userId, state]) => ({ kind: 'known-member', userId, state }) as const);
-    const head = { kind: 'known-head', position: at(4) } as const;
-    const reply = await tidemark.cache.mergeNews(groupId, [...news, head], at(1));
+    const changes = [...states].map(([userId, state]) => change.knownMember(userId, state));
+    const head = change.knownHead(at(4));
+    const reply = await tidemark.cache.mergeFromStream(groupId, [...changes, head], at(1));
     // As the projector does for members whom the cache lacks.
-    const strangers = await tidemark.ledger.memberships.readMany(groupId, reply?.strangers ?? []);
-    await tidemark.cache.merge(groupId, memberChanges(strangers));
+    const unknown = await tidemark.ledger.memberships.readMany(groupId, reply?.unknownMembers ?? []);
+    await tidemark.cache.merge(groupId, change.members(unknown));
     expect(await everyonePast(tidemark, groupId, at(1), reply)).toBe(at(2));
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
@@ -167,9 +167,9 @@ async function expectAllRight(spoil: (group: Group) => Promise<unknown>): Promis
 async function expectWhole({ groupId, ann, bob, sender }: Group): Promise<void> {
   // The first call may repair the cache.
   for (const userId of [ann, bob, sender]) {
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   }
   await countReceipts(tidemark, { groupId, userId: ann }, [at(2)]);
@@ -221,9 +221,9 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     for (const isIndexed of [true, false]) {
       if (!isIndexed) await tidemark.redis.del(key('receipts'));
       await tidemark.redis.hset(key('members'), ann, 'rubbish');
-      const news = { kind: 'known-member', userId: ann, state: old } as const;
-      const reply = await tidemark.cache.mergeNews(groupId, [news], null);
-      expect(reply?.strangers).toEqual(isIndexed ? [ann] : []);
+      const changes = change.knownMember(ann, old);
+      const reply = await tidemark.cache.mergeFromStream(groupId, [changes], null);
+      expect(reply?.unknownMembers).toEqual(isIndexed ? [ann] : []);
       expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
       await countReceipts(tidemark, { groupId, userId: sender }, [at(1)]);
     }
@@ -264,7 +264,7 @@ describe('an unreadable text of a membership is a miss only for that member', ()
         if (read?.state) return;
         unreadable += 1;
         const isDoubt = spoiled.endsWith('?');
-        const member = { kind: 'member', userId: ann, state: held } as const;
+        const member = change.member(ann, held);
         const merged = await tidemark.cache.mergeFor({ groupId, userId: ann }, [member]);
         // This test is not about doubts of readable texts.
         if (!isDoubt) expect(merged?.state).toEqual(held);
@@ -279,7 +279,7 @@ describe('an unreadable head is a miss', () => {
   test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann } = await aWholeGroup();
     await tidemark.redis.set(key('head'), 'zzz');
-    await tidemark.cache.mergeNews(groupId, [{ kind: 'known-head', position: at(3) }], null);
+    await tidemark.cache.mergeFromStream(groupId, [change.knownHead(at(3))], null);
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   });
 
@@ -378,19 +378,19 @@ describe('an unreadable entry does no harm', () => {
     try {
       const [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
       await addMembers(small, groupId, [ann, sender]);
-      await lookAt(small, { groupId, userId: ann });
+      await readOwnView(small, { groupId, userId: ann });
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (const id of [1, 2, 3, 4, 5]) await record(id);
       // The lowest entries: they are dropped before any message.
       await small.redis.zadd(`tm:{${groupId}}:messages`, 0, '0', 0, '0000000000000', 0, '0000000000001');
       for (const id of [6, 7, 8]) await record(id);
-      expect(await lookAt(small, { groupId, userId: ann })).toMatchObject({
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         head: at(8),
         unread: { count: 5, exact: false },
       });
       small.takeCalls();
       await markRead(small, { groupId, userId: ann }, at(5));
-      expect(await lookAt(small, { groupId, userId: ann })).toMatchObject({
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         unread: { count: 3, exact: true },
       });
       expect(small.takeCalls()).toEqual(['cache', 'ledger UpdateItem', 'cache', 'cache']);
@@ -440,7 +440,7 @@ describe('an unreadable doubt', () => {
   });
 
   test.each(spoiled)('does not make a text in doubt valid: %j', async (text) => {
-    for (const ask of ['lookAt', 'readStatuses', 'markRead', 'settled'] as const) {
+    for (const ask of ['readOwnView', 'readStatuses', 'markRead', 'settled'] as const) {
       const { groupId, key, ann } = await aWholeGroup();
       const old = await tidemark.redis.hget(key('members'), ann);
       const back = await tidemark.ledger.memberships.change(
@@ -452,7 +452,7 @@ describe('an unreadable doubt', () => {
       await tidemark.redis.hset(key('members'), ann, `${old}?`);
       await tidemark.redis.hset(key('doubts'), ann, text);
       if (ask === 'settled') {
-        await tidemark.cache.merge(groupId, [{ kind: 'settled', userId: ann, doubt: 'another' }]);
+        await tidemark.cache.merge(groupId, [change.settled(ann, 'another')]);
       }
       if (ask === 'readStatuses') {
         expect(await readStatuses(tidemark, { groupId, userId: ann }, [at(2)])).toEqual({
@@ -467,7 +467,7 @@ describe('an unreadable doubt', () => {
         expect(await own(groupId, ann)).toEqual([1, 1, 4, 3]);
       }
       tidemark.takeCalls();
-      await lookAt(tidemark, { groupId, userId: ann });
+      await readOwnView(tidemark, { groupId, userId: ann });
       expect(tidemark.takeCalls()).toEqual(['cache']);
     }
   });

@@ -7,7 +7,7 @@ import type { Ledger } from '../../../shared/ledger/ledger.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { connectDynamoDb, freshPrefix } from '../../support/engines.ts';
@@ -191,8 +191,10 @@ describe('an unreadable membership', () => {
   test('still fails a call that reads it by its key', async () => {
     await expect(memberships.read({ groupId: g1, userId: alice })).rejects.toThrow('has no valid public');
     await forget(tidemark.redis, g1);
-    await expect(lookAt(tidemark, { groupId: g1, userId: alice })).rejects.toThrow('has no valid public');
-    expect(await lookAt(tidemark, { groupId: g1, userId: bob })).toMatchObject({ head: null });
+    await expect(readOwnView(tidemark, { groupId: g1, userId: alice })).rejects.toThrow(
+      'has no valid public',
+    );
+    expect(await readOwnView(tidemark, { groupId: g1, userId: bob })).toMatchObject({ head: null });
   });
 
   test('is distinguished from an item of another kind, which a newer version may store', async () => {
@@ -243,7 +245,9 @@ describe('an unreadable message', () => {
     const readable = { position: at(1), senderId: sender, deleted: false };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
     expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
-    expect(await messages.countOfOthers({ groupId, userId: ann }, { above: START, enough: 2 })).toEqual({
+    expect(
+      await messages.countOfOthers({ groupId, userId: ann }, { abovePosition: START, enough: 2 }),
+    ).toEqual({
       count: 1,
       isDecided: true,
     });
@@ -258,7 +262,7 @@ describe('an unreadable message', () => {
   });
 
   test('does not fail a read of its group', async () => {
-    expect(await lookAt(tidemark, { groupId, userId: ann })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: ann })).toMatchObject({
       head: at(3),
       unread: { count: 1 },
     });

@@ -126,10 +126,10 @@ describe('every other reader of the table', () => {
     expect(kinds.filter((kind) => kind === 'connection').length).toBeGreaterThanOrEqual(3);
     const letters = new KeptLetters();
     const deadLetters = new DeadLetters(letters);
-    const told = new RecentRecords(100);
+    const published = new RecentRecords(100);
     const publisher = { publish: async () => [] };
-    expect(await publishMoves({ publisher, deadLetters, told }, records)).toEqual([]);
-    const projection = { tidemark: live.tidemark, publisher: null, deadLetters, told };
+    expect(await publishMoves({ publisher, deadLetters, published }, records)).toEqual([]);
+    const projection = { tidemark: live.tidemark, publisher: null, deadLetters, published };
     expect(await project(projection, records)).toEqual([]);
     expect(letters.messages).toEqual([]);
   });

@@ -9,7 +9,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
@@ -31,7 +31,7 @@ async function aWarmGroup() {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
   await addMembers(tidemark, groupId, [sender, reader]);
   for (const id of [1, 2, 3]) await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
-  await lookAt(tidemark, { groupId, userId: reader });
+  await readOwnView(tidemark, { groupId, userId: reader });
   tidemark.takeCalls();
   return { groupId, sender, reader };
 }
@@ -61,7 +61,7 @@ describe('network calls', () => {
 
   test('the own watermark with its unread count, and the status of messages: cache', async () => {
     const { groupId, reader } = await aWarmGroup();
-    expect(await callsOf(() => lookAt(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
+    expect(await callsOf(() => readOwnView(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
     expect(
       await callsOf(() => readStatuses(tidemark, { groupId, userId: reader }, [1, 2, 3].map(at))),
     ).toEqual(['cache']);
@@ -162,18 +162,18 @@ describe('network calls', () => {
     const { groupId, reader } = await aWarmGroup();
     const commandsOf = async (work: () => Promise<unknown>) =>
       (await commandsOn([groupId], work)).map(([name]) => name);
-    const look = () => lookAt(tidemark, { groupId, userId: reader });
+    const readView = () => readOwnView(tidemark, { groupId, userId: reader });
     const mark = (id: number) => () => markRead(tidemark, { groupId, userId: reader }, at(id));
     const known = ['hget', 'get'];
     const counted = [...known, 'zrangebylex', 'zlexcount', 'zlexcount'];
     const merged = ['hget', 'hset', 'zrangebylex', 'pexpire'];
 
-    expect(await commandsOf(look)).toEqual(counted);
+    expect(await commandsOf(readView)).toEqual(counted);
     expect(await commandsOf(mark(2))).toEqual([...known, ...merged, ...counted]);
     expect(await commandsOf(mark(1))).toEqual(counted);
     // At the head there is nothing to count.
     expect(await commandsOf(mark(3))).toEqual([...known, ...merged, ...known]);
-    expect(await commandsOf(look)).toEqual(known);
+    expect(await commandsOf(readView)).toEqual(known);
     expect(await commandsOf(mark(3))).toEqual(known);
   });
 
@@ -182,7 +182,7 @@ describe('network calls', () => {
     await markRead(tidemark, { groupId, userId: reader }, at(3));
     await forget(tidemark.redis, groupId, ['messages']);
     tidemark.takeCalls();
-    const view = await lookAt(tidemark, { groupId, userId: reader });
+    const view = await readOwnView(tidemark, { groupId, userId: reader });
     expect(view).toMatchObject({ head: at(3), unread: { count: 0, exact: true } });
     expect(await markRead(tidemark, { groupId, userId: reader }, at(3))).toMatchObject({ view });
     expect(tidemark.takeCalls()).toEqual(['cache', 'cache']);
@@ -194,7 +194,7 @@ describe('network calls', () => {
     for (let start = 0; start < others.length; start += 100) {
       await addMembers(tidemark, groupId, others.slice(start, start + 100));
     }
-    expect(await callsOf(() => lookAt(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
+    expect(await callsOf(() => readOwnView(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
     expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(3)))).toEqual([
       'cache',
       'ledger UpdateItem',
@@ -211,7 +211,7 @@ async function aFullInbox() {
   await inParallel(groups, 10, async (groupId) => {
     await addMembers(tidemark, groupId, [sender, reader]);
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     if (!unread.includes(groupId)) await markRead(tidemark, { groupId, userId: reader }, at(1));
   });
   await readInbox(tidemark, reader, { unreadOnly: false, limit: 200, after: null });

@@ -7,7 +7,7 @@ import { formatMessageId, type Position } from '../../../shared/domain/position.
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, applyJoin, applyLeave } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
@@ -45,9 +45,9 @@ test('memberships and messages do not depend on the order in which facts arrive'
       ];
       for (const index of [...shuffled, ...repeated]) await facts[index]?.();
 
-      expect(await lookAt(tidemark, { groupId, userId: leaves })).toBeNull();
-      expect(await lookAt(tidemark, { groupId, userId: stays })).toMatchObject({ head: at(2) });
-      expect(await lookAt(tidemark, { groupId, userId: returns })).toMatchObject({ head: at(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: leaves })).toBeNull();
+      expect(await readOwnView(tidemark, { groupId, userId: stays })).toMatchObject({ head: at(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: returns })).toMatchObject({ head: at(2) });
       const live = (
         await tidemark.ledger.messages.newest(groupId, '00000000000000000000' as ReturnType<typeof at>, 10)
       )
@@ -136,18 +136,18 @@ function shuffled({ facts, contradictions }: History, { ranks, again }: Play): F
     const fact = all[index % Math.max(all.length, 1)];
     return fact ? [{ fact, rank }] : [];
   });
-  const heard: Fact[] = [];
-  const hearFirst = (isFirst: (message: Sent) => boolean) => {
+  const received: Fact[] = [];
+  const receiveFirst = (isFirst: (message: Sent) => boolean) => {
     for (const fact of facts) {
-      if (fact.kind === 'sent' && isFirst(fact) && !heard.includes(fact)) heard.push(fact);
+      if (fact.kind === 'sent' && isFirst(fact) && !received.includes(fact)) received.push(fact);
     }
   };
   for (const { fact } of [...once, ...more].toSorted((a, b) => a.rank - b.rank)) {
-    if (fact.kind === 'joined' && fact.after === null) hearFirst((message) => message.at <= fact.at);
-    if (fact.kind === 'sent') hearFirst((message) => message.id === fact.id);
-    heard.push(fact);
+    if (fact.kind === 'joined' && fact.after === null) receiveFirst((message) => message.at <= fact.at);
+    if (fact.kind === 'sent') receiveFirst((message) => message.id === fact.id);
+    received.push(fact);
   }
-  return heard;
+  return received;
 }
 
 /** In the order of their times. At equal times messages come first, and departures win over joins. */
@@ -233,8 +233,10 @@ function expectedOf(history: History): Sight {
 
 const numberOf = (position: Position | null) => Number((position && formatMessageId(position)) ?? 0);
 
-async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record<User, number | null> }> {
-  const views = await Promise.all(USERS.map((name) => lookAt(tidemark, { groupId, userId: name as UserId })));
+async function readAll(groupId: GroupId): Promise<{ sight: Sight; revisions: Record<User, number | null> }> {
+  const views = await Promise.all(
+    USERS.map((name) => readOwnView(tidemark, { groupId, userId: name as UserId })),
+  );
   const { members } = await tidemark.ledger.memberships.page(groupId, 100, null);
   const caller = members[0]?.userId;
   const receipts = caller ? await countReceipts(tidemark, { groupId, userId: caller }, IDS.map(at)) : null;
@@ -267,7 +269,7 @@ async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record
 }
 
 /** Applies a fact like the function that receives facts from the bus. */
-async function hear(groupId: GroupId, fact: Fact): Promise<void> {
+async function apply(groupId: GroupId, fact: Fact): Promise<void> {
   switch (fact.kind) {
     case 'sent': {
       const { by, at: sentAt } = fact;
@@ -294,12 +296,12 @@ async function hear(groupId: GroupId, fact: Fact): Promise<void> {
 async function seenAfter(facts: readonly Fact[], { isWatched }: { readonly isWatched: boolean }) {
   const groupId = aGroup();
   for (const fact of facts) {
-    await hear(groupId, fact);
-    if (isWatched) await look(groupId);
+    await apply(groupId, fact);
+    if (isWatched) await readAll(groupId);
   }
-  const warm = await look(groupId);
+  const warm = await readAll(groupId);
   await forget(tidemark.redis, groupId);
-  return { warm, cold: await look(groupId) };
+  return { warm, cold: await readAll(groupId) };
 }
 
 test('a history of facts has the same result in any order, with repetitions and with any cache', async () => {
@@ -333,7 +335,7 @@ describe('facts that come late', () => {
     const groupId = aGroup();
     await send(groupId, 101, T + 10);
     await join(groupId, T);
-    expect(await lookAt(tidemark, { groupId, userId: alice })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({
       head: at(101),
       unread: { count: 1, exact: true },
     });
@@ -351,7 +353,7 @@ describe('facts that come late', () => {
       await joinAfterOne(groupId);
       if (!isMessageFirst) await send(groupId, 2, T);
       const start = { position: at(1), at: null };
-      expect(await lookAt(tidemark, { groupId, userId: bob })).toMatchObject({
+      expect(await readOwnView(tidemark, { groupId, userId: bob })).toMatchObject({
         membership: { self: start, public: start, delivered: start },
         unread: { count: 0, exact: true },
       });
@@ -373,7 +375,7 @@ describe('facts that come late', () => {
     await join(groupId, T + 2);
     await applyLeave(tidemark, { groupId, userId: alice }, T + 1);
     const start = { position: at(2), at: null };
-    const view = await lookAt(tidemark, { groupId, userId: alice });
+    const view = await readOwnView(tidemark, { groupId, userId: alice });
     expect(view).toMatchObject({
       membership: { joinedAfter: at(2), self: start, public: start, delivered: start },
       unread: { count: 2, exact: true },
@@ -393,14 +395,14 @@ describe('facts that come late', () => {
     );
     expect(Item?.expiresAt).toEqual({ N: '1702592000' });
     await applyJoin(heardNow, { groupId, userId: alice }, { joinedAtMs: T - 61 * DAY_MS, joinedAfter: null });
-    expect(await lookAt(tidemark, { groupId, userId: alice })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toBeNull();
   });
 
   test('a departure in a whole second ends a membership that began by a call within that second', async () => {
     const groupId = aGroup();
     await addMembers({ ...tidemark, nowMs: () => T + 300 }, groupId, [alice]);
     await applyLeave(tidemark, { groupId, userId: alice }, instantOf('2023-11-14T22:13:20Z') ?? 0);
-    expect(await lookAt(tidemark, { groupId, userId: alice })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toBeNull();
   });
 
   test('of two joins at one time the same one counts, whichever arrives first', async () => {
@@ -413,7 +415,7 @@ describe('facts that come late', () => {
       for (const after of order) {
         await applyJoin(tidemark, { groupId, userId: alice }, { joinedAtMs: T, joinedAfter: at(after) });
       }
-      starts.push((await lookAt(tidemark, { groupId, userId: alice }))?.membership.joinedAfter);
+      starts.push((await readOwnView(tidemark, { groupId, userId: alice }))?.membership.joinedAfter);
     }
     expect(starts[0]).toBe(starts[1]);
   });

@@ -4,7 +4,7 @@ import { markGroups } from '../../../shared/operations/mark-groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
@@ -34,7 +34,10 @@ describe('marking everything marks nothing if no message is recorded', () => {
       view: { head: null, membership: { self: { position: START } } },
     });
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 1, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
     expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(1)]))).toEqual([
       [1, 0, 0],
     ]);
@@ -66,6 +69,9 @@ describe('marking everything marks nothing if no message is recorded', () => {
     const [groupId, late, sender] = [aGroup(), aUser('late'), aUser('sender')];
     await addMembers(tidemark, groupId, [late], EVERYTHING);
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
-    expect((await lookAt(tidemark, { groupId, userId: late }))?.unread).toEqual({ count: 1, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: late }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 });

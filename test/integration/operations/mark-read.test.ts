@@ -3,7 +3,7 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
@@ -29,7 +29,10 @@ async function aGroupOfTwo(head: number) {
 describe('marking a group read', () => {
   test('moves the watermark and the unread count, in ledger and cache', async () => {
     const { groupId, reader } = await aGroupOfTwo(3);
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 3, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
 
     const marked = await mark(groupId, reader, 2);
 
@@ -60,12 +63,15 @@ describe('marking a group read', () => {
       view: { membership: { self: { position: at(2) } } },
     });
     await recordMessage(tidemark, { groupId, position: at(3), senderId: sender });
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 1, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 
   test('is clamped to the head in the ledger if the cached one is old', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
     await tidemark.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
     await tidemark.ledger.messages.raiseHead(groupId, at(3));
@@ -79,7 +85,7 @@ describe('marking a group read', () => {
   test('without recorded messages clamps nothing and counts nothing', async () => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(tidemark, groupId, [userId]);
-    expect(await lookAt(tidemark, { groupId, userId })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       head: null,
       unread: { count: 0, exact: true },
     });
@@ -98,11 +104,11 @@ describe('marking a group read', () => {
     await addMembers(tidemark, groupId, [userId]);
     await recordMessage(tidemark, { groupId, position: at(higher), senderId: aUser('sender') });
     await mark(groupId, userId, lower);
-    expect(await lookAt(tidemark, { groupId, userId })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       membership: { self: { position: at(lower) } },
     });
     expect(await mark(groupId, userId, higher)).toMatchObject({ advanced: true });
-    expect(await lookAt(tidemark, { groupId, userId })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       membership: { self: { position: at(higher) } },
     });
     expect(await mark(groupId, userId, lower)).toMatchObject({ advanced: false });
@@ -113,7 +119,7 @@ describe('marking a group read', () => {
     expect(await mark(groupId, aUser('stranger'), 1)).toBeNull();
     await removeMember(tidemark, { groupId, userId: reader });
     expect(await mark(groupId, reader, 1)).toBeNull();
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toBeNull();
   });
 
   test('makes the user a member in an open deployment', async () => {
@@ -128,13 +134,16 @@ describe('marking a group read', () => {
 describe('unread counts', () => {
   test('leave out own and deleted messages', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(4);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     await recordMessage(tidemark, { groupId, position: at(5), senderId: reader });
     await recordMessage(tidemark, { groupId, position: at(6), senderId: sender });
     await recordMessage(tidemark, { groupId, position: at(7), senderId: sender });
     await deleteMessage(tidemark, groupId, at(6));
     // The sender of 5 has read everything before it.
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 1, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 
   test('do not revive a message that was deleted before it was recorded', async () => {
@@ -142,7 +151,7 @@ describe('unread counts', () => {
     await mark(groupId, reader, 1);
     await deleteMessage(tidemark, groupId, at(2));
     await recordMessage(tidemark, { groupId, position: at(2), senderId: sender });
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: at(2),
       unread: { count: 0, exact: true },
     });
@@ -152,7 +161,7 @@ describe('unread counts', () => {
     const { groupId } = await aGroupOfTwo(5);
     const late = aUser('late');
     await addMembers(tidemark, groupId, [late]);
-    expect(await lookAt(tidemark, { groupId, userId: late })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: late })).toMatchObject({
       membership: { self: { position: at(5), at: null } },
       unread: { count: 0, exact: true },
     });
@@ -163,7 +172,7 @@ describe('unread counts', () => {
     await mark(groupId, reader, 2);
     for (const id of [9, 5, 7])
       await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: at(9),
       unread: { count: 3, exact: true },
     });
@@ -175,7 +184,10 @@ describe('unread counts', () => {
     await recordMessage(tidemark, { groupId, position: at(3), senderId: sender });
     const [joined] = await addMembers(tidemark, groupId, [reader]);
     expect(joined).toMatchObject({ isNew: true, membership: { joinedAfter: at(3) } });
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 0, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 0,
+      exact: true,
+    });
   });
 });
 
@@ -187,18 +199,30 @@ describe('the window of messages in the cache', () => {
       await addMembers(small, groupId, [sender, reader]);
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (let id = 1; id <= 10; id += 1) await record(id);
-      expect((await lookAt(small, { groupId, userId: reader }))?.unread).toEqual({ count: 10, exact: true });
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: true,
+      });
       await record(11);
-      expect((await lookAt(small, { groupId, userId: reader }))?.unread).toEqual({ count: 10, exact: false });
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: false,
+      });
       await markRead(small, { groupId, userId: reader }, at(1));
-      expect((await lookAt(small, { groupId, userId: reader }))?.unread).toEqual({ count: 10, exact: true });
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: true,
+      });
       // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
       const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
-      await small.ledger.memberships.hear({ groupId, userId: late }, () => began, Date.now());
+      await small.ledger.memberships.changeBelonging({ groupId, userId: late }, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
-      expect((await lookAt(small, { groupId, userId: late }))?.unread).toEqual({ count: 9, exact: true });
+      expect((await readOwnView(small, { groupId, userId: late }))?.unread).toEqual({
+        count: 9,
+        exact: true,
+      });
     } finally {
       await small.close();
     }
@@ -206,7 +230,9 @@ describe('the window of messages in the cache', () => {
 
   test('loses no message that is recorded or deleted while it is loaded', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(20);
-    const loads = Promise.all(Array.from({ length: 5 }, () => lookAt(tidemark, { groupId, userId: reader })));
+    const loads = Promise.all(
+      Array.from({ length: 5 }, () => readOwnView(tidemark, { groupId, userId: reader })),
+    );
     const changes = Promise.all([
       recordMessage(tidemark, { groupId, position: at(21), senderId: sender }),
       recordMessage(tidemark, { groupId, position: at(22), senderId: sender }),
@@ -214,7 +240,10 @@ describe('the window of messages in the cache', () => {
       deleteMessage(tidemark, groupId, at(20)),
     ]);
     await Promise.all([loads, changes]);
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 20, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 20,
+      exact: true,
+    });
   });
 });
 

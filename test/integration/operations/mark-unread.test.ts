@@ -6,7 +6,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt, type OwnView } from '../../../shared/operations/own-view.ts';
+import { type OwnView, readOwnView } from '../../../shared/operations/own-view.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -51,7 +51,7 @@ describe('marking unread', () => {
       public: { position: at(10) },
       delivered: { position: at(10) },
     });
-    expect(own(await lookAt(tidemark, { groupId, userId: reader }))).toEqual([at(3), 1, 7]);
+    expect(own(await readOwnView(tidemark, { groupId, userId: reader }))).toEqual([at(3), 1, 7]);
   });
 
   test('is visible even if its merge is lost, and the next mark does not seem stored already', async () => {
@@ -71,9 +71,9 @@ describe('marking unread', () => {
     const { groupId, reader } = await prepare();
     const { ledger } = tidemark;
     // The other device marks unread completely between this one's doubt and its write; then this one's merge is lost.
-    const change: typeof ledger.memberships.change = async (...asked) => {
+    const change: typeof ledger.memberships.change = async (...args) => {
       await markUnread(tidemark, { groupId, userId: reader }, at(8));
-      return ledger.memberships.change(...asked);
+      return ledger.memberships.change(...args);
     };
     const memberships = replacing(ledger.memberships, { change });
     const overtaken = { ...cutOff(), ledger: { ...ledger, memberships } };
@@ -94,7 +94,7 @@ describe('marking unread', () => {
     const { groupId, reader } = await prepare();
     expect(own(await markUnread(tidemark, { groupId, userId: reader }, at(11)))).toEqual([at(10), 0, 0]);
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   });
 });
@@ -112,9 +112,9 @@ describe('a mark that names a revision', () => {
     const { groupId, reader } = await prepare();
     await recordMessage(tidemark, { groupId, position: at(12), senderId: aUser('guest') });
     const { ledger } = tidemark;
-    const change: typeof ledger.memberships.change = async (...asked) => {
+    const change: typeof ledger.memberships.change = async (...args) => {
       await markUnread(tidemark, { groupId, userId: reader }, at(4));
-      return ledger.memberships.change(...asked);
+      return ledger.memberships.change(...args);
     };
     const memberships = replacing(ledger.memberships, { change });
     const overtaken = { ...tidemark, ledger: { ...ledger, memberships } };

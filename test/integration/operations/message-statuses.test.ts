@@ -3,7 +3,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
@@ -33,7 +33,7 @@ test('own messages are read, as in the unread count, whatever the cache holds', 
   };
   // 5 is not recorded. 4 is deleted, and still an own message.
   const expected = ['00000000000000000000', false, true, false, true, false];
-  await lookAt(tidemark, { groupId, userId: own });
+  await readOwnView(tidemark, { groupId, userId: own });
   expect(await statuses()).toEqual(expected);
   await forget(tidemark.redis, groupId, ['messages']);
   expect(await statuses()).toEqual(expected);
@@ -41,5 +41,5 @@ test('own messages are read, as in the unread count, whatever the cache holds', 
   expect(await statuses()).toEqual(expected);
   const cache = replacing(tidemark.cache, { readStatuses: async () => null, merge: async () => false });
   expect(await statuses({ ...tidemark, cache })).toEqual(expected);
-  expect((await lookAt(tidemark, { groupId, userId: own }))?.unread).toEqual({ count: 2, exact: true });
+  expect((await readOwnView(tidemark, { groupId, userId: own }))?.unread).toEqual({ count: 2, exact: true });
 });

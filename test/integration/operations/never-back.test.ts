@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
@@ -19,7 +19,7 @@ test('500 marks in random order from 10 writers: no reader sees the watermark go
   const readers = Array.from({ length: 4 }, async () => {
     const seen: string[] = [];
     while (writing) {
-      const view = await lookAt(tidemark, { groupId, userId });
+      const view = await readOwnView(tidemark, { groupId, userId });
       seen.push(view?.membership.self.position ?? 'lost');
     }
     return seen;

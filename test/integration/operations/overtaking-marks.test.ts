@@ -8,7 +8,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { engines } from '../../support/engines.ts';
@@ -56,7 +56,10 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
     await send(2);
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 0, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 0,
+      exact: true,
+    });
     expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(2)]))).toEqual([
       [1, 1, 1],
     ]);
@@ -128,8 +131,8 @@ describe('a mark that overtakes its message', () => {
     const { groupId, reader, send } = await aChat();
     const { ledger } = tidemark;
     const messages = replacing(ledger.messages, {
-      readHead: async (asked) => {
-        const head = await ledger.messages.readHead(asked);
+      readHead: async (groupId) => {
+        const head = await ledger.messages.readHead(groupId);
         await send(2);
         return head;
       },
@@ -150,7 +153,7 @@ describe('a mark that overtakes its message', () => {
     let now = Date.now();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, read: 5_000, write: 5_000 },
     });
     const timed = {
       ...tidemark,

@@ -3,7 +3,7 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
@@ -30,7 +30,7 @@ async function expectUnmoved(groupId: GroupId, bob: UserId, mallory: UserId, hea
     public: { position: '00000000000000000000', at: null },
     delivered: { position: '00000000000000000000', at: null },
   });
-  expect(await lookAt(tidemark, { groupId, userId: mallory })).toMatchObject({ head: at(headId) });
+  expect(await readOwnView(tidemark, { groupId, userId: mallory })).toMatchObject({ head: at(headId) });
   expect(countsOf(await countReceipts(tidemark, { groupId, userId: bob }, [at(10), at(20)]))).toEqual([
     [1, 0, 0],
     [1, 0, 0],
@@ -44,7 +44,10 @@ describe('a message that is known', () => {
       outcome: 'conflict',
     });
     await expectUnmoved(groupId, bob, mallory);
-    expect((await lookAt(tidemark, { groupId, userId: mallory }))?.unread).toEqual({ count: 3, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
   });
 
   test('is in conflict under another sender even if it was deleted', async () => {
@@ -54,7 +57,10 @@ describe('a message that is known', () => {
       outcome: 'conflict',
     });
     await expectUnmoved(groupId, bob, mallory);
-    expect((await lookAt(tidemark, { groupId, userId: mallory }))?.unread).toEqual({ count: 2, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
+      count: 2,
+      exact: true,
+    });
   });
 
   test('has one sender, however many calls record it at once', async () => {

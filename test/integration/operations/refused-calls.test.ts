@@ -1,5 +1,6 @@
 import { ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { END } from '../../../shared/domain/position.ts';
@@ -12,7 +13,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt, type OwnView } from '../../../shared/operations/own-view.ts';
+import { type OwnView, readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
@@ -109,7 +110,7 @@ const OPERATIONS: readonly (readonly [
     null,
   ],
   ['statuses', (groupId, userId) => readStatuses(tidemark, { groupId, userId }, [at(1), at(99)]), null],
-  ['a read of the own view', (groupId, userId) => lookAt(tidemark, { groupId, userId }), null],
+  ['a read of the own view', (groupId, userId) => readOwnView(tidemark, { groupId, userId }), null],
   [
     'counts of receipts',
     (groupId, userId) => countReceipts(tidemark, { groupId, userId }, [at(1), at(99)]),
@@ -140,7 +141,7 @@ async function prepare(): Promise<{ groupId: GroupId; reader: UserId; former: Us
   for (let id = 1; id <= 3; id += 1) {
     await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
   }
-  await lookAt(tidemark, { groupId, userId: reader });
+  await readOwnView(tidemark, { groupId, userId: reader });
   await markUnread(tidemark, { groupId, userId: former }, at(1));
   await removeMember(tidemark, { groupId, userId: former });
   await countReceipts(tidemark, { groupId, userId: reader }, [at(1)]);
@@ -203,7 +204,7 @@ describe('marking unread', () => {
   /** Only the cache is read: it holds the member, without a doubt. */
   async function expectTrusted(groupId: GroupId, userId: UserId): Promise<void> {
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId });
+    await readOwnView(tidemark, { groupId, userId });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   }
 
@@ -266,7 +267,7 @@ describe('marking unread', () => {
     const left = await tidemark.redis.pttl(`tm:{${groupId}}:doubts`);
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThanOrEqual(DOUBT_MS);
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       membership: { self: { position: at(3) } },
     });
   });
@@ -294,11 +295,11 @@ describe('marking unread', () => {
     // A call that finds the member in doubt reads the ledger, and stores its doubt again together with the member.
     for (const doubt of tokens) {
       await cache.doubt({ groupId, userId: reader }, doubt);
-      await cache.merge(groupId, [{ kind: 'doubt', userId: reader, doubt }]);
+      await cache.merge(groupId, [change.doubt(reader, doubt)]);
     }
     await cache.merge(
       groupId,
-      tokens.map((doubt) => ({ kind: 'settled', userId: reader, doubt })),
+      tokens.map((doubt) => change.settled(reader, doubt)),
     );
     expect(await doubtsOf(groupId)).toBeUndefined();
     await expectTrusted(groupId, reader);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, Member, UserId } from '../../../shared/domain/ids.ts';
@@ -10,7 +11,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
@@ -55,12 +56,12 @@ const withMemberships = (methods: Partial<Memberships>, cache = tidemark.cache):
 function lacking(absentee: UserId): Tidemark {
   const { memberships } = tidemark.ledger;
   return withMemberships({
-    page: async (...asked) => {
-      const listed = await memberships.page(...asked);
+    page: async (...args) => {
+      const listed = await memberships.page(...args);
       return { ...listed, members: listed.members.filter(({ userId }) => userId !== absentee) };
     },
-    everyone: async function* (...asked) {
-      for await (const member of memberships.everyone(...asked)) if (member.userId !== absentee) yield member;
+    everyone: async function* (...args) {
+      for await (const member of memberships.everyone(...args)) if (member.userId !== absentee) yield member;
     },
   });
 }
@@ -72,10 +73,10 @@ async function projected(source: Tidemark, before: Item | null, after: Item): Pr
     types.push(...events.map(({ type }) => type));
     return [];
   };
-  const told = new RecentRecords(10);
+  const published = new RecentRecords(10);
   const record = { sequenceNumber: '1', before, after };
   const deadLetters = new DeadLetters(new KeptLetters());
-  const projection = { tidemark: source, publisher: { publish }, deadLetters, told };
+  const projection = { tidemark: source, publisher: { publish }, deadLetters, published };
   expect(await project(projection, [record])).toEqual([]);
   return types;
 }
@@ -127,7 +128,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     });
     expect(await countReceipts(tidemark, { groupId, userId: former }, [at(1)])).toBeNull();
     expect(await listReceipts(tidemark, { groupId, userId: former }, at(1), readers)).toBeNull();
-    expect(await lookAt(tidemark, { groupId, userId: former })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: former })).toBeNull();
   });
 
   test('does not bring back a member who has left since, if nobody has read receipts', async () => {
@@ -141,7 +142,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     const before = joined ? membershipItem({ groupId, userId: former }, joined) : null;
     await projected(tidemark, before, membershipItem({ groupId, userId: former }, marked));
 
-    expect(await lookAt(tidemark, { groupId, userId: former })).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: former })).toBeNull();
     expect(await markRead(tidemark, { groupId, userId: former }, at(1))).toBeNull();
     expect(await countReceipts(tidemark, { groupId, userId: former }, [at(1)])).toBeNull();
   });
@@ -173,15 +174,15 @@ describe('a doubt of the own view', () => {
   /** An instance that dies after its write of the ledger. `meanwhile` runs just before the write. */
   function dying(meanwhile: () => Promise<unknown>): Tidemark {
     const { memberships } = tidemark.ledger;
-    const change: Memberships['change'] = async (...asked) => {
+    const change: Memberships['change'] = async (...args) => {
       await meanwhile();
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
     return withMemberships({ change }, replacing(tidemark.cache, { mergeFor: async () => null }));
   }
 
   test.each([
-    ['reads the own view', lookAt],
+    ['reads the own view', readOwnView],
     ['loads the receipts', (source: Tidemark, reader: Member) => countReceipts(source, reader, [at(10)])],
     [
       'marks a message again',
@@ -210,7 +211,7 @@ describe('a doubt of the own view', () => {
     const { groupId, reader } = await prepare();
     await markUnread(tidemark, { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
-    expect(await lookAt(tidemark, { groupId, userId: reader })).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       membership: { self: { position: at(5), revision: 1 } },
       unread: { count: 5, exact: true },
     });
@@ -220,17 +221,17 @@ describe('a doubt of the own view', () => {
   test('is not settled by the call of an earlier doubt', async () => {
     const { groupId, reader } = await prepare();
     const { memberships } = tidemark.ledger;
-    const change: Memberships['change'] = async (...asked) => {
+    const doubting: Memberships['change'] = async (...args) => {
       await tidemark.cache.doubt({ groupId, userId: reader }, 'another-doubt');
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
-    await markUnread(withMemberships({ change }), { groupId, userId: reader }, at(6));
+    await markUnread(withMemberships({ change: doubting }), { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     expect(ledgerCalls()).not.toEqual([]);
-    await tidemark.cache.merge(groupId, [{ kind: 'settled', userId: reader, doubt: 'another-doubt' }]);
+    await tidemark.cache.merge(groupId, [change.settled(reader, 'another-doubt')]);
     tidemark.takeCalls();
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   });
 
@@ -238,7 +239,7 @@ describe('a doubt of the own view', () => {
     const { groupId, reader } = await prepare();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, read: 5_000, write: 5_000 },
     });
     let now = 1_900_000_000_000;
     const cache = new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, nowMs: () => now });
@@ -252,7 +253,7 @@ describe('a doubt of the own view', () => {
     ] as const) {
       now = 1_900_000_000_000 + passedMs;
       tidemark.takeCalls();
-      expect(await lookAt(later, { groupId, userId: reader })).toMatchObject({
+      expect(await readOwnView(later, { groupId, userId: reader })).toMatchObject({
         membership: { self: { position: at(10), revision: 0 } },
         unread: { count: 0, exact: true },
       });
@@ -331,7 +332,7 @@ describe('a departure that the cache missed', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     const [, joined] = await join(tidemark, groupId, [sender, reader]);
     await send(tidemark, groupId, sender, [1]);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     await removeMember(cutOff(), { groupId, userId: reader });
     const { memberships } = tidemark.ledger;
     let changes = 0;
@@ -339,17 +340,17 @@ describe('a departure that the cache missed', () => {
       changes += 1;
       if (changes > 10) throw new Error('it does not come to an end');
     };
-    const change: Memberships['change'] = async (...asked) => {
+    const change: Memberships['change'] = async (...args) => {
       counted();
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
-    const hear: Memberships['hear'] = async (...asked) => {
+    const changeBelonging: Memberships['changeBelonging'] = async (...args) => {
       counted();
-      return memberships.hear(...asked);
+      return memberships.changeBelonging(...args);
     };
 
     const marked = await markRead(
-      { ...withMemberships({ change, hear }), mode: 'open' },
+      { ...withMemberships({ change, changeBelonging }), mode: 'open' },
       { groupId, userId: reader },
       at(1),
     );
@@ -371,7 +372,7 @@ describe('a departure that the cache missed', () => {
     const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
     await join(tidemark, groupId, [sender, reader]);
     await send(tidemark, groupId, sender, [1]);
-    await lookAt(tidemark, { groupId, userId: reader });
+    await readOwnView(tidemark, { groupId, userId: reader });
     await removeMember(cutOff(), { groupId, userId: reader });
     expect(await markRead(tidemark, { groupId, userId: reader }, at(1))).toBeNull();
     expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject({
@@ -405,14 +406,11 @@ describe('a window of messages', () => {
     // Room for one more.
     await deleteMessage(small, groupId, at(14));
     // During a load the floor may go down, so messages below it are kept.
-    await small.cache.merge(groupId, [{ kind: 'load', token: `${Date.now() - 60_001}-given-up` }]);
+    await small.cache.merge(groupId, [change.load(`${Date.now() - 60_001}-given-up`)]);
     await send(small, groupId, sender, [5]);
     expect(await countOf(small, groupId, reader, 5)).toEqual([[1, 0, 0]]);
     const token = `${Date.now()}-another`;
-    await small.cache.merge(groupId, [
-      { kind: 'load', token },
-      { kind: 'loaded', token, above: at(11) },
-    ]);
+    await small.cache.merge(groupId, [change.load(token), change.loaded(token, at(11))]);
     await deleteMessage(small, groupId, at(5));
     expect(await countOf(small, groupId, reader, 5)).toEqual([null]);
   });
@@ -423,8 +421,8 @@ describe('a window of messages', () => {
     await send(small, groupId, sender, [1, 2, 3, 4, 5]);
     await forget(tidemark.redis, groupId);
     let newestId = 5;
-    const newest: Tidemark['ledger']['messages']['newest'] = async (...asked) => {
-      const found = await small.ledger.messages.newest(...asked);
+    const newest: Tidemark['ledger']['messages']['newest'] = async (...args) => {
+      const found = await small.ledger.messages.newest(...args);
       newestId += 1;
       await send(small, groupId, sender, [newestId]);
       return found;

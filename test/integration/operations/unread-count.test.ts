@@ -9,7 +9,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
@@ -69,7 +69,7 @@ type Step =
   | { readonly do: 'mark all'; readonly user: Reader }
   | { readonly do: 'unread'; readonly user: Reader; readonly which: number }
   | { readonly do: 'evict'; readonly keys: readonly string[] }
-  | { readonly do: 'look'; readonly user: Reader };
+  | { readonly do: 'read view'; readonly user: Reader };
 
 const KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'early'];
 
@@ -94,7 +94,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('evict' as const), keys: fc.subarray(KEYS, { minLength: 1 }) }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('look' as const), user }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('read view' as const), user }) },
 );
 
 /** Begins with more messages than are counted, and more than are kept. */
@@ -201,8 +201,8 @@ async function play(
     }
     case 'evict':
       return forget(tidemark.redis, groupId, [...one.keys]);
-    case 'look':
-      expect((await lookAt(tidemark, { groupId, userId: ids[one.user] }))?.unread).toEqual(
+    case 'read view':
+      expect((await readOwnView(tidemark, { groupId, userId: ids[one.user] }))?.unread).toEqual(
         reference.unreadOf(one.user),
       );
       return;
@@ -212,7 +212,7 @@ async function play(
 async function expectUnread(tidemark: Tidemark, { groupId, ids }: Group, reference: Reference, user: Reader) {
   const unread = reference.unreadOf(user);
   const page = { limit: 200, after: null };
-  expect((await lookAt(tidemark, { groupId, userId: ids[user] }))?.unread).toEqual(unread);
+  expect((await readOwnView(tidemark, { groupId, userId: ids[user] }))?.unread).toEqual(unread);
   const { groups } = await readInbox(tidemark, ids[user], { ...page, unreadOnly: false });
   expect(groups.map((group) => [group.groupId, group.unread])).toEqual([[groupId, unread]]);
   const some = await readInbox(tidemark, ids[user], { ...page, unreadOnly: true });
@@ -271,15 +271,21 @@ describe('if 50 messages are counted and 55 are kept', () => {
       ids: { reader, guest },
     } = await prepare(tidemark);
     await record(groupId, guest, 1, 52);
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 50,
       exact: false,
     });
     for (const id of [50, 51, 52]) await deleteMessage(tidemark, groupId, at(id));
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 49, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 49,
+      exact: true,
+    });
     expect(await inboxOf(reader)).toEqual([{ count: 49, exact: true }]);
     await forget(tidemark.redis, groupId);
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 49, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 49,
+      exact: true,
+    });
   });
 
   test('messages below a window full of own messages are counted', async () => {
@@ -293,7 +299,10 @@ describe('if 50 messages are counted and 55 are kept', () => {
       count: 3,
       exact: true,
     });
-    expect((await lookAt(tidemark, { groupId, userId: reader }))?.unread).toEqual({ count: 3, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
     expect(await inboxOf(reader)).toEqual([{ count: 3, exact: true }]);
   });
 });

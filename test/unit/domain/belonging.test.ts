@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  applyDeparture,
+  applyJoining,
   type Belonging,
-  hearDeparture,
-  hearJoining,
   NO_BELONGING,
 } from '../../../shared/domain/belonging.ts';
 import { at } from '../../support/positions.ts';
@@ -24,10 +24,10 @@ const events: fc.Arbitrary<Event[]> = fc
   })
   .map(({ joinings, departures }) => [...joinings, ...departures]);
 
-const hear = (known: Belonging, { time, after }: Event) =>
+const apply = (known: Belonging, { time, after }: Event) =>
   after === null
-    ? hearDeparture(known, T + time)
-    : hearJoining(known, { at: T + time, after: at(after), heardAt: T + 100 });
+    ? applyDeparture(known, T + time)
+    : applyJoining(known, { at: T + time, joinedAfter: at(after), receivedAt: T + 100 });
 
 const seenIn = ({ state }: Belonging) =>
   state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;
@@ -53,7 +53,7 @@ function inOrder(all: readonly Event[]) {
 }
 
 /** All events in any order, some of them twice. */
-const heard = events.chain((all) =>
+const histories = events.chain((all) =>
   fc.record({
     all: fc.constant(all),
     order: fc.shuffledSubarray(all, { minLength: all.length }),
@@ -63,9 +63,9 @@ const heard = events.chain((all) =>
 
 test('joinings and departures lead to the same state in any order and with repetitions', () => {
   fc.assert(
-    fc.property(heard, ({ all, order, more }) => {
-      const seen = seenIn([...order, ...more].reduce(hear, NO_BELONGING));
-      const first = seenIn(all.toSorted((a, b) => a.time - b.time).reduce(hear, NO_BELONGING));
+    fc.property(histories, ({ all, order, more }) => {
+      const seen = seenIn([...order, ...more].reduce(apply, NO_BELONGING));
+      const first = seenIn(all.toSorted((a, b) => a.time - b.time).reduce(apply, NO_BELONGING));
       expect(seen && { after: seen.after, isLater: seen.revision > 0 }).toEqual(inOrder(all));
       expect(seen?.revision).toBe(first?.revision);
     }),

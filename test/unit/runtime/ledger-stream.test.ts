@@ -18,9 +18,9 @@ beforeEach(() => {
     published.push(...events);
     return [];
   };
-  const told = new RecentRecords(10);
+  const remembered = new RecentRecords(10);
   const handler = ledgerStream((records) =>
-    publishMoves({ publisher: { publish }, deadLetters, told }, records),
+    publishMoves({ publisher: { publish }, deadLetters, published: remembered }, records),
   );
   invoke = async (records) => handler({ Records: records as DynamoDBRecord[] }, {} as Context);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);

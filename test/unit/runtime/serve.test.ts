@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as v from 'valibot';
 import { ok, serve } from '../../../functions/runtime/serve.ts';
-import { limitUpTo, messageId, parameters } from '../../../shared/contract/schemas.ts';
+import { limitUpTo, parameters, position } from '../../../shared/contract/schemas.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { CONTEXT, type ProxyCall, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
@@ -83,7 +83,7 @@ describe('an endpoint', () => {
 
 describe('a body', () => {
   const place = { name: 'test', who: 'anyone', at: 'POST /test' } as const;
-  const fields = { joinedAfter: v.optional(messageId) };
+  const fields = { joinedAfter: v.optional(position) };
   const required = serve({ ...place, body: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
   const optional = serve({ ...place, optionalBody: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
   const none = serve(place, async () => ok({}));
@@ -135,7 +135,7 @@ describe('the log', () => {
   });
 
   const failing = (error: unknown) =>
-    serve({ name: 'test', who: 'anyone', at: 'POST /test', optionalBody: { messageId } }, () =>
+    serve({ name: 'test', who: 'anyone', at: 'POST /test', optionalBody: { messageId: position } }, () =>
       Promise.reject(error),
     );
   const TOKEN = tokenWith('{"sub":"alice","scope":"tidemark/user","aud":"a-rather-long-audience"}');
