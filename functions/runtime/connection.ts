@@ -27,12 +27,12 @@ export function connectionOf({ requestContext }: ConnectionEvent): Connection & 
 
 /** The token among the subprotocols that a client asks for; null if there is not one of it, or Tidemark's is missing. */
 export function tokenIn(headers: Readonly<Record<string, string | undefined>>): string | null {
-  const asked = Object.entries(headers)
+  const protocols = Object.entries(headers)
     .filter(([name]) => name.toLowerCase() === 'sec-websocket-protocol')
     .flatMap(([, value = '']) => value.split(','))
     .map((protocol) => protocol.trim());
-  const [token, ...others] = asked.filter((protocol) => protocol.startsWith(TOKEN_PREFIX));
-  if (!asked.includes(SUBPROTOCOL) || token === undefined || others.length > 0) return null;
+  const [token, ...others] = protocols.filter((protocol) => protocol.startsWith(TOKEN_PREFIX));
+  if (!protocols.includes(SUBPROTOCOL) || token === undefined || others.length > 0) return null;
   return token.slice(TOKEN_PREFIX.length);
 }
 

@@ -9,7 +9,7 @@ export interface TokenIssuer {
   readonly issuer: string;
   /** A token is for one of these. */
   readonly audience: readonly string[];
-  /** Where its keys are. Without it the issuer is asked, as OpenID Connect Discovery prescribes. */
+  /** Where its keys are. Without it they are found by OpenID Connect Discovery. */
   readonly keysUrl?: string;
 }
 
@@ -112,7 +112,7 @@ async function createVerifier({ issuer, audience, keysUrl }: TokenIssuer): Promi
     {
       issuer,
       jwksUri,
-      // An HTTP API looks at `client_id` where a token has no `aud`; Cognito's access tokens have none.
+      // An HTTP API checks `client_id` if a token has no `aud`; Cognito's access tokens have none.
       audience: null,
       customJwtCheck({ header, payload }) {
         if (!ALGORITHMS.includes(header.alg ?? '')) {

@@ -64,7 +64,7 @@ const DUE_MS = 5_000;
 /** The range of a due frame is kept for as long as its tries may fail in a row. */
 const RANGE_MS = 15 * 60_000;
 
-/** The newest messages whose senders are looked up. */
+/** Only the senders of this many newest messages get receipts. */
 const MOST_MESSAGES = 100;
 
 /** What the cache knows of connections, and the gates that keep frames to one a second. It may be lost at any time. */

@@ -31,17 +31,17 @@ export const serverFrames = {
   synced: v.pipe(
     v.strictObject({
       type: v.literal('synced'),
-      ref: v.pipe(v.nullable(ref), v.description('Null where the client sent none')),
+      ref: v.pipe(v.nullable(ref), v.description('Null if the client sent none')),
       asOf,
       views: v.pipe(
         v.array(v.strictObject(view)),
         v.maxLength(MAX_VIEWS),
-        v.description('A group that was asked for is absent where the user is not a member of it'),
+        v.description('A named group is absent if the user is not a member of it'),
       ),
       complete: v.pipe(
         v.boolean(),
         v.description(
-          'True where nothing is left out: every group that was asked for, or that has something unread, is here',
+          'True if no group is left out: every named group, or every group with something unread, is here',
         ),
       ),
     }),

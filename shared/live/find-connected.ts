@@ -5,13 +5,13 @@ import { loadWindow } from '../operations/message-window.ts';
 import type { Live } from './live.ts';
 import type { Move } from './move.ts';
 
-/** Without the cache, the senders of so many of the newest messages in a range get receipts: as many as with it. */
+/** Without the cache, only the senders of this many newest messages get receipts, as with it. */
 const MOST_MESSAGES = 100;
 
-/** Users whose connections are looked up at the same time. */
+/** Users whose connections are read at the same time. */
 const CONCURRENT_USERS = 20;
 
-/** Those whom a move concerns and who are connected, as far as is known. */
+/** The connected users whom a move concerns. */
 export interface Connected {
   /** Null if the member is not connected, or if its own view has not moved. */
   readonly member: Presence | null;
@@ -22,8 +22,8 @@ export interface Connected {
 const NOBODY_CONNECTED: Connected = { member: null, senders: [] };
 
 /**
- * Finds out whom of those a move concerns to send frames to. One call of the cache if none of them is connected. Otherwise
- * the cache then holds the move, so that the frames have it.
+ * Returns the connected users whom a move concerns. One call of the cache if there are none. If there are any, the cache holds
+ * the move afterwards, so that their frames have it.
  */
 export async function findConnected(live: Live, move: Move): Promise<Connected> {
   const { groupId, userId, range } = move;
@@ -42,7 +42,7 @@ export async function findConnected(live: Live, move: Move): Promise<Connected> 
   return connected;
 }
 
-/** Asks the ledger about those of whom the cache does not know whether they are connected. */
+/** Reads the connections of those users from the ledger of whom the cache does not know whether they are connected. */
 async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerned): Promise<Connected> {
   const everybody = isOwn ? [member, ...senders] : senders;
   const unknown = everybody.filter(({ state }) => state === 'unknown');
@@ -64,7 +64,7 @@ async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerne
   };
 }
 
-/** If the merge of the move into the cache got lost, the frames would still hold the state before it. */
+/** If the merge of the move into the cache was lost, the frames would still have the state before it. */
 async function refresh(
   { tidemark }: Live,
   { groupId, userId, isIn }: Move,

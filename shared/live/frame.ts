@@ -7,12 +7,11 @@ import { type OwnView, readOwnView } from '../operations/own-view.ts';
 import { countReceipts } from '../operations/receipts.ts';
 import type { DueFrame, Live } from './live.ts';
 
-/** Without the cache, own messages are looked for among so many of the newest in a range. */
+/** Without the cache, own messages are searched among this many newest ones of a range. */
 const MOST_MESSAGES = 100;
 
 /**
- * The frame that tells a user the state as it is now; null if there is nothing to send. That is so for everyone who is not a
- * member: nothing of a group goes to someone who has left.
+ * The frame with the state as it is now; null if there is nothing to send. Nothing of a group goes to a user who has left it.
  */
 export function frameOf(live: Live, due: DueFrame): Promise<ServerFrame | null> {
   return due.kind === 'view' ? viewFrame(live, due) : receiptsFrame(live, due);

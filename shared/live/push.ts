@@ -21,7 +21,7 @@ import { moveIn } from './move.ts';
  * Without the cache all gates are open. Frames hold the whole state, so one too many does no harm.
  */
 
-/** Frames that are read and sent at the same time. One waits for the ledger, the cache and the slowest of its connections. */
+/** Frames that are computed and sent at the same time. A frame waits for the slowest of its own connections alone. */
 const CONCURRENT_FRAMES = 20;
 
 /**
@@ -52,7 +52,7 @@ export async function pushEvent(live: Live, queue: FrameQueue, event: TidemarkEv
     if (outcome === 'no connection') gone.push(user);
     if (outcome === 'later' || outcome === 'failed') await queue.add(frame);
   });
-  // From now on the ledger is not asked about them.
+  // Later events then need no read of the ledger for them.
   if (gone.length > 0) await live.cache.noteOffline(gone);
 }
 

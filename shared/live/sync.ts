@@ -9,10 +9,10 @@ import type { Tidemark } from '../operations/tidemark.ts';
 import { viewIn } from './frame.ts';
 import type { Live } from './live.ts';
 
-/** A page of an inbox looks at up to 1,000 groups, and may find nothing unread in them. After so many pages a sync ends. */
+/** One page of an inbox reads at most 1,000 groups, and may find nothing unread in them. A sync reads at most this many pages. */
 const MOST_PAGES = 10;
 
-/** What is left of a frame for all but the views. */
+/** The room in a frame for all fields but the views. */
 const ROOM_BYTES = 1_024;
 
 type Synced = Extract<ServerFrame, { readonly type: 'synced' }>;

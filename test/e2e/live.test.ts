@@ -208,7 +208,7 @@ describe('frames', () => {
     expect(await device.closed).toMatchObject({ code: 1009 });
   });
 
-  test('one after the end of the token is not obeyed: the client is told, and the connection is closed', async () => {
+  test('one after the end of the token changes nothing: it gets an error, and the connection is closed', async () => {
     const { groupId, bob } = await aGroup();
     const device = await connectWith(await tokenFor(bob, 3));
     const expired = Date.now() + 3_000;

@@ -19,7 +19,7 @@ describe('the WebSocket API', () => {
     });
   });
 
-  test('leads each route to its function, and authorizes whoever connects', () => {
+  test('leads each route to its function, and authorizes each connect', () => {
     const integrations = ofType(template, 'AWS::ApiGatewayV2::Integration');
     const seen = ofApi('AWS::ApiGatewayV2::Route').map((route) => {
       const integration = integrations[String(route.Target).replace('integrations/', '')]?.Properties;

@@ -1,8 +1,8 @@
--- Notes that users have no connection, after a look into the ledger.
+-- Notes that users have no connection in the ledger.
 -- KEYS: online sorted set
--- ARGV: now, the longest life of a connection, then for each user { user, the score seen before the look, or '' }
+-- ARGV: now, the longest life of a connection, then for each user { user, the score read before the ledger, or '' }
 -- Reply: 1
--- Invariant: a user who has connected since the look stays.
+-- Invariant: a user who has connected since then stays.
 
 local online, now, life = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local complete = is_complete(online, now, life)

@@ -3,7 +3,7 @@
 -- ARGV: user, end of the connection's life, now, the longest life of a connection, all in ms
 -- Reply: 1
 -- Invariant: the score of a user grows with each connection, so that note-offline.lua notices a connection that was opened
---   while it looked.
+--   after the ledger was read.
 
 local online, user = KEYS[1], ARGV[1]
 local score, now, life = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -5,6 +5,7 @@
 -- Reply: { begin, end of the range of messages }, false and false if unknown
 -- Invariant: the range stays until settle-frame.lua, so that a frame that fails is tried again with all of it.
 
-redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
-redis.call('HDEL', KEYS[2], 'until')
-return redis.call('HMGET', KEYS[2], 'from', 'to')
+local gate, due = KEYS[1], KEYS[2]
+redis.call('SET', gate, '1', 'PX', ARGV[1])
+redis.call('HDEL', due, 'until')
+return redis.call('HMGET', due, 'from', 'to')

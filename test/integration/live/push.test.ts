@@ -120,7 +120,7 @@ describe('a mark', () => {
     expect(live.due.map(({ userId }) => userId)).not.toContain(bob);
   });
 
-  test('tells a sender of its own messages alone', async () => {
+  test('sends a sender receipts of its own messages alone', async () => {
     const group = await aGroupOfThree();
     const [ofAlice, ofBob] = [await live.connect(group.alice), await live.connect(group.bob)];
     await push(await reads(group, group.carol, 4));
@@ -321,7 +321,7 @@ describe('a connection', () => {
     expect(live.due).toMatchObject([{ kind: 'view', userId: group.carol }]);
   });
 
-  test('whose token has expired is told so and closed, and gets nothing of the group', async () => {
+  test('whose token has expired gets an error and is closed, and gets nothing of the group', async () => {
     const group = await aGroupOfThree();
     const old = await live.connect(group.carol, { tokenExpiresAtMs: Date.now() - 1 });
     await push(await reads(group, group.carol, 1));
@@ -350,7 +350,7 @@ describe('a user whose last connection was closed', () => {
     expect(Number(score ?? 0)).toBeLessThan(Date.now());
     expect(live.posted).toEqual([]);
 
-    // Whoever connects again is found again.
+    // After another connect the user is found again.
     const again = await live.connect(group.carol);
     await push(await reads(group, group.carol, 2));
     const [frame] = live.due.splice(0);
@@ -378,7 +378,7 @@ describe('the cache', () => {
     ]);
   });
 
-  test('if it has lost who is connected, the ledger is asked, once for each user', async () => {
+  test('if it has lost who is connected, the ledger is read, once for each user', async () => {
     const group = await aGroupOfThree();
     const own = await live.connect(group.carol);
     await live.tidemark.redis.del('tm:online');
