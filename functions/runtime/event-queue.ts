@@ -1,10 +1,12 @@
 import middy from '@middy/core';
-import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environment.ts';
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
+import { REHEARSAL, withDeadline } from './with-deadline.ts';
 
 export type QueuedEvent = EventBridgeEvent<string, unknown>;
 
@@ -20,8 +22,11 @@ export interface EventQueueOptions {
   readonly longestMs: number;
 }
 
-/** The part of the function's time that is kept for the calls of the queues at the end. */
-const SETTLING_MS = 5_000;
+/**
+ * The part of the function's time that is kept for the calls to the queues at the end: two calls, one after the other,
+ * with two tries of 2 s each (./sqs.ts).
+ */
+const SETTLING_MS = 9_000;
 
 /** The most failures in one log line. */
 const MOST_LOGGED = 3;
@@ -45,11 +50,17 @@ const DONE: Outcome = { kind: 'done' };
  * Returns a handler of the events of a queue. If the handling of an event throws, only its record is reported as
  * failed, and the queue delivers it again after a pause that grows each time. After a day the queue sends it to its
  * dead-letter queue.
+ *
+ * If the function times out, Lambda fails the whole batch. So the events have an earlier deadline: an event that is not
+ * done by then fails, and so do its calls.
  */
 export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
   const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
-    const hasTime = () => context.getRemainingTimeInMillis() >= options.longestMs + SETTLING_MS;
-    const settled = await handleAll(Records, handle, options.laneOf, hasTime);
+    const leftMs = () => context.getRemainingTimeInMillis() - SETTLING_MS;
+    const hasTime = () => leftMs() >= options.longestMs;
+    const settled = await withDeadline(leftMs(), (deadline) =>
+      handleAll(Records, (event) => endAt(deadline, () => handle(event)), options.laneOf, hasTime),
+    );
     const setAside = await setAsideHopeless(settled);
     const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
     if (failed.length > 0) {
@@ -59,7 +70,7 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
   });
   /** Handles an empty batch. */
-  const rehearse = () => handler({ Records: [] }, {} as Context);
+  const rehearse = () => handler({ Records: [] }, REHEARSAL);
   return Object.assign(handler, { rehearse });
 }
 
@@ -89,6 +100,16 @@ async function handleAll(
     }
   });
   return settled;
+}
+
+/** Ends the calls of the work at the deadline, and throws then even if the work does not end. */
+async function endAt(deadline: AbortSignal, work: () => Promise<void>): Promise<void> {
+  await Promise.race([
+    callUntil(deadline, work),
+    new Promise((_resolve, reject) => {
+      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
+    }),
+  ]);
 }
 
 async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {

@@ -1,9 +1,10 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type * as v from 'valibot';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
 import type { AnswersOf } from '../../shared/contract/endpoints.ts';
-import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
+import { invalidFields, notFound, TidemarkError, unavailable } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { callerOf, type Event, scopesAsked } from './access.ts';
@@ -36,7 +37,15 @@ export type Call<R extends Request> = Taken<R> &
   (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
 /**
- * Returns the Lambda of an endpoint. It checks and reads the request, and answers errors as problems.
+ * The part of the function's time that is kept for the answer 503. At the timeout itself Lambda would end the instance,
+ * and the gateway would answer 500 with a body of its own and without Retry-After.
+ */
+const ANSWERING_MS = 500;
+
+/**
+ * Returns the Lambda of an endpoint. It checks and reads the request, and answers errors as problems. A request that is
+ * not answered half a second before the function's timeout gets a 503. Its work ends there and cannot go on beside a later
+ * request: its calls under way fail, and it makes no others. As after any 503, a write under way may have been made.
  *
  * @param answer returns null if there is no such group for the user
  */
@@ -45,11 +54,16 @@ export function serve<const R extends Request>(
   answer: (call: Call<R>) => Promise<ReplyOf<R> | null>,
 ) {
   const schemas = schemasOf(endpoint);
-  const handler = middy<Event, Answer>()
+  const handler = middy<Event, Answer>({
+    timeoutEarlyInMillis: ANSWERING_MS,
+    timeoutEarlyResponse: () => {
+      throw unavailable(new Error('the request was not answered before its deadline'));
+    },
+  })
     .use(problems())
-    .handler(async (event) => {
+    .handler(async (event, _context, { signal }) => {
       const { call, isAboutCaller } = callIn(endpoint, schemas, event);
-      const reply = await answer(call);
+      const reply = await callUntil(signal, () => answer(call));
       if (!reply) throw notFound(isAboutCaller ? 'you are' : 'the user is');
       return answerOf(reply);
     });
@@ -153,7 +167,7 @@ function problems(): MiddlewareObj<Event, Answer> {
       const asked = { route: routeKey, requestId };
       if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
       else if (error.code === 'unavailable')
-        console.warn({ message: 'the ledger is unavailable', ...asked, error: loggedError(error.cause) });
+        console.warn({ message: 'the service is unavailable', ...asked, error: loggedError(error.cause) });
       request.response = problemAnswer(error, requestId);
     },
   };

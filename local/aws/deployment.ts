@@ -14,7 +14,7 @@ import { HttpApi } from './gateway/http-api.ts';
 import type { TrustedIssuer } from './gateway/jwt-authorizer.ts';
 import type { Callers } from './iam/callers.ts';
 import { Lambda } from './lambda/lambda.ts';
-import { ensureTable } from './ledger-table.ts';
+import { ensureTables } from './ledger-table.ts';
 import { MessageStore } from './queues/message-store.ts';
 import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
@@ -26,13 +26,13 @@ import { WebSocketApi } from './web-sockets/web-socket-api.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
-  /** Whether a table of an earlier run is deleted first. */
+  /** Whether to delete the table of an earlier run first. */
   readonly fresh: boolean;
-  /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
+  /** DynamoDB Local itself, with the access key that owns its database. The stack creates the table and reads the stream. */
   readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
-  /** Who may call AWS, and what. */
+  /** The callers of AWS services, with their permissions. */
   readonly callers: Callers;
-  /** Where the functions find the AWS services that they call. */
+  /** The URLs of the AWS services that functions call. */
   readonly endpoints: {
     readonly dynamodb: string;
     readonly secretsManager: string;
@@ -41,17 +41,17 @@ export interface DeploymentOptions {
     /** Where connections of the WebSocket API are managed, under its stage. */
     readonly executeApi: string;
   };
-  /** Where the keys of an issuer of tokens are. */
+  /** Returns the URL of an issuer's keys. */
   readonly keySetUrl: (issuer: string) => string;
-  /** Issuers whose tokens the API takes, besides the template's. */
+  /** Issuers whose tokens the API accepts, in addition to the template's issuer. */
   readonly otherIssuers: readonly TrustedIssuer[];
-  /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
+  /** The factor by which pauses of queues and of asynchronous invocations are shorter than on AWS. */
   readonly speed: number;
   readonly webSocketLimits: WebSocketLimits;
   readonly log: Log;
 }
 
-/** The template's table, functions, bus, stream, queues and API on this machine. */
+/** The template's tables, functions, bus, stream, queues and API on this machine. */
 export interface Deployment {
   readonly tableName: string;
   readonly lambda: Lambda;
@@ -61,7 +61,7 @@ export interface Deployment {
   readonly webSockets: WebSocketApi | null;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
-  /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
+  /** Starts to read the stream and the queues, and delivers events that the bus has not delivered yet. */
   run(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ function withLocalIssuers(
   ]);
 }
 
-/** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
+/** Deploys the template on this machine. Everything that it starts stops with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
   options: DeploymentOptions,
@@ -101,7 +101,7 @@ export async function deploy(
   const journal = <T>(name: FileName) =>
     resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
 
-  const tableName = await ensureTable(dynamodb, template, fresh);
+  const tableName = await ensureTables(dynamodb, template, fresh);
   const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
   const messages = resources.adopt(new MessageStore(directory.file('queues.jsonl')), (opened) =>
     opened.close(),
@@ -161,7 +161,7 @@ export async function deploy(
     queues,
     webhookSink,
     async run() {
-      // A poller waits for the function that it has invoked: so pollers are stopped first, then the functions.
+      // Pollers stop before the functions: a poller waits for the function that it has invoked.
       resources.defer(async () => {
         const polled = Promise.all(pollers.map((poller) => poller.stop()));
         await lambda.stop();

@@ -30,7 +30,7 @@ const SecretRequest = v.object({ SecretId: v.string() });
 
 const ParameterRequest = v.object({ Name: v.string() });
 
-/** What `cdk bootstrap` leaves behind: this machine is ready for a deployment. */
+/** The parameter that `cdk bootstrap` creates: this machine is ready for a deployment. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([['/cdk-bootstrap/hnb659fds/version', '21']]);
 
 const PutEventsRequest = v.object({
@@ -41,7 +41,7 @@ const PutEventsRequest = v.object({
         Source: v.exactOptional(v.string()),
         DetailType: v.exactOptional(v.string()),
         Detail: v.exactOptional(v.string()),
-        // Seconds, as the AWS SDK sends them; in milliseconds, a Date holds up to 8.64e15.
+        // In seconds, as the AWS SDK sends it. A Date holds up to 8.64e15 milliseconds.
         Time: v.exactOptional(v.pipe(v.number(), v.minValue(-8.64e12), v.maxValue(8.64e12))),
       }),
     ),
@@ -50,7 +50,7 @@ const PutEventsRequest = v.object({
   ),
 });
 
-/** The operations that are called, by the target that AWS's JSON protocols name. */
+/** The supported operations, by their target in AWS's JSON protocols. */
 const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, Operation<AwsServices>>([
   [
     'secretsmanager.GetSecretValue',
@@ -113,13 +113,13 @@ function secretText(id: string, secrets: AwsServices['secrets']): string {
   return text;
 }
 
-/** The path of Lambda's Invoke, and in it the function's name. */
+/** The path of Lambda's Invoke, which has the function's name. */
 const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
 
 /** The path of API Gateway's management of connections, with its stage and the connection's id. */
 const CONNECTION = /^\/([\w-]+)\/(?:@|%40)connections\/([^/]+)$/;
 
-/** Ten entries of PutEvents, escaped in JSON. */
+/** Enough for ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 interface Answer {
@@ -131,12 +131,12 @@ interface Answer {
 }
 
 export interface AwsEndpoint extends Listening {
-  /** From now on it answers; until then it is unavailable. */
+  /** Starts to answer. Before this call, every request gets an error. */
   serve(services: AwsServices): void;
 }
 
 /**
- * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * Starts one endpoint for all AWS services except DynamoDB. It accepts requests that are signed and that the caller's
  * policies allow.
  */
 export async function startAwsEndpoint(): Promise<AwsEndpoint> {
@@ -191,13 +191,13 @@ async function handle(request: IncomingMessage, services: AwsServices | null): P
   }
   const target = String(request.headers['x-amz-target']);
   const known = OPERATIONS.get(target);
-  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not support ${target}`);
   const { resources, run } = known.understand(jsonOf(body));
   for (const resource of resources) admit(principal, known.action, resource);
   return { body: await run(services) };
 }
 
-/** What a signature must cover; undefined for an operation of AWS's JSON protocols. */
+/** The parts that a signature must cover. Undefined for an operation of AWS's JSON protocols. */
 function signedOf(
   path: string,
   { isInvocation, isConnection }: { readonly isInvocation: boolean; readonly isConnection: boolean },
@@ -207,7 +207,7 @@ function signedOf(
   return isConnection ? { ...call, service: 'execute-api', region: REGION } : undefined;
 }
 
-/** Throws what the service of the action answers where the principal may not do it. */
+/** Throws the error of the action's service if the principal does not have the permission. */
 function admit(principal: Principal, action: string, resource: string): void {
   try {
     authorize(principal, action, resource);
@@ -219,7 +219,7 @@ function admit(principal: Principal, action: string, resource: string): void {
   }
 }
 
-/** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
+/** Lambda's Invoke. Unlike the other services, its path has the function's name. */
 async function invoke(
   principal: Principal,
   name: string,
@@ -271,6 +271,6 @@ function jsonOf(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
   } catch {
-    throw new AwsError('ValidationException', 'the body is no JSON');
+    throw new AwsError('ValidationException', 'the body is not JSON');
   }
 }

@@ -11,16 +11,16 @@ export type Answer = (request: IncomingMessage) => Promise<ProxyResponse>;
 /** Takes over the socket of a request for a WebSocket from this machine. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => Promise<void>;
 
-/** The answer to what comes from elsewhere. */
-export const FOREIGN = { message: 'Only this machine may ask: the Host or the Origin is foreign.' };
+/** The answer to a request of a foreign page or host. */
+export const FOREIGN = { message: 'Only this machine may call: the Host or the Origin is foreign.' };
 
-/** Why the system refuses a port, by the error's code. */
+/** The system's reason to refuse a port, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use',
-  EACCES: 'is kept for the system',
+  EACCES: 'is reserved for the system',
 };
 
-/** The one address that users of the local stack talk to. Throws where the port cannot be had. */
+/** Starts the server that users of the local stack call. Throws an error if the port is not available. */
 export async function startFront(port: number, answer: Answer, upgrade: Upgrade): Promise<Listening> {
   const server = createServer(
     {
@@ -53,7 +53,7 @@ async function respond(request: IncomingMessage, response: ServerResponse, answe
     response.writeHead(statusCode, { ...headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
   } catch {
-    // A caller that went away gets no answer, and harms nobody else; a function's unusable answer is its fault.
+    // Either the caller has closed the connection, or a function's answer is malformed: a fault, so 500.
     if (response.headersSent) response.destroy();
     else
       response

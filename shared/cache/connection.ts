@@ -1,5 +1,5 @@
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Redis } from '@upstash/redis';
+import { BoundedHttpHandler } from '../aws/deadline.ts';
 import { Connector } from './connector.ts';
 import type { LiveScriptName } from './live-scripts.ts';
 import { READING_SCRIPTS, type ReadingScriptName, type ScriptName, WRITING_SCRIPTS } from './scripts.ts';
@@ -56,7 +56,7 @@ export class CacheConnection {
 
   constructor({ credentials, timeoutsMs, nowMs, http, moreScripts }: ConnectionOptions) {
     const timeouts = timeoutsMs ?? TIMEOUTS_MS;
-    const handler = http ?? new NodeHttpHandler();
+    const handler = http ?? new BoundedHttpHandler();
     this.#nowMs = nowMs ?? Date.now;
     this.#connector = new Connector({
       credentials,

@@ -60,7 +60,7 @@ export const positions = listOf(position);
 export const userIds = listOf(userId);
 
 /** A mark in a batch. */
-const mark = /* @__PURE__ */ v.pipe(
+export const mark = /* @__PURE__ */ v.pipe(
   /* @__PURE__ */ v.strictObject({
     groupId,
     messageId: position,

@@ -1,3 +1,4 @@
+import { callUntil } from '../aws/deadline.ts';
 import * as change from '../cache/changes.ts';
 import type { MergedFromStream } from '../cache/replies.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
@@ -16,6 +17,12 @@ import { membershipIn, readAll, type StreamRecord, type Written } from './stream
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
 
+/**
+ * The searches of a batch end together after this time, so that time is left to publish what the others have found.
+ * Without this, one group whose search hangs would keep back the events of all groups of its batch.
+ */
+const SEARCHES_MS = 10_000;
+
 export interface Projection {
   readonly tidemark: Tidemark;
   /** Null if nothing is published: then the projector does not compute how far everyone has read. */
@@ -23,6 +30,8 @@ export interface Projection {
   readonly deadLetters: DeadLetters;
   /** Records whose group events this instance has published. A repeated batch does not publish them again. */
   readonly published: RecentRecords;
+  /** @default 10 s */
+  readonly searchesMs?: number;
 }
 
 /** The effect of one record: changes for the cache, and whether everyone may have read further. */
@@ -113,16 +122,17 @@ async function mergeUnknownMembers(
 
 /** Publishes an event for each group that everyone has read further. Resolves to the effects for which this failed. */
 async function publishFullyRead(
-  { tidemark, publisher, published }: Projection,
+  { tidemark, publisher, published, searchesMs = SEARCHES_MS }: Projection,
   groups: readonly Merged[],
 ): Promise<Effect[]> {
   if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly Effect[]>();
   const undecided: Effect[] = [];
+  const end = AbortSignal.timeout(searchesMs);
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
     if (!leftPosition) return;
     try {
-      const position = await everyonePast(tidemark, groupId, leftPosition, reply);
+      const position = await callUntil(end, () => everyonePast(tidemark, groupId, leftPosition, reply));
       const upTo = position && formatMessageId(position);
       if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
     } catch (error) {

@@ -13,14 +13,15 @@ const put = (detailType: string, detail: { readonly [name: string]: Json }, time
 
 const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
-const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
+const readView = (groupId: string, userId: string) =>
+  asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
 
 async function receipts(groupId: string, userId: string, ...messageIds: string[]) {
   const answer = await asUser(userId, 'POST', `/v1/groups/${groupId}/receipts`, { messageIds });
   return (answer.body as { receipts: { [name: string]: Json }[] }).receipts;
 }
 
-/** The ids of the facts about a group that were given up. */
+/** The ids of a group's facts in the dead-letter queue. */
 async function deadLetters(groupId: string): Promise<string[]> {
   const { body } = await stack.call(null, 'GET', '/_local/dead-letters');
   const { deadLetters } = body as { deadLetters: { message: { 'detail-type'?: string; detail?: Json } }[] };
@@ -29,32 +30,32 @@ async function deadLetters(groupId: string): Promise<string[]> {
   );
 }
 
-/** A group with these members since T. */
+/** A group of these members, who joined at T. */
 async function aGroup(...userIds: string[]): Promise<string> {
   const groupId = freshPrefix();
   for (const userId of userIds) await put('MemberJoined', { groupId, userId, joinedAt: timeOf(T) });
   await eventually(async () => {
-    for (const userId of userIds) expect((await look(groupId, userId)).status).toBe(200);
+    for (const userId of userIds) expect((await readView(groupId, userId)).status).toBe(200);
   });
   return groupId;
 }
 
 const joins = async (groupId: string, userId: string, status: number) =>
-  eventually(async () => expect((await look(groupId, userId)).status).toBe(status));
+  eventually(async () => expect((await readView(groupId, userId)).status).toBe(status));
 
 describe('a fact', () => {
-  test('about a known message under another sender is ignored: nobody moves, and it is not tried again', async () => {
+  test('with another sender for a known message is ignored, without effect and without another try', async () => {
     const groupId = await aGroup('bob', 'mallory');
     await put('MessageSent', { groupId, messageId: '30', senderId: 'bob' });
     await eventually(async () =>
-      expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '30' }),
+      expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '30' }),
     );
     await put('MessageSent', { groupId, messageId: '30', senderId: 'mallory' });
     await put('MessageSent', { groupId, messageId: '31', senderId: 'bob' });
     await eventually(async () =>
-      expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '31' }),
+      expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '31' }),
     );
-    expect((await look(groupId, 'mallory')).body).toMatchObject({
+    expect((await readView(groupId, 'mallory')).body).toMatchObject({
       messageId: null,
       unread: { count: 2, exact: true },
     });
@@ -68,13 +69,13 @@ describe('a fact', () => {
     ['MemberLeft', 'leftAt', '9999-12-31T23:59:59.999Z'],
     ['MessageSent', 'sentAt', timeOf(Date.now() + 2 * DAY_MS)],
     ['MessageSent', 'sentAt', '2026-01-31T24:00:00Z'],
-  ])('%s with %s %s is refused into the dead-letter queue and changes nothing', async (type, name, time) => {
+  ])('%s with %s %s goes to the dead-letter queue and changes nothing', async (type, name, time) => {
     const groupId = await aGroup('alice', 'bob');
     const about = type === 'MessageSent' ? { messageId: '9', senderId: 'alice' } : { userId: 'carol' };
     await put(type, { groupId, ...about, [name]: time });
     await eventually(async () => expect(await deadLetters(groupId)).toEqual([type]));
-    // The group and its cache are as before: also a later departure of the one it was about.
-    expect((await look(groupId, 'carol')).status).toBe(404);
+    // The group and its cache are unchanged: a later departure of the same user has its usual effect.
+    expect((await readView(groupId, 'carol')).status).toBe(404);
     await put('MemberJoined', { groupId, userId: 'carol', joinedAt: timeOf(T) });
     await joins(groupId, 'carol', 200);
     await put('MessageSent', { groupId, messageId: '10', senderId: 'alice', sentAt: timeOf(T + 10) });
@@ -92,7 +93,7 @@ describe('a fact', () => {
     expect(stack.cacheFailures()).toBe(0);
   });
 
-  test('of a departure without a time of its own counts to the end of its second', async () => {
+  test('of a departure without leftAt counts at the end of its second', async () => {
     const second = () => Math.floor(Date.now() / 1_000) * 1_000;
     let groupId: string;
     let joinedIn: number;
@@ -105,15 +106,17 @@ describe('a fact', () => {
     await joins(groupId, 'alice', 404);
   });
 
-  test('of a join may say where the member starts, as the route may', async () => {
+  test('of a join can have joinedAfter, like the route', async () => {
     const groupId = await aGroup('alice');
     for (const messageId of ['1', '2', '3']) {
       await put('MessageSent', { groupId, messageId, senderId: 'alice', sentAt: timeOf(T + 1) });
     }
-    await eventually(async () => expect((await look(groupId, 'alice')).body).toMatchObject({ head: '3' }));
+    await eventually(async () =>
+      expect((await readView(groupId, 'alice')).body).toMatchObject({ head: '3' }),
+    );
     await put('MemberJoined', { groupId, userId: 'bob', joinedAt: timeOf(T + 5), joinedAfter: '1' });
     await joins(groupId, 'bob', 200);
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '1', unread: { count: 2 } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '1', unread: { count: 2 } });
 
     const join = (userId: string, joinedAfter: Json) =>
       asService('PUT', `/v1/groups/${groupId}/members/${userId}`, { joinedAfter });
@@ -126,8 +129,8 @@ describe('a fact', () => {
       body: { groupId, userId: 'carol', joinedAfter: '2' },
     });
     expect(await join('dave', null)).toMatchObject({ status: 201, body: { joinedAfter: null } });
-    expect((await look(groupId, 'dave')).body).toMatchObject({ messageId: null, unread: { count: 3 } });
+    expect((await readView(groupId, 'dave')).body).toMatchObject({ messageId: null, unread: { count: 3 } });
     expect(await join('erin', '0')).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
-    expect((await look(groupId, 'erin')).status).toBe(404);
+    expect((await readView(groupId, 'erin')).status).toBe(404);
   });
 });

@@ -14,7 +14,7 @@ import { type OpenSocket, opened } from '../support/web-socket-gateway.ts';
  */
 
 const faults = withFaultStack({
-  // Needed by nobody, so that this test is seen to find such a grant.
+  // A grant that no call needs: this shows that the test finds such grants.
   changeResources: (resources) =>
     changeRole(resources, 'mark-read', (statements) => [
       ...statements,
@@ -49,7 +49,7 @@ const unused = () =>
 
 type Call = readonly [caller: 'service' | 'user', method: string, path: string, body?: unknown];
 
-/** Each route once, in a group of ann and ben with five messages of ann's. */
+/** Each route once, in a group of ann and ben in which ann has sent five messages. */
 const routes = (groupId: string): readonly Call[] => {
   const group = `/v1/groups/${groupId}`;
   return [
@@ -71,7 +71,7 @@ const routes = (groupId: string): readonly Call[] => {
   ];
 };
 
-/** Calls each route of a group of its own, `before` each as it says. */
+/** Calls each route in a new group. `before` is called before each. */
 async function callAll(before: () => Promise<void>): Promise<void> {
   const groupId = await faults.api.openGroup(['ann', 'ben'], 5);
   for (const [caller, method, path, body] of routes(groupId)) {
@@ -84,10 +84,10 @@ async function callAll(before: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A busy machine is no failure. */
-const PATIENCE = { deadlineMs: 60_000 };
+/** Long enough for a busy machine. */
+const LONG_WAIT = { deadlineMs: 60_000 };
 
-/** The cache is asked again at once by every function. */
+/** Makes every function call the cache again at once. */
 const restartFunctions = () => faults.stack.lambda.kill();
 
 async function withoutCache(act: () => Promise<void>): Promise<void> {
@@ -135,7 +135,7 @@ async function useConnections(): Promise<void> {
   for (const [index, frame] of frames.entries()) {
     await faults.emptyCache();
     device?.socket.send(JSON.stringify(frame));
-    await eventually(() => expect(device?.received.join()).toContain(`"ref":${index + 1}`), PATIENCE);
+    await eventually(() => expect(device?.received.join()).toContain(`"ref":${index + 1}`), LONG_WAIT);
   }
   for (const { socket } of devices) socket.close();
 
@@ -167,7 +167,7 @@ async function pushFrames(): Promise<void> {
       for (const userId of users) {
         expect(await faults.ledgerItem(`USER#${userId}`, 'CONN#gone')).toBeUndefined();
       }
-    }, PATIENCE);
+    }, LONG_WAIT);
   const move = { groupId, userId: 'ben', membership: 1, from: null, to: '2', readAt: '', ownRevision: 0 };
   await withoutCache(async () => {
     await openOld();
@@ -190,7 +190,7 @@ async function isParked(functionName: string, text: string): Promise<void> {
     const letters = await faults.api.deadLetters();
     const own = letters.filter(({ queue }) => queue.endsWith(`:tidemark-local-${functionName}-dead-letters`));
     expect(JSON.stringify(own)).toContain(text);
-  }, PATIENCE);
+  }, LONG_WAIT);
 }
 
 const isTriedAgain = (name: string) =>
@@ -209,16 +209,16 @@ const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () => {
     const watermark = await faults.api.watermark(groupId, userId);
     expect(watermark).toMatchObject({ status: 200, body: { messageId } });
-  }, PATIENCE);
+  }, LONG_WAIT);
 
-test('every grant is needed by some call, but for what the platform does itself', async () => {
+test('every grant is needed by a call, except for those that Lambda itself uses', async () => {
   const { api, proxies, stack } = faults;
   expect((await api.asService('GET', '/v1/health')).status).toBe(200);
   await callAll(async () => undefined);
   await callAll(() => faults.emptyCache());
   await withoutCache(() => callAll(async () => undefined));
 
-  // A mark that overtook its message is made good when the message is recorded, by the route or as a fact.
+  // A mark that overtook its message is applied when the message is recorded, by the route or as a fact.
   const early = await api.openGroup(['ann', 'ben'], 1);
   expect(await api.mark(early, 'ben', 2)).toMatchObject({ status: 200, body: { clamped: true } });
   await api.record(early, 2, 'ann');
@@ -226,15 +226,15 @@ test('every grant is needed by some call, but for what the platform does itself'
   expect(await api.mark(early, 'ben', 3)).toMatchObject({ status: 200, body: { clamped: true } });
   putFact('MessageSent', { groupId: early, messageId: '3', senderId: 'ann' });
   await hasRead(early, 'ben', '3');
-  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
+  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), LONG_WAIT);
 
-  // Where the cache does not know how far everyone has read, project-ledger looks it up.
-  const told = await api.openGroup(['ann', 'ben'], 2);
+  // If the cache does not know how far everyone has read, project-ledger reads it from the ledger.
+  const readGroup = await api.openGroup(['ann', 'ben'], 2);
   await faults.emptyCache();
-  await api.mark(told, 'ben', 2);
-  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
+  await api.mark(readGroup, 'ben', 2);
+  await eventually(async () => expect(await api.fullyReadEvents(readGroup)).toContain('2'), LONG_WAIT);
 
-  // A joining starts after the newest message, which is looked up: there is none, or there are some.
+  // A join without joinedAfter reads the newest message, if there is one.
   const joined = freshPrefix();
   putFact('MemberJoined', { groupId: joined, userId: 'ann' });
   putFact('MessageSent', { groupId: joined, messageId: '1', senderId: 'ann' });
@@ -244,7 +244,7 @@ test('every grant is needed by some call, but for what the platform does itself'
   await useConnections();
   await pushFrames();
 
-  // What cannot be handled waits in the dead-letter queue of its function.
+  // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();
   await faults.putItem({
     ...{ PK: { S: 'USER#ann' }, SK: { S: `GROUP#${broken}` }, kind: { S: 'membership' } },
@@ -266,7 +266,7 @@ test('every grant is needed by some call, but for what the platform does itself'
   putEvent('DeliveryAdvanced', { groupId: unreadable, userId: 'no id', from: null, to: '1' });
   await isParked('notify', unreadable);
 
-  // What fails is hidden for a while by its function.
+  // A function sets a pause for events that fail.
   const failing = await api.openGroup(['ann', 'ben'], 1);
   const mendWebhook = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
   const mendLedger = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
@@ -284,5 +284,5 @@ test('every grant is needed by some call, but for what the platform does itself'
     ...functionNames.flatMap(byPlatform),
     'tidemark-local-mark-read dynamodb:DeleteItem arn:of:a-grant-that-nobody-needs',
   ].sort();
-  await eventually(() => expect(unused()).toEqual(expected), PATIENCE);
+  await eventually(() => expect(unused()).toEqual(expected), LONG_WAIT);
 }, 600_000);

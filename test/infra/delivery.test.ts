@@ -15,7 +15,7 @@ describe('the stream', () => {
     ['Projection', 'Projectionprojectledger', [isReadState, isReadStateGone]],
     ['Publication', 'Publicationpublishevents', [isMove]],
   ])(
-    'of %s is retried within bounds, narrowed to the bad record, and given up into a queue',
+    'of %s has bounded retries, splits a failing batch, and sends what it gives up to a queue',
     (owner, consumer, patterns) => {
       expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${owner}Source`]?.Properties).toEqual({
         FunctionName: consumer,
@@ -34,7 +34,7 @@ describe('the stream', () => {
     },
   );
 
-  test('has no more readers than a shard bears', () => {
+  test('has at most the two readers that a shard supports', () => {
     const sources = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping'));
     const ofStream = sources.filter(
       ({ Properties }) => Properties.EventSourceArn === 'LedgerTable.StreamArn',
@@ -47,7 +47,7 @@ const retryPolicy = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86400
 const rules = ofType(template, 'AWS::Events::Rule');
 
 describe('the rules of the bus', () => {
-  test('are one for facts, and two for own events', () => {
+  test('are one for facts, and two for Tidemark’s own events', () => {
     expect(Object.keys(rules)).toEqual([
       'FactsSubscriptionRule',
       'NotifySubscriptionRule',
@@ -67,7 +67,7 @@ describe('the rules of the bus', () => {
     ['NotifySubscription', { source: ['tidemark'] }, 'Notifynotify.Arn'],
     ['NotifyWebhook', { source: ['tidemark'] }, 'NotifyWebhookQueue.Arn'],
   ])(
-    '%s hands events over, with retries and a queue for what it gives up',
+    '%s sends events to its target, with retries and a dead-letter queue',
     (subscription, pattern, target) => {
       expect(rules[`${subscription}Rule`]?.Properties).toMatchObject({
         EventBusName: 'Bus',
@@ -86,7 +86,7 @@ describe('the rules of the bus', () => {
 });
 
 describe('notify', () => {
-  test('is invoked by its rule alone, and retried when it fails', () => {
+  test('is invoked only by its rule, and tried again if it fails', () => {
     const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission')).filter(
       ({ Properties }) => Properties.FunctionName === 'Notifynotify.Arn',
     );
@@ -111,7 +111,7 @@ describe.each([
   // The queue of frames has no rule before it, and so no subscription around it.
   const [queue, deadLetters] = [owner === 'NotifyFrames' ? owner : `${owner}Queue`, `${owner}DeadLetters`];
 
-  test('is encrypted, outlives a day of tries, and gives up into its dead-letter queue', () => {
+  test('is encrypted, keeps events longer than the day of tries, and then moves them to its dead-letter queue', () => {
     expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
       SqsManagedSseEnabled: true,
@@ -121,7 +121,7 @@ describe.each([
     });
   });
 
-  test('is worked off by its function, a bounded number at once, which is not invoked otherwise', () => {
+  test('is processed by its function with a bounded concurrency, and nothing else invokes the function', () => {
     const [source, ...others] = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping')).filter(
       ({ Properties }) => Properties.EventSourceArn === `${queue}.Arn`,
     );
@@ -139,17 +139,17 @@ describe.each([
     expect(permissions.map(({ Properties }) => Properties.FunctionName)).not.toContain(`${functionId}.Arn`);
   });
 
-  test('gives the function six times its own timeout', () => {
+  test('has a visibility timeout of six times the function’s timeout', () => {
     expect(template.Resources[functionId]?.Properties.Timeout).toBe(60);
   });
 });
 
-test('the webhook has as many instances at once as the deployment says', () => {
+test('webhookConcurrency limits the instances of the webhook’s function', () => {
   const many = synthesize({ ...contextWithWebhook, webhookConcurrency: 40 });
   expect(many.Resources.NotifyWebhookSource?.Properties.ScalingConfig).toEqual({ MaximumConcurrency: 40 });
 });
 
-test('without a webhook there is neither its function nor its queue', () => {
+test('without a webhook the template has neither its function nor its queue', () => {
   const names = Object.keys(synthesize().Resources);
   expect(names.filter((name) => /NotifyWebhook(?!Secret)|deliverwebhook/.test(name))).toEqual([]);
 });
@@ -182,7 +182,7 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of six', () => {
+  test('is one of these six', () => {
     const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
     expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
@@ -195,7 +195,7 @@ describe('each dead-letter queue', () => {
   });
 });
 
-test('to a queue only its own rule may send, besides the roles; over TLS alone', () => {
+test('queue policies let only the queue’s own rule send, and only over TLS', () => {
   const statements = Object.values(ofType(template, 'AWS::SQS::QueuePolicy')).flatMap(
     ({ Properties }) => (Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement,
   );

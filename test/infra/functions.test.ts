@@ -1,175 +1,50 @@
 import { describe, expect, test } from '@jest/globals';
+import { expectedFunctions } from './expected-functions.ts';
 import { context, contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
 const functions = ofType(template, 'AWS::Lambda::Function');
-const ids = Object.keys(functions);
 
-const upstash = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2';
-const ledgerAndCache = {
-  TABLE_NAME: 'LedgerTable',
-  MEMBERS_INDEX_NAME: 'members',
-  MESSAGE_RETENTION_DAYS: '90',
-  UPSTASH_SECRET_ARN: upstash,
-};
-
-const { UPSTASH_SECRET_ARN: _, ...ledgerAlone } = ledgerAndCache;
-
-const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
-const connectionsUrl = 'https://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live';
-const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
-
-describe('each function', () => {
-  test('is one of these', () => {
-    expect(ids).toEqual([
-      'Apimarkread',
-      'Apimarkunread',
-      'Apimarkdelivered',
-      'Apimarkgroups',
-      'Apigetwatermark',
-      'Apigetmessagestatus',
-      'Apigetinbox',
-      'Apilistreceipts',
-      'Apicountreceipts',
-      'Apiaddmembers',
-      'Apilistmembers',
-      'Apiremovemember',
-      'Apirecordmessage',
-      'Apideletemessage',
-      'Apicheckhealth',
-      'Projectionprojectledger',
-      'Publicationpublishevents',
-      'Factsapplyfacts',
-      'Liveauthorizeconnection',
-      'Liveopenconnection',
-      'Livecloseconnection',
-      'Liveanswerframe',
-      'Notifynotify',
-      'Notifypushframes',
-      'Notifydeliverwebhook',
-    ]);
-  });
-
-  test.each(ids)('%s has a role of its own with that one policy', (functionId) => {
-    expect(functions[functionId]?.Properties.Role).toBe(`${functionId}role.Arn`);
-    expect(Object.keys(template.Resources[`${functionId}role`]?.Properties ?? {})).toEqual([
-      'AssumeRolePolicyDocument',
-      'Description',
-    ]);
-  });
-
-  test.each([
-    ['Apimarkread', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apimarkunread', forBoth],
-    ['Apimarkdelivered', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apimarkgroups', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apigetinbox', forBoth],
-    ['Apilistreceipts', forBoth],
-    ['Apicountreceipts', forBoth],
-    ['Apigetwatermark', forBoth],
-    ['Apigetmessagestatus', forBoth],
-    ['Apiaddmembers', forBackEnds],
-    ['Apilistmembers', forBackEnds],
-    ['Apiremovemember', forBackEnds],
-    ['Apirecordmessage', forBackEnds],
-    ['Apideletemessage', forBackEnds],
-    ['Apicheckhealth', ledgerAndCache],
-    [
-      'Factsapplyfacts',
-      {
-        ...ledgerAndCache,
-        QUEUE_URL: 'FactsSubscriptionQueue',
-        DEAD_LETTER_QUEUE_URL: 'FactsSubscriptionDeadLetters',
-      },
-    ],
-    [
-      'Projectionprojectledger',
-      { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
-    ],
-    [
-      'Liveauthorizeconnection',
-      {
-        TOKEN_ISSUERS: '[{"issuer":"https://login.example.com/","audience":["tidemark"]}]',
-        USER_SCOPE: 'tidemark/user',
-        SERVICE_SCOPE: 'tidemark/service',
-      },
-    ],
-    ['Liveopenconnection', { ...ledgerAndCache, CONNECTIONS_URL: connectionsUrl }],
-    ['Livecloseconnection', ledgerAlone],
-    ['Liveanswerframe', { ...ledgerAndCache, MEMBERSHIP: 'strict', CONNECTIONS_URL: connectionsUrl }],
-    [
-      'Notifynotify',
-      { ...ledgerAndCache, CONNECTIONS_URL: connectionsUrl, FRAMES_QUEUE_URL: 'NotifyFrames' },
-    ],
-    [
-      'Notifypushframes',
-      {
-        ...ledgerAndCache,
-        CONNECTIONS_URL: connectionsUrl,
-        QUEUE_URL: 'NotifyFrames',
-        DEAD_LETTER_QUEUE_URL: 'NotifyFramesDeadLetters',
-      },
-    ],
-    ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
-    [
-      'Notifydeliverwebhook',
-      {
-        WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark',
-        WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret',
-        QUEUE_URL: 'NotifyWebhookQueue',
-        DEAD_LETTER_QUEUE_URL: 'NotifyWebhookDeadLetters',
-      },
-    ],
-  ])('%s is told what it needs and nothing else', (functionId, variables) => {
-    expect(functions[functionId]?.Properties.Environment).toEqual({ Variables: variables });
-  });
-
-  test.each([
-    ['Apimarkread', 'mark-read', 10],
-    ['Apimarkunread', 'mark-unread', 10],
-    ['Apimarkdelivered', 'mark-delivered', 10],
-    ['Apimarkgroups', 'mark-groups', 10],
-    ['Apigetinbox', 'get-inbox', 10],
-    ['Apilistreceipts', 'list-receipts', 29],
-    ['Apicountreceipts', 'count-receipts', 29],
-    ['Apigetwatermark', 'get-watermark', 10],
-    ['Apigetmessagestatus', 'get-message-status', 10],
-    ['Apiaddmembers', 'add-members', 10],
-    ['Apilistmembers', 'list-members', 10],
-    ['Apiremovemember', 'remove-member', 10],
-    ['Apirecordmessage', 'record-message', 10],
-    ['Apideletemessage', 'delete-message', 10],
-    ['Apicheckhealth', 'check-health', 10],
-    ['Factsapplyfacts', 'apply-facts', 60],
-    ['Projectionprojectledger', 'project-ledger', 30],
-    ['Publicationpublishevents', 'publish-events', 30],
-    ['Liveauthorizeconnection', 'authorize-connection', 10],
-    ['Liveopenconnection', 'open-connection', 10],
-    ['Livecloseconnection', 'close-connection', 10],
-    ['Liveanswerframe', 'answer-frame', 10],
-    ['Notifynotify', 'notify', 30],
-    ['Notifypushframes', 'push-frames', 60],
-    ['Notifydeliverwebhook', 'deliver-webhook', 60],
-  ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
-    expect(functions[functionId]?.Properties).toMatchObject({
-      FunctionName: `tidemark-test-${name}`,
-      Handler: 'index.handler',
-      Runtime: 'nodejs24.x',
-      Architectures: ['arm64'],
-      MemorySize: 256,
-      Timeout: timeoutSeconds,
-      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${functionId}log`, SystemLogLevel: 'WARN' },
-    });
-    // Somebody waits for the answer of a route; all else is told enough of in the logs.
-    const isRoute =
-      functionId.startsWith('Api') || /^Live(authorize|open)connection|^Liveanswer/.test(functionId);
-    expect(functions[functionId]?.Properties.TracingConfig).toEqual(isRoute ? { Mode: 'Active' } : undefined);
-    expect(template.Resources[`${functionId}log`]?.Properties).toEqual({
-      LogGroupName: `/aws/lambda/tidemark-test-${name}`,
-      RetentionInDays: 30,
-    });
-  });
+test('the functions are exactly those of the table', () => {
+  expect(Object.keys(functions)).toEqual(expectedFunctions.map(({ id }) => id));
 });
+
+describe.each(expectedFunctions)(
+  '$name',
+  ({ name, id, timeoutSeconds, environment, routes, isTraced = routes.length > 0 }) => {
+    const properties = functions[id]?.Properties;
+
+    test('has its own role with a single policy', () => {
+      expect(properties?.Role).toBe(`${id}role.Arn`);
+      expect(Object.keys(template.Resources[`${id}role`]?.Properties ?? {})).toEqual([
+        'AssumeRolePolicyDocument',
+        'Description',
+      ]);
+    });
+
+    test('has the environment variables that it needs and no others', () => {
+      expect(properties?.Environment).toEqual(environment && { Variables: environment });
+    });
+
+    test('has the common settings and its own timeout', () => {
+      expect(properties).toMatchObject({
+        FunctionName: `tidemark-test-${name}`,
+        Handler: 'index.handler',
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        MemorySize: 256,
+        Timeout: timeoutSeconds,
+        LoggingConfig: { LogFormat: 'JSON', LogGroup: `${id}log`, SystemLogLevel: 'WARN' },
+      });
+      // Only functions that callers wait for are traced. For the others the logs are enough.
+      expect(properties?.TracingConfig).toEqual(isTraced ? { Mode: 'Active' } : undefined);
+      expect(template.Resources[`${id}log`]?.Properties).toEqual({
+        LogGroupName: `/aws/lambda/tidemark-test-${name}`,
+        RetentionInDays: 30,
+      });
+    });
+  },
+);
 
 describe('a deployment without the WebSocket API', () => {
   const withoutLive = synthesize({ ...contextWithWebhook, live: 'off' });
@@ -180,13 +55,45 @@ describe('a deployment without the WebSocket API', () => {
     expect(Object.keys(withoutLive.Outputs)).not.toContain('WebSocketUrl');
   });
 
-  test('tells notify nothing: it only logs', () => {
+  test('gives notify no variables: it only logs', () => {
     expect(withoutLive.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
   });
 });
 
+describe('the timeout of Lambda', () => {
+  const timeouts = (isMeant: (id: string) => boolean) =>
+    Object.entries(functions)
+      .filter(([id]) => isMeant(id))
+      .map(([, { Properties }]) => Number(Properties.Timeout));
+
+  // A call of the ledger takes 6 s at most, with pauses between its tries. Half a second is kept for the answer 503.
+  test('of a route comes after the bound of a call, and before the 30 s of the gateway', () => {
+    const ofRoutes = timeouts((id) => id.startsWith('Api'));
+    expect(Math.min(...ofRoutes)).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...ofRoutes)).toBeLessThan(30);
+    for (const { Properties } of Object.values(ofType(template, 'AWS::ApiGatewayV2::Integration'))) {
+      // No time of its own: then it is 30 s.
+      expect(Properties).not.toHaveProperty('TimeoutInMillis');
+    }
+  });
+
+  // 6 s for members whom the cache lacks, 10 s for the searches, 2 s for a call of the bus, 3 s for the report.
+  test('of a reader of the stream leaves time to report what failed', () => {
+    const ofStream = timeouts((id) => /^(Projection|Publication)/.test(id));
+    expect(ofStream).toHaveLength(2);
+    expect(Math.min(...ofStream)).toBeGreaterThanOrEqual(21);
+  });
+
+  // 20 s for one fact, 9 s for the calls to the queues.
+  test('of a worker of a queue leaves time to report what failed', () => {
+    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook|pushframes)$/.test(id));
+    expect(ofQueues).toHaveLength(3);
+    expect(Math.min(...ofQueues)).toBeGreaterThanOrEqual(29);
+  });
+});
+
 describe('roles', () => {
-  // That each function has what it needs, and nothing that it does not, the local stack shows: it evaluates these policies.
+  // The local stack evaluates these policies: its tests show that each function has the permissions it needs.
   const policies = Object.values(ofType(template, 'AWS::IAM::Policy')).map(
     ({ Properties }) => Properties.PolicyDocument as { Statement: Statement[] },
   );
@@ -202,7 +109,7 @@ describe('roles', () => {
     readonly Resource: string;
   }
 
-  test('allow these actions and no other', () => {
+  test('allow exactly these actions', () => {
     expect([...new Set(allowed.map(({ Effect, action }) => `${Effect} ${action}`))].sort()).toEqual([
       'Allow dynamodb:BatchGetItem',
       'Allow dynamodb:DeleteItem',
@@ -228,7 +135,7 @@ describe('roles', () => {
     ]);
   });
 
-  test('name their resources, but for X-Ray, which has none, and connections, which have no names yet', () => {
+  test('name their resources, except for X-Ray, which has no ARNs, and connections, which have no ids yet', () => {
     const connections = (method: string) =>
       `arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:LiveWebSockets/live/${method}/@connections/*`;
     const wild = allowed.filter(({ Resource }) => JSON.stringify(Resource).includes('*'));
@@ -245,7 +152,7 @@ describe('a deployment without events', () => {
   const { Resources, Outputs } = synthesize({ ...context, events: 'off' });
   const silent = { Resources, Outputs };
 
-  test('has no function that publishes or carries them, and none that may', () => {
+  test('has no function that publishes or delivers events, and no permission to publish', () => {
     const names = Object.values(ofType(silent, 'AWS::Lambda::Function')).map(({ Properties }) =>
       String(Properties.FunctionName).replace('tidemark-test-', ''),
     );
@@ -257,7 +164,7 @@ describe('a deployment without events', () => {
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
   });
 
-  test('hears facts all the same, and keeps the signing secret for when events are turned on again', () => {
+  test('still receives facts, and keeps the signing secret for when events are turned on again', () => {
     expect(silent.Resources.FactsSubscriptionRule).toBeDefined();
     expect(Object.keys(silent.Outputs)).toContain('WebhookSecretArn');
     expect(silent.Resources.Projectionprojectledger?.Properties.Environment).not.toMatchObject({

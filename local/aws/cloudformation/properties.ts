@@ -3,11 +3,11 @@ import { PolicyDocument, ResourcePolicyDocument } from '../iam/policy-document.t
 import { type Resource, type Template, TemplateError } from './template.ts';
 
 /*
- * Every schema is strict, and has what the template of this project has, no more. A property or a value that the local
- * stack does not play stops the start: if it were left out in silence, only AWS would show it.
+ * Every schema is strict and has only what this project's template uses. A property or a value that the local stack does
+ * not support stops the start: if it were ignored, its effect would show only on AWS.
  */
 
-/** Properties that change nothing which could be seen on one machine. */
+/** Properties without an effect on one machine. */
 const ignored = <const Name extends string>(...names: Name[]) =>
   Object.fromEntries(names.map((name) => [name, v.optional(v.unknown())])) as Record<
     Name,
@@ -16,7 +16,7 @@ const ignored = <const Name extends string>(...names: Name[]) =>
 
 const text = v.string();
 const texts = v.array(text);
-const exactTexts = v.array(v.pipe(text, v.excludes('*', 'the local stack knows no wildcards here')));
+const exactTexts = v.array(v.pipe(text, v.excludes('*', 'the local stack does not support wildcards here')));
 const count = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.transform(Number), v.integer());
 const failureDestination = v.strictObject({ OnFailure: v.strictObject({ Destination: text }) });
 const keySchema = v.array(v.strictObject({ AttributeName: text, KeyType: v.picklist(['HASH', 'RANGE']) }));
@@ -27,7 +27,7 @@ const StreamSource = v.strictObject({
   FunctionName: text,
   StartingPosition: v.literal('TRIM_HORIZON'),
   BatchSize: count,
-  MaximumBatchingWindowInSeconds: v.literal(0, 'the local stack gathers no batches of a stream'),
+  MaximumBatchingWindowInSeconds: v.literal(0, 'the local stack does not wait to fill a batch of a stream'),
   ParallelizationFactor: v.literal(1),
   MaximumRetryAttempts: count,
   MaximumRecordAgeInSeconds: count,
@@ -44,7 +44,7 @@ const QueueSource = v.strictObject({
   EventSourceArn: v.pipe(text, v.includes(':sqs:')),
   FunctionName: text,
   BatchSize: count,
-  MaximumBatchingWindowInSeconds: count,
+  MaximumBatchingWindowInSeconds: v.optional(count, 0),
   FunctionResponseTypes: reportsItemFailures,
   ScalingConfig: v.strictObject({ MaximumConcurrency: v.pipe(count, v.minValue(2)) }),
 });
@@ -166,17 +166,17 @@ const WEB_SOCKET_PARTS = {
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
-    FunctionName: text,
+    FunctionName: v.optional(text),
     Role: text,
     Handler: text,
-    Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs Node.js alone')),
+    Runtime: v.pipe(text, v.regex(/^nodejs\d+\.x$/, 'the local stack runs only Node.js')),
     MemorySize: count,
     Timeout: count,
     Code: v.strictObject({ S3Bucket: text, S3Key: text }),
     Environment: v.optional(v.strictObject({ Variables: v.record(text, text) }), { Variables: {} }),
   }),
   'AWS::Lambda::EventInvokeConfig': v.strictObject({
-    // An event is older than this only where a function is not invoked for hours.
+    // Ignored: an event is only older than this if its function is not invoked for hours.
     ...ignored('MaximumEventAgeInSeconds'),
     Qualifier: v.literal('$LATEST'),
     FunctionName: text,
@@ -196,15 +196,18 @@ const SCHEMAS = {
     ...ignored('DeletionProtectionEnabled', 'PointInTimeRecoverySpecification'),
     AttributeDefinitions: v.array(v.strictObject({ AttributeName: text, AttributeType: v.literal('S') })),
     KeySchema: keySchema,
-    GlobalSecondaryIndexes: v.array(
-      v.strictObject({
-        IndexName: text,
-        KeySchema: keySchema,
-        Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
-      }),
+    GlobalSecondaryIndexes: v.optional(
+      v.array(
+        v.strictObject({
+          IndexName: text,
+          KeySchema: keySchema,
+          Projection: v.strictObject({ ProjectionType: v.literal('KEYS_ONLY') }),
+        }),
+      ),
+      [],
     ),
-    StreamSpecification: v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') }),
-    TimeToLiveSpecification: v.strictObject({ AttributeName: text, Enabled: v.literal(true) }),
+    StreamSpecification: v.optional(v.strictObject({ StreamViewType: v.literal('NEW_AND_OLD_IMAGES') })),
+    TimeToLiveSpecification: v.optional(v.strictObject({ AttributeName: text, Enabled: v.literal(true) })),
   }),
   'AWS::Events::EventBus': v.strictObject({ Name: text }),
   'AWS::Events::Rule': v.strictObject({
@@ -217,7 +220,7 @@ const SCHEMAS = {
         Arn: text,
         Id: text,
         DeadLetterConfig: v.strictObject({ Arn: text }),
-        // Invoking a function or sending to a queue never fails here; what follows is for the EventInvokeConfig or the queue.
+        // Ignored: here a rule never fails to invoke a function or to send to a queue. Later failures are handled there.
         ...ignored('RetryPolicy'),
       }),
     ),
@@ -229,9 +232,14 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
-    // That of a role of API Gateway itself. A function's role has policies of its own alone.
+    // The first lets a function write its log, which a function here may do anyway; the second is for a role of API Gateway.
     ManagedPolicyArns: v.optional(
-      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs')]),
+      v.tuple([
+        v.picklist([
+          'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole',
+          'arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs',
+        ]),
+      ]),
     ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
@@ -240,7 +248,7 @@ const SCHEMAS = {
   }),
   'AWS::SQS::Queue': v.strictObject({
     ...ignored('MessageRetentionPeriod', 'SqsManagedSseEnabled'),
-    QueueName: text,
+    QueueName: v.optional(text),
     VisibilityTimeout: v.optional(count, 30),
     RedrivePolicy: v.optional(v.strictObject({ deadLetterTargetArn: text, maxReceiveCount: count })),
   }),
@@ -258,7 +266,7 @@ export interface TypedResource<T extends ResourceType> {
   readonly properties: Properties<T>;
 }
 
-/** Types that exist on AWS alone, or that are read by way of those above. */
+/** Types that have no effect here, or that are read through the types above. */
 const ELSEWHERE = new Set([
   'AWS::ApiGateway::Account',
   'AWS::ApiGatewayV2::Stage',
@@ -269,14 +277,20 @@ const ELSEWHERE = new Set([
   'AWS::SNS::TopicPolicy',
 ]);
 
-/** Throws where the template has a type of resource that the local stack has never heard of. */
+/** Throws a TemplateError if the template has a type of resource that the local stack does not support. */
 export function checkTypes(template: Template): void {
   const known = [SCHEMAS, HTTP_PARTS, WEB_SOCKET_PARTS].flatMap(Object.keys);
   const unknown = template.resources.find(({ type }) => !known.includes(type) && !ELSEWHERE.has(type));
-  if (unknown) throw new TemplateError(`${unknown.logicalId}: the local stack does not know ${unknown.type}`);
+  if (unknown)
+    throw new TemplateError(`${unknown.logicalId}: the local stack does not support ${unknown.type}`);
 }
 
-/** The resources of a type, with the properties that the local stack honours. Throws on a value that it cannot. */
+/** Throws a TemplateError if a resource has a property or a value that the local stack does not support. */
+export function checkProperties(template: Template): void {
+  for (const type of Object.keys(SCHEMAS)) resourcesOf(template, type as ResourceType);
+}
+
+/** The resources of a type, with their supported properties. Throws a TemplateError for an unsupported value. */
 export function resourcesOf<T extends ResourceType>(template: Template, type: T): TypedResource<T>[] {
   return template.resources
     .filter((resource) => resource.type === type)
@@ -343,21 +357,32 @@ export interface EventSource<P> {
   readonly properties: P;
 }
 
-/** The streams that functions work off. */
+/** The event sources that read streams. */
 export function streamSourcesOf(template: Template): EventSource<StreamSource>[] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
     'StartingPosition' in properties ? [{ logicalId, properties }] : [],
   );
 }
 
-/** The queues that functions work off. */
+/** The event sources that read queues. */
 export function queueSourcesOf(template: Template): EventSource<QueueSource>[] {
   return resourcesOf(template, 'AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) =>
     'ScalingConfig' in properties ? [{ logicalId, properties }] : [],
   );
 }
 
-/** The one resource of a type. Throws where there are none or several. */
+/** The only table with a stream. Tables of subscribers have none. */
+export function ledgerTableOf(template: Template): TypedResource<'AWS::DynamoDB::Table'> {
+  const tables = resourcesOf(template, 'AWS::DynamoDB::Table').filter(
+    ({ properties }) => properties.StreamSpecification,
+  );
+  const [ledger, ...others] = tables;
+  if (ledger && others.length === 0) return ledger;
+  const found = tables.map(({ logicalId }) => logicalId).join(', ');
+  throw new TemplateError(`expected one table with a stream, found ${found || 'none'}`);
+}
+
+/** The only resource of a type. Throws a TemplateError if there are none or several. */
 export function onlyResource<T extends ResourceType>(template: Template, type: T): TypedResource<T> {
   const only = onlyOne(resourcesOf(template, type), type);
   if (!only) throw new TemplateError(`expected one ${type}, found 0`);
@@ -369,7 +394,7 @@ function onlyOne<T>(found: readonly T[], what: string): T | null {
   return found[0] ?? null;
 }
 
-/** The name by which both a function's name and its ARN call it. */
+/** The function's name, from its name or its ARN. */
 export function functionNameIn(nameOrArn: string): string {
   return nameOrArn.split(':function:').at(-1) ?? nameOrArn;
 }

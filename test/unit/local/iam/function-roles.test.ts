@@ -9,7 +9,7 @@ const statement = (Action: string, more: Record<string, unknown> = {}) => ({
 });
 const document = (...Statement: unknown[]) => ({ Version: '2012-10-17', Statement });
 
-/** A function `reader` with a role, and these properties of the role and of a policy beside it. */
+/** A function `reader` with a role, and these properties of the role and of a separate policy. */
 function templateOf(role: Record<string, unknown>, policy: Record<string, unknown> | null = null): Template {
   return {
     stackName: 'a-stack',
@@ -62,18 +62,18 @@ test.each([
   [
     'a Deny',
     { PolicyDocument: document(statement('a:B', { Effect: 'Deny' })) },
-    'the local stack knows no Deny here',
+    'the local stack does not support Deny here',
   ],
   [
     'a wildcard for one character',
     { PolicyDocument: document(statement('a:?')) },
-    'the local stack knows the wildcard * alone',
+    'the local stack supports only the wildcard *',
   ],
   ['a principal', { PolicyDocument: document(statement('a:B', { Principal: '*' })) }, 'Principal'],
   [
     'a policy variable',
     { PolicyDocument: document({ Effect: 'Allow', Action: 'a:B', Resource: `arn:of:\${aws:username}` }) },
-    'the local stack knows no policy variables',
+    'the local stack does not support policy variables',
   ],
   ['an older language', { PolicyDocument: { Version: '2008-10-17', Statement: [] } }, 'Version'],
   ['a role that does not exist', { Roles: ['Nobody'] }, 'there is no role Nobody'],
