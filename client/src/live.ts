@@ -14,7 +14,7 @@ const INBOX_LIMIT = 200;
 interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen' | 'onLost'> {
   readonly api: UserApi;
   readonly store: Store;
-  readonly wsUrl?: string;
+  readonly wsUrl?: string | undefined;
   /** Aborted when the client is closed. */
   readonly signal: AbortSignal;
 }

@@ -13,7 +13,7 @@ export interface TidemarkOptions extends ApiOptions {
   /** The user of the tokens. */
   readonly userId: string;
   /** The address of the WebSocket API. Without it, nothing arrives by itself. */
-  readonly wsUrl?: string;
+  readonly wsUrl?: string | undefined;
   /** In place of the global `WebSocket`, which Node.js has from version 22 on. */
   readonly WebSocket?: WebSocketConstructor;
   /** Where marks survive a reload. */
