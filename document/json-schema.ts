@@ -11,8 +11,8 @@ export type JsonObject = Record<string, Json>;
 const ID: JsonObject = { type: 'string', minLength: 1, maxLength: 128, pattern: ID_PATTERN.source };
 
 /**
- * The shapes of ids in requests. A message id is described as text alone: many languages would round the integers that a
- * body may hold as well.
+ * The schemas of ids in requests. A message id is described only as text, although a body may also have an integer: many
+ * languages would round it.
  */
 export const ID_SHAPES = {
   GroupId: { ...ID, description: 'A group, as the chat names it. It is neither `.` nor `..`.' },
@@ -31,11 +31,17 @@ export function reference(component: string): JsonObject {
 
 const integerFrom = (minimum: number, maximum: number): JsonObject => ({ type: 'integer', minimum, maximum });
 
-/** What the package cannot convert, since a parser of the domain reads it. */
-const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
+/** Schemas, each with the JSON Schema that replaces it in the document. */
+type Shapes = readonly (readonly [v.GenericSchema, JsonObject])[];
+
+/** Schemas that are components of the document. */
+export type Components = readonly (readonly [v.GenericSchema, name: string])[];
+
+/** Schemas that the package cannot convert, because a parser of the domain reads the value. */
+const PARSED: Shapes = [
   [schemas.groupId, reference('GroupId')],
   [schemas.userId, reference('UserId')],
-  [schemas.messageId, reference('MessageId')],
+  [schemas.position, reference('MessageId')],
   [
     schemas.time,
     {
@@ -65,54 +71,100 @@ const PARSED: readonly (readonly [v.GenericSchema, JsonObject])[] = [
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],
 ];
 
-const config = {
-  typeMode: 'input',
-  target: 'draft-2020-12',
-  definitions: Object.fromEntries(PARSED.map(([schema], index) => [String(index), schema])),
-  overrideRef: ({ referenceId }) => referenceId,
-  overrideSchema: ({ valibotSchema, jsonSchema }) => {
-    if (!('entries' in valibotSchema)) return null;
-    const entries = Object.entries(valibotSchema.entries as v.ObjectEntries);
-    const lists = entries.flatMap(([name, schema]) => {
-      const items = entryOf(schema);
-      return items
-        ? [[name, { ...(jsonSchema.properties?.[name] as JsonObject), items: converted(items) }]]
-        : [];
-    });
-    const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
-    return { ...jsonSchema, properties };
-  },
-  // It compares fields, for which JSON Schema has no words.
-  ignoreActions: ['check'],
-} satisfies ConversionConfig as ConversionConfig;
+const configOf = (shapes: Shapes) =>
+  ({
+    typeMode: 'input',
+    target: 'draft-2020-12',
+    definitions: Object.fromEntries(shapes.map(([schema], index) => [String(index), schema])),
+    overrideRef: ({ referenceId }) => referenceId,
+    overrideSchema: ({ valibotSchema, jsonSchema }) => {
+      if (valibotSchema.type === 'variant') {
+        const { key } = valibotSchema as unknown as { readonly key: string };
+        return mergedChoice(key, jsonSchema.oneOf as unknown as Choice[]);
+      }
+      if (!('entries' in valibotSchema)) return null;
+      const entries = Object.entries(valibotSchema.entries as v.ObjectEntries);
+      const lists = entries.flatMap(([name, schema]) => {
+        const items = entryOf(schema);
+        return items
+          ? [[name, { ...(jsonSchema.properties?.[name] as JsonObject), items: converted(items, shapes) }]]
+          : [];
+      });
+      const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
+      return { ...jsonSchema, properties };
+    },
+    // `check` compares fields, which JSON Schema cannot describe.
+    ignoreActions: ['check'],
+  }) satisfies ConversionConfig as ConversionConfig;
 
-/** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
+/** One of several objects, of which a field decides. */
+interface Choice {
+  readonly properties: Readonly<Record<string, JsonObject>>;
+  readonly required: readonly string[];
+}
+
+/**
+ * One object with the fields of all choices, of which it requires those that all have. Of the others, those of a choice
+ * come together. Generators of clients understand it better than a list of choices: from that, some make clients that
+ * take no field that a later version adds.
+ */
+function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
+  const values = choices.flatMap(({ properties }) => {
+    const { enum: several, const: one } = properties[key] ?? {};
+    return (several as Json[] | undefined) ?? [one as Json];
+  });
+  const isSwitch = values.every((value) => typeof value === 'boolean');
+  const properties = Object.assign({}, ...choices.map((choice) => choice.properties)) as JsonObject;
+  /** The fields that all of these choices require. */
+  const inAll = (those: readonly Choice[]) =>
+    Object.keys(properties).filter((name) => those.every(({ required }) => required.includes(name)));
+  const required = inAll(choices);
+  const together = Object.keys(properties)
+    .filter((name) => !required.includes(name))
+    .map((name) => {
+      const having = choices.filter((choice) => Object.hasOwn(choice.properties, name));
+      return [name, inAll(having).filter((other) => other !== name && !required.includes(other))];
+    });
+  return {
+    type: 'object',
+    properties: { ...properties, [key]: isSwitch ? { type: 'boolean' } : { type: 'string', enum: values } },
+    required,
+    dependentRequired: Object.fromEntries(together),
+  };
+}
+
+/** The schema of a list's entries, if the list's length is checked before them: it is the last item of the pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
   const last = 'pipe' in schema ? (schema.pipe as readonly v.GenericSchema[]).at(-1) : null;
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }
 
-/** A schema of the contract as JSON Schema (2020-12), as a caller sends it or gets it. */
-export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
-  return withShapes(converted(schema)) as JsonObject;
+/**
+ * A schema of the contract as JSON Schema (2020-12), in the form that a caller sends or receives. A part that is one of
+ * the components becomes a reference to it.
+ */
+export function jsonSchemaOf(schema: v.GenericSchema, components: Components = []): JsonObject {
+  const others = components.filter(([component]) => component !== schema);
+  const shapes = [...PARSED, ...others.map(([component, name]) => [component, reference(name)] as const)];
+  return withShapes(converted(schema, shapes), shapes) as JsonObject;
 }
 
-function converted(schema: v.GenericSchema): JsonObject {
-  const { $schema: _schema, $defs: _definitions, ...converted } = toJsonSchema(schema, config);
+function converted(schema: v.GenericSchema, shapes: Shapes): JsonObject {
+  const { $schema: _schema, $defs: _definitions, ...converted } = toJsonSchema(schema, configOf(shapes));
   return converted as JsonObject;
 }
 
-/** Puts the shapes in the places of their numbers, and writes what may be null in the short way. */
-function withShapes(json: Json): Json {
-  if (Array.isArray(json)) return json.map(withShapes);
+/** Replaces references by number with the shapes, and writes nullable types as a list of types. */
+function withShapes(json: Json, shapes: Shapes): Json {
+  if (Array.isArray(json)) return json.map((entry) => withShapes(entry, shapes));
   if (typeof json !== 'object' || json === null) return json;
-  const others = Object.entries(json).map(([name, value]) => [name, withShapes(value)] as const);
+  const others = Object.entries(json).map(([name, value]) => [name, withShapes(value, shapes)] as const);
   const { $ref: number, ...rest }: JsonObject = Object.fromEntries(others);
-  const [, shape] = number === undefined ? [] : (PARSED[Number(number)] ?? []);
+  const [, shape] = number === undefined ? [] : (shapes[Number(number)] ?? []);
   return withTypedDefault(nullable({ ...shape, ...rest }));
 }
 
-/** Generators of clients know a list of types better than an alternative that is null. */
+/** Writes a nullable type as a list of types, which client generators support better than `anyOf` with null. */
 function nullable(whole: JsonObject): JsonObject {
   const { anyOf, ...rest } = whole;
   const [first, second] = Array.isArray(anyOf) ? (anyOf as JsonObject[]) : [];
@@ -120,9 +172,9 @@ function nullable(whole: JsonObject): JsonObject {
   return isNullable ? { ...first, ...rest, type: [first.type as string, 'null'] } : whole;
 }
 
-/** A default is text where the parameter is. */
+/** Parses a default: in the contract the defaults of parameters are text. */
 function withTypedDefault(whole: JsonObject): JsonObject {
   const { type, default: given } = whole;
-  const isText = typeof given === 'string' && type !== 'string';
+  const isText = typeof given === 'string' && type !== undefined && type !== 'string';
   return isText ? { ...whole, default: JSON.parse(given) as Json } : whole;
 }

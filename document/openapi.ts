@@ -1,8 +1,17 @@
+import type * as v from 'valibot';
 import * as answers from '../shared/contract/answers.ts';
 import { type Route, routesOf, schemasOf } from '../shared/contract/endpoint.ts';
 import { type Endpoint, endpoints } from '../shared/contract/endpoints.ts';
 import { PROBLEMS, type ProblemCode } from '../shared/contract/problems.ts';
-import { ID_SHAPES, type Json, type JsonObject, jsonSchemaOf, reference } from './json-schema.ts';
+import { mark, state } from '../shared/contract/schemas.ts';
+import {
+  type Components,
+  ID_SHAPES,
+  type Json,
+  type JsonObject,
+  jsonSchemaOf,
+  reference,
+} from './json-schema.ts';
 import { PROBLEM_SCHEMAS, problemResponses } from './problem-responses.ts';
 import { type SampleCall, samplesOf } from './samples.ts';
 
@@ -16,7 +25,7 @@ const TAGS = {
 
 type Tag = keyof typeof TAGS;
 
-/** What every endpoint may answer; one that needs a token may answer the last two, too. */
+/** The problems of every endpoint. */
 const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'invalid_request',
   'too_large',
@@ -24,6 +33,7 @@ const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'internal',
   'unavailable',
 ];
+/** The problems of endpoints that need a token. */
 const CALLERS_PROBLEMS: readonly ProblemCode[] = ['unauthorized', 'forbidden'];
 
 const STATUS_WORDS: Readonly<Record<string, string>> = {
@@ -43,7 +53,18 @@ function parameterOf(name: string, schema: JsonObject, example: string): JsonObj
   return { name, in: 'path', required: true, schema, example };
 }
 
-/** The OpenAPI document of the contract. Its examples are the samples of docs/api.md, which a test plays. */
+/** A name for each part of a request that generators of clients would name after each place that has it. */
+const REQUEST_PARTS: Components = [
+  [mark, 'Mark'],
+  [state.wrapped, 'ReceiptState'],
+];
+
+/** The answers and their parts. */
+const ANSWERS: Components = Object.entries(answers)
+  .filter(([, schema]) => schema !== answers.nothing)
+  .map(([name, schema]) => [schema, capitalized(name)]);
+
+/** The OpenAPI document of the contract. Its examples are the samples of docs/api.md, which a test runs. */
 export async function openApi(): Promise<JsonObject> {
   const { calls } = await samplesOf('api.md');
   const paths: Record<string, JsonObject> = {};
@@ -94,9 +115,9 @@ export async function openApi(): Promise<JsonObject> {
       parameters: PARAMETERS,
       schemas: {
         ...ID_SHAPES,
-        ...Object.fromEntries(
-          namedAnswers().map(([name, schema]) => [name, open(jsonSchemaOf(schema)) as JsonObject]),
-        ),
+        ...Object.fromEntries(REQUEST_PARTS.map(([schema, name]) => [name, shapeOf(schema)])),
+        ...Object.fromEntries(requestBodies()),
+        ...Object.fromEntries(ANSWERS.map(([schema, name]) => [name, open(shapeOf(schema))])),
         ...PROBLEM_SCHEMAS,
       },
       responses: problemResponses(calls),
@@ -104,16 +125,27 @@ export async function openApi(): Promise<JsonObject> {
   };
 }
 
-function namedAnswers() {
-  const { nothing: _nothing, ...others } = answers;
-  return Object.entries(others).map(([name, schema]) => [capitalized(name), schema] as const);
-}
-
 function capitalized(name: string): string {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }
 
-/** An answer may get more fields in a later version. */
+function shapeOf(schema: v.GenericSchema): JsonObject {
+  return jsonSchemaOf(schema, [...REQUEST_PARTS, ...ANSWERS]);
+}
+
+/** The bodies of requests. Both routes of an endpoint for users take the same one. */
+function requestBodies(): (readonly [name: string, JsonObject])[] {
+  return endpoints.flatMap((endpoint) => {
+    const { body } = schemasOf(endpoint);
+    return Object.keys(body.entries).length > 0 ? [[requestName(endpoint), shapeOf(body)] as const] : [];
+  });
+}
+
+function requestName({ name }: Pick<Endpoint, 'name'>): string {
+  return `${capitalized(name)}Request`;
+}
+
+/** Allows unknown fields, because a later version may add fields to an answer. */
 export function open(json: Json): Json {
   if (Array.isArray(json)) return json.map(open);
   if (typeof json !== 'object' || json === null) return json;
@@ -146,7 +178,7 @@ function pathParametersOf({ path }: Route): JsonObject[] {
 }
 
 function queryParametersOf(endpoint: Endpoint): JsonObject[] {
-  const { properties = {} } = jsonSchemaOf(schemasOf(endpoint).query);
+  const { properties = {} } = shapeOf(schemasOf(endpoint).query);
   return Object.entries(properties as JsonObject).map(([name, schema]) => ({
     name,
     in: 'query',
@@ -159,7 +191,7 @@ function requestBodyOf(endpoint: Endpoint, samples: readonly SampleCall[]): Json
   const { body, isBodyOptional } = schemasOf(endpoint);
   if (Object.keys(body.entries).length === 0) return {};
   const example = samples.find((sample) => sample.body !== undefined)?.body;
-  const content = { schema: jsonSchemaOf(body), ...(example !== undefined && { example }) };
+  const content = { schema: reference(requestName(endpoint)), ...(example !== undefined && { example }) };
   return { requestBody: { required: !isBodyOptional, content: { 'application/json': content } } };
 }
 
@@ -175,10 +207,10 @@ function responsesOf(endpoint: Endpoint, samples: readonly SampleCall[]): JsonOb
   ]);
   const answered = Object.entries(endpoint.answers).map(([status, schema]) => {
     const description = STATUS_WORDS[status] ?? '';
-    const named = namedAnswers().find(([, known]) => known === schema);
+    const named = ANSWERS.find(([known]) => known === schema);
     if (!named) return [status, { description }];
     const example = samples.find((sample) => sample.status === Number(status))?.answer;
-    const content = { schema: reference(named[0]), ...(example !== undefined && { example }) };
+    const content = { schema: reference(named[1]), ...(example !== undefined && { example }) };
     return [status, { description, content: { 'application/json': content } }];
   });
   return Object.fromEntries([...problems, ...answered]);

@@ -5,7 +5,7 @@ import type { SampleCall } from './samples.ts';
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-/** What each problem means to a caller, and what a detail of it says. */
+/** The meaning of each problem for a caller, and an example of its detail. */
 const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: string]>> = {
   invalid_request: [
     'The body, a parameter or an id is malformed. `errors` says which and why.',
@@ -37,21 +37,24 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
   ],
 };
 
-/** The gateway answers these itself, too. */
-const GATEWAYS: readonly ProblemCode[] = [
-  'unauthorized',
-  'forbidden',
-  'too_large',
-  'throttled',
-  'internal',
-  'unavailable',
-];
+/**
+ * The gateway answers these itself, too, with these messages. Both answers have one schema, since many generated clients
+ * look at the status and not at the content type.
+ */
+const GATEWAY_MESSAGES: Readonly<Partial<Record<ProblemCode, string>>> = {
+  unauthorized: 'Unauthorized',
+  forbidden: 'Forbidden',
+  too_large: 'Request Entity Too Large',
+  throttled: 'Too Many Requests',
+  internal: 'Internal Server Error',
+  unavailable: 'Service Unavailable',
+};
 
 const FIELDS: JsonObject = {
   type: { type: 'string', const: 'about:blank' },
   title: { type: 'string' },
   status: { type: 'integer' },
-  code: { type: 'string', enum: CODES },
+  code: reference('ProblemCode'),
   detail: { type: 'string', description: 'What is wrong with this call' },
   requestId: { type: 'string', description: 'Names the call in the logs' },
   message: { type: 'string', description: 'Of the gateway alone' },
@@ -59,12 +62,14 @@ const FIELDS: JsonObject = {
 
 const REQUIRED = ['type', 'title', 'status', 'code', 'detail', 'requestId'];
 
-const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answers.watermarkMoved) as {
+const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answers.watermarkMoved, [
+  [answers.unread, 'Unread'],
+]) as {
   readonly properties: JsonObject;
   readonly required: string[];
 };
 
-const fault: JsonObject = {
+const FAULT: JsonObject = {
   type: 'object',
   properties: {
     path: { type: 'string', description: 'The field; empty for the body as a whole' },
@@ -74,6 +79,8 @@ const fault: JsonObject = {
 };
 
 export const PROBLEM_SCHEMAS: JsonObject = {
+  ProblemCode: { type: 'string', enum: CODES },
+  Fault: FAULT,
   Problem: {
     type: 'object',
     description: 'A problem (RFC 9457). It is never larger than 16 KiB.',
@@ -82,7 +89,7 @@ export const PROBLEM_SCHEMAS: JsonObject = {
   },
   InvalidRequest: {
     type: 'object',
-    properties: { ...FIELDS, errors: { type: 'array', maxItems: 20, items: fault } },
+    properties: { ...FIELDS, errors: { type: 'array', maxItems: 20, items: reference('Fault') } },
     required: [...REQUIRED, 'errors'],
   },
   RevisionConflict: {
@@ -91,21 +98,22 @@ export const PROBLEM_SCHEMAS: JsonObject = {
     properties: { ...stateFields, ...FIELDS },
     required: [...stateRequired, ...REQUIRED],
   },
-  GatewayError: {
+  GatewayProblem: {
     type: 'object',
-    description: 'What the gateway of a deployment answers itself',
-    properties: { message: { type: ['string', 'null'] } },
-    required: ['message'],
+    description:
+      'A problem (RFC 9457) with all the fields of one, or what the gateway of a deployment answers itself, which has `message` alone.',
+    properties: { ...FIELDS, message: { type: ['string', 'null'], description: 'Of the gateway alone' } },
   },
 };
 
-/** A response for each problem, under its code. */
+/** The response of each problem, by its code. */
 export function problemResponses(calls: readonly SampleCall[]): JsonObject {
   return Object.fromEntries(CODES.map((code) => [code, responseOf(code, calls)]));
 }
 
 function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
   const [description] = WORDS[code];
+  const message = GATEWAY_MESSAGES[code];
   const problem = { schema: schemaOf(code), example: exampleOf(code, calls) };
   const retryAfter = {
     description: 'Seconds',
@@ -116,7 +124,9 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
     ...((code === 'throttled' || code === 'unavailable') && { headers: { 'Retry-After': retryAfter } }),
     content: {
       'application/problem+json': problem,
-      ...(GATEWAYS.includes(code) && { 'application/json': { schema: reference('GatewayError') } }),
+      ...(message !== undefined && {
+        'application/json': { schema: schemaOf(code), example: { message } },
+      }),
     },
   };
 }
@@ -124,10 +134,10 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
 function schemaOf(code: ProblemCode): JsonObject {
   if (code === 'invalid_request') return reference('InvalidRequest');
   if (code === 'revision_conflict') return reference('RevisionConflict');
-  return reference('Problem');
+  return reference(Object.hasOwn(GATEWAY_MESSAGES, code) ? 'GatewayProblem' : 'Problem');
 }
 
-/** A sample of the page where it shows one. */
+/** The sample of docs/api.md, if it has one for this problem. */
 function exampleOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
   const { status, title } = PROBLEMS[code];
   const [, detail] = WORDS[code];

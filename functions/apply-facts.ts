@@ -2,22 +2,22 @@ import * as v from 'valibot';
 import { facts } from '../shared/contract/facts.ts';
 import { time } from '../shared/contract/schemas.ts';
 import { TidemarkError } from '../shared/domain/errors.ts';
-import { NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
 import { applyJoin, applyLeave } from '../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../shared/operations/messages.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { eventQueue, HopelessEvent, type QueuedEvent } from './runtime/event-queue.ts';
 import { prepare } from './runtime/prepare.ts';
 import { validate } from './runtime/validate.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-/** A fact makes up to three calls of the ledger in sequence, each with a bound of 6 s and its pauses. */
+/** A fact makes up to three calls of the ledger in sequence, each of at most 6 s and its pauses. */
 const LONGEST_MS = 20_000;
 
 /**
- * Applies facts: those of one group one after the other, since they would meet at the same items. A fact that is not
- * valid will not be valid later: it goes to the dead-letter queue at once.
+ * Applies facts. Those of one group are applied one after the other, since they write the same items. An invalid fact
+ * stays invalid, so it goes to the dead-letter queue at once.
  */
 export const handler = eventQueue(
   async (event) => {
@@ -34,8 +34,8 @@ export const handler = eventQueue(
 );
 
 await prepare({
-  stores,
-  operation: () => stores.ledger.messages.readHead(NOBODYS_GROUP),
+  tidemark,
+  operation: () => tidemark.ledger.messages.readHead(NOBODY.groupId),
   writes: true,
   others: [handler.rehearse],
 });
@@ -46,8 +46,8 @@ function laneOf({ detail }: QueuedEvent): string {
 }
 
 /**
- * Each fact does what its route does, in any order and more than once. One that contradicts what is known is ignored and
- * logged.
+ * Applies a fact, which has the effect of its route. Facts may come in any order and more than once. One that
+ * contradicts a known fact is ignored and logged.
  */
 async function apply(event: QueuedEvent): Promise<void> {
   const { time: happenedAtMs } = validate(v.object({ time }), { time: event.time });
@@ -59,20 +59,20 @@ async function apply(event: QueuedEvent): Promise<void> {
         sentAt: sentAtMs = happenedAtMs,
         ...rest
       } = validate(facts[type], event.detail);
-      const recorded = await recordMessage(stores, { ...rest, position, sentAtMs, isFact: true });
+      const recorded = await recordMessage(tidemark, { ...rest, position, sentAtMs, isFact: true });
       if (recorded.outcome === 'conflict') {
         console.warn({ message: 'a fact was ignored: the message is known under another sender', ...rest });
       }
       return;
     }
     case 'MessageDeleted': {
-      const fact = validate(facts[type], event.detail);
-      await deleteMessage(stores, fact.groupId, fact.messageId);
+      const { groupId, messageId: position } = validate(facts[type], event.detail);
+      await deleteMessage(tidemark, groupId, position);
       return;
     }
     case 'MemberJoined': {
       const fact = validate(facts[type], event.detail);
-      await applyJoin(stores, fact.groupId, fact.userId, {
+      await applyJoin(tidemark, fact, {
         joinedAtMs: fact.joinedAt ?? happenedAtMs,
         joinedAfter: fact.joinedAfter ?? null,
       });
@@ -80,7 +80,7 @@ async function apply(event: QueuedEvent): Promise<void> {
     }
     case 'MemberLeft': {
       const fact = validate(facts[type], event.detail);
-      await applyLeave(stores, fact.groupId, fact.userId, fact.leftAt ?? happenedAtMs);
+      await applyLeave(tidemark, fact, fact.leftAt ?? happenedAtMs);
       return;
     }
     default:

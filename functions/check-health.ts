@@ -1,18 +1,18 @@
 import * as requests from '../shared/contract/requests.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { reply, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-/** Without the ledger nothing can be acknowledged; without the cache everything works, slower. */
+/** Without the ledger no request succeeds. Without the cache every request succeeds, more slowly. */
 export const handler = serve(requests.checkHealth, async () => {
   const [isLedgerUp, isCacheUp] = await Promise.all([
-    stores.ledger.probe().then(
+    tidemark.ledger.probe().then(
       () => true,
       () => false,
     ),
-    stores.cache.probe(),
+    tidemark.cache.probe(),
   ]);
   const status = isLedgerUp ? (isCacheUp ? 'ok' : 'degraded') : 'unavailable';
   return reply(isLedgerUp ? 200 : 503, { status, ledger: stateOf(isLedgerUp), cache: stateOf(isCacheUp) });
@@ -22,4 +22,4 @@ function stateOf(isUp: boolean) {
   return isUp ? 'ok' : 'unavailable';
 }
 
-await prepare({ stores, operation: () => stores.ledger.probe(), others: [handler.rehearse] });
+await prepare({ tidemark, operation: () => tidemark.ledger.probe(), others: [handler.rehearse] });

@@ -1,29 +1,29 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
+import { isReadByAll } from '../shared/domain/message.ts';
 import { END, messageIdAt, type Position } from '../shared/domain/position.ts';
 import { countReceipts } from '../shared/operations/receipts.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.countReceipts, async ({ groupId, messageIds, user }) => {
-  const counted = await countReceipts(stores, groupId, user, messageIds);
+export const handler = serve(requests.countReceipts, async ({ messageIds: positions, ...caller }) => {
+  const counted = await countReceipts(tidemark, caller, positions);
   if (!counted) return null;
   const receipts = counted.map((receipt, index) => {
-    const messageId = messageIdAt(messageIds[index] as Position);
+    const messageId = messageIdAt(positions[index] as Position);
     if (!receipt) return { messageId, known: false as const };
     const { audience, readCount, deliveredCount } = receipt;
-    // Where there is nobody to read it, nobody has.
-    const readByAll = audience > 0 && readCount === audience;
+    const readByAll = isReadByAll(receipt);
     return { messageId, known: true as const, audience, readCount, deliveredCount, readByAll };
   });
-  return ok({ groupId, receipts });
+  return ok({ groupId: caller.groupId, receipts });
 });
 
 await prepare({
-  stores,
-  operation: () => countReceipts(stores, NOBODYS_GROUP, NOBODY, [END]),
+  tidemark,
+  operation: () => countReceipts(tidemark, NOBODY, [END]),
   others: [handler.rehearse],
 });

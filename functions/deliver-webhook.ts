@@ -11,8 +11,8 @@ const secrets = createSecretsClient();
 const receiver = new WebhookReceiver({ url, readSecret: () => readSecret(secrets, arn), nowMs: Date.now });
 
 /**
- * Posts events to the webhook, one at a time: as many posts are under way at once as there are instances, and the
- * deployment bounds these.
+ * Posts events to the webhook, one at a time. So there are at most as many posts at once as instances, and the
+ * deployment limits these.
  */
 export const handler = eventQueue(
   async ({ id, time, source, detail, 'detail-type': detailType }) => {

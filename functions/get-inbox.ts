@@ -1,21 +1,24 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY, parseGroupId } from '../shared/domain/ids.ts';
 import { readInbox } from '../shared/operations/inbox.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 import { viewAnswer } from './runtime/watermark-answer.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.getInbox, async ({ unreadOnly, limit, cursor, user }) => {
-  const list = `inbox ${user} ${unreadOnly ? 'unread' : 'all'}`;
+export const handler = serve(requests.getInbox, async ({ unreadOnly, limit, cursor, userId }) => {
+  const list = `inbox ${userId} ${unreadOnly ? 'unread' : 'all'}`;
   const after = readCursor(list, cursor, parseGroupId);
-  const { groups, next } = await readInbox(stores, user, { unreadOnly, limit, after });
+  const { groups, next } = await readInbox(tidemark, userId, { unreadOnly, limit, after });
   return ok({
     groups: groups.map((group) => {
-      const { groupId, messageId, head, revision, unread } = viewAnswer(group.groupId, user, group);
+      const { groupId, messageId, head, revision, unread } = viewAnswer(
+        { groupId: group.groupId, userId },
+        group,
+      );
       return { groupId, messageId, head, revision, unread };
     }),
     cursor: next && writeCursor(list, next),
@@ -23,7 +26,7 @@ export const handler = serve(requests.getInbox, async ({ unreadOnly, limit, curs
 });
 
 await prepare({
-  stores,
-  operation: () => readInbox(stores, NOBODY, { unreadOnly: false, limit: 1, after: null }),
+  tidemark,
+  operation: () => readInbox(tidemark, NOBODY.userId, { unreadOnly: false, limit: 1, after: null }),
   others: [handler.rehearse],
 });

@@ -1,18 +1,18 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
 import { END, formatMessageId, messageIdAt } from '../shared/domain/position.ts';
 import { readStatuses } from '../shared/operations/message-statuses.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.getMessageStatus, async ({ groupId, messageIds, user }) => {
-  const found = await readStatuses(stores, groupId, user, messageIds);
+export const handler = serve(requests.getMessageStatus, async ({ messageIds: positions, ...member }) => {
+  const found = await readStatuses(tidemark, member, positions);
   if (!found) return null;
   return ok({
-    groupId,
+    groupId: member.groupId,
     watermark: formatMessageId(found.watermark),
     statuses: found.statuses.map(({ position, isRead }) => ({
       messageId: messageIdAt(position),
@@ -22,7 +22,7 @@ export const handler = serve(requests.getMessageStatus, async ({ groupId, messag
 });
 
 await prepare({
-  stores,
-  operation: () => readStatuses(stores, NOBODYS_GROUP, NOBODY, [END]),
+  tidemark,
+  operation: () => readStatuses(tidemark, NOBODY, [END]),
   others: [handler.rehearse],
 });

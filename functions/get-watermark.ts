@@ -1,20 +1,20 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
-import { lookAt } from '../shared/operations/own-view.ts';
-import { createStores } from './runtime/composition.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
+import { readOwnView } from '../shared/operations/own-view.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 import { viewAnswer } from './runtime/watermark-answer.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.getWatermark, async ({ groupId, user }) => {
-  const view = await lookAt(stores, groupId, user);
-  return view && ok(viewAnswer(groupId, user, view));
+export const handler = serve(requests.getWatermark, async (member) => {
+  const view = await readOwnView(tidemark, member);
+  return view && ok(viewAnswer(member, view));
 });
 
 await prepare({
-  stores,
-  operation: () => lookAt(stores, NOBODYS_GROUP, NOBODY),
+  tidemark,
+  operation: () => readOwnView(tidemark, NOBODY),
   others: [handler.rehearse],
 });

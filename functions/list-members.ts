@@ -1,30 +1,30 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODYS_GROUP, parseUserId } from '../shared/domain/ids.ts';
+import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { formatMessageId } from '../shared/domain/position.ts';
-import { createStores } from './runtime/composition.ts';
+import { listMembers } from '../shared/operations/members.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
 export const handler = serve(requests.listMembers, async ({ groupId, limit, cursor }) => {
   const list = `members ${groupId}`;
   const after = readCursor(list, cursor, parseUserId);
-  const { members, next } = await stores.ledger.memberships.page(groupId, limit, after);
+  const { members, next } = await listMembers(tidemark, groupId, limit, after);
   return ok({
-    members: members.map(({ userId, membership }) => ({
+    members: members.map(({ userId, watermark, joinedAfter }) => ({
       userId,
-      // What others may see: a private read does not show here.
-      messageId: formatMessageId(membership.public.position),
-      joinedAfter: formatMessageId(membership.joinedAfter),
+      messageId: formatMessageId(watermark),
+      joinedAfter: formatMessageId(joinedAfter),
     })),
     cursor: next && writeCursor(list, next),
   });
 });
 
 await prepare({
-  stores,
-  operation: () => stores.ledger.memberships.page(NOBODYS_GROUP, 1, null),
+  tidemark,
+  operation: () => listMembers(tidemark, NOBODY.groupId, 1, null),
   others: [handler.rehearse],
 });

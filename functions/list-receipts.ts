@@ -1,36 +1,37 @@
 import type { ListEntry } from '../shared/cache/receipts-index.ts';
 import * as requests from '../shared/contract/requests.ts';
 import { messageNotFound } from '../shared/domain/errors.ts';
-import { NOBODY, NOBODYS_GROUP, parseUserId } from '../shared/domain/ids.ts';
+import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { END, messageIdAt, parsePosition } from '../shared/domain/position.ts';
 import { listReceipts } from '../shared/operations/receipts.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 import { timeAnswer } from './runtime/watermark-answer.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
 export const handler = serve(
   requests.listReceipts,
-  async ({ groupId, messageId, state, limit, cursor, user }) => {
-    const name = `receipts ${groupId} ${messageId} ${state}`;
+  async ({ messageId: position, state, limit, cursor, ...caller }) => {
+    const { groupId } = caller;
+    const name = `receipts ${groupId} ${position} ${state}`;
     const parse = (text: string) => {
       const entry = parseEntry(text);
-      // Who has read a message is at or above it, who has not below.
-      const isInList = entry && entry.position < messageId === (state === 'unread');
+      // Members who have read the message are at or above it, the others below it.
+      const isInList = entry && entry.position < position === (state === 'unread');
       return isInList ? entry : null;
     };
     const list = { state, limit, after: readCursor(name, cursor, parse) };
-    const listed = await listReceipts(stores, groupId, user, messageId, list);
-    if (listed === 'no-member') return null;
+    const listed = await listReceipts(tidemark, caller, position, list);
+    if (!listed) return null;
     if (listed === 'no-message') throw messageNotFound();
     const { receipt, page } = listed;
     const { senderId, audience, readCount, deliveredCount } = receipt;
     return ok({
       groupId,
-      messageId: messageIdAt(messageId),
+      messageId: messageIdAt(position),
       ...{ senderId, audience, readCount, deliveredCount },
       members: page.members.map(({ userId, membership }) => {
         const { at } = state === 'delivered' ? membership.delivered : membership.public;
@@ -42,7 +43,7 @@ export const handler = serve(
 );
 
 function parseEntry(text: string): ListEntry | null {
-  // A user id may hold a bar, a position holds none.
+  // A user id may contain a bar, a position does not.
   const bar = text.indexOf('|');
   const position = parsePosition(text.slice(0, bar));
   const userId = parseUserId(text.slice(bar + 1));
@@ -50,7 +51,7 @@ function parseEntry(text: string): ListEntry | null {
 }
 
 await prepare({
-  stores,
-  operation: () => listReceipts(stores, NOBODYS_GROUP, NOBODY, END, { state: 'read', limit: 1, after: null }),
+  tidemark,
+  operation: () => listReceipts(tidemark, NOBODY, END, { state: 'read', limit: 1, after: null }),
   others: [handler.rehearse],
 });

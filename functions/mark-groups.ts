@@ -1,20 +1,19 @@
 import * as requests from '../shared/contract/requests.ts';
-import { NOBODY, NOBODYS_GROUP } from '../shared/domain/ids.ts';
+import { NOBODY } from '../shared/domain/ids.ts';
 import { END, formatMessageId } from '../shared/domain/position.ts';
 import { type GroupMark, markGroups } from '../shared/operations/mark-groups.ts';
-import { createStores, membershipMode } from './runtime/composition.ts';
+import { createTidemark, membershipMode } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
-const stores = createStores();
-const mode = membershipMode();
+const tidemark = createTidemark(membershipMode());
 
-export const handler = serve(requests.markGroups, async ({ marks: given, user }) => {
-  const marks = given.map(({ groupId, messageId, ifRevision = null, ...mark }): GroupMark => {
+export const handler = serve(requests.markGroups, async ({ marks: given, userId }) => {
+  const marks = given.map(({ groupId, messageId: position, ifRevision = null, ...mark }): GroupMark => {
     const kind = mark.delivered ? 'delivered' : mark.private ? 'private' : 'read';
-    return { groupId, position: messageId, kind, ifRevision };
+    return { groupId, position, kind, ifRevision };
   });
-  const outcomes = await markGroups(stores, user, marks, mode);
+  const outcomes = await markGroups(tidemark, userId, marks);
   const results = given.map(({ groupId }, index) => {
     const result = outcomes[index];
     if (!result) throw new Error('a mark has no outcome');
@@ -26,14 +25,11 @@ export const handler = serve(requests.markGroups, async ({ marks: given, user })
 });
 
 await prepare({
-  stores,
+  tidemark,
   operation: () =>
-    markGroups(
-      stores,
-      NOBODY,
-      [{ groupId: NOBODYS_GROUP, position: END, kind: 'read', ifRevision: null }],
-      'strict',
-    ),
+    markGroups({ ...tidemark, mode: 'strict' }, NOBODY.userId, [
+      { groupId: NOBODY.groupId, position: END, kind: 'read', ifRevision: null },
+    ]),
   writes: true,
   others: [handler.rehearse],
 });

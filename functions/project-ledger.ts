@@ -2,21 +2,21 @@ import { EVENT_BUS_NAME } from '../shared/contract/environment.ts';
 import { project } from '../shared/stream/project.ts';
 import { RecentRecords } from '../shared/stream/recent-records.ts';
 import { createBus } from './runtime/bus.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { createDeadLetters } from './runtime/dead-letters.ts';
 import { ledgerStream } from './runtime/ledger-stream.ts';
 import { prepare } from './runtime/prepare.ts';
 
-const stores = createStores();
-/** A deployment without events has no bus to publish on. */
+const tidemark = createTidemark();
+/** A deployment without events has no bus. */
 const publisher = process.env[EVENT_BUS_NAME] === undefined ? null : createBus();
 const projection = {
-  stores,
+  tidemark,
   publisher,
   deadLetters: createDeadLetters(),
-  told: new RecentRecords(10_000),
+  published: new RecentRecords(10_000),
 };
 
 export const handler = ledgerStream((records) => project(projection, records));
 
-await prepare({ stores, others: [handler.rehearse, ...(publisher ? [publisher.rehearse] : [])] });
+await prepare({ tidemark, others: [handler.rehearse, ...(publisher ? [publisher.rehearse] : [])] });

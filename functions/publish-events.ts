@@ -9,7 +9,7 @@ const publisher = createBus();
 const publication = {
   publisher,
   deadLetters: createDeadLetters(),
-  told: new RecentRecords(10_000),
+  published: new RecentRecords(10_000),
 };
 
 export const handler = ledgerStream((records) => publishMoves(publication, records));

@@ -2,16 +2,16 @@ import * as requests from '../shared/contract/requests.ts';
 import { senderConflict } from '../shared/domain/errors.ts';
 import { messageIdAt } from '../shared/domain/position.ts';
 import { recordMessage } from '../shared/operations/messages.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { reply, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
 export const handler = serve(
   requests.recordMessage,
   async ({ groupId, messageId: position, senderId, sentAt: sentAtMs }) => {
-    const recorded = await recordMessage(stores, { groupId, position, senderId, sentAtMs });
+    const recorded = await recordMessage(tidemark, { groupId, position, senderId, sentAtMs });
     if (recorded.outcome === 'conflict') throw senderConflict();
     return reply(recorded.outcome === 'known' ? 200 : 201, {
       groupId,
@@ -22,7 +22,7 @@ export const handler = serve(
 );
 
 await prepare({
-  stores,
+  tidemark,
   writes: true,
   others: [handler.rehearse],
 });

@@ -1,18 +1,18 @@
 import * as requests from '../shared/contract/requests.ts';
 import { removeMember } from '../shared/operations/members.ts';
-import { createStores } from './runtime/composition.ts';
+import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
 import { noContent, serve } from './runtime/serve.ts';
 
-const stores = createStores();
+const tidemark = createTidemark();
 
-export const handler = serve(requests.removeMember, async ({ groupId, userId }) => {
-  await removeMember(stores, groupId, userId);
+export const handler = serve(requests.removeMember, async (member) => {
+  await removeMember(tidemark, member);
   return noContent;
 });
 
 await prepare({
-  stores,
+  tidemark,
   writes: true,
   others: [handler.rehearse],
 });

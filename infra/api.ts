@@ -33,7 +33,7 @@ function byFunction(): readonly ServedEndpoints[] {
   return [...groups].map(([name, served]) => ({ name, served }));
 }
 
-/** No credentials are allowed: a caller is known by its token, and never by what a browser sends by itself. */
+/** Cookies and other credentials of the browser are not allowed: only the token identifies a caller. */
 function corsFor(origins: readonly string[]): CorsPreflightOptions {
   const methods = endpoints.flatMap(routesOf).map(({ method }) => CorsHttpMethod[method]);
   return {
@@ -41,7 +41,7 @@ function corsFor(origins: readonly string[]): CorsPreflightOptions {
     allowMethods: [...new Set(methods)].sort(),
     allowHeaders: ['authorization', 'content-type'],
     exposeHeaders: ['retry-after'],
-    // The longest that there is: a browser asks before the first call of a URL, and again only when this is over.
+    // How long a browser may reuse a preflight's answer: the largest value that API Gateway allows.
     maxAge: Duration.days(1),
   };
 }
@@ -53,10 +53,10 @@ export interface ApiProps {
   readonly cache: Cache;
 }
 
-/** The HTTP API: every route with its function, and who may call it. */
+/** The HTTP API: every route, its function, and its authorization. */
 export class Api extends Construct {
   readonly httpApi: HttpApi;
-  /** What the role of a back end must be allowed to invoke, where back ends sign their calls. */
+  /** The ARNs that a back end's role must be allowed to invoke. Undefined if back ends send tokens. */
   readonly serviceRouteArns: readonly string[] | undefined;
   readonly #context: TidemarkContext;
 
@@ -69,7 +69,7 @@ export class Api extends Construct {
       description: 'Read state for group chat',
       createDefaultStage: false,
       ...(context.corsOrigins && { corsPreflight: corsFor(context.corsOrigins) }),
-      // By default rather than by route, so that a route that says nothing is not an open door.
+      // As the API's default: a route without an authorizer of its own still needs a token.
       defaultAuthorizer: new HttpJwtAuthorizer('Jwt', context.jwtIssuer, {
         authorizerName: 'jwt',
         jwtAudience: [...context.jwtAudience],
@@ -82,7 +82,7 @@ export class Api extends Construct {
         bundles,
         description: served.map(({ summary }) => summary).join('. '),
         isTraced: true,
-        whenItFails: 'callers of its routes get 500 or 503; what was acknowledged is kept',
+        whenItFails: 'callers of its routes get 500 or 503; acknowledged writes are kept',
         environment: { ...this.#settingsFor(served), ...this.#scopesFor(served) },
         ...(timeouts.length > 0 && { timeout: Duration.seconds(Math.max(...timeouts)) }),
       });
@@ -100,7 +100,7 @@ export class Api extends Construct {
     return Object.fromEntries(names.map((name) => [name, values[name]]));
   }
 
-  /** What tells users and back ends apart, for the functions to check again. A scope that no token needs has no variable. */
+  /** The scopes of users and back ends, which the functions check again. If tokens need no scope, its variable is not set. */
   #scopesFor(served: readonly Endpoint[]): Environment {
     const { userScope, serviceScope, serviceAuth } = this.#context;
     const isFor = (caller: Who) => served.flatMap(routesOf).some(({ who }) => who === caller);
@@ -110,7 +110,7 @@ export class Api extends Construct {
     };
   }
 
-  /** One ARN for each route of back ends, and one for all that are under a user, since no others are there. */
+  /** One ARN for each route of back ends, and one for everything under `/v1/users/`: all routes there are for back ends. */
   #arnsForBackEnds(): string[] {
     const arns = endpoints
       .flatMap(routesOf)
@@ -132,7 +132,7 @@ export class Api extends Construct {
 
   #addStage(stackName: string): void {
     const log = new LogGroup(this, 'AccessLog', {
-      // Under this prefix one resource policy serves all logs; elsewhere each adds to one of limited length.
+      // One resource policy covers all log groups with this prefix. Any other group adds to a policy of limited length.
       logGroupName: `/aws/vendedlogs/${stackName}/access`,
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -141,8 +141,8 @@ export class Api extends Construct {
       httpApi: this.httpApi,
       stageName: '$default',
       autoDeploy: true,
-      // At 25 ms a call this keeps 50 instances busy: far from the 1,000 that all functions of an account share. Those who
-      // wait for receipts that are being loaded take longer.
+      // At 25 ms a call, this rate keeps 50 instances busy. All functions of an account share 1,000. Calls that wait for
+      // another call to load a group's receipts take longer.
       throttle: { rateLimit: 2_000, burstLimit: 1_000 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(log),
@@ -180,7 +180,7 @@ export class Api extends Construct {
         Validations.of(route).acknowledge({
           id: 'AwsSolutions-APIG4',
           reason:
-            'Monitors have no token. The answer says whether ledger and cache answer, and nothing of any user or group.',
+            'Monitors have no token. The response shows whether ledger and cache answer, and nothing about users or groups.',
         });
       }
     }

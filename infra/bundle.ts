@@ -1,12 +1,12 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** The Lambdas that no route leads to: the stream, the bus or a queue invokes them. */
+/** The Lambdas without a route: the stream, the bus or a queue invokes them. */
 const consumerNames = [
   'apply-facts',
   'project-ledger',
@@ -15,7 +15,7 @@ const consumerNames = [
   'deliver-webhook',
 ] as const;
 
-/** Every Lambda: its file in `functions/`, its bundle's folder and the end of its deployed name. */
+/** A Lambda's name. Its file in `functions/` and its bundle's folder have this name; its deployed name ends with it. */
 export type FunctionName = EndpointFunctionName | (typeof consumerNames)[number];
 
 export const functionNames: readonly FunctionName[] = [
@@ -23,14 +23,26 @@ export const functionNames: readonly FunctionName[] = [
   ...consumerNames,
 ];
 
-/** What makes the bundles small, and quick to start. */
+/** Removes the comments of Lua scripts. Lines keep their numbers, since errors of Redis name them. */
+const luaWithoutComments: Plugin = {
+  name: 'lua-without-comments',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\.lua$/ }, async ({ path }) => {
+      const script = await readFile(path, 'utf8');
+      return { contents: script.replaceAll(/^[ \t]*--.*$/gm, ''), loader: 'text' };
+    });
+  },
+};
+
+/** Options that keep the bundles small, so that functions start fast. */
 export const LEAN = {
-  // Packages offer their ES modules under `module`: unlike CommonJS, esbuild can leave out what is not used.
+  // `module` is a package's ES modules. From these esbuild removes unused code; from CommonJS it cannot.
   mainFields: ['module', 'main'],
+  plugins: [luaWithoutComments],
   alias: { '@aws-sdk/credential-provider-node': './functions/runtime/lambda-credentials.ts' },
 } satisfies BuildOptions;
 
-/** Bundles of every function that Lambda can run, made without further care. */
+/** Options for bundles that Lambda can run, without those that make them small. */
 export function plainBundles(outdir: string) {
   return {
     absWorkingDir: projectFolder,
@@ -43,17 +55,17 @@ export function plainBundles(outdir: string) {
     platform: 'node',
     target: 'node24',
     loader: { '.lua': 'text' },
-    // An ES module has no `require`, which the CommonJS packages among the dependencies call for Node's own modules.
+    // Some dependencies are CommonJS and call `require` for Node's own modules. An ES module has no `require`.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
     logLevel: 'error',
   } satisfies BuildOptions;
 }
 
 /**
- * Bundles every function into `dist/functions/<name>/index.mjs`, with `<name>.meta.json` beside the folder to tell
- * what went in. One call of esbuild for all, since starting it and reading the SDK is most of the work.
+ * Bundles every function into `dist/functions/<name>/index.mjs`. Beside the folder, `<name>.meta.json` lists the bundle's
+ * inputs. One call of esbuild makes all bundles, because starting it and reading the SDK takes most of the time.
  *
- * @returns the folder that holds the bundles' folders
+ * @returns the path of `dist/functions`
  */
 export async function bundleFunctions(): Promise<string> {
   const outdir = join(projectFolder, 'dist', 'functions');
@@ -83,8 +95,8 @@ function metafileOf(name: FunctionName, all: Metafile): Metafile {
 }
 
 /**
- * Never leaves half a file to be seen, because another process may be reading the bundles at this moment. The new file
- * grows outside of the bundles' folders, whose whole contents are what gets deployed.
+ * Replaces a file atomically, because another process may be reading it. The temporary file is outside the bundles'
+ * folders, because everything in these is deployed.
  */
 async function replace(path: string, contents: Uint8Array): Promise<void> {
   const present = await readFile(path).catch(() => undefined);

@@ -1,7 +1,7 @@
 import { UPSTASH_SECRET_ARN } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
-/** Upstash Redis. It lives outside of AWS: all that the stack has of it is the secret that lets one in. */
+/** Upstash Redis. It is not in AWS: the stack has only the secret with its URL and token. */
 export class Cache {
   readonly #secretArn: string;
 
@@ -9,7 +9,7 @@ export class Cache {
     this.#secretArn = secretArn;
   }
 
-  /** Lets a function read where the cache is and the token for it. */
+  /** Lets a function read the cache's URL and token. */
   allow(user: TidemarkFunction): void {
     user.addEnvironment(UPSTASH_SECRET_ARN, this.#secretArn);
     user.allow(['secretsmanager:GetSecretValue'], this.#secretArn);

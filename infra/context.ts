@@ -1,37 +1,37 @@
 import { BlockList, isIP } from 'node:net';
 import { closest, distance } from 'fastest-levenshtein';
 
-/** What a deployment decides: the CDK context, given by `-c key=value` or `context` in cdk.json. */
+/** A deployment's settings: the CDK context, from `-c key=value` or `context` in cdk.json. */
 export interface TidemarkContext {
-  /** Names the stack and what is in it, so that several can live in one account. */
+  /** Part of the names of the stack and its resources, so that one account can have several stacks. */
   readonly stage: string;
-  /** The `iss` of the tokens to the letter, a trailing slash included. API Gateway finds the keys below it. */
+  /** The `iss` of the tokens, exactly, including a trailing slash. API Gateway finds the issuer's keys under this URL. */
   readonly jwtIssuer: string;
-  /** A token is for one of these. */
+  /** A token's `aud` must have one of these. */
   readonly jwtAudience: readonly string[];
-  /** What a user's token must hold; null where every token of the audience is a user's. */
+  /** The scope that a user's token must have. Null: every token of the audience is a user's. */
   readonly userScope: string | null;
-  /** What a back end's token must hold, unless back ends sign their calls. */
+  /** The scope that a back end's token must have, unless back ends sign their calls. */
   readonly serviceScope: string;
-  /** Whether a back end shows a token, or signs its calls with the credentials of an IAM role. */
+  /** `jwt`: a back end sends a token. `iam`: it signs its calls with the credentials of an IAM role. */
   readonly serviceAuth: 'jwt' | 'iam';
   /** The secret that holds `{ "url", "token" }` of Upstash's REST API. */
   readonly upstashSecretArn: string;
-  /** The `source` of the chat back end's events, whose facts Tidemark takes over. */
+  /** The `source` of the chat back end's events, which Tidemark applies as facts. */
   readonly factsSource: string;
   readonly membership: 'strict' | 'open';
   readonly messageRetentionDays: number;
-  /** Where notifications are posted. Without it they are counted and logged only. */
+  /** The URL that events are posted to. Without it events are only counted and logged. */
   readonly webhookUrl?: string;
   /** The most posts to the webhook at once. */
   readonly webhookConcurrency: number;
-  /** Whether reads are told as events at all. Where nobody listens, each costs money for nothing. */
+  /** Whether events are published. Without a subscriber each event costs money and has no use. */
   readonly events: 'on' | 'off';
-  /** The origins of the web pages that may call the API. Without it browsers let no page of another origin call. */
+  /** The origins of the web pages that may call the API. Without it, browsers let no page of another origin call it. */
   readonly corsOrigins?: readonly string[];
-  /** Who is told of alarms by mail. */
+  /** The mail address that receives alarms. */
   readonly alarmEmail?: string;
-  /** An SNS topic that is told of alarms. */
+  /** The SNS topic that alarms are published to. */
   readonly alarmTopicArn?: string;
 }
 
@@ -45,17 +45,17 @@ interface Setting {
   readonly allows: (value: string, stage: string) => boolean;
 }
 
-/** Stands for every valid token. */
+/** The value of `userScope` with which every valid token is a user's. */
 const NO_SCOPE = 'none';
 
-/** The stage of the stack on one machine. It alone may talk with what the internet does not reach. */
+/** The stage of the local stack. Only this stage may use addresses that the internet does not reach. */
 const LOCAL_STAGE = 'local';
 
 const settings: Record<keyof TidemarkContext, Setting> = {
   stage: {
     mustBe: 'up to 20 lower-case letters, digits and single hyphens, beginning with a letter',
     example: 'prod',
-    // Lambda allows a function's name 64 characters; the project's and the function's own take up to 28 of them.
+    // A function's name has at most 64 characters. The project's name and the function's own take up to 28 of them.
     allows: (value) => value.length <= 20 && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value),
   },
   jwtIssuer: {
@@ -73,14 +73,14 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     },
   },
   userScope: {
-    mustBe: `a scope of 1 to 64 characters that the tokens of your users hold, or "${NO_SCOPE}" where every valid token is a user's`,
+    mustBe: `a scope of 1 to 64 characters that the tokens of your users have, or "${NO_SCOPE}" if every valid token is a user's`,
     example: 'tidemark/user',
     allows: (value) => value === NO_SCOPE || isScope(value),
   },
   serviceScope: {
     mustBe:
-      'a scope of 1 to 64 characters that the tokens of your back end alone hold. It cannot be none: every user could ' +
-      'then call the routes of back ends. For those without scopes there is -c serviceAuth=iam',
+      "a scope of 1 to 64 characters that only your back end's tokens have. It cannot be none: every user could then " +
+      'call the routes of back ends. If your tokens have no scopes, use -c serviceAuth=iam',
     example: 'tidemark/service',
     allows: isScope,
   },
@@ -96,7 +96,7 @@ const settings: Record<keyof TidemarkContext, Setting> = {
       /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}$/.test(value),
   },
   factsSource: {
-    // From `tidemark` the service would hear itself, and `aws.` is kept for AWS.
+    // With `tidemark` the service would receive its own events. Sources that begin with `aws.` are reserved for AWS.
     mustBe: 'the source of your chat\'s events, neither "tidemark" nor beginning with "aws."',
     example: 'chat',
     allows: (value) => /^(?!aws\.)(?!tidemark$)[\w./-]{1,256}$/.test(value),
@@ -117,20 +117,20 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     allows: isServiceUrl,
   },
   webhookConcurrency: {
-    // The bounds that Lambda has for the concurrency of a queue's function.
+    // Lambda's bounds for the concurrency of a queue's function.
     mustBe: 'a whole number from 2 to 1000: the most posts to the webhook at once',
     example: '5',
     allows: (value) => /^[1-9]\d{0,3}$/.test(value) && Number(value) >= 2 && Number(value) <= 1000,
   },
   events: {
-    mustBe: '"on" or "off": with "off" nothing is told on the bus, and there is no webhook',
+    mustBe: '"on" or "off": with "off" no events are published, and there is no webhook',
     example: 'off',
     allows: (value) => value === 'on' || value === 'off',
   },
   corsOrigins: {
     mustBe:
       'the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), ' +
-      'separated by commas without blanks. "*" is refused: a page of any site could then call with a token that it got hold of',
+      'separated by commas without blanks. "*" is refused: a page of any site could then call with a stolen token',
     example: 'https://chat.example.com,http://localhost:5173',
     allows: (value) => value.split(',').every(isWebOrigin),
   },
@@ -147,9 +147,9 @@ const settings: Record<keyof TidemarkContext, Setting> = {
 };
 
 /**
- * Reads and checks the whole context, so that one attempt tells everything that is wrong with it.
+ * Reads and checks the whole context, so that one attempt shows all problems.
  *
- * @param given every key of the context, those of the CDK included
+ * @param given every key of the context, including those of the CDK
  */
 export function readContext(given: Readonly<Record<string, unknown>>): ContextReading {
   const problems = Object.keys(given)
@@ -199,25 +199,25 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
   }
   if (context.events === 'off' && webhookUrl !== undefined) {
     problems.push(
-      'events is "off", and webhookUrl is given. A webhook is told of events: leave one of the two out.',
+      'events is "off", and webhookUrl is given. A webhook receives events: leave one of the two out.',
     );
   }
   return problems.length === 0 ? { ok: true, context } : { ok: false, problems };
 }
 
-/** The value of one key as text; undefined where it is not given or will not do. */
+/** The value of one key as text; undefined if it is missing or not valid. */
 export function settingIn(
   given: Readonly<Record<string, unknown>>,
   key: keyof TidemarkContext,
 ): string | undefined {
   const present = valueIn(given, key);
-  // In cdk.json a number stands as such, on the command line as text.
+  // A number is a JSON number in cdk.json, and text on the command line.
   const value = typeof present === 'number' ? String(present) : present;
   const isGood = typeof value === 'string' && settings[key].allows(value, String(valueIn(given, 'stage')));
   return isGood ? value : undefined;
 }
 
-/** What a value of the context must be for the local stack, where it is not; null where it is. */
+/** What a value must be, if it is not valid for the local stack; null if it is valid. */
 export function mistakeIn(key: keyof TidemarkContext, value: string): string | null {
   return settings[key].allows(value, LOCAL_STAGE) ? null : settings[key].mustBe;
 }
@@ -235,12 +235,12 @@ function isSetting(key: string): boolean {
   return Object.hasOwn(settings, key);
 }
 
-/** Its flags, what it has looked up in an account (`vpc-provider:...`), and what its command keeps for itself. */
+/** The CDK's feature flags, its cached look-ups (`vpc-provider:...`), and the settings of its command. */
 function isOfTheCdk(key: string): boolean {
   return /[@:]/.test(key) || key === 'acknowledged-issue-numbers' || key === 'cli-telemetry';
 }
 
-/** The CDK takes any key. A misspelt one would otherwise be no setting at all, and nobody would hear of it. */
+/** The CDK accepts any key: without this check a misspelt setting would be ignored without a message. */
 function unknownKey(key: string): string {
   const known = Object.keys(settings);
   const nearest = closest(key, known);
@@ -250,14 +250,14 @@ function unknownKey(key: string): string {
     : `${key} is not known. The keys are ${known.join(', ')}.`;
 }
 
-/** A scope as OAuth writes it (RFC 6749, 3.3), of a length that API Gateway takes. Commas separate nothing here. */
+/** An OAuth scope (RFC 6749, 3.3) of a length that API Gateway accepts. It is a single scope: commas do not separate. */
 function isScope(value: string): boolean {
   return value.length <= 64 && value.toLowerCase() !== NO_SCOPE && /^[!#-+\--[\]-~]+$/.test(value);
 }
 
 /**
- * An https URL that the internet reaches: API Gateway and the functions reach no other. The local stack may use http and
- * this machine as well. A password in the URL would end up in the template.
+ * An https URL that the internet reaches, because API Gateway and the functions reach no other. The local stack may also
+ * use http and this machine. A password in the URL is refused: it would be readable in the template.
  */
 function isServiceUrl(value: string, stage: string): boolean {
   if (/[\s#]/.test(value)) return false;
@@ -267,14 +267,14 @@ function isServiceUrl(value: string, stage: string): boolean {
   return stage === LOCAL_STAGE && isLoopback(url.hostname) && /^https?:$/.test(url.protocol);
 }
 
-/** An origin to the letter, since API Gateway compares letters: no path, no default port, no capitals, no `*`. */
+/** An origin exactly as browsers send it, because API Gateway compares text: no path, default port, capitals or `*`. */
 function isWebOrigin(value: string): boolean {
   const url = URL.parse(value);
   if (url === null || url.origin !== value || value.includes('*')) return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }
 
-/** The addresses that are kept for other uses than the internet's (IANA's special-purpose registries). */
+/** The addresses that are not on the public internet (IANA's special-purpose registries). */
 const notPublic = new BlockList();
 for (const [network, prefix] of [
   ['0.0.0.0', 8],
@@ -298,10 +298,10 @@ for (const [network, prefix] of [
   notPublic.addSubnet(network, prefix, 'ipv6');
 }
 
-/** Whether a host as URLs write it can be reached from the internet, as far as its name tells. */
+/** Whether the internet can reach a host, judged by its name alone. The host is written as in a URL. */
 export function isPublicHost(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  // The list knows IPv4 in IPv6 too.
+  // The list also matches IPv4 addresses inside IPv6 addresses.
   const version = isIP(name);
   if (version !== 0) return !notPublic.check(name, version === 4 ? 'ipv4' : 'ipv6');
   return name.includes('.') && !/\.(localhost|local|internal|home\.arpa)$/.test(name);

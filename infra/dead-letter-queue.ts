@@ -4,7 +4,7 @@ import type { Construct } from 'constructs';
 import { DEAD_LETTER_QUEUE_URL } from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
-/** Where what could not be handled waits for a person. Every one of them has an alarm. */
+/** A queue for messages that could not be processed. They wait for an operator; each queue has an alarm. */
 export class DeadLetterQueue extends Queue {
   /** Its name without the stack's. */
   readonly label: string;
@@ -20,7 +20,7 @@ export class DeadLetterQueue extends Queue {
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason:
-        'This is a dead-letter queue, of a Lambda or a rule, where the check looks for those of queues only.',
+        'This is the dead-letter queue of a Lambda or a rule. The check recognizes only dead-letter queues of queues.',
     });
   }
 
@@ -31,8 +31,8 @@ export class DeadLetterQueue extends Queue {
   }
 
   /**
-   * The queue as the failure destination of a function or of its event source. CDK's `SqsDestination` and `SqsDlq`
-   * would let the function look at the queue as well, where sending is all that Lambda does with it.
+   * The queue as the failure destination of a function or of its event source. Lambda only sends to it. CDK's
+   * `SqsDestination` and `SqsDlq` would also let the function read the queue's attributes.
    */
   failureDestination(sender: TidemarkFunction): { bind: () => { destination: string } } {
     sender.allow(['sqs:SendMessage'], this.queueArn);

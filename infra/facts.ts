@@ -16,19 +16,19 @@ export interface FactsProps {
 }
 
 /**
- * The most instances that apply facts at once. Ten facts an instance keep up with thousands a second, and a back end that
- * reports its whole past leaves the rest of the account's concurrency alone.
+ * The most instances that apply facts at once. With ten facts each, they process thousands of facts a second. The limit
+ * leaves most of the account's concurrency free when a back end sends its whole history.
  */
 const MAXIMUM_CONCURRENCY = 20;
 
-/** What the chat back end tells over the bus instead of over the API. */
+/** Applies the facts that the chat back end sends over the bus instead of the API. */
 export class Facts extends Construct {
   constructor(scope: Construct, id: string, { source, bundles, ledger, cache, bus }: FactsProps) {
     super(scope, id);
     const handler = new TidemarkFunction(this, 'apply-facts', {
       bundles,
-      description: 'Takes over what the chat back end reports as events',
-      whenItFails: 'members, messages and departures that come as events take effect late; nothing is lost',
+      description: 'Applies the facts that the chat back end sends as events',
+      whenItFails: 'members, messages and departures sent as events take effect late; nothing is lost',
       timeout: QUEUE_FUNCTION_TIMEOUT,
     });
     cache.allow(handler);

@@ -15,14 +15,14 @@ import type { Construct } from 'constructs';
 import type * as environment from '../shared/contract/environment.ts';
 import type { FunctionName } from './bundle.ts';
 
-/** Environment variables, which the functions read by the same names. */
+/** Environment variables, by the names that the functions read. */
 export type Environment = { readonly [Name in Variable]?: string };
 
 type Variable = (typeof environment)[keyof typeof environment];
 
 export interface TidemarkFunctionProps {
   readonly description: string;
-  /** What users of the service see while it fails: part of its alarm. */
+  /** What users of the service see while it fails. Its alarms contain this text. */
   readonly whenItFails: string;
   /** The folder of all bundles, as `bundleFunctions` returns it. */
   readonly bundles: string;
@@ -30,8 +30,8 @@ export interface TidemarkFunctionProps {
   readonly timeout?: Duration;
   readonly environment?: Environment;
   /**
-   * Whether X-Ray records some of its requests. Somebody waits for those of a route; of the others the logs tell enough, and
-   * each recorded trace costs as much as five requests.
+   * Whether X-Ray records some of its requests. Use it for the functions of routes, because callers wait for them. For
+   * the others the logs are enough: a recorded trace costs as much as five requests.
    *
    * @default false
    */
@@ -39,8 +39,8 @@ export interface TidemarkFunctionProps {
 }
 
 /**
- * A Lambda as all of them are. It may write its log and its traces and nothing else: each construct that it depends on
- * adds the actions it needs, together with the environment variables that lead there.
+ * The settings that all Lambdas share. A function may write its log and its traces, and nothing else. Each construct that
+ * it uses (ledger, cache, bus) adds the actions and the environment variables for it.
  */
 export class TidemarkFunction extends LambdaFunction {
   readonly whenItFails: string;
@@ -52,7 +52,7 @@ export class TidemarkFunction extends LambdaFunction {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    // CDK's own role would carry a managed policy that lets it write to every log group of the account.
+    // CDK's default role has a managed policy that lets it write to every log group of the account.
     const role = new Role(scope, `${name}-role`, {
       description: `What ${functionName} may do`,
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
@@ -62,7 +62,7 @@ export class TidemarkFunction extends LambdaFunction {
       Validations.of(role).acknowledge({
         id: 'AwsSolutions-IAM5[Resource::*]',
         reason:
-          'X-Ray has no resources to name: xray:PutTraceSegments and PutTelemetryRecords exist for * only.',
+          'X-Ray has no resource ARNs: xray:PutTraceSegments and PutTelemetryRecords can be allowed only for *.',
       });
     }
     super(scope, name, {
@@ -77,8 +77,8 @@ export class TidemarkFunction extends LambdaFunction {
       environment: props.environment ?? {},
       tracing: props.isTraced ? Tracing.ACTIVE : Tracing.DISABLED,
       loggingFormat: LoggingFormat.JSON,
-      // Three lines for each invocation would cost more than the invocation. Of one that fails or runs out of time, Lambda
-      // writes them all the same.
+      // Below WARN, Lambda writes three lines for each invocation, which cost more than the invocation. It still writes
+      // them for an invocation that fails or times out.
       systemLogLevelV2: SystemLogLevel.WARN,
       logGroup,
       role,

@@ -8,7 +8,7 @@ import type { TidemarkFunction } from './function.ts';
 
 const membersIndexName = 'members';
 
-/** The DynamoDB table that is the truth, with the stream that everything else follows from. */
+/** The DynamoDB table, which is the truth, and its stream, which feeds the cache and the events. */
 export class Ledger extends Construct {
   readonly tableName: string;
   readonly streamArn: string;
@@ -28,7 +28,7 @@ export class Ledger extends Construct {
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    // Only keys are projected, so that a watermark can move without a write to the index.
+    // With only keys projected, a watermark moves without a write to the index.
     table.addGlobalSecondaryIndex({
       indexName: membersIndexName,
       partitionKey: { name: 'groupId', type: AttributeType.STRING },
@@ -41,7 +41,7 @@ export class Ledger extends Construct {
     this.streamArn = table.tableStreamArn;
   }
 
-  /** Lets a function do these to the items of the table, and tells it what the table is like. */
+  /** Lets a function do these actions on the table, and sets the variables that describe the table. */
   allow(user: TidemarkFunction, actions: readonly LedgerAction[]): void {
     user.addEnvironment(TABLE_NAME, this.tableName);
     user.addEnvironment(MEMBERS_INDEX_NAME, membersIndexName);
@@ -57,7 +57,7 @@ export class Ledger extends Construct {
     user.allow(['dynamodb:Query'], `${this.#tableArn}/index/${membersIndexName}`);
   }
 
-  /** Lets a function be fed by the stream. */
+  /** Lets a function read the stream. */
   allowReadingStream(reader: TidemarkFunction): void {
     reader.allow(
       ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],

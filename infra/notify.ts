@@ -17,11 +17,11 @@ export interface NotifyProps {
 
 const eventPattern = { source: [SOURCE] };
 
-/** Carries Tidemark's own events to the world outside. */
+/** Delivers Tidemark's events to notify and to the webhook. */
 export class Notify extends Construct {
   /**
-   * What the webhook's receiver verifies signatures with. It is there without a webhook too: a webhook that is turned
-   * off and on again keeps its secret, and the receiver can be given it beforehand.
+   * The secret that signs webhooks, with which the receiver verifies them. It exists without a webhook too: so it stays
+   * the same if the webhook is turned off and on again, and the receiver can have it before the first post.
    */
   readonly webhookSecret: Secret;
 
@@ -48,7 +48,7 @@ export class Notify extends Construct {
     const handler = new TidemarkFunction(this, 'deliver-webhook', {
       bundles,
       description: 'Posts events to the webhook',
-      whenItFails: 'the receiver of the webhook hears of reads late; nothing is lost',
+      whenItFails: 'events reach the receiver of the webhook late; nothing is lost',
       timeout: QUEUE_FUNCTION_TIMEOUT,
       environment: { [WEBHOOK_URL]: url, [WEBHOOK_SECRET_ARN]: this.webhookSecret.secretArn },
     });
@@ -60,23 +60,23 @@ export class Notify extends Construct {
       eventPattern,
       // An instance posts one event at a time.
       maximumConcurrency: context.webhookConcurrency,
-      // Each batch costs an invocation and two calls of the queue, as much as two events: ten share them.
+      // A batch costs an invocation and two calls of the queue, as much as two events. Ten events share this cost.
       batchingWindow: Duration.seconds(1),
     });
   }
 
   #createWebhookSecret(): Secret {
     const secret = new Secret(this, 'WebhookSecret', {
-      description: 'Signs webhooks, by Standard Webhooks: put `whsec_` before it',
+      description: 'Signs webhooks as Standard Webhooks prescribes: put `whsec_` before it',
       // 44 letters and digits are the base64 of 33 bytes; Standard Webhooks asks for 24 to 64.
       generateSecretString: { passwordLength: 44, excludePunctuation: true },
-      // It has no name of its own: a deployment that failed leaves none behind that the next one would meet.
+      // Without a fixed name: the remains of a failed deployment cannot have the name that the next one needs.
       removalPolicy: RemovalPolicy.DESTROY,
     });
     Validations.of(secret).acknowledge({
       id: 'AwsSolutions-SMG4',
       reason:
-        'The receiver of the webhook holds the same secret: changed on a timer and on one side only, every signature would fail.',
+        'The receiver of the webhook has the same secret. If a timer changed it on one side only, every signature would fail.',
     });
     return secret;
   }

@@ -28,9 +28,9 @@ interface AlarmRule {
   readonly metric: IMetric;
   readonly threshold: number;
   readonly meaning: string;
-  /** How many periods in a row must be past the threshold. @default 1 */
+  /** The number of consecutive periods that must reach the threshold. @default 1 */
   readonly periods?: number;
-  /** What users of the service see of it. */
+  /** What users of the service see. */
   readonly users: string;
   /** The heading of its entry in docs/runbook.md. */
   readonly help: string;
@@ -39,8 +39,8 @@ interface AlarmRule {
 const period = Duration.minutes(5);
 
 /**
- * The alarms. Functions, their streams, queues and dead-letter queues are found rather than listed, so that none can be
- * forgotten. Therefore this construct comes last in its stack.
+ * The alarms. It searches the stack for functions, streams, queues and dead-letter queues, so that each one has its
+ * alarms. Create it last: it does not see constructs that are added later.
  */
 export class Observability extends Construct {
   readonly #topics: readonly ITopic[];
@@ -52,7 +52,7 @@ export class Observability extends Construct {
       metric: httpApi.metricServerError({ period, statistic: 'Sum' }),
       threshold: 5,
       meaning: 'The API answered 5 or more requests with a fault of its own within 5 minutes',
-      users: 'some calls get 500, 503 or 504; what was acknowledged is kept',
+      users: 'some calls get 500, 503 or 504; acknowledged writes are kept',
       help: 'The API answers with faults',
     });
     for (const construct of Stack.of(this).node.findAll()) {
@@ -66,7 +66,7 @@ export class Observability extends Construct {
   #watchFunction(watched: TidemarkFunction): void {
     this.#alarm(`${watched.node.id}-failing`, {
       metric: new MathExpression({
-        // A function that is throttled at every call reports no errors at all, and nothing plus something is nothing.
+        // A function that is throttled at every call has no data for errors, and a sum with missing data is missing.
         expression: 'FILL(errors, 0) + FILL(throttles, 0)',
         usingMetrics: {
           errors: watched.metricErrors({ period, statistic: 'Sum' }),
@@ -76,7 +76,7 @@ export class Observability extends Construct {
         period,
       }),
       threshold: 1,
-      meaning: `${watched.node.id} threw, ran out of time or was throttled`,
+      meaning: `${watched.node.id} threw an error, timed out or was throttled`,
       users: watched.whenItFails,
       help: 'A function fails',
     });
@@ -94,11 +94,11 @@ export class Observability extends Construct {
 
   #watchQueue(queue: WorkQueue): void {
     const { node } = queue.consumer;
-    // Of what was received three times SQS leaves the age out: events that wait for their next try do not count.
+    // SQS ignores messages received three times or more: so events that wait for a later try do not count.
     this.#alarm(`${node.id}-waiting`, {
       metric: queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum' }),
       threshold: Duration.minutes(5).toSeconds(),
-      meaning: `Events wait 5 minutes or more for ${node.id}, which has not tried them`,
+      meaning: `Events have waited 5 minutes or more for ${node.id}`,
       users: queue.consumer.whenItFails,
       help: 'A queue is not worked off',
     });
@@ -111,9 +111,10 @@ export class Observability extends Construct {
         statistic: 'Sum',
       }),
       threshold: 1,
-      // One failure heals by itself; the pauses grow such that one event that always fails is seen in each period.
+      // Three periods: a single failure is no alarm. The pauses are short enough at first that an event that always
+      // fails is tried in each of them.
       periods: 3,
-      meaning: `${node.id} has failed at events for 15 minutes, and tries them again for a day`,
+      meaning: `${node.id} has failed to process events for 15 minutes, and tries each again for a day`,
       users: queue.consumer.whenItFails,
       help: 'A function keeps failing at events',
     });
@@ -123,22 +124,22 @@ export class Observability extends Construct {
     this.#alarm(queue.label, {
       metric: queue.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum' }),
       threshold: 1,
-      meaning: `Something was given up or could not be read, and waits in ${queue.label}`,
-      users: 'what waits there has not taken effect, and does not by itself',
+      meaning: `Something failed at every try or could not be read, and is parked in ${queue.label}`,
+      users: 'parked messages have no effect until they are sent again',
       help: 'Something is parked in a dead-letter queue',
     });
   }
 
-  /** Where alarms go: the topic that is given, the own one with its address, or both; never nowhere. */
+  /** The topics for alarms: the given topic, the stack's own, or both. There is always at least one. */
   #topicsOf({ alarmEmail, alarmTopicArn }: TidemarkContext): readonly ITopic[] {
     const given = alarmTopicArn === undefined ? [] : [Topic.fromTopicArn(this, 'GivenAlarms', alarmTopicArn)];
     if (given.length > 0 && alarmEmail === undefined) return given;
     const topic = new Topic(this, 'Alarms', {
       topicName: `${Stack.of(this).stackName}-alarms`,
-      // Under a key of AWS, CloudWatch could not publish to it. Alarms hold nothing of users.
+      // Not encrypted: CloudWatch cannot publish to a topic under an AWS managed key. Alarms have no data of users.
       enforceSSL: true,
     });
-    // A policy of one's own takes the place of the one that lets the account publish.
+    // enforceSSL adds a topic policy, which replaces the default policy that lets the account publish.
     topic.grantPublish(
       new ServicePrincipal('cloudwatch.amazonaws.com', {
         conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
@@ -157,7 +158,7 @@ export class Observability extends Construct {
       threshold,
       evaluationPeriods: periods,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      // Without traffic there is no data.
+      // No data means no traffic.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
     for (const topic of this.#topics) {

@@ -10,22 +10,22 @@ export interface ProjectionProps {
   readonly bundles: string;
   readonly ledger: Ledger;
   readonly cache: Cache;
-  /** Where it publishes how far everyone has read; null where nothing is published. */
+  /** The bus that GroupFullyRead is published to; null if no events are published. */
   readonly bus: Bus | null;
 }
 
-/** The ledger's stream repairs the cache, which then knows how far everyone has read. */
+/** Merges the ledger's stream into the cache, and publishes how far everyone has read. */
 export class Projection extends Construct {
   constructor(scope: Construct, id: string, { bundles, ledger, cache, bus }: ProjectionProps) {
     super(scope, id);
     const projector = new TidemarkFunction(this, 'project-ledger', {
       bundles,
-      description: 'Merges what the ledger says into the cache, and tells how far everyone has read',
-      whenItFails: 'for a moment after a mark, reads may tell the one before; GroupFullyRead comes late',
+      description: 'Merges changes of the ledger into the cache, and publishes how far everyone has read',
+      whenItFails: 'shortly after a mark, reads may return the mark before it; GroupFullyRead comes late',
       timeout: Duration.seconds(30),
     });
     cache.allow(projector);
-    // For members whom the cache lacks, and to find out whether everyone has read as far where the cache does not know.
+    // For members that are missing in the cache, and to see whether everyone has read if the cache cannot show it.
     ledger.allow(projector, ['BatchGetItem']);
     if (bus) {
       bus.allowPublishing(projector);

@@ -12,18 +12,18 @@ export interface PublicationProps {
   readonly bus: Bus;
 }
 
-/** The ledger's stream feeds the bus, whatever becomes of the cache. */
+/** Publishes events from the ledger's stream. It does not depend on the cache. */
 export class Publication extends Construct {
   constructor(scope: Construct, id: string, { bundles, ledger, bus }: PublicationProps) {
     super(scope, id);
     const publisher = new TidemarkFunction(this, 'publish-events', {
       bundles,
-      description: 'Publishes how the memberships of the ledger move',
-      whenItFails: 'events of reads, to subscribers and the webhook, come late; nothing is lost',
+      description: 'Publishes the moves of memberships in the ledger',
+      whenItFails: 'events reach subscribers and the webhook late; nothing is lost',
       timeout: Duration.seconds(30),
     });
     bus.allowPublishing(publisher);
-    // What moves was there before: anything else in the stream has no event.
+    // Only changes of existing memberships have events. A new membership has not moved.
     const changesOfMemberships = FilterCriteria.filter({
       eventName: FilterRule.isEqual('MODIFY'),
       dynamodb: { NewImage: { kind: { S: FilterRule.isEqual('membership') } } },

@@ -8,16 +8,16 @@ import { QUEUE_URL } from '../shared/contract/environment.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import type { TidemarkFunction } from './function.ts';
 
-/** As long as a function that works off a queue may take for a batch: ten slow posts, one after the other. */
+/** The timeout of a function that processes a queue: enough for a batch of ten slow posts, one after the other. */
 export const QUEUE_FUNCTION_TIMEOUT = Duration.seconds(60);
 
 /**
- * With the growing pauses of the functions (`functions/runtime/event-queue.ts`), so many receives take a day. The message that
- * is received once more goes to the dead-letter queue.
+ * The tries for one message. With the growing pauses between them (`functions/runtime/event-queue.ts`) they take a day. Then
+ * the message goes to the dead-letter queue.
  */
 const MAX_RECEIVE_COUNT = 32;
 
-/** Events that wait for a function to work them off. */
+/** A queue of events that one function processes. */
 export class WorkQueue extends Queue {
   readonly consumer: TidemarkFunction;
 
@@ -26,10 +26,10 @@ export class WorkQueue extends Queue {
       queueName: `${Stack.of(scope).stackName}-${consumer.node.id}`,
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // AWS asks for six times the function's timeout. It rules only where the function could not set a pause itself.
+      // AWS recommends six times the function's timeout. It counts only if the function could not set a pause itself.
       visibilityTimeout: Duration.seconds(6 * QUEUE_FUNCTION_TIMEOUT.toSeconds()),
-      // Longer than the day of tries, since events also wait behind others. The dead-letter queue counts its 14 days
-      // from when an event first came to this queue: what needs 7 of them here has 7 left there.
+      // Longer than the day of tries, because events also wait for their first try. The dead-letter queue counts its 14
+      // days from an event's arrival in this queue: after 7 days here, 7 are left there.
       retentionPeriod: Duration.days(7),
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
@@ -42,15 +42,15 @@ export interface QueuedSubscriptionProps {
   readonly description: string;
   readonly eventPattern: EventPattern;
   readonly handler: TidemarkFunction;
-  /** The most instances of the function at once, whatever waits in the queue. */
+  /** The most instances of the function at once. */
   readonly maximumConcurrency: number;
-  /** How long an event may wait for others to go with it. @default not at all */
+  /** How long Lambda waits to fill a batch. @default it does not wait */
   readonly batchingWindow?: Duration;
 }
 
 /**
- * A function that works off events of the bus from a queue. What fails waits in the queue, with growing pauses, for a
- * day; then it goes to the dead-letter queue, as does what the rule cannot hand over.
+ * A function that processes events of the bus from a queue. Events that fail stay in the queue, with growing pauses
+ * between tries, for a day. Then they go to the dead-letter queue. So do events that the rule cannot put on the queue.
  */
 export class QueuedSubscription extends Construct {
   constructor(scope: Construct, id: string, props: QueuedSubscriptionProps) {
@@ -70,17 +70,17 @@ export class QueuedSubscription extends Construct {
         },
       }),
     });
-    // CDK's `SqsQueue` would let the rule look at the queue as well, where sending is all that it does with it.
+    // A rule only sends. CDK's `SqsQueue` would also let it read the queue's attributes.
     for (const target of [queue, deadLetters]) allowRule(rule, target);
 
-    // What is hopeless need not wait for the day to pass.
+    // The function sends an event that can never succeed to the dead-letter queue at once.
     deadLetters.allowSending(handler);
     handler.addEnvironment(QUEUE_URL, queue.queueUrl);
     handler.allow(
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
       queue.queueArn,
     );
-    // CDK's `SqsEventSource` would let the function ask for the queue's URL as well, which it is told.
+    // CDK's `SqsEventSource` would also let the function look up the queue's URL, which it has in a variable.
     new EventSourceMapping(this, 'Source', {
       target: handler,
       eventSourceArn: queue.queueArn,

@@ -8,13 +8,13 @@ import type { Ledger } from './ledger.ts';
 export interface StreamSourceProps {
   readonly ledger: Ledger;
   readonly consumer: TidemarkFunction;
-  /** Lambda's filters, of which a record must match one; every record where there are none. */
+  /** Lambda's filters: a record must match one of them. Without filters every record is delivered. */
   readonly filters?: Record<string, unknown>[];
 }
 
 /**
- * The ledger's stream as the source of a function, with a dead-letter queue beside it. Each source reads at its own
- * pace: what one function fails at holds up none but itself. A shard of DynamoDB's stream bears two of them.
+ * The ledger's stream as the event source of a function, with a dead-letter queue. Each source reads at its own pace: a
+ * function that fails delays only itself. A shard of a DynamoDB stream supports two readers.
  */
 export class StreamSource extends EventSourceMapping {
   readonly consumer: TidemarkFunction;
@@ -22,21 +22,21 @@ export class StreamSource extends EventSourceMapping {
   constructor(scope: Construct, id: string, { ledger, consumer, filters }: StreamSourceProps) {
     ledger.allowReadingStream(consumer);
     const deadLetters = new DeadLetterQueue(scope, 'DeadLetters', `${consumer.node.id}-dead-letters`);
-    // Lambda itself gives up only what was retried in vain; a record that cannot be read need not wait for that.
+    // The function itself sends a record that it cannot read. Lambda would give it up only after all retries.
     deadLetters.allowSending(consumer);
     super(scope, id, {
       target: consumer,
       eventSourceArn: ledger.streamArn,
-      // What was written between deploying the table and this is told too.
+      // Includes records that were written after the table was created and before this source was.
       startingPosition: StartingPosition.TRIM_HORIZON,
       batchSize: 100,
       maxBatchingWindow: Duration.seconds(0),
-      // One batch of a shard at a time: cutting it up by keys would leave less of a batch to coalesce.
+      // One batch of a shard at a time: parallel batches would be smaller, with fewer records to coalesce.
       parallelizationFactor: 1,
       reportBatchItemFailures: true,
       bisectBatchOnError: true,
-      // Lambda's own defaults are endless: one record that always fails would hold up its shard until the stream forgets it.
-      // The age decides: so many tries, the most that there can be, take longer, however fast they fail.
+      // By default Lambda retries without limit: one record that always fails would block its shard until the stream
+      // drops it. The record's age is the limit here: 10,000 tries, the largest allowed number, always take longer.
       retryAttempts: 10_000,
       maxRecordAge: Duration.hours(6),
       onFailure: deadLetters.failureDestination(consumer),

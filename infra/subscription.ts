@@ -13,8 +13,8 @@ export interface SubscriptionProps {
 }
 
 /**
- * A function that hears events of the bus. There are two legs, and each retries and gives up by itself: the bus hands
- * the event to Lambda's queue, and Lambda hands it to the function. Both give up into the one dead-letter queue.
+ * A function that receives events of the bus. An event takes two steps: from the bus to Lambda's internal queue, and from
+ * there to the function. Each step has its own retries, and both give up into the same dead-letter queue.
  */
 export class Subscription extends Construct {
   constructor(scope: Construct, id: string, { bus, description, eventPattern, handler }: SubscriptionProps) {

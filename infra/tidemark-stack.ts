@@ -37,7 +37,7 @@ export class TidemarkStack extends Stack {
     new CfnOutput(this, 'EventBusName', { value: bus.eventBusName });
     if (serviceRouteArns !== undefined) {
       new CfnOutput(this, 'ServiceRouteArns', {
-        description: 'What the role of a back end must be allowed to execute-api:Invoke',
+        description: 'The ARNs for which the role of a back end needs execute-api:Invoke',
         value: serviceRouteArns.join(','),
       });
     }

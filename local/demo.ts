@@ -6,15 +6,15 @@ import { Session, say } from './demo/session.ts';
 const HELP = `
 npm run demo
 
-Plays the main job of Tidemark against the stack that npm run dev started, and says what happens at each step.
-It exits with 1 at the first thing that is not as expected.
+Runs the main job of Tidemark against the stack that npm run dev started, and explains each step.
+It exits with 1 at the first result that is not as expected.
 
 Options
   --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default
   -h, --help    prints this
 `;
 
-/** Plays what Tidemark does against the running stack, step by step. Throws at the first that is not as expected. */
+/** Runs the demo against the running stack, step by step. Throws an error at the first unexpected result. */
 async function play(dataPath: string): Promise<void> {
   const session = await Session.open(dataPath);
   const { run } = session;

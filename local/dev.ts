@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { mistakeIn, readContext, type TidemarkContext } from '../infra/context.ts';
 import { LOCAL_CONTEXT } from './aws/synthesis.ts';
 import { DEFAULT_DATA, readArguments, runCommand, settingsIn } from './command/command.ts';
@@ -12,32 +14,36 @@ const DEFAULT_PORT = 3000;
 const HELP = `
 npm run dev -- [options]
 
-Starts the whole of Tidemark on this machine and prints "Tidemark ready on <URL>" once it answers.
-Ctrl-C, SIGTERM, or the end of npm stops it with everything that it started. The data stays for the next start.
+Starts all of Tidemark on this machine and prints "Tidemark ready on <URL>" once it answers.
+Ctrl-C, SIGTERM, or the end of npm stops it and every process that it started. The next start has the same data.
 
 Options
   --port N         the port to answer on, ${DEFAULT_PORT} by default; 0 picks a free one
-  --data DIR       where the data is kept, ${DEFAULT_DATA} by default
-  --fresh          forgets the data of earlier starts; tokens stay good
-  --webhook URL    posts events to a receiver of yours, and prints the secret that signs them
-  --issuer URL     takes the tokens of an issuer of yours too, beside those of npm run token; it must run already
-  --audience A     the audience of that issuer's tokens; the two options go together
-  --speed N        how many times faster than on AWS the pauses between tries pass, ${DEFAULT_SPEED} by default: a failing
-                   webhook is tried again after 10 s, 20 s and so on for a day, here divided by this; 1 is as on AWS
+  --data DIR       the directory of the data, ${DEFAULT_DATA} by default
+  --fresh          deletes the data of earlier starts; tokens stay valid
+  --webhook URL    posts events to your receiver, and prints the secret that signs them
+  --issuer URL     also accepts the tokens of your issuer, which must be running already
+  --audience A     the audience of that issuer's tokens; use both options together
+  --subscriber DIR deploys the CDK app in DIR, whose rules subscribe to the bus, beside Tidemark; can be repeated.
+                   The app gets the bus's name as the context eventBusName. Unlike on AWS, a new subscriber also gets
+                   the events of earlier starts; --fresh deletes them
+  --speed N        makes the pauses between tries N times shorter than on AWS, ${DEFAULT_SPEED} by default; on AWS an event that a
+                   webhook refuses is posted again after 10 s, 20 s, 40 s and so on for a day
   -c, --context KEY=VALUE
-                   another setting of a deployment, such as serviceAuth=iam or membership=open; may be repeated
+                   another setting of a deployment, such as serviceAuth=iam or membership=open; can be repeated
   -h, --help       prints this
 
 Environment
-  DYNAMODB_ENDPOINT    a DynamoDB Local that runs already, such as http://127.0.0.1:8000
-  REDIS_URL            a Redis that runs already, such as redis://127.0.0.1:6379
+  DYNAMODB_ENDPOINT    a running DynamoDB Local to use, such as http://127.0.0.1:8000
+  REDIS_URL            a running Redis to use, such as redis://127.0.0.1:6379
   JAVA_HOME            the Java (17 or newer) for DynamoDB Local, instead of the one on the PATH
 
-It prints how far the start is, then where everything is, then one line for each request and delivery.
-<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null, since there is
-no WebSocket API yet.
-GET <URL>/_local/events lists what went over the bus.
-GET <URL>/_local/notifications lists what the local webhook received: nothing where --webhook names another one.
+It prints the steps of the start, then all addresses, then one line for each request and delivery.
+<data directory>/dev.json has the same for programs, with the credentials of a back end; wsUrl is null in a
+deployment without a WebSocket API.
+GET <URL>/_local/events lists the events on the bus.
+GET <URL>/_local/notifications lists what the local webhook received: nothing with --webhook.
+GET <URL>/docs shows the API's reference in a browser; GET <URL>/openapi.json is the document behind it (OpenAPI 3.1).
 Tokens: npm run --silent token -- --help
 `;
 
@@ -52,6 +58,7 @@ async function main(): Promise<void> {
         webhook: { type: 'string' },
         issuer: { type: 'string' },
         audience: { type: 'string' },
+        subscriber: { type: 'string', multiple: true, default: [] },
         speed: { type: 'string', default: String(DEFAULT_SPEED) },
         fresh: { type: 'boolean', default: false },
         context: { type: 'string', short: 'c', multiple: true, default: [] },
@@ -71,6 +78,10 @@ async function main(): Promise<void> {
   if ((issuer === undefined) !== (audience === undefined))
     throw new UsageError('--issuer and --audience go together.');
 
+  for (const folder of values.subscriber) {
+    if (!existsSync(join(folder, 'cdk.json')))
+      throw new UsageError(`--subscriber takes the folder of a CDK app, and ${folder} has no cdk.json.`);
+  }
   const context = contextIn(values.context);
 
   const starting = startStack({
@@ -80,6 +91,7 @@ async function main(): Promise<void> {
     log: consoleLog(),
     step: (text) => console.log(text),
     webhookUrl: webhook,
+    subscribers: values.subscriber,
     speed,
     context,
     trusts: issuer !== undefined && audience !== undefined ? { issuer, audience } : undefined,
@@ -87,7 +99,7 @@ async function main(): Promise<void> {
     dynamodbEndpoint: process.env.DYNAMODB_ENDPOINT,
   });
   const stop = async () => {
-    // Asked a second time, it does not wait for anything.
+    // A second Ctrl-C ends the process at once.
     process.once('SIGINT', () => process.exit(130));
     const stack = await starting.catch(() => null);
     await stack?.stop();
@@ -96,7 +108,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => void stop());
   process.once('SIGTERM', () => void stop());
   void onceNpmIsGone('local/dev.ts', () => {
-    console.log('npm, which started this, has ended.');
+    console.log('npm, which started this process, has ended.');
     void stop();
   });
 
@@ -107,29 +119,30 @@ async function main(): Promise<void> {
   console.log(
     `Events     ${eventbridge.endpoint}, bus ${eventbridge.bus}; see ${description.apiUrl}/_local/events`,
   );
+  if (description.wsUrl !== null) console.log(`WebSockets ${description.wsUrl}`);
   console.log(
     webhook === undefined
       ? `Webhook    ${description.apiUrl}/_local/notifications shows what it received`
       : `Webhook    ${webhook}, signed with whsec_${new DataDirectory(values.data).webhookSecret()}`,
   );
   if (issuer !== undefined)
-    console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local one`);
+    console.log(`Issuer     ${issuer}, for the audience ${audience}; and the local issuer`);
+  for (const folder of values.subscriber) console.log(`Subscriber ${folder}, on the bus ${eventbridge.bus}`);
   if (context.serviceAuth === 'iam')
-    console.log(
-      'Back ends  sign their calls, for execute-api in us-east-1, with the credentials in dev.json',
-    );
+    console.log('Back ends  sign their calls for execute-api in us-east-1, with the credentials in dev.json');
+  console.log(`Reference  ${description.apiUrl}/docs, made of ${description.apiUrl}/openapi.json`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
 }
 
-/** What is the local stack's own, and what it takes instead. */
+/** Settings that the local stack sets itself, and what to use instead. */
 const OWN_SETTINGS: Readonly<Record<string, string>> = {
   stage: 'the stage is "local"',
-  jwtIssuer: 'take --issuer and --audience',
-  upstashSecretArn: 'the stack has a secret of its own',
-  webhookUrl: 'take --webhook',
+  jwtIssuer: 'use --issuer and --audience',
+  upstashSecretArn: 'the local stack creates its own secret',
+  webhookUrl: 'use --webhook',
 };
 
-/** The settings given as KEY=VALUE, held to what a deployment takes. */
+/** Reads settings given as KEY=VALUE, and checks them like those of a deployment. */
 function contextIn(given: readonly string[]): Record<string, string> {
   const context = settingsIn(given);
   for (const key of Object.keys(context)) {
@@ -137,18 +150,18 @@ function contextIn(given: readonly string[]): Record<string, string> {
     if (instead !== undefined) throw new UsageError(`--context cannot set ${key}: ${instead}.`);
   }
   const reading = readContext({ ...LOCAL_CONTEXT, ...context });
-  if (!reading.ok) throw new UsageError(['--context will not do:', ...reading.problems].join('\n- '));
+  if (!reading.ok) throw new UsageError(['--context is not valid:', ...reading.problems].join('\n- '));
   return context;
 }
 
-/** Holds an option to what a deployment takes. */
+/** Checks an option like the setting of a deployment. */
 function requireSetting(option: string, key: keyof TidemarkContext, value: string | undefined): void {
   const mustBe = value === undefined ? null : mistakeIn(key, value);
-  const local = key === 'jwtAudience' ? '' : '; on this machine http will do';
+  const local = key === 'jwtAudience' ? '' : '; on this machine it can be http';
   if (mustBe) throw new UsageError(`${option} must be ${mustBe}${local}.`);
 }
 
-/** What is printed may be kept in logs that others read. */
+/** Others may read logs of what is printed. */
 function withoutPassword(url: string): string {
   const printed = new URL(url);
   printed.password = '';

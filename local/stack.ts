@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { RawResources } from './aws/cloudformation/template.ts';
+import { join } from 'node:path';
+import { onlyResource } from './aws/cloudformation/properties.ts';
+import { joinTemplates, type RawResources, type Template } from './aws/cloudformation/template.ts';
 import { ledgerOwner } from './aws/credentials.ts';
 import { type Deployment, deploy } from './aws/deployment.ts';
 import { startAwsEndpoint } from './aws/endpoint.ts';
@@ -11,64 +13,74 @@ import { startDynamoDbFront } from './aws/iam/dynamodb-front.ts';
 import type { Lambda } from './aws/lambda/lambda.ts';
 import type { Queues } from './aws/queues/queues.ts';
 import { Secrets, UPSTASH_SECRET_ARN } from './aws/secrets.ts';
-import { LOCAL_CONTEXT, synthesize } from './aws/synthesis.ts';
+import { LOCAL_CONTEXT, synthesize, synthesizeSubscriber } from './aws/synthesis.ts';
+import { refuse } from './aws/web-sockets/handshake.ts';
+import { API_GATEWAY_LIMITS, type WebSocketLimits } from './aws/web-sockets/limits.ts';
+import type { WebSocketApi } from './aws/web-sockets/web-socket-api.ts';
 import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { allEnded } from './engines/all-ended.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
-import { startFront } from './front/front.ts';
+import { FOREIGN, startFront } from './front/front.ts';
 import { inspect, issuerAnswer, json } from './front/inspection.ts';
 import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
+import { isForReference, referenceAnswer } from './reference/reference.ts';
 
-/** A minute of AWS's pauses takes a second here, so that a person sees what follows them. */
+/** A pause of a minute on AWS takes a second here, so that a person can wait for what follows. */
 export const DEFAULT_SPEED = 60;
 
-/** The services that functions call. A test may put a proxy before each. */
+/** The services that functions call. A test can put a proxy before each. */
 export type Service = 'upstash' | 'dynamodb' | 'aws' | 'webhook';
 
 export interface StackOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly dataDirectory: string;
-  /** Forgets what an earlier run left in the data directory. */
+  /** Deletes the data of earlier runs in the data directory. */
   readonly fresh?: boolean;
   readonly log?: Log;
   /** Called with each step of the start. */
   readonly step?: (text: string) => void;
-  /** Engines that run already. */
+  /** A running Redis to use instead of an own one. */
   readonly redisUrl?: string | undefined;
+  /** A running DynamoDB Local to use instead of an own one. */
   readonly dynamodbEndpoint?: string | undefined;
-  /** Where events are posted; without it, to the local sink. */
+  /** The URL that events are posted to; by default that of the local webhook. */
   readonly webhookUrl?: string | undefined;
-  /** An issuer whose tokens are taken besides those of the local one. */
+  /** An issuer whose tokens are accepted, in addition to the local issuer. */
   readonly trusts?: { readonly issuer: string; readonly audience: string } | undefined;
-  /** False leaves an engine that ends as it is. */
+  /** Whether an engine that ends is started again. @default true */
   readonly restartEngines?: boolean;
-  /** How many times faster than on AWS pauses pass: those of queues and between tries of asynchronous invocations. */
+  /** Limits of WebSockets in place of API Gateway's, which take hours to reach. */
+  readonly webSocketLimits?: Partial<WebSocketLimits>;
+  /** The factor by which pauses of queues and of asynchronous invocations are shorter than on AWS. */
   readonly speed?: number;
-  /** Settings of the deployment besides those that the local stack needs. */
+  /** Settings of the deployment, in addition to those that the local stack sets. */
   readonly context?: Readonly<Record<string, string>>;
-  /** Deploys other resources than those of the template, given these. */
+  /** The folders of CDK apps whose stacks subscribe to the bus. They are deployed beside Tidemark's stack. */
+  readonly subscribers?: readonly string[];
+  /** Changes the template's resources before they are deployed. */
   readonly changeResources?: (resources: RawResources) => RawResources;
+  /** Returns the URL that functions use for a service, such as that of a proxy in front of `url`. */
   readonly intercept?: (service: Service, url: string) => string;
 }
 
 export interface Stack {
-  /** As it is now: the process of an engine changes when it is started again. */
+  /** The current description: an engine that is started again has another process id. */
   readonly description: StackDescription;
   readonly lambda: Lambda;
   readonly bus: EventBus;
   readonly queues: Queues;
-  /** What the roles of the functions allow, each with whether a call needed it since the start. */
+  /** The permissions of the functions' roles, each with whether a call has needed it since the start. */
   grants(): FunctionGrant[];
   issueToken(subject: string, kind: 'user' | 'service'): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** Starts the whole of Tidemark on this machine: the synthesized template, its bundles and the engines. */
+/** Starts all of Tidemark on this machine: the synthesized template, its bundles and the engines. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const resources = new AsyncDisposableStack();
   const stop = () => resources.disposeAsync();
@@ -92,14 +104,22 @@ async function start(
     intercept = (_service, url) => url,
   } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
-  const front = await startFront(options.port, async (request) => {
-    const [path = ''] = (request.url ?? '').split('?');
-    if (path.startsWith('/_local/') && !isFromThisMachine(request)) {
-      return json(403, { message: 'Only this machine may ask: the Host or the Origin is foreign.' });
-    }
-    // Also while the stack starts: a second stack checks this way whether the data directory is in use.
-    return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
-  });
+  let webSockets: WebSocketApi | null = null;
+  const front = await startFront(
+    options.port,
+    async (request) => {
+      const [path = ''] = (request.url ?? '').split('?');
+      if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
+        return json(403, FOREIGN);
+      }
+      // Also while the stack starts: with this route a second stack checks whether the data directory is in use.
+      return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
+    },
+    async (request, socket, head) => {
+      if (webSockets) await webSockets.upgrade(request, socket, head);
+      else refuse(socket, 503, '{"message":"There is no WebSocket API."}');
+    },
+  );
   resources.defer(() => front.close());
 
   const directory = new DataDirectory(options.dataDirectory);
@@ -115,7 +135,7 @@ async function start(
   const issuer = await Issuer.open(directory.path);
   const secrets = new Secrets(directory.file('secrets.json'));
   const owner = ledgerOwner(secrets);
-  step('1 of 2: starts the engines, and synthesizes the template with its bundles');
+  step('1 of 2: starting the engines, and synthesizing the template and its bundles');
   const [engines, aws, template] = await allEnded([
     startEngines(
       {
@@ -135,21 +155,21 @@ async function start(
       directory.file('cdk.out'),
       {
         ...LOCAL_CONTEXT,
-        // Without events there is no webhook either.
+        // Without events a webhook is refused.
         ...(options.context?.events !== 'off' && {
           webhookUrl: intercept('webhook', options.webhookUrl ?? `${front.url}/_local/webhook`),
         }),
         ...options.context,
       },
       options.changeResources,
-    ),
+    ).then((own) => withSubscribers(own, options.subscribers ?? [], directory)),
   ]);
   if (fresh) await forgetCache(engines.redis.url);
 
   const { url, token } = engines.upstash;
   secrets.addAll(template);
   secrets.set(UPSTASH_SECRET_ARN, JSON.stringify({ url: intercept('upstash', url), token }));
-  step('2 of 2: deploys the template: table, functions, events, API');
+  step('2 of 2: deploying the template: table, functions, events, API');
   const awsUrl = intercept('aws', aws.url);
   const callers = new Callers(template, secrets);
   const dynamodb = await startDynamoDbFront({
@@ -170,7 +190,9 @@ async function start(
         secretsManager: awsUrl,
         eventBridge: awsUrl,
         sqs: awsUrl,
+        executeApi: awsUrl,
       },
+      webSocketLimits: { ...API_GATEWAY_LIMITS, ...options.webSocketLimits },
       keySetUrl: (issuerUrl) => keySetUrl(issuerUrl, front.url),
       otherIssuers,
     },
@@ -178,20 +200,26 @@ async function start(
   );
   const { tableName, lambda, bus, queues } = deployment;
   const tokenCallers = callersOf(template);
-  aws.serve({ callers, secrets, bus, queues, lambda });
+  aws.serve({ callers, secrets, bus, queues, lambda, webSockets: deployment.webSockets });
   const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
   const stopping = new AbortController();
-  serve = async (path, request) =>
-    path.startsWith('/_local/')
-      ? (issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected))
+  serve = async (path, request) => {
+    if (path.startsWith('/_local/')) {
+      return issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected);
+    }
+    return isForReference(path, request)
+      ? referenceAnswer(path, request)
       : callApi(deployment, log, stopping.signal, path, request);
+  };
   await deployment.run();
-  // First of all: a function that is ended in the middle of a request looks as if it had failed.
+  webSockets = deployment.webSockets;
+  const wsUrl = webSockets ? `${front.url.replace('http:', 'ws:')}/${webSockets.stage}` : null;
+  // Before the functions stop: a request that they cut off then gets 503 and not 500.
   resources.defer(() => stopping.abort());
 
   const describe = (): StackDescription => ({
     apiUrl: front.url,
-    wsUrl: null,
+    wsUrl,
     pid: process.pid,
     redis: engines.redis,
     upstash: engines.upstash,
@@ -217,6 +245,19 @@ async function start(
     grants: () => callers.grants(),
     issueToken: (subject, kind) => issueFor(issuer, tokenCallers, subject, kind),
   };
+}
+
+/** The template of the deployment with those of the subscribers beside it. */
+async function withSubscribers(
+  own: Template,
+  folders: readonly string[],
+  directory: DataDirectory,
+): Promise<Template> {
+  const { Name: busName } = onlyResource(own, 'AWS::Events::EventBus').properties;
+  const templates = folders.map((folder, index) =>
+    synthesizeSubscriber(folder, join(directory.file('subscribers.out'), String(index)), busName),
+  );
+  return joinTemplates(own, await allEnded(templates));
 }
 
 type Serve = (path: string, request: IncomingMessage) => Promise<ProxyResponse>;

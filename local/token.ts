@@ -6,12 +6,12 @@ import { Issuer, SCOPES } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
 
 const HELP = `
-npm run --silent token -- alice        prints a token of the user alice, with the scope ${SCOPES.user}
-npm run --silent token -- --service    prints a token of a back end, with the scope ${SCOPES.service}
+npm run --silent token -- alice        prints a token for the user alice, with the scope ${SCOPES.user}
+npm run --silent token -- --service    prints a token for a back end, with the scope ${SCOPES.service}
 
-The running local stack takes it as "Authorization: Bearer <token>", for 30 days. Where the stack was started with other
-scopes or audiences (npm run dev -- --context), it has those.
-Only a running stack has tokens: a script starts the stack first, and waits for "Tidemark ready".
+The running local stack accepts it as "Authorization: Bearer <token>" for 30 days. If the stack was started with other
+scopes or audiences (npm run dev -- --context), the token has those.
+Only a running stack issues tokens: a script must start the stack first, and wait for "Tidemark ready".
 
 Options
   --data DIR    the data directory of the stack, ${DEFAULT_DATA} by default
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   const [userId] = positionals;
   if (positionals.length > 1 || (userId !== undefined) === values.service) {
     throw new UsageError(
-      'Say for whom: npm run --silent token -- alice, or npm run --silent token -- --service',
+      'Name a user or a back end: npm run --silent token -- alice, or npm run --silent token -- --service',
     );
   }
   const directory = new DataDirectory(values.data);

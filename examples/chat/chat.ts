@@ -1,17 +1,16 @@
 /**
- * A small chat that leaves its read state to Tidemark. It keeps rooms in memory, and the user is whoever the cookie
- * `user=alice` names: your own database and your own sessions go into these two places.
+ * A small chat that uses Tidemark for its read state. It keeps rooms in memory, and the cookie `user=alice` names the user:
+ * replace these two with your database and your sessions.
  */
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Webhook } from 'standardwebhooks';
+import { createReceiver } from '../webhook/receiver.ts';
+import { createSeen } from '../webhook/seen.ts';
 
 interface Room {
   readonly members: Set<string>;
   readonly messages: { readonly messageId: string; readonly senderId: string; readonly text: string }[];
-  /** Up to where everyone may see that a member has read, as the webhook told it. */
-  readonly seen: Map<string, { readonly membership: number; readonly upTo: string }>;
   /** Settles once the newest message is recorded. */
   turn: Promise<unknown>;
 }
@@ -23,30 +22,22 @@ interface Answer {
 
 type Receipts = { readonly receipts: readonly { readonly readCount?: number }[] };
 type Inbox = { readonly groups: readonly { readonly groupId: string; readonly unread: { count: number } }[] };
-type Event = {
-  readonly 'detail-type': string;
-  readonly detail: { groupId: string; userId: string; membership: number; to: string };
-};
 
 /** `token` is a service token; `webhookSecret` begins with `whsec_`. */
 export function createChat(tidemarkUrl: string, token: string, webhookSecret: string): RequestListener {
-  const webhook = new Webhook(webhookSecret);
+  /** How far everyone may see that the members have read: the webhook's events report it. */
+  const seen = createSeen();
+  const receive = createReceiver({ secret: webhookSecret, store: seen.follow });
   const rooms = new Map<string, Room>();
   let lastId = 0;
 
   function roomOf(name: string): Room {
-    const empty = () => ({
-      members: new Set<string>(),
-      messages: [],
-      seen: new Map(),
-      turn: Promise.resolve(),
-    });
-    const room = rooms.get(name) ?? empty();
+    const room = rooms.get(name) ?? { members: new Set(), messages: [], turn: Promise.resolve() };
     rooms.set(name, room);
     return room;
   }
 
-  /** Every call may be repeated, so one that was not acknowledged is sent again, after a pause that doubles. */
+  /** Sends a call again if it was not acknowledged, after a pause that doubles: every call may be repeated. */
   async function tidemark(
     method: string,
     path: string,
@@ -74,11 +65,11 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return joined;
   }
 
-  /** Recorded before it is delivered, and in the order of ids: so no mark is ahead of its message. */
+  /** Records messages before it delivers them, in the order of their ids: so no mark is ahead of its message. */
   function send(name: string, senderId: string, words: string): Promise<Answer> {
     const room = roomOf(name);
     const sending = room.turn.then(async () => {
-      lastId = Math.max(lastId + 1, Date.now()); // it grows over restarts, too
+      lastId = Math.max(lastId + 1, Date.now()); // also grows after a restart
       const messageId = String(lastId);
       const recorded = await tidemark('POST', `/groups/${name}/messages`, { messageId, senderId });
       if (recorded.status <= 201) room.messages.push({ messageId, senderId, text: words });
@@ -89,16 +80,14 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
   }
 
   async function show(name: string, user: string): Promise<Answer> {
-    const { messages, seen } = roomOf(name);
-    const shown = messages.slice(-100);
+    const shown = roomOf(name).messages.slice(-100);
     const { body: view } = await tidemark('GET', `/users/${user}/groups/${name}/watermark`);
     const ids = { messageIds: shown.map(({ messageId }) => messageId) };
     const counted =
       shown.length > 0 ? await tidemark('POST', `/users/${user}/groups/${name}/receipts`, ids) : null;
     const { receipts } = (counted?.body ?? { receipts: [] }) as Receipts;
     const withCounts = shown.map((message, index) => ({ ...message, readCount: receipts[index]?.readCount }));
-    const upTo = Object.fromEntries([...seen].map(([userId, one]) => [userId, one.upTo]));
-    return { status: 200, body: { view, messages: withCounts, seen: upTo } };
+    return { status: 200, body: { view, messages: withCounts, seen: seen.of(name).members } };
   }
 
   async function badges(user: string): Promise<Answer> {
@@ -107,26 +96,7 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return { status, body: Object.fromEntries(counts) };
   }
 
-  /** Events come in any order and more than once: the larger membership counts, then the larger position. */
-  function follow({ 'detail-type': type, detail: { groupId, userId, membership, to } }: Event): void {
-    if (type !== 'WatermarkAdvanced') return;
-    const { seen } = roomOf(groupId);
-    const known = seen.get(userId) ?? { membership: -1, upTo: '0' };
-    const isFurther = membership === known.membership && BigInt(to) > BigInt(known.upTo);
-    if (membership > known.membership || isFurther) seen.set(userId, { membership, upTo: to });
-  }
-
-  function receive(body: string, headers: IncomingMessage['headers']): Answer {
-    try {
-      follow(webhook.verify(body, headers as Record<string, string>) as Event);
-      return { status: 200, body: {} };
-    } catch {
-      return { status: 401, body: { detail: 'The signature is false.' } };
-    }
-  }
-
   async function answer({ method, url = '', headers }: IncomingMessage, body: string): Promise<Answer> {
-    if (method === 'POST' && url === '/tidemark-webhook') return receive(body, headers);
     const user = /(?:^|; )user=(\w+)/.exec(headers.cookie ?? '')?.[1];
     if (user === undefined) return { status: 401, body: { detail: 'Send the cookie user=NAME.' } };
     const path = /^\/(badges|rooms\/([\w-]+)(?:\/(members|messages|read|unread))?(?:\/(\w+))?)$/.exec(url);
@@ -141,10 +111,11 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     if (method === 'POST' && what === 'messages') return send(name, user, fields.text ?? '');
     if (method === 'PUT' && what === 'read') return tidemark('PUT', `${group}/watermark`, fields);
     if (method === 'POST' && what === 'unread') return tidemark('POST', `${group}/unread`, fields);
-    return { status: 405, body: { detail: 'The room does not do this.' } };
+    return { status: 405, body: { detail: 'There is no such route.' } };
   }
 
   return async (request, response) => {
+    if (request.url === '/tidemark-webhook') return receive(request, response);
     const { status, body } = await text(request)
       .then((received) => answer(request, received))
       .catch((error: unknown) => ({ status: 500, body: { detail: String(error) } }));

@@ -8,16 +8,16 @@ export type Event = APIGatewayProxyEventV2 | APIGatewayProxyEventV2WithJWTAuthor
 
 type Jwt = APIGatewayProxyEventV2WithJWTAuthorizer['requestContext']['authorizer']['jwt'];
 
-/** API Gateway takes a token with and without the scheme. Headers that were sent twice are joined by a comma. */
+/** API Gateway accepts a token with or without the scheme. It joins repeated headers with a comma. */
 const ONE_TOKEN = /^(?:Bearer +)?[\w-]+\.([\w-]+)\.[\w-]+$/i;
 
 /**
- * Whom the gateway let in: returns the one who asks for the user of the token. Throws `forbidden` where the token
- * cannot have been meant for that, or where the route is not for this kind of caller.
+ * Checks the caller whom the gateway let in. Throws `forbidden` if the route is not for this kind of caller. Returns a
+ * function that returns the user of the token, and throws `forbidden` if the token has none.
  *
- * The gateway has verified the token, but hands all claims over as text: 42 and null arrive as "42" and "null". Which
- * types they have only the token's own payload tells. And a payload may name a claim twice: what it says counts only
- * where the gateway has read the same.
+ * The gateway has verified the token, but passes all claims as text: 42 and null arrive as "42" and "null". Only the
+ * token's own payload has their types. A payload may also name a claim twice: its value counts only if the gateway has
+ * read the same value.
  */
 export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
   const { jwt, iam } = authorizerOf(event);
@@ -37,30 +37,33 @@ export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
   };
 }
 
-/** Nothing where the route asks for no caller. */
+/** Empty if the route has no authorizer. */
 function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly iam?: unknown } {
   return ('authorizer' in requestContext ? requestContext.authorizer : undefined) ?? {};
 }
 
 /**
- * What tells callers apart, as the deployment chose it. Read at each call: it costs nothing.
+ * The scopes of the two kinds of callers, as the deployment chose them. Reading them at each call costs nothing.
  *
- * Behind the gateway this is a second line of defence, but for one thing: where users need no scope the gateway lets in
- * a back end's token too, and its subject would become a user.
+ * The gateway has already checked them, with one exception: if users need no scope, it also accepts a back end's token,
+ * whose subject would then become a user.
  */
 export function scopesAsked(): { readonly user: string | undefined; readonly service: string | undefined } {
   const { [USER_SCOPE]: user, [SERVICE_SCOPE]: service } = process.env;
   return { user, service };
 }
 
-/** A back end's token holds the scope for it. Where there is none, a back end has signed the call. */
+/** A back end's token has the scope for back ends. If the deployment has no such scope, back ends sign their calls. */
 function refuseUsers(scopes: readonly string[], isSigned: boolean): void {
   const { service } = scopesAsked();
   if (service === undefined ? isSigned : scopes.includes(service)) return;
   throw forbidden('This route is for back ends.');
 }
 
-/** A user's token holds the scope for it. Where there is none, it is any token that is not a back end's. */
+/**
+ * A user's token has the scope for users. If the deployment has no such scope, it is any token that is not a back
+ * end's.
+ */
 function refuseBackEnds(hasToken: boolean, scopes: readonly string[]): void {
   if (!hasToken) throw forbidden('This route is for users, who show a token.');
   const { user, service } = scopesAsked();
@@ -90,9 +93,9 @@ function parse(text: string): unknown {
   }
 }
 
-/** A second line of defence behind the gateway, which may take a nested list for a list of texts. */
+/** Checks again what the gateway checked: it may accept a nested list as a list of texts. */
 function refuseOddScopes(held: readonly string[], taken: Jwt['scopes'] | null): void {
-  // Empty where the route asks for none.
+  // Empty if the route needs no scope.
   if (taken && taken.length > 0 && !taken.some((one) => held.includes(one))) {
     throw forbidden('The token does not hold the scope that it was let in for.');
   }

@@ -6,8 +6,8 @@ import { type Bus, createPublisher } from '../../shared/stream/publisher.ts';
 import { variable } from './environment.ts';
 
 /**
- * The bus that the function may put events on. A batch of the stream makes ten calls, one after the other: with these
- * bounds they end within the function's 30 s where the bus is silent, and the stream has the events tried again.
+ * The bus that the function publishes on. A batch of the stream makes ten calls or more, one after the other. With these
+ * bounds, ten calls to a bus that does not answer end within the function's 30 s. The deadline of the batch ends the rest.
  */
 export function createBus(): Bus {
   const client = lean(new EventBridgeClient(boundsOf({ attempts: 2, timeoutMs: 1_000 })));

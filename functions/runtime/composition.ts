@@ -9,13 +9,15 @@ import {
   UPSTASH_SECRET_ARN,
 } from '../../shared/contract/environment.ts';
 import { createLedger, createLedgerClient } from '../../shared/ledger/ledger.ts';
-import type { MembershipMode } from '../../shared/operations/move-forward.ts';
-import type { Stores } from '../../shared/operations/stores.ts';
+import type { MembershipMode, Tidemark } from '../../shared/operations/tidemark.ts';
 import { variable } from './environment.ts';
 import { createSecretsClient, readSecret } from './secret.ts';
 
-/** The stores as every function of the service uses them. `prepare` connects them while the function still starts. */
-export function createStores(): Stores {
+/**
+ * What the operations of a function work with. `prepare` connects it while the function still starts. Only a function
+ * that marks has to pass the deployment's mode.
+ */
+export function createTidemark(mode: MembershipMode = 'strict'): Tidemark {
   return {
     ledger: createLedger(createLedgerClient(), {
       tableName: variable(TABLE_NAME),
@@ -24,6 +26,7 @@ export function createStores(): Stores {
     }),
     cache: createCache(),
     nowMs: Date.now,
+    mode,
   };
 }
 

@@ -3,14 +3,14 @@ import { invalidFields } from '../../shared/domain/errors.ts';
 const RULE = 'must be a cursor that an earlier page of the same list returned';
 
 /**
- * Where the next page of a list begins, which a caller takes as opaque. `list` names the list with all that makes it
- * another one, such as the group or the user: a cursor is good for that list alone.
+ * Returns a cursor: where the next page of a list begins. Callers must not interpret it. `list` names the list with
+ * everything that distinguishes it from others, such as the group or the user: a cursor is valid for that list only.
  */
 export function writeCursor(list: string, text: string): string {
   return Buffer.from(`${list} ${text}`).toString('base64url');
 }
 
-/** What `parse` takes out of a cursor of this list; null for the first page. Throws `invalid_request`. */
+/** Returns what `parse` reads in a cursor of this list; null for the first page. Throws `invalid_request`. */
 export function readCursor<T>(
   list: string,
   cursor: string | undefined,
@@ -20,7 +20,8 @@ export function readCursor<T>(
   const text = Buffer.from(cursor, 'base64url')
     .toString()
     .slice(list.length + 1);
-  // Written again it is the same: neither another list's nor one that decodes in more than one way.
+  // If it is not the same when written again, it is a cursor of another list, or one of several texts that decode
+  // alike.
   const read = writeCursor(list, text) === cursor ? parse(text) : null;
   if (read === null) throw invalidFields([{ path: 'cursor', message: RULE }]);
   return read;

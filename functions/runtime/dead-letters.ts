@@ -3,8 +3,8 @@ import { DeadLetters } from '../../shared/stream/dead-letters.ts';
 import { variable } from './environment.ts';
 
 /**
- * The dead-letter queue of a function that reads the stream. The client of SQS is loaded at the first message: nearly no
- * instance ever sends one, and none should wait for the client when it starts.
+ * The dead-letter queue of a function that reads the stream. The client of SQS is loaded with the first message: nearly
+ * no instance ever sends one, and loading it would make every start slower.
  */
 export function createDeadLetters(): DeadLetters {
   const queueUrl = variable(DEAD_LETTER_QUEUE_URL);

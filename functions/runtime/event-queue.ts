@@ -1,32 +1,37 @@
 import middy from '@middy/core';
-import type { Context, EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import type { EventBridgeEvent, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environment.ts';
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
+import { REHEARSAL, withDeadline } from './with-deadline.ts';
 
 export type QueuedEvent = EventBridgeEvent<string, unknown>;
 
-/** Thrown for an event that no further try would change: it goes to the dead-letter queue at once. */
+/** Throw this for an event that would fail at every try: it goes to the dead-letter queue at once. */
 export class HopelessEvent extends Error {
   override readonly name = 'HopelessEvent';
 }
 
 export interface EventQueueOptions {
-  /** Events of one lane are handled one after the other, in the order of the batch; lanes are handled side by side. */
+  /** Events of one lane are handled one after the other, in the order of the batch. Lanes are handled in parallel. */
   readonly laneOf: (event: QueuedEvent) => string;
-  /** The longest that one event can take. It is not begun where less time is left. */
+  /** The longest time that one event can take. If less time is left, its handling does not begin. */
   readonly longestMs: number;
 }
 
-/** What is left of the function's time for the calls to the queues that follow. */
-const SETTLING_MS = 5_000;
+/**
+ * The part of the function's time that is kept for the calls to the queues at the end: two calls, one after the other,
+ * with two tries of 2 s each (./sqs.ts).
+ */
+const SETTLING_MS = 9_000;
 
-/** The most failures that one line of the log describes. */
+/** The most failures in one log line. */
 const MOST_LOGGED = 3;
 
-/** What a reason may have in the attribute of a message: SQS refuses some characters. */
+/** The longest reason in the attribute of a message. */
 const MAX_REASON_CHARACTERS = 500;
 
 type Outcome =
@@ -42,14 +47,20 @@ interface Settled {
 const DONE: Outcome = { kind: 'done' };
 
 /**
- * A handler of the events of a queue. An event whose handling throws is received again after a pause that grows with its
- * receives; after a day of them the queue sends it to its dead-letter queue. The record of it is reported as failed, and
- * only that record.
+ * Returns a handler of the events of a queue. If the handling of an event throws, only its record is reported as
+ * failed, and the queue delivers it again after a pause that grows each time. After a day the queue sends it to its
+ * dead-letter queue.
+ *
+ * If the function times out, Lambda fails the whole batch. So the events have an earlier deadline: an event that is not
+ * done by then fails, and so do its calls.
  */
 export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, options: EventQueueOptions) {
   const handler = middy<SQSEvent, SQSBatchResponse>().handler(async ({ Records }, context) => {
-    const hasTime = () => context.getRemainingTimeInMillis() >= options.longestMs + SETTLING_MS;
-    const settled = await handleAll(Records, handle, options.laneOf, hasTime);
+    const leftMs = () => context.getRemainingTimeInMillis() - SETTLING_MS;
+    const hasTime = () => leftMs() >= options.longestMs;
+    const settled = await withDeadline(leftMs(), (deadline) =>
+      handleAll(Records, (event) => endAt(deadline, () => handle(event)), options.laneOf, hasTime),
+    );
     const setAside = await setAsideHopeless(settled);
     const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
     if (failed.length > 0) {
@@ -58,8 +69,8 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     }
     return { batchItemFailures: failed.map(({ record }) => ({ itemIdentifier: record.messageId })) };
   });
-  /** Handles a batch of nothing. */
-  const rehearse = () => handler({ Records: [] }, {} as Context);
+  /** Handles an empty batch. */
+  const rehearse = () => handler({ Records: [] }, REHEARSAL);
   return Object.assign(handler, { rehearse });
 }
 
@@ -91,6 +102,16 @@ async function handleAll(
   return settled;
 }
 
+/** Ends the calls of the work at the deadline, and throws then even if the work does not end. */
+async function endAt(deadline: AbortSignal, work: () => Promise<void>): Promise<void> {
+  await Promise.race([
+    callUntil(deadline, work),
+    new Promise((_resolve, reject) => {
+      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
+    }),
+  ]);
+}
+
 async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {
   try {
     await run();
@@ -114,7 +135,7 @@ function eventIn(body: string): QueuedEvent {
   return parsed as QueuedEvent;
 }
 
-/** Sends hopeless events to the dead-letter queue. Those that it took are done; the others have failed. */
+/** Sends hopeless events to the dead-letter queue. Those that it accepts are done, the others have failed. */
 async function setAsideHopeless(settled: readonly Settled[]): Promise<Settled[]> {
   return inParallel(settled, settled.length, async ({ record, outcome }) => {
     if (outcome.kind !== 'hopeless') return { record, outcome };
@@ -132,10 +153,10 @@ function attributeText(reason: string): string {
   return reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON_CHARACTERS);
 }
 
-/** Where the pauses cannot be set, the queue's own visibility timeout is the pause. */
+/** If the pauses cannot be set, the queue's own visibility timeout is the pause. */
 async function pause(records: readonly SQSRecord[]): Promise<void> {
   try {
-    // Loaded here, since an instance whose events never fail should not wait for the client when it starts.
+    // Loaded here: most instances never need the client, and loading it would make every start slower.
     const { pauseMessages } = await import('./sqs.ts');
     const refused = await pauseMessages(
       variable(QUEUE_URL),
@@ -161,8 +182,8 @@ function report(failed: readonly Settled[], ofBatch: number): void {
       error: 'error' in outcome ? loggedError(outcome.error) : null,
     })),
   });
-  // Lambda counts no error where records are reported, so that an alarm needs a metric. CloudWatch reads it from the log,
-  // from a line of its own: `console` would wrap it.
+  // Lambda counts no error if records are reported as failed, so an alarm needs this metric. CloudWatch reads it from a
+  // log line. `console` would wrap that line, and the metric would be lost.
   process.stdout.write(
     `${JSON.stringify({
       _aws: {

@@ -13,8 +13,9 @@ export interface Body {
 }
 
 /**
- * The value of a JSON body, undefined where there is none. A number that is not written as a plain integer, or that
- * a double cannot hold exactly, becomes NaN: `1e2` and 9007199254740993 must not pass for ids close to them.
+ * Returns the value of a JSON body, undefined if there is none. A number that is not written as a plain integer, or
+ * that a double cannot hold exactly, becomes NaN: otherwise `1e2` and 9007199254740993 would count as other ids. Throws
+ * `too_large` or `invalid_request`.
  */
 export function parseJsonBody({ text, isBase64, contentType }: Body): unknown {
   if (!text) return undefined;

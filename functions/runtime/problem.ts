@@ -5,8 +5,8 @@ import { shortened } from '../../shared/domain/shortened.ts';
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Bytes in JSON. An answer to an error has at most 16 KiB: detail and faults come bounded from `TidemarkError`, with
- * about 12 KiB together, and the members whose size we choose take less than 512 bytes.
+ * In bytes of JSON. An answer to an error has at most 16 KiB: `TidemarkError` bounds detail and faults, about 12 KiB
+ * together, and the other fields take less than 512 bytes.
  */
 const MAX_STATE_BYTES = 2_048;
 const MAX_REQUEST_ID_BYTES = 128;
@@ -18,8 +18,8 @@ export interface Answer {
 }
 
 /**
- * The problem (RFC 9457) that an error is to a caller, never larger than 16 KiB. A fault of ours tells nothing of the
- * inside.
+ * Returns the answer to an error, as a problem (RFC 9457) of at most 16 KiB. For a fault of the service it contains
+ * nothing about the cause.
  */
 export function problemAnswer(error: unknown, requestId: string): Answer {
   const known = error instanceof TidemarkError ? error : null;
@@ -34,7 +34,7 @@ export function problemAnswer(error: unknown, requestId: string): Answer {
       ...(code === 'unavailable' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
     },
     body: JSON.stringify({
-      // First, so that no state hides what the problem itself says.
+      // First, so that no field of the state replaces one of the problem.
       ...boundedState(known?.state ?? {}),
       type: 'about:blank',
       title,
@@ -47,7 +47,7 @@ export function problemAnswer(error: unknown, requestId: string): Answer {
   };
 }
 
-/** As many members of the state as there is room for. What JSON cannot say is left out. */
+/** Keeps as many fields of the state as there is room for. Leaves out values that JSON does not have. */
 function boundedState(state: TidemarkError['state']): Record<string, unknown> {
   const kept: [string, unknown][] = [];
   let bytes = 0;

@@ -1,9 +1,10 @@
 import middy, { type MiddlewareObj } from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type * as v from 'valibot';
+import { callUntil } from '../../shared/aws/deadline.ts';
 import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
 import type { AnswersOf } from '../../shared/contract/endpoints.ts';
-import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
+import { invalidFields, notFound, TidemarkError, unavailable } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { callerOf, type Event, scopesAsked } from './access.ts';
@@ -13,7 +14,7 @@ import { validate } from './validate.ts';
 
 export interface Reply<Status extends number, Body> {
   readonly status: Status;
-  /** Undefined where the answer has no body. */
+  /** Undefined if the answer has no body. */
   readonly body: Body;
 }
 
@@ -24,34 +25,49 @@ type RepliesOf<Answers> = {
   >;
 }[keyof Answers & number];
 
-/** What an endpoint answers, as the contract has it. An endpoint that the contract does not name may answer anything. */
+/** The answers of an endpoint in the contract. An endpoint that is not in the contract may answer anything. */
 export type ReplyOf<R extends Request> = [AnswersOf<R['name']>] extends [never]
   ? Reply<number, unknown>
   : RepliesOf<AnswersOf<R['name']>>;
 
-/** What a call gives: for an endpoint of users also the user whom it is about. */
-export type Call<R extends Request> = Omit<Taken<R>, R['who'] extends 'user' ? 'userId' : never> &
-  (R['who'] extends 'user' ? { readonly user: UserId } : unknown);
+/**
+ * The values of a call. For an endpoint of users, `userId` is the user of the token or the one whom a back end names.
+ */
+export type Call<R extends Request> = Taken<R> &
+  (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
 /**
- * The Lambda of an endpoint: reads and checks the request, and answers errors as problems.
+ * The part of the function's time that is kept for the answer 503. At the timeout itself Lambda would end the instance,
+ * and the gateway would answer 500 with a body of its own and without Retry-After.
+ */
+const ANSWERING_MS = 500;
+
+/**
+ * Returns the Lambda of an endpoint. It checks and reads the request, and answers errors as problems. A request that is
+ * not answered half a second before the function's timeout gets a 503. Its work ends there and cannot go on beside a later
+ * request: its calls under way fail, and it makes no others. As after any 503, a write under way may have been made.
  *
- * @param answer null where there is no such group for the user
+ * @param answer returns null if there is no such group for the user
  */
 export function serve<const R extends Request>(
   endpoint: R,
   answer: (call: Call<R>) => Promise<ReplyOf<R> | null>,
 ) {
   const schemas = schemasOf(endpoint);
-  const handler = middy<Event, Answer>()
+  const handler = middy<Event, Answer>({
+    timeoutEarlyInMillis: ANSWERING_MS,
+    timeoutEarlyResponse: () => {
+      throw unavailable(new Error('the request was not answered before its deadline'));
+    },
+  })
     .use(problems())
-    .handler(async (event) => {
+    .handler(async (event, _context, { signal }) => {
       const { call, isAboutCaller } = callIn(endpoint, schemas, event);
-      const reply = await answer(call);
+      const reply = await callUntil(signal, () => answer(call));
       if (!reply) throw notFound(isAboutCaller ? 'you are' : 'the user is');
       return answerOf(reply);
     });
-  /** Handles a request that is refused before anything is asked or written. */
+  /** Handles a request that is refused before it reads or writes anything. */
   const rehearse = () => handler(refusedRequest(schemas), {} as Context);
   return Object.assign(handler, { rehearse });
 }
@@ -77,13 +93,13 @@ function answerOf({ status, body }: Reply<number, unknown>): Answer {
 
 type Schemas = ReturnType<typeof schemasOf>;
 
-/** A request of a caller who is allowed, with good path parameters, and a body that no endpoint takes. */
+/** A request of an allowed caller, with valid path parameters and a body that every endpoint refuses. */
 function refusedRequest({ path }: Schemas): Event {
   const { user = '', service = '' } = scopesAsked();
   const payload = Buffer.from(JSON.stringify({ scope: `${user} ${service}` })).toString('base64url');
   return {
     headers: { authorization: `Bearer e30.${payload}.e30`, 'content-type': 'application/json' },
-    // Good as a group, a user and a message.
+    // Valid as a group, a user and a message.
     pathParameters: Object.fromEntries(Object.keys(path.entries).map((name) => [name, '1'])),
     rawQueryString: '',
     body: '{"":null}',
@@ -97,7 +113,7 @@ function callIn<R extends Request>(
   { path, query, body, isBodyOptional }: Schemas,
   event: Event,
 ): { readonly call: Call<R>; readonly isAboutCaller: boolean } {
-  // First of all, so that nothing is spent on a call that is not allowed.
+  // First, so that a call that is not allowed costs nothing more.
   const caller = callerOf(event, who);
   const { userId, ...parameters } = validate(path, event.pathParameters ?? {}, 'parameter') as {
     readonly userId?: UserId;
@@ -108,8 +124,8 @@ function callIn<R extends Request>(
     ...parameters,
   };
   const isAboutCaller = who === 'user' && userId === undefined;
-  const users = who === 'user' ? { user: userId ?? caller() } : { userId };
-  return { call: { ...taken, ...users } as unknown as Call<R>, isAboutCaller };
+  const user = who === 'user' ? (userId ?? caller()) : userId;
+  return { call: { ...taken, ...(user && { userId: user }) } as unknown as Call<R>, isAboutCaller };
 }
 
 function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, event: Event): T {
@@ -118,7 +134,7 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
     isBase64: event.isBase64Encoded,
     contentType: event.headers['content-type'],
   });
-  // An object to Valibot, and a valid one where every field is optional.
+  // For Valibot an array is an object, and a valid one if every field is optional.
   if (Array.isArray(value)) throw invalidFields([{ path: '', message: 'must be a JSON object' }]);
   if (value !== undefined) return validate(schema, value);
   if (!isOptional) throw invalidFields([{ path: '', message: 'a JSON body is required' }]);
@@ -126,8 +142,8 @@ function bodyOf<T>(schema: v.GenericSchema<unknown, T>, isOptional: boolean, eve
 }
 
 /**
- * The query parameters as they were sent. API Gateway joins repeated ones with a comma, after which they cannot be told
- * from one with a comma in it: so they are read here, and repeated ones are refused.
+ * Reads the query parameters as they were sent, and refuses repeated ones. API Gateway joins repeated ones with a
+ * comma: then they look like one parameter with a comma in it.
  */
 function queryOf({ rawQueryString }: Event): Record<string, string> {
   const parameters = new Map<string, string>();
@@ -151,7 +167,7 @@ function problems(): MiddlewareObj<Event, Answer> {
       const asked = { route: routeKey, requestId };
       if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
       else if (error.code === 'unavailable')
-        console.warn({ message: 'the ledger is unavailable', ...asked, error: loggedError(error.cause) });
+        console.warn({ message: 'the service is unavailable', ...asked, error: loggedError(error.cause) });
       request.response = problemAnswer(error, requestId);
     },
   };

@@ -2,22 +2,22 @@ import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } fr
 import { boundsOf } from '../../shared/aws/bounds.ts';
 
 /**
- * Two tries. A record of the stream that is not sent then stays in the stream, and is sent when the batch is tried again;
- * a message whose pause is not set is received again after the queue's own visibility timeout.
+ * Two tries. A record of the stream that was not sent stays in the stream and is sent when the batch is repeated. A
+ * message whose pause was not set is received again after the queue's own visibility timeout.
  */
 const client = new SQSClient({
   ...boundsOf({ attempts: 2, timeoutMs: 2_000 }),
-  // The address that the environment names is the one to ask; on AWS it is the queue's own.
+  // Calls go to the endpoint of the environment, not to the host in the queue's URL. On AWS both are the same.
   useQueueUrlAsEndpoint: false,
 });
 
-/** Throws where the queue does not take the message. */
+/** Throws if the queue does not accept the message. */
 export async function sendMessage(queueUrl: string, message: string, reason?: string): Promise<void> {
   await client.send(
     new SendMessageCommand({
       QueueUrl: queueUrl,
       MessageBody: message,
-      // The name is the one under which a rule of EventBridge tells why it gave up an event.
+      // The name of the attribute in which a rule of EventBridge gives its reason too.
       ...(reason && { MessageAttributes: { ERROR_MESSAGE: { DataType: 'String', StringValue: reason } } }),
     }),
   );
@@ -28,7 +28,7 @@ export interface Pause {
   readonly seconds: number;
 }
 
-/** Hides up to ten messages for a while. Returns the reasons of those for which the queue refused it. */
+/** Hides up to ten messages for a while. Returns the reasons for which the queue refused this for some of them. */
 export async function pauseMessages(queueUrl: string, pauses: readonly Pause[]): Promise<string[]> {
   const { Failed = [] } = await client.send(
     new ChangeMessageVisibilityBatchCommand({

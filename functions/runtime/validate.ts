@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { type InvalidField, invalidFields } from '../../shared/domain/errors.ts';
 
 /**
- * The value as the schema gives it out. Throws `invalid_request` with what is wrong, and why. `part` names what the
- * members of the value are to a caller.
+ * Returns the output of the schema for a value. Throws `invalid_request` with every fault. `part` is what the caller
+ * calls the members of the value.
  */
 export function validate<T>(
   schema: v.GenericSchema<unknown, T>,

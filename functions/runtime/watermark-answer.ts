@@ -1,9 +1,9 @@
-import type { GroupId, UserId } from '../../shared/domain/ids.ts';
+import type { Member } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import type { OwnView } from '../../shared/operations/own-view.ts';
 
-/** A member's own watermark, as the routes that tell it answer. */
-export function watermarkAnswer(groupId: GroupId, userId: UserId, { membership, unread }: OwnView) {
+/** The answer of the routes that return a member's own watermark, without the head. */
+export function watermarkAnswer({ groupId, userId }: Member, { membership, unread }: OwnView) {
   const { position, at, revision } = membership.self;
   return {
     groupId,
@@ -15,12 +15,12 @@ export function watermarkAnswer(groupId: GroupId, userId: UserId, { membership, 
   };
 }
 
-/** The same with the group's head. */
-export function viewAnswer(groupId: GroupId, userId: UserId, view: OwnView) {
-  return { ...watermarkAnswer(groupId, userId, view), head: view.head && formatMessageId(view.head) };
+/** The same answer with the group's head. */
+export function viewAnswer(member: Member, view: OwnView) {
+  return { ...watermarkAnswer(member, view), head: view.head && formatMessageId(view.head) };
 }
 
-/** When a register moved, as RFC 3339; null where it never did. */
+/** The time when a register last moved, as RFC 3339; null if it never moved. */
 export function timeAnswer(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }

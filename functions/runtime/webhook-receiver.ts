@@ -7,10 +7,10 @@ export interface WebhookTarget {
   readonly secret: string;
 }
 
-/** The longest that a receiver may take for its answer. */
+/** The longest time that a receiver may take for its answer. */
 export const POST_TIMEOUT_MS = 5_000;
 
-/** After this many posts in a row that ran out of time, none is made for this long. */
+/** After this many consecutive timeouts, no event is posted for this long. */
 const MOST_TIMEOUTS = 3;
 const QUIET_MS = 30_000;
 
@@ -21,7 +21,7 @@ export interface WebhookReceiverOptions {
   readonly nowMs: () => number;
 }
 
-/** The receiver of a webhook, as one instance sees it. */
+/** Posts events to the receiver of a webhook. Each instance has its own count of timeouts. */
 export class WebhookReceiver {
   readonly #options: WebhookReceiverOptions;
   #secret: Promise<string> | null = null;
@@ -32,7 +32,7 @@ export class WebhookReceiver {
     this.#options = options;
   }
 
-  /** Reads the secret, and loads the code that signs and sends. Never rejects: the first post tries again. */
+  /** Reads the secret and loads the code that signs and sends. Never rejects: the first post tries again. */
   async warm(): Promise<void> {
     try {
       const [secret] = await Promise.all([this.#signingSecret(), fetch('data:,')]);
@@ -43,8 +43,8 @@ export class WebhookReceiver {
   }
 
   /**
-   * Posts a body. Throws where the answer is not a 2xx within 5 s. A receiver that swallows posts in silence would take
-   * 5 s of an instance for each event: after three in a row none is made for half a minute, and `post` throws at once.
+   * Posts a body. Throws if the answer is not a 2xx within 5 s. A receiver that never answers would keep an instance
+   * busy for 5 s with each event: after three timeouts in a row, `post` throws at once for half a minute.
    */
   async post(id: string, body: string): Promise<void> {
     const { url, nowMs } = this.#options;
@@ -61,7 +61,7 @@ export class WebhookReceiver {
     }
   }
 
-  /** Read once for each instance; a failed read is made again at the next event. */
+  /** Reads the secret once for each instance. If the read fails, the next event reads it again. */
   async #signingSecret(): Promise<string> {
     this.#secret ??= this.#options.readSecret();
     try {
@@ -80,7 +80,7 @@ function isTimeout(error: unknown): boolean {
 /**
  * Posts a body to a webhook, signed as Standard Webhooks prescribes
  * (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). `id` stays the same
- * over all tries, so that the receiver can tell a repetition. Throws where the answer is not a 2xx within 5 s.
+ * in all tries, so that the receiver can recognise a repetition. Throws if the answer is not a 2xx within 5 s.
  */
 export async function postSigned(
   { url, secret }: WebhookTarget,
@@ -98,7 +98,7 @@ export async function postSigned(
       'webhook-signature': new Webhook(secret).sign(id, now, body),
     },
     body,
-    // A redirect could carry the event to where nobody configured it to go.
+    // A redirect could lead the event to a host that nobody configured.
     redirect: 'manual',
     signal: AbortSignal.timeout(POST_TIMEOUT_MS),
   });

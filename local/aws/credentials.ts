@@ -5,23 +5,23 @@ export interface Credentials {
   readonly secretAccessKey: string;
 }
 
-/** The name under which a data directory keeps the access key that its database belongs to. */
+/** The name, in a data directory's secrets, of the access key that owns its database. */
 export const OWNER_ACCESS_KEY = 'access-key-id';
 
 /**
- * The access key that owns the ledger's database, since DynamoDB Local separates databases by it and checks no
- * signature. The stack keeps it to itself, since no policy limits a caller that has it.
+ * The access key that owns the ledger's database. DynamoDB Local separates databases by access key and checks no
+ * signature. Only the stack uses it, because no policy limits a caller with this key.
  */
 export function ledgerOwner(secrets: Pick<Secrets, 'generate'>): Credentials {
   return ownerWith(secrets.generate(OWNER_ACCESS_KEY, 32));
 }
 
-/** DynamoDB Local takes any secret for an access key. */
+/** The owner's credentials. DynamoDB Local accepts any secret for an access key. */
 export function ownerWith(accessKeyId: string): Credentials {
   return { accessKeyId, secretAccessKey: 'unchecked' };
 }
 
-/** The credentials kept under a name, generated where there are none yet. */
+/** Returns the credentials with a name. Generates them if there are none yet. */
 export function credentialsOf(secrets: Pick<Secrets, 'generate'>, name: string): Credentials {
   return {
     accessKeyId: secrets.generate(`${name}-access-key-id`, 32),

@@ -1,11 +1,12 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
+import * as v from 'valibot';
 import type { Log } from '../command/log.ts';
 import type { DataDirectory, FileName } from '../data/data-directory.ts';
 import { Journal } from '../data/journal.ts';
 import { type Notification, WebhookSink } from '../front/webhook-sink.ts';
 import { isOriginOfThisMachine } from '../http/same-machine.ts';
-import { queueSourcesOf, streamSourcesOf } from './cloudformation/properties.ts';
+import { queueSourcesOf, streamSourcesOf, webSocketApiOf } from './cloudformation/properties.ts';
 import { REGION, type Template } from './cloudformation/template.ts';
 import type { Credentials } from './credentials.ts';
 import { type BusEvent, type Delivery, EventBus } from './events/event-bus.ts';
@@ -13,67 +14,100 @@ import { HttpApi } from './gateway/http-api.ts';
 import type { TrustedIssuer } from './gateway/jwt-authorizer.ts';
 import type { Callers } from './iam/callers.ts';
 import { Lambda } from './lambda/lambda.ts';
-import { ensureTable } from './ledger-table.ts';
+import { ensureTables } from './ledger-table.ts';
 import { MessageStore } from './queues/message-store.ts';
 import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
+import type { WebSocketLimits } from './web-sockets/limits.ts';
+import { callbackUrlOf, stageOf, webSocketRoutesOf } from './web-sockets/routes.ts';
+import { WebSocketApi } from './web-sockets/web-socket-api.ts';
 
 export interface DeploymentOptions {
   readonly directory: DataDirectory;
-  /** Whether a table of an earlier run is deleted first. */
+  /** Whether to delete the table of an earlier run first. */
   readonly fresh: boolean;
-  /** The engine itself, under the access key that owns its database: the stack makes the table and reads its stream. */
+  /** DynamoDB Local itself, with the access key that owns its database. The stack creates the table and reads the stream. */
   readonly engine: { readonly endpoint: string; readonly credentials: Credentials };
-  /** Who may call AWS, and what. */
+  /** The callers of AWS services, with their permissions. */
   readonly callers: Callers;
-  /** Where the functions find the AWS services that they call. */
+  /** The URLs of the AWS services that functions call. */
   readonly endpoints: {
     readonly dynamodb: string;
     readonly secretsManager: string;
     readonly eventBridge: string;
     readonly sqs: string;
+    /** Where connections of the WebSocket API are managed, under its stage. */
+    readonly executeApi: string;
   };
-  /** Where the keys of an issuer of tokens are. */
+  /** Returns the URL of an issuer's keys. */
   readonly keySetUrl: (issuer: string) => string;
-  /** Issuers whose tokens the API takes, besides the template's. */
+  /** Issuers whose tokens the API accepts, in addition to the template's issuer. */
   readonly otherIssuers: readonly TrustedIssuer[];
-  /** How many times faster than on AWS the pauses of queues and of asynchronous invocations pass. */
+  /** The factor by which pauses of queues and of asynchronous invocations are shorter than on AWS. */
   readonly speed: number;
+  readonly webSocketLimits: WebSocketLimits;
   readonly log: Log;
 }
 
-/** The template's table, functions, bus, stream, queues and API on this machine. */
+/** The template's tables, functions, bus, stream, queues and API on this machine. */
 export interface Deployment {
   readonly tableName: string;
   readonly lambda: Lambda;
   readonly bus: EventBus;
   readonly api: HttpApi;
+  /** Null where the template has no WebSocket API. */
+  readonly webSockets: WebSocketApi | null;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
-  /** From now on the stream and the queues are read, and what the bus had not delivered yet is delivered. */
+  /** Starts to read the stream and the queues, and delivers events that the bus has not delivered yet. */
   run(): Promise<void>;
 }
 
-/** Deploys the template on this machine. What is made ends with `resources`; the data stays in the directory. */
+/** The variable with the issuers whose tokens open a connection. */
+const TOKEN_ISSUERS = 'TOKEN_ISSUERS';
+
+const TokenIssuers = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.array(v.strictObject({ issuer: v.string(), audience: v.array(v.string()) })),
+);
+
+/** The issuers with the addresses of their keys, and those whose tokens the HTTP API takes as well. */
+function withLocalIssuers(
+  given: string,
+  { keySetUrl, otherIssuers }: Pick<DeploymentOptions, 'keySetUrl' | 'otherIssuers'>,
+): string {
+  return JSON.stringify([
+    ...v.parse(TokenIssuers, given).map((one) => ({ ...one, keysUrl: keySetUrl(one.issuer) })),
+    ...otherIssuers.map(({ issuer, audiences, keySetUrl: keysUrl }) => ({
+      ...{ issuer, audience: audiences },
+      keysUrl,
+    })),
+  ]);
+}
+
+/** Deploys the template on this machine. Everything that it starts stops with `resources`; the data stays in the directory. */
 export async function deploy(
   template: Template,
-  { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log }: DeploymentOptions,
+  options: DeploymentOptions,
   resources: AsyncDisposableStack,
 ): Promise<Deployment> {
+  const { directory, fresh, engine, callers, endpoints, keySetUrl, otherIssuers, speed, log } = options;
   const client = { region: REGION, ...engine };
   const dynamodb = resources.adopt(new DynamoDBClient(client), (tables) => tables.destroy());
   const streams = resources.adopt(new DynamoDBStreamsClient(client), (opened) => opened.destroy());
   const journal = <T>(name: FileName) =>
     resources.adopt(new Journal<T>(directory.file(name)), (opened) => opened.close());
 
-  const tableName = await ensureTable(dynamodb, template, fresh);
+  const tableName = await ensureTables(dynamodb, template, fresh);
   const webhookSink = new WebhookSink(journal<Notification>('notifications.jsonl'), log);
   const messages = resources.adopt(new MessageStore(directory.file('queues.jsonl')), (opened) =>
     opened.close(),
   );
   const queues = new Queues(template, messages, { nowMs: Date.now, speed });
+  const webSocketApi = webSocketApiOf(template);
   const lambda = new Lambda(template, {
     callers,
     queues,
@@ -84,6 +118,12 @@ export async function deploy(
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoints.secretsManager,
       AWS_ENDPOINT_URL_EVENTBRIDGE: endpoints.eventBridge,
       AWS_ENDPOINT_URL_SQS: endpoints.sqs,
+    },
+    localValue: (name, value) => {
+      // The SDK knows no address for this service: the functions give it the one that the template has.
+      if (webSocketApi && value === callbackUrlOf(webSocketApi))
+        return `${endpoints.executeApi}/${stageOf(webSocketApi)}`;
+      return name === TOKEN_ISSUERS ? withLocalIssuers(value, options) : value;
     },
   });
   const bus = new EventBus(template, {
@@ -106,20 +146,29 @@ export async function deploy(
     otherIssuers,
     backEnd: callers.backEnd,
   });
+  const webSockets =
+    webSocketApi &&
+    new WebSocketApi(webSocketRoutesOf(template, webSocketApi), {
+      ...{ lambda, log },
+      limits: options.webSocketLimits,
+    });
   return {
     tableName,
     lambda,
     bus,
     api,
+    webSockets,
     queues,
     webhookSink,
     async run() {
-      // A poller waits for the function that it has invoked: so pollers are stopped first, then the functions.
+      // Pollers stop before the functions: a poller waits for the function that it has invoked.
       resources.defer(async () => {
         const polled = Promise.all(pollers.map((poller) => poller.stop()));
         await lambda.stop();
         await polled;
       });
+      // Before the functions, which $disconnect needs.
+      resources.defer(() => webSockets?.stop());
       await Promise.all(pollers.map((poller) => poller.start()));
       bus.resume();
     },

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { readBody } from '../http/body.ts';
 import { type Listening, listenOnLoopback } from '../http/loopback.ts';
+import { REGION } from './cloudformation/template.ts';
 import type { EventBus } from './events/event-bus.ts';
 import { AccessDenied, authorize } from './iam/authorize.ts';
 import type { Callers } from './iam/callers.ts';
@@ -11,7 +12,9 @@ import { AwsError, arnOf, type Operation, operation } from './operation.ts';
 import type { Queues } from './queues/queues.ts';
 import { SQS_OPERATIONS } from './queues/sqs-operations.ts';
 import type { Secrets } from './secrets.ts';
-import { findSigner } from './signature.ts';
+import { findSigner, type Signed } from './signature.ts';
+import { executeArn } from './web-sockets/routes.ts';
+import type { WebSocketApi } from './web-sockets/web-socket-api.ts';
 
 export interface AwsServices {
   readonly callers: Pick<Callers, 'byAccessKeyId'>;
@@ -19,13 +22,15 @@ export interface AwsServices {
   readonly bus: Pick<EventBus, 'put'>;
   readonly queues: Queues;
   readonly lambda: Pick<Lambda, 'has' | 'invoke'>;
+  /** Null where the template has no WebSocket API. */
+  readonly webSockets: WebSocketApi | null;
 }
 
 const SecretRequest = v.object({ SecretId: v.string() });
 
 const ParameterRequest = v.object({ Name: v.string() });
 
-/** What `cdk bootstrap` leaves behind: this machine is ready for a deployment. */
+/** The parameter that `cdk bootstrap` creates: this machine is ready for a deployment. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([['/cdk-bootstrap/hnb659fds/version', '21']]);
 
 const PutEventsRequest = v.object({
@@ -36,7 +41,7 @@ const PutEventsRequest = v.object({
         Source: v.exactOptional(v.string()),
         DetailType: v.exactOptional(v.string()),
         Detail: v.exactOptional(v.string()),
-        // Seconds, as the AWS SDK sends them; in milliseconds, a Date holds up to 8.64e15.
+        // In seconds, as the AWS SDK sends it. A Date holds up to 8.64e15 milliseconds.
         Time: v.exactOptional(v.pipe(v.number(), v.minValue(-8.64e12), v.maxValue(8.64e12))),
       }),
     ),
@@ -45,7 +50,7 @@ const PutEventsRequest = v.object({
   ),
 });
 
-/** The operations that are called, by the target that AWS's JSON protocols name. */
+/** The supported operations, by their target in AWS's JSON protocols. */
 const OPERATIONS: ReadonlyMap<string, Operation<AwsServices>> = new Map<string, Operation<AwsServices>>([
   [
     'secretsmanager.GetSecretValue',
@@ -108,24 +113,30 @@ function secretText(id: string, secrets: AwsServices['secrets']): string {
   return text;
 }
 
-/** The path of Lambda's Invoke, and in it the function's name. */
+/** The path of Lambda's Invoke, which has the function's name. */
 const INVOCATION = /^\/2015-03-31\/functions\/([\w-]+)\/invocations$/;
 
-/** Ten entries of PutEvents, escaped in JSON. */
+/** The path of API Gateway's management of connections, with its stage and the connection's id. */
+const CONNECTION = /^\/([\w-]+)\/(?:@|%40)connections\/([^/]+)$/;
+
+/** Enough for ten entries of PutEvents, escaped in JSON. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 interface Answer {
+  /** 200 where it is not given. */
+  readonly status?: number;
+  /** None where it is undefined. */
   readonly body: unknown;
   readonly headers?: Record<string, string>;
 }
 
 export interface AwsEndpoint extends Listening {
-  /** From now on it answers; until then it is unavailable. */
+  /** Starts to answer. Before this call, every request gets an error. */
   serve(services: AwsServices): void;
 }
 
 /**
- * One address for the AWS services that are not engines of their own. It answers what is signed and what the caller's
+ * Starts one endpoint for all AWS services except DynamoDB. It accepts requests that are signed and that the caller's
  * policies allow.
  */
 export async function startAwsEndpoint(): Promise<AwsEndpoint> {
@@ -137,8 +148,8 @@ export async function startAwsEndpoint(): Promise<AwsEndpoint> {
         .end(JSON.stringify(body));
     };
     try {
-      const { body, headers } = await handle(request, services);
-      answer(200, body, headers);
+      const { status = 200, body, headers } = await handle(request, services);
+      answer(status, body, headers);
     } catch (error) {
       const { code, status, message } =
         error instanceof AwsError ? error : new AwsError('InternalFailure', String(error), 500);
@@ -159,8 +170,9 @@ async function handle(request: IncomingMessage, services: AwsServices | null): P
     throw new AwsError('RequestEntityTooLargeException', `a body has at most ${MAX_BODY_BYTES} bytes`, 413);
   const { url: path = '' } = request;
   const [, invoked] = INVOCATION.exec(path) ?? [];
-  if (path !== '/' && invoked === undefined)
-    throw new AwsError('UnknownOperationException', 'the path is / or that of an invocation', 404);
+  const [, stage, connectionId] = CONNECTION.exec(path) ?? [];
+  if (path !== '/' && invoked === undefined && connectionId === undefined)
+    throw new AwsError('UnknownOperationException', `the local stack does not know the path ${path}`, 404);
   if (!services) throw new AwsError('ServiceUnavailable', 'the stack is starting', 503);
   const { callers } = services;
   const signer = await findSigner(
@@ -168,34 +180,46 @@ async function handle(request: IncomingMessage, services: AwsServices | null): P
     body,
     (id) => callers.byAccessKeyId(id),
     Date.now(),
-    invoked === undefined
-      ? undefined
-      : { path, query: {}, headers: ['host', 'x-amz-date'], service: 'lambda' },
+    signedOf(path, { isInvocation: invoked !== undefined, isConnection: connectionId !== undefined }),
   );
   if (signer.outcome === 'refused') throw new AwsError(signer.code, signer.reason, 403);
   const { principal } = signer.credentials;
   if (invoked !== undefined) return invoke(principal, invoked, body, services);
+  if (stage !== undefined && connectionId !== undefined) {
+    const call = { stage, connectionId: decodeURIComponent(connectionId), method: request.method ?? '' };
+    return manageConnection(principal, call, body, services);
+  }
   const target = String(request.headers['x-amz-target']);
   const known = OPERATIONS.get(target);
-  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not know ${target}`);
+  if (!known) throw new AwsError('UnknownOperationException', `the local stack does not support ${target}`);
   const { resources, run } = known.understand(jsonOf(body));
   for (const resource of resources) admit(principal, known.action, resource);
   return { body: await run(services) };
 }
 
-/** Throws what the service of the action answers where the principal may not do it. */
+/** The parts that a signature must cover. Undefined for an operation of AWS's JSON protocols. */
+function signedOf(
+  path: string,
+  { isInvocation, isConnection }: { readonly isInvocation: boolean; readonly isConnection: boolean },
+): Signed | undefined {
+  const call = { path, query: {}, headers: ['host', 'x-amz-date'] };
+  if (isInvocation) return { ...call, service: 'lambda' };
+  return isConnection ? { ...call, service: 'execute-api', region: REGION } : undefined;
+}
+
+/** Throws the error of the action's service if the principal does not have the permission. */
 function admit(principal: Principal, action: string, resource: string): void {
   try {
     authorize(principal, action, resource);
   } catch (error) {
     if (!(error instanceof AccessDenied)) throw error;
     if (action.startsWith('sqs:')) throw new AwsError('AccessDenied', error.message, 403);
-    const status = action.startsWith('lambda:') ? 403 : 400;
+    const status = /^(?:lambda|execute-api):/.test(action) ? 403 : 400;
     throw new AwsError('AccessDeniedException', error.message, status);
   }
 }
 
-/** Lambda's Invoke, whose protocol is not that of the others: the path names the function. */
+/** Lambda's Invoke. Unlike the other services, its path has the function's name. */
 async function invoke(
   principal: Principal,
   name: string,
@@ -210,10 +234,43 @@ async function invoke(
   return { body: { errorType, errorMessage }, headers: { 'x-amz-function-error': 'Unhandled' } };
 }
 
+interface ConnectionCall {
+  readonly stage: string;
+  readonly connectionId: string;
+  readonly method: string;
+}
+
+/**
+ * The operations on a connection of a WebSocket API, which its method names
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html).
+ */
+function manageConnection(
+  principal: Principal,
+  { stage, connectionId, method }: ConnectionCall,
+  body: Buffer,
+  { webSockets }: AwsServices,
+): Answer {
+  if (webSockets?.stage !== stage) throw new AwsError('ForbiddenException', 'Forbidden', 403);
+  const resource = executeArn(webSockets.apiId, `${stage}/${method}/@connections/${connectionId}`);
+  admit(principal, 'execute-api:ManageConnections', resource);
+  switch (method) {
+    case 'POST':
+      webSockets.post(connectionId, body);
+      return { body: undefined };
+    case 'GET':
+      return { body: webSockets.describe(connectionId) };
+    case 'DELETE':
+      webSockets.delete(connectionId);
+      return { status: 204, body: undefined };
+    default:
+      throw new AwsError('UnknownOperationException', `there is no ${method} of a connection`, 404);
+  }
+}
+
 function jsonOf(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
   } catch {
-    throw new AwsError('ValidationException', 'the body is no JSON');
+    throw new AwsError('ValidationException', 'the body is not JSON');
   }
 }

@@ -8,17 +8,27 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { UsageError } from '../command/usage-error.ts';
-import { onlyResource } from './cloudformation/properties.ts';
+import { ledgerTableOf, resourcesOf, type TypedResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
 
-/** Creates the template's table where there is none yet, or where it is to be fresh, and returns its name. */
-export async function ensureTable(
+/** Creates the template's tables that do not exist yet or must be fresh. Returns the name of the ledger. */
+export async function ensureTables(
   client: DynamoDBClient,
   template: Template,
   fresh: boolean,
 ): Promise<string> {
-  const { logicalId, properties } = onlyResource(template, 'AWS::DynamoDB::Table');
-  const TableName = template.identityOf(logicalId).ref;
+  for (const { logicalId, properties } of resourcesOf(template, 'AWS::DynamoDB::Table')) {
+    await ensureTable(client, template.identityOf(logicalId).ref, properties, fresh);
+  }
+  return template.identityOf(ledgerTableOf(template).logicalId).ref;
+}
+
+async function ensureTable(
+  client: DynamoDBClient,
+  TableName: string,
+  properties: TypedResource<'AWS::DynamoDB::Table'>['properties'],
+  fresh: boolean,
+): Promise<void> {
   const {
     AttributeDefinitions,
     KeySchema,
@@ -35,9 +45,9 @@ export async function ensureTable(
     const declared = GlobalSecondaryIndexes.map(({ IndexName }) => IndexName).toSorted();
     const present = (existing.GlobalSecondaryIndexes ?? []).map(({ IndexName }) => IndexName).toSorted();
     if (JSON.stringify(declared) !== JSON.stringify(present)) {
-      throw new UsageError('The data is of another version of the table; start once with --fresh.');
+      throw new UsageError('The data is from another version of the table; start once with --fresh.');
     }
-    return TableName;
+    return;
   }
   await client.send(
     new CreateTableCommand({
@@ -45,12 +55,14 @@ export async function ensureTable(
       BillingMode: 'PAY_PER_REQUEST',
       AttributeDefinitions,
       KeySchema,
-      GlobalSecondaryIndexes,
-      StreamSpecification: { StreamEnabled: true, ...StreamSpecification },
+      // DynamoDB refuses an empty list.
+      ...(GlobalSecondaryIndexes.length > 0 && { GlobalSecondaryIndexes }),
+      ...(StreamSpecification && { StreamSpecification: { StreamEnabled: true, ...StreamSpecification } }),
     }),
   );
-  await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
-  return TableName;
+  if (TimeToLiveSpecification) {
+    await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
+  }
 }
 
 async function describe(client: DynamoDBClient, TableName: string): Promise<TableDescription | undefined> {

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { ACCOUNT_ID, REGION } from './cloudformation/template.ts';
 
-/** What an operation of AWS answers where it fails. */
+/** The error that an AWS operation answers. */
 export class AwsError extends Error {
   readonly code: string;
   readonly status: number;
@@ -13,15 +13,15 @@ export class AwsError extends Error {
   }
 }
 
-/** What a request asks for, once it was understood. */
+/** A parsed request. */
 export interface Call<Services> {
-  /** The ARNs of what it is about: the caller needs the action on each. */
+  /** The ARNs of the resources that it uses: the caller needs the action on each. */
   readonly resources: readonly string[];
   readonly run: (services: Services) => unknown;
 }
 
 export interface Operation<Services> {
-  /** As policies name it. */
+  /** The action's name in policies. */
   readonly action: string;
   readonly understand: (input: unknown) => Call<Services>;
 }
@@ -41,14 +41,14 @@ export function operation<T extends v.GenericSchema, Services>(
   };
 }
 
-/** A resource is called by its name or by its ARN. */
+/** The ARN of a resource that a request names by its name or its ARN. */
 export function arnOf(service: string, type: string, nameOrArn: string): string {
   return nameOrArn.startsWith('arn:')
     ? nameOrArn
     : `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${type}${nameOrArn}`;
 }
 
-/** AWS ignores what it does not know of a request. */
+/** Like AWS, it ignores unknown fields of a request. */
 function parseInput<T extends v.GenericSchema>(schema: T, input: unknown): v.InferOutput<T> {
   const parsed = v.safeParse(schema, input);
   if (parsed.success) return parsed.output;

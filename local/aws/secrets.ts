@@ -3,19 +3,18 @@ import { readJsonFile, writePrivateFile } from '../data/private-files.ts';
 import { resourcesOf } from './cloudformation/properties.ts';
 import { ACCOUNT_ID, REGION, type Template } from './cloudformation/template.ts';
 
-/** The secret with Upstash's URL and token, as the deployment names it. */
+/** The secret with Upstash's URL and token, as in the deployment's settings. */
 export const UPSTASH_SECRET_ARN = `arn:aws:secretsmanager:${REGION}:${ACCOUNT_ID}:secret:upstash-local1`;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** The texts that a data directory keeps, by their names. */
+/** The secrets of a data directory, by their names. */
 export function readSecrets(file: string): Record<string, string> {
-  const remedy =
-    'remove it and start once with --fresh: the secrets will be others, and with them the database';
+  const remedy = 'remove it and start once with --fresh, which creates new secrets and a new database';
   return readJsonFile<Record<string, string>>(file, remedy) ?? {};
 }
 
-/** The secrets of a data directory. What is generated once stays, so that a webhook's receiver can rely on it. */
+/** The secrets of a data directory. A generated secret never changes, so that a webhook's receiver can keep it. */
 export class Secrets {
   readonly #file: string;
   readonly #kept: Record<string, string>;
@@ -26,7 +25,7 @@ export class Secrets {
     this.#kept = readSecrets(file);
   }
 
-  /** The text kept under a name, generated where there is none yet. */
+  /** Returns the secret with a name. Generates it if there is none yet. */
   generate(name: string, length: number): string {
     const kept = this.#kept[name];
     if (kept !== undefined) return kept;
@@ -44,7 +43,7 @@ export class Secrets {
     return this.#values.get(arn);
   }
 
-  /** Generates what the template asks for. */
+  /** Generates the secrets of the template. */
   addAll(template: Template): void {
     for (const { logicalId, properties } of resourcesOf(template, 'AWS::SecretsManager::Secret')) {
       const { PasswordLength } = properties.GenerateSecretString;
@@ -55,7 +54,7 @@ export class Secrets {
 }
 
 function randomText(length: number): string {
-  // 248 is the largest multiple of the alphabet's size in a byte: above it, some characters would come more often.
+  // 248 is the largest multiple of the alphabet's size in a byte. With larger values some characters would be more likely.
   const bytes = [...randomBytes(length * 4)].filter((byte) => byte < 248);
   return bytes
     .slice(0, length)

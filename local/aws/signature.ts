@@ -6,7 +6,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { equalSecrets } from '../http/equal-secrets.ts';
 import type { Credentials } from './credentials.ts';
 
-/** AWS bears this difference of the clocks. */
+/** The difference of clocks that AWS accepts. */
 const MAX_SKEW_MS = 5 * 60_000;
 
 const AUTHORIZATION = new RegExp(
@@ -14,14 +14,14 @@ const AUTHORIZATION = new RegExp(
     '/aws4_request, ?SignedHeaders=(?<names>[a-z0-9;-]+), ?Signature=(?<signature>[0-9a-f]{64})$',
 );
 
-/** What a signature is good for, besides headers and body. */
+/** What a signature must cover, in addition to the body. */
 export interface Signed {
-  /** As it was sent, escapes included. */
+  /** The path as it was sent, with its escapes. */
   readonly path: string;
   readonly query: Readonly<Record<string, string | string[]>>;
-  /** Without these, a signature would be good for other operations, at any time, or elsewhere. */
+  /** The headers that must be signed. Without them, a signature would also be valid for other operations, times or hosts. */
   readonly headers: readonly string[];
-  /** Undefined where one address stands for many services. */
+  /** Undefined if the endpoint serves several services. */
   readonly service?: string;
   readonly region?: string;
 }
@@ -36,8 +36,8 @@ export type Signer<C extends Credentials> =
   | { readonly outcome: 'refused'; readonly code: string; readonly reason: string };
 
 /**
- * Finds the credentials that a request is signed with, as Signature Version 4 has it. The request is signed again with
- * those that are known by its access key, by the package that signs for the AWS SDK, and the signatures are compared.
+ * Finds the credentials that signed a request (Signature Version 4). It looks up the credentials of the request's access
+ * key, signs the request again with the AWS SDK's package, and compares the signatures.
  */
 export async function findSigner<C extends Credentials>(
   request: Pick<IncomingMessage, 'method' | 'headersDistinct'>,
@@ -51,14 +51,13 @@ export async function findSigner<C extends Credentials>(
   if (authorization === undefined)
     return refuse('MissingAuthenticationTokenException', 'the request is not signed');
   const given = AUTHORIZATION.exec(authorization)?.groups;
-  if (!given)
-    return refuse('IncompleteSignatureException', 'the Authorization header is not of Signature V4');
+  if (!given) return refuse('IncompleteSignatureException', 'the Authorization header is not a Signature V4');
   const { accessKeyId = '', date = '', region = '', service = '', signature = '' } = given;
   if ((signed.service ?? service) !== service || (signed.region ?? region) !== region) {
     return refuse('InvalidSignatureException', `the signature is for ${service} in ${region}`);
   }
   const credentials = known(accessKeyId);
-  if (!credentials) return refuse('UnrecognizedClientException', 'the access key is not of this stack');
+  if (!credentials) return refuse('UnrecognizedClientException', 'this stack has no such access key');
 
   const names = (given.names ?? '').split(';');
   const signedAt = dateOf(header('x-amz-date') ?? '');
@@ -85,7 +84,7 @@ export async function findSigner<C extends Credentials>(
   return refuse('InvalidSignatureException', 'the signature is not that of the request');
 }
 
-/** AWS writes times as 20260131T235959Z. */
+/** Reads a time in AWS's format, such as 20260131T235959Z. */
 function dateOf(text: string): Date | null {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text) ?? [];

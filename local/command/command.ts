@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { UsageError } from './usage-error.ts';
 
-/** Where the local stack keeps its data unless `--data` says otherwise. */
+/** The data directory of the local stack without `--data`. */
 export const DEFAULT_DATA = '.tidemark';
 
 export interface Command<O extends ParseArgsConfig> {
@@ -18,7 +18,7 @@ export function readArguments<const O extends ParseArgsConfig>({
   help,
   takes,
 }: Command<O>): ReturnType<typeof parseArgs<O>> {
-  // Unlike npm, pnpm hands over the `--` before the options too.
+  // Unlike npm, pnpm also passes the `--` before the options.
   const args = process.argv.slice(process.argv[2] === '--' ? 3 : 2);
   if (args.includes('--help') || args.includes('-h')) {
     console.log(help.trim());
@@ -26,32 +26,32 @@ export function readArguments<const O extends ParseArgsConfig>({
   }
   try {
     const read = parseArgs<O>({ ...takes, args });
-    // An empty path would be the current directory, and an empty URL nobody's.
+    // An empty path would be the current directory, and an empty URL is no URL.
     const [empty] = Object.entries(read.values).find(([, value]) => value === '') ?? [];
     if (empty !== undefined) throw new TypeError(`Option '--${empty}' takes a value`);
     return read;
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(`${mistakeIn(error.message)}; npm run ${name} -- --help tells what it takes.`, {
+    throw new UsageError(`${mistakeIn(error.message)}; npm run ${name} -- --help lists the options.`, {
       cause: error,
     });
   }
 }
 
-/** Settings given as KEY=VALUE, as the CDK's command takes its context. Of a repeated key the last one counts. */
+/** Reads settings given as KEY=VALUE, like the context of the CDK's command. For a repeated key the last value counts. */
 export function settingsIn(given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((setting) => {
       const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
       if (key === undefined || value === undefined) {
-        throw new UsageError(`--context takes KEY=VALUE, such as membership=open, and not ${setting}.`);
+        throw new UsageError(`--context takes KEY=VALUE, such as membership=open, not ${setting}.`);
       }
       return [key, value];
     }),
   );
 }
 
-/** The first sentence of what Node.js says, in words for somebody who does not know how it reads arguments. */
+/** The first sentence of the message of Node.js, in words that do not need knowledge of its argument parser. */
 function mistakeIn(message: string): string {
   const [sentence = ''] = message.split(/\.?\n|\. /);
   const withoutValue = /^Option ('--?[\w-]+).* argument (?:is ambiguous|missing)$/.exec(sentence);
@@ -66,16 +66,16 @@ export function runCommand(main: () => Promise<void>): void {
   });
 }
 
-/** Why the system refuses a path, by the error's code. */
+/** The system's reason to refuse a path, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EACCES: 'belongs to another user or is closed to you',
   EPERM: 'belongs to another user or is closed to you',
   EROFS: 'is on a file system that is read-only',
-  EEXIST: 'is no directory',
-  ENOTDIR: 'is no directory',
+  EEXIST: 'is not a directory',
+  ENOTDIR: 'is not a directory',
 };
 
-/** What a person can do about an error, in one sentence; null for a fault, whose stack says more. */
+/** The message for a mistake of the user, with what to do. Null for a fault, which is printed with its stack. */
 export function sentenceOf(error: unknown): string | null {
   if (error instanceof UsageError) return error.message;
   if (!(error instanceof Error)) return null;

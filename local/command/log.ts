@@ -1,18 +1,18 @@
-/** What the local stack prints for a person: one short line for each thing that happens. */
+/** The output of the local stack for its user: one short line for each request and delivery. */
 export interface Log {
   line(text: string): void;
-  /** What a function printed. */
+  /** Logs the output of a function. */
   output(functionName: string, text: string): void;
 }
 
 export const silentLog: Log = { line: () => undefined, output: () => undefined };
 
-/** A line waits at most this long for others. */
+/** A line waits at most this long, so that others are written with it. */
 const GATHER_MS = 20;
 
 /**
- * Prints lines on stdout, in order. They are gathered before they are written: writing costs more than everything else
- * that the gateway does for a request, and the caller would wait for it.
+ * Prints lines on stdout, in order. It writes several lines at once, because a write costs more than the rest of the
+ * gateway's work for a request, and the caller would wait for it.
  */
 export function consoleLog(): Log {
   let gathered = '';
@@ -25,7 +25,7 @@ export function consoleLog(): Log {
     gathered += `${line}\n`;
   };
   process.once('exit', write);
-  // The program that read the lines may be gone, which is no reason to end.
+  // The program that reads the lines may have ended. The stack goes on.
   process.stdout.on('error', () => undefined);
   return {
     line: (text) => print(`${new Date().toTimeString().slice(0, 8)} ${text}`),

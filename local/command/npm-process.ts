@@ -8,17 +8,17 @@ export interface ProcessEntry {
 }
 
 export interface ProcessTable {
-  /** The parent of this process, as it is now: an orphan gets another one. */
+  /** The current parent of this process: if the parent ends, the process gets another one. */
   ownParent(): number;
-  /** Null where there is no such process, or nothing can be learned of it. */
-  look(pid: number): Promise<ProcessEntry | null>;
+  /** Null if there is no such process or its entry cannot be read. */
+  read(pid: number): Promise<ProcessEntry | null>;
 }
 
 const CHECK_EVERY_MS = 1_000;
 
 /**
- * Calls `gone` once the npm that runs this script has ended. npm does not pass every signal on to what it runs, and none
- * when it is killed, so that the script would stay behind without it.
+ * Calls `gone` once the npm that runs this script has ended. npm does not pass every signal to the script, and none if npm
+ * is killed: without this check the script would go on running.
  */
 export async function onceNpmIsGone(script: string, gone: () => void): Promise<void> {
   const npm = await findNpm(script, process.env, thisMachine);
@@ -31,8 +31,8 @@ export async function onceNpmIsGone(script: string, gone: () => void): Promise<v
 }
 
 /**
- * The npm, or another runner of scripts that sets the same variables, that runs a script in this process. Null where
- * something else started it: a shell that started it in the background may end, and the script goes on.
+ * Finds the npm that runs a script in this process, or another script runner that sets the same variables. Null if
+ * something else started the process, such as a shell: the shell may end, and the script goes on.
  */
 export async function findNpm(
   script: string,
@@ -40,17 +40,17 @@ export async function findNpm(
   processes: ProcessTable,
 ): Promise<{ isGone(): Promise<boolean> } | null> {
   const line = environment.npm_lifecycle_script;
-  // The variables are inherited by all that npm runs: only this line says that it ran this script itself.
+  // Every descendant of npm inherits the variables. Only this one shows that npm itself ran this script.
   if (!line?.includes(script)) return null;
   const parent = processes.ownParent();
-  // Some shells replace themselves with the command, and then npm is the parent. Others stay in between.
-  const entry = await processes.look(parent);
+  // Some shells replace themselves with the command: then npm is the parent. Others stay between npm and the command.
+  const entry = await processes.read(parent);
   const npmOfShell = entry?.command.includes(line) ? entry.parent : null;
   return {
     async isGone() {
       if (processes.ownParent() !== parent) return true;
       if (npmOfShell === null) return false;
-      const shell = await processes.look(parent);
+      const shell = await processes.read(parent);
       return shell !== null && shell.parent !== npmOfShell;
     },
   };
@@ -58,15 +58,15 @@ export async function findNpm(
 
 const thisMachine: ProcessTable = {
   ownParent: () => process.ppid,
-  async look(pid) {
-    return lookInProc(pid) ?? (await askPs(pid));
+  async read(pid) {
+    return readFromProc(pid) ?? (await readFromPs(pid));
   },
 };
 
-/** Linux shows its processes as files. */
-function lookInProc(pid: number): ProcessEntry | null {
+/** On Linux, files describe the processes. */
+function readFromProc(pid: number): ProcessEntry | null {
   try {
-    // The parent is the second field after the command's name, which stands in parentheses and may hold some itself.
+    // The parent is the second field after the command's name. The name is in parentheses and may have parentheses itself.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
@@ -76,7 +76,7 @@ function lookInProc(pid: number): ProcessEntry | null {
   }
 }
 
-async function askPs(pid: number): Promise<ProcessEntry | null> {
+async function readFromPs(pid: number): Promise<ProcessEntry | null> {
   try {
     const { stdout } = await promisify(execFile)('ps', ['-ww', '-o', 'ppid=,args=', '-p', String(pid)]);
     const [, parent, command] = /^\s*(\d+)\s+(.*)$/m.exec(stdout) ?? [];

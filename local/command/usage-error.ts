@@ -1,4 +1,4 @@
-/** A mistake of the person at the keyboard. Its message is one sentence for that person. */
+/** A mistake of the command's user. The message is for that user, in one sentence. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
 }

@@ -12,10 +12,11 @@ import {
   writePrivateFile,
 } from './private-files.ts';
 
-/** What the local stack keeps, and nothing else that a directory given by hand may hold. */
+/** The files of the local stack. Other files in the directory are not touched. */
 const DATA = [
   'dynamodb',
   'cdk.out',
+  'subscribers.out',
   'dev.json',
   'running.json',
   'checkpoints.json',
@@ -25,39 +26,40 @@ const DATA = [
   'queues.jsonl',
 ] as const;
 
-/** Keys and secrets are no data: tokens that were handed out stay good when the data is forgotten. */
+/** Keys and secrets. They are kept when the data is deleted, so that issued tokens stay valid. */
 const KEYS = ['issuer.json', 'secrets.json'] as const;
 
 export type FileName = (typeof DATA)[number] | (typeof KEYS)[number];
 
-/** What dev.json says of a running stack. */
+/** The content of dev.json, which describes a running stack. */
 export interface StackDescription {
   readonly apiUrl: string;
-  readonly wsUrl: null;
+  /** The WebSocket API's; null where the deployment has none. */
+  readonly wsUrl: string | null;
   readonly pid: number;
   readonly redis: { readonly engine: string; readonly url: string; readonly pid: number | null };
   readonly upstash: { readonly url: string; readonly token: string };
   readonly dynamodb: {
-    /** Takes what is signed and what policies allow. */
+    /** Accepts calls that are signed and that policies allow. */
     readonly endpoint: string;
-    /** DynamoDB Local itself, which knows no policies and answers to the access key of the data directory. */
+    /** DynamoDB Local itself. It has no policies; its database belongs to the access key of the data directory. */
     readonly engineEndpoint: string;
     readonly table: string;
     readonly pid: number | null;
   };
   readonly eventbridge: { readonly endpoint: string; readonly bus: string };
-  /** A back end's: it may put events and read the table. */
+  /** The credentials of a back end, which may put events and read the table. */
   readonly credentials: Credentials;
 }
 
-/** What running.json says of the process that has the directory. */
+/** The content of running.json: the process that uses the directory. */
 interface Claim {
   readonly pid: number;
-  /** Answers with the process id for as long as it runs. */
+  /** Answers with the process id while the process runs. */
   readonly probeUrl: string;
 }
 
-/** Where one local stack keeps its state. */
+/** The directory with the state of one local stack. */
 export class DataDirectory {
   readonly path: string;
 
@@ -73,20 +75,20 @@ export class DataDirectory {
     for (const name of DATA) rmSync(join(this.path, name), { recursive: true, force: true });
   }
 
-  /** Takes the directory for this process. Throws where another one that still runs has it. */
+  /** Claims the directory for this process. Throws a UsageError if another running stack uses it. */
   async claim(probeUrl: string): Promise<void> {
     const other = this.#read<Claim>('running.json');
     if (other && other.pid !== process.pid && (await isRunning(other))) {
       throw new UsageError(`${this.path} is in use by another local stack (process ${other.pid}).`);
     }
     makePrivateDirectory(this.path);
-    // A killed stack has left it behind, and its engines are gone.
+    // From a stack that was killed, whose engines have ended.
     rmSync(this.file('dev.json'), { force: true });
     this.#write('running.json', { pid: process.pid, probeUrl });
     this.#tidy();
   }
 
-  /** Removes what a write that was cut off left behind, and closes to others what an older version left open. */
+  /** Removes temporary files of interrupted writes. Makes the files private, because older versions did not. */
   #tidy(): void {
     const known: readonly string[] = [...DATA, ...KEYS];
     const names = readdirSync(this.path);
@@ -96,7 +98,7 @@ export class DataDirectory {
     }
     const present = known.filter((name) => existsSync(join(this.path, name)));
     for (const name of present) closeToOthers(join(this.path, name));
-    // A directory given by hand may hold more than this, which others may have to reach.
+    // If the directory has other files, other users may need access to it.
     const isOurs = readdirSync(this.path).every((name) => known.includes(name));
     if (isOurs) chmodSync(this.path, 0o700);
   }
@@ -109,33 +111,33 @@ export class DataDirectory {
     this.#write('dev.json', description);
   }
 
-  /** What the stack that runs here has written when it was ready. One that was killed has left it behind. */
+  /** The description that the stack wrote when it was ready. It stays if the stack is killed. */
   description(): StackDescription | null {
     return this.#read('dev.json');
   }
 
-  /** The description of the stack that runs here. Throws a UsageError where none does. */
+  /** The description of the running stack. Throws a UsageError if none runs. */
   async running(): Promise<StackDescription> {
     const claim = this.#read<Claim>('running.json');
     const description = claim && (await isRunning(claim)) ? this.description() : null;
     if (description) return description;
     const isDefault = this.path === resolve(DEFAULT_DATA);
-    const elsewhere = isDefault ? ' If yours keeps its data elsewhere, say where: --data DIR.' : '';
+    const elsewhere = isDefault ? ' If your stack has another data directory, pass --data DIR.' : '';
     throw new UsageError(`No stack runs on ${this.path}; start one with npm run dev.${elsewhere}`);
   }
 
-  /** The secret that webhooks are signed with. Throws where none was generated yet. */
+  /** The secret that signs webhooks. Throws a UsageError if none was generated yet. */
   webhookSecret(): string {
     const secrets = readSecrets(this.file('secrets.json'));
     const [, secret] = Object.entries(secrets).find(([name]) => name.includes('WebhookSecret')) ?? [];
-    if (!secret) throw new UsageError(`${this.path} holds no webhook secret.`);
+    if (!secret) throw new UsageError(`${this.path} has no webhook secret.`);
     return secret;
   }
 
-  /** The access key that the ledger's database belongs to. Throws where none was generated yet. */
+  /** The access key that owns the ledger's database. Throws a UsageError if none was generated yet. */
   ledgerOwner(): Credentials {
     const accessKeyId = readSecrets(this.file('secrets.json'))[OWNER_ACCESS_KEY];
-    if (!accessKeyId) throw new UsageError(`${this.path} holds no access key.`);
+    if (!accessKeyId) throw new UsageError(`${this.path} has no access key.`);
     return ownerWith(accessKeyId);
   }
 
@@ -148,7 +150,7 @@ export class DataDirectory {
   }
 }
 
-/** A killed stack leaves its claim behind, and its process id may be another's by now: only its answer counts. */
+/** Only an answer shows that the stack runs: a killed stack leaves its claim, and another process may get its id. */
 async function isRunning({ pid, probeUrl }: Claim): Promise<boolean> {
   try {
     const response = await fetch(probeUrl, { signal: AbortSignal.timeout(5_000) });

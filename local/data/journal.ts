@@ -1,9 +1,9 @@
 import { LineFile } from './line-file.ts';
 
-/** More entries than this are forgotten at the next start, the oldest first. */
+/** The next start keeps only this many of the newest entries. */
 const KEPT_ENTRIES = 10_000;
 
-/** A list that survives the process. An entry is on disk before `append` returns. */
+/** A list on disk. An entry is on disk before `append` returns. */
 export class Journal<T> {
   readonly #file: LineFile<T>;
   #entries: T[] = [];

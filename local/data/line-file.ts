@@ -3,21 +3,21 @@ import { UsageError } from '../command/usage-error.ts';
 import { writePrivateFile } from './private-files.ts';
 
 /**
- * A private file with a value in JSON on each line. What `append` and `replace` write is on disk, as far as the kernel,
- * before they return.
+ * A private file with a JSON value on each line. `append` and `replace` return after the kernel has the lines, so they
+ * survive the end of the process.
  */
 export class LineFile<T> {
   readonly #file: string;
   #descriptor: number;
 
   /**
-   * Opens the file with the lines that `keep` returns of those it has.
+   * Opens the file, and keeps only the lines that `keep` returns.
    *
-   * @throws UsageError where a line before the last one is cut off
+   * @throws UsageError if a line before the last one is incomplete
    */
   constructor(file: string, keep: (lines: readonly T[]) => readonly T[]) {
     this.#file = file;
-    // Written again as a whole: half a line, which a killed run may leave at the end, would spoil the next one.
+    // Writes the whole file: a killed run may leave half a line at the end, and an appended line would continue it.
     this.#descriptor = this.#write(keep(existsSync(file) ? readLines<T>(file) : []));
   }
 
@@ -25,7 +25,7 @@ export class LineFile<T> {
     appendFileSync(this.#descriptor, textOf(line));
   }
 
-  /** Writes the file again with these lines and no others. */
+  /** Replaces all lines. */
   replace(lines: readonly T[]): void {
     closeSync(this.#descriptor);
     this.#descriptor = this.#write(lines);
@@ -41,7 +41,7 @@ export class LineFile<T> {
   }
 }
 
-/** What a killed run left half written at the end was never acknowledged. */
+/** Skips half a line at the end, which a killed run may leave: it was never acknowledged. */
 function readLines<T>(file: string): T[] {
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines.flatMap((line, index) => {

@@ -13,7 +13,7 @@ import {
 import { dirname, join } from 'node:path';
 import { UsageError } from '../command/usage-error.ts';
 
-/** Nobody but the user may read what the local stack keeps: it holds keys, tokens and what people say. */
+/** Only the user may read the files of the local stack: they have keys, tokens and the data of events. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
@@ -21,12 +21,12 @@ export function makePrivateDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
 }
 
-/** Replaces a file as a whole: after a kill in between, the file before is still there. */
+/** Replaces a file atomically: if the process is killed before the end, the old file is still there. */
 export function writePrivateFile(file: string, text: string): void {
   withTemporaryFile(file, text, (temporary) => renameSync(temporary, file));
 }
 
-/** Makes a file as a whole, and leaves it alone where another process has made it meanwhile. */
+/** Creates a file atomically. Keeps the existing file if another process has created it. */
 export function createPrivateFile(file: string, text: string): void {
   withTemporaryFile(file, text, (temporary) => {
     try {
@@ -39,14 +39,14 @@ export function createPrivateFile(file: string, text: string): void {
 
 const TEMPORARY = '.new';
 
-/** The name of the file that a temporary one was to become; undefined for any other file. */
+/** The name of the file that a temporary file replaces; undefined if the file is not temporary. */
 export function targetOfTemporary(name: string): string | undefined {
   return new RegExp(`^(.+?)(?:\\.[0-9a-f-]+)?\\${TEMPORARY}$`).exec(name)?.[1];
 }
 
 function withTemporaryFile(file: string, text: string, use: (temporary: string) => void): void {
   makePrivateDirectory(dirname(file));
-  // A name of its own, since two processes may write the same file, and a file left behind may be open to others.
+  // A unique name: two processes may write the same file, and an old temporary file may be readable by others.
   const temporary = `${file}.${randomUUID()}${TEMPORARY}`;
   try {
     writeFileSync(temporary, text, { mode: FILE_MODE, flag: 'wx' });
@@ -57,8 +57,8 @@ function withTemporaryFile(file: string, text: string, use: (temporary: string) 
 }
 
 /**
- * The JSON of a file; null where there is no such file. Throws a UsageError with the remedy where the file is half
- * written: older versions wrote some files in place, and a kill cut them off.
+ * Reads the JSON of a file; null if there is no such file. Throws a UsageError with the remedy if the file is incomplete:
+ * older versions wrote some files in place, so a kill could interrupt the write.
  */
 export function readJsonFile<T>(file: string, remedy: string): T | null {
   let text: string;
@@ -75,7 +75,7 @@ export function readJsonFile<T>(file: string, remedy: string): T | null {
   }
 }
 
-/** Takes every right of others from a file, or from a folder and all that it holds. */
+/** Makes a file private, or a folder and everything in it. */
 export function closeToOthers(path: string): void {
   const stats = lstatSync(path);
   if (stats.isDirectory()) {

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 import type { BusEvent } from '../http/api-client.ts';
 import { expect, type Session, say, until } from './session.ts';
 
-/** The main job: one user sends a message, and another one reads it. */
+/** The main job: a user sends a message, and another user reads it. */
 export async function playReading(session: Session, title: string, groupId: string, others: string[]) {
   const [a, b] = [`A-${session.run}`, `B-${session.run}`];
   const group = `/v1/groups/${groupId}`;
@@ -19,7 +19,7 @@ export async function playReading(session: Session, title: string, groupId: stri
     const events = await session.client.eventsOf(groupId, 'WatermarkAdvanced');
     return events.filter(({ detail }) => detail.userId === b && detail.to === to);
   };
-  // Two marks that follow each other at once may become one event.
+  // Two marks at nearly the same time may become one event.
   await until(async () => (await ofB('100')).length > 0, 'the event of B reading 100');
   say('  Messages 1 to 100 are recorded, and B has read up to 100.');
 
@@ -41,14 +41,14 @@ export async function playReading(session: Session, title: string, groupId: stri
   expect(
     [event?.detail.from, event?.detail.to, more.length],
     ['100', '101', 0],
-    'One event from 100 to 101 went over the bus.',
+    'One event from 100 to 101 was published.',
   );
   await expectNotification(session, event?.id ?? '');
 }
 
 async function expectStatuses(session: Session, user: string, group: string, read: boolean[], what: string) {
-  const asked = { messageIds: ['100', '101'] };
-  const answer = await session.as(user, 'POST', `${group}/messages/status`, asked);
+  const body = { messageIds: ['100', '101'] };
+  const answer = await session.as(user, 'POST', `${group}/messages/status`, body);
   const statuses = [
     { messageId: '100', read: read[0] },
     { messageId: '101', read: read[1] },
@@ -86,14 +86,16 @@ async function inCache(
 ): Promise<string | undefined> {
   const redis = new Redis({ ...upstash, automaticDeserialization: false });
   const membership = await redis.hget<string>(`tm:{${groupId}}:members`, userId);
-  // generation and joinedAfter, |self and further registers where they differ: B's own view comes first. In base 36.
+  // `<generation and joinedAfter>|<self><registers that differ from it>`, in base 36: B's own view comes first.
   return membership?.split('|')[1]?.slice(0, 13);
 }
 
 async function expectNotification({ client, directory }: Session, eventId: string): Promise<void> {
   const { status } = await client.call(null, 'GET', '/_local/webhook');
   if (status !== 200) {
-    say(`  - Events are posted to a receiver of yours; the demo does not look whether it has ${eventId}.`);
+    say(
+      `  - Events are posted to your receiver; the demo does not check whether it has received ${eventId}.`,
+    );
     return;
   }
   type Notification = { headers: Record<string, string>; body: string };
@@ -104,7 +106,7 @@ async function expectNotification({ client, directory }: Session, eventId: strin
   };
   await until(async () => (await received()) !== undefined, 'the notification');
   const notification = await received();
-  // Throws where the signature is not the secret's.
+  // Throws an error if the secret did not make the signature.
   new Webhook(directory.webhookSecret()).verify(notification?.body ?? '', notification?.headers ?? {});
-  say('  ✓ The webhook has received it, and its signature is right.');
+  say('  ✓ The webhook has received it, and its signature is valid.');
 }

@@ -1,7 +1,7 @@
 import { fieldsOf } from '../http/api-client.ts';
 import { expect, type Session, say, until } from './session.ts';
 
-/** Who has read what: receipts, a private read, what is marked unread again, and the inbox. */
+/** Who has read what: receipts, a private read, marking unread, and the inbox. */
 export async function playReceipts(session: Session): Promise<void> {
   const { run } = session;
   const [a, b, c, d] = ['A', 'B', 'C', 'D'].map((name) => `${name}-${run}`) as [
@@ -36,20 +36,24 @@ export async function playReceipts(session: Session): Promise<void> {
 
   await session.as(b, 'PUT', `${group}/watermark`, { messageId: '2' });
   await session.as(c, 'PUT', `${group}/delivered`, { messageId: '2' });
-  say('  B reads 2. To C it is delivered.');
+  say('  B reads 2. C receives it.');
   expect(
     await counts(),
     { audience: 2, readCount: 1, deliveredCount: 2 },
     'Read by 1 of 2, delivered to both: D came later and does not count.',
   );
-  expect([await list('read'), await list('unread')], [[b], [c]], 'The lists name B, and C.');
+  expect(
+    [await list('read'), await list('unread')],
+    [[b], [c]],
+    'The list of readers has B, and the other list has C.',
+  );
 
   await session.as(c, 'PUT', `${group}/watermark`, { messageId: '2', private: true });
   say('  C reads 2 privately.');
   expect(
     (await session.as(c, 'GET', `${group}/watermark`)).unread,
     { count: 0, exact: true },
-    'For C all is read,',
+    'C has nothing unread,',
   );
   expect(await counts(), { audience: 2, readCount: 1, deliveredCount: 2 }, 'and nobody else can see it.');
 
@@ -61,7 +65,7 @@ export async function playReceipts(session: Session): Promise<void> {
   expect(
     [late.status, fieldsOf(late).code, fieldsOf(late).revision],
     [409, 'revision_conflict', 1],
-    'Another device of B, which did not know, does not undo it.',
+    'A late mark of another device of B does not undo it.',
   );
 
   await session.as(a, 'POST', '/v1/watermarks', { marks: [{ groupId, messageId: '2' }] });
@@ -74,7 +78,7 @@ export async function playReceipts(session: Session): Promise<void> {
   );
 
   await session.as(c, 'PUT', `${group}/watermark`, { messageId: '2' });
-  say('  C reads 2 for all to see.');
+  say('  C reads 2 publicly.');
   const { receipts } = await session.as(a, 'POST', `${group}/receipts`, { messageIds: ['1', '2'] });
   expect(
     (receipts as { readByAll: boolean }[]).map(({ readByAll }) => readByAll),
@@ -86,5 +90,5 @@ export async function playReceipts(session: Session): Promise<void> {
     return events.some(({ detail }) => detail.upTo === '2');
   };
   await until(fullyRead, 'the event of everyone having read 2');
-  say('  ✓ An event says that everyone has read up to 2.');
+  say('  ✓ An event was published: everyone has read up to 2.');
 }

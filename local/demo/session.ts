@@ -10,12 +10,12 @@ const DEADLINE_MS = 10_000;
 
 type Fields = ReturnType<typeof fieldsOf>;
 
-/** A visit to the running stack, which says what happens. */
+/** Calls the running stack, and prints what happens. */
 export class Session {
   readonly stack: StackDescription;
   readonly directory: DataDirectory;
   readonly client: ApiClient;
-  /** In every name, so that each run has users and groups of its own. */
+  /** Part of every name, so that each run has its own users and groups. */
   readonly run = Date.now().toString(36);
 
   private constructor(stack: StackDescription, directory: DataDirectory, client: ApiClient) {
@@ -24,7 +24,7 @@ export class Session {
     this.client = client;
   }
 
-  /** Throws where no stack runs on the data directory. */
+  /** Throws a UsageError if no stack runs on the data directory. */
   static async open(dataPath: string): Promise<Session> {
     const directory = new DataDirectory(dataPath);
     const stack = await directory.running();
@@ -55,17 +55,19 @@ export function say(text: string): void {
   console.log(text);
 }
 
-/** Says that it is so, or throws. */
+/** Prints `what` if the value is as expected; otherwise throws an error. */
 export function expect(actual: unknown, expected: unknown, what: string): void {
   if (!isDeepStrictEqual(actual, expected)) {
-    throw new Error(`${what} But it is ${JSON.stringify(actual)} and not ${JSON.stringify(expected)}.`);
+    throw new Error(
+      `Expected: ${what} The value is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}.`,
+    );
   }
   say(`  ✓ ${what}`);
 }
 
-export async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+export async function until(isTrue: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + DEADLINE_MS;
-  while (!(await isSo())) {
+  while (!(await isTrue())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come within ${DEADLINE_MS / 1000} s`);
     await delay(50);
   }

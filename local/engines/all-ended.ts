@@ -1,6 +1,6 @@
 /**
- * As `Promise.all`, but a failure shows only once all have come to an end: then it is known what was started, and so
- * what is to be stopped.
+ * Like `Promise.all`, but it rejects only after all promises have settled: everything that was started is then known and
+ * can be stopped.
  */
 export async function allEnded<T extends readonly unknown[]>(
   started: readonly [...{ [K in keyof T]: Promise<T[K]> }],

@@ -3,23 +3,22 @@ import { join } from 'node:path';
 import { REGION } from '../aws/cloudformation/template.ts';
 import { UsageError } from '../command/usage-error.ts';
 
-/** What DynamoDB Local calls the database that `-sharedDb` makes. */
+/** The database file of DynamoDB Local with `-sharedDb`. */
 const SHARED = 'shared-local-instance.db';
 
 /**
- * Makes sure that DynamoDB Local finds the data of its folder under an access key. Without `-sharedDb`, each access
- * key and region has a file of its own; the files differ in their names alone.
+ * Renames the database files of a folder if they are from an older version, so that DynamoDB Local finds them under an
+ * access key. Without `-sharedDb`, each access key and region has its own file; the files differ only in their names.
  *
- * @throws UsageError where the folder holds another key's database and none of this one: starting with an empty
- * database would look as if the data were lost.
+ * @throws UsageError if the folder has only the database of another key: an empty database would look like lost data
  */
 export function prepareDatabase(directory: string, accessKeyId: string): void {
   const own = `${accessKeyId}_${REGION}.db`;
   if (existsSync(join(directory, own))) return;
   const names = readdirSync(directory);
   if (names.includes(SHARED)) {
-    // The journal of a killed engine belongs to the database. The database itself comes last: should this be cut off,
-    // the next start goes on.
+    // A killed engine leaves a journal, which belongs to the database. The database is renamed last: after an interruption
+    // the next start continues.
     const suffixes = names.filter((name) => name.startsWith(SHARED)).map((name) => name.slice(SHARED.length));
     for (const suffix of suffixes.toSorted().toReversed()) {
       renameSync(join(directory, SHARED + suffix), join(directory, own + suffix));

@@ -10,9 +10,9 @@ import { equalSecrets } from '../http/equal-secrets.ts';
 import { type Listening, listenOnLoopback } from '../http/loopback.ts';
 
 /**
- * A Redis in this process, for machines without one. The package's own server listens on every address and waits for
- * its clients before it closes, so here it gets a server that does neither. The password, letters and digits, is asked
- * for here too, since the package knows none.
+ * Starts a Redis in this process, for machines without one. The package's own server listens on every address, and waits
+ * for its clients before it closes: so this function creates the server itself. It also checks the password (letters and
+ * digits), which the package does not support.
  */
 export async function startEmbeddedRedis(
   wantedPort = 0,
@@ -38,20 +38,20 @@ export async function startEmbeddedRedis(
 }
 
 /**
- * Looks at the first bytes of a connection before the engine sees any. They have to be AUTH with the password; without
- * a password, those of a command as clients send them. The engine also takes lines of plain text, and then the body of
- * a request that any web page may send would be run.
+ * Checks the first bytes of a connection before the engine receives any. They must be AUTH with the password; without a
+ * password, the start of a command in the Redis protocol. The engine also accepts lines of plain text: without this check,
+ * a web page could run commands by the body of an HTTP request.
  */
 function admit(socket: Socket, password: string | undefined, admitted: () => void): void {
   const expected =
     password === undefined ? '*' : `*2\r\n$4\r\nAUTH\r\n$${password.length}\r\n${password}\r\n`;
   let received = Buffer.alloc(0);
-  const goAway = () => socket.destroy();
-  const look = (chunk: Buffer) => {
+  const disconnect = () => socket.destroy();
+  const check = (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
     const begin = received.toString('latin1', 0, expected.length).replace(/^(\*2\r\n\$4\r\n)auth/i, '$1AUTH');
     if (expected !== begin && expected.startsWith(begin)) return;
-    socket.off('data', look).off('error', goAway).pause();
+    socket.off('data', check).off('error', disconnect).pause();
     if (!equalSecrets(begin, expected)) {
       socket.end('-NOAUTH Authentication required.\r\n');
       return;
@@ -62,5 +62,5 @@ function admit(socket: Socket, password: string | undefined, admitted: () => voi
     if (rest.length > 0) socket.unshift(rest);
     socket.resume();
   };
-  socket.on('data', look).on('error', goAway);
+  socket.on('data', check).on('error', disconnect);
 }

@@ -8,10 +8,10 @@ export interface EngineCommand {
   readonly command: string;
   readonly args: (port: number) => readonly string[];
   readonly input?: string;
-  /** Asks the engine once whether it works; a rejection counts as "not yet". */
+  /** Checks once whether the engine works. A rejection counts as "not yet". */
   readonly answers: (port: number, deadline: AbortSignal) => Promise<boolean>;
   readonly deadlineMs: number;
-  /** The port that it must have; without one it gets a free one. */
+  /** @default a free port */
   readonly port?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export async function startEngine(engine: EngineCommand): Promise<EngineStart> {
     await process.stop(0);
     const { code, signal } = await process.exited;
     if (code === COMMAND_NOT_FOUND) return { outcome: 'command not found' };
-    // Somebody may take the free port before the engine does: then another one is tried.
+    // Another process may take the free port before the engine does: then the next attempt uses another port.
     const portTaken = /address already in use/i.test(process.lastOutput());
     if (!portTaken || engine.port !== undefined || attempt === PORT_ATTEMPTS) {
       const how =
@@ -61,14 +61,14 @@ async function firstAnswer(
   const deadline = AbortSignal.any([gone.signal, AbortSignal.timeout(engine.deadlineMs)]);
   while (!deadline.aborted) {
     const ready = await engine.answers(port, deadline).catch(() => false);
-    // Where the engine is gone, the answer came from another program that has the port.
+    // If the engine has ended, the answer came from another program on the same port.
     if (ready && !deadline.aborted) return 'ready';
     await delay(ASK_EVERY_MS);
   }
   return gone.signal.aborted ? 'exited' : 'none';
 }
 
-/** Free on every address, since DynamoDB Local listens on all of them. */
+/** Finds a port that is free on every address, because DynamoDB Local listens on all of them. */
 async function findFreePort(): Promise<number> {
   const server = createServer().listen(0);
   await once(server, 'listening');

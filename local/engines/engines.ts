@@ -7,21 +7,21 @@ import { startRedis } from './redis.ts';
 import { startUpstashRest } from './upstash-rest.ts';
 
 export interface EnginesOptions {
-  /** Engines that run already: they are used as they are, and never stopped. */
+  /** Running engines to use. They are not stopped. */
   readonly redisUrl?: string | undefined;
   readonly dynamodbEndpoint?: string | undefined;
-  /** Where DynamoDB Local keeps its database. */
+  /** The directory of DynamoDB Local's database. */
   readonly dynamodbDirectory: string;
-  /** Secrets that keep strangers out of the engines that are started here. */
+  /** Secrets that protect the engines from other users of the machine. */
   readonly accessKeyId: string;
   readonly redisPassword: string;
   readonly upstashToken: string;
-  /** Whether an engine that was started here and ends is started again. */
+  /** Whether to start an engine again that ends by itself. */
   readonly restart: boolean;
   readonly log: (line: string) => void;
 }
 
-/** Where the engines are. The process of one changes when it is started again; the addresses stay. */
+/** The addresses of the engines. If an engine is started again, its process id changes, but not its address. */
 export interface Engines {
   readonly dynamodb: { readonly endpoint: string; readonly pid: number | null };
   readonly redis: StackDescription['redis'];
@@ -29,11 +29,11 @@ export interface Engines {
 }
 
 export interface RunningEngines extends Engines {
-  /** Calls this whenever an engine was started again. */
+  /** Calls `listener` each time an engine was started again. */
   onRestart(listener: () => void): void;
 }
 
-/** Starts the ledger's engine and the cache's, the latter behind Upstash's REST API. They end with `resources`. */
+/** Starts the engine of the ledger, and that of the cache with Upstash's REST API. They stop with `resources`. */
 export async function startEngines(
   options: EnginesOptions,
   resources: AsyncDisposableStack,
@@ -70,7 +70,7 @@ export async function startEngines(
   };
 }
 
-/** Keeps an engine running until the end of the stack. Returns how to learn the process id that it has now. */
+/** Keeps an engine running until the stack stops. Returns a function for its current process id. */
 type Keep = (name: string, first: EngineProcess, startAgain: () => Promise<EngineProcess>) => () => number;
 
 async function startLedgerEngine(
@@ -122,7 +122,7 @@ function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-/** A Redis that was given may hold what an earlier ledger said; a cache must not be ahead of its ledger. */
+/** Empties the cache: a given Redis may have values of an earlier ledger, and a cache must not be ahead of its ledger. */
 export async function forgetCache(redisUrl: string): Promise<void> {
   const redis = new Redis(redisUrl);
   for await (const keys of redis.scanStream({ match: 'tm:*', count: 1_000 }) as AsyncIterable<string[]>) {

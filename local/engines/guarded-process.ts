@@ -10,36 +10,36 @@ export interface ExitStatus {
 export interface GuardedProcess {
   /** The process id of the command itself, not of a shell around it. */
   readonly pid: number;
-  /** Resolves once the process is gone and all it printed has been read. Never rejects. */
+  /** Resolves once the process has ended and all its output has been read. Never rejects. */
   readonly exited: Promise<ExitStatus>;
   /** The last lines that the process printed, for error messages. */
   lastOutput(): string;
-  /** Ends the process: SIGTERM, and after the grace SIGKILL. Resolves once it is gone, however often it is called. */
+  /** Ends the process with SIGTERM, and after the grace period with SIGKILL. Resolves once it has ended; can be called again. */
   stop(graceMs?: number): Promise<void>;
 }
 
 export interface GuardedProcessOptions {
   readonly defaultGraceMs?: number;
-  /** What the process reads from stdin. Unlike its arguments, no other user of the machine can see it. */
+  /** The text on stdin. Other users of the machine can see arguments, but not this text. */
   readonly input?: string;
 }
 
-/** What a shell answers when it finds no such command. */
+/** A shell's exit code if it does not find a command. */
 export const COMMAND_NOT_FOUND = 127;
 
 /*
- * A handler of ours cannot run when this process is killed with SIGKILL, but the kernel still closes its end of
- * the pipe on descriptor 3. A background shell waits for that: a line lets it end, and the end of the
- * pipe without a line makes it kill the command. The command replaces the foreground shell, so that it keeps the shell's process id ($$), and does
- * not hold the pipe. What it writes is for its user alone.
+ * When this process is killed with SIGKILL, none of its handlers run. But the kernel closes this process's end of the pipe
+ * on descriptor 3, and a background shell waits for that. If it reads a line, it ends. If the pipe ends without a line, it
+ * kills the command. The command replaces the foreground shell: so it has the shell's process id ($$), and does not hold
+ * the pipe. The umask makes the command's files private.
  */
 const WATCHED = 'umask 077; { read -r _ || kill -KILL $$; } <&3 >/dev/null 2>&1 & exec "$@" 3<&-';
 
 const KEPT_OUTPUT_CHARACTERS = 4096;
 
 /**
- * Starts a command that dies with this process, even when this process is killed with SIGKILL.
- * A command that does not exist shows as an exit with {@link COMMAND_NOT_FOUND}.
+ * Starts a command that ends when this process ends, even if this process is killed with SIGKILL.
+ * If the command does not exist, the exit code is {@link COMMAND_NOT_FOUND}.
  */
 export async function startGuardedProcess(
   command: string,
@@ -48,7 +48,7 @@ export async function startGuardedProcess(
 ): Promise<GuardedProcess> {
   const child = spawn('/bin/sh', ['-c', WATCHED, 'sh', command, ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    // Its own process group: Ctrl-C in a terminal reaches this process alone, which stops its engines in order.
+    // Its own process group: Ctrl-C in a terminal then reaches only this process, which stops its engines in order.
     detached: true,
   });
 
@@ -65,7 +65,7 @@ export async function startGuardedProcess(
   const { promise: exited, resolve: resolveExited } = Promise.withResolvers<ExitStatus>();
   const guard = child.stdio[3];
   if (!(guard instanceof Writable)) throw new Error('the pipe of the watchdog is missing');
-  guard.on('error', () => {}); // the watchdog may be gone already, and then nobody needs the line
+  guard.on('error', () => {}); // if the watchdog has ended, the line is not needed
   child.once('exit', () => guard.end('\n'));
   child.once('close', (code, signal) => resolveExited({ code, signal }));
 

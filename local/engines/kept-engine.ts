@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ExitStatus } from './guarded-process.ts';
 
-/** An engine that is a process of its own. */
+/** An engine in its own process. */
 export interface EngineProcess {
   readonly pid: number;
   readonly exited: Promise<ExitStatus>;
@@ -9,23 +9,23 @@ export interface EngineProcess {
 }
 
 export interface KeepingOptions<E extends EngineProcess> {
-  /** Starts it as before: at the same address, with the same data. */
+  /** Starts the engine again, at the same address and with the same data. */
   readonly startAgain: () => Promise<E>;
   readonly log: (line: string) => void;
-  /** Runs after each new start, with the engine that runs now. */
+  /** Called after each new start. */
   readonly changed: (engine: E) => void;
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly nowMs?: () => number;
 }
 
-/** An engine that keeps ending is started again ever more rarely. */
+/** The pauses between new starts, which grow if the engine keeps ending. */
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 30_000;
 
-/** An engine that ran for this long is well: the pauses begin again with the shortest. */
+/** After an engine has run this long, the pauses begin again with the shortest. */
 const WELL_AFTER_MS = 60_000;
 
-/** Starts an engine again whenever it ends by itself, until it is stopped. */
+/** Starts an engine again each time it ends by itself, until it is stopped. */
 export class KeptEngine<E extends EngineProcess> {
   readonly #name: string;
   readonly #options: KeepingOptions<E>;
@@ -45,7 +45,7 @@ export class KeptEngine<E extends EngineProcess> {
     return this.#current;
   }
 
-  /** Whether it is being started at this moment. */
+  /** Whether it is being started now. */
   get isRestarting(): boolean {
     return this.#isRestarting;
   }

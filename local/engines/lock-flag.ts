@@ -4,23 +4,23 @@ export type RedisCommand = readonly (string | Buffer)[];
 
 export interface PlainCommand {
   readonly command: RedisCommand;
-  /** What the caller must see instead of a successful reply, when the two differ. */
+  /** What the caller must get instead of a successful reply, if they differ. */
   readonly replyInstead?: string;
 }
 
 const FLAG_LINE = /^#!lua flags=[^\n]*\ballow-key-locking\b[^\n]*/;
 
 /**
- * Upstash locks the whole database for a script unless its first line carries a flag that Redis refuses. This takes
- * that line off, so that Redis runs the script, and keeps the SHA of the script as its author wrote it in use.
+ * Upstash locks the whole database for a script unless the script's first line has a flag that Redis refuses. The returned
+ * function removes that line, so that Redis runs the script. Callers keep using the SHA of the original script.
  *
- * Nothing is resent behind the caller's back: when Redis has lost its scripts, EVALSHA answers NOSCRIPT as always.
+ * It never sends a script by itself: if Redis has lost its scripts, EVALSHA still answers NOSCRIPT.
  */
 export function createLockFlagRemover(): (command: RedisCommand) => PlainCommand {
   const plainShas = new Map<string, string>();
 
   function withoutFlag(script: string): string {
-    // The line stays, empty, so that the line numbers in Redis's error messages are right.
+    // The line is emptied, not removed, so that the line numbers in Redis's error messages are right.
     const plain = script.replace(FLAG_LINE, '');
     if (plain !== script) plainShas.set(sha1(script), sha1(plain));
     return plain;

@@ -9,19 +9,19 @@ export type RedisEngine = 'redis-server' | 'embedded';
 export interface RunningRedis {
   readonly engine: RedisEngine;
   readonly url: string;
-  /** Null when the engine runs inside this process, or was started by somebody else. */
+  /** Null if the engine runs in this process, or was not started here. */
   readonly pid: number | null;
-  /** Resolves once its process is gone, expected or not; null where it has none. */
+  /** Resolves once its process has ended, for any reason; null if it has no process of its own. */
   readonly exited: Promise<ExitStatus> | null;
   stop(): Promise<void>;
 }
 
 export interface RedisOptions {
-  /** A Redis that runs already: it is used as it is, and never stopped. */
+  /** A running Redis to use. It is not stopped. */
   readonly url?: string | undefined;
-  /** The engine to use; without one, `redis-server` where it is installed and the embedded one elsewhere. */
+  /** @default `redis-server` if it is installed, otherwise the embedded engine */
   readonly preferred?: RedisEngine;
-  /** The port to use; without one, a free one. */
+  /** @default a free port */
   readonly port?: number;
   /** Letters and digits. */
   readonly password?: string;
@@ -40,9 +40,9 @@ export async function startRedis({
   const start = await startEngine({
     name: 'redis-server',
     command: 'redis-server',
-    // Nothing is written to disk: the cache is a copy that may be lost at any time.
+    // Writes nothing to disk: the cache is a copy that may be lost at any time.
     args: (freePort) => [
-      // The settings on stdin: a password among the arguments could be seen in the list of processes.
+      // Settings on stdin: other users could see a password in the arguments.
       '-',
       ...['--bind', '127.0.0.1', '--port', `${freePort}`, '--save', '', '--appendonly', 'no'],
     ],
@@ -63,7 +63,7 @@ export async function startRedis({
     };
   }
   if (preferred === 'redis-server' || process.env.TIDEMARK_REQUIRE_REDIS_SERVER === '1') {
-    throw new Error('redis-server is required here, but the PATH has none: install Redis.');
+    throw new Error('redis-server is required, but it is not on the PATH: install Redis.');
   }
   return startEmbedded(port, password);
 }

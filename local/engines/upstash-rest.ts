@@ -8,11 +8,11 @@ import { createLockFlagRemover, type RedisCommand } from './lock-flag.ts';
 export interface UpstashRestOptions {
   readonly redisUrl: string;
   readonly token: string;
-  /** Without one, a free one. */
+  /** @default a free port */
   readonly port?: number;
 }
 
-/** Integers come as text, since a JavaScript number would round them above 2^53. */
+/** Integers are text, because JavaScript numbers round them above 2^53. */
 type Reply = string | Buffer | null | Error | readonly Reply[];
 
 interface Answer {
@@ -25,8 +25,8 @@ const RECONNECT_AFTER_MS = 50;
 const MAX_REQUEST_BYTES = 10 * 1024 * 1024;
 
 /**
- * Commands that change the state of a connection, or block it: Upstash has none of them over REST, where no request
- * has a connection of its own, and here they would harm everybody on the one connection.
+ * Commands that change or block a connection. Upstash does not offer them over REST, because requests have no connection
+ * of their own. Here they would affect all callers, which share one connection.
  */
 const UNAVAILABLE = new Set(
   (
@@ -37,8 +37,8 @@ const UNAVAILABLE = new Set(
 );
 
 /**
- * Upstash's REST API in front of a Redis, as https://upstash.com/docs/redis/features/restapi describes it and the
- * stock client uses it. Not there: event streams, RESP replies, read-only tokens, and Upstash's limits.
+ * Starts Upstash's REST API in front of a Redis, as https://upstash.com/docs/redis/features/restapi describes it and
+ * Upstash's client uses it. Not supported: event streams, RESP replies, read-only tokens, and Upstash's limits.
  */
 export async function startUpstashRest({
   redisUrl,
@@ -48,7 +48,7 @@ export async function startUpstashRest({
   const redis = new Redis(redisUrl, {
     lazyConnect: true,
     stringNumbers: true,
-    // A command without an answer may have run: whether to try again is for the caller to decide, never for us.
+    // A command without a reply may have run: only the caller can decide whether to send it again.
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
@@ -56,7 +56,7 @@ export async function startUpstashRest({
     enableReadyCheck: false,
     disableClientInfo: true,
   });
-  redis.on('error', () => {}); // every request that needs the connection says so itself
+  redis.on('error', () => {}); // requests report a broken connection themselves
   const withoutLockFlag = createLockFlagRemover();
 
   const server = createServer((request, response) => {
@@ -65,10 +65,10 @@ export async function startUpstashRest({
       .catch((error: unknown) => refuse(500, `ERR ${String(error)}`))
       .then((reply) => send(response, reply));
   });
-  // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
+  // Longer than any client keeps an idle connection, so that no request arrives while the server closes its socket.
   server.keepAliveTimeout = 600_000;
   const listening = await listenOnLoopback(server, port);
-  await redis.connect().catch(() => {}); // it goes on trying by itself
+  await redis.connect().catch(() => {}); // the client keeps trying
 
   return {
     ...listening,
@@ -129,7 +129,7 @@ export async function startUpstashRest({
     return replies.find((reply) => reply instanceof Unreachable) ?? replies;
   }
 
-  /** All is written in one go, so nobody's command can come between MULTI and EXEC on the shared connection. */
+  /** Writes all commands at once, so that no other command comes between MULTI and EXEC on the shared connection. */
   async function transaction(commands: readonly RedisCommand[]): Promise<readonly Reply[] | Error> {
     const unavailable = commands.map(refusalOf).find((refusal) => refusal !== undefined);
     if (unavailable !== undefined) return unavailable;
@@ -154,7 +154,7 @@ export async function startUpstashRest({
 
   async function call([name, ...args]: RedisCommand): Promise<Reply> {
     try {
-      // In capitals: for names in small letters the client rewrites some arguments and replies.
+      // Upper case: for lower-case names the client rewrites some arguments and replies.
       return (await redis.callBuffer(String(name).toUpperCase(), args)) as Reply;
     } catch (error) {
       if (error instanceof Error && error.name === 'ReplyError') return error;
@@ -163,7 +163,7 @@ export async function startUpstashRest({
   }
 }
 
-/** Redis gave no reply. Whether it ran the command is not known. */
+/** Redis did not reply. It may have run the command. */
 class Unreachable extends Error {}
 
 function refusalOf([name]: RedisCommand): Error | undefined {
@@ -175,7 +175,7 @@ function seenInstead(reply: Reply, replyInstead: string | undefined): Reply {
   return replyInstead === undefined || reply instanceof Error ? reply : Buffer.from(replyInstead);
 }
 
-/** JSON, with numbers as their text, so that none is rounded. */
+/** Parses JSON with numbers as text, so that none is rounded. */
 function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString(), (_key, value: unknown, context?: { source?: string }) =>
@@ -203,7 +203,7 @@ function parseCommands(json: unknown): readonly RedisCommand[] | 'malformed' {
   return commands;
 }
 
-/** `/set/foo?EX=100` with the value as the body is `SET foo <value> EX 100`. */
+/** For example, `/set/foo?EX=100` with a value as the body is `SET foo <value> EX 100`. */
 function commandOfPath(path: string, parameters: URLSearchParams, body: Buffer): RedisCommand | 'malformed' {
   const options = [...parameters].filter(([name]) => name !== '_token').flat();
   try {
@@ -222,7 +222,7 @@ const OK = Buffer.from('OK');
 
 function resultOf(reply: Reply, encode: Encode): string {
   if (reply instanceof Error) return JSON.stringify({ error: reply.message });
-  // Of all replies, this one is never encoded.
+  // Upstash never encodes this reply.
   if (Buffer.isBuffer(reply) && reply.equals(OK)) return '{"result":"OK"}';
   return `{"result":${textOf(reply, encode)}}`;
 }

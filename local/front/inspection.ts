@@ -13,13 +13,13 @@ export interface Inspected {
   readonly lambda: Lambda;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
-  /** The receiver that events are posted to instead of the sink; null where it is the sink. */
+  /** The receiver that events are posted to instead of the local webhook; null if it is the local webhook. */
   readonly otherReceiver: string | null;
 }
 
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
 
-/** What the local stack has and AWS has not: it lists events and notifications, and takes events and posts. */
+/** The routes that only the local stack has: they list events and notifications, and accept events and webhook posts. */
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/events': (_request, { bus }) => ({ events: bus.events }),
   'POST /_local/events': async (request, { bus }) => {
@@ -46,7 +46,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'POST /_local/webhook': async (request, { webhookSink }) => {
     const status = await webhookSink.receive(request.headersDistinct, await readJsonText(request));
-    if (status !== 200) throw new Refusal(status, 'The webhook is set to answer so.');
+    if (status !== 200) throw new Refusal(status, 'The webhook is set to this status.');
     return {};
   },
 };
@@ -58,7 +58,7 @@ const PutRequest = v.strictObject({
     v.strictObject({
       source: name,
       detailType: name,
-      // As it is: `v.record` would take a list for an object.
+      // Not `v.record`, which accepts an array.
       detail: v.custom<object>(
         (detail) => typeof detail === 'object' && detail !== null && !Array.isArray(detail),
         'Invalid type: Expected Object',
@@ -80,7 +80,7 @@ const SinkAnswer = v.strictObject({
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** A request that is answered with a status of its own. */
+/** A request that is refused with this status. */
 class Refusal extends Error {
   readonly status: number;
 
@@ -90,7 +90,7 @@ class Refusal extends Error {
   }
 }
 
-/** The sink, where events are posted to it. Where they go to another receiver, its answer would change nothing. */
+/** Returns the local webhook. If events go to another receiver it throws a Refusal, because a change would have no effect. */
 function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
   if (otherReceiver === null) return webhookSink;
   throw new Refusal(
@@ -100,8 +100,8 @@ function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
 }
 
 /**
- * Returns the body as it came. Its type has to be JSON: what a browser sends for a page of any site, without a preflight,
- * is text or a form.
+ * Returns the body, unchanged. Its type must be JSON: without a preflight, a browser sends only text or forms for a page of
+ * another site.
  */
 async function readJsonText(request: IncomingMessage): Promise<string> {
   const [type = ''] = (request.headers['content-type'] ?? '').split(';');
@@ -118,7 +118,7 @@ function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutpu
   try {
     given = JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'The body is no JSON.');
+    throw new Refusal(400, 'The body is not JSON.');
   }
   const parsed = v.safeParse(schema, given);
   if (parsed.success) return parsed.output;
@@ -126,7 +126,7 @@ function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutpu
   throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${issue.message}`);
 }
 
-/** Answers what needs nothing but the issuer, also while the rest still starts. */
+/** Answers the routes of the issuer, also while the stack starts. Returns null for any other path. */
 export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): ProxyResponse | null {
   if (path === KEY_SET_PATH) return json(200, issuer.keySet);
   if (path !== '/_local/issuer/.well-known/openid-configuration') return null;

@@ -5,7 +5,7 @@ import type { Journal } from '../data/journal.ts';
 export interface Notification {
   readonly receivedAt: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** As it came, so that its signature can be checked. */
+  /** Unchanged, so that its signature can be verified. */
   readonly body: string;
 }
 
@@ -14,7 +14,7 @@ export interface SinkAnswer {
   readonly delayMs: number;
 }
 
-/** The receiver of webhooks that the local stack has. It keeps all that it receives, whatever it answers. */
+/** The local stack's own receiver of webhooks. It stores every post, whatever status it answers. */
 export class WebhookSink {
   readonly #notifications: Journal<Notification>;
   readonly #log: Log;
@@ -33,13 +33,13 @@ export class WebhookSink {
     return this.#answer;
   }
 
-  /** From now on it answers so, until the stack ends. */
+  /** Sets the answer for all later posts, until the stack stops. */
   answerWith(answer: SinkAnswer): void {
     this.#answer = answer;
     this.#log.line(`webhook answers ${answer.status} after ${answer.delayMs} ms from now on`);
   }
 
-  /** Returns the status of its answer, after the time that the answer takes. */
+  /** Stores a post, waits for the delay that is set, and returns the status to answer. */
   async receive(distinct: NodeJS.Dict<string[]>, body: string): Promise<number> {
     const { status, delayMs } = this.#answer;
     const headers = Object.fromEntries(
@@ -47,7 +47,7 @@ export class WebhookSink {
     );
     this.#notifications.append({ receivedAt: new Date().toISOString(), headers, body });
     this.#log.line(`webhook received ${headers['webhook-id'] ?? 'a request without an id'}`);
-    // A stack that stops does not wait for it.
+    // Does not keep the process alive when the stack stops.
     if (delayMs > 0) await delay(delayMs, undefined, { ref: false });
     return status;
   }

@@ -5,28 +5,28 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
 
 export interface RawRequest {
   readonly method: string;
-  /** Sent as it is: nothing is escaped or normalised. */
+  /** Sent unchanged: nothing is escaped or normalised. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
-  /** Without a content length. */
+  /** Sends the body in chunks, without a content length. */
   readonly chunked?: boolean;
 }
 
 export interface Answer {
   readonly status: number;
   readonly contentType: string | undefined;
-  /** The names alone: values such as a date differ from answer to answer. */
+  /** Only the names: values such as a date differ from answer to answer. */
   readonly headerNames: readonly string[];
-  /** The value of the header `retry-after`; null where there is none. */
+  /** The value of the header `retry-after`; null if there is none. */
   readonly retryAfter: string | null;
-  /** As it came; '' where the answer has no body. */
+  /** The body, unchanged; '' if there is none. */
   readonly text: string;
-  /** `text` as JSON, or null where there is none. */
+  /** `text` parsed as JSON; null if it is no JSON. */
   readonly body: Json;
 }
 
-/** The fields of an answer's body; none where the body is no JSON object. */
+/** The fields of an answer's body; none if the body is no JSON object. */
 export function fieldsOf({ body }: Pick<Answer, 'body'>): Readonly<Record<string, Json>> {
   return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {};
 }
@@ -42,17 +42,17 @@ export interface BusEvent {
 
 export type CallerKind = 'user' | 'service';
 
-/** Its functions do not need their object: they may be taken out of it. */
+/** The functions do not use `this`, so they can be destructured. */
 export interface ApiClient {
-  /** The same token each time. */
+  /** Returns the same token for each call. */
   userToken(userId: string): Promise<string>;
   serviceToken(): Promise<string>;
   send(raw: RawRequest): Promise<Answer>;
-  /** Sends `body` as JSON. A string is sent as it is, so that a caller can say what a number looks like. */
+  /** Sends `body` as JSON. A string is sent unchanged, so that a caller can choose how a number is written. */
   call(token: string | null, method: string, path: string, body?: unknown): Promise<Answer>;
   asUser(userId: string, method: string, path: string, body?: unknown): Promise<Answer>;
   asService(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** What went over the bus, in order. */
+  /** All events that were put on the bus, in order. */
   events(): Promise<readonly BusEvent[]>;
   /** The events of one group and one type, in order. */
   eventsOf(groupId: string, detailType: string): Promise<readonly BusEvent[]>;
@@ -60,10 +60,9 @@ export interface ApiClient {
 }
 
 /**
- * The client of everything that calls a local stack over HTTP: the demo, the tests, and what the benchmarks do not
- * measure.
+ * Calls a local stack over HTTP. The demo, the tests, and the benchmarks' preparations use it.
  *
- * On node:http rather than `fetch`, which escapes paths, and forbids some headers that a caller may send.
+ * It uses node:http, because `fetch` escapes paths and forbids some headers that a caller may send.
  */
 export function createApiClient(
   apiUrl: string,

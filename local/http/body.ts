@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Reads the whole body of a request. Returns null where it has more than `maxBytes`. It listens to events, since an async
- * iterator would cost more than everything else that a small request needs.
+ * Reads the whole body of a request. Returns null if it has more than `maxBytes`. It uses events, because an async
+ * iterator costs more than the rest of the work for a small request.
  */
 export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   // With `optimizeEmptyRequests`, a server ends a request without a body before any handler sees it.

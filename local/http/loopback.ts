@@ -1,20 +1,20 @@
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
-/** A server that listens on this machine alone. */
+/** A server that only this machine reaches. */
 export interface Listening {
   readonly port: number;
-  /** For a server of HTTP. */
+  /** The URL of an HTTP server. */
   readonly url: string;
-  /** Closes the server and every connection, whatever goes on. */
+  /** Closes the server and every connection, including those with a request in progress. */
   close(): Promise<void>;
 }
 
 /**
- * Makes a server listen on 127.0.0.1, since no other machine may reach what the local stack starts.
+ * Makes a server listen on 127.0.0.1, because no other machine may reach the servers of the local stack.
  *
  * @param port 0 picks a free one
- * @throws the system's error where the port cannot be had
+ * @throws the system's error if the port is not available
  */
 export async function listenOnLoopback(server: Server, port = 0): Promise<Listening> {
   const sockets = new Set<Socket>();

@@ -7,11 +7,11 @@ const TIMEOUT_MS = 5_000;
 const Discovery = v.object({ issuer: v.string(), jwks_uri: v.pipe(v.string(), v.url()) });
 
 /**
- * Asks an issuer where its keys are, as OpenID Connect Discovery prescribes. API Gateway asks at deployment and fails
- * where it gets no good answer; so does this.
+ * Reads the URL of an issuer's keys from its discovery document (OpenID Connect Discovery). API Gateway does so at
+ * deployment, and fails if the document is not valid.
  *
- * @param audience one, or several with commas between
- * @throws UsageError
+ * @param audience one audience, or several separated by commas
+ * @throws UsageError if the document cannot be read or is not valid
  */
 export async function discover(issuer: string, audience: string): Promise<TrustedIssuer> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
@@ -26,7 +26,7 @@ export async function discover(issuer: string, audience: string): Promise<Truste
     throw error instanceof UsageError ? error : refuse('does not answer with JSON', error);
   }
   const parsed = v.safeParse(Discovery, document);
-  if (!parsed.success) throw refuse('names no issuer with its jwks_uri');
-  if (parsed.output.issuer !== issuer) throw refuse(`is of the issuer ${parsed.output.issuer}`);
+  if (!parsed.success) throw refuse('has no issuer and jwks_uri');
+  if (parsed.output.issuer !== issuer) throw refuse(`belongs to the issuer ${parsed.output.issuer}`);
   return { issuer, audiences: audience.split(','), keySetUrl: parsed.output.jwks_uri };
 }

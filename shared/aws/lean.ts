@@ -4,14 +4,13 @@ interface Stepped {
 }
 
 /**
- * Steps of each call that have no use here: one copies the input and the answer for a logger, and there is none; the
- * other writes a header with the name and the settings of the SDK. They cost little, and nobody gains by
- * them.
+ * Steps of each call that have no use here. One copies input and answer for a logger, but there is no logger. The other
+ * adds a header with the name and the settings of the SDK, which nothing reads.
  */
-const SPARED_STEPS = ['loggerMiddleware', 'getUserAgentMiddleware'] as const;
+const UNUSED_STEPS = ['loggerMiddleware', 'getUserAgentMiddleware'] as const;
 
 /** Removes these steps from a client. Returns the same client. */
 export function lean<Client extends Stepped>(client: Client): Client {
-  for (const name of SPARED_STEPS) client.middlewareStack.remove(name);
+  for (const name of UNUSED_STEPS) client.middlewareStack.remove(name);
   return client;
 }

@@ -1,7 +1,7 @@
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { Redis } from '@upstash/redis';
+import { BoundedHttpHandler } from '../aws/deadline.ts';
 import { Connector } from './connector.ts';
-import { QUESTIONS, type QuestionName, type ScriptName, TIDINGS } from './scripts.ts';
+import { READING_SCRIPTS, type ReadingScriptName, type ScriptName, WRITING_SCRIPTS } from './scripts.ts';
 import { type CacheCredentials, type HttpHandler, Refused, Upstash } from './upstash.ts';
 
 export interface ConnectionOptions {
@@ -18,13 +18,13 @@ export interface Timeouts {
   /** For the connection and its first reply together. */
   readonly connect: number;
   /** For the reply to a read. */
-  readonly ask: number;
+  readonly read: number;
   /** For the reply to a write. */
-  readonly tell: number;
+  readonly write: number;
 }
 
 /** Writes may take longer: after a lost write, reads return an old value until the projector has merged the new one. */
-const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
+const TIMEOUTS_MS: Timeouts = { connect: 500, read: 200, write: 500 };
 
 /**
  * The timeout of every call of a rehearsal. The first call opens the connection. If Upstash is far away, that takes
@@ -33,7 +33,7 @@ const TIMEOUTS_MS: Timeouts = { connect: 500, ask: 200, tell: 500 };
 const REHEARSAL_MS = 1_000;
 
 /** Timeout of a write right after a failure: a short probe in case the cache is back. */
-const TROUBLED_TELL_MS = 50;
+const WRITE_AFTER_FAILURE_MS = 50;
 
 /** After this many consecutive failures, reads skip the cache for this long; writes still go out. */
 const FAILURES_TO_OPEN = 3;
@@ -47,17 +47,17 @@ export class CacheConnection {
   readonly #connector: Connector<Scripts>;
   readonly #nowMs: () => number;
   #failures = 0;
-  #askAgainAtMs = 0;
+  #readAgainAtMs = 0;
   #rehearsalEnd: AbortSignal | null = null;
 
   constructor({ credentials, timeoutsMs, nowMs, http }: ConnectionOptions) {
     const timeouts = timeoutsMs ?? TIMEOUTS_MS;
-    const handler = http ?? new NodeHttpHandler();
+    const handler = http ?? new BoundedHttpHandler();
     this.#nowMs = nowMs ?? Date.now;
     this.#connector = new Connector({
       credentials,
       open: (read) => this.#scriptsOf(new Upstash(read, handler), timeouts),
-      patienceMs: timeouts.connect,
+      maxWaitMs: timeouts.connect,
       nowMs: this.#nowMs,
     });
   }
@@ -69,7 +69,7 @@ export class CacheConnection {
     args: readonly string[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
-    if (isQuestion(name) && this.#isOpen()) return null;
+    if (isReading(name) && this.#isOpen()) return null;
     const scripts = await this.#connector.connection();
     if (!scripts) {
       warn('cache did not answer', 'there is no connection');
@@ -79,13 +79,13 @@ export class CacheConnection {
       const result = read(await scripts[name].exec([...keys], [...args]));
       this.#connector.accept(scripts);
       this.#failures = 0;
-      this.#askAgainAtMs = 0;
+      this.#readAgainAtMs = 0;
       return result;
     } catch (error) {
       // A refused token is not a failure of the cache, and no call is sent until there are other credentials.
       if (error instanceof Refused) this.#connector.refuse(scripts);
       else this.#countFailure();
-      warn(this.#isOpen() ? 'cache is not asked for a while' : 'cache did not answer', error);
+      warn(this.#isOpen() ? 'reads skip the cache for a while' : 'cache did not answer', error);
       return null;
     }
   }
@@ -105,32 +105,32 @@ export class CacheConnection {
     }
   }
 
-  #scriptsOf(upstash: Upstash, { ask, tell }: Timeouts): Scripts {
+  #scriptsOf(upstash: Upstash, { read, write }: Timeouts): Scripts {
     const within = (timeoutMs: () => number) => () =>
       this.#rehearsalEnd?.aborted === false ? REHEARSAL_MS : Math.min(timeoutMs(), this.#connector.leftMs());
-    const asking = upstash.client(within(() => ask));
-    const telling = upstash.client(
-      within(() => (this.#failures > 0 ? Math.min(tell, TROUBLED_TELL_MS) : tell)),
+    const reading = upstash.client(within(() => read));
+    const writing = upstash.client(
+      within(() => (this.#failures > 0 ? Math.min(write, WRITE_AFTER_FAILURE_MS) : write)),
     );
     const scripts = [
-      ...Object.entries(QUESTIONS).map(([name, source]) => [name, asking.createScript(source)]),
-      ...Object.entries(TIDINGS).map(([name, source]) => [name, telling.createScript(source)]),
+      ...Object.entries(READING_SCRIPTS).map(([name, source]) => [name, reading.createScript(source)]),
+      ...Object.entries(WRITING_SCRIPTS).map(([name, source]) => [name, writing.createScript(source)]),
     ];
     return Object.fromEntries(scripts) as Scripts;
   }
 
   #countFailure(): void {
     this.#failures += 1;
-    if (this.#failures >= FAILURES_TO_OPEN) this.#askAgainAtMs = this.#nowMs() + OPEN_MS;
+    if (this.#failures >= FAILURES_TO_OPEN) this.#readAgainAtMs = this.#nowMs() + OPEN_MS;
   }
 
   #isOpen(): boolean {
-    return this.#nowMs() < this.#askAgainAtMs;
+    return this.#nowMs() < this.#readAgainAtMs;
   }
 }
 
-function isQuestion(name: ScriptName): name is QuestionName {
-  return name in QUESTIONS;
+function isReading(name: ScriptName): name is ReadingScriptName {
+  return name in READING_SCRIPTS;
 }
 
 function warn(message: string, reason: unknown): void {

@@ -6,7 +6,7 @@ export interface ConnectorOptions<Connection> {
   /** Opens a connection. Throws if the credentials are malformed. */
   readonly open: (credentials: CacheCredentials) => Connection;
   /** How long calls may wait for a connection and its first answer together, in milliseconds. */
-  readonly patienceMs: number;
+  readonly maxWaitMs: number;
   readonly nowMs: () => number;
 }
 
@@ -17,7 +17,7 @@ const RETRY_AFTER_MS = 3_000;
 const COOL_DOWN_MS = 15_000;
 
 /** The time that all calls wait together. It begins with the first call that finds no connection. */
-interface Patience {
+interface SharedWait {
   readonly over: Promise<null>;
   readonly endMs: number;
 }
@@ -37,7 +37,7 @@ export class Connector<Connection> {
   #current: { readonly connection: Connection; readonly credentials: CacheCredentials } | null = null;
   #attempt: Promise<Connection | null> | null = null;
   #nextAttemptAtMs = 0;
-  #patience: Patience | null = null;
+  #wait: SharedWait | null = null;
   /** The credentials that were refused last, until others are accepted. */
   #refused: CacheCredentials | null = null;
 
@@ -55,22 +55,22 @@ export class Connector<Connection> {
     if (this.#current) return this.#current.connection;
     const attempt = this.#startAttempt();
     if (!attempt) return null;
-    this.#patience ??= this.#startPatience();
-    return Promise.race([attempt, this.#patience.over]);
+    this.#wait ??= this.#startWait();
+    return Promise.race([attempt, this.#wait.over]);
   }
 
   /**
    * The time left for a reply to the calls that waited for the connection, in milliseconds. Infinity for other calls.
    */
   leftMs(): number {
-    const left = this.#patience ? this.#patience.endMs - this.#options.nowMs() : 0;
+    const left = this.#wait ? this.#wait.endMs - this.#options.nowMs() : 0;
     return left > 0 ? left : Number.POSITIVE_INFINITY;
   }
 
   /** Call this when the connection has replied. */
   accept(connection: Connection): void {
     if (connection !== this.#current?.connection) return;
-    this.#patience = null;
+    this.#wait = null;
     this.#refused = null;
   }
 
@@ -121,13 +121,13 @@ export class Connector<Connection> {
     console.warn({ message: 'Upstash refuses the token of the secret' });
   }
 
-  #startPatience(): Patience {
-    const { patienceMs, nowMs } = this.#options;
+  #startWait(): SharedWait {
+    const { maxWaitMs, nowMs } = this.#options;
     return {
       over: new Promise((resolve) => {
-        setTimeout(resolve, patienceMs, null).unref();
+        setTimeout(resolve, maxWaitMs, null).unref();
       }),
-      endMs: nowMs() + patienceMs,
+      endMs: nowMs() + maxWaitMs,
     };
   }
 }

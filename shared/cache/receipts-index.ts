@@ -1,4 +1,4 @@
-import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
+import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Receipt, ReceiptState } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
@@ -8,7 +8,7 @@ import { decodePosition, encodePosition } from './position-text.ts';
 import { arrayIn, membershipIn, positionIn, userIn, usersIn } from './replies.ts';
 
 /** A message to count receipts for. If the sender is not given, the cache looks it up. */
-export interface Question {
+export interface ReceiptQuery {
   readonly position: Position;
   readonly senderId?: UserId;
 }
@@ -21,7 +21,7 @@ export interface Counted {
   readonly floor: Position | null;
   /** The number of messages in the cache; 0 if the group is not indexed. */
   readonly kept: number;
-  /** In the order of the questions, null for a message that is not in the cache. Null if the group is not indexed. */
+  /** In the order of the queries, null for a message that is not in the cache. Null if the group is not indexed. */
   readonly receipts: readonly (Receipt | null)[] | null;
 }
 
@@ -57,7 +57,7 @@ export interface ReceiptsIndexOptions {
 }
 
 /** The most members that one page reads. Members who joined after the message are read too, but not returned. */
-const PATIENCE = 2_000;
+const MOST_READ = 2_000;
 
 /**
  * For each list: the side of the message that its members are on, and their sections of the index
@@ -80,23 +80,23 @@ export class ReceiptsIndex {
   }
 
   /** Counts the receipts of messages. Null if the cache does not answer. One call. */
-  async count(groupId: GroupId, callerId: UserId, questions: readonly Question[]): Promise<Counted | null> {
+  async count({ groupId, userId }: Member, queries: readonly ReceiptQuery[]): Promise<Counted | null> {
     const { members, messages, receipts } = keysOf(groupId);
     return this.#connection.run(
       'countReceipts',
       [members, messages, receipts],
       [
-        ...[callerId, String(this.#options.receiptsIdleMs)],
-        ...questions.flatMap(({ position, senderId = '' }) => [encodePosition(position), senderId]),
+        ...[userId, String(this.#options.receiptsIdleMs)],
+        ...queries.flatMap(({ position, senderId = '' }) => [encodePosition(position), senderId]),
       ],
-      (reply) => countedOf(reply, questions),
+      (reply) => countedOf(reply, queries),
     );
   }
 
   /** Lists members by state. 'missing' if the group is not indexed; null if the cache does not answer. One call. */
   async list(
     groupId: GroupId,
-    { position, senderId }: Required<Question>,
+    { position, senderId }: Required<ReceiptQuery>,
     state: ReceiptState,
     limit: number,
     after: ListEntry | null,
@@ -107,7 +107,7 @@ export class ReceiptsIndex {
     return this.#connection.run(
       'listReceipts',
       [members, receipts],
-      [encodePosition(position), senderId, side, start, String(limit), String(PATIENCE), ...sections],
+      [encodePosition(position), senderId, side, start, String(limit), String(MOST_READ), ...sections],
       (reply) => (reply === null ? 'missing' : pageOf(arrayIn(reply, sections.length), limit)),
     );
   }
@@ -125,15 +125,15 @@ export class ReceiptsIndex {
   }
 }
 
-function countedOf(reply: unknown, questions: readonly Question[]): Counted {
+function countedOf(reply: unknown, queries: readonly ReceiptQuery[]): Counted {
   const [caller, isIndexed, floor, kept, counts] = arrayIn(reply, 5);
   return {
     caller: membershipIn(caller),
     floor: positionIn(floor),
     kept: Number(kept),
     receipts: isIndexed
-      ? arrayIn(counts, questions.length).map((count, index) => {
-          const position = questions[index]?.position;
+      ? arrayIn(counts, queries.length).map((count, index) => {
+          const position = queries[index]?.position;
           return count === null || !position ? null : receiptOf(count, position);
         })
       : null,
@@ -167,11 +167,11 @@ function pageOf(sections: readonly unknown[], limit: number): ReceiptsPage {
   }
   const bound = stops.toSorted()[0];
   const inOrder = found.toSorted((a, b) => (a.entry < b.entry ? -1 : 1));
-  const told = inOrder.filter(({ entry }) => bound === undefined || entry <= bound).slice(0, limit);
-  const isFull = told.length === limit && (bound !== undefined || inOrder.length > limit);
-  const next = isFull ? told.at(-1)?.entry : bound;
+  const listed = inOrder.filter(({ entry }) => bound === undefined || entry <= bound).slice(0, limit);
+  const isFull = listed.length === limit && (bound !== undefined || inOrder.length > limit);
+  const next = isFull ? listed.at(-1)?.entry : bound;
   return {
-    members: told.flatMap(({ entry, text }) => {
+    members: listed.flatMap(({ entry, text }) => {
       const membership = membershipIn(text);
       return membership?.kind === 'member' ? [{ ...entryOf(entry), membership }] : [];
     }),

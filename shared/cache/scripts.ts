@@ -22,7 +22,7 @@ const OWN_KEYS_ONLY = '#!lua flags=allow-key-locking';
 const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
 
 /** The scripts that read, each with the shared functions that it uses. */
-export const QUESTIONS = {
+export const READING_SCRIPTS = {
   readView: script(membership, doubts, groupView, readView),
   readInbox: script(membership, groupView, readInbox),
   readStatuses: script(membership, doubts, groupView, readStatuses),
@@ -31,13 +31,13 @@ export const QUESTIONS = {
 } as const;
 
 /** The scripts that write, each with the shared functions that it uses. */
-export const TIDINGS = {
+export const WRITING_SCRIPTS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
   doubtMember: script(membership, doubts, groupView, doubtMember),
   mergeGroup: script(membership, doubts, groupView, receiptsIndex, earlyMarks, mergeGroup),
 } as const;
 
-export const SCRIPTS = { ...QUESTIONS, ...TIDINGS } as const;
+export const SCRIPTS = { ...READING_SCRIPTS, ...WRITING_SCRIPTS } as const;
 
-export type QuestionName = keyof typeof QUESTIONS;
+export type ReadingScriptName = keyof typeof READING_SCRIPTS;
 export type ScriptName = keyof typeof SCRIPTS;

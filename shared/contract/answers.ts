@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
 
 /*
- * The shapes of the answers. The functions use the types alone: the schemas are for the OpenAPI document, and stay out of
- * the bundles.
+ * The answers of the endpoints and their parts. The functions use only the types. The schemas are for the OpenAPI
+ * document, which has each of them under its name here; they stay out of the bundles.
  */
 
 const audience = v.pipe(
@@ -17,7 +17,7 @@ const cursor = v.pipe(
   v.description('For the next page, in the parameter `cursor`; null at the end'),
 );
 
-const unread = v.strictObject({
+export const unread = v.strictObject({
   count: v.pipe(
     v.number(),
     v.integer(),
@@ -36,14 +36,14 @@ const ownWatermark = {
   unread,
 };
 
-/** Where a member's own view stands after a mark, and what became of the mark. */
+/** A member's own view after a mark, and the effect of the mark. */
 export const watermarkMoved = v.strictObject({
   ...ownWatermark,
   advanced: v.boolean(),
   clamped: v.boolean(),
 });
 
-/** Where a member's own view stands. */
+/** A member's own view. */
 export const watermark = v.strictObject({ ...ownWatermark, head: messageIdOrNone });
 
 export const deliveredMoved = v.strictObject({
@@ -54,63 +54,71 @@ export const deliveredMoved = v.strictObject({
   clamped: v.boolean(),
 });
 
-export const markOutcomes = v.strictObject({
-  results: v.array(
-    v.variant('outcome', [
-      v.strictObject({
-        groupId,
-        outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
-        messageId: messageIdOrNone,
-        revision,
-        clamped: v.boolean(),
-      }),
-      v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
-    ]),
-  ),
-});
+/** What became of a mark in a batch, and where the own view stands then. */
+export const markOutcome = v.pipe(
+  v.variant('outcome', [
+    v.strictObject({
+      groupId,
+      outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
+      messageId: messageIdOrNone,
+      revision,
+      clamped: v.boolean(),
+    }),
+    v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
+  ]),
+  v.description('Where the outcome is `not_found` or `failed`, it has no other field than the group'),
+);
+
+export const markOutcomes = v.strictObject({ results: v.array(markOutcome) });
+
+export const messageStatus = v.strictObject({ messageId, read: v.boolean() });
 
 export const messageStatuses = v.strictObject({
   groupId,
   watermark: messageIdOrNone,
-  statuses: v.array(v.strictObject({ messageId, read: v.boolean() })),
+  statuses: v.array(messageStatus),
 });
 
-export const inboxPage = v.strictObject({
-  groups: v.array(
-    v.strictObject({ groupId, messageId: messageIdOrNone, head: messageIdOrNone, revision, unread }),
-  ),
-  cursor,
+export const inboxGroup = v.strictObject({
+  groupId,
+  messageId: messageIdOrNone,
+  head: messageIdOrNone,
+  revision,
+  unread,
 });
+
+export const inboxPage = v.strictObject({ groups: v.array(inboxGroup), cursor });
 
 const receiptCounts = { audience, readCount: count, deliveredCount: count };
+
+export const receipt = v.strictObject({ userId, at: timeOrNone });
 
 export const receiptsPage = v.strictObject({
   groupId,
   messageId,
   senderId: userId,
   ...receiptCounts,
-  members: v.array(v.strictObject({ userId, at: timeOrNone })),
+  members: v.array(receipt),
   cursor,
 });
 
-export const receipts = v.strictObject({
-  groupId,
-  receipts: v.array(
-    v.variant('known', [
-      v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
-      v.strictObject({ messageId, known: v.literal(false) }),
-    ]),
-  ),
-});
+export const messageReceipts = v.pipe(
+  v.variant('known', [
+    v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
+    v.strictObject({ messageId, known: v.literal(false) }),
+  ]),
+  v.description('Where the message is not known, it has no counts'),
+);
+
+export const receipts = v.strictObject({ groupId, receipts: v.array(messageReceipts) });
 
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 
 export const membersAdded = v.strictObject({ added: count, existing: count });
 
-export const membersPage = v.strictObject({
-  members: v.array(v.strictObject({ userId, messageId: messageIdOrNone, joinedAfter: messageIdOrNone })),
-  cursor,
-});
+export const member = v.strictObject({ userId, messageId: messageIdOrNone, joinedAfter: messageIdOrNone });
+
+export const membersPage = v.strictObject({ members: v.array(member), cursor });
 
 export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
 

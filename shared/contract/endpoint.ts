@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Who may call an endpoint. One for users has a second route for back ends, whose path names the user. */
+/** Who may call an endpoint. An endpoint for users has a second route for back ends, whose path names the user. */
 export type Who = 'user' | 'service' | 'anyone';
 
 type Method = 'DELETE' | 'GET' | 'POST' | 'PUT';
@@ -8,8 +8,7 @@ type Method = 'DELETE' | 'GET' | 'POST' | 'PUT';
 type Entries = Readonly<Record<string, v.GenericSchema>>;
 
 /**
- * What an endpoint takes: where it is, who may call it, and what it expects. It is strict in all parts: a field or a
- * parameter that is not named is refused.
+ * The request of an endpoint: where it is, who may call it, and its values. Unknown fields and parameters are refused.
  */
 export interface Request {
   /** Names the endpoint in code and in the OpenAPI document. */
@@ -17,13 +16,15 @@ export interface Request {
   readonly who: Who;
   /** Method and path below `/v1`. */
   readonly at: `${Method} /${string}`;
-  /** The schemas of the names in the path. An endpoint of users needs `userId` too, for the path of its second route. */
+  /**
+   * The schemas of the names in the path. An endpoint of users needs `userId` too, for the path of its second route.
+   */
   readonly path?: Entries;
   /** The query parameters. */
   readonly query?: Entries;
-  /** The fields of a body that each call must have. */
+  /** The fields of a body that every call must have. */
   readonly body?: Entries;
-  /** The fields of a body that a call may lack, which then counts as `{}`. */
+  /** The fields of an optional body. A missing body counts as `{}`. */
   readonly optionalBody?: Entries;
 }
 
@@ -43,13 +44,13 @@ type PathParameters<R extends Request> = R extends { readonly path: infer E }
   ? Values<Pick<E, NamesIn<R['at']> & keyof E>>
   : unknown;
 
-/** All that a call gives: path parameters, query parameters and the fields of the body, under their names. */
+/** The values of a call under their names: path parameters, query parameters and the fields of the body. */
 export type Taken<R extends Request> = PathParameters<R> &
   Part<R, 'query'> &
   Part<R, 'body'> &
   Part<R, 'optionalBody'>;
 
-/** The schemas of what a call sends. That of the path takes the user whom a back end names, too. */
+/** The schemas of the parts of a call. The path may also have the user whom a back end names. */
 export function schemasOf({ who, at, path = {}, query = {}, body, optionalBody = {} }: Request) {
   const named = Object.entries(path).filter(([name]) => at.includes(`{${name}}`));
   const user: Entries = who === 'user' && path.userId ? { userId: v.optional(path.userId) } : {};

@@ -5,7 +5,7 @@ import { MEMBERSHIP } from './environment.ts';
 import type { ProblemCode } from './problems.ts';
 import * as requests from './requests.ts';
 
-/** What a function may do to the items of the ledger. */
+/** The actions of a function on the items of the ledger. */
 export type LedgerAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'UpdateItem';
 
 export interface Description {
@@ -17,7 +17,7 @@ export interface Description {
   readonly listsMembers?: true;
   /** Without it, that of all functions. */
   readonly timeoutSeconds?: number;
-  /** Settings of the deployment that its function needs. */
+  /** The settings of the deployment that its function needs. */
   readonly settings?: readonly (typeof MEMBERSHIP)[];
   /** The body by status. */
   readonly answers: Readonly<Record<number, v.GenericSchema>>;
@@ -27,7 +27,7 @@ export interface Description {
 
 export type Endpoint = Request & Description;
 
-/** The first caller who asks for the receipts of a large group loads them. This is just within what the gateway waits. */
+/** The first request for the receipts of a large group loads them. This is just less than the gateway waits. */
 const WHOLE_GROUP_SECONDS = 29;
 
 /** Every endpoint. The functions and the routes are deployed in this order. */

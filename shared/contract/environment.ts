@@ -13,9 +13,9 @@ export const MESSAGE_RETENTION_DAYS = 'MESSAGE_RETENTION_DAYS';
 export const UPSTASH_SECRET_ARN = 'UPSTASH_SECRET_ARN';
 /** `strict` or `open`. */
 export const MEMBERSHIP = 'MEMBERSHIP';
-/** The scope of a user's token. It is absent where a user's token needs none. */
+/** The scope of a user's token. It is absent if a user's token needs none. */
 export const USER_SCOPE = 'USER_SCOPE';
-/** The scope of a back end's token. It is absent where back ends sign their calls. */
+/** The scope of a back end's token. It is absent if back ends sign their calls. */
 export const SERVICE_SCOPE = 'SERVICE_SCOPE';
 /** The bus that events are published on. It is absent in a deployment without events. */
 export const EVENT_BUS_NAME = 'EVENT_BUS_NAME';
@@ -23,7 +23,7 @@ export const EVENT_BUS_NAME = 'EVENT_BUS_NAME';
 export const QUEUE_URL = 'QUEUE_URL';
 /** The URL of the dead-letter queue that the function itself sends to. */
 export const DEAD_LETTER_QUEUE_URL = 'DEAD_LETTER_QUEUE_URL';
-/** Where events are posted. */
+/** The URL that events are posted to. */
 export const WEBHOOK_URL = 'WEBHOOK_URL';
-/** The ARN of the secret that signs what is posted to the webhook. */
+/** The ARN of the secret that signs the posts to the webhook. */
 export const WEBHOOK_SECRET_ARN = 'WEBHOOK_SECRET_ARN';

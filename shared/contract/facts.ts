@@ -1,14 +1,14 @@
 import * as v from 'valibot';
-import { groupId, joinedAfter, messageId, time, userId } from './schemas.ts';
+import { groupId, joinedAfter, position, time, userId } from './schemas.ts';
 
 /**
- * What a chat back end reports over the bus, by the event's `detail-type`. A detail may hold more than this: a back end's
- * events are its own, and other fields are left alone. The event's own time has whole seconds; `sentAt`, `joinedAt` and
- * `leftAt` say exactly when.
+ * The facts that a chat back end reports over the bus, by the event's `detail-type`. A detail may have other fields,
+ * which are ignored: the event belongs to the back end. The event's own time has whole seconds; `sentAt`, `joinedAt`
+ * and `leftAt` are exact.
  */
 export const facts = {
-  MessageSent: v.object({ groupId, messageId, senderId: userId, sentAt: v.optional(time) }),
-  MessageDeleted: v.object({ groupId, messageId }),
+  MessageSent: v.object({ groupId, messageId: position, senderId: userId, sentAt: v.optional(time) }),
+  MessageDeleted: v.object({ groupId, messageId: position }),
   MemberJoined: v.object({ groupId, userId, joinedAt: v.optional(time), joinedAfter }),
   MemberLeft: v.object({ groupId, userId, leftAt: v.optional(time) }),
 };

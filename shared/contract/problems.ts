@@ -5,7 +5,7 @@ export interface Problem {
   readonly title: string;
 }
 
-/** The problems that a function answers with. Every error code of the domain is one. */
+/** The problems in the answers of functions. Every error code of the domain has one. */
 export const FUNCTION_PROBLEMS: Readonly<Record<ErrorCode | 'internal', Problem>> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   forbidden: { status: 403, title: 'Not allowed' },
@@ -17,7 +17,7 @@ export const FUNCTION_PROBLEMS: Readonly<Record<ErrorCode | 'internal', Problem>
   unavailable: { status: 503, title: 'Temporarily unavailable' },
 };
 
-/** All problems. Those that the gateway alone answers with stay out of the functions' bundles. */
+/** All problems. Those that only the gateway answers stay out of the functions' bundles. */
 export const PROBLEMS = {
   ...FUNCTION_PROBLEMS,
   unauthorized: { status: 401, title: 'Not authenticated' },

@@ -8,9 +8,9 @@ import {
   limitTo200,
   limitTo500,
   marks,
-  messageId,
-  messageIds,
   parameters,
+  position,
+  positions,
   sentAt,
   state,
   userId,
@@ -18,8 +18,9 @@ import {
 } from './schemas.ts';
 
 /*
- * What each endpoint takes. This half of the contract goes into the bundles, each request into the bundle of the function
- * that serves it alone: for that, nothing here is the result of a call. The other half, endpoints.ts, stays out of them.
+ * The requests of each endpoint. This half of the contract goes into the bundles, each request only into the bundle of
+ * the function that serves it. So nothing here may be the result of a call: the bundler would keep it in every bundle.
+ * The other half, endpoints.ts, stays out of the bundles.
  */
 
 export const markRead = {
@@ -27,7 +28,7 @@ export const markRead = {
   who: 'user',
   at: 'PUT /groups/{groupId}/watermark',
   path: parameters,
-  body: { messageId, private: flag, ifRevision },
+  body: { messageId: position, private: flag, ifRevision },
 } as const satisfies Request;
 
 export const markUnread = {
@@ -35,7 +36,7 @@ export const markUnread = {
   who: 'user',
   at: 'POST /groups/{groupId}/unread',
   path: parameters,
-  body: { messageId },
+  body: { messageId: position },
 } as const satisfies Request;
 
 export const markDelivered = {
@@ -43,7 +44,7 @@ export const markDelivered = {
   who: 'user',
   at: 'PUT /groups/{groupId}/delivered',
   path: parameters,
-  body: { messageId },
+  body: { messageId: position },
 } as const satisfies Request;
 
 export const markGroups = {
@@ -66,7 +67,7 @@ export const getMessageStatus = {
   who: 'user',
   at: 'POST /groups/{groupId}/messages/status',
   path: parameters,
-  body: { messageIds },
+  body: { messageIds: positions },
 } as const satisfies Request;
 
 export const getInbox = {
@@ -74,7 +75,7 @@ export const getInbox = {
   who: 'user',
   at: 'GET /inbox',
   path: parameters,
-  // A larger limit than other lists have: what a client shows when it starts should be one call.
+  // A larger limit than other lists: a client should get its first screen in one call.
   query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
 } as const satisfies Request;
 
@@ -91,7 +92,7 @@ export const countReceipts = {
   who: 'user',
   at: 'POST /groups/{groupId}/receipts',
   path: parameters,
-  body: { messageIds },
+  body: { messageIds: positions },
 } as const satisfies Request;
 
 export const addMember = {
@@ -130,7 +131,7 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId, senderId: userId, sentAt },
+  body: { messageId: position, senderId: userId, sentAt },
 } as const satisfies Request;
 
 export const deleteMessage = {

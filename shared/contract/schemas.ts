@@ -8,15 +8,16 @@ const MAX_ENTRIES = 100;
 
 export const groupId = parsed(parseGroupId, ID_RULE);
 export const userId = parsed(parseUserId, ID_RULE);
-export const messageId: v.GenericSchema<unknown, Position> = parsed(
+/** A message id on the way in. Its output is a position. */
+export const position: v.GenericSchema<unknown, Position> = parsed(
   parseMessageId,
   'must be an integer from 1 to 18446744073709551615, as a decimal string without leading zeros or, up to 2^53-1, as a JSON integer',
 );
 
-/** The names that paths hold. */
-export const parameters = { groupId, messageId, userId };
+/** The schemas of the names in paths. */
+export const parameters = { groupId, messageId: position, userId };
 
-/** Where a member starts; null is before the first message. Without it the member starts where the group is. */
+/** The message that a member starts after; null is before the first one. Without it the member starts at the head. */
 export const joinedAfter = /* @__PURE__ */ v.optional(
   parsed((value) => (value === null ? START : parseMessageId(value)), 'must be a message id, or null'),
 );
@@ -28,7 +29,7 @@ export const time = parsed(
 );
 
 /**
- * The number of entries is checked first, so that a list that is too long costs nothing for each of them.
+ * A list of 1 to 100 entries. Their number is checked first, so that a list that is too long costs little.
  *
  * @__NO_SIDE_EFFECTS__
  */
@@ -41,10 +42,10 @@ export function listOf<T>(entry: v.GenericSchema<unknown, T>) {
   );
 }
 
-/** A switch in a body; false where it is not given. */
+/** A boolean in a body; false if it is missing. */
 export const flag = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.boolean('must be true or false'), false);
 
-/** The revision of the own view that a caller knows. */
+/** The revision of the own view that the caller knows. */
 export const revision = parsed(
   (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null),
   'must be an integer from 0',
@@ -54,13 +55,19 @@ export const ifRevision = /* @__PURE__ */ v.optional(revision);
 
 export const sentAt = /* @__PURE__ */ v.optional(time);
 
-export const messageIds = listOf(messageId);
+export const positions = listOf(position);
 
 export const userIds = listOf(userId);
 
 /** A mark in a batch. */
-const mark = /* @__PURE__ */ v.pipe(
-  /* @__PURE__ */ v.strictObject({ groupId, messageId, private: flag, ifRevision, delivered: flag }),
+export const mark = /* @__PURE__ */ v.pipe(
+  /* @__PURE__ */ v.strictObject({
+    groupId,
+    messageId: position,
+    private: flag,
+    ifRevision,
+    delivered: flag,
+  }),
   /* @__PURE__ */ v.check(
     (given) => !given.delivered || (!given.private && given.ifRevision === undefined),
     'must have neither private nor ifRevision where delivered is true: they are about the own view',
@@ -70,7 +77,7 @@ const mark = /* @__PURE__ */ v.pipe(
 export const marks = listOf(mark);
 
 /**
- * How many entries a page may have, from a query parameter. 100 where it is not given.
+ * The most entries of a page, as a query parameter; 100 if it is missing.
  *
  * @__NO_SIDE_EFFECTS__
  */
@@ -87,7 +94,7 @@ export function limitUpTo(most: number) {
 export const limitTo200 = limitUpTo(200);
 export const limitTo500 = limitUpTo(500);
 
-/** A switch in the query; false where it is not given. */
+/** A boolean in the query; false if it is missing. */
 export const flagParameter = /* @__PURE__ */ v.optional(
   parsed(
     (value) => (value === 'true' || value === 'false' ? value === 'true' : null),
@@ -98,24 +105,25 @@ export const flagParameter = /* @__PURE__ */ v.optional(
 
 const STATES: readonly ReceiptState[] = ['read', 'unread', 'delivered'];
 
-/** Which members a list of receipts has; those who have read the message, where it is not given. */
+/** Which members a list of receipts has; if it is missing, those who have read the message. */
 export const state = /* @__PURE__ */ v.optional(
   /* @__PURE__ */ v.picklist(STATES, 'must be one of read, unread, delivered'),
   'read',
 );
 
-/** Checked by `readCursor` once it is known which list it must be of. */
+/** Any text: `readCursor` checks it later, since only the function knows which list it must belong to. */
 export const cursor = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.string());
 
 const DAY_MS = 86_400_000;
 
-/** Small letters and any offset of less than a day are RFC 3339 as well. A leap second is not taken: no clock of ours has one. */
+/** Lower case and any offset of less than a day are valid RFC 3339. A leap second is refused: no clock here has one. */
 const RFC_3339 =
   /^\d{4}-\d{2}-\d{2}T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?<fraction>\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
- * An RFC 3339 time, as milliseconds since 1970. Null where it is none, before 1970 or more than a day ahead. A time in
- * whole seconds counts as that second's last millisecond, since what it tells of may have happened in all of it.
+ * Returns an RFC 3339 time as milliseconds since 1970. Null for any other text, and for times before 1970 or more than
+ * a day ahead. A time in whole seconds counts as the last millisecond of that second: the event may have happened at
+ * any moment of it.
  */
 export function instantOf(text: string, nowMs = Date.now()): number | null {
   const parts = RFC_3339.exec(text);
@@ -125,14 +133,14 @@ export function instantOf(text: string, nowMs = Date.now()): number | null {
   return parts.groups?.fraction === undefined ? ms + 999 : ms;
 }
 
-/** `Date.parse` takes 30 February for 2 March. */
+/** Whether the day exists: `Date.parse` reads 30 February as 2 March. */
 function isDay(time: string): boolean {
   const [year, month, day] = time.slice(0, 10).split('-').map(Number);
   return new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
 }
 
 /**
- * A schema out of one of the domain's parsers, which return null for what they refuse.
+ * Makes a schema from one of the domain's parsers, which return null for an invalid value.
  *
  * @__NO_SIDE_EFFECTS__
  */

@@ -13,7 +13,7 @@ export const messageId = v.pipe(
   v.description('A message id: an unsigned 64-bit integer in decimal digits'),
 );
 
-/** Null where nothing is read, or where there is no message. */
+/** Null if nothing is read, or if there is no message. */
 export const messageIdOrNone = v.nullable(messageId);
 
 export const time = v.pipe(v.string(), v.isoTimestamp(), v.description('RFC 3339, in UTC'));

@@ -13,11 +13,11 @@ export interface Joining {
   /** When it happened. */
   readonly at: number;
   /** The position that the member starts after. */
-  readonly after: Position;
+  readonly joinedAfter: Position;
   /** The back end named the start. Otherwise the start was computed from the time of the joining. */
   readonly isGiven?: boolean;
   /** When the service received it. */
-  readonly heardAt: number;
+  readonly receivedAt: number;
 }
 
 /**
@@ -47,11 +47,11 @@ const MOST_JOININGS = 10;
  * and the joining with the earlier start wins over the other: a repetition changes nothing, even if
  * messages arrived in between.
  */
-export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
+export function applyJoining(belonging: Belonging, joining: Joining): Belonging {
   const { state, leftAt, joinings } = belonging;
-  if (leftAt !== null && joining.at <= leftAt) return hearFormerJoining(belonging, leftAt);
+  if (leftAt !== null && joining.at <= leftAt) return applyEndedJoining(belonging, leftAt);
   const same = joinings.find(({ at }) => at === joining.at);
-  if (same && same.after <= joining.after) return belonging;
+  if (same && same.joinedAfter <= joining.joinedAfter) return belonging;
   const others = joinings.filter((other) => other !== same);
   const [first = joining, ...later] = [...others, joining].toSorted((a, b) => a.at - b.at);
   const kept = [first, ...later.slice(-(MOST_JOININGS - 1))];
@@ -59,37 +59,48 @@ export function hearJoining(belonging: Belonging, joining: Joining): Belonging {
   if (state?.kind === 'member' && first !== joining) return { ...belonging, joinings: kept };
   const firstRevision =
     state?.kind === 'member' ? state.firstRevision : revisionAfter(leftAt, belonging.lastRevision);
-  return { ...belonging, joinings: kept, state: beginAnew(state, first, firstRevision, () => true) };
+  return { ...belonging, joinings: kept, state: membershipFrom(state, first, firstRevision, () => true) };
 }
 
 /** Returns the same object if the departure changes nothing. */
-export function hearDeparture(belonging: Belonging, leftAt: number): Belonging {
+export function applyDeparture(belonging: Belonging, leftAt: number): Belonging {
   const { state, joinings } = belonging;
   if (belonging.leftAt !== null && leftAt <= belonging.leftAt) return belonging;
   const [first, ...later] = joinings.filter(({ at }) => at > leftAt);
   const joined = first ? [first, ...later] : [];
-  const heard = { ...belonging, leftAt, joinings: joined };
-  if (state?.kind !== 'member') return { ...heard, state: departure(state, leftAt) };
+  const left = { ...belonging, leftAt, joinings: joined };
+  if (state?.kind !== 'member') return { ...left, state: departure(state, leftAt) };
   const lastRevision = state.self.revision;
-  if (!first) return { ...heard, lastRevision, state: departure(state, leftAt) };
+  if (!first) return { ...left, lastRevision, state: departure(state, leftAt) };
   if (first === joinings[0]) {
-    return belonging.lastRevision === null ? heard : { ...heard, state: raiseRevision(state, leftAt) };
+    return belonging.lastRevision === null ? left : { ...left, state: raiseRevision(state, leftAt) };
   }
   // A mark made before the service received the joining belongs to the membership that has ended.
-  const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.heardAt);
+  const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.receivedAt);
   const firstRevision = revisionAfter(leftAt, lastRevision);
-  return { ...heard, lastRevision, state: beginAnew(state, first, firstRevision, isOfThisOne) };
+  return { ...left, lastRevision, state: membershipFrom(state, first, firstRevision, isOfThisOne) };
+}
+
+/**
+ * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the same time is
+ * before the joining. Without one, the member starts after all messages sent by that time, so it stands at such a
+ * message anyway. A member that joined by the route is a member from that call on: times of facts are not compared with
+ * it.
+ */
+export function isSentBefore(sentAtMs: number, { at, receivedAt, isGiven = false }: Joining): boolean {
+  const isByFact = receivedAt !== at;
+  return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
 }
 
 /** A membership that begins with a joining. It keeps the registers of the earlier one that `isOfThisOne` accepts. */
-function beginAnew(
+function membershipFrom(
   before: MembershipState | null,
-  { at, after }: Joining,
+  { at, joinedAfter }: Joining,
   firstRevision: number,
   isOfThisOne: (register: Register) => boolean,
 ): Membership {
   const generation = Math.max(at, (before?.generation ?? -1) + 1);
-  const start = joinAt(after, generation, firstRevision);
+  const start = joinAt(joinedAfter, generation, firstRevision);
   if (before?.kind !== 'member') return start;
   const kept = <R extends Register>(register: R, other: R): R => {
     if (register.at === null || !isOfThisOne(register) || !isPast(register, other)) return other;
@@ -105,7 +116,7 @@ function beginAnew(
 }
 
 /** The departure has already ended this joining. It still shows that there was a membership before the current one. */
-function hearFormerJoining(belonging: Belonging, leftAt: number): Belonging {
+function applyEndedJoining(belonging: Belonging, leftAt: number): Belonging {
   const { state, lastRevision } = belonging;
   if (lastRevision !== null) return belonging;
   const raised = state?.kind === 'member' ? raiseRevision(state, leftAt) : state;

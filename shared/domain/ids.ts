@@ -5,6 +5,12 @@ declare const userBrand: unique symbol;
 export type GroupId = string & { readonly [groupBrand]: true };
 export type UserId = string & { readonly [userBrand]: true };
 
+/** A user in a group. A call about a member that does not exist finds that out, and changes nothing. */
+export interface Member {
+  readonly groupId: GroupId;
+  readonly userId: UserId;
+}
+
 /**
  * The characters of an id. `#` (ledger keys, cache entries), braces (Redis hash tags), `/`, `?` and `%` (paths) are not
  * among them, so a key never has to escape an id. `.` and `..` are not ids: a URL would lose them.
@@ -12,11 +18,10 @@ export type UserId = string & { readonly [userBrand]: true };
 export const ID_PATTERN = /^(?!\.{1,2}$)[A-Za-z0-9._:@!+=~|$*-]{1,128}$/;
 
 /**
- * A group and a user that cannot exist, since `.` is not an id: calls about them affect nobody. A function rehearses
- * with them before its first request.
+ * A member that cannot exist, since `.` is not an id: calls about it affect nobody. A function rehearses with it before
+ * its first request.
  */
-export const NOBODYS_GROUP = '.' as GroupId;
-export const NOBODY = '.' as UserId;
+export const NOBODY: Member = { groupId: '.' as GroupId, userId: '.' as UserId };
 
 /** The message of the error for any other id. */
 export const ID_RULE =

@@ -83,7 +83,7 @@ function applyMark(membership: Membership, { position, kind, ifRevision }: Mark,
 }
 
 /** Applies the early marks of one member. Each counts only in the membership and the revision that it was made in. */
-export function makeGood(membership: Membership, marks: readonly EarlyMark[], at: number): Membership {
+export function applyEarlyMarks(membership: Membership, marks: readonly EarlyMark[], at: number): Membership {
   const still = marks.filter(({ generation }) => generation === membership.generation);
   const made = still.map(({ position, kind, revision }) => ({ position, kind, ifRevision: revision }));
   return applyMarks(membership, made, (position) => position, at).membership;

@@ -51,9 +51,14 @@ export function joinAt(joinedAfter: Position, generation: number, firstRevision 
   };
 }
 
+/** The membership as it was at its start, before any of its registers moved. */
+export function startOf({ joinedAfter, generation, firstRevision }: Membership): Membership {
+  return joinAt(joinedAfter, generation, firstRevision);
+}
+
 /** How a member reads. */
 export interface Reading {
-  /** Moves only the own view: others see nothing of it. */
+  /** Moves only the own view, which others do not see. */
   readonly isPrivate: boolean;
   /** The revision that the client knows. If it is not the current one, the own view stays. Null for any. */
   readonly ifRevision: number | null;
@@ -90,11 +95,11 @@ export function deliver(membership: Membership, position: Position, at: number):
  * Marks a message and all later ones unread, only for the member: the own view goes just below the message, in the next
  * revision, but not below `joinedAfter`. If that would not move the view back, returns the same membership.
  */
-export function retreat(membership: Membership, message: Position, at: number): Membership {
+export function retreat(membership: Membership, position: Position, at: number): Membership {
   const { self, joinedAfter } = membership;
-  const position = laterOf(before(message), joinedAfter);
-  if (position >= self.position) return membership;
-  return { ...membership, self: { position, at, revision: self.revision + 1 } };
+  const ownPosition = laterOf(before(position), joinedAfter);
+  if (ownPosition >= self.position) return membership;
+  return { ...membership, self: { position: ownPosition, at, revision: self.revision + 1 } };
 }
 
 /**

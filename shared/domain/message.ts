@@ -26,4 +26,9 @@ export interface Receipt {
   readonly deliveredCount: number;
 }
 
+/** Whether the whole audience has read the message. If there is nobody to read it, nobody has. */
+export function isReadByAll({ audience, readCount }: Receipt): boolean {
+  return audience > 0 && readCount === audience;
+}
+
 export type ReceiptState = 'read' | 'unread' | 'delivered';

@@ -47,13 +47,6 @@ export function parsePosition(value: unknown): Position | null {
   return typeof value === 'string' && /^[0-9]{20}$/.test(value) && value <= END ? (value as Position) : null;
 }
 
-/** Reads a position that this service stored. Throws on anything else. */
-export function storedPosition(text: string): Position {
-  const position = parsePosition(text);
-  if (!position) throw new Error(`not a position: ${JSON.stringify(text)}`);
-  return position;
-}
-
 export function laterOf<T extends string>(a: T, b: T): T {
   return a >= b ? a : b;
 }

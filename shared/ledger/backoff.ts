@@ -10,7 +10,7 @@ export interface BackoffOptions {
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 800;
 const MAX_TRIES = 7;
-const PATIENCE_MS = 3_000;
+const MAX_WAIT_MS = 3_000;
 
 /**
  * The pauses of one operation between its calls to a throttled service. The longest possible pause grows with each
@@ -33,7 +33,7 @@ export class Backoff {
   async pauseAfter(tries: number): Promise<boolean> {
     const { pause, random, nowMs } = this.#options;
     const now = nowMs();
-    this.#endMs ??= now + PATIENCE_MS;
+    this.#endMs ??= now + MAX_WAIT_MS;
     const pauseMs = random() * Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS);
     if (tries >= MAX_TRIES || now + pauseMs > this.#endMs) return false;
     await pause(pauseMs);

@@ -1,6 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Belonging, Joining } from '../domain/belonging.ts';
-import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
+import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, parsePosition } from '../domain/position.ts';
@@ -41,7 +41,7 @@ export function registerText({ firstRevision, ...membership }: Membership, name:
 }
 
 /** The item of a membership, without its key. A register that never moved has no time. */
-export function membershipItem(userId: UserId, groupId: GroupId, membership: Membership): Item {
+export function membershipItem({ groupId, userId }: Member, membership: Membership): Item {
   const item: Item = {
     kind: { S: 'membership' },
     groupId: { S: groupId },
@@ -77,8 +77,8 @@ export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging
   const isPlain =
     others.length === 0 &&
     only?.at === state.generation &&
-    only.heardAt === only.at &&
-    only.after === state.joinedAfter;
+    only.receivedAt === only.at &&
+    only.joinedAfter === state.joinedAfter;
   if (!isPlain) item.joinings = { L: joinings.map((joining) => ({ S: joiningText(joining) })) };
   return item;
 }
@@ -92,23 +92,23 @@ export function belongingOf(item: Item): Belonging {
   }
   const { generation, joinedAfter, firstRevision } = state;
   const joinings = item.joinings?.L?.map(({ S = '' }) => joiningIn(item, S)) ?? [
-    { at: generation, after: joinedAfter, heardAt: generation },
+    { at: generation, joinedAfter, receivedAt: generation },
   ];
   return { state, leftAt, joinings, lastRevision: firstRevision > 0 ? firstRevision - 1 : null };
 }
 
-function joiningText({ at, after, heardAt, isGiven }: Joining): string {
-  return `${at}:${after}:${heardAt}${isGiven ? ':given' : ''}`;
+function joiningText({ at, joinedAfter, receivedAt, isGiven }: Joining): string {
+  return `${at}:${joinedAfter}:${receivedAt}${isGiven ? ':given' : ''}`;
 }
 
-function joiningIn(item: Item, told: string): Joining {
-  const [at, after, heardAt, given] = told.split(':');
-  const position = parsePosition(after);
-  const times = { at: Number(at), heardAt: Number(heardAt) };
-  if (!position || !Number.isSafeInteger(times.at) || !Number.isSafeInteger(times.heardAt)) {
+function joiningIn(item: Item, joiningText: string): Joining {
+  const [at, position, receivedAt, given] = joiningText.split(':');
+  const joinedAfter = parsePosition(position);
+  const times = { at: Number(at), receivedAt: Number(receivedAt) };
+  if (!joinedAfter || !Number.isSafeInteger(times.at) || !Number.isSafeInteger(times.receivedAt)) {
     throw corrupt(item, 'joinings');
   }
-  return { ...times, after: position, ...(given === 'given' && { isGiven: true }) };
+  return { ...times, joinedAfter, ...(given === 'given' && { isGiven: true }) };
 }
 
 /** A departure leaves the own view of the ended membership in the item, so that leaving needs no read before it. */

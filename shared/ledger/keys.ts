@@ -1,11 +1,11 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 
 export type Key = { readonly PK: AttributeValue.SMember; readonly SK: AttributeValue.SMember };
 
 /** Keys are built here and parsed nowhere: the attributes of an item hold all that is in its key. */
-export const membershipKey = (userId: UserId, groupId: GroupId): Key =>
+export const membershipKey = ({ groupId, userId }: Member): Key =>
   key(userPartition(userId), { S: `GROUP#${groupId}` });
 
 export const headKey = (groupId: GroupId): Key => key(groupPartition(groupId), { S: 'HEAD' });

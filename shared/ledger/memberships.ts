@@ -1,8 +1,8 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
-import { type Belonging, type Joining, NO_BELONGING } from '../domain/belonging.ts';
+import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
-import { type GroupId, parseUserId, type UserId } from '../domain/ids.ts';
-import { advance, isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
+import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
+import { isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import {
   belongingOf,
@@ -43,27 +43,21 @@ import {
  */
 export type Transition = (current: MembershipState | null) => MembershipState | null;
 
-export interface Member {
+export interface CurrentMember {
   readonly userId: UserId;
   readonly membership: Membership;
 }
 
 /** Members in the order of their ids. The next page begins after `next`; null if there is none. */
 export interface MembersPage {
-  readonly members: readonly Member[];
+  readonly members: readonly CurrentMember[];
   readonly next: UserId | null;
 }
 
-/** The conditions under which a sender moves to its message. */
-export interface SenderMove {
-  /**
-   * The time when the message was sent: a sender that joined later, by a fact, does not
-   * move. Null: every member moves.
-   */
-  readonly sentAtMs?: number | null;
-  /** The message was recorded before: a sender that moved to it then does not move again. */
-  readonly isRepeated?: boolean;
-}
+/** The result of `raise`: the state that it wrote, or what the ledger holds if it wrote nothing. */
+export type Raised =
+  | { readonly isRaised: true; readonly state: MembershipState }
+  | { readonly isRaised: false; readonly known: Belonging };
 
 /** A write gives up after it has lost to other writers this many times in a row. */
 const MAX_ATTEMPTS = 10;
@@ -81,8 +75,8 @@ export class Memberships {
     this.#indexName = indexName;
   }
 
-  async read(userId: UserId, groupId: GroupId): Promise<MembershipState | null> {
-    const item = await this.#table.get(membershipKey(userId, groupId));
+  async read(member: Member): Promise<MembershipState | null> {
+    const item = await this.#table.get(membershipKey(member));
     return item && membershipState(item);
   }
 
@@ -90,45 +84,44 @@ export class Memberships {
    * Returns the existing memberships and departures of these users. Leaves out those that cannot be read. One call for
    * each hundred users.
    */
-  async readMany(userIds: readonly UserId[], groupId: GroupId): Promise<Map<UserId, MembershipState>> {
-    return passingOver((passedOver) => this.#readMany(userIds, groupId, passedOver));
+  async readMany(groupId: GroupId, userIds: readonly UserId[]): Promise<Map<UserId, MembershipState>> {
+    return passingOver((passedOver) => this.#readMany(groupId, userIds, passedOver));
   }
 
   async #readMany(
-    userIds: readonly UserId[],
     groupId: GroupId,
+    userIds: readonly UserId[],
     passedOver: PassedOver,
   ): Promise<Map<UserId, MembershipState>> {
-    const items = await this.#table.getMany(userIds.map((userId) => membershipKey(userId, groupId)));
+    const items = await this.#table.getMany(userIds.map((userId) => membershipKey({ groupId, userId })));
     const facts = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
     return new Map(facts.map(({ userId, state }) => [userId, state]));
   }
 
   /** As `read`, with the history of joinings and departures. */
-  async readBelonging(userId: UserId, groupId: GroupId): Promise<Belonging> {
-    const item = await this.#table.get(membershipKey(userId, groupId));
+  async readBelonging(member: Member): Promise<Belonging> {
+    const item = await this.#table.get(membershipKey(member));
     return item ? belongingOf(item) : NO_BELONGING;
   }
 
   /**
-   * Moves a membership by `transition` and returns the state that the ledger then holds. `believed` is the state to
+   * Moves a membership by `transition` and returns the state that the ledger then holds. `expected` is the state to
    * start from, null for none. It may be old, but never ahead of the ledger. If it is old, the condition fails and
    * returns the current item, and the transition is computed again from that.
    */
   async change(
-    userId: UserId,
-    groupId: GroupId,
+    member: Member,
     transition: Transition,
-    believed: MembershipState | null,
+    expected: MembershipState | null,
   ): Promise<{ readonly state: MembershipState | null; readonly changed: boolean }> {
-    let current = believed;
+    let current = expected;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const next = transition(current);
       if (!next || (current && isSame(current, next))) return { state: current, changed: false };
       if (current?.kind !== 'member' || next.kind !== 'member') {
         throw new Error('a move of a membership may neither begin nor end it');
       }
-      const { applied, item } = await this.#table.update(moveOf(userId, groupId, current, next));
+      const { applied, item } = await this.#table.update(moveOf(member, current, next));
       if (applied) return { state: membershipState(item), changed: true };
       current = item && membershipState(item);
     }
@@ -136,21 +129,20 @@ export class Memberships {
   }
 
   /**
-   * Changes a belonging by `hear`. If `hear` returns the same object, nothing is written. The first try needs no
+   * Changes a belonging by `transition`. If it returns the same object, nothing is written. The first try needs no
    * read: it assumes that the ledger has no item, and its condition returns the item if there is one.
    */
-  async hear(
-    userId: UserId,
-    groupId: GroupId,
-    hear: (known: Belonging) => Belonging,
+  async changeBelonging(
+    member: Member,
+    transition: (known: Belonging) => Belonging,
     nowMs: number,
   ): Promise<{ readonly before: Belonging; readonly after: Belonging }> {
     let item: Item | null = null;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const before = item ? belongingOf(item) : NO_BELONGING;
-      const after = hear(before);
+      const after = transition(before);
       if (after === before) return { before, after };
-      const written = await this.#table.update(belongingUpdate(userId, groupId, item, after, nowMs));
+      const written = await this.#table.update(belongingUpdate(member, item, after, nowMs));
       if (written.applied) return { before, after: belongingOf(written.item) };
       item = written.item;
     }
@@ -158,22 +150,22 @@ export class Memberships {
   }
 
   /**
-   * Moves the sender of a message up to it. The first write needs no read: it assumes what is nearly always true,
-   * that the sender is a member below its own message, and has marked nothing unread in this membership. Returns null
-   * if the sender does not move.
+   * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly
+   * always true of a sender and its message: all registers are below the position, and the member has marked nothing
+   * unread in this membership. If `generationBelow` is given, the generation must also be below it. If one of these is
+   * not so, nothing changes and the result has what the ledger holds.
    */
-  async advanceSender(
-    userId: UserId,
-    groupId: GroupId,
+  async raise(
+    member: Member,
     position: Position,
     at: number,
-    { sentAtMs = null, isRepeated = false }: SenderMove = {},
-  ): Promise<MembershipState | null> {
+    generationBelow: number | null = null,
+  ): Promise<Raised> {
     const own = { S: revisionPrefix(0) + position };
     const reached = { S: position };
     const time = { N: String(at) };
     const { applied, item } = await this.#table.update({
-      key: membershipKey(userId, groupId),
+      key: membershipKey(member),
       set: {
         ...{ self: own, public: reached, delivered: reached },
         ...Object.fromEntries(REGISTER_NAMES.map((name) => [timeOf(name), time])),
@@ -184,23 +176,11 @@ export class Memberships {
         isBelow('self', own),
         isBelow('public', reached),
         isBelow('delivered', reached),
-        // A generation is never below the time of the joining.
-        ...(sentAtMs === null ? [] : [isBelow('generation', { N: String(sentAtMs) })]),
+        ...(generationBelow === null ? [] : [isBelow('generation', { N: String(generationBelow) })]),
       ],
     });
-    if (applied) return membershipState(item);
-    if (!item) return null;
-    const { state, joinings } = belongingOf(item);
-    if (state?.kind !== 'member') return null;
-    const [since] = joinings;
-    if (sentAtMs !== null && since && isBefore(sentAtMs, since)) return null;
-    // The sender moved when the message was first recorded. It may have marked the message unread since then.
-    if (isRepeated && state.public.position >= position) return null;
-    const forward: Transition = (current) =>
-      current?.kind === 'member' && current.generation === state.generation
-        ? advance(current, position, at)
-        : current;
-    return (await this.change(userId, groupId, forward, state)).state;
+    if (applied) return { isRaised: true, state: membershipState(item) };
+    return { isRaised: false, known: item ? belongingOf(item) : NO_BELONGING };
   }
 
   /**
@@ -230,7 +210,7 @@ export class Memberships {
     });
     // The index may also list items of other kinds, so a user may appear twice.
     const userIds = [...new Set(entries)];
-    const found = await this.#readMany(userIds, groupId, passedOver);
+    const found = await this.#readMany(groupId, userIds, passedOver);
     const members = userIds.flatMap((userId) => {
       const state = found.get(userId);
       return state?.kind === 'member' ? [{ userId, membership: state }] : [];
@@ -239,7 +219,7 @@ export class Memberships {
   }
 
   /** Every readable current member of a group, read `pageSize` at a time. */
-  async *everyone(groupId: GroupId, pageSize: number): AsyncGenerator<Member> {
+  async *everyone(groupId: GroupId, pageSize: number): AsyncGenerator<CurrentMember> {
     const passedOver = new PassedOver();
     let after: UserId | null = null;
     try {
@@ -269,7 +249,7 @@ export class Memberships {
       KeyConditionExpression: 'PK = :user AND SK BETWEEN :after AND :end',
       ExpressionAttributeValues: {
         ':user': userPartition(userId),
-        ':after': after ? justAfter(membershipKey(userId, after).SK) : BEFORE_ALL_GROUPS,
+        ':after': after ? justAfter(membershipKey({ groupId: after, userId }).SK) : BEFORE_ALL_GROUPS,
         ':end': AFTER_ALL_GROUPS,
       },
       ConsistentRead: true,
@@ -278,7 +258,7 @@ export class Memberships {
       this.#pageOf(query, limit, KEY_NAMES, (item) => {
         const fact = passedOver.read(item, 'membership');
         // The next page begins after this group id. If it differed from the key, pages could go back.
-        if (!fact || membershipKey(userId, fact.groupId).SK.S === item.SK?.S) return fact;
+        if (!fact || membershipKey({ groupId: fact.groupId, userId }).SK.S === item.SK?.S) return fact;
         passedOver.note(corrupt(item, 'groupId'));
         return null;
       }),
@@ -326,11 +306,11 @@ export class Memberships {
 const KEY_NAMES = ['PK', 'SK'];
 const INDEX_NAMES = ['groupId', CURRENT_MEMBER];
 
-/** The write that moves a membership from its believed state to the next. */
-function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Membership): Update {
+/** The write that moves a membership from its expected state to the next. */
+function moveOf(member: Member, current: Membership, next: Membership): Update {
   const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
   return {
-    key: membershipKey(userId, groupId),
+    key: membershipKey(member),
     set: Object.assign({}, ...moved.map((name) => registerItem(next, name))),
     remove: timeless(next, moved),
     conditions: [
@@ -347,16 +327,11 @@ function moveOf(userId: UserId, groupId: GroupId, current: Membership, next: Mem
 const COMPARED_NAMES = [CURRENT_MEMBER, 'generation', 'firstRevision', ...REGISTER_NAMES, ...HISTORY_NAMES];
 
 /** The write that replaces a whole belonging. `item` is what was read before, null if nothing was. */
-function belongingUpdate(
-  userId: UserId,
-  groupId: GroupId,
-  item: Item | null,
-  next: Belonging,
-  nowMs: number,
-): Update {
-  const key = membershipKey(userId, groupId);
+function belongingUpdate(member: Member, item: Item | null, next: Belonging, nowMs: number): Update {
+  const { groupId, userId } = member;
+  const key = membershipKey(member);
   const { state } = next;
-  if (!state) throw new Error('what was heard of a user cannot be forgotten');
+  if (!state) throw new Error('a belonging that was stored cannot become empty');
   const unchanged = (read: Item): Clause[] =>
     COMPARED_NAMES.map((name) => (read[name] ? equals(name, read[name]) : lacks(name)));
   const history = historyItem(next);
@@ -390,7 +365,7 @@ function belongingUpdate(
         : [anyOf(isAbsent, isAtMost('generation', generation)), lacks('joinings')],
     };
   }
-  const set = { ...membershipItem(userId, groupId, state), ...history };
+  const set = { ...membershipItem(member, state), ...history };
   return {
     key,
     set,
@@ -402,17 +377,6 @@ function belongingUpdate(
     ],
     conditions: item ? unchanged(item) : [isAbsent],
   };
-}
-
-/**
- * Whether a message was sent before a joining that arrived as a fact. With a given start, a message of the
- * same time is before the joining. Without one, the member starts after all messages sent by that time, so it
- * stands at such a message anyway. A member that joined by the route is a member from that call on: times of
- * facts are not compared with it.
- */
-function isBefore(sentAtMs: number, { at, heardAt, isGiven = false }: Joining): boolean {
-  const isByFact = heardAt !== at;
-  return isByFact && (isGiven ? sentAtMs <= at : sentAtMs < at);
 }
 
 /** The time attributes of registers that have no time. */

@@ -1,5 +1,5 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { corrupt, type Item, messageOf, readItem } from './items.ts';
@@ -9,7 +9,7 @@ import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The size of the first page where the newest message is nearly always enough. */
+/** The size of the first page of a search that the newest messages nearly always decide. */
 const FIRST_PAGE = 10;
 
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
@@ -99,10 +99,10 @@ export class Messages {
   }
 
   /** The newest `limit` messages above a position, newest first, and also the deleted ones in between. */
-  async newest(groupId: GroupId, above: Position, limit: number): Promise<Message[]> {
+  async newest(groupId: GroupId, abovePosition: Position, limit: number): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
-    for await (const { stored } of this.#pages(groupId, { above }, () => missing)) {
+    for await (const { stored } of this.#pages(groupId, { abovePosition }, () => missing)) {
       const messages = stored.map(({ message }) => message);
       found.push(...messages);
       missing -= messages.filter(({ deleted }) => !deleted).length;
@@ -112,20 +112,27 @@ export class Messages {
   }
 
   /**
-   * Counts the messages of other users above a position, and up to `upTo` if it is given. Stops at `enough`. If 8 MB of
-   * messages do not decide the count, `isDecided` is false.
+   * Counts the messages of other users above a position, and up to `lastPosition` if it is given. Stops at `enough`. If
+   * 8 MB of messages do not decide the count, `isDecided` is false.
    */
   async countOfOthers(
-    groupId: GroupId,
-    userId: UserId,
-    { above, upTo, enough }: { readonly above: Position; readonly upTo?: Position; readonly enough: number },
+    { groupId, userId }: Member,
+    {
+      abovePosition,
+      lastPosition,
+      enough,
+    }: { readonly abovePosition: Position; readonly lastPosition?: Position; readonly enough: number },
   ): Promise<{ readonly count: number; readonly isDecided: boolean }> {
     const isUnread = ({ senderId, deleted }: Message) => senderId !== null && senderId !== userId && !deleted;
     let count = 0;
     let pages = 0;
     // The first page has `enough` messages, which nearly always decides. Later pages are as large as the ledger allows.
     const limit = () => (pages === 0 ? enough : undefined);
-    for await (const { stored, isLast } of this.#pages(groupId, { above, ...(upTo && { upTo }) }, limit)) {
+    for await (const { stored, isLast } of this.#pages(
+      groupId,
+      { abovePosition, ...(lastPosition && { lastPosition }) },
+      limit,
+    )) {
       count += stored.filter(({ message }) => isUnread(message)).length;
       if (count >= enough || isLast) break;
       if (pages === MOST_FULL_PAGES) return { count, isDecided: false };
@@ -150,13 +157,12 @@ export class Messages {
 
   /** The newest message above a position that a user sent after a time; null if there is none. */
   async newestOf(
-    groupId: GroupId,
-    userId: UserId,
-    above: Position,
+    { groupId, userId }: Member,
+    abovePosition: Position,
     afterMs: number,
   ): Promise<Position | null> {
     let limit: number | undefined = FIRST_PAGE;
-    for await (const { stored } of this.#pages(groupId, { above }, () => limit)) {
+    for await (const { stored } of this.#pages(groupId, { abovePosition }, () => limit)) {
       limit = undefined;
       const newest = stored.find(
         ({ message, sentAtMs }) => message.senderId === userId && sentAtMs !== null && sentAtMs > afterMs,
@@ -172,11 +178,13 @@ export class Messages {
    */
   async *#pages(
     groupId: GroupId,
-    { above, upTo }: { readonly above?: Position; readonly upTo?: Position },
+    { abovePosition, lastPosition }: { readonly abovePosition?: Position; readonly lastPosition?: Position },
     limit: () => number | undefined,
   ): AsyncGenerator<{ readonly stored: StoredMessage[]; readonly isLast: boolean }> {
-    const from = above ? justAfter(messageKey(groupId, above).SK) : { S: BEFORE_ALL_MESSAGES };
-    const to = upTo ? messageKey(groupId, upTo).SK : { S: AFTER_ALL_MESSAGES };
+    const from = abovePosition
+      ? justAfter(messageKey(groupId, abovePosition).SK)
+      : { S: BEFORE_ALL_MESSAGES };
+    const to = lastPosition ? messageKey(groupId, lastPosition).SK : { S: AFTER_ALL_MESSAGES };
     if (from.S > to.S) return;
     const { PK } = headKey(groupId);
     // All messages of a group share these attributes, so the query does not return them.

@@ -16,7 +16,7 @@ import type { Key } from './keys.ts';
 const MAX_BATCH = 100;
 const CONCURRENT_BATCHES = 10;
 
-/** A conditional update of one item: what to set, what to remove, and the clauses that must all hold. */
+/** A conditional update of one item: attributes to set, attributes to remove, and clauses that must all hold. */
 export interface Update {
   readonly key: Key;
   readonly set: Item;
@@ -144,8 +144,8 @@ export class Table {
 }
 
 /**
- * Whether an item looks as the update would leave it. If two writers set the same values at the same time, each takes
- * the result for its own.
+ * Whether an item has the values that the update sets. If two writers set the same values at the same time, both count
+ * the result as their own.
  */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (

@@ -1,13 +1,13 @@
-import type { InboxView } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { InboxView } from '../cache/replies.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
 import { UnreadableItem } from '../ledger/items.ts';
 import { passingOver } from '../ledger/passed-over.ts';
 import { headChange } from './message-window.ts';
-import { completeView, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import { completeFromLedger, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface InboxGroup extends OwnView {
   readonly groupId: GroupId;
@@ -19,7 +19,7 @@ export interface InboxPage {
   readonly next: GroupId | null;
 }
 
-interface Belonging {
+interface InboxEntry {
   readonly groupId: GroupId;
   readonly membership: Membership;
   /** What the cache returned; null if it did not answer. */
@@ -27,7 +27,7 @@ interface Belonging {
 }
 
 /** With `unreadOnly`, one page reads at most this many groups. */
-const PATIENCE = 1_000;
+const MOST_READ = 1_000;
 
 /**
  * Groups that are completed from the ledger at the same time. With `unreadOnly`, also the groups checked in one step.
@@ -40,7 +40,7 @@ const CONCURRENT_GROUPS = 10;
  * one. A group whose head cannot be read is left out.
  */
 export async function readInbox(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   {
     unreadOnly,
@@ -48,13 +48,13 @@ export async function readInbox(
     after,
   }: { readonly unreadOnly: boolean; readonly limit: number; readonly after: GroupId | null },
 ): Promise<InboxPage> {
-  const looked = unreadOnly ? PATIENCE : limit;
-  const { memberships, next } = await stores.ledger.memberships.ofUser(userId, looked, after);
-  const belongings = await look(stores, userId, memberships);
+  const most = unreadOnly ? MOST_READ : limit;
+  const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, most, after);
+  const entries = await readViews(tidemark, userId, memberships);
   return passingOver(async (passedOver) => {
-    const complete = async (some: readonly Belonging[]) => {
-      const groups = await inParallel(some, CONCURRENT_GROUPS, (belonging) =>
-        viewOf(stores, userId, belonging).catch((error: unknown) => {
+    const complete = async (some: readonly InboxEntry[]) => {
+      const groups = await inParallel(some, CONCURRENT_GROUPS, (entry) =>
+        viewOf(tidemark, userId, entry).catch((error: unknown) => {
           if (!(error instanceof UnreadableItem)) throw error;
           passedOver.note(error);
           return null;
@@ -62,9 +62,9 @@ export async function readInbox(
       );
       return groups.filter((group) => group !== null);
     };
-    if (!unreadOnly) return { groups: await complete(belongings), next };
+    if (!unreadOnly) return { groups: await complete(entries), next };
 
-    const candidates = belongings.filter((belonging) => !isAtHead(belonging));
+    const candidates = entries.filter((entry) => !isAtHead(entry));
     const unread: InboxGroup[] = [];
     for (let start = 0; start < candidates.length && unread.length <= limit; start += CONCURRENT_GROUPS) {
       const slice = candidates.slice(start, start + CONCURRENT_GROUPS);
@@ -77,22 +77,22 @@ export async function readInbox(
 }
 
 /**
- * Adds to each membership what the cache knows of its group. Heads that the cache lacks
- * come from the ledger, in one go.
+ * Adds to each membership the cache's view of its group. Heads that the cache lacks are read from the ledger, in one
+ * call.
  */
-async function look(
-  stores: Stores,
+async function readViews(
+  tidemark: Tidemark,
   userId: UserId,
-  memberships: readonly Omit<Belonging, 'view'>[],
-): Promise<Belonging[]> {
+  memberships: readonly Omit<InboxEntry, 'view'>[],
+): Promise<InboxEntry[]> {
   if (memberships.length === 0) return [];
-  const asked = memberships.map(({ groupId, membership }) => ({
+  const groups = memberships.map(({ groupId, membership }) => ({
     groupId,
-    readUpTo: membership.self.position,
+    position: membership.self.position,
   }));
-  const views = await stores.cache.readInbox(userId, asked);
+  const views = await tidemark.cache.readInbox(userId, groups);
   if (!views) return memberships.map((membership) => ({ ...membership, view: null }));
-  const heads = await missingHeads(stores, memberships, views);
+  const heads = await missingHeads(tidemark, memberships, views);
   return memberships.flatMap((membership, index) => {
     const head = views[index]?.head ?? heads.get(membership.groupId);
     const window = views[index]?.window ?? null;
@@ -100,27 +100,28 @@ async function look(
   });
 }
 
-function isAtHead({ membership, view }: Belonging): boolean {
+function isAtHead({ membership, view }: InboxEntry): boolean {
   return view?.head != null && view.head <= membership.self.position;
 }
 
 /** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. */
-async function viewOf(stores: Stores, userId: UserId, belonging: Belonging): Promise<InboxGroup> {
-  const { groupId, membership, view } = belonging;
+async function viewOf(tidemark: Tidemark, userId: UserId, entry: InboxEntry): Promise<InboxGroup> {
+  const { groupId, membership, view } = entry;
+  const member: Member = { groupId, userId };
   const { head = null, window = null } = view ?? {};
   if (head === START) return { groupId, membership, head: null, unread: NOTHING_UNREAD };
-  if (isAtHead(belonging)) return { groupId, membership, head, unread: NOTHING_UNREAD };
+  if (isAtHead(entry)) return { groupId, membership, head, unread: NOTHING_UNREAD };
   const { position } = membership.self;
-  const unread = head && window && (await unreadIn(stores, groupId, userId, position, window));
+  const unread = head && window && (await unreadIn(tidemark, member, position, window));
   if (unread) return { groupId, membership, head, unread };
-  const completed = await completeView(stores, groupId, userId, membership, view && { ...view, state: null });
+  const completed = await completeFromLedger(tidemark, member, membership, view);
   return { groupId, ...completed };
 }
 
 /** Reads the heads that the cache lacks and merges them into the cache. Leaves out a head that cannot be read. */
 async function missingHeads(
-  { cache, ledger }: Stores,
-  memberships: readonly Omit<Belonging, 'view'>[],
+  { cache, ledger }: Tidemark,
+  memberships: readonly Omit<InboxEntry, 'view'>[],
   views: readonly InboxView[],
 ): Promise<ReadonlyMap<GroupId, Position>> {
   const missing = memberships.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);

@@ -1,7 +1,7 @@
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Member } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
-import { type MembershipMode, moveForward } from './move-forward.ts';
-import type { Stores } from './stores.ts';
+import { moveForward } from './move-forward.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Delivered {
   readonly position: Position;
@@ -11,14 +11,12 @@ export interface Delivered {
 
 /** Marks a group delivered up to a message, with the same calls as `markRead`. Null if the user is not a member. */
 export async function markDelivered(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   position: Position,
-  mode: MembershipMode,
 ): Promise<Delivered | null> {
   const mark = { position, kind: 'delivered', ifRevision: null } as const;
-  const moved = await moveForward(stores, groupId, userId, mode, [mark]);
+  const moved = await moveForward(tidemark, member, [mark]);
   return (
     moved && {
       position: moved.membership.delivered.position,

@@ -1,11 +1,11 @@
 import { TidemarkError } from '../domain/errors.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import type { Mark, MarkOutcome } from '../domain/mark.ts';
 import type { Position } from '../domain/position.ts';
-import { type MembershipMode, moveForward } from './move-forward.ts';
-import type { Stores } from './stores.ts';
+import { moveForward } from './move-forward.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface GroupMark extends Mark {
   readonly groupId: GroupId;
@@ -29,28 +29,25 @@ const CONCURRENT_GROUPS = 10;
  * other, in one write. A group that fails does not affect the others.
  */
 export async function markGroups(
-  stores: Stores,
+  tidemark: Tidemark,
   userId: UserId,
   marks: readonly GroupMark[],
-  mode: MembershipMode,
 ): Promise<GroupOutcome[]> {
   const groups = [...Map.groupBy(marks, ({ groupId }) => groupId)];
   const outcomes = new Map<GroupMark, GroupOutcome>();
   await inParallel(groups, CONCURRENT_GROUPS, async ([groupId, ofGroup]) => {
-    const reached = await markGroup(stores, groupId, userId, ofGroup, mode).catch(failed);
+    const reached = await markGroup(tidemark, { groupId, userId }, ofGroup).catch(failed);
     for (const [index, mark] of ofGroup.entries()) outcomes.set(mark, reached(index));
   });
   return marks.map((mark) => outcomes.get(mark) ?? { outcome: 'failed' });
 }
 
 async function markGroup(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   marks: readonly Mark[],
-  mode: MembershipMode,
 ): Promise<(index: number) => GroupOutcome> {
-  const moved = await moveForward(stores, groupId, userId, mode, marks);
+  const moved = await moveForward(tidemark, member, marks);
   return moved ? (index) => outcomeOf(moved.outcomes[index]) : () => ({ outcome: 'not_found' });
 }
 

@@ -1,9 +1,9 @@
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Member } from '../domain/ids.ts';
 import { PLAIN_READING, type Reading } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
-import { type MembershipMode, moveForward } from './move-forward.ts';
+import { moveForward } from './move-forward.ts';
 import { completeView, type OwnView } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Marked {
   readonly view: OwnView;
@@ -21,17 +21,15 @@ export interface Marked {
  * Returns null if the user is not a member. Throws `unavailable` if the ledger does not accept the write.
  */
 export async function markRead(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   position: Position,
-  mode: MembershipMode,
   { isPrivate, ifRevision }: Reading = PLAIN_READING,
 ): Promise<Marked | null> {
   const mark = { position, kind: isPrivate ? 'private' : 'read', ifRevision } as const;
-  const moved = await moveForward(stores, groupId, userId, mode, [mark]);
+  const moved = await moveForward(tidemark, member, [mark]);
   if (!moved) return null;
-  const view = await completeView(stores, groupId, userId, moved.membership, moved.view);
+  const view = await completeView(tidemark, member, moved.membership, moved.view);
   const [outcome] = moved.outcomes;
   if (!outcome) throw new Error('a mark has no outcome');
   return { view, advanced: moved.changed, clamped: outcome.clamped, isConflict: outcome.isConflict };

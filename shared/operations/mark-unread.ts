@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { Change } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import * as change from '../cache/changes.ts';
+import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, type MembershipState, retreat } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import { completeView, memberIn, type OwnView, readMember } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /**
  * Marks a message and all later ones unread, only for the member. Null if the user is not a member.
@@ -25,44 +25,44 @@ import type { Stores } from './stores.ts';
  *     step 1 does not find the member:        the ledger is read, then the member and the doubt are merged together
  */
 export async function markUnread(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  message: Position,
+  tidemark: Tidemark,
+  member: Member,
+  position: Position,
 ): Promise<OwnView | null> {
-  const { ledger, cache, nowMs } = stores;
+  const { ledger, cache, nowMs } = tidemark;
+  const { groupId, userId } = member;
   const at = nowMs();
-  const isBack = (member: Membership) => !isSame(member, retreat(member, message, at));
+  const isBack = (known: Membership) => !isSame(known, retreat(known, position, at));
   const back = (current: MembershipState | null) =>
-    current?.kind === 'member' ? retreat(current, message, at) : current;
+    current?.kind === 'member' ? retreat(current, position, at) : current;
 
-  const doubt = randomUUID();
-  const settled: Change = { kind: 'settled', userId, doubt };
-  const doubted = await cache.doubt(groupId, userId, doubt);
+  const token = randomUUID();
+  const settled = change.settled(userId, token);
+  const doubted = await cache.doubt(member, token);
   const settle = async () => (doubted?.isNoted ? cache.merge(groupId, [settled]) : false);
 
-  let believed = memberIn(doubted?.view ?? null);
-  if (!believed || !isBack(believed)) {
+  let expected = memberIn(doubted?.view ?? null);
+  if (!expected || !isBack(expected)) {
     // Only the ledger decides that there is nothing to do: the copy in the cache may be old.
-    believed = await readMember(stores, groupId, userId).catch(async (error: unknown) => {
+    expected = await readMember(tidemark, member).catch(async (error: unknown) => {
       await settle();
       throw error;
     });
-    if (!believed) {
+    if (!expected) {
       await settle();
       return null;
     }
-    const member: Change = { kind: 'member', userId, state: believed };
-    if (!isBack(believed)) {
-      const merged = doubted && (await cache.mergeFor(groupId, userId, [member, settled]));
-      return completeView(stores, groupId, userId, believed, merged);
+    const known = change.member(userId, expected);
+    if (!isBack(expected)) {
+      const merged = doubted && (await cache.mergeFor(member, [known, settled]));
+      return completeView(tidemark, member, expected, merged);
     }
     if (doubted && !doubted.isNoted) {
-      await cache.merge(groupId, [member, { kind: 'doubt', userId, doubt }]);
+      await cache.merge(groupId, [known, change.doubt(userId, token)]);
     }
   }
-  const { state } = await ledger.memberships.change(userId, groupId, back, believed);
-  const changes: Change[] = state ? [{ kind: 'member', userId, state }, settled] : [settled];
-  const merged = await cache.mergeFor(groupId, userId, changes);
-  return state?.kind === 'member' ? completeView(stores, groupId, userId, state, merged) : null;
+  const { state } = await ledger.memberships.change(member, back, expected);
+  const changes = state ? [change.member(userId, state), settled] : [settled];
+  const merged = await cache.mergeFor(member, changes);
+  return state?.kind === 'member' ? completeView(tidemark, member, state, merged) : null;
 }

@@ -1,10 +1,11 @@
-import type { Change } from '../cache/group-cache.ts';
-import { type Belonging, hearDeparture, hearJoining } from '../domain/belonging.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import * as change from '../cache/changes.ts';
+import { applyDeparture, applyJoining, type Belonging } from '../domain/belonging.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import { END, type Position, START } from '../domain/position.ts';
-import type { Stores } from './stores.ts';
+import { followOwnMessages } from './own-messages.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Joined {
   readonly membership: Membership;
@@ -19,53 +20,75 @@ const CONCURRENT_JOINS = 20;
  * head if that is null. Returns them in the order of `userIds`.
  */
 export async function addMembers(
-  stores: Stores,
+  tidemark: Tidemark,
   groupId: GroupId,
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  const after = isGiven(joinedAfter)
+  const start = isGiven(joinedAfter)
     ? joinedAfter
-    : ((await stores.ledger.messages.readHead(groupId)) ?? START);
+    : ((await tidemark.ledger.messages.readHead(groupId)) ?? START);
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(stores, groupId, userId, after),
+    joinOne(tidemark, { groupId, userId }, start),
   );
   const changes = joined.flatMap(({ membership, isNew }, index) =>
     changesOf(userIds[index] as UserId, membership, isNew),
   );
-  await stores.cache.merge(groupId, changes);
+  await tidemark.cache.merge(groupId, changes);
   return joined;
 }
 
-export async function join(stores: Stores, groupId: GroupId, userId: UserId): Promise<Membership | null> {
-  const [joined] = await addMembers(stores, groupId, [userId]);
+export async function join(tidemark: Tidemark, member: Member): Promise<Membership | null> {
+  const [joined] = await addMembers(tidemark, member.groupId, [member.userId]);
   return joined?.membership ?? null;
 }
 
 /** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
-async function joinOne(
-  { ledger, nowMs }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  after: Position,
-): Promise<Joined> {
+async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter: Position): Promise<Joined> {
   const now = nowMs();
   const joinNow = (known: Belonging) =>
     known.state?.kind === 'member'
       ? known
-      : hearJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), after, heardAt: now });
-  const { before, after: reached } = await ledger.memberships.hear(userId, groupId, joinNow, now);
+      : applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+  const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
   return { membership: reached.state, isNew: before.state?.kind !== 'member' };
 }
 
+/** A member as other users see it: a private read does not show. */
+export interface VisibleMember {
+  readonly userId: UserId;
+  readonly watermark: Position;
+  readonly joinedAfter: Position;
+}
+
+/**
+ * Returns one page of a group's members, ordered by user id. The next page begins after `next`; null if there is none.
+ */
+export async function listMembers(
+  { ledger }: Tidemark,
+  groupId: GroupId,
+  limit: number,
+  after: UserId | null,
+): Promise<{ readonly members: readonly VisibleMember[]; readonly next: UserId | null }> {
+  const { members, next } = await ledger.memberships.page(groupId, limit, after);
+  return {
+    members: members.map(({ userId, membership }) => ({
+      userId,
+      watermark: membership.public.position,
+      joinedAfter: membership.joinedAfter,
+    })),
+    next,
+  };
+}
+
 /** Ends a membership. Does nothing if the user is not a member. */
-export async function removeMember(stores: Stores, groupId: GroupId, userId: UserId): Promise<void> {
-  const now = stores.nowMs();
+export async function removeMember(tidemark: Tidemark, member: Member): Promise<void> {
+  const now = tidemark.nowMs();
   // At or after every joining, so that it ends all of them.
   const leaveNow = (known: Belonging) =>
-    hearDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
-  await hear(stores, groupId, userId, leaveNow);
+    applyDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
+  await changeAndMerge(tidemark, member, leaveNow);
 }
 
 /** A joining that arrived as a fact. */
@@ -77,64 +100,43 @@ export interface JoiningFact {
 
 /** Applies a join that arrived as a fact. It may be late or a repetition: only its own time counts. */
 export async function applyJoin(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   { joinedAtMs, joinedAfter }: JoiningFact,
 ): Promise<void> {
-  const after = isGiven(joinedAfter) ? joinedAfter : await newestBy(stores, groupId, joinedAtMs);
-  const heardAt = stores.nowMs();
-  const belonging = await hear(stores, groupId, userId, (known) =>
-    hearJoining(known, { at: joinedAtMs, after, heardAt, isGiven: isGiven(joinedAfter) }),
+  const isStartGiven = isGiven(joinedAfter);
+  const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
+  const receivedAt = tidemark.nowMs();
+  const belonging = await changeAndMerge(tidemark, member, (known) =>
+    applyJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
   );
-  await followOwnMessages(stores, groupId, userId, belonging);
+  await mergeOwnMessages(tidemark, member, belonging);
 }
 
 /** Applies a departure that arrived as a fact. It ends the memberships that began at or before it. */
-export async function applyLeave(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  leftAtMs: number,
-): Promise<void> {
-  const belonging = await hear(stores, groupId, userId, (known) => hearDeparture(known, leftAtMs));
-  await followOwnMessages(stores, groupId, userId, belonging);
+export async function applyLeave(tidemark: Tidemark, member: Member, leftAtMs: number): Promise<void> {
+  const belonging = await changeAndMerge(tidemark, member, (known) => applyDeparture(known, leftAtMs));
+  await mergeOwnMessages(tidemark, member, belonging);
 }
 
-async function hear(
-  { ledger, cache, nowMs }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  change: (known: Belonging) => Belonging,
+async function changeAndMerge(
+  { ledger, cache, nowMs }: Tidemark,
+  member: Member,
+  transition: (known: Belonging) => Belonging,
 ): Promise<Belonging> {
-  const { before, after } = await ledger.memberships.hear(userId, groupId, change, nowMs());
+  const { before, after } = await ledger.memberships.changeBelonging(member, transition, nowMs());
   const isNew = before.state?.kind !== 'member';
-  if (after.state) await cache.merge(groupId, changesOf(userId, after.state, isNew));
+  if (after.state) await cache.merge(member.groupId, changesOf(member.userId, after.state, isNew));
   return after;
 }
 
-/**
- * Moves a member to its newest own message sent since it joined: a member has read its own messages, including those
- * that arrived before the join. The messages are read after the membership was written, so that a message recorded in
- * the meantime finds the member.
- */
-async function followOwnMessages(
-  { ledger, cache, nowMs }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  { state, joinings }: Belonging,
-): Promise<void> {
-  const [since] = joinings;
-  if (state?.kind !== 'member' || !since) return;
-  const { messages, memberships } = ledger;
-  const newest = await messages.newestOf(groupId, userId, state.public.position, since.at);
-  if (!newest) return;
-  const moved = await memberships.advanceSender(userId, groupId, newest, nowMs());
-  if (moved) await cache.merge(groupId, changesOf(userId, moved, false));
+async function mergeOwnMessages(tidemark: Tidemark, member: Member, belonging: Belonging): Promise<void> {
+  const moved = await followOwnMessages(tidemark, member, belonging);
+  if (moved) await tidemark.cache.merge(member.groupId, changesOf(member.userId, moved, false));
 }
 
 /** The newest message sent at or before a time; the start if there is none, the head if all messages have expired. */
-async function newestBy({ ledger }: Stores, groupId: GroupId, atMs: number): Promise<Position> {
+async function newestBy({ ledger }: Tidemark, groupId: GroupId, atMs: number): Promise<Position> {
   const newest = await ledger.messages.newestSentBy(groupId, atMs);
   if (newest === 'none by then') return START;
   if (newest === 'none recorded') return (await ledger.messages.readHead(groupId)) ?? START;
@@ -147,7 +149,7 @@ function isGiven(joinedAfter: Position | null): joinedAfter is Position {
 }
 
 /** The changes for the cache when a membership began, moved or ended. */
-function changesOf(userId: UserId, state: MembershipState, isNew: boolean): Change[] {
-  const member: Change = { kind: 'member', userId, state };
-  return isNew && state.kind === 'member' ? [member, { kind: 'joined', userId }] : [member];
+function changesOf(userId: UserId, state: MembershipState, isNew: boolean): change.Change[] {
+  const member = change.member(userId, state);
+  return isNew && state.kind === 'member' ? [member, change.joined(userId)] : [member];
 }

@@ -1,12 +1,13 @@
-import type { GroupId, UserId } from '../domain/ids.ts';
+import * as change from '../cache/changes.ts';
+import type { Member } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import { readMember } from './own-view.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Statuses {
   /** The position of the member's own view. */
   readonly watermark: Position;
-  /** In the order asked. */
+  /** In the order of the request. */
   readonly statuses: readonly { readonly position: Position; readonly isRead: boolean }[];
 }
 
@@ -15,22 +16,22 @@ export interface Statuses {
  * Costs one call of the cache, and one of the ledger for messages that the cache does not hold.
  */
 export async function readStatuses(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   positions: readonly Position[],
 ): Promise<Statuses | null> {
-  const { cache, ledger } = stores;
-  const cached = await cache.readStatuses(groupId, userId, positions);
+  const { cache, ledger } = tidemark;
+  const { groupId, userId } = member;
+  const cached = await cache.readStatuses(member, positions);
   const known = cached?.state?.kind === 'member' ? cached.state : null;
-  const membership = known ?? (await readMember(stores, groupId, userId));
+  const membership = known ?? (await readMember(tidemark, member));
   if (!membership) return null;
-  if (cached && !known) await cache.merge(groupId, [{ kind: 'member', userId, state: membership }]);
+  if (cached && !known) await cache.merge(groupId, [change.member(userId, membership)]);
 
   const watermark = membership.self.position;
   const above = positions.filter((position) => position > watermark);
-  const own = new Set(above.filter((position) => whoseIs(position) === 'own'));
-  const unknown = above.filter((position) => whoseIs(position) === 'unknown');
+  const own = new Set(above.filter((position) => relationOf(position) === 'own'));
+  const unknown = above.filter((position) => relationOf(position) === 'unknown');
   if (unknown.length > 0) {
     const messages = await ledger.messages.readMany(groupId, unknown);
     for (const { position, senderId } of messages) if (senderId === userId) own.add(position);
@@ -43,7 +44,7 @@ export async function readStatuses(
     })),
   };
 
-  function whoseIs(position: Position) {
-    return (known && cached?.whose?.[positions.indexOf(position)]) ?? 'unknown';
+  function relationOf(position: Position) {
+    return (known && cached?.relations?.[positions.indexOf(position)]) ?? 'unknown';
   }
 }

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Change } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId } from '../domain/ids.ts';
-import type { Message } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /** Messages merged in one call, so that no call grows with the window. */
 const LOAD_CHUNK = 1_000;
@@ -25,29 +24,25 @@ const LOAD_CHUNK = 1_000;
  * @returns the changes of step 4, for the caller to merge with its own; null if the cache does not answer
  */
 export async function loadWindow(
-  { cache, ledger, nowMs }: Stores,
+  { cache, ledger, nowMs }: Tidemark,
   groupId: GroupId,
   position: Position,
-): Promise<readonly Change[] | null> {
+): Promise<readonly change.Change[] | null> {
   const token = `${nowMs()}-${randomUUID()}`;
-  if (!(await cache.merge(groupId, [{ kind: 'load', token }]))) return null;
+  if (!(await cache.merge(groupId, [change.load(token)]))) return null;
   const [head, newest] = await Promise.all([
     ledger.messages.readHead(groupId),
     ledger.messages.newest(groupId, position, cache.capacity + 1),
   ]);
-  const above = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
-  const changes = newest.filter((message) => message.position > above).map(messageChange);
+  const floor = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
+  const changes = newest.filter((message) => message.position > floor).map(change.message);
   for (let start = 0; start < changes.length; start += LOAD_CHUNK) {
     if (!(await cache.merge(groupId, changes.slice(start, start + LOAD_CHUNK)))) return null;
   }
-  return [headChange(head), { kind: 'loaded', token, above }];
+  return [headChange(head), change.loaded(token, floor)];
 }
 
 /** Null becomes the start: the cache also keeps that no message is recorded, or every read would go to the ledger. */
-export function headChange(head: Position | null): Change {
-  return { kind: 'head', position: head ?? START };
-}
-
-function messageChange(message: Message): Change {
-  return { kind: 'message', message };
+export function headChange(head: Position | null): change.Change {
+  return change.head(head ?? START);
 }

@@ -1,11 +1,12 @@
-import { type Change, memberChanges } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
-import { type EarlyMark, makeGood } from '../domain/mark.ts';
+import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
-import type { Stores } from './stores.ts';
+import { advanceSender } from './own-messages.ts';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Sent {
   readonly groupId: GroupId;
@@ -34,55 +35,52 @@ const MOST_ROUNDS = 10;
  * completes what a failure interrupted.
  */
 export async function recordMessage(
-  stores: Stores,
+  tidemark: Tidemark,
   { groupId, position, senderId, sentAtMs, isFact = false }: Sent,
 ): Promise<Recorded> {
-  const { ledger, cache, nowMs } = stores;
+  const { ledger, cache, nowMs } = tidemark;
   const now = nowMs();
   const sentAt = sentAtMs ?? now;
   const { message, known } = await ledger.messages.record(groupId, position, senderId, sentAt, now);
   if (message.senderId !== senderId) return { outcome: 'conflict' };
   const [head, sender] = await Promise.all([
     ledger.messages.raiseHead(groupId, position),
-    ledger.memberships.advanceSender(senderId, groupId, position, now, {
+    advanceSender(tidemark, { groupId, userId: senderId }, position, {
       sentAtMs: isFact ? sentAt : null,
       isRepeated: known,
     }),
   ]);
-  const changes: Change[] = [
-    { kind: 'message', message },
-    { kind: 'head', position: head },
-  ];
-  if (sender) changes.push({ kind: 'member', userId: senderId, state: sender });
+  const changes = [change.message(message), change.head(head)];
+  if (sender) changes.push(change.member(senderId, sender));
   const due = await cache.mergeRecorded(groupId, changes);
-  await makeDueGood(stores, groupId, due ?? []);
+  await applyDueMarks(tidemark, groupId, due ?? []);
   return { outcome: known ? 'known' : 'recorded', head };
 }
 
 /** Applies marks that overtook their message, best effort: the message is recorded even if this fails. */
-async function makeDueGood(
-  stores: Stores,
+async function applyDueMarks(
+  tidemark: Tidemark,
   groupId: GroupId,
   due: readonly EarlyMark[],
   round = 1,
 ): Promise<void> {
   if (due.length === 0) return;
-  const { ledger, cache, nowMs } = stores;
+  const { ledger, cache, nowMs } = tidemark;
   try {
     const marks = Map.groupBy(due, ({ userId }) => userId);
-    const known = await ledger.memberships.readMany([...marks.keys()], groupId);
-    const states = await inParallel([...known], CONCURRENT_MARKS, async ([userId, believed]) => {
+    const known = await ledger.memberships.readMany(groupId, [...marks.keys()]);
+    const states = await inParallel([...known], CONCURRENT_MARKS, async ([userId, expected]) => {
       const at = nowMs();
-      const good = (current: MembershipState | null) =>
-        current?.kind === 'member' ? makeGood(current, marks.get(userId) ?? [], at) : current;
-      const { state } = await ledger.memberships.change(userId, groupId, good, believed);
-      return [userId, state ?? believed] as const;
+      const forward = (current: MembershipState | null) =>
+        current?.kind === 'member' ? applyEarlyMarks(current, marks.get(userId) ?? [], at) : current;
+      const { state } = await ledger.memberships.change({ groupId, userId }, forward, expected);
+      return [userId, state ?? expected] as const;
     });
-    const more = await cache.mergeRecorded(groupId, memberChanges(states));
-    if (round < MOST_ROUNDS) await makeDueGood(stores, groupId, more ?? [], round + 1);
+    const more = await cache.mergeRecorded(groupId, change.members(states));
+    if (round < MOST_ROUNDS) await applyDueMarks(tidemark, groupId, more ?? [], round + 1);
   } catch (error) {
     console.warn({
-      message: 'marks that overtook their message were not made good',
+      message: 'marks that overtook their message were not applied',
       groupId,
       error: loggedError(error),
     });
@@ -91,10 +89,10 @@ async function makeDueGood(
 
 /** Deletes a message, whether or not it is known yet. The head stays. */
 export async function deleteMessage(
-  { ledger, cache, nowMs }: Stores,
+  { ledger, cache, nowMs }: Tidemark,
   groupId: GroupId,
   position: Position,
 ): Promise<void> {
   await ledger.messages.delete(groupId, position, nowMs());
-  await cache.merge(groupId, [{ kind: 'message', message: { position, senderId: null, deleted: true } }]);
+  await cache.merge(groupId, [change.deleted(position)]);
 }

@@ -1,15 +1,13 @@
-import type { Change, View } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import * as change from '../cache/changes.ts';
+import type { View } from '../cache/replies.ts';
+import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import { END, laterOf, type Position } from '../domain/position.ts';
 import { join } from './members.ts';
 import { headChange } from './message-window.ts';
 import { memberIn, readMember } from './own-view.ts';
-import type { Stores } from './stores.ts';
-
-/** Who may mark. `strict`: only members. `open`: a user's first mark makes the user a member. */
-export type MembershipMode = 'strict' | 'open';
+import type { Tidemark } from './tidemark.ts';
 
 export interface Moved {
   readonly membership: Membership;
@@ -25,37 +23,39 @@ type Clamp = (position: Position) => Position;
 
 /** Applies marks to a membership, one after the other, in one write. Null if the user is not a member. */
 export async function moveForward(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  mode: MembershipMode,
+  tidemark: Tidemark,
+  member: Member,
   marks: readonly Mark[],
 ): Promise<Moved | null> {
-  const { cache } = stores;
-  const view = await cache.read(groupId, userId, marks.map(({ position }) => position).reduce(laterOf));
+  const { cache, mode } = tidemark;
+  const { groupId, userId } = member;
+  const view = await cache.read(member, marks.map(({ position }) => position).reduce(laterOf));
   const cached = memberIn(view);
   const isTrusted = cached !== null && marks.every(({ ifRevision }) => isRevision(cached, ifRevision));
-  const [{ clamp, news }, known] = await Promise.all([
-    clampFor(stores, groupId, marks, view?.head ?? null),
-    isTrusted ? cached : readMember(stores, groupId, userId),
+  const [{ clamp, headChanges }, known] = await Promise.all([
+    clampFor(tidemark, groupId, marks, view?.head ?? null),
+    isTrusted ? cached : readMember(tidemark, member),
   ]);
-  let believed = known;
+  let expected = known;
   // The second attempt is for a user who had left, unknown to the cache: in an open group the mark makes it a member
   // again.
   for (let attempt = 0; attempt < 2; attempt += 1) {
-    believed ??= mode === 'open' ? await join(stores, groupId, userId) : null;
-    if (!believed) return null;
-    const written = await write(stores, groupId, userId, believed, marks, clamp);
+    expected ??= mode === 'open' ? await join(tidemark, member) : null;
+    if (!expected) return null;
+    const written = await write(tidemark, member, expected, marks, clamp);
     if (written) {
       const { membership, changed, outcomes } = written;
       const early = earlyMarks(userId, membership, marks, outcomes);
       if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
       // Merges even if the cache did not answer before: it may be back, and other instances may already read from it.
-      const member: Change = { kind: 'member', userId, state: membership };
-      const merged = await cache.mergeFor(groupId, userId, [member, ...news, ...early]);
-      return overtaken(stores, groupId, userId, marks, { ...written, view: merged });
+      const merged = await cache.mergeFor(member, [
+        change.member(userId, membership),
+        ...headChanges,
+        ...early,
+      ]);
+      return overtaken(tidemark, member, marks, { ...written, view: merged });
     }
-    believed = null;
+    expected = null;
   }
   return null;
 }
@@ -66,24 +66,23 @@ function isRevision({ self }: Membership, ifRevision: number | null): boolean {
 
 /** Writes the marks to the ledger, if they move anything. Null if the ledger no longer holds a membership. */
 async function write(
-  { ledger, nowMs }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-  believed: Membership,
+  { ledger, nowMs }: Tidemark,
+  member: Member,
+  expected: Membership,
   marks: readonly Mark[],
   clamp: Clamp,
 ): Promise<Omit<Moved, 'view'> | null> {
   const at = nowMs();
-  let applied = applyMarks(believed, marks, clamp, at);
-  if (isSame(believed, applied.membership)) {
-    return { membership: believed, changed: false, outcomes: applied.outcomes };
+  let applied = applyMarks(expected, marks, clamp, at);
+  if (isSame(expected, applied.membership)) {
+    return { membership: expected, changed: false, outcomes: applied.outcomes };
   }
   const forward = (current: MembershipState | null) => {
     if (current?.kind !== 'member') return current;
     applied = applyMarks(current, marks, clamp, at);
     return applied.membership;
   };
-  const { state, changed } = await ledger.memberships.change(userId, groupId, forward, believed);
+  const { state, changed } = await ledger.memberships.change(member, forward, expected);
   return state?.kind === 'member' ? { membership: state, changed, outcomes: applied.outcomes } : null;
 }
 
@@ -93,16 +92,16 @@ async function write(
  * head may be old, and a mark clamped to it could not be undone.
  */
 async function clampFor(
-  { ledger }: Stores,
+  { ledger }: Tidemark,
   groupId: GroupId,
   marks: readonly Mark[],
   cachedHead: Position | null,
-): Promise<{ readonly clamp: Clamp; readonly news: readonly Change[] }> {
+): Promise<{ readonly clamp: Clamp; readonly headChanges: readonly change.Change[] }> {
   if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
-    return { clamp: (position) => position, news: [] };
+    return { clamp: (position) => position, headChanges: [] };
   }
   const head = await ledger.messages.readHead(groupId);
-  return { clamp: (position) => clampTo(head, position), news: [headChange(head)] };
+  return { clamp: (position) => clampTo(head, position), headChanges: [headChange(head)] };
 }
 
 /**
@@ -114,12 +113,11 @@ function earlyMarks(
   { generation, self }: Membership,
   marks: readonly Mark[],
   outcomes: readonly MarkOutcome[],
-): Change[] {
+): change.Change[] {
   return marks
     .filter(({ position }, index) => outcomes[index]?.clamped && position !== END)
     .map(({ position, kind, ifRevision }) => {
-      const mark = { userId, position, generation, revision: ifRevision ?? self.revision, kind };
-      return { kind: 'early', mark };
+      return change.early({ userId, position, generation, revision: ifRevision ?? self.revision, kind });
     });
 }
 
@@ -128,9 +126,8 @@ function earlyMarks(
  * returned a head at or above them.
  */
 async function overtaken(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   marks: readonly Mark[],
   moved: Moved,
 ): Promise<Moved> {
@@ -141,10 +138,10 @@ async function overtaken(
   if (due.length === 0) return moved;
   const { revision } = moved.membership.self;
   const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
-  const written = await write(stores, groupId, userId, moved.membership, again, (position) => position);
+  const written = await write(tidemark, member, moved.membership, again, (position) => position);
   if (!written) return moved;
   const { membership } = written;
-  const view = await stores.cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state: membership }]);
+  const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);
   const made = new Map(due.map((mark, index) => [mark, written.outcomes[index]]));
   const outcomes = moved.outcomes.map((outcome, index) => made.get(marks[index] as Mark) ?? outcome);
   return { membership, changed: moved.changed || written.changed, outcomes, view };

@@ -1,10 +1,11 @@
-import type { Change, View, Window } from '../cache/group-cache.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import * as change from '../cache/changes.ts';
+import type { InboxView, View, Window } from '../cache/replies.ts';
+import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
 import { headChange, loadWindow } from './message-window.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /** What one member sees of a group. Without recorded messages the head is null and nothing is unread. */
 export interface OwnView {
@@ -15,18 +16,21 @@ export interface OwnView {
 
 export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
-/** A window filled below this share of its capacity is loaded again when someone needs messages below its floor. */
-const WORN_SHARE = 0.9;
+/**
+ * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
+ * again when a caller needs messages below its floor.
+ */
+const MIN_FILLED_SHARE = 0.9;
 
-export function isWorn(kept: number, capacity: number): boolean {
-  return kept < capacity * WORN_SHARE;
+export function isSparse(kept: number, capacity: number): boolean {
+  return kept < capacity * MIN_FILLED_SHARE;
 }
 
 /** Returns the caller's own view, or null if the caller is not a member. One call if the cache holds it. */
-export async function lookAt(stores: Stores, groupId: GroupId, userId: UserId): Promise<OwnView | null> {
-  const view = await stores.cache.read(groupId, userId);
-  const membership = memberIn(view) ?? (await readMember(stores, groupId, userId));
-  return membership && completeView(stores, groupId, userId, membership, view);
+export async function readOwnView(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
+  const view = await tidemark.cache.read(member);
+  const membership = memberIn(view) ?? (await readMember(tidemark, member));
+  return membership && completeView(tidemark, member, membership, view);
 }
 
 /** The membership that the cache holds. Null for a departure: only the ledger decides that a user is not a member. */
@@ -34,12 +38,8 @@ export function memberIn(view: View | null): Membership | null {
   return view?.state?.kind === 'member' ? view.state : null;
 }
 
-export async function readMember(
-  { ledger }: Stores,
-  groupId: GroupId,
-  userId: UserId,
-): Promise<Membership | null> {
-  const state = await ledger.memberships.read(userId, groupId);
+export async function readMember({ ledger }: Tidemark, member: Member): Promise<Membership | null> {
+  const state = await ledger.memberships.read(member);
   return state?.kind === 'member' ? state : null;
 }
 
@@ -48,26 +48,33 @@ export async function readMember(
  * the cache did not answer: then this call does not use it again.
  */
 export async function completeView(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   known: Membership,
   view: View | null,
 ): Promise<OwnView> {
-  const told = view && (await ownViewIn(stores, groupId, userId, known, view));
-  if (told) return told;
-  const filled = view && (await fill(stores, groupId, userId, known, view));
-  const complete = filled && (await ownViewIn(stores, groupId, userId, known, filled));
-  return complete ?? countInLedger(stores, groupId, userId, known);
+  const own = view && (await ownViewIn(tidemark, member, known, view));
+  return own ?? completeFromLedger(tidemark, member, known, view);
+}
+
+/** As `completeView`, for a view that does not determine the own view. */
+export async function completeFromLedger(
+  tidemark: Tidemark,
+  member: Member,
+  known: Membership,
+  cached: InboxView | null,
+): Promise<OwnView> {
+  const filled = cached && (await fill(tidemark, member, known, cached));
+  const own = filled && (await ownViewIn(tidemark, member, known, filled));
+  return own ?? countInLedger(tidemark, member, known);
 }
 
 /**
  * The own view that the cache's view determines; null if it does not determine the unread count of the newest state.
  */
 async function ownViewIn(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   known: Membership,
   { state, head, window }: View,
 ): Promise<OwnView | null> {
@@ -75,43 +82,41 @@ async function ownViewIn(
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
   if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(stores, groupId, userId, membership.self.position, window);
+  const unread = await unreadIn(tidemark, member, membership.self.position, window);
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts what is unread above a position: in the cache's window and, if that does not decide, in the ledger below the
- * window. Null if the window has lost many of its messages and should be loaded again.
+ * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
+ * the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
-  { cache, ledger }: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  { cache, ledger }: Tidemark,
+  member: Member,
   position: Position,
   window: Window,
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isWorn(window.kept, capacity)) return null;
-  const { count, isDecided } = await ledger.messages.countOfOthers(groupId, userId, {
-    above: position,
-    upTo: window.floor,
+  if (isSparse(window.kept, capacity)) return null;
+  const { count, isDecided } = await ledger.messages.countOfOthers(member, {
+    abovePosition: position,
+    lastPosition: window.floor,
     enough: unreadLimit + 1 - window.unread,
   });
   return unreadOf(unreadLimit, window.unread + count, isDecided);
 }
 
 async function countInLedger(
-  { ledger, cache }: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  { ledger, cache }: Tidemark,
+  member: Member,
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
   const [head, { count, isDecided }] = await Promise.all([
-    ledger.messages.readHead(groupId),
-    ledger.messages.countOfOthers(groupId, userId, {
-      above: membership.self.position,
+    ledger.messages.readHead(member.groupId),
+    ledger.messages.countOfOthers(member, {
+      abovePosition: membership.self.position,
       enough: unreadLimit + 1,
     }),
   ]);
@@ -128,23 +133,22 @@ function atMost(limit: number, count: number): Unread {
 }
 
 /**
- * Merges the membership into the cache and what else it lacks: the head, and the window if
- * it does not reach far enough.
+ * Merges the membership into the cache, and the head and the window if they are missing or if the window does not reach
+ * far enough.
  */
 async function fill(
-  stores: Stores,
-  groupId: GroupId,
-  userId: UserId,
+  tidemark: Tidemark,
+  member: Member,
   membership: Membership,
-  view: View,
+  { head, window }: InboxView,
 ): Promise<View | null> {
-  const { cache, ledger } = stores;
-  const member: Change = { kind: 'member', userId, state: membership };
-  const { window } = view;
-  if (window && (membership.self.position >= window.floor || !isWorn(window.kept, cache.capacity))) {
-    const head = view.head ? [] : [headChange(await ledger.messages.readHead(groupId))];
-    return cache.mergeFor(groupId, userId, [member, ...head]);
+  const { cache, ledger } = tidemark;
+  const { groupId, userId } = member;
+  const known = change.member(userId, membership);
+  if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
+    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    return cache.mergeFor(member, [known, ...lacking]);
   }
-  const loaded = await loadWindow(stores, groupId, membership.self.position);
-  return loaded && cache.mergeFor(groupId, userId, [member, ...loaded]);
+  const loaded = await loadWindow(tidemark, groupId, membership.self.position);
+  return loaded && cache.mergeFor(member, [known, ...loaded]);
 }

@@ -2,7 +2,7 @@ import type { ListEntry, ListedMember, ReceiptsPage } from '../cache/receipts-in
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /*
  * Receipts without a cache. Every member of the group is read, page by page; only the members of the answer stay in
@@ -11,7 +11,7 @@ import type { Stores } from './stores.ts';
 
 const PAGE = 1_000;
 
-type LedgerAlone = Pick<Stores, 'ledger'>;
+type LedgerAlone = Pick<Tidemark, 'ledger'>;
 
 /** A recorded message: its sender is known. */
 export type RecordedMessage = Message & { readonly senderId: UserId };

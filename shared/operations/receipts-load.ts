@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type Change, memberChanges } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
 import type { GroupId } from '../domain/ids.ts';
 import { START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /** Members read from the ledger and merged in one call: few enough for the cache to merge well within its timeout. */
 const CHUNK = 500;
@@ -34,37 +34,40 @@ const LEASE_MS = 5_000;
  *   loads it, 'unavailable' if the cache does not answer
  */
 export async function loadIndex(
-  stores: Stores,
+  tidemark: Tidemark,
   groupId: GroupId,
   isWindowMissing: boolean,
 ): Promise<'indexed' | 'loading' | 'loaded' | 'unavailable'> {
-  const { cache, ledger, nowMs } = stores;
+  const { cache, ledger, nowMs } = tidemark;
   const claim = await cache.receipts.claim(groupId, randomUUID(), nowMs(), nowMs() + LEASE_MS);
   if (!claim) return 'unavailable';
   if (claim.outcome !== 'claimed') return claim.outcome;
   const { token } = claim;
   // The same loader loads the messages, so that callers who wait for the members find the messages too.
-  const window = isWindowMissing ? await loadWindow(stores, groupId, START) : [];
+  const window = isWindowMissing ? await loadWindow(tidemark, groupId, START) : [];
   // The list of members read below may be a moment behind.
-  const recent = await ledger.memberships.readMany(claim.recent, groupId);
-  if (!window || !(await tell(stores, groupId, [...window, ...memberChanges(recent)]))) return 'unavailable';
+  const recent = await ledger.memberships.readMany(groupId, claim.recent);
+  if (!window || !(await mergeTwice(tidemark, groupId, [...window, ...change.members(recent)])))
+    return 'unavailable';
   let after = claim.after;
   do {
     const { members, next } = await ledger.memberships.page(groupId, CHUNK, after);
-    const isTold = await tell(stores, groupId, [
-      ...memberChanges(members.map(({ userId, membership }) => [userId, membership])),
-      next
-        ? { kind: 'index', token, leaseEndMs: nowMs() + LEASE_MS, lastUserId: next }
-        : { kind: 'indexed', token },
+    const isMerged = await mergeTwice(tidemark, groupId, [
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      next ? change.index(token, nowMs() + LEASE_MS, next) : change.indexed(token),
     ]);
-    if (!isTold) return 'unavailable';
+    if (!isMerged) return 'unavailable';
     after = next;
   } while (after);
   return 'loaded';
 }
 
-/** Merges, a second time if the first fails: one slow answer must not send every caller to the ledger. */
-async function tell({ cache }: Stores, groupId: GroupId, changes: readonly Change[]): Promise<boolean> {
+/** Merges, and tries a second time if the first fails: one slow answer must not send every caller to the ledger. */
+async function mergeTwice(
+  { cache }: Tidemark,
+  groupId: GroupId,
+  changes: readonly change.Change[],
+): Promise<boolean> {
   if (changes.length === 0) return true;
   return (await cache.merge(groupId, changes)) || (await cache.merge(groupId, changes));
 }

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Counted, ListEntry, Question, ReceiptsPage } from '../cache/receipts-index.ts';
+import type { Counted, ListEntry, ReceiptQuery, ReceiptsPage } from '../cache/receipts-index.ts';
 import { unavailable } from '../domain/errors.ts';
-import type { GroupId, UserId } from '../domain/ids.ts';
+import type { Member } from '../domain/ids.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
-import { isWorn, readMember } from './own-view.ts';
+import { isSparse, readMember } from './own-view.ts';
 import { countReceiptsInLedger, listReceiptsInLedger, type RecordedMessage } from './receipts-in-ledger.ts';
 import { loadIndex } from './receipts-load.ts';
-import type { Stores } from './stores.ts';
+import type { Tidemark } from './tidemark.ts';
 
 /** The pauses between two checks of a load by another caller. They begin short and double up to the longest. */
 const FIRST_WAIT_MS = 20;
 const LONGEST_WAIT_MS = 500;
 
 /** The longest wait for that load. Then the caller gets `unavailable`, since a waiting call keeps an instance busy. */
-const PATIENCE_MS = 5_000;
+const MAX_WAIT_MS = 5_000;
 
 /** A load whose keys the cache lost begins again. After this many loads the call goes on without the cache. */
 const MAX_LOADS = 3;
@@ -25,18 +25,20 @@ const MAX_LOADS = 3;
  * Returns null if the caller is not a member. One call of the cache, once the group's receipts are loaded there.
  */
 export async function countReceipts(
-  stores: Stores,
-  groupId: GroupId,
-  callerId: UserId,
+  tidemark: Tidemark,
+  caller: Member,
   positions: readonly Position[],
 ): Promise<(Receipt | null)[] | null> {
-  const questions: readonly Question[] = positions.map((position) => ({ position }));
-  const counted = await stores.cache.receipts.count(groupId, callerId, questions);
-  if (!(await isMember(stores, groupId, callerId, counted))) return null;
-  const ready = counted && (await awaitIndex(stores, groupId, callerId, questions, counted));
-  if (ready) return complete(stores, groupId, callerId, ready, positions);
-  const messages = await stores.ledger.messages.readMany(groupId, positions);
-  return inOrder(await countReceiptsInLedger(stores, groupId, messages.filter(isRecorded)), positions);
+  const queries: readonly ReceiptQuery[] = positions.map((position) => ({ position }));
+  const counted = await tidemark.cache.receipts.count(caller, queries);
+  if (!(await isMember(tidemark, caller, counted))) return null;
+  const ready = counted && (await awaitIndex(tidemark, caller, queries, counted));
+  if (ready) return complete(tidemark, caller, ready, positions);
+  const messages = await tidemark.ledger.messages.readMany(caller.groupId, positions);
+  return inOrder(
+    await countReceiptsInLedger(tidemark, caller.groupId, messages.filter(isRecorded)),
+    positions,
+  );
 }
 
 /** One message's receipt, and a page of its audience. */
@@ -47,51 +49,45 @@ export interface ReceiptsList {
 
 /**
  * Returns the receipt of one message and a page of the members who have read it, have not read it, or have received
- * it, ordered by the position that they have reached. 'no-member' if the caller is not a member. Two calls of the
- * cache, once the group's receipts are loaded there.
+ * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is
+ * not a member. Two calls of the cache, once the group's receipts are loaded there.
  */
 export async function listReceipts(
-  stores: Stores,
-  groupId: GroupId,
-  callerId: UserId,
+  tidemark: Tidemark,
+  caller: Member,
   position: Position,
   list: { readonly state: ReceiptState; readonly limit: number; readonly after: ListEntry | null },
-): Promise<ReceiptsList | 'no-message' | 'no-member'> {
-  const counted = await countReceipts(stores, groupId, callerId, [position]);
-  if (!counted) return 'no-member';
+): Promise<ReceiptsList | 'no-message' | null> {
+  const counted = await countReceipts(tidemark, caller, [position]);
+  if (!counted) return null;
   const [receipt] = counted;
   if (!receipt) return 'no-message';
   const { state, limit, after } = list;
-  const page = await stores.cache.receipts.list(groupId, receipt, state, limit, after);
+  const page = await tidemark.cache.receipts.list(caller.groupId, receipt, state, limit, after);
   if (page && page !== 'missing') return { receipt, page };
-  return { receipt, page: await listReceiptsInLedger(stores, groupId, receipt, list) };
+  return { receipt, page: await listReceiptsInLedger(tidemark, caller.groupId, receipt, list) };
 }
 
-async function isMember(
-  stores: Stores,
-  groupId: GroupId,
-  callerId: UserId,
-  counted: Counted | null,
-): Promise<boolean> {
+async function isMember(tidemark: Tidemark, caller: Member, counted: Counted | null): Promise<boolean> {
   // A departure in the cache is not enough: only the ledger decides that a user is not a member.
-  return counted?.caller?.kind === 'member' || (await readMember(stores, groupId, callerId)) !== null;
+  return counted?.caller?.kind === 'member' || (await readMember(tidemark, caller)) !== null;
 }
 
 type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (Receipt | null)[] };
 
 /** Waits until the cache holds members and messages, and returns its counts. Null if the cache cannot be loaded. */
 async function awaitIndex(
-  stores: Stores,
-  groupId: GroupId,
-  callerId: UserId,
-  questions: readonly Question[],
+  tidemark: Tidemark,
+  caller: Member,
+  queries: readonly ReceiptQuery[],
   first: Counted,
 ): Promise<Ready | null> {
-  const { cache, nowMs } = stores;
-  /** Only questions about messages at or below the floor load older messages. */
+  const { cache, nowMs } = tidemark;
+  const { groupId } = caller;
+  /** Only queries about messages at or below the floor load older messages. */
   const isTooShort = (floor: Position, kept: number) =>
-    isWorn(kept, cache.capacity) && questions.some(({ position }) => position <= floor);
-  const giveUpAtMs = nowMs() + PATIENCE_MS;
+    isSparse(kept, cache.capacity) && queries.some(({ position }) => position <= floor);
+  const giveUpAtMs = nowMs() + MAX_WAIT_MS;
   let counted: Counted | null = first;
   let loads = 0;
   let waitMs = FIRST_WAIT_MS;
@@ -100,11 +96,11 @@ async function awaitIndex(
     const isWindowMissing = floor === null || isTooShort(floor, counted.kept);
     if (receipts && !isWindowMissing) return { ...counted, floor, receipts };
     if (receipts) {
-      const window = await loadWindow(stores, groupId, START);
+      const window = await loadWindow(tidemark, groupId, START);
       if (!window || !(await cache.merge(groupId, window))) return null;
       loads += 1;
     } else {
-      const outcome = await loadIndex(stores, groupId, isWindowMissing);
+      const outcome = await loadIndex(tidemark, groupId, isWindowMissing);
       if (outcome === 'unavailable') return null;
       if (outcome === 'loaded') loads += 1;
       if (outcome === 'loading') {
@@ -114,24 +110,23 @@ async function awaitIndex(
       }
     }
     if (loads > MAX_LOADS) return null;
-    counted = await cache.receipts.count(groupId, callerId, questions);
+    counted = await cache.receipts.count(caller, queries);
   }
   return null;
 }
 
 /** Adds the receipts of messages that are older than the cache's window. */
 async function complete(
-  { cache, ledger }: Stores,
-  groupId: GroupId,
-  callerId: UserId,
+  { cache, ledger }: Tidemark,
+  caller: Member,
   { floor, receipts }: Ready,
   positions: readonly Position[],
 ): Promise<(Receipt | null)[]> {
   const old = positions.filter((position, index) => position <= floor && !receipts[index]);
-  const sent = old.length > 0 ? (await ledger.messages.readMany(groupId, old)).filter(isRecorded) : [];
+  const sent = old.length > 0 ? (await ledger.messages.readMany(caller.groupId, old)).filter(isRecorded) : [];
   if (sent.length === 0) return [...receipts];
-  const counted = await cache.receipts.count(groupId, callerId, sent);
-  const ofOld = counted?.receipts ?? (await countReceiptsInLedger({ ledger }, groupId, sent));
+  const counted = await cache.receipts.count(caller, sent);
+  const ofOld = counted?.receipts ?? (await countReceiptsInLedger({ ledger }, caller.groupId, sent));
   return inOrder([...receipts, ...ofOld], positions);
 }
 

@@ -72,8 +72,9 @@ export class DeadLetters {
 }
 
 /**
- * What a person needs to find the item and to repeat the record: `{"Records":[<record>]}` is an event for the
- * function. A record that is too large for a message is cut: `clippedRecord` has the beginning of its text.
+ * The message for a record, with all that a person needs to find the item and to repeat the record:
+ * `{"Records":[<record>]}` is an event for the function. A record that is too large for a message is cut:
+ * `clippedRecord` has the beginning of its text.
  */
 function messageOf(functionName: string, record: StreamRecord, reason: string): string {
   const { sequenceNumber, before, after } = record;

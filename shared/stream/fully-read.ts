@@ -1,10 +1,11 @@
-import type { Change, NewsReply } from '../cache/group-cache.ts';
+import * as change from '../cache/changes.ts';
+import type { MergedFromStream } from '../cache/replies.ts';
 import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
-import type { Member } from '../ledger/memberships.ts';
+import type { CurrentMember } from '../ledger/memberships.ts';
 import { loadIndex } from '../operations/receipts-load.ts';
-import type { Stores } from '../operations/stores.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
 
 /** Members read in one step of a search. */
 const PAGE = 500;
@@ -20,53 +21,53 @@ const MOST_SEARCHED = 5_000;
  * is no answer now.
  */
 export async function everyonePast(
-  stores: Stores,
+  tidemark: Tidemark,
   groupId: GroupId,
   position: Position,
-  cached: NewsReply | null,
+  cached: MergedFromStream | null,
 ): Promise<Position | null> {
-  if (cached?.everyoneAt) return pastOnly(cached.everyoneAt, position);
-  let lowest: Member | null = null;
+  if (cached?.fullyReadPosition) return pastOnly(cached.fullyReadPosition, position);
+  let lowest: CurrentMember | null = null;
   let searched = 0;
-  for await (const member of candidates(stores, groupId, cached?.recent ?? [])) {
+  for await (const member of candidates(tidemark, groupId, cached?.recent ?? [])) {
     if (!lowest || shown(member) < shown(lowest)) lowest = member;
     if (shown(lowest) <= position) break;
     searched += 1;
-    if (searched === MOST_SEARCHED) return askIndex(stores, groupId, position);
+    if (searched === MOST_SEARCHED) return readFromIndex(tidemark, groupId, position);
   }
   if (!lowest) return null;
   const { userId, membership } = lowest;
-  const laggard: Change[] = [
-    { kind: 'member', userId, state: membership },
-    { kind: 'laggard', userId },
-  ];
-  await stores.cache.merge(groupId, laggard);
+  await tidemark.cache.merge(groupId, [change.member(userId, membership), change.laggard(userId)]);
   return pastOnly(shown(lowest), position);
 }
 
 /** The members of a group. First come those who joined a moment ago, since the ledger's list may lack them. */
 async function* candidates(
-  { ledger }: Stores,
+  { ledger }: Tidemark,
   groupId: GroupId,
   recent: readonly UserId[],
-): AsyncGenerator<Member> {
-  for (const [userId, state] of await ledger.memberships.readMany(recent, groupId)) {
+): AsyncGenerator<CurrentMember> {
+  for (const [userId, state] of await ledger.memberships.readMany(groupId, recent)) {
     if (state.kind === 'member') yield { userId, membership: state };
   }
   yield* ledger.memberships.everyone(groupId, PAGE);
 }
 
-async function askIndex(stores: Stores, groupId: GroupId, position: Position): Promise<Position | null> {
-  const outcome = await loadIndex(stores, groupId, false);
-  const reply = await stores.cache.mergeNews(groupId, [], position);
-  if (!reply?.everyoneAt) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
-  return pastOnly(reply.everyoneAt, position);
+async function readFromIndex(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  position: Position,
+): Promise<Position | null> {
+  const outcome = await loadIndex(tidemark, groupId, false);
+  const reply = await tidemark.cache.mergeFromStream(groupId, [], position);
+  if (!reply?.fullyReadPosition) throw unavailable(new Error(`the members are not indexed: ${outcome}`));
+  return pastOnly(reply.fullyReadPosition, position);
 }
 
-function shown({ membership }: Member): Position {
+function shown({ membership }: CurrentMember): Position {
   return membership.public.position;
 }
 
-function pastOnly(everyoneAt: Position, position: Position): Position | null {
-  return everyoneAt > position ? everyoneAt : null;
+function pastOnly(fullyReadPosition: Position, position: Position): Position | null {
+  return fullyReadPosition > position ? fullyReadPosition : null;
 }

@@ -1,11 +1,13 @@
-import { type Change, memberChanges, type NewsReply } from '../cache/group-cache.ts';
+import { callUntil } from '../aws/deadline.ts';
+import * as change from '../cache/changes.ts';
+import type { MergedFromStream } from '../cache/replies.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
-import type { GroupId } from '../domain/ids.ts';
+import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
 import { formatMessageId, type Position } from '../domain/position.ts';
-import type { Stores } from '../operations/stores.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
@@ -15,33 +17,44 @@ import { readAll, type StreamRecord, type Written } from './stream-records.ts';
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
 
+/**
+ * The searches of a batch end together after this time, so that time is left to publish what the others have found.
+ * Without this, one group whose search hangs would keep back the events of all groups of its batch.
+ */
+const SEARCHES_MS = 10_000;
+
 export interface Projection {
-  readonly stores: Stores;
+  readonly tidemark: Tidemark;
   /** Null if nothing is published: then the projector does not compute how far everyone has read. */
   readonly publisher: Publisher | null;
   readonly deadLetters: DeadLetters;
   /** Records whose group events this instance has published. A repeated batch does not publish them again. */
-  readonly told: RecentRecords;
+  readonly published: RecentRecords;
+  /** @default 10 s */
+  readonly searchesMs?: number;
 }
 
-/** What follows from one record: changes for the cache, and whether everyone may have read further. */
-interface News {
+/** The effect of one record: changes for the cache, and whether everyone may have read further. */
+interface Effect {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
-  readonly changes: readonly Change[];
+  readonly changes: readonly change.Change[];
   /** The position that a member has left. If it was the last member there, everyone has now read past it. */
-  readonly left: Position | null;
+  readonly leftPosition: Position | null;
 }
 
-/** One group of the batch after its news were merged into the cache. */
+/** One group of the batch after its effects were merged into the cache. */
 interface Merged {
   readonly groupId: GroupId;
-  readonly ofGroup: readonly News[];
+  readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
-  /** News of members who left a position, without those published before. `left` is the lowest of these positions. */
-  readonly leaving: readonly News[];
-  readonly left: Position | null;
-  readonly reply: NewsReply | null;
+  /**
+   * Effect of members who left a position, without those published before. `leftPosition` is the lowest of these
+   * positions.
+   */
+  readonly leaving: readonly Effect[];
+  readonly leftPosition: Position | null;
+  readonly reply: MergedFromStream | null;
 }
 
 /**
@@ -53,29 +66,36 @@ export async function project(projection: Projection, records: readonly StreamRe
   const { readable, unreadable } = readAll(records);
   const [unsent, failed] = await Promise.all([
     projection.deadLetters.setAside(unreadable),
-    carryOn(projection, readable.map(newsOf)),
+    mergeAndPublish(projection, readable.map(effectOf)),
   ]);
   return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
 }
 
-/** Resolves to the news that failed. The result may contain the same news twice. */
-async function carryOn(projection: Projection, news: readonly News[]): Promise<News[]> {
-  const groups = await mergeIntoCache(projection, news);
+/** Resolves to the effects that failed. The result may contain the same one twice. */
+async function mergeAndPublish(projection: Projection, effects: readonly Effect[]): Promise<Effect[]> {
+  const groups = await mergeIntoCache(projection, effects);
   const unmerged = groups.flatMap(({ isMerged, ofGroup }) => (isMerged ? [] : ofGroup));
-  return [...unmerged, ...(await tellOfGroups(projection, groups))];
+  return [...unmerged, ...(await publishFullyRead(projection, groups))];
 }
 
-async function mergeIntoCache({ stores, told }: Projection, news: readonly News[]): Promise<Merged[]> {
-  const groups = Map.groupBy(news, ({ groupId }) => groupId);
+async function mergeIntoCache(
+  { tidemark, published }: Projection,
+  effects: readonly Effect[],
+): Promise<Merged[]> {
+  const groups = Map.groupBy(effects, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
-      const leaving = ofGroup.filter(({ left, sequenceNumber }) => left && !told.has(sequenceNumber));
-      const left = leaving.flatMap((item) => item.left ?? []).toSorted()[0] ?? null;
+      const leaving = ofGroup.filter(
+        ({ leftPosition, sequenceNumber }) => leftPosition && !published.has(sequenceNumber),
+      );
+      const leftPosition = leaving.flatMap((item) => item.leftPosition ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
-      const reply = changes.length > 0 ? await stores.cache.mergeNews(groupId, changes, left) : null;
+      const reply =
+        changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, leftPosition) : null;
       const isMerged =
-        changes.length === 0 || (reply !== null && (await introduce(stores, groupId, reply.strangers)));
-      return { groupId, ofGroup, isMerged, leaving, left, reply };
+        changes.length === 0 ||
+        (reply !== null && (await mergeUnknownMembers(tidemark, groupId, reply.unknownMembers)));
+      return { groupId, ofGroup, isMerged, leaving, leftPosition, reply };
     }),
   );
 }
@@ -84,36 +104,37 @@ async function mergeIntoCache({ stores, told }: Projection, news: readonly News[
  * Merges members that the cache's index lacks, as the ledger holds them now: the record of the stream may be old, and
  * they may have left since. A member whose item cannot be read is left out. Resolves to false if this failed.
  */
-async function introduce(
-  stores: Stores,
+async function mergeUnknownMembers(
+  tidemark: Tidemark,
   groupId: GroupId,
-  strangers: NewsReply['strangers'],
+  unknownMembers: readonly UserId[],
 ): Promise<boolean> {
-  if (strangers.length === 0) return true;
-  const { cache, ledger } = stores;
+  if (unknownMembers.length === 0) return true;
+  const { cache, ledger } = tidemark;
   try {
-    const known = await ledger.memberships.readMany(strangers, groupId);
-    return await cache.merge(groupId, memberChanges(known));
+    const known = await ledger.memberships.readMany(groupId, unknownMembers);
+    return await cache.merge(groupId, change.members(known));
   } catch (error) {
     console.error({ message: 'members whom the cache lacks could not be read', error: loggedError(error) });
     return false;
   }
 }
 
-/** Publishes an event for each group that everyone has read further. Resolves to the news for which this failed. */
-async function tellOfGroups(
-  { stores, publisher, told }: Projection,
+/** Publishes an event for each group that everyone has read further. Resolves to the effects for which this failed. */
+async function publishFullyRead(
+  { tidemark, publisher, published, searchesMs = SEARCHES_MS }: Projection,
   groups: readonly Merged[],
-): Promise<News[]> {
+): Promise<Effect[]> {
   if (!publisher) return [];
-  const sources = new Map<TidemarkEvent, readonly News[]>();
-  const unknown: News[] = [];
-  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, left, leaving, reply }) => {
-    if (!left) return;
+  const sources = new Map<TidemarkEvent, readonly Effect[]>();
+  const unknown: Effect[] = [];
+  const end = AbortSignal.timeout(searchesMs);
+  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
+    if (!leftPosition) return;
     try {
-      const upTo = await everyonePast(stores, groupId, left, reply);
-      const messageId = upTo && formatMessageId(upTo);
-      if (messageId) sources.set({ type: 'GroupFullyRead', groupId, upTo: messageId }, leaving);
+      const position = await callUntil(end, () => everyonePast(tidemark, groupId, leftPosition, reply));
+      const upTo = position && formatMessageId(position);
+      if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
       unknown.push(...leaving);
@@ -122,30 +143,32 @@ async function tellOfGroups(
   const failed = await publishFrom(publisher, sources);
   for (const item of unknown) failed.add(item);
   for (const item of groups.flatMap(({ leaving }) => leaving)) {
-    if (!failed.has(item)) told.add(item.sequenceNumber);
+    if (!failed.has(item)) published.add(item.sequenceNumber);
   }
   return [...failed];
 }
 
-function newsOf({ sequenceNumber, was, is, fact }: Written): News {
+function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
   const { groupId } = fact;
-  const quiet = { sequenceNumber, groupId, left: null };
+  const quiet = { sequenceNumber, groupId, leftPosition: null };
   switch (fact.kind) {
     case 'head':
-      return { ...quiet, changes: [{ kind: 'known-head', position: fact.position }] };
+      return { ...quiet, changes: [change.knownHead(fact.position)] };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
-      const message = is ? fact.message : { ...fact.message, deleted: true };
-      return { ...quiet, changes: [{ kind: 'message', message }] };
+      return {
+        ...quiet,
+        changes: [is ? change.message(fact.message) : change.deleted(fact.message.position)],
+      };
     }
     case 'membership': {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
       const { userId, state } = fact;
       const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
-      const changes: Change[] = [{ kind: 'known-member', userId, state }];
-      if (!before && state.kind === 'member') changes.push({ kind: 'joined', userId });
-      return { ...quiet, changes, left: leftBehind(before, state) };
+      const changes = [change.knownMember(userId, state)];
+      if (!before && state.kind === 'member') changes.push(change.joined(userId));
+      return { ...quiet, changes, leftPosition: leftBehind(before, state) };
     }
   }
 }

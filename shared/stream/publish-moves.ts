@@ -1,5 +1,5 @@
 import type { TidemarkEvent } from '../contract/event.ts';
-import { joinAt } from '../domain/membership.ts';
+import { startOf } from '../domain/membership.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { eventsOf, type MembershipChange } from './membership-changes.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
@@ -10,7 +10,7 @@ export interface Publication {
   readonly publisher: Publisher;
   readonly deadLetters: DeadLetters;
   /** Records whose events this instance has published. A repeated batch does not publish them again. */
-  readonly told: RecentRecords;
+  readonly published: RecentRecords;
 }
 
 interface Move extends MembershipChange {
@@ -29,16 +29,16 @@ export async function publishMoves(
   const { readable, unreadable } = readAll(records);
   const [unsent, failed] = await Promise.all([
     publication.deadLetters.setAside(unreadable),
-    tellOfMoves(publication, readable.flatMap(moveIn)),
+    publishEvents(publication, readable.flatMap(moveIn)),
   ]);
   return [...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)];
 }
 
 /** Resolves to the moves whose events the bus did not accept. */
-async function tellOfMoves({ publisher, told }: Publication, moves: readonly Move[]): Promise<Move[]> {
-  const fresh = moves.filter(({ sequenceNumber }) => !told.has(sequenceNumber));
+async function publishEvents({ publisher, published }: Publication, moves: readonly Move[]): Promise<Move[]> {
+  const fresh = moves.filter(({ sequenceNumber }) => !published.has(sequenceNumber));
   const failed = await publishFrom(publisher, new Map(eventsOfMembers(fresh)));
-  for (const move of fresh) if (!failed.has(move)) told.add(move.sequenceNumber);
+  for (const move of fresh) if (!failed.has(move)) published.add(move.sequenceNumber);
   return [...failed];
 }
 
@@ -50,10 +50,7 @@ function moveIn({ sequenceNumber, was, is }: Written): Move[] {
   if (is?.kind !== 'membership' || is.state.kind !== 'member') return [];
   const { groupId, userId, state: after } = is;
   const former = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
-  const before =
-    former?.generation === after.generation
-      ? former
-      : joinAt(after.joinedAfter, after.generation, after.firstRevision);
+  const before = former?.generation === after.generation ? former : startOf(after);
   return [{ sequenceNumber, groupId, userId, before, after }];
 }
 

@@ -1,15 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { member } from '../../shared/cache/changes.ts';
 import type { Belonging } from '../../shared/domain/belonging.ts';
 import { type MembershipState, merge } from '../../shared/domain/membership.ts';
 import { copy } from '../support/memberships.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 /** A holder of a membership: it merges copies one after the other and returns its state after each. */
 type Holder = () => (copy: MembershipState) => Promise<MembershipState | null>;
@@ -25,7 +26,7 @@ const inMemory: Holder = () => {
 const inCache: Holder = () => {
   const [groupId, userId] = [aGroup(), aUser()];
   return async (state) => {
-    const view = await stores.cache.mergeFor(groupId, userId, [{ kind: 'member', userId, state }]);
+    const view = await tidemark.cache.mergeFor({ groupId, userId }, [member(userId, state)]);
     return view?.state ?? null;
   };
 };
@@ -33,18 +34,18 @@ const inCache: Holder = () => {
 const inLedger: Holder = () => {
   const [groupId, userId] = [aGroup(), aUser()];
   return async (next) => {
-    const { memberships } = stores.ledger;
+    const { memberships } = tidemark.ledger;
     const merged = (current: MembershipState | null) => (current ? merge(current, next) : next);
-    const known = await memberships.readBelonging(userId, groupId);
+    const known = await memberships.readBelonging({ groupId, userId });
     const result = merged(known.state);
     const isMove = known.state?.kind === 'member' && result.kind === 'member';
     if (isMove && result.generation === known.state?.generation) {
-      await memberships.change(userId, groupId, merged, known.state);
+      await memberships.change({ groupId, userId }, merged, known.state);
     } else {
       const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
-      await memberships.hear(userId, groupId, begin, Date.now());
+      await memberships.changeBelonging({ groupId, userId }, begin, Date.now());
     }
-    return memberships.read(userId, groupId);
+    return memberships.read({ groupId, userId });
   };
 };
 

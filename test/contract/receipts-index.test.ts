@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Change } from '../../shared/cache/group-cache.ts';
+import * as change from '../../shared/cache/changes.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
 import {
   advance,
@@ -13,13 +13,13 @@ import {
 } from '../../shared/domain/membership.ts';
 import type { Position } from '../../shared/domain/position.ts';
 import { countsOf } from '../support/receipt-counts.ts';
-import { aGroup, type CountedStores, openStores } from '../support/stores.ts';
+import { aGroup, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 const T = 1_700_000_000_000;
 const IDS = ['1', '5', '9', '9007199254740992', '9007199254740993', '18446744073709551615'];
@@ -55,7 +55,7 @@ const state: fc.Arbitrary<MembershipState> = fc.oneof(
 type Step =
   | {
       readonly step: 'tell';
-      readonly kind: 'member' | 'known-member';
+      readonly kind: 'member' | 'knownMember';
       readonly userId: UserId;
       readonly state: MembershipState;
     }
@@ -67,7 +67,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       step: fc.constant('tell' as const),
-      kind: fc.constantFrom('member' as const, 'known-member' as const),
+      kind: fc.constantFrom('member' as const, 'knownMember' as const),
       userId: fc.constantFrom(...USERS),
       state,
     }),
@@ -105,7 +105,7 @@ test('the index of a group counts the registers of its members, whatever was mer
     fc.asyncProperty(fc.array(aStep, { minLength: 1, maxLength: 25 }), async (steps) => {
       const groupId = aGroup();
       const ledger: Ledger = new Map();
-      const tell = (changes: readonly Change[]) => stores.cache.merge(groupId, changes);
+      const tell = (changes: readonly change.Change[]) => tidemark.cache.merge(groupId, changes);
       /** The token of a load that has begun. */
       let token: string | null = null;
       for (const [index, step] of steps.entries()) {
@@ -115,35 +115,33 @@ test('the index of a group counts the registers of its members, whatever was mer
           const held = known ? merge(known, step.state) : step.state;
           ledger.set(userId, held);
           // A late record has an earlier state of the ledger, or the current one.
-          const said: Change = { kind, userId, state: kind === 'member' ? held : step.state };
-          const reply = await stores.cache.mergeNews(groupId, [said], null);
+          const said =
+            kind === 'member' ? change.member(userId, held) : change.knownMember(userId, step.state);
+          const reply = await tidemark.cache.mergeFromStream(groupId, [said], null);
           // Members whom the index lacks are read from the ledger.
-          for (const stranger of reply?.strangers ?? []) {
+          for (const stranger of reply?.unknownMembers ?? []) {
             const state = ledger.get(stranger);
-            if (state) await tell([{ kind: 'member', userId: stranger, state }]);
+            if (state) await tell([change.member(stranger, state)]);
           }
           // In the end the stream merges everything.
-          if (kind === 'known-member') await tell([{ kind, userId, state: held }]);
+          if (kind === 'knownMember') await tell([change.knownMember(userId, held)]);
         } else if (step.step === 'doubt') {
-          await stores.cache.doubt(groupId, step.userId, `doubt-${index}`);
+          await tidemark.cache.doubt({ groupId, userId: step.userId }, `doubt-${index}`);
         } else if (step.step === 'lose-members') {
-          await stores.redis.del(`tm:{${groupId}}:members`);
+          await tidemark.redis.del(`tm:{${groupId}}:members`);
         } else if (step.step === 'lose-receipts') {
-          await stores.redis.del(`tm:{${groupId}}:receipts`);
+          await tidemark.redis.del(`tm:{${groupId}}:receipts`);
         } else {
-          const claim = await stores.cache.receipts.claim(groupId, `t${index}`, T + index, T + index);
+          const claim = await tidemark.cache.receipts.claim(groupId, `t${index}`, T + index, T + index);
           if (claim?.outcome === 'claimed') token = claim.token;
           if (step.step === 'load' && token && claim?.outcome === 'claimed') {
-            const members = [...ledger].flatMap(([userId, held]) =>
-              held.kind === 'member' ? [{ kind: 'member', userId, state: held } as const] : [],
-            );
-            await tell([...members, { kind: 'indexed', token }]);
+            const members = [...ledger].filter(([, held]) => held.kind === 'member');
+            await tell([...change.members(members), change.indexed(token)]);
           }
         }
         const sender = USERS[index % USERS.length] as UserId;
-        const counted = await stores.cache.receipts.count(
-          groupId,
-          'a' as UserId,
+        const counted = await tidemark.cache.receipts.count(
+          { groupId, userId: 'a' as UserId },
           POSITIONS.map((message) => ({ position: message, senderId: sender })),
         );
         if (!counted) throw new Error('the cache did not answer');
@@ -155,14 +153,11 @@ test('the index of a group counts the registers of its members, whatever was mer
         );
       }
       // A load of everything in the ledger always completes an index.
-      const claim = await stores.cache.receipts.claim(groupId, 'last', T + 100, T + 100);
+      const claim = await tidemark.cache.receipts.claim(groupId, 'last', T + 100, T + 100);
       if (claim?.outcome === 'claimed') {
-        const members = [...ledger].map(
-          ([userId, held]) => ({ kind: 'member', userId, state: held }) as const,
-        );
-        await tell([...members, { kind: 'indexed', token: claim.token }]);
+        await tell([...change.members(ledger), change.indexed(claim.token)]);
       }
-      const counted = await stores.cache.receipts.count(groupId, 'a' as UserId, [
+      const counted = await tidemark.cache.receipts.count({ groupId, userId: 'a' as UserId }, [
         { position: position('5'), senderId: 'a' as UserId },
       ]);
       expect(countsOf(counted?.receipts)).toEqual([plainly(ledger, position('5'), 'a' as UserId)]);

@@ -36,7 +36,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('npm run dev', () => {
-  test('tells where everything is', () => {
+  test('writes all addresses to dev.json', () => {
     expect(output.trimEnd().split('\n').at(-1)).toBe(`Tidemark ready on ${described().apiUrl}`);
     expect(described()).toEqual({
       apiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
@@ -62,7 +62,7 @@ describe('npm run dev', () => {
     });
   });
 
-  test('prints tokens that it takes', async () => {
+  test('accepts the tokens that npm run token prints', async () => {
     const token = run('local/token.ts', 'alice', '--data', dataDirectory);
     const printed = (await text(token.stdout)).trim();
     const response = await fetch(`${described().apiUrl}/v1/groups/nowhere/watermark`, {
@@ -71,7 +71,7 @@ describe('npm run dev', () => {
     expect(response.status).toBe(404);
   });
 
-  test('plays the demo of the main job as expected', async () => {
+  test('runs the demo of the main job without a failure', async () => {
     const demo = run('local/demo.ts', '--data', dataDirectory);
     const [said, errors, [code]] = await Promise.all([
       text(demo.stdout),
@@ -79,10 +79,10 @@ describe('npm run dev', () => {
       once(demo, 'exit'),
     ]);
     expect(errors).toBe('');
-    expect(said).toContain('One event from 100 to 101 went over the bus.');
+    expect(said).toContain('One event from 100 to 101 was published.');
     expect(said).toContain('Read by 1 of 2, delivered to both: D came later and does not count.');
     expect(said).toContain('B’s inbox shows the group with 1 unread message.');
-    expect(said).toContain('An event says that everyone has read up to 2.');
+    expect(said).toContain('An event was published: everyone has read up to 2.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
   }, 180_000);
@@ -102,7 +102,7 @@ describe('npm run dev', () => {
     expect(code).toBe(1);
   }, 30_000);
 
-  test('stops with everything that it started', async () => {
+  test('stops with every process that it started', async () => {
     const { dynamodb, redis } = described();
     dev.kill('SIGTERM');
     const [code] = await once(dev, 'exit');

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { expectedFunctions } from './expected-functions.ts';
 import { context, contextWithCors, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
@@ -7,7 +8,7 @@ const routes = Object.values(ofType(template, 'AWS::ApiGatewayV2::Route')).map(
 );
 const integrations = ofType(template, 'AWS::ApiGatewayV2::Integration');
 
-/** The function that a route's target leads to. */
+/** The function that a route's target invokes. */
 function functionBehind(target: unknown): unknown {
   const integration = integrations[String(target).replace('integrations/', '')]?.Properties;
   expect(integration).toMatchObject({ IntegrationType: 'AWS_PROXY', PayloadFormatVersion: '2.0' });
@@ -15,7 +16,7 @@ function functionBehind(target: unknown): unknown {
 }
 
 describe('the API', () => {
-  test('leads each route to its function, with the scope that its token needs', () => {
+  test('has exactly the routes of the table, each with its function and the scope that a token needs', () => {
     const seen = routes.map(({ RouteKey, AuthorizationType, AuthorizationScopes, AuthorizerId, Target }) => [
       RouteKey,
       AuthorizationType,
@@ -23,42 +24,19 @@ describe('the API', () => {
       AuthorizerId,
       functionBehind(Target),
     ]);
-    const user = ['JWT', ['tidemark/user'], 'ApiHttpJwt'];
-    const service = ['JWT', ['tidemark/service'], 'ApiHttpJwt'];
-    expect(seen).toEqual([
-      ['PUT /v1/groups/{groupId}/watermark', ...user, 'Apimarkread.Arn'],
-      ['PUT /v1/users/{userId}/groups/{groupId}/watermark', ...service, 'Apimarkread.Arn'],
-      ['POST /v1/groups/{groupId}/unread', ...user, 'Apimarkunread.Arn'],
-      ['POST /v1/users/{userId}/groups/{groupId}/unread', ...service, 'Apimarkunread.Arn'],
-      ['PUT /v1/groups/{groupId}/delivered', ...user, 'Apimarkdelivered.Arn'],
-      ['PUT /v1/users/{userId}/groups/{groupId}/delivered', ...service, 'Apimarkdelivered.Arn'],
-      ['POST /v1/watermarks', ...user, 'Apimarkgroups.Arn'],
-      ['POST /v1/users/{userId}/watermarks', ...service, 'Apimarkgroups.Arn'],
-      ['GET /v1/groups/{groupId}/watermark', ...user, 'Apigetwatermark.Arn'],
-      ['GET /v1/users/{userId}/groups/{groupId}/watermark', ...service, 'Apigetwatermark.Arn'],
-      ['POST /v1/groups/{groupId}/messages/status', ...user, 'Apigetmessagestatus.Arn'],
-      ['POST /v1/users/{userId}/groups/{groupId}/messages/status', ...service, 'Apigetmessagestatus.Arn'],
-      ['GET /v1/inbox', ...user, 'Apigetinbox.Arn'],
-      ['GET /v1/users/{userId}/inbox', ...service, 'Apigetinbox.Arn'],
-      ['GET /v1/groups/{groupId}/messages/{messageId}/receipts', ...user, 'Apilistreceipts.Arn'],
-      [
-        'GET /v1/users/{userId}/groups/{groupId}/messages/{messageId}/receipts',
-        ...service,
-        'Apilistreceipts.Arn',
-      ],
-      ['POST /v1/groups/{groupId}/receipts', ...user, 'Apicountreceipts.Arn'],
-      ['POST /v1/users/{userId}/groups/{groupId}/receipts', ...service, 'Apicountreceipts.Arn'],
-      ['PUT /v1/groups/{groupId}/members/{userId}', ...service, 'Apiaddmembers.Arn'],
-      ['POST /v1/groups/{groupId}/members', ...service, 'Apiaddmembers.Arn'],
-      ['GET /v1/groups/{groupId}/members', ...service, 'Apilistmembers.Arn'],
-      ['DELETE /v1/groups/{groupId}/members/{userId}', ...service, 'Apiremovemember.Arn'],
-      ['POST /v1/groups/{groupId}/messages', ...service, 'Apirecordmessage.Arn'],
-      ['DELETE /v1/groups/{groupId}/messages/{messageId}', ...service, 'Apideletemessage.Arn'],
-      ['GET /v1/health', 'NONE', undefined, undefined, 'Apicheckhealth.Arn'],
-    ]);
+    const access = {
+      user: ['JWT', ['tidemark/user'], 'ApiHttpJwt'],
+      service: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
+      anyone: ['NONE', undefined, undefined],
+    };
+    expect(seen).toEqual(
+      expectedFunctions.flatMap(({ id, routes }) =>
+        routes.map(([who, route]) => [route, ...access[who], `${id}.Arn`]),
+      ),
+    );
   });
 
-  test('takes tokens of the one issuer for the one audience, from the header', () => {
+  test('accepts tokens of the issuer for the audience, from the header', () => {
     expect(ofType(template, 'AWS::ApiGatewayV2::Authorizer')).toMatchObject({
       ApiHttpJwt: {
         Properties: {
@@ -70,38 +48,17 @@ describe('the API', () => {
     });
   });
 
-  test('may call a function for that function’s own paths only', () => {
+  test('may invoke a function only for that function’s own paths', () => {
     const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission'))
       .filter(({ Properties }) => Properties.Principal === 'apigateway.amazonaws.com')
       .map(({ Properties }) => [Properties.FunctionName, Properties.SourceArn]);
     const api = 'arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiHttp/*/*';
-    expect(permissions).toEqual([
-      ['Apimarkread.Arn', `${api}/v1/groups/{groupId}/watermark`],
-      ['Apimarkread.Arn', `${api}/v1/users/{userId}/groups/{groupId}/watermark`],
-      ['Apimarkunread.Arn', `${api}/v1/groups/{groupId}/unread`],
-      ['Apimarkunread.Arn', `${api}/v1/users/{userId}/groups/{groupId}/unread`],
-      ['Apimarkdelivered.Arn', `${api}/v1/groups/{groupId}/delivered`],
-      ['Apimarkdelivered.Arn', `${api}/v1/users/{userId}/groups/{groupId}/delivered`],
-      ['Apimarkgroups.Arn', `${api}/v1/watermarks`],
-      ['Apimarkgroups.Arn', `${api}/v1/users/{userId}/watermarks`],
-      ['Apigetwatermark.Arn', `${api}/v1/groups/{groupId}/watermark`],
-      ['Apigetwatermark.Arn', `${api}/v1/users/{userId}/groups/{groupId}/watermark`],
-      ['Apigetmessagestatus.Arn', `${api}/v1/groups/{groupId}/messages/status`],
-      ['Apigetmessagestatus.Arn', `${api}/v1/users/{userId}/groups/{groupId}/messages/status`],
-      ['Apigetinbox.Arn', `${api}/v1/inbox`],
-      ['Apigetinbox.Arn', `${api}/v1/users/{userId}/inbox`],
-      ['Apilistreceipts.Arn', `${api}/v1/groups/{groupId}/messages/{messageId}/receipts`],
-      ['Apilistreceipts.Arn', `${api}/v1/users/{userId}/groups/{groupId}/messages/{messageId}/receipts`],
-      ['Apicountreceipts.Arn', `${api}/v1/groups/{groupId}/receipts`],
-      ['Apicountreceipts.Arn', `${api}/v1/users/{userId}/groups/{groupId}/receipts`],
-      ['Apiaddmembers.Arn', `${api}/v1/groups/{groupId}/members/{userId}`],
-      ['Apiaddmembers.Arn', `${api}/v1/groups/{groupId}/members`],
-      ['Apilistmembers.Arn', `${api}/v1/groups/{groupId}/members`],
-      ['Apiremovemember.Arn', `${api}/v1/groups/{groupId}/members/{userId}`],
-      ['Apirecordmessage.Arn', `${api}/v1/groups/{groupId}/messages`],
-      ['Apideletemessage.Arn', `${api}/v1/groups/{groupId}/messages/{messageId}`],
-      ['Apicheckhealth.Arn', `${api}/v1/health`],
-    ]);
+    const pathOf = (route: string) => route.slice(route.indexOf('/'));
+    expect(permissions).toEqual(
+      expectedFunctions.flatMap(({ id, routes }) =>
+        routes.map(([, route]) => [`${id}.Arn`, `${api}${pathOf(route)}`]),
+      ),
+    );
   });
 
   test('is throttled, and writes an access log without tokens or bodies', () => {
@@ -123,7 +80,7 @@ describe('the API', () => {
     });
   });
 
-  test('may be called by pages of the origins that the deployment names', () => {
+  test('may be called by web pages of the origins in the settings', () => {
     expect(ofType(synthesize(contextWithCors), 'AWS::ApiGatewayV2::Api').ApiHttp?.Properties).toEqual({
       Name: 'tidemark-test',
       Description: 'Read state for group chat',
@@ -138,7 +95,7 @@ describe('the API', () => {
     });
   });
 
-  test('is for no page where the deployment names no origin', () => {
+  test('may be called by no web page if the settings have no origins', () => {
     expect(ofType(template, 'AWS::ApiGatewayV2::Api').ApiHttp?.Properties).toEqual({
       Name: 'tidemark-test',
       Description: 'Read state for group chat',
@@ -147,7 +104,7 @@ describe('the API', () => {
   });
 });
 
-describe('who may call', () => {
+describe('the authorization of routes', () => {
   type Synthesized = ReturnType<typeof synthesize>;
 
   function routesOf(synthesized: Synthesized) {
@@ -158,22 +115,22 @@ describe('who may call', () => {
     });
     return Object.fromEntries(byKey) as Record<string, unknown[]>;
   }
-  /** The scopes that a function is told. */
+  /** The scopes in a function's environment. */
   function scopesOf(synthesized: Synthesized, functionId: string) {
     const { Environment } = synthesized.Resources[functionId]?.Properties ?? {};
     const { USER_SCOPE, SERVICE_SCOPE } = (Environment as { Variables: Record<string, string> }).Variables;
     return { USER_SCOPE, SERVICE_SCOPE };
   }
   const USER = 'GET /v1/inbox';
-  const TWIN = 'GET /v1/users/{userId}/inbox';
+  const ON_BEHALF = 'GET /v1/users/{userId}/inbox';
   const SERVICE = 'POST /v1/groups/{groupId}/messages';
   const HEALTH = 'GET /v1/health';
 
-  test('is told by other scopes, where the deployment names them', () => {
+  test('uses the scopes of the settings', () => {
     const named = synthesize({ ...context, userScope: 'chat:read', serviceScope: 'chat:write' });
     expect(routesOf(named)).toMatchObject({
       [USER]: ['JWT', ['chat:read'], 'ApiHttpJwt'],
-      [TWIN]: ['JWT', ['chat:write'], 'ApiHttpJwt'],
+      [ON_BEHALF]: ['JWT', ['chat:write'], 'ApiHttpJwt'],
       [SERVICE]: ['JWT', ['chat:write'], 'ApiHttpJwt'],
       [HEALTH]: ['NONE', undefined, undefined],
     });
@@ -183,17 +140,17 @@ describe('who may call', () => {
     });
   });
 
-  test('is every valid token on the routes of users, where these need no scope', () => {
+  test('accepts every valid token on the routes of users if userScope is null', () => {
     const unscoped = synthesize({ ...context, userScope: null });
     expect(routesOf(unscoped)).toMatchObject({
       [USER]: ['JWT', undefined, 'ApiHttpJwt'],
-      [TWIN]: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
+      [ON_BEHALF]: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
       [SERVICE]: ['JWT', ['tidemark/service'], 'ApiHttpJwt'],
     });
     expect(scopesOf(unscoped, 'Apigetinbox')).toEqual({ SERVICE_SCOPE: 'tidemark/service' });
   });
 
-  test('is for each of several audiences', () => {
+  test('accepts tokens of several audiences', () => {
     const template = synthesize({ ...context, jwtAudience: ['web', 'ios'] });
     expect(ofType(template, 'AWS::ApiGatewayV2::Authorizer').ApiHttpJwt?.Properties.JwtConfiguration).toEqual(
       {
@@ -203,13 +160,13 @@ describe('who may call', () => {
     );
   });
 
-  describe('where back ends sign their calls', () => {
+  describe('if back ends sign their calls', () => {
     const template = synthesize({ ...context, serviceAuth: 'iam', userScope: null });
 
-    test('are their routes for signatures, and those of users for tokens', () => {
+    test('accepts signatures on the routes of back ends, and tokens on those of users', () => {
       expect(routesOf(template)).toMatchObject({
         [USER]: ['JWT', undefined, 'ApiHttpJwt'],
-        [TWIN]: ['AWS_IAM', undefined, undefined],
+        [ON_BEHALF]: ['AWS_IAM', undefined, undefined],
         [SERVICE]: ['AWS_IAM', undefined, undefined],
         [HEALTH]: ['NONE', undefined, undefined],
       });
@@ -217,22 +174,22 @@ describe('who may call', () => {
       expect(open).toHaveLength(1);
     });
 
-    test('is the name of the one who signed in the access log', () => {
+    test('writes the name of the signer to the access log', () => {
       const [stage] = Object.values(ofType(template, 'AWS::ApiGatewayV2::Stage'));
       expect(JSON.stringify(stage?.Properties.AccessLogSettings)).toContain(
         String.raw`\"caller\":\"$context.identity.userArn\"`,
       );
     });
 
-    test('do the functions take no token for a back end', () => {
+    test('gives the functions no scope of a back end', () => {
       expect(scopesOf(template, 'Apigetinbox')).toEqual({});
       expect(scopesOf(template, 'Apirecordmessage')).toEqual({});
     });
 
-    test('names the template what their role must be allowed to invoke: their routes and no others', () => {
+    test('has an output with the ARNs of exactly the routes of back ends', () => {
       const api = 'arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiHttp/$default';
       expect(template.Outputs.ServiceRouteArns).toEqual({
-        Description: 'What the role of a back end must be allowed to execute-api:Invoke',
+        Description: 'The ARNs for which the role of a back end needs execute-api:Invoke',
         Value: [
           `${api}/*/v1/users/*`,
           `${api}/PUT/v1/groups/*/members/*`,
@@ -246,7 +203,7 @@ describe('who may call', () => {
     });
   });
 
-  test('is no ARN where back ends show tokens', () => {
+  test('has no output of ARNs if back ends send tokens', () => {
     expect(Object.keys(template.Outputs)).not.toContain('ServiceRouteArns');
   });
 });

@@ -6,7 +6,7 @@ import { expect, test } from '@jest/globals';
 import { BOOTSTRAP_VERSION } from '../../operate/doctor/aws.ts';
 import { context as complete, inStack } from './synthesized.ts';
 
-test('a context that will not do ends the synthesis with what to pass, and writes nothing', () => {
+test('with a context that is not valid, the synthesis prints what to pass and writes nothing', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
   const context = {
     stage: 'prod',
@@ -20,7 +20,7 @@ test('a context that will not do ends the synthesis with what to pass, and write
     encoding: 'utf8',
   });
   expect(stderr).toBe(
-    'The context of this deployment will not do:\n' +
+    'The context of this deployment is not valid:\n' +
       '- webhookurl is not known; did you mean webhookUrl?\n' +
       '- jwtIssuer is "login.example.com". It must be an https URL, exactly as it stands in the "iss" of your tokens, ' +
       "of a host that the internet reaches. Pass for example: -c jwtIssuer='https://login.example.com/'\n" +
@@ -32,7 +32,7 @@ test('a context that will not do ends the synthesis with what to pass, and write
   rmSync(outdir, { recursive: true });
 });
 
-test('the command prints nothing but what it was asked for', () => {
+test('cdk synth --quiet prints nothing', () => {
   const outdir = mkdtempSync(join(tmpdir(), 'tidemark-infra-'));
   const context = [
     'stage=prod',
@@ -49,12 +49,12 @@ test('the command prints nothing but what it was asked for', () => {
   rmSync(outdir, { recursive: true });
 });
 
-test('the template asks for the version of the bootstrap that doctor looks for', () => {
-  const asked = inStack(
+test('the template requires the bootstrap version that doctor checks', () => {
+  const required = inStack(
     complete,
     { builtinCloudFormationValidation: false },
     (app, stack) => app.synth().getStackByName(stack.stackName).requiresBootstrapStackVersion,
   );
-  expect(asked).toBe(6);
+  expect(required).toBe(6);
   expect(BOOTSTRAP_VERSION).toBe(6);
 });

@@ -11,7 +11,7 @@ interface Metafile {
   >;
 }
 
-/** What went into the bundle of each function. */
+/** The inputs of each function's bundle. */
 const bundles = new Map<string, Metafile>();
 const texts = new Map<string, string>();
 
@@ -26,7 +26,7 @@ beforeAll(async () => {
 const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook'];
 
 describe('the client of SQS', () => {
-  test('is in the bundles of those alone that read the stream or a queue', () => {
+  test('is only in the bundles of functions that read the stream or a queue', () => {
     const names = functionNames.filter((name) =>
       Object.keys(bundles.get(name)?.inputs ?? {}).some((input) => input.includes('@aws-sdk/client-sqs/')),
     );
@@ -52,8 +52,20 @@ describe('the client of SQS', () => {
   });
 });
 
+describe('a script for Redis', () => {
+  test('is in a bundle without its comments', async () => {
+    const folder = new URL('../../shared/cache/lua/', import.meta.url);
+    const script = await readFile(new URL('merge-group.lua', folder), 'utf8');
+    const [comment] = script.split('\n');
+    expect(comment).toMatch(/^-- Merges /);
+    const bundle = texts.get('mark-read') ?? '';
+    expect(bundle).toContain('local members, messages, receipts, head');
+    expect([...bundle.matchAll(/^ *-- .*/gm)].map(([line]) => line)).toEqual([]);
+  });
+});
+
 describe('the contract', () => {
-  test('is in no bundle with what only describes it', () => {
+  test('leaves its descriptions out of every bundle', () => {
     const describing = ['endpoints', 'answers', 'event-details', 'values'].map(
       (name) => `shared/contract/${name}.ts`,
     );
@@ -69,7 +81,7 @@ describe('the contract', () => {
     expect(found).toEqual([]);
   });
 
-  test('is in the bundle of a function with the places of its own endpoints alone', () => {
+  test('puts into a bundle only the places of the function’s own endpoints', () => {
     for (const name of functionNames) {
       const places = endpoints.filter(({ at }) => texts.get(name)?.includes(`"${at}"`));
       const own = endpoints.filter(({ servedBy }) => servedBy === name);

@@ -12,8 +12,8 @@ function read(given: Record<string, unknown>) {
   return readContext(given);
 }
 
-describe('a context that is complete', () => {
-  test('has defaults for what may be left out', () => {
+describe('a complete context', () => {
+  test('gets the defaults of optional settings', () => {
     expect(read(complete)).toEqual({
       ok: true,
       context: {
@@ -33,7 +33,7 @@ describe('a context that is complete', () => {
     });
   });
 
-  test('takes over what is given', () => {
+  test('uses the given values', () => {
     const given = {
       ...complete,
       factsSource: 'com.example.chat',
@@ -54,7 +54,7 @@ describe('a context that is complete', () => {
     });
   });
 
-  test('takes a list of origins apart', () => {
+  test('splits a list of origins', () => {
     const corsOrigins = 'https://chat.example.com,https://beta.example.com:8443,http://localhost:5173';
     expect(read({ ...complete, corsOrigins })).toMatchObject({
       ok: true,
@@ -106,7 +106,7 @@ describe('an address that the internet does not reach', () => {
     'https://[::1]/',
   ];
   test.each(addresses.flatMap((url) => [['jwtIssuer', url] as const, ['webhookUrl', url] as const]))(
-    'may be %s %p for the stage "local" alone',
+    'is valid only for the stage "local": %s %p',
     (key, value) => {
       expect(read({ ...complete, stage: 'local', [key]: value }).ok).toBe(true);
       const reading = read({ ...complete, [key]: value });
@@ -142,8 +142,8 @@ describe('an address that the internet does not reach', () => {
   });
 });
 
-describe('a key that is not known', () => {
-  test('is told with the nearest one that is', () => {
+describe('an unknown key', () => {
+  test('is reported with the nearest known key', () => {
     expect(
       read({ ...complete, webhookurl: 'https://chat.example.com/hook', 'jwt-audience': 'chat' }),
     ).toEqual({
@@ -155,7 +155,7 @@ describe('a key that is not known', () => {
     });
   });
 
-  test('is told with all that are known where none is near', () => {
+  test('is reported with all known keys if none is near', () => {
     const reading = read({ ...complete, x: '1' });
     expect(reading.ok ? [] : reading.problems).toEqual([
       expect.stringMatching(
@@ -164,7 +164,7 @@ describe('a key that is not known', () => {
     ]);
   });
 
-  test('is no other object\'s: "constructor" is not known either', () => {
+  test('is refused if it is an inherited property of objects, such as "constructor"', () => {
     expect(read({ ...complete, constructor: '1' }).ok).toBe(false);
     expect(read({ ...complete, toString: '1' }).ok).toBe(false);
   });
@@ -177,13 +177,13 @@ describe('a key that is not known', () => {
     'availability-zones:account=123456789012:region=eu-central-1',
     'acknowledged-issue-numbers',
     'cli-telemetry',
-  ])("is the CDK's own: %s", (key) => {
+  ])('is ignored if it belongs to the CDK: %s', (key) => {
     expect(read({ ...complete, [key]: true }).ok).toBe(true);
   });
 });
 
-describe('who may call', () => {
-  test('is read from the context', () => {
+describe('the settings of who may call', () => {
+  test('are read from the context', () => {
     const given = { ...complete, jwtAudience: 'web,ios', userScope: 'none', serviceScope: 'chat:write' };
     expect(read(given)).toMatchObject({
       ok: true,
@@ -200,18 +200,18 @@ describe('who may call', () => {
     });
   });
 
-  test('cannot be every token for the routes of back ends', () => {
+  test('serviceScope cannot be none', () => {
     expect(read({ ...complete, serviceScope: 'none' })).toEqual({
       ok: false,
       problems: [
-        'serviceScope is "none". It must be a scope of 1 to 64 characters that the tokens of your back end alone hold. ' +
-          'It cannot be none: every user could then call the routes of back ends. For those without scopes there is ' +
+        'serviceScope is "none". It must be a scope of 1 to 64 characters that only your back end\'s tokens have. ' +
+          'It cannot be none: every user could then call the routes of back ends. If your tokens have no scopes, use ' +
           "-c serviceAuth=iam. Pass for example: -c serviceScope='tidemark/service'",
       ],
     });
   });
 
-  test('cannot be the same scope for users and back ends', () => {
+  test('users and back ends cannot have the same scope', () => {
     expect(read({ ...complete, userScope: 'chat', serviceScope: 'chat' })).toEqual({
       ok: false,
       problems: [
@@ -223,8 +223,8 @@ describe('who may call', () => {
   });
 });
 
-describe('a context with faults', () => {
-  test('is told everything that is missing at once', () => {
+describe('a context with mistakes', () => {
+  test('reports all missing settings at once', () => {
     expect(read({})).toEqual({
       ok: false,
       problems: [
@@ -236,7 +236,7 @@ describe('a context with faults', () => {
     });
   });
 
-  test('is told everything that is malformed at once', () => {
+  test('reports all malformed settings at once', () => {
     const given = {
       ...complete,
       jwtIssuer: 'login.example.com',
@@ -253,19 +253,19 @@ describe('a context with faults', () => {
     });
   });
 
-  test('is told that a webhook needs events', () => {
+  test('reports that a webhook needs events', () => {
     expect(read({ ...complete, events: 'off', webhookUrl: 'https://chat.example.com/hook' })).toEqual({
       ok: false,
       problems: [
-        'events is "off", and webhookUrl is given. A webhook is told of events: leave one of the two out.',
+        'events is "off", and webhookUrl is given. A webhook receives events: leave one of the two out.',
       ],
     });
     expect(read({ ...complete, events: 'off' })).toMatchObject({ ok: true, context: { events: 'off' } });
   });
 
-  test('is told why a page of any origin may not call', () => {
+  test('reports why "*" is no valid origin', () => {
     const problem = (given: string) =>
-      `corsOrigins is "${given}". It must be the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), separated by commas without blanks. "*" is refused: a page of any site could then call with a token that it got hold of. Pass for example: -c corsOrigins='https://chat.example.com,http://localhost:5173'`;
+      `corsOrigins is "${given}". It must be the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), separated by commas without blanks. "*" is refused: a page of any site could then call with a stolen token. Pass for example: -c corsOrigins='https://chat.example.com,http://localhost:5173'`;
     for (const given of ['*', 'https://*', 'https://*.example.com', 'https://chat.example.com,*']) {
       expect(read({ ...complete, corsOrigins: given })).toEqual({ ok: false, problems: [problem(given)] });
     }

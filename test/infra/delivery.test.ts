@@ -10,7 +10,7 @@ describe('the stream', () => {
     ['Projection', 'Projectionprojectledger', {}],
     ['Publication', 'Publicationpublishevents', { FilterCriteria: { Filters: [{ Pattern: isMove }] } }],
   ])(
-    'of %s is retried within bounds, narrowed to the bad record, and given up into a queue',
+    'of %s has bounded retries, splits a failing batch, and sends what it gives up to a queue',
     (owner, consumer, filter) => {
       expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${owner}Source`]?.Properties).toEqual({
         FunctionName: consumer,
@@ -29,7 +29,7 @@ describe('the stream', () => {
     },
   );
 
-  test('has no more readers than a shard bears', () => {
+  test('has at most the two readers that a shard supports', () => {
     const sources = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping'));
     const ofStream = sources.filter(
       ({ Properties }) => Properties.EventSourceArn === 'LedgerTable.StreamArn',
@@ -42,7 +42,7 @@ const retryPolicy = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86400
 const rules = ofType(template, 'AWS::Events::Rule');
 
 describe('the rules of the bus', () => {
-  test('are one for facts, and two for own events', () => {
+  test('are one for facts, and two for Tidemark’s own events', () => {
     expect(Object.keys(rules)).toEqual([
       'FactsSubscriptionRule',
       'NotifySubscriptionRule',
@@ -62,7 +62,7 @@ describe('the rules of the bus', () => {
     ['NotifySubscription', { source: ['tidemark'] }, 'Notifynotify.Arn'],
     ['NotifyWebhook', { source: ['tidemark'] }, 'NotifyWebhookQueue.Arn'],
   ])(
-    '%s hands events over, with retries and a queue for what it gives up',
+    '%s sends events to its target, with retries and a dead-letter queue',
     (subscription, pattern, target) => {
       expect(rules[`${subscription}Rule`]?.Properties).toMatchObject({
         EventBusName: 'Bus',
@@ -81,7 +81,7 @@ describe('the rules of the bus', () => {
 });
 
 describe('notify', () => {
-  test('is invoked by its rule alone, and retried when it fails', () => {
+  test('is invoked only by its rule, and tried again if it fails', () => {
     const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission')).filter(
       ({ Properties }) => Properties.FunctionName === 'Notifynotify.Arn',
     );
@@ -102,7 +102,7 @@ describe.each([
   ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20, 0],
   ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5, 1],
 ])('the queue of %s', (subscription, functionId, name, maximumConcurrency, windowSeconds) => {
-  test('is encrypted, outlives a day of tries, and gives up into its dead-letter queue', () => {
+  test('is encrypted, keeps events longer than the day of tries, and then moves them to its dead-letter queue', () => {
     expect(template.Resources[`${subscription}Queue`]?.Properties).toEqual({
       QueueName: name,
       SqsManagedSseEnabled: true,
@@ -112,7 +112,7 @@ describe.each([
     });
   });
 
-  test('is worked off by its function, a bounded number at once, which is not invoked otherwise', () => {
+  test('is processed by its function with a bounded concurrency, and nothing else invokes the function', () => {
     const [source, ...others] = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping')).filter(
       ({ Properties }) => Properties.EventSourceArn === `${subscription}Queue.Arn`,
     );
@@ -130,17 +130,17 @@ describe.each([
     expect(permissions.map(({ Properties }) => Properties.FunctionName)).not.toContain(`${functionId}.Arn`);
   });
 
-  test('gives the function six times its own timeout', () => {
+  test('has a visibility timeout of six times the function’s timeout', () => {
     expect(template.Resources[functionId]?.Properties.Timeout).toBe(60);
   });
 });
 
-test('the webhook has as many instances at once as the deployment says', () => {
+test('webhookConcurrency limits the instances of the webhook’s function', () => {
   const many = synthesize({ ...contextWithWebhook, webhookConcurrency: 40 });
   expect(many.Resources.NotifyWebhookSource?.Properties.ScalingConfig).toEqual({ MaximumConcurrency: 40 });
 });
 
-test('without a webhook there is neither its function nor its queue', () => {
+test('without a webhook the template has neither its function nor its queue', () => {
   const names = Object.keys(synthesize().Resources);
   expect(names.filter((name) => /NotifyWebhook(?!Secret)|deliverwebhook/.test(name))).toEqual([]);
 });
@@ -172,7 +172,7 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of five', () => {
+  test('is one of these five', () => {
     const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
     expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
@@ -184,7 +184,7 @@ describe('each dead-letter queue', () => {
   });
 });
 
-test('to a queue only its own rule may send, besides the roles; over TLS alone', () => {
+test('queue policies let only the queue’s own rule send, and only over TLS', () => {
   const statements = Object.values(ofType(template, 'AWS::SQS::QueuePolicy')).flatMap(
     ({ Properties }) => (Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement,
   );

@@ -1,144 +1,82 @@
 import { describe, expect, test } from '@jest/globals';
+import { expectedFunctions } from './expected-functions.ts';
 import { context, contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
 const functions = ofType(template, 'AWS::Lambda::Function');
-const ids = Object.keys(functions);
 
-const upstash = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2';
-const ledgerAndCache = {
-  TABLE_NAME: 'LedgerTable',
-  MEMBERS_INDEX_NAME: 'members',
-  MESSAGE_RETENTION_DAYS: '90',
-  UPSTASH_SECRET_ARN: upstash,
-};
+test('the functions are exactly those of the table', () => {
+  expect(Object.keys(functions)).toEqual(expectedFunctions.map(({ id }) => id));
+});
 
-const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
-const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
+describe.each(expectedFunctions)('$name', ({ name, id, timeoutSeconds, environment, routes }) => {
+  const properties = functions[id]?.Properties;
 
-describe('each function', () => {
-  test('is one of these', () => {
-    expect(ids).toEqual([
-      'Apimarkread',
-      'Apimarkunread',
-      'Apimarkdelivered',
-      'Apimarkgroups',
-      'Apigetwatermark',
-      'Apigetmessagestatus',
-      'Apigetinbox',
-      'Apilistreceipts',
-      'Apicountreceipts',
-      'Apiaddmembers',
-      'Apilistmembers',
-      'Apiremovemember',
-      'Apirecordmessage',
-      'Apideletemessage',
-      'Apicheckhealth',
-      'Projectionprojectledger',
-      'Publicationpublishevents',
-      'Factsapplyfacts',
-      'Notifynotify',
-      'Notifydeliverwebhook',
-    ]);
-  });
-
-  test.each(ids)('%s has a role of its own with that one policy', (functionId) => {
-    expect(functions[functionId]?.Properties.Role).toBe(`${functionId}role.Arn`);
-    expect(Object.keys(template.Resources[`${functionId}role`]?.Properties ?? {})).toEqual([
+  test('has its own role with a single policy', () => {
+    expect(properties?.Role).toBe(`${id}role.Arn`);
+    expect(Object.keys(template.Resources[`${id}role`]?.Properties ?? {})).toEqual([
       'AssumeRolePolicyDocument',
       'Description',
     ]);
   });
 
-  test.each([
-    ['Apimarkread', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apimarkunread', forBoth],
-    ['Apimarkdelivered', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apimarkgroups', { ...forBoth, MEMBERSHIP: 'strict' }],
-    ['Apigetinbox', forBoth],
-    ['Apilistreceipts', forBoth],
-    ['Apicountreceipts', forBoth],
-    ['Apigetwatermark', forBoth],
-    ['Apigetmessagestatus', forBoth],
-    ['Apiaddmembers', forBackEnds],
-    ['Apilistmembers', forBackEnds],
-    ['Apiremovemember', forBackEnds],
-    ['Apirecordmessage', forBackEnds],
-    ['Apideletemessage', forBackEnds],
-    ['Apicheckhealth', ledgerAndCache],
-    [
-      'Factsapplyfacts',
-      {
-        ...ledgerAndCache,
-        QUEUE_URL: 'FactsSubscriptionQueue',
-        DEAD_LETTER_QUEUE_URL: 'FactsSubscriptionDeadLetters',
-      },
-    ],
-    [
-      'Projectionprojectledger',
-      { ...ledgerAndCache, EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters' },
-    ],
-    ['Publicationpublishevents', { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' }],
-    [
-      'Notifydeliverwebhook',
-      {
-        WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark',
-        WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret',
-        QUEUE_URL: 'NotifyWebhookQueue',
-        DEAD_LETTER_QUEUE_URL: 'NotifyWebhookDeadLetters',
-      },
-    ],
-  ])('%s is told what it needs and nothing else', (functionId, variables) => {
-    expect(functions[functionId]?.Properties.Environment).toEqual({ Variables: variables });
+  test('has the environment variables that it needs and no others', () => {
+    expect(properties?.Environment).toEqual(environment && { Variables: environment });
   });
 
-  test.each([
-    ['Apimarkread', 'mark-read', 10],
-    ['Apimarkunread', 'mark-unread', 10],
-    ['Apimarkdelivered', 'mark-delivered', 10],
-    ['Apimarkgroups', 'mark-groups', 10],
-    ['Apigetinbox', 'get-inbox', 10],
-    ['Apilistreceipts', 'list-receipts', 29],
-    ['Apicountreceipts', 'count-receipts', 29],
-    ['Apigetwatermark', 'get-watermark', 10],
-    ['Apigetmessagestatus', 'get-message-status', 10],
-    ['Apiaddmembers', 'add-members', 10],
-    ['Apilistmembers', 'list-members', 10],
-    ['Apiremovemember', 'remove-member', 10],
-    ['Apirecordmessage', 'record-message', 10],
-    ['Apideletemessage', 'delete-message', 10],
-    ['Apicheckhealth', 'check-health', 10],
-    ['Factsapplyfacts', 'apply-facts', 60],
-    ['Projectionprojectledger', 'project-ledger', 30],
-    ['Publicationpublishevents', 'publish-events', 30],
-    ['Notifynotify', 'notify', 10],
-    ['Notifydeliverwebhook', 'deliver-webhook', 60],
-  ])('%s runs as the others do', (functionId, name, timeoutSeconds) => {
-    expect(functions[functionId]?.Properties).toMatchObject({
+  test('has the common settings and its own timeout', () => {
+    expect(properties).toMatchObject({
       FunctionName: `tidemark-test-${name}`,
       Handler: 'index.handler',
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       MemorySize: 256,
       Timeout: timeoutSeconds,
-      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${functionId}log`, SystemLogLevel: 'WARN' },
+      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${id}log`, SystemLogLevel: 'WARN' },
     });
-    // Somebody waits for the answer of a route; all else is told enough of in the logs.
-    const isRoute = functionId.startsWith('Api');
-    expect(functions[functionId]?.Properties.TracingConfig).toEqual(isRoute ? { Mode: 'Active' } : undefined);
-    expect(template.Resources[`${functionId}log`]?.Properties).toEqual({
+    // Only functions of routes are traced, because callers wait for them. For the others the logs are enough.
+    expect(properties?.TracingConfig).toEqual(routes.length > 0 ? { Mode: 'Active' } : undefined);
+    expect(template.Resources[`${id}log`]?.Properties).toEqual({
       LogGroupName: `/aws/lambda/tidemark-test-${name}`,
       RetentionInDays: 30,
     });
   });
 });
 
-test('notify needs to be told nothing', () => {
-  expect(functions.Notifynotify?.Properties.Environment).toBeUndefined();
+describe('the timeout of Lambda', () => {
+  const timeouts = (isMeant: (id: string) => boolean) =>
+    Object.entries(functions)
+      .filter(([id]) => isMeant(id))
+      .map(([, { Properties }]) => Number(Properties.Timeout));
+
+  // A call of the ledger takes 6 s at most, with pauses between its tries. Half a second is kept for the answer 503.
+  test('of a route comes after the bound of a call, and before the 30 s of the gateway', () => {
+    const ofRoutes = timeouts((id) => id.startsWith('Api'));
+    expect(Math.min(...ofRoutes)).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...ofRoutes)).toBeLessThan(30);
+    for (const { Properties } of Object.values(ofType(template, 'AWS::ApiGatewayV2::Integration'))) {
+      // No time of its own: then it is 30 s.
+      expect(Properties).not.toHaveProperty('TimeoutInMillis');
+    }
+  });
+
+  // 6 s for members whom the cache lacks, 10 s for the searches, 2 s for a call of the bus, 3 s for the report.
+  test('of a reader of the stream leaves time to report what failed', () => {
+    const ofStream = timeouts((id) => /^(Projection|Publication)/.test(id));
+    expect(ofStream).toHaveLength(2);
+    expect(Math.min(...ofStream)).toBeGreaterThanOrEqual(21);
+  });
+
+  // 20 s for one fact, 9 s for the calls to the queues.
+  test('of a worker of a queue leaves time to report what failed', () => {
+    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook)$/.test(id));
+    expect(ofQueues).toHaveLength(2);
+    expect(Math.min(...ofQueues)).toBeGreaterThanOrEqual(29);
+  });
 });
 
 describe('roles', () => {
-  // That each function has what it needs, and nothing that it does not, the local stack shows: it evaluates these policies.
+  // The local stack evaluates these policies: its tests show that each function has the permissions it needs.
   const policies = Object.values(ofType(template, 'AWS::IAM::Policy')).map(
     ({ Properties }) => Properties.PolicyDocument as { Statement: Statement[] },
   );
@@ -154,7 +92,7 @@ describe('roles', () => {
     readonly Resource: string;
   }
 
-  test('allow these actions and no other', () => {
+  test('allow exactly these actions', () => {
     expect([...new Set(allowed.map(({ Effect, action }) => `${Effect} ${action}`))].sort()).toEqual([
       'Allow dynamodb:BatchGetItem',
       'Allow dynamodb:DescribeStream',
@@ -178,7 +116,7 @@ describe('roles', () => {
     ]);
   });
 
-  test('name their resources, but for X-Ray, which has none', () => {
+  test('name their resources, except for X-Ray, which has no resource ARNs', () => {
     const wild = allowed.filter(({ Resource }) => JSON.stringify(Resource).includes('*'));
     expect([...new Set(wild.map(({ action, Resource }) => `${action} ${Resource}`))].sort()).toEqual([
       'xray:PutTelemetryRecords *',
@@ -191,7 +129,7 @@ describe('a deployment without events', () => {
   const { Resources, Outputs } = synthesize({ ...context, events: 'off' });
   const silent = { Resources, Outputs };
 
-  test('has no function that publishes or carries them, and none that may', () => {
+  test('has no function that publishes or delivers events, and no permission to publish', () => {
     const names = Object.values(ofType(silent, 'AWS::Lambda::Function')).map(({ Properties }) =>
       String(Properties.FunctionName).replace('tidemark-test-', ''),
     );
@@ -202,7 +140,7 @@ describe('a deployment without events', () => {
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
   });
 
-  test('hears facts all the same, and keeps the signing secret for when events are turned on again', () => {
+  test('still receives facts, and keeps the signing secret for when events are turned on again', () => {
     expect(silent.Resources.FactsSubscriptionRule).toBeDefined();
     expect(Object.keys(silent.Outputs)).toContain('WebhookSecretArn');
     expect(silent.Resources.Projectionprojectledger?.Properties.Environment).not.toMatchObject({

@@ -3,7 +3,7 @@ import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
 
-test('the ledger survives a mistake: it is kept, protected and can be restored', () => {
+test('the ledger is kept when the stack is deleted, protected from deletion, and can be restored', () => {
   expect(ofType(template, 'AWS::DynamoDB::Table')).toMatchObject({
     LedgerTable: {
       DeletionPolicy: 'Retain',
@@ -16,7 +16,7 @@ test('the ledger survives a mistake: it is kept, protected and can be restored',
   });
 });
 
-test('what a failed first deployment leaves behind does not stand in the way of the next: it has no name of ours', () => {
+test('a failed first deployment leaves only the table behind, whose generated name cannot conflict with the next one', () => {
   const kept = Object.entries(synthesize(contextWithWebhook).Resources).filter(
     ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
   );
@@ -26,7 +26,7 @@ test('what a failed first deployment leaves behind does not stand in the way of 
   }
 });
 
-test('the ledger is one table on demand with a stream, expiry and the index of members', () => {
+test('the ledger is one on-demand table with a stream, expiry and the index of members', () => {
   expect(template.Resources.LedgerTable?.Properties).toMatchObject({
     BillingMode: 'PAY_PER_REQUEST',
     KeySchema: [

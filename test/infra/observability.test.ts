@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { expectedFunctions } from './expected-functions.ts';
 import { contextWithWebhook, ofType, type Resource, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
@@ -10,44 +11,14 @@ const alarms: Readonly<Record<string, Resource['Properties']>> = Object.fromEntr
   ]),
 );
 
-test('these alarms exist', () => {
+test('there is an alarm for the API, and those of the table for each function', () => {
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
-    'tidemark-test-mark-read-failing',
-    'tidemark-test-mark-unread-failing',
-    'tidemark-test-mark-delivered-failing',
-    'tidemark-test-mark-groups-failing',
-    'tidemark-test-get-watermark-failing',
-    'tidemark-test-get-message-status-failing',
-    'tidemark-test-get-inbox-failing',
-    'tidemark-test-list-receipts-failing',
-    'tidemark-test-count-receipts-failing',
-    'tidemark-test-add-members-failing',
-    'tidemark-test-list-members-failing',
-    'tidemark-test-remove-member-failing',
-    'tidemark-test-record-message-failing',
-    'tidemark-test-delete-message-failing',
-    'tidemark-test-check-health-failing',
-    'tidemark-test-project-ledger-failing',
-    'tidemark-test-project-ledger-dead-letters',
-    'tidemark-test-project-ledger-behind',
-    'tidemark-test-publish-events-failing',
-    'tidemark-test-publish-events-dead-letters',
-    'tidemark-test-publish-events-behind',
-    'tidemark-test-apply-facts-failing',
-    'tidemark-test-apply-facts-dead-letters',
-    'tidemark-test-apply-facts-waiting',
-    'tidemark-test-apply-facts-retrying',
-    'tidemark-test-notify-failing',
-    'tidemark-test-notify-dead-letters',
-    'tidemark-test-deliver-webhook-failing',
-    'tidemark-test-deliver-webhook-dead-letters',
-    'tidemark-test-deliver-webhook-waiting',
-    'tidemark-test-deliver-webhook-retrying',
+    ...expectedFunctions.flatMap(({ name, alarms }) => alarms.map((end) => `tidemark-test-${name}-${end}`)),
   ]);
 });
 
-test('no alarm goes off for want of traffic', () => {
+test('missing data never sets off an alarm', () => {
   for (const [name, alarm] of Object.entries(alarms)) {
     expect(alarm).toMatchObject({
       TreatMissingData: 'notBreaching',
@@ -57,7 +28,7 @@ test('no alarm goes off for want of traffic', () => {
   }
 });
 
-test('the API’s own faults are noticed', () => {
+test('5 or more server errors of the API within 5 minutes set off an alarm', () => {
   expect(alarms['tidemark-test-api-server-errors']).toMatchObject({
     Namespace: 'AWS/ApiGateway',
     MetricName: '5xx',
@@ -71,7 +42,7 @@ test('the API’s own faults are noticed', () => {
 test.each([
   ['project-ledger', 'Projectionprojectledger'],
   ['publish-events', 'Publicationpublishevents'],
-])('%s is noticed where it falls behind', (name, functionId) => {
+])('%s sets off an alarm if it is 5 minutes behind the ledger', (name, functionId) => {
   expect(alarms[`tidemark-test-${name}-behind`]).toMatchObject({
     Namespace: 'AWS/Lambda',
     MetricName: 'IteratorAge',
@@ -87,7 +58,7 @@ test.each([
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
   ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
-])('%s goes off at the first message', (alarm, queueName) => {
+])('%s is set off by the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
     MetricName: 'ApproximateNumberOfMessagesVisible',
@@ -101,7 +72,7 @@ describe.each([
   ['apply-facts', 'FactsSubscriptionQueue.QueueName', 'Factsapplyfacts'],
   ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
 ])('%s', (name, queueName, functionId) => {
-  test('is noticed where events wait that were not tried yet', () => {
+  test('sets off an alarm if events wait 5 minutes', () => {
     expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({
       Namespace: 'AWS/SQS',
       MetricName: 'ApproximateAgeOfOldestMessage',
@@ -111,19 +82,20 @@ describe.each([
     });
   });
 
-  test('is noticed where it fails for a quarter of an hour', () => {
+  test('sets off an alarm if it fails in each of three periods of 5 minutes', () => {
     expect(alarms[`tidemark-test-${name}-retrying`]).toMatchObject({
       Namespace: 'Tidemark',
       MetricName: 'FailedRecords',
       Dimensions: [{ Name: 'FunctionName', Value: functionId }],
       Statistic: 'Sum',
       Period: 300,
+      EvaluationPeriods: 3,
       Threshold: 1,
     });
   });
 });
 
-test('errors and throttles of a function count alike, one without the other', () => {
+test('a function that throws an error or is throttled sets off an alarm, also if the other metric has no data', () => {
   const metric = (MetricName: string) => ({
     Metric: {
       Namespace: 'AWS/Lambda',
@@ -143,7 +115,7 @@ test('errors and throttles of a function count alike, one without the other', ()
   });
 });
 
-test('every log ends after 30 days and with the stack', () => {
+test('every log keeps its lines for 30 days, and is deleted with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
   expect(logs).toHaveLength(21);
   for (const log of logs) {
@@ -151,18 +123,18 @@ test('every log ends after 30 days and with the stack', () => {
   }
 });
 
-test('every alarm says what it means, what users see, and which entry of the runbook helps', () => {
+test('every alarm describes its meaning, what users see, and its entry in the runbook', () => {
   const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
   const entries = runbook.split('\n').filter((line) => line.startsWith('## '));
   const helped = Object.values(alarms).map(({ AlarmDescription }) => {
     const parts = /^\S.+\. Users: .+\. Help: docs\/runbook\.md, "(.+)"\.$/.exec(String(AlarmDescription));
     return parts?.[1];
   });
-  // Each has its entry, and no entry is left over.
+  // Each alarm has an entry, and each entry has an alarm.
   expect(new Set(helped.map((entry) => `## ${entry}`))).toEqual(new Set(entries));
 });
 
-test('alarms and their ends go to the topic of the stack, which only this account’s alarms may tell', () => {
+test('alarms and their ends are published to the topic of the stack, where only this account’s alarms may publish', () => {
   for (const alarm of Object.values(alarms)) {
     expect(alarm).toMatchObject({
       AlarmActions: ['ObservabilityAlarms'],
@@ -187,7 +159,7 @@ test('alarms and their ends go to the topic of the stack, which only this accoun
   });
 });
 
-test('an address for alarms is subscribed to the topic', () => {
+test('the address for alarms is subscribed to the topic', () => {
   const { Resources, Outputs } = synthesize({ ...contextWithWebhook, alarmEmail: 'on-call@example.com' });
   const subscriptions = Object.values(ofType({ Resources, Outputs }, 'AWS::SNS::Subscription'));
   expect(subscriptions.map(({ Properties }) => Properties)).toEqual([
@@ -195,7 +167,7 @@ test('an address for alarms is subscribed to the topic', () => {
   ]);
 });
 
-test('a topic that is there already takes the place of the own one', () => {
+test('a given topic replaces the topic of the stack', () => {
   const alarmTopicArn = 'arn:aws:sns:eu-central-1:123456789012:on-call';
   const other = synthesize({ ...contextWithWebhook, alarmTopicArn });
   expect(Object.values(ofType(other, 'AWS::SNS::Topic'))).toEqual([]);
@@ -204,7 +176,7 @@ test('a topic that is there already takes the place of the own one', () => {
   }
 });
 
-test('an address and a topic are told both', () => {
+test('with an address and a topic, alarms are published to both topics', () => {
   const alarmTopicArn = 'arn:aws:sns:eu-central-1:123456789012:on-call';
   const both = synthesize({ ...contextWithWebhook, alarmTopicArn, alarmEmail: 'on-call@example.com' });
   expect(Object.values(ofType(both, 'AWS::SNS::Subscription'))).toHaveLength(1);

@@ -33,7 +33,7 @@ export const contextWithCors: TidemarkContext = {
 
 const { context: ofProject } = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
 
-/** Builds the stack on bundles that do nothing: what is wired is the same, whatever the functions do. */
+/** Builds the stack with empty bundles: the template does not depend on the code of the functions. */
 export function inStack<T>(
   given: TidemarkContext,
   props: AppProps,
@@ -64,9 +64,9 @@ interface Template {
   readonly Outputs: Readonly<Record<string, unknown>>;
 }
 
-/** The template, made readable: the hashes of the logical ids are gone, and a reference is `Id`, `Id.Attribute` or text. */
+/** The template in a readable form: logical ids without hashes, and references as `Id`, `Id.Attribute` or text. */
 export function synthesize(given: TidemarkContext = context): Template {
-  // Validating the template takes a second, and one test does it.
+  // Validating the template takes a second: a test of its own does it once.
   return inStack(given, { builtinCloudFormationValidation: false }, (app, stack) => {
     const template = app.synth().getStackByName(stack.stackName).template;
     return readable(template) as Template;

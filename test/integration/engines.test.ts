@@ -410,6 +410,6 @@ describe('where no redis-server is installed', () => {
 
   test('a run that requires the real one fails', async () => {
     const { stdout } = startNode(start, { PATH: directory, TIDEMARK_REQUIRE_REDIS_SERVER: '1' });
-    expect(await text(stdout)).toBe('redis-server is required here, but the PATH has none: install Redis.\n');
+    expect(await text(stdout)).toBe('redis-server is required, but it is not on the PATH: install Redis.\n');
   });
 });

@@ -20,6 +20,7 @@ interface Operation {
   readonly responses: Readonly<Record<string, Response | { readonly $ref: string }>>;
 }
 
+const SCHEMAS = '#/components/schemas/';
 const { paths, components } = read<OpenApi>('openapi.json');
 const validators = new Map<string, ValidateFunction>();
 const ajv = new Ajv2020({ strict: false, allErrors: true });
@@ -66,9 +67,12 @@ function faultOf(
   if (!listed) return `no status ${status}`;
   const { content } = '$ref' in listed ? responseAt(listed.$ref) : listed;
   if (!content) return text === '' ? null : 'it has a body';
-  const schema = content[contentType?.split(';')[0] ?? '']?.schema;
+  const [mediaType = ''] = contentType?.split(';') ?? [];
+  const schema = content[mediaType]?.schema;
   if (!schema) return `no content type ${contentType}`;
-  const isValid = validatorOf(String(schema.$ref));
+  // What the service answers has all the fields of a problem.
+  const isProblem = schema.$ref === `${SCHEMAS}GatewayProblem` && mediaType === 'application/problem+json';
+  const isValid = validatorOf(isProblem ? `${SCHEMAS}Problem` : String(schema.$ref));
   return isValid(body) ? null : ajv.errorsText(isValid.errors);
 }
 

@@ -59,7 +59,7 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
   const log: Log = {
     line: given.line,
     output(functionName, text) {
-      cacheFailures += text.split(/cache did not answer|cache is not asked/).length - 1;
+      cacheFailures += text.split(/cache did not answer|reads skip the cache/).length - 1;
       given.output(functionName, text);
     },
   };

@@ -18,8 +18,7 @@ export function recordOf(before: Item | null, after: Item | null): StreamRecord 
 /** One who joined at the first message, and has read up to another; 0 for one who has read none. */
 export const membership = (userId: string, read: number, generation = T, groupId = G): Item =>
   membershipItem(
-    userId as UserId,
-    groupId,
+    { groupId, userId: userId as UserId },
     read === 0 ? joinAt(at(1), generation) : advance(joinAt(at(1), generation), at(read), T + read),
   );
 
@@ -44,7 +43,7 @@ export function hiddenMoves(userId: string): StreamRecord[] {
     retreat(before, at(3), T),
     deliver(before, at(9), T),
   ];
-  const itemOf = (state: Membership) => membershipItem(userId as UserId, G, state);
+  const itemOf = (state: Membership) => membershipItem({ groupId: G, userId: userId as UserId }, state);
   return states.map((after) => recordOf(itemOf(before), itemOf(after)));
 }
 

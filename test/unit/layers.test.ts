@@ -7,10 +7,18 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
   ['shared/domain'],
   ['shared/contract', 'shared/domain'],
   ['shared/aws'],
-  ['shared/cache', 'shared/domain'],
+  ['shared/cache', 'shared/domain', 'shared/aws'],
   ['shared/ledger', 'shared/domain', 'shared/aws'],
   ['shared/operations', 'shared/domain', 'shared/cache', 'shared/ledger'],
-  ['shared/stream', 'shared/domain', 'shared/contract', 'shared/cache', 'shared/ledger', 'shared/operations'],
+  [
+    'shared/stream',
+    'shared/domain',
+    'shared/contract',
+    'shared/aws',
+    'shared/cache',
+    'shared/ledger',
+    'shared/operations',
+  ],
   // The documents that are made of the contract.
   ['document', 'shared/contract', 'shared/domain'],
   // Adapters are built here: of what the service does, and of what it runs on.

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve as resolvePath } from 'node:path';
 import * as v from 'valibot';
 
-/** Something in the synthesized template that AWS would refuse, or that the local stack does not implement. */
+/** The synthesized template has something that AWS would refuse or that the local stack does not support. */
 export class TemplateError extends Error {
   override readonly name = 'TemplateError';
 }
@@ -17,13 +17,13 @@ export interface Resource {
   readonly properties: unknown;
 }
 
-/** A synthesized stack: its resources, named as they are called on this machine, and the assets that they refer to. */
+/** A synthesized stack: its resources, with their names on this machine, and their assets. */
 export interface Template {
   readonly stackName: string;
   readonly resources: readonly Resource[];
-  /** What the resource is called: what Ref and Fn::GetAtt answer. */
+  /** The values of Ref and Fn::GetAtt for a resource. */
   identityOf(logicalId: string): Identity;
-  /** The directory of the asset that the template knows by this S3 key. */
+  /** The directory of the asset with this S3 key in the template. */
   assetDirectory(objectKey: string): string | undefined;
 }
 
@@ -62,7 +62,7 @@ const RawTemplate = v.object({
 
 export type RawResources = v.InferOutput<typeof RawTemplate>['Resources'];
 
-/** Reads a cloud assembly (`cdk.out`) of one stack. `change` may turn its resources into others, as they were written. */
+/** Reads a cloud assembly (`cdk.out`) of one stack. `change` can change the resources before they are resolved. */
 export function loadTemplate(
   assemblyDirectory: string,
   change: (resources: RawResources) => RawResources = (resources) => resources,
@@ -97,6 +97,44 @@ export function loadTemplate(
   };
 }
 
+/**
+ * The stacks of several apps as one template, as they stand side by side in one account. The logical ids of the others begin
+ * with the name of their stack.
+ *
+ * @throws TemplateError where two resources of a type have one name
+ */
+export function joinTemplates(first: Template, others: readonly Template[]): Template {
+  const identities = new Map<string, () => Identity>();
+  const assets: Template['assetDirectory'][] = [first.assetDirectory];
+  const resources = [...first.resources];
+  for (const other of others) {
+    assets.push(other.assetDirectory);
+    for (const resource of other.resources) {
+      const logicalId = `${other.stackName}/${resource.logicalId}`;
+      identities.set(logicalId, () => other.identityOf(resource.logicalId));
+      resources.push({ ...resource, logicalId });
+    }
+  }
+  const joined: Template = {
+    stackName: first.stackName,
+    resources,
+    identityOf: (logicalId) => identities.get(logicalId)?.() ?? first.identityOf(logicalId),
+    assetDirectory: (objectKey) => assets.map((directoryOf) => directoryOf(objectKey)).find(Boolean),
+  };
+  requireOwnNames(joined);
+  return joined;
+}
+
+function requireOwnNames({ resources, identityOf }: Template): void {
+  const owners = new Map<string, string>();
+  for (const { logicalId, type } of resources.filter((resource) => resource.type in IDENTITIES)) {
+    const { ref } = identityOf(logicalId);
+    const owner = owners.get(`${type} ${ref}`);
+    if (owner !== undefined) throw new TemplateError(`${logicalId} and ${owner} are both called ${ref}`);
+    owners.set(`${type} ${ref}`, logicalId);
+  }
+}
+
 function readJson<T extends v.GenericSchema>(schema: T, file: string): v.InferOutput<T> {
   const parsed = v.safeParse(schema, JSON.parse(readFileSync(file, 'utf8')));
   if (parsed.success) return parsed.output;
@@ -110,7 +148,9 @@ function resolveResources(stackName: string, raw: v.InferOutput<typeof RawTempla
     .filter(([, { Type }]) => Type !== 'AWS::CDK::Metadata')
     .map(([logicalId, { Type: type, Properties, Condition }]) => {
       if (Condition !== undefined) {
-        throw new TemplateError(`${logicalId} (${type}) has a Condition: the local stack knows none`);
+        throw new TemplateError(
+          `${logicalId} (${type}) has a Condition, which the local stack does not support`,
+        );
       }
       return { logicalId, type, properties: resolve(Properties, logicalId) };
     });
@@ -123,15 +163,15 @@ export interface Identity {
 }
 
 interface Self {
-  /** The name that the template gives, else one made of the stack's name and the logical id: the same at each start. */
+  /** The name in the template, or one from the stack's name and the logical id, which is the same at each start. */
   name(property: string): string;
-  /** A property that the template must give. */
+  /** A property that must be in the template. */
   text(property: string): string;
 }
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT_ID}:${resource}`;
 
-/** What Ref and Fn::GetAtt answer for each type that something refers to here. */
+/** The values of Ref and Fn::GetAtt, for each type that the template refers to. */
 const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
   'AWS::Lambda::Function': (self) => {
     const name = self.name('FunctionName');
@@ -140,7 +180,7 @@ const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
   'AWS::DynamoDB::Table': (self) => {
     const name = self.name('TableName');
     const tableArn = arn('dynamodb', `table/${name}`);
-    // AWS labels a stream with the time of its creation; here a table has one stream.
+    // AWS labels a stream with the time of its creation. Here a table has only one stream.
     return { ref: name, attributes: { Arn: tableArn, StreamArn: `${tableArn}/stream/local` } };
   },
   'AWS::Events::EventBus': (self) => {
@@ -171,7 +211,7 @@ const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
   },
 };
 
-/** For resources that exist on AWS only: a name is enough to refer to them. */
+/** For resources that exist only on AWS: a reference to them needs only a name. */
 const unknownIdentity = ({ logicalId, type }: { logicalId: string; type: string }): Identity => ({
   ref: logicalId,
   attributes: { Arn: arn((type.split('::')[1] ?? 'aws').toLowerCase(), logicalId) },
@@ -187,6 +227,7 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     'AWS::AccountId': ACCOUNT_ID,
     'AWS::Region': REGION,
     'AWS::Partition': 'aws',
+    'AWS::URLSuffix': 'amazonaws.com',
   };
 
   const intrinsics: Readonly<Record<string, (argument: unknown, where: string) => unknown>> = {
@@ -213,7 +254,7 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     if (entries.length === 1 && first !== undefined && (first[0] === 'Ref' || first[0].startsWith('Fn::'))) {
       const intrinsic = intrinsics[first[0]];
       if (intrinsic === undefined)
-        throw new TemplateError(`${where}: the local stack does not know ${first[0]}`);
+        throw new TemplateError(`${where}: the local stack does not support ${first[0]}`);
       return intrinsic(first[1], where);
     }
     return Object.fromEntries(entries.map(([key, item]) => [key, resolve(item, where)]));
@@ -228,7 +269,7 @@ function createResolver(stackName: string, raw: v.InferOutput<typeof RawTemplate
     const value = identityOf(logicalId, where).attributes[attribute];
     if (value === undefined) {
       throw new TemplateError(
-        `${where}: the local stack does not know the attribute ${attribute} of ${logicalId} (${resources[logicalId]?.Type})`,
+        `${where}: the local stack does not support the attribute ${attribute} of ${logicalId} (${resources[logicalId]?.Type})`,
       );
     }
     return value;

@@ -30,7 +30,7 @@ export type EntryResult =
   | { readonly EventId: string }
   | { readonly ErrorCode: string; readonly ErrorMessage: string };
 
-/** That an event has reached a rule's target, or its dead-letter queue. */
+/** An event has reached a rule's target or its dead-letter queue. */
 export interface Delivery {
   readonly eventId: string;
   readonly rule: string;
@@ -52,34 +52,36 @@ export interface EventBusOptions {
   readonly log: Log;
 }
 
-/** The template's bus with its rules. An event is kept before it is acknowledged, and delivered again after a crash. */
+/** The template's bus with its rules. An event is stored before it is acknowledged, and delivered again after a crash. */
 export class EventBus {
   readonly name: string;
   readonly #options: EventBusOptions;
   readonly #rules: readonly Rule[];
-  /** For each rule, the deliveries so far: one after the other, so that order is kept where nothing fails. */
+  /** The last delivery of each rule. Deliveries follow each other, so that events stay in order if none fails. */
   readonly #lines = new Map<string, Promise<unknown>>();
 
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
     this.name = onlyResource(template, 'AWS::Events::EventBus').properties.Name;
-    this.#rules = resourcesOf(template, 'AWS::Events::Rule')
-      .filter(({ properties }) => properties.EventBusName === this.name)
-      .flatMap(({ logicalId, properties: { EventPattern, Targets } }) =>
-        Targets.map(({ Arn, Id, DeadLetterConfig }) => {
+    this.#rules = resourcesOf(template, 'AWS::Events::Rule').flatMap(
+      ({ logicalId, properties: { EventBusName, EventPattern, Targets } }) => {
+        if (EventBusName !== this.name)
+          throw new TemplateError(`${logicalId}: there is no event bus ${EventBusName}`);
+        return Targets.map(({ Arn, Id, DeadLetterConfig }) => {
           const ruleArn = template.identityOf(logicalId).attributes.Arn ?? '';
           requireSending(template, ruleArn, options.queues.get(DeadLetterConfig.Arn));
           const target = targetOf(template, ruleArn, Arn, options);
           return { name: `${logicalId}/${Id}`, target, matches: compilePattern(EventPattern) };
-        }),
-      );
+        });
+      },
+    );
   }
 
   get events(): readonly BusEvent[] {
     return this.#options.events.entries;
   }
 
-  /** Delivers what an earlier run had accepted and not delivered. */
+  /** Delivers the events that an earlier run accepted but did not deliver. */
   resume(): void {
     const delivered = new Set(
       this.#options.deliveries.entries.map(({ eventId, rule }) => `${eventId} ${rule}`),
@@ -126,13 +128,13 @@ export class EventBus {
         const outcome = result.ok ? 'ok' : `failed: ${result.errorMessage}`;
         log.line(`delivery ${event['detail-type']} to ${target.functionName} ${outcome}`);
       })
-      // One delivery that goes wrong must not end the line; unsettled, it is made again at the next start.
-      .catch((error: unknown) => log.line(`delivery ${event['detail-type']} broke: ${String(error)}`));
+      // A delivery that fails must not block later ones. It is not stored as done, so the next start repeats it.
+      .catch((error: unknown) => log.line(`delivery ${event['detail-type']} failed: ${String(error)}`));
     this.#lines.set(rule.name, delivery);
   }
 }
 
-/** The target of a rule. Throws where it does not exist, or where the rule may not use it. */
+/** The target of a rule. Throws a TemplateError if it does not exist or if the rule may not use it. */
 function targetOf(
   template: Template,
   ruleArn: string,
@@ -156,7 +158,7 @@ function targetOf(
   return { functionName };
 }
 
-/** Throws where the policies of the queue do not let the rule send to it. */
+/** Throws a TemplateError if the queue's policies do not let the rule send to it. */
 function requireSending(template: Template, ruleArn: string, { definition }: Queue): void {
   const policies = resourcesOf(template, 'AWS::SQS::QueuePolicy')
     .filter(({ properties }) => properties.Queues.includes(definition.url))
@@ -179,12 +181,12 @@ function problemOf(
   if (Buffer.byteLength(`${Source}${DetailType}${Detail ?? ''}`) > MAX_ENTRY_BYTES) {
     return refuse('InvalidArgument', 'the entry is larger than 256 KB');
   }
-  if (Number.isNaN(timeOf(Time).getTime())) return refuse('InvalidArgument', 'Time is no time');
+  if (Number.isNaN(timeOf(Time).getTime())) return refuse('InvalidArgument', 'Time is not a time');
   try {
     const detail: unknown = JSON.parse(Detail ?? '');
     return typeof detail === 'object' && detail !== null && !Array.isArray(detail)
       ? null
-      : refuse('MalformedDetail', 'Detail is no JSON object');
+      : refuse('MalformedDetail', 'Detail is not a JSON object');
   } catch {
     return refuse('MalformedDetail', 'Detail is malformed.');
   }
@@ -195,7 +197,7 @@ function timeOf(time: BusEntry['Time']): Date {
   return new Date(typeof time === 'number' ? time * 1000 : time);
 }
 
-/** EventBridge has times in whole seconds. */
+/** EventBridge's times are whole seconds. */
 function eventOf({ Source = '', DetailType = '', Detail = '', Time }: BusEntry): BusEvent {
   return {
     id: randomUUID(),

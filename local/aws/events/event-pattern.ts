@@ -3,11 +3,11 @@ import { TemplateError } from '../cloudformation/template.ts';
 type Test = (value: unknown) => boolean;
 
 /**
- * Makes a test for events of an EventBridge pattern, as rules and stream filters have them: of values alone, since
+ * Compiles an EventBridge pattern of a rule or a stream filter into a test for events. It supports only values, because
  * nothing deployed uses operators such as `prefix`.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
  *
- * @throws TemplateError on anything else
+ * @throws TemplateError for any other pattern
  */
 export function compilePattern(pattern: unknown): Test {
   if (typeof pattern !== 'object' || pattern === null || Array.isArray(pattern)) {
@@ -25,10 +25,10 @@ export function compilePattern(pattern: unknown): Test {
 
 function compileMatcher(matcher: unknown): Test {
   if (typeof matcher !== 'object' || matcher === null) return (value) => value === matcher;
-  throw new TemplateError(`the local stack does not know the event pattern ${JSON.stringify(matcher)}`);
+  throw new TemplateError(`the local stack does not support the event pattern ${JSON.stringify(matcher)}`);
 }
 
-/** A field that is a list matches where any of its values does. */
+/** A list matches if any of its values matches. */
 function anyOf(tests: readonly Test[]): Test {
   return (value) => {
     const values: unknown[] = Array.isArray(value) ? value : [value];

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Properties } from '../cloudformation/properties.ts';
+import type { HttpApi } from '../cloudformation/properties.ts';
 
-export type CorsConfiguration = NonNullable<Properties<'AWS::ApiGatewayV2::Api'>['CorsConfiguration']>;
+export type CorsConfiguration = NonNullable<HttpApi['CorsConfiguration']>;
 
 type Headers = Readonly<Record<string, string | string[]>>;
 
@@ -13,13 +13,13 @@ export class Cors {
   readonly #configuration: CorsConfiguration;
   readonly #alsoAllows: (origin: string) => boolean;
 
-  /** @param alsoAllows the origins that no list can hold */
+  /** @param alsoAllows whether to allow an origin that is not in the configuration's list */
   constructor(configuration: CorsConfiguration, alsoAllows: (origin: string) => boolean) {
     this.#configuration = configuration;
     this.#alsoAllows = alsoAllows;
   }
 
-  /** What the answer to a preflight allows; nothing unless origin, method and every header are allowed. */
+  /** The headers of a preflight's answer; none unless the origin, the method and every header are allowed. */
   preflightHeaders(headers: IncomingHttpHeaders): Headers {
     const { AllowMethods, AllowHeaders, MaxAge } = this.#configuration;
     const {
@@ -37,7 +37,7 @@ export class Cors {
     };
   }
 
-  /** An answer's headers for a caller of this origin. As on AWS, what a function says about origins does not count. */
+  /** An answer's headers for a caller of this origin. As on AWS, the function's own CORS headers are removed. */
   answerHeaders(headers: Headers, origin: string | undefined): Headers {
     const own = Object.entries(headers).filter(([name]) => !/^access-control-/i.test(name));
     if (!this.#allows(origin)) return Object.fromEntries(own);

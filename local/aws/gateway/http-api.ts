@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import * as v from 'valibot';
 import { readBody } from '../../http/body.ts';
-import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
+import { functionNameIn, httpApiOf, resourcesOf } from '../cloudformation/properties.ts';
 import { type Template, TemplateError } from '../cloudformation/template.ts';
 import type { Credentials } from '../credentials.ts';
 import type { Lambda } from '../lambda/lambda.ts';
@@ -15,7 +15,7 @@ import { bySpecificity, matchPath, parseRouteKey, type RoutePattern, segmentsOf 
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
-/** API Gateway waits for an integration for this long, where the template gives it no time of its own. */
+/** How long API Gateway waits for a function, by default. */
 const TIMEOUT_MS = 30_000;
 
 interface Route extends RoutePattern {
@@ -31,12 +31,12 @@ export interface ProxyResponse {
   readonly body: string | Buffer;
 }
 
-/** What the local stack allows besides what the template says. */
+/** What the local stack allows in addition to the template. */
 export interface BesidesTemplate {
   /** Whether pages of an origin may call. */
   readonly alsoAllowsOrigin: (origin: string) => boolean;
   readonly otherIssuers: readonly TrustedIssuer[];
-  /** Who may invoke the routes that ask for a signature. */
+  /** The credentials that may invoke the routes with IAM authorization. */
   readonly backEnd: Credentials;
 }
 
@@ -44,7 +44,7 @@ export interface BesidesTemplate {
 export class HttpApi {
   readonly #routes: readonly Route[];
   readonly #lambda: Lambda;
-  /** Null where the template lets no page of another origin call. */
+  /** Null if the template does not configure CORS. */
   readonly #cors: Cors | null;
 
   constructor(
@@ -54,27 +54,30 @@ export class HttpApi {
     { alsoAllowsOrigin, otherIssuers, backEnd }: BesidesTemplate,
   ) {
     this.#lambda = lambda;
-    const { logicalId: apiId, properties } = onlyResource(template, 'AWS::ApiGatewayV2::Api');
+    const api = httpApiOf(template);
+    const { logicalId: apiId, properties } = api;
     this.#cors = properties.CorsConfiguration
       ? new Cors(properties.CorsConfiguration, alsoAllowsOrigin)
       : null;
     const authorizers = new Map(
-      resourcesOf(template, 'AWS::ApiGatewayV2::Authorizer').map(({ logicalId, properties }) => [
-        logicalId,
-        new JwtAuthorizer(properties, keySetUrl, otherIssuers),
-      ]),
+      api
+        .partsOf('AWS::ApiGatewayV2::Authorizer')
+        .map(({ logicalId, properties }) => [
+          logicalId,
+          new JwtAuthorizer(properties, keySetUrl, otherIssuers),
+        ]),
     );
     const signatures = new IamAuthorizer(backEnd);
     const integrations = new Map(
-      resourcesOf(template, 'AWS::ApiGatewayV2::Integration').map(({ logicalId, properties }) => [
-        logicalId,
-        properties,
-      ]),
+      api
+        .partsOf('AWS::ApiGatewayV2::Integration')
+        .map(({ logicalId, properties }) => [logicalId, properties]),
     );
     const permissions = resourcesOf(template, 'AWS::Lambda::Permission').filter(
       ({ properties }) => properties.Principal === 'apigateway.amazonaws.com',
     );
-    this.#routes = resourcesOf(template, 'AWS::ApiGatewayV2::Route')
+    this.#routes = api
+      .partsOf('AWS::ApiGatewayV2::Route')
       .map(({ logicalId, properties }): Route => {
         const {
           RouteKey: routeKey,
@@ -111,7 +114,7 @@ export class HttpApi {
   async handle(request: IncomingMessage): Promise<ProxyResponse> {
     const cors = this.#cors;
     if (!cors) return this.#answer(request);
-    // Before any route or authorizer, as a preflight carries no token. It has this status also where nothing is allowed.
+    // Before routes and authorizers, because a preflight has no token. The status is the same if nothing is allowed.
     if (request.method === 'OPTIONS') {
       return { statusCode: 204, headers: cors.preflightHeaders(request.headers), body: '' };
     }
@@ -125,7 +128,7 @@ export class HttpApi {
     const found = this.#find(request.method ?? 'GET', rawPath);
     if (!found) return gatewayProblem(404, 'There is no such route.', requestId);
     const { route } = found;
-    // A signature covers the body, which is read before it is known to be allowed: AWS does so too.
+    // A signature covers the body, so the body is read before the authorization is known. AWS does the same.
     const signedBody =
       route.authorizer instanceof IamAuthorizer ? await readBody(request, MAX_BODY_BYTES) : undefined;
     if (signedBody === null) return tooLarge(requestId);
@@ -143,7 +146,7 @@ export class HttpApi {
     try {
       parameters = decodeAll(found.parameters);
     } catch {
-      return gatewayProblem(400, 'The path holds a malformed percent escape.', requestId);
+      return gatewayProblem(400, 'The path has a malformed percent escape.', requestId);
     }
     const body = signedBody ?? (await readBody(request, MAX_BODY_BYTES));
     if (!body) return tooLarge(requestId);
@@ -183,7 +186,7 @@ export class HttpApi {
 interface Call {
   readonly rawPath: string;
   readonly rawQuery: string;
-  /** Undefined where it was not read yet. */
+  /** Undefined if it was not read yet. */
   readonly body: Buffer | undefined;
 }
 
@@ -215,8 +218,8 @@ function decodeAll(parameters: Record<string, string>): Record<string, string> {
 }
 
 /**
- * A function's answer in payload format 2.0, as far as this project's functions use it: a status, headers and text.
- * Throws on anything else, cookies and base64 among it.
+ * Reads a function's answer in payload format 2.0. It supports what this project's functions use: status, headers and
+ * text. It throws an error for everything else, such as cookies and base64.
  */
 function responseOf(payload: string): ProxyResponse {
   const { statusCode, headers, body } = v.parse(FunctionAnswer, JSON.parse(payload));

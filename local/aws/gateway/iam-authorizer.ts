@@ -7,7 +7,7 @@ export type IamAuthorization =
   | { readonly outcome: 'allowed'; readonly iam: IamCaller }
   | { readonly outcome: 'forbidden'; readonly reason: string };
 
-/** Who signed, as a function receives it. */
+/** The signer, in the form that a function receives. */
 interface IamCaller {
   readonly accessKey: string;
   readonly accountId: string;
@@ -20,13 +20,13 @@ interface IamCaller {
 
 /**
  * IAM as the authorizer of a route
- * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html): the call is signed for
- * `execute-api`, by somebody who may invoke the route.
+ * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html). The call must be signed for
+ * `execute-api` by a caller who may invoke the route.
  */
 export class IamAuthorizer {
   readonly #backEnd: Credentials;
 
-  /** @param backEnd whose role may invoke every route that asks for a signature; nobody else's may */
+  /** @param backEnd the only credentials that may invoke the routes with IAM authorization */
   constructor(backEnd: Credentials) {
     this.#backEnd = backEnd;
   }
@@ -42,7 +42,7 @@ export class IamAuthorizer {
     body: Buffer,
   ): Promise<IamAuthorization> {
     const query = queryIn(rawQuery);
-    if (!query) return { outcome: 'forbidden', reason: 'The query holds a malformed percent escape.' };
+    if (!query) return { outcome: 'forbidden', reason: 'The query has a malformed percent escape.' };
     const signer = await findSigner(request, body, (id) => this.#credentialsOf(id), Date.now(), {
       path,
       query,
@@ -69,7 +69,7 @@ export class IamAuthorizer {
   }
 }
 
-/** Null where it cannot be read. A plus stands for itself: only forms write a blank as a plus. */
+/** The parameters of a query; null if it is malformed. A plus is a plus: only forms use it for a blank. */
 function queryIn(rawQuery: string): Record<string, string | string[]> | null {
   const query: Record<string, string | string[]> = {};
   try {

@@ -1,14 +1,14 @@
 import { createRemoteJWKSet, decodeJwt, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import type { Properties } from '../cloudformation/properties.ts';
+import type { JwtAuthorizerProperties } from '../cloudformation/properties.ts';
 
 export type Authorization =
   | { readonly outcome: 'allowed'; readonly claims: Record<string, string>; readonly scopes: string[] | null }
   | { readonly outcome: 'unauthorized'; readonly reason: string }
   | { readonly outcome: 'forbidden' };
 
-/** An issuer whose tokens are taken besides those of the template's. */
+/** An issuer whose tokens are accepted, in addition to the template's issuer. */
 export interface TrustedIssuer {
-  /** The `iss` of its tokens, to the letter. */
+  /** The exact `iss` of its tokens. */
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly keySetUrl: string;
@@ -22,12 +22,12 @@ interface Trust {
 interface VerifiedToken {
   readonly audiences: readonly string[];
   readonly payload: JWTPayload;
-  /** As the functions see them. */
+  /** In the form that functions receive. */
   readonly claims: Record<string, string>;
   readonly scopes: string[];
 }
 
-/** API Gateway takes RSA signatures only. */
+/** API Gateway accepts only RSA signatures. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512'];
 
 const REMEMBERED_TOKENS = 1_000;
@@ -35,16 +35,16 @@ const REMEMBERED_TOKENS = 1_000;
 /**
  * A JWT authorizer of an HTTP API
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html). On AWS it has one issuer.
- * Here others may stand beside the template's, which is the local stack's own.
+ * Here the template's issuer is the local stack's own, and there may be others.
  */
 export class JwtAuthorizer {
   /** By the `iss` of the tokens. */
   readonly #trusts: ReadonlyMap<string, Trust>;
-  /** Signatures found good: checking one costs more than the rest of the gateway. Times are checked at each call. */
+  /** Tokens with a verified signature, because verifying costs more than the rest of the gateway. Times are checked at each call. */
   readonly #verified = new Map<string, VerifiedToken>();
 
   constructor(
-    { JwtConfiguration }: Properties<'AWS::ApiGatewayV2::Authorizer'>,
+    { JwtConfiguration }: JwtAuthorizerProperties,
     keySetUrl: (issuer: string) => string,
     others: readonly TrustedIssuer[] = [],
   ) {
@@ -84,14 +84,14 @@ export class JwtAuthorizer {
   }
 
   async #verifySignature(token: string): Promise<VerifiedToken> {
-    // Nothing is believed yet: this only says whose keys have to prove it.
+    // Not verified yet: `iss` only selects the keys to verify with.
     const { iss: issuer = '' } = decodeJwt(token);
     const trust = this.#trusts.get(issuer);
-    if (!trust) throw new Error('the token is of another issuer');
+    if (!trust) throw new Error('the token is from another issuer');
     const { audiences, keys } = trust;
     const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer, algorithms: ALGORITHMS });
-    // API Gateway looks keys up by their id alone.
-    if (!protectedHeader.kid) throw new Error('the token names no key');
+    // API Gateway finds a key only by its id.
+    if (!protectedHeader.kid) throw new Error('the token has no key id');
     if (this.#verified.size >= REMEMBERED_TOKENS) this.#verified.clear();
     const claims = Object.entries(payload).map(([name, value]) => [name, claimText(value)]);
     const verified = { audiences, payload, claims: Object.fromEntries(claims), scopes: scopesOf(payload) };
@@ -104,7 +104,7 @@ function trustIn({ audiences, keySetUrl }: TrustedIssuer): Trust {
   return { audiences, keys: createRemoteJWKSet(new URL(keySetUrl), { cooldownDuration: 1_000 }) };
 }
 
-/** Scopes are one text, or a list of texts. Anything else holds none: a scope is never guessed. */
+/** Scopes are one text or a list of texts. Anything else gives no scope: a scope is never guessed. */
 function scopesOf({ scope, scp }: JWTPayload): string[] {
   const claim: unknown = scope ?? scp;
   if (typeof claim === 'string') return claim.split(' ');
@@ -112,7 +112,7 @@ function scopesOf({ scope, scp }: JWTPayload): string[] {
   return isListOfTexts ? claim : [];
 }
 
-/** API Gateway passes every claim on as text, lists in brackets. */
+/** API Gateway passes every claim as text, with lists in brackets. */
 function claimText(value: unknown): string {
   return Array.isArray(value) ? `[${value.map(String).join(' ')}]` : String(value);
 }

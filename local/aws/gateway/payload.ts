@@ -17,7 +17,7 @@ export interface ProxyRequest {
 const TEXT_TYPE = /^(text\/|application\/(json|javascript|xml|problem\+json)|.*\+(json|xml))/i;
 
 /**
- * What a function behind an HTTP API receives, in payload format 2.0
+ * The event that an HTTP API sends to a function, in payload format 2.0
  * (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html).
  */
 export function proxyEvent(proxied: ProxyRequest) {
@@ -62,13 +62,13 @@ export function proxyEvent(proxied: ProxyRequest) {
   };
 }
 
-/** As access logs write times: 12/Mar/2020:19:03:58 +0000. */
-function commonLogTime(time: Date): string {
+/** A time in the format of access logs: 12/Mar/2020:19:03:58 +0000. */
+export function commonLogTime(time: Date): string {
   const [, day, month, year, clock] = time.toUTCString().split(' ');
   return `${day}/${month}/${year}:${clock} +0000`;
 }
 
-/** Lower-case names, repeated ones joined by commas. Cookies stand elsewhere in an event, and no function reads them. */
+/** Lower-case names; repeated headers are joined by commas. Without cookies, which an event has elsewhere and no function reads. */
 function headersOf({ headersDistinct }: IncomingMessage): Record<string, string> {
   const headers = Object.entries(headersDistinct).filter(([name]) => name !== 'cookie');
   return Object.fromEntries(headers.map(([name, values]) => [name, (values ?? []).join(',')]));

@@ -1,6 +1,6 @@
 import { PROBLEMS } from '../../../shared/contract/problems.ts';
 
-/** The problem of each status that the gateway itself answers with, and AWS's own words for it. */
+/** The problem for each status that the gateway itself answers, and AWS's text for it. */
 const ANSWERS = {
   400: ['invalid_request', 'Bad Request'],
   401: ['unauthorized', 'Unauthorized'],

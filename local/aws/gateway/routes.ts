@@ -7,7 +7,7 @@ export interface RoutePattern {
 export function parseRouteKey(routeKey: string): RoutePattern {
   const [method = '', path = ''] = routeKey.split(' ');
   if (!path.startsWith('/') || path.includes('+}'))
-    throw new Error(`the local stack does not know the route ${routeKey}`);
+    throw new Error(`the local stack does not support the route ${routeKey}`);
   return { method, segments: segmentsOf(path) };
 }
 
@@ -15,7 +15,7 @@ export function segmentsOf(path: string): readonly string[] {
   return path.split('/').slice(1);
 }
 
-/** The path parameters where a path is one of the route's, as they are in the path; null where it is not. */
+/** The path parameters, not decoded, if a path matches the route; otherwise null. */
 export function matchPath(
   { segments }: RoutePattern,
   given: readonly string[],
@@ -35,7 +35,7 @@ export function matchPath(
   return parameters;
 }
 
-/** The more of a route is spelt out, the earlier it is tried. */
+/** Routes with fewer parameters come first. */
 export function bySpecificity(a: RoutePattern, b: RoutePattern): number {
   return a.segments.filter(isParameter).length - b.segments.filter(isParameter).length;
 }

@@ -1,4 +1,4 @@
-import { functionNameIn, onlyResource } from '../cloudformation/properties.ts';
+import { functionNameIn, onlyResource, resourcesOf } from '../cloudformation/properties.ts';
 import { ACCOUNT_ID, type Template, TemplateError } from '../cloudformation/template.ts';
 import { type Credentials, credentialsOf } from '../credentials.ts';
 import type { Secrets } from '../secrets.ts';
@@ -11,15 +11,15 @@ export interface Caller extends Credentials {
   readonly principal: Principal;
 }
 
-/** A grant of a function's role. */
+/** A permission of a function's role. */
 export interface FunctionGrant extends Grant {
   readonly functionName: string;
 }
 
-/** The name under which a data directory keeps an operator's credentials. */
+/** The name of an operator's credentials in a data directory's secrets. */
 export const OPERATOR = 'operator';
 
-/** All who may call what a local stack plays of AWS: each function of the template, a back end, and an operator. */
+/** All callers of a local stack's AWS services: each function of the template, a back end, and an operator. */
 export class Callers {
   readonly backEnd: Caller;
   readonly #functions: ReadonlyMap<string, Caller>;
@@ -43,7 +43,7 @@ export class Callers {
     );
   }
 
-  /** Throws where there is no such function: something in the template refers to nothing. */
+  /** Throws a TemplateError if there is no such function. */
   ofFunction(nameOrArn: string): Caller {
     const caller = this.#functions.get(functionNameIn(nameOrArn));
     if (!caller) throw new TemplateError(`there is no function ${nameOrArn}`);
@@ -54,7 +54,7 @@ export class Callers {
     return accessKeyId === undefined ? undefined : this.#byAccessKeyId.get(accessKeyId);
   }
 
-  /** What the roles of the functions allow, each with whether a call needed it so far. */
+  /** The permissions of the functions' roles, each with whether a call has needed it. */
   grants(): FunctionGrant[] {
     return [...this.#functions].flatMap(([functionName, { principal }]) =>
       principal.grants.map((grant) => ({ functionName, ...grant })),
@@ -62,17 +62,18 @@ export class Callers {
   }
 }
 
-/** The operator of the deployment may do all that the local stack knows. */
+/** The operator of the deployment may do everything that the local stack supports. */
 const EVERYTHING: PolicyDocument = {
   Version: '2012-10-17',
   Statement: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }],
 };
 
-/** What dev.json's credentials let a chat's back end do. */
+/** The permissions of the credentials in dev.json, which are for a chat's back end. */
 function backEndPolicy(template: Template): PolicyDocument {
-  const table = template.identityOf(onlyResource(template, 'AWS::DynamoDB::Table').logicalId);
   const bus = template.identityOf(onlyResource(template, 'AWS::Events::EventBus').logicalId);
-  const tableArn = table.attributes.Arn ?? '';
+  const tableArns = resourcesOf(template, 'AWS::DynamoDB::Table').map(
+    ({ logicalId }) => template.identityOf(logicalId).attributes.Arn ?? '',
+  );
   const allow = (Action: string[], ...Resource: string[]) => ({ Effect: 'Allow' as const, Action, Resource });
   return {
     Version: '2012-10-17',
@@ -80,7 +81,7 @@ function backEndPolicy(template: Template): PolicyDocument {
       allow(['events:PutEvents'], bus.attributes.Arn ?? ''),
       allow(
         ['BatchGetItem', 'DescribeTable', 'GetItem', 'Query', 'Scan'].map((name) => `dynamodb:${name}`),
-        ...[tableArn, `${tableArn}/index/*`],
+        ...tableArns.flatMap((arn) => [arn, `${arn}/index/*`]),
       ),
       allow(['dynamodb:ListTables'], '*'),
     ],

@@ -1,6 +1,6 @@
 import { ACCOUNT_ID, REGION } from '../cloudformation/template.ts';
 
-/** What a policy has to allow for a call. */
+/** A permission that a call needs. */
 export interface Access {
   readonly action: string;
   readonly resource: string;
@@ -20,8 +20,8 @@ const OF_TABLE = new Set([
 ]);
 
 /**
- * What a request to DynamoDB needs, by the target that names its operation and the body that names its tables. Null
- * for what the local stack does not know: nobody may do that.
+ * The permissions that a request to DynamoDB needs. Null for an operation that the local stack does not support: it is
+ * refused for every caller.
  * https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
  */
 export function dynamoDbAccesses(target: string, body: Body): readonly Access[] | null {
@@ -45,21 +45,21 @@ function streamAccesses(operation: string, body: Body): Access[] | null {
     case 'GetShardIterator':
       return [{ action, resource: streamArn(String(body.StreamArn)) }];
     case 'GetRecords':
-      // An iterator begins with the ARN of its stream, here and on AWS.
+      // A shard iterator begins with the ARN of its stream, here and on AWS.
       return [{ action, resource: streamArn(String(body.ShardIterator).split('|')[0] ?? '') }];
     default:
       return null;
   }
 }
 
-/** A table is called by its name or by its ARN. */
+/** The ARN of a table, which a request names by its name or its ARN. */
 function tableArn(nameOrArn: string): string {
   return nameOrArn.startsWith('arn:')
     ? nameOrArn
     : `arn:aws:dynamodb:${REGION}:${ACCOUNT_ID}:table/${nameOrArn}`;
 }
 
-/** DynamoDB Local has a region of its own, and labels a stream with its time, where the template's one is `local`. */
+/** Maps DynamoDB Local's stream ARN, with its own region and a time as the label, to the template's, with the label `local`. */
 function streamArn(arn: string): string {
   return arn
     .replace(/^arn:aws:dynamodb:ddblocal:/, `arn:aws:dynamodb:${REGION}:`)

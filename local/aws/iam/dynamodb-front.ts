@@ -14,17 +14,17 @@ import type { Callers } from './callers.ts';
 import { dynamoDbAccesses } from './dynamodb-accesses.ts';
 
 export interface DynamoDbFrontOptions {
-  /** Where the engine is, which checks neither signatures nor policies. */
+  /** The URL of DynamoDB Local, which checks neither signatures nor policies. */
   readonly engineEndpoint: string;
-  /** The access key that the database belongs to. */
+  /** The access key that owns the database. */
   readonly ownerAccessKeyId: string;
   readonly callers: Pick<Callers, 'byAccessKeyId'>;
 }
 
-/** DynamoDB takes no larger request. */
+/** The largest request that DynamoDB accepts. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-/** These headers are about one connection, and are no part of the answer. */
+/** Headers that belong to a connection and not to the response. */
 const OF_CONNECTION = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 
 class Refusal extends Error {
@@ -37,9 +37,9 @@ class Refusal extends Error {
 }
 
 /**
- * What DynamoDB Local lacks of AWS, in front of it: it finds the caller by the signature, checks the caller's policies,
- * and passes on what they allow under the owner's access key. Every call of the ledger goes through it: so it copies
- * nothing but the request's body, which the signature covers.
+ * Adds signatures and policies to DynamoDB Local. It finds the caller by the signature, checks the caller's policies, and
+ * forwards allowed requests with the owner's access key. Every call of the ledger goes through it: so it buffers only the
+ * request's body, which the signature covers.
  */
 export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise<Listening> {
   const engine = new URL(options.engineEndpoint);
@@ -51,7 +51,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
   const server = createServer(async (request, response) => {
     try {
       const { target, body } = await admitted(request, options.callers);
-      passOn(target, body, response);
+      forward(target, body, response);
     } catch (error) {
       const code = error instanceof Refusal ? error.code : 'InternalServerError';
       const message = error instanceof Error ? error.message : String(error);
@@ -60,7 +60,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
         .end(JSON.stringify({ __type: `com.amazon.coral.service#${code}`, message }));
     }
   });
-  // Longer than any client keeps an idle connection, so that no request meets a socket that is just being closed.
+  // Longer than any client keeps an idle connection, so that no request arrives while the server closes its socket.
   server.keepAliveTimeout = 600_000;
   const listening = await listenOnLoopback(server);
   return {
@@ -71,7 +71,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
     },
   };
 
-  function passOn(target: string, body: Buffer, response: ServerResponse): void {
+  function forward(target: string, body: Buffer, response: ServerResponse): void {
     const outgoing = requestOf(
       engine,
       {
@@ -90,7 +90,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
         answer.once('error', () => response.destroy());
       },
     );
-    // Where the engine is gone, a caller's connection breaks, as it would without this front.
+    // If the engine does not answer, the caller's connection is closed, as it would be without this front.
     outgoing.once('error', () => response.destroy());
     response.once('close', () => {
       if (!response.writableFinished) outgoing.destroy();
@@ -99,7 +99,7 @@ export async function startDynamoDbFront(options: DynamoDbFrontOptions): Promise
   }
 }
 
-/** The request, once it is known who makes it and that it may be made. */
+/** Returns the request if it is signed by a known caller and allowed. Throws a Refusal otherwise. */
 async function admitted(
   request: IncomingMessage,
   callers: DynamoDbFrontOptions['callers'],
@@ -113,7 +113,7 @@ async function admitted(
   if (signer.outcome === 'refused') throw new Refusal(signer.code, signer.reason);
   const target = String(request.headers['x-amz-target']);
   const accesses = dynamoDbAccesses(target, jsonOf(body));
-  if (!accesses) throw new Refusal('UnknownOperationException', `the local stack does not know ${target}`);
+  if (!accesses) throw new Refusal('UnknownOperationException', `the local stack does not support ${target}`);
   try {
     for (const { action, resource } of accesses) authorize(signer.credentials.principal, action, resource);
   } catch (error) {
@@ -130,7 +130,7 @@ function jsonOf(body: Buffer): Readonly<Record<string, unknown>> {
   } catch {
     // Refused below.
   }
-  throw new Refusal('SerializationException', 'the body is no JSON object');
+  throw new Refusal('SerializationException', 'the body is not a JSON object');
 }
 
 function headersOf({ headers }: IncomingMessage): Record<string, string | string[]> {

@@ -3,7 +3,7 @@ import { ACCOUNT_ID, type Template, TemplateError } from '../cloudformation/temp
 import type { PolicyDocument } from './policy-document.ts';
 import { Principal } from './principal.ts';
 
-/** The template's functions by their names, each as the session of its role that it acts as. */
+/** The principals of the template's functions, by function name. Each is a session of the function's role. */
 export function functionPrincipals(template: Template): ReadonlyMap<string, Principal> {
   const roles = new Map<string, { name: string; policies: PolicyDocument[] }>();
   for (const { logicalId } of resourcesOf(template, 'AWS::IAM::Role')) {
@@ -19,7 +19,7 @@ export function functionPrincipals(template: Template): ReadonlyMap<string, Prin
   }
   return new Map(
     resourcesOf(template, 'AWS::Lambda::Function').map(({ logicalId, properties }) => {
-      const { FunctionName, Role } = properties;
+      const { FunctionName = template.identityOf(logicalId).ref, Role } = properties;
       const role = roles.get(Role);
       if (!role) throw new TemplateError(`${logicalId}: there is no role ${Role}`);
       const arn = `arn:aws:sts::${ACCOUNT_ID}:assumed-role/${role.name}/${FunctionName}`;

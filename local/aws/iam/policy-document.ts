@@ -1,14 +1,14 @@
 import * as v from 'valibot';
 
-/** Policy variables such as `${aws:username}` would match by their letters here, and by their value on AWS. */
-const pattern = v.pipe(
+/** Policy variables such as `${aws:username}` are refused: here they would match as text, on AWS by their value. */
+export const pattern = v.pipe(
   v.string(),
-  v.excludes('${', 'the local stack knows no policy variables'),
-  v.excludes('?', 'the local stack knows the wildcard * alone'),
+  v.excludes('${', 'the local stack does not support policy variables'),
+  v.excludes('?', 'the local stack supports only the wildcard *'),
 );
 
-/** Policies write a list of one as that one. Turned into a list, a fault is reported with its place. */
-const listOf = <T extends v.GenericSchema>(schema: T) =>
+/** A list of one value may be written as the value. As a list, an error is reported with its path. */
+export const listOf = <T extends v.GenericSchema>(schema: T) =>
   v.pipe(
     v.unknown(),
     v.transform((given) => [given].flat()),
@@ -17,14 +17,14 @@ const listOf = <T extends v.GenericSchema>(schema: T) =>
 
 const Statement = v.strictObject({
   Sid: v.optional(v.string()),
-  Effect: v.literal('Allow', 'the local stack knows no Deny here'),
+  Effect: v.literal('Allow', 'the local stack does not support Deny here'),
   Action: listOf(pattern),
   Resource: listOf(pattern),
 });
 
 /**
- * An identity-based policy. What the local stack does not evaluate (Deny, Condition, NotAction, NotResource) stops the
- * start: a policy that is half understood would allow something else here than on AWS.
+ * An identity-based policy. Deny, Condition, NotAction and NotResource stop the start, because the local stack does not
+ * evaluate them: the policy would have another effect here than on AWS.
  */
 export const PolicyDocument = v.strictObject({
   Version: v.literal('2012-10-17'),
@@ -33,18 +33,18 @@ export const PolicyDocument = v.strictObject({
 
 export type PolicyDocument = v.InferOutput<typeof PolicyDocument>;
 
-/** Lets one resource of a service in, such as a rule. */
+/** Allows one resource of a service, such as a rule. */
 const Admission = v.strictObject({
   ...Statement.entries,
   Principal: v.strictObject({ Service: v.string() }),
   Condition: v.strictObject({
     ArnEquals: v.strictObject({
-      'aws:SourceArn': v.pipe(pattern, v.regex(/^[^*]+$/, 'the local stack knows no wildcards here')),
+      'aws:SourceArn': v.pipe(pattern, v.regex(/^[^*]+$/, 'the local stack does not support wildcards here')),
     }),
   }),
 });
 
-/** Nothing here is met by it: services of AWS call each other over TLS alone. */
+/** It has no effect here: AWS services call each other only over TLS. */
 const DenialOfPlainHttp = v.strictObject({
   ...Statement.entries,
   Effect: v.literal('Deny'),
@@ -52,7 +52,7 @@ const DenialOfPlainHttp = v.strictObject({
   Condition: v.strictObject({ Bool: v.strictObject({ 'aws:SecureTransport': v.literal('false') }) }),
 });
 
-/** The policy of a resource, which says who may use it and when. What is not evaluated stops the start, as above. */
+/** The policy of a resource: who may use it, and when. Unsupported statements stop the start, as above. */
 export const ResourcePolicyDocument = v.strictObject({
   Version: v.literal('2012-10-17'),
   Statement: listOf(v.variant('Effect', [Admission, DenialOfPlainHttp])),

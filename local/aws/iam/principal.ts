@@ -1,10 +1,10 @@
 import type { PolicyDocument } from './policy-document.ts';
 
-/** One action on one resource, as a statement of a policy names them; both may have wildcards. */
+/** One action on one resource, from a statement of a policy; both may have wildcards. */
 export interface Grant {
   readonly action: string;
   readonly resource: string;
-  /** Whether a call needed it so far. */
+  /** Whether a call has needed it. */
   readonly isUsed: boolean;
 }
 
@@ -15,19 +15,19 @@ interface Rule {
   isUsed: boolean;
 }
 
-/** A caller can ask for resources without end that do not exist. */
+/** The most decisions to cache: a caller can request any number of resources that do not exist. */
 const MAX_DECISIONS = 1_000;
 
 /**
- * Who acts, and what its policies allow. Policies are those of
+ * A caller and its permissions. Policies are those of
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html without conditions and
  * without Deny: what no statement allows is denied.
  */
 export class Principal {
-  /** As AWS names it in its refusals. */
+  /** Its ARN in AWS's error messages. */
   readonly arn: string;
   readonly #rules: readonly Rule[];
-  /** A function needs the same few things all the time. */
+  /** Cached decisions: a function needs the same few permissions all the time. */
   readonly #decisions = new Map<string, boolean>();
 
   constructor(arn: string, policies: readonly PolicyDocument[]) {
@@ -39,7 +39,7 @@ export class Principal {
       );
   }
 
-  /** What its policies allow, each with whether it was needed so far. */
+  /** The permissions in its policies, each with whether a call has needed it. */
   get grants(): readonly Grant[] {
     return this.#rules.map(({ action, resource, isUsed }) => ({ action, resource, isUsed }));
   }
@@ -57,7 +57,7 @@ export class Principal {
 }
 
 function ruleOf(action: string, resource: string): Rule {
-  // Actions are compared without regard to case, resources with.
+  // The case of actions is ignored, but not that of resources.
   const ofAction = wildcards(action, 'i');
   const ofResource = wildcards(resource, '');
   return {
@@ -66,7 +66,7 @@ function ruleOf(action: string, resource: string): Rule {
   };
 }
 
-/** `*` stands for any characters. */
+/** `*` matches any characters. */
 function wildcards(pattern: string, flags: string): RegExp {
   const literal = pattern.replace(/[\\^$.+?()[\]{}|]/g, '\\$&');
   return new RegExp(`^${literal.replaceAll('*', '.*')}$`, `s${flags}`);

@@ -2,8 +2,8 @@ import type { ResourcePolicyDocument } from './policy-document.ts';
 import { Principal } from './principal.ts';
 
 /**
- * A service of AWS such as `events.amazonaws.com` that acts for the resource `sourceArn`, with what the policies of
- * another resource let it do there.
+ * The principal of an AWS service, such as `events.amazonaws.com`, that acts for the resource `sourceArn`. Its permissions
+ * are those that the policies of another resource give it.
  */
 export function servicePrincipal(
   service: string,

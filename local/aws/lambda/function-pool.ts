@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { type FunctionDefinition, Instance, type InvocationResult } from './instance.ts';
 import { InstanceSlots, type SlotUser } from './instance-slots.ts';
 
-/** At most this many requests of one function run at once; further ones wait. */
+/** The most requests of one function at once. More requests wait. */
 const MAX_INSTANCES = 10;
 
 const IDLE_MS = 30_000;
 
-/** What a function has used since the stack started. */
+/** The resources that a function has used since the start of the stack. */
 export interface Usage {
   readonly invocations: number;
-  /** Of a processor, in milliseconds, without the start of instances. */
+  /** Processor time in milliseconds, without the starts of instances. */
   readonly cpuMs: number;
-  /** Of what it printed. */
+  /** The size of its output. */
   readonly logBytes: number;
 }
 
@@ -27,19 +27,19 @@ interface Waiting {
   readonly resolve: (result: InvocationResult) => void;
 }
 
-/** The instances of one function: more load starts more of them, and idle ones end after a while. */
+/** The instances of one function. More load starts more instances, and idle instances end after a while. */
 export class FunctionPool implements SlotUser {
   readonly definition: FunctionDefinition;
   readonly #print: (line: string) => void;
   readonly #slots: InstanceSlots;
   readonly #instances = new Set<Instance>();
-  /** The longest idle one first. */
+  /** The instance that has been idle longest comes first. */
   readonly #idle: IdleInstance[] = [];
   readonly #waiting: Waiting[] = [];
   #starting = 0;
   #usage: Usage = { invocations: 0, cpuMs: 0, logBytes: 0 };
 
-  /** The slots are shared with the other functions of the machine. */
+  /** The slots are shared by all functions. */
   constructor(
     definition: FunctionDefinition,
     print: (line: string) => void,
@@ -75,7 +75,7 @@ export class FunctionPool implements SlotUser {
     this.#dispatch();
   }
 
-  /** Runs the function on an event in JSON. Never rejects. */
+  /** Invokes the function with an event in JSON. Never rejects. */
   invoke(payload: string): Promise<InvocationResult> {
     return new Promise((resolve) => {
       this.#waiting.push({ payload, resolve });
@@ -83,14 +83,14 @@ export class FunctionPool implements SlotUser {
     });
   }
 
-  /** Ends every instance at once, in the middle of what they do. */
+  /** Ends every instance at once, also during a request. */
   async kill(): Promise<void> {
     await Promise.all([...this.#instances].map((instance) => this.#forget(instance)));
   }
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
-      // The instance used last is the warmest.
+      // The most recently used instance is the fastest.
       const idle = this.#idle.at(-1);
       if (!idle) break;
       if (idle.instance.isGone) {
@@ -155,7 +155,7 @@ export class FunctionPool implements SlotUser {
     this.#slots.endIdle();
   }
 
-  /** Ends an instance, whatever it is doing. Its slot is free once its thread has ended. */
+  /** Ends an instance, also during a request. Its slot is free once its thread has ended. */
   async #forget(instance: Instance): Promise<void> {
     if (!this.#instances.delete(instance)) return;
     const index = this.#idle.findIndex((idle) => idle.instance === instance);

@@ -1,37 +1,37 @@
-/** A function whose instances take slots. */
+/** A function, each of whose instances needs a slot. */
 export interface SlotUser {
-  /** How many instances it has. */
+  /** The number of its instances. */
   readonly size: number;
-  /** Since when its longest idle instance has been idle; null where none is. */
+  /** The time since which its longest idle instance has been idle; null if none is idle. */
   readonly idleSince: number | null;
   /** Ends its longest idle instance. */
   endIdle(): void;
-  /** Called once a slot is free after it got none: it may take one now. */
+  /** Called when a slot is free, after `take` returned false. */
   slotIsFree(): void;
 }
 
-/** An instance that was idle for this long is not about to be needed again. */
+/** An instance that has been idle this long is probably not needed soon. */
 const LONG_IDLE_MS = 1_000;
 
 /**
- * Bounds the instances of all functions together, since each holds some 20 MB. A function that gets no slot waits in
- * line, and idle instances of others end for it, those that have been idle for longest first: any of them for a
- * function that has no instance, and only long idle ones for a function whose own instances come free anyway.
+ * Limits the instances of all functions together, because each uses about 20 MB. A function that gets no slot waits in a
+ * queue, and idle instances of other functions end for it, the longest idle first. For a function without an instance any
+ * idle instance ends. For a function with instances, which become free anyway, only long idle ones end.
  *
  * No function waits for another one while it handles a request. So every busy instance answers at some time, and the
- * line moves on.
+ * queue moves on.
  */
 export class InstanceSlots {
   readonly #max: number;
   readonly #nowMs: () => number;
   readonly #users = new Set<SlotUser>();
-  /** Each function once, in the order in which they asked. */
+  /** The waiting functions, each once, in the order of their requests. */
   readonly #line: SlotUser[] = [];
   #taken = 0;
-  /** Slots of instances that are being ended for the line. */
+  /** The slots of instances that are ending for waiting functions. */
   #ending = 0;
 
-  /** The clock is that of `idleSince`. */
+  /** The clock must be the one of `idleSince`. */
   constructor(max: number, nowMs = () => performance.now()) {
     this.#max = max;
     this.#nowMs = nowMs;
@@ -41,7 +41,7 @@ export class InstanceSlots {
     this.#users.add(user);
   }
 
-  /** Takes a slot and returns true where one is free. Where none is, it calls the function's `slotIsFree` later. */
+  /** Takes a free slot and returns true. If none is free it returns false, and calls the function's `slotIsFree` later. */
   take(user: SlotUser): boolean {
     if (this.#taken < this.#max) {
       this.#taken += 1;
@@ -52,7 +52,7 @@ export class InstanceSlots {
     return false;
   }
 
-  /** The instance that had the slot has ended. */
+  /** Frees the slot of an instance that has ended. */
   free(): void {
     this.#taken -= 1;
     this.#ending = Math.max(0, this.#ending - 1);
@@ -64,7 +64,7 @@ export class InstanceSlots {
     this.endIdle();
   }
 
-  /** Ends idle instances, at most as many as there are functions in line. */
+  /** Ends idle instances, at most as many as there are waiting functions. */
   endIdle(): void {
     while (this.#ending < this.#line.length) {
       let longest: SlotUser | null = null;
@@ -82,8 +82,8 @@ export class InstanceSlots {
   }
 
   /**
-   * Whether a function has to end the instance that has just answered, though it has more to do: where one in line has
-   * no instance at all. Those with several give up one first.
+   * Whether a function must end the instance that has just answered, although it has more requests: if a waiting function
+   * has no instance. Functions with several instances give up one first.
    */
   mustYield(user: SlotUser): boolean {
     if (this.#ending >= this.#starving()) return false;
@@ -92,7 +92,7 @@ export class InstanceSlots {
     return mayYield;
   }
 
-  /** How many functions in line have no instance at all. */
+  /** The number of waiting functions without an instance. */
   #starving(): number {
     return this.#line.filter(({ size }) => size === 0).length;
   }

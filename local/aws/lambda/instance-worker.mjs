@@ -1,10 +1,10 @@
 // Plain JavaScript: a thread that starts from TypeScript takes twice the memory.
 import { parentPort, workerData } from 'node:worker_threads';
 
-/** One instance of a function: its own module state and environment, one request at a time. */
+/** One instance of a function. It has its own module state and environment, and handles one request at a time. */
 const { bundle, exportName, functionName, functionArn, memoryMb } = workerData;
 
-// As Lambda does for functions whose log format is JSON: one line for each message.
+// One line for each message, like Lambda with the log format JSON.
 for (const level of ['debug', 'info', 'warn', 'error']) {
   console[level] = (...values) => {
     const message = values.length === 1 ? values[0] : values;
@@ -42,7 +42,7 @@ parentPort.on('message', async ({ requestId, payload, deadlineMs }) => {
 });
 parentPort.postMessage('ready');
 
-/** Errors have no enumerable properties of their own. */
+/** Makes errors visible in JSON: they have no enumerable properties. */
 function readable(_key, value) {
   if (!(value instanceof Error)) return value;
   return { name: value.name, message: value.message, stack: value.stack, cause: value.cause };

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 export interface FunctionDefinition {
   readonly name: string;
   readonly arn: string;
-  /** The bundle's file. */
+  /** The path of the bundle. */
   readonly bundle: string;
   readonly exportName: string;
   readonly memoryMb: number;
@@ -30,21 +30,21 @@ export type InvocationResult = (
   | { readonly ok: true; readonly payload: string }
   | { readonly ok: false; readonly errorType: string; readonly errorMessage: string }
 ) & {
-  /** What the invocation used of a processor; absent where the instance ended before it could report this. */
+  /** The invocation's processor time; absent if the instance ended before it could report it. */
   readonly cpuMs?: number;
 };
 
 /**
- * What an answer may have at most, in bytes of its JSON
+ * The largest response, in bytes of JSON
  * (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
  */
 const MAX_ANSWER_BYTES = 6_291_556;
 
 const WORKER = fileURLToPath(new URL('./instance-worker.mjs', import.meta.url));
 
-/** One instance of a function on a thread of its own. It takes one request at a time and may be killed at any moment. */
+/** One instance of a function, on its own thread. It handles one request at a time, and can be killed at any time. */
 export class Instance {
-  /** Resolves when the function has started; to what went wrong where it could not. */
+  /** Resolves to null when the function has started, or to the failure of the start. */
   readonly started: Promise<InvocationResult | null>;
   readonly #definition: FunctionDefinition;
   readonly #worker: Worker;
@@ -64,7 +64,7 @@ export class Instance {
       } satisfies InstanceData,
       env: { ...environment },
       execArgv: [],
-      // A small nursery: ten instances of each of a dozen functions share the machine.
+      // A small young generation: ten instances of each of a dozen functions share the machine.
       resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: 8 },
       stdout: true,
       stderr: true,
@@ -120,7 +120,7 @@ export class Instance {
     });
   }
 
-  /** Ends it at once, whatever it is doing. */
+  /** Ends it at once, also during a request. */
   async kill(): Promise<void> {
     this.#isGone = true;
     await this.#worker.terminate();

@@ -10,19 +10,21 @@ import { FunctionPool, type Usage } from './function-pool.ts';
 import type { InvocationResult } from './instance.ts';
 import { InstanceSlots } from './instance-slots.ts';
 
-/** How long AWS waits before it invokes again as an event. */
+/** The pauses of AWS between the tries of an asynchronous invocation. */
 const RETRY_DELAYS_MS = [60_000, 120_000];
 
-/** Instances of all functions together: with the engines, the local stack stays well below its 1.5 GB. */
+/** The most instances of all functions together. With the engines, the local stack then stays well below 1.5 GB. */
 const MAX_INSTANCES_OF_ALL = 32;
 
 export interface LambdaOptions {
-  /** What every function's environment has besides its own: where AWS is. */
+  /** Variables that every function has in addition to its own: the URLs of AWS services. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Returns what one of a function's own variables holds on this machine, given what the template says. */
+  readonly localValue?: (name: string, value: string) => string;
   readonly queues: Queues;
-  /** How many times faster than on AWS the pauses between tries pass. */
+  /** The factor by which pauses between tries are shorter than on AWS. */
   readonly speed: number;
-  /** Who each function is when it calls. */
+  /** The principal and credentials of each function. */
   readonly callers: Pick<Callers, 'ofFunction'>;
   readonly log: Log;
 }
@@ -43,20 +45,26 @@ export class Lambda {
     this.#options = options;
     const slots = new InstanceSlots(MAX_INSTANCES_OF_ALL);
     for (const { logicalId, properties } of resourcesOf(template, 'AWS::Lambda::Function')) {
-      const { FunctionName: name, Handler, Timeout, MemorySize, Code, Environment } = properties;
+      const { ref, attributes } = template.identityOf(logicalId);
+      const { FunctionName: name = ref, Handler, Timeout, MemorySize, Code, Environment } = properties;
       const folder = template.assetDirectory(Code.S3Key);
       if (!folder) throw new TemplateError(`${logicalId}: there is no asset for its code`);
       const [file = '', exportName = ''] = Handler.split('.');
       const { accessKeyId, secretAccessKey } = options.callers.ofFunction(name);
       const definition = {
         name,
-        arn: template.identityOf(logicalId).attributes.Arn ?? '',
+        arn: attributes.Arn ?? '',
         bundle: pathToFileURL(join(folder, `${file}.mjs`)).href,
         exportName,
         memoryMb: MemorySize,
         timeoutMs: Timeout * 1000,
         environment: {
-          ...Environment.Variables,
+          ...Object.fromEntries(
+            Object.entries(Environment.Variables).map(([key, value]) => [
+              key,
+              options.localValue?.(key, value) ?? value,
+            ]),
+          ),
           AWS_REGION: REGION,
           AWS_LAMBDA_FUNCTION_NAME: name,
           AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(MemorySize),
@@ -77,7 +85,7 @@ export class Lambda {
     }
   }
 
-  /** Throws where there is no such function: something in the template refers to nothing. */
+  /** Throws a TemplateError if there is no such function. */
   pool(nameOrArn: string): FunctionPool {
     const pool = this.#pools.get(functionNameIn(nameOrArn));
     if (!pool) throw new TemplateError(`there is no function ${nameOrArn}`);
@@ -88,12 +96,12 @@ export class Lambda {
     return this.#pools.has(name);
   }
 
-  /** How many instances each function has. */
+  /** The number of instances of each function. */
   sizes(): Record<string, number> {
     return Object.fromEntries([...this.#pools].map(([name, { size }]) => [name, size]));
   }
 
-  /** What each function has used since the stack started. */
+  /** The resources that each function has used since the start of the stack. */
   usages(): ReadonlyMap<string, Usage> {
     return new Map([...this.#pools].map(([name, { usage }]) => [name, usage]));
   }
@@ -103,8 +111,10 @@ export class Lambda {
   }
 
   /**
-   * Invokes as an event: what fails is tried again as its EventInvokeConfig says, then goes to its failure
-   * destination. Resolves once either has happened; a try that follows does not hold up the caller's next event.
+   * Invokes a function asynchronously. A failed invocation is tried again as its EventInvokeConfig prescribes, and then goes
+   * to its failure destination. Resolves after the first try, so that later tries do not delay the caller's next event.
+   *
+   * @param settled called once the event is handled, or sent to the failure destination
    */
   async invokeAsync(
     nameOrArn: string,
@@ -146,7 +156,7 @@ export class Lambda {
   }
 }
 
-/** What Lambda sends to a failure destination: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
+/** The message that Lambda sends to a failure destination: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html */
 function failureOf(
   { definition }: FunctionPool,
   payload: string,

@@ -1,11 +1,11 @@
 interface Entry<T> {
   readonly dueMs: number;
-  /** Ties go to what was added first. */
+  /** For equal times, the value that was added first comes first. */
   readonly order: number;
   readonly value: T;
 }
 
-/** Values by the time when they are due, the earliest first. */
+/** Values ordered by the time when they are due, the earliest first. */
 export class DueHeap<T> {
   readonly #entries: Entry<T>[] = [];
   #added = 0;
@@ -25,7 +25,7 @@ export class DueHeap<T> {
     }
   }
 
-  /** Takes the earliest value that is due; undefined where none is. */
+  /** Removes and returns the earliest value that is due; undefined if none is. */
   take(nowMs: number): T | undefined {
     const first = this.#entries[0];
     if (!first || first.dueMs > nowMs) return undefined;

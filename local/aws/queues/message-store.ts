@@ -4,23 +4,23 @@ export interface Message {
   readonly id: string;
   readonly queueName: string;
   readonly body: string;
-  /** Attributes of type String. */
+  /** The attributes of type String. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly sentAtMs: number;
-  /** When it came to this queue, which is later where it is a dead-letter queue. */
+  /** The time of its arrival in this queue. In a dead-letter queue this is later than the time when it was sent. */
   readonly arrivedAtMs: number;
-  /** Why it is in a dead-letter queue; '' elsewhere. */
+  /** The reason for which it is in a dead-letter queue; '' in other queues. */
   readonly reason: string;
   readonly receiveCount: number;
   readonly firstReceivedAtMs: number | null;
   readonly visibleAtMs: number;
-  /** Whether a function has it, which works in real time. Its pauses, which begin afterwards, are sped up. */
+  /** Whether a function is processing it. Meanwhile time passes as on AWS; the pauses afterwards are shorter. */
   readonly isHeld: boolean;
 }
 
 type Line = { readonly put: Message } | { readonly gone: string };
 
-/** The file is written again where it has this many more lines than four times the messages. */
+/** The file is compacted when it has this many more lines than four times the messages. */
 const SPARE_LINES = 20_000;
 
 /** The messages of all queues. Their file is a log of changes, so that a change costs one line. */
@@ -66,7 +66,7 @@ export class MessageStore {
     if (this.#lines > 4 * this.#messages.size + SPARE_LINES) this.#file.replace(this.#currentLines());
   }
 
-  /** One line for each message, without what has passed. */
+  /** Writes one line for each message, without earlier changes. */
   #currentLines(): Line[] {
     this.#lines = this.#messages.size;
     return [...this.#messages.values()].map((message) => ({ put: message }));

@@ -12,18 +12,18 @@ export interface QueuePollerOptions {
   readonly queues: Queues;
   readonly lambda: Lambda;
   readonly callers: Pick<Callers, 'ofFunction'>;
-  /** How many times faster than on AWS the time passes in which a batch is gathered. */
+  /** The factor by which the batching window is shorter than on AWS. */
   readonly speed: number;
   readonly log: Log;
 }
 
 /**
- * What the role of a function must allow for its queue to be worked off, since Lambda does so under that role.
+ * The permissions that a function's role needs for its queue, because Lambda reads the queue under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
-const WORKING_OFF = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
+const READING = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'].map((name) => `sqs:${name}`);
 
-/** An event source of the template: carries a queue's messages to its function, a bounded number of batches at once. */
+/** An event source of the template: delivers a queue's messages to its function, with a limited number of batches at once. */
 export class QueuePoller {
   readonly #source: QueueSource;
   readonly #queue: Queue;
@@ -44,10 +44,10 @@ export class QueuePoller {
     }
   }
 
-  /** @throws AccessDenied where the function's role does not allow it: AWS refuses to create such a source. */
+  /** @throws AccessDenied if the function's role lacks a permission: AWS refuses to create such a source */
   async start(): Promise<void> {
     const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
-    for (const action of WORKING_OFF) authorize(principal, action, this.#source.EventSourceArn);
+    for (const action of READING) authorize(principal, action, this.#source.EventSourceArn);
     this.#running = this.#poll();
   }
 
@@ -70,7 +70,7 @@ export class QueuePoller {
       });
       if (batch.length === 0) {
         await this.#queue.wait(Number.POSITIVE_INFINITY, this.#stop.signal);
-        // What is sent in one go comes in one batch.
+        // Messages that are sent together come in one batch.
         await new Promise((resolve) => setImmediate(resolve));
         continue;
       }
@@ -80,7 +80,7 @@ export class QueuePoller {
     }
   }
 
-  /** What comes within the batching window goes with the batch, as long as there is room in it. */
+  /** Adds messages to the batch that arrive within the batching window, until the batch is full. */
   async #gatherMore(batch: Received[]): Promise<void> {
     const most = this.#source.BatchSize;
     const endMs = Date.now() + (this.#source.MaximumBatchingWindowInSeconds * 1_000) / this.#options.speed;
@@ -95,7 +95,7 @@ export class QueuePoller {
       Records: batch.map((received) => recordOf(received, this.#queue.definition.arn)),
     });
     const result = await this.#options.lambda.invoke(this.#source.FunctionName, payload);
-    // A function that was ended with the stack has said nothing of its messages.
+    // The stack ended the function, so the result shows nothing about its messages.
     if (this.#stop.signal.aborted) return;
     const failed = failedIn(result, batch);
     for (const received of batch) {
@@ -116,7 +116,7 @@ function failedIn(result: InvocationResult, batch: readonly Received[]): readonl
   const reply = JSON.parse(result.payload) as { batchItemFailures?: { itemIdentifier?: string }[] } | null;
   const named = (reply?.batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier);
   const failed = batch.filter(({ message }) => named.includes(message.id));
-  // A name that is not of the batch fails all of it.
+  // If a reported id is not in the batch, the whole batch has failed.
   return failed.length === new Set(named).size ? failed : batch;
 }
 

@@ -12,44 +12,47 @@ export interface QueueDefinition {
 
 export interface QueueClock {
   readonly nowMs: () => number;
-  /** How many times faster pauses pass than on AWS. */
+  /** The factor by which pauses are shorter than on AWS. */
   readonly speed: number;
 }
 
 export interface Sent {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, string>>;
-  /** Why it comes to a dead-letter queue. */
+  /** How long the message cannot be received. */
+  readonly delaySeconds?: number;
+  /** The reason for which it comes to a dead-letter queue. */
   readonly reason?: string;
 }
 
 export interface Received {
   readonly message: Message;
-  /** Good for this receive alone. */
+  /** Valid only for this receive. */
   readonly receiptHandle: string;
 }
 
 export interface Receiving {
   readonly most: number;
-  /** By default the queue's own visibility timeout. */
+  /** @default the queue's visibility timeout */
   readonly visibilityTimeoutSeconds?: number | undefined;
-  /** Whether a function of the stack gets the messages; `settle` then says when it has ended. */
+  /** Whether a function of the stack gets the messages. Call `settle` when the function has ended. */
   readonly isForFunction?: boolean;
 }
 
-/** setTimeout takes no more. */
+/** The longest delay of setTimeout. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * A standard queue of SQS. While a function has a message, time passes as it is, since the function works in real time.
- * Pauses, in which nobody works, are sped up.
+ * A standard queue of SQS. While a function processes a message, time passes as on AWS. Pauses between tries are shorter.
+ * The delay of a message is not: a function chooses it to match a time that passes elsewhere, such as that of a key in
+ * the cache.
  */
 export class Queue {
   readonly definition: QueueDefinition;
   readonly #store: MessageStore;
   readonly #clock: QueueClock;
   readonly #giveUp: (message: Message, reason: string) => void;
-  /** Ids by the time when they can be received. One whose message has moved on meanwhile counts for nothing. */
+  /** Ids by the time when they can be received. An entry is ignored if the time of its message has changed since. */
   readonly #due = new DueHeap<{ readonly id: string; readonly dueMs: number }>();
   readonly #waiting = new Set<() => void>();
 
@@ -64,7 +67,7 @@ export class Queue {
     this.#clock = clock;
     this.#giveUp = giveUp;
     for (const message of this.messages()) {
-      // The function that had it has ended with the earlier run.
+      // The function that was processing it ended with the earlier run.
       if (message.isHeld) this.#release(message);
       else this.#schedule(message);
     }
@@ -74,7 +77,7 @@ export class Queue {
     return [...this.#store.all].filter(({ queueName }) => queueName === this.definition.name);
   }
 
-  send({ body, attributes = {}, reason = '' }: Sent): Message {
+  send({ body, attributes = {}, delaySeconds = 0, reason = '' }: Sent): Message {
     const nowMs = this.#clock.nowMs();
     return this.#put({
       id: randomUUID(),
@@ -82,11 +85,11 @@ export class Queue {
       ...{ body, attributes, reason },
       ...{ sentAtMs: nowMs, arrivedAtMs: nowMs },
       ...{ receiveCount: 0, firstReceivedAtMs: null, isHeld: false },
-      visibleAtMs: nowMs,
+      visibleAtMs: nowMs + delaySeconds * 1_000,
     });
   }
 
-  /** Takes over a message that another queue has given up. It keeps its id and the time when it was sent. */
+  /** Adds a message that another queue gave up. It keeps its id and the time when it was sent. */
   adopt(message: Message, reason: string): void {
     const nowMs = this.#clock.nowMs();
     this.#put({
@@ -121,7 +124,7 @@ export class Queue {
     return received;
   }
 
-  /** Hides a message for a while from now on. Returns whether the message was in flight under this handle. */
+  /** Hides a message for a duration from now on. Returns whether the message was in flight with this handle. */
   changeVisibility(receiptHandle: string, seconds: number): boolean {
     const message = this.#inFlight(receiptHandle);
     if (!message) return false;
@@ -135,13 +138,13 @@ export class Queue {
     if (message) this.#store.delete(message.id);
   }
 
-  /** The function that had a message has ended without deleting it: what is left of its visibility is a pause. */
+  /** The function has ended without deleting the message: the rest of its visibility timeout is a pause. */
   settle(receiptHandle: string): void {
     const message = this.#ofHandle(receiptHandle);
     if (message?.isHeld) this.#release(message);
   }
 
-  /** Takes all messages out that can be received, for a move to another queue. */
+  /** Removes and returns all messages that can be received, for a move to another queue. */
   drain(): Message[] {
     const nowMs = this.#clock.nowMs();
     const drained = this.messages().filter(({ visibleAtMs }) => visibleAtMs <= nowMs);
@@ -149,7 +152,7 @@ export class Queue {
     return drained;
   }
 
-  /** Resolves when something may be there to receive, at the latest at the deadline or when the signal aborts. */
+  /** Resolves when there may be a message to receive, at the deadline, or when the signal aborts. */
   async wait(deadlineMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     const untilMs = Math.min(deadlineMs, this.#due.nextDueMs ?? Number.POSITIVE_INFINITY);

@@ -23,7 +23,7 @@ export interface MoveTask {
 /** The template's queues. */
 export class Queues {
   readonly #queues = new Map<string, Queue>();
-  /** Queues that no function works off. */
+  /** The queues that no function processes. */
   readonly #deadLetterQueues: readonly Queue[];
   readonly #moves: MoveTask[] = [];
   readonly #clock: QueueClock;
@@ -46,7 +46,7 @@ export class Queues {
     );
   }
 
-  /** The queue of an ARN. Throws where there is none: something in the template refers to nothing. */
+  /** The queue with an ARN. Throws a TemplateError if there is none. */
   get(arn: string): Queue {
     const queue = this.find(({ definition }) => definition.arn === arn);
     if (!queue) throw new TemplateError(`there is no queue ${arn}`);
@@ -57,7 +57,7 @@ export class Queues {
     return [...this.#queues.values()].find(matches);
   }
 
-  /** What waits in all dead-letter queues, in the order in which it came. */
+  /** The messages of all dead-letter queues, in the order of their arrival. */
   get deadLetters(): DeadLetter[] {
     return this.#deadLetterQueues
       .flatMap((queue) => queue.messages().map((message) => ({ queue, message })))
@@ -70,14 +70,14 @@ export class Queues {
       }));
   }
 
-  /** The queues whose redrive policy names a queue. */
+  /** The queues with this queue in their redrive policy. */
   sourcesOf(deadLetters: Queue): Queue[] {
     return [...this.#queues.values()].filter(
       ({ definition }) => definition.redrive?.deadLetters === deadLetters.definition.arn,
     );
   }
 
-  /** Moves all messages that can be received. They are new ones in the other queue. */
+  /** Moves all messages that can be received. They are new messages in the other queue. */
   move(source: Queue, destination: Queue): MoveTask {
     const drained = source.drain();
     for (const { body, attributes } of drained) destination.send({ body, attributes });
@@ -103,7 +103,7 @@ function definitionsIn(template: Template): QueueDefinition[] {
     const { QueueName, VisibilityTimeout, RedrivePolicy } = properties;
     const { ref, attributes } = template.identityOf(logicalId);
     return {
-      name: QueueName,
+      name: QueueName ?? attributes.QueueName ?? '',
       url: ref,
       arn: attributes.Arn ?? '',
       visibilityTimeoutSeconds: VisibilityTimeout,

@@ -9,10 +9,11 @@ interface OfQueues {
   readonly queues: Queues;
 }
 
-/** The most bytes that every queue of SQS takes in one message. */
+/** The largest message that every SQS queue accepts. */
 const MAX_MESSAGE_BYTES = 262_144;
 
 const TWELVE_HOURS = 43_200;
+const FIFTEEN_MINUTES = 900;
 
 const seconds = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 
@@ -20,7 +21,7 @@ const OfQueue = v.object({ QueueUrl: v.string() });
 
 const AttributesRequest = v.object({
   QueueUrl: v.string(),
-  AttributeNames: v.tuple([v.literal('QueueArn', 'the local stack knows the attribute QueueArn alone')]),
+  AttributeNames: v.tuple([v.literal('QueueArn', 'the local stack supports only the attribute QueueArn')]),
 });
 
 const Attributes = v.optional(
@@ -32,7 +33,7 @@ const SendMessageRequest = v.object({
   QueueUrl: v.string(),
   MessageBody: v.string(),
   MessageAttributes: Attributes,
-  DelaySeconds: v.optional(v.never('the local stack knows no delays')),
+  DelaySeconds: v.optional(seconds(FIFTEEN_MINUTES), 0),
 });
 
 const ReceiveMessageRequest = v.object({
@@ -56,7 +57,7 @@ const ListMovesRequest = v.object({
   MaxResults: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10)), 1),
 });
 
-/** The operations of SQS, by the target that its JSON protocol names. */
+/** The supported operations of SQS, by their target in its JSON protocol. */
 export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<string, Operation<OfQueues>>([
   [
     'AmazonSQS.GetQueueUrl',
@@ -80,12 +81,12 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   [
     'AmazonSQS.SendMessage',
     operation('sqs:SendMessage', SendMessageRequest, theQueue, (request, { queues }) => {
-      const { MessageBody: body, MessageAttributes } = request;
+      const { MessageBody: body, MessageAttributes, DelaySeconds: delaySeconds } = request;
       const queue = queueOf(request, queues);
       const attributes = Object.fromEntries(
         Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
       );
-      // Names and values of attributes count too.
+      // The names and values of attributes count too.
       const bytes = Buffer.byteLength(body + Object.entries(attributes).flat().join(''));
       if (body === '' || bytes > MAX_MESSAGE_BYTES) {
         throw new AwsError(
@@ -94,7 +95,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
         );
       }
       const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
-      const { id } = queue.send({ body, attributes, reason });
+      const { id } = queue.send({ body, attributes, delaySeconds, reason });
       return { MessageId: id, MD5OfMessageBody: md5(body) };
     }),
   ],
@@ -159,7 +160,10 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
       ({ SourceArn, DestinationArn }, { queues }) => {
         const source = queueOfArn(SourceArn, queues);
         if (queues.sourcesOf(source).length === 0) {
-          throw new AwsError('UnsupportedOperation', `${SourceArn} is the dead-letter queue of no queue`);
+          throw new AwsError(
+            'UnsupportedOperation',
+            `${SourceArn} is not the dead-letter queue of any queue`,
+          );
         }
         return { TaskHandle: queues.move(source, queueOfArn(DestinationArn, queues)).handle };
       },
@@ -176,7 +180,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
         return {
           Results: moves.map(({ handle, sourceArn, destinationArn, moved, startedAtMs }) => ({
             TaskHandle: handle,
-            // Here a move is over before it is answered.
+            // Here a move has finished before the response.
             Status: 'COMPLETED',
             SourceArn: sourceArn,
             DestinationArn: destinationArn,
@@ -190,7 +194,7 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   ],
 ]);
 
-/** The ARN of the queue that a request is about. The URL of a queue has its account and its name. */
+/** The ARN of a request's queue. A queue's URL has its account and its name. */
 function theQueue({ QueueUrl }: v.InferOutput<typeof OfQueue>): readonly string[] {
   const [account = '', name = ''] = QueueUrl.split('/').slice(-2);
   return [`arn:aws:sqs:${REGION}:${account}:${name}`];
@@ -221,7 +225,7 @@ function messageOf({ message, receiptHandle }: Received) {
   };
 }
 
-/** A record that a function has set aside names the reason in its body. */
+/** The reason in the body of a record that a function has sent to its dead-letter queue; '' if there is none. */
 function reasonIn(body: string): string {
   try {
     const message: unknown = JSON.parse(body);

@@ -1,6 +1,6 @@
 import type { InvocationResult } from '../lambda/instance.ts';
 
-/** When an event source gives up a record. */
+/** The limits after which an event source gives up a record. */
 export interface RetryPolicy {
   readonly maxRetries: number;
   readonly maxAgeSeconds: number;
@@ -14,7 +14,7 @@ export interface StreamItem {
 export interface BatchDelivery<R extends StreamItem> {
   readonly policy: RetryPolicy;
   readonly invoke: (records: readonly R[]) => Promise<InvocationResult>;
-  /** Takes records that are given up. */
+  /** Called with records that are given up. */
   readonly giveUp: (records: readonly R[], reason: string) => void;
   readonly isStopped: () => boolean;
   readonly wait: (ms: number) => Promise<void>;
@@ -24,9 +24,9 @@ const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 1_000;
 
 /**
- * Delivers one batch of a shard as an event source does that splits batches and whose function reports the records
- * that failed: in order, again from the first record that failed. Where bounds are reached, it gives up what failed and
- * no more. Returns whether all of it was handled; false where the stack stops in between.
+ * Delivers one batch of a shard, like an event source that splits batches and whose function reports failed records. It
+ * delivers in order, and again from the first failed record. At the limits it gives up only the failed records. Returns
+ * true if all records were handled, false if the stack stops before.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
  */
 export async function deliverBatch<R extends StreamItem>(
@@ -52,7 +52,7 @@ export async function deliverBatch<R extends StreamItem>(
     records = records.slice(outcome.failedFrom);
     retries += 1;
     if (outcome.isWhole && records.length > 1) {
-      // Splitting finds the record that spoils the batch, and does not count as a try.
+      // Splitting finds the record that makes the batch fail. It does not count as a try.
       const middle = Math.ceil(records.length / 2);
       if (!(await deliverBatch(delivery, records.slice(0, middle)))) return false;
       records = records.slice(middle);
@@ -72,9 +72,9 @@ export async function deliverBatch<R extends StreamItem>(
 }
 
 interface Outcome {
-  /** The index of the first record that failed; past the end where none did. */
+  /** The index of the first failed record; the number of records if none failed. */
   readonly failedFrom: number;
-  /** The function failed as a whole and named no record. */
+  /** Whether the function failed without reporting a record. */
   readonly isWhole: boolean;
   readonly reason: string;
 }
@@ -87,7 +87,7 @@ function outcomeOf(result: InvocationResult, records: readonly StreamItem[]): Ou
   const failed = failures.map(({ itemIdentifier }) =>
     records.findIndex(({ sequenceNumber }) => sequenceNumber === itemIdentifier),
   );
-  if (failed.includes(-1)) return whole('the function named a record that is not of the batch');
+  if (failed.includes(-1)) return whole('the function reported a record that is not in the batch');
   return {
     failedFrom: Math.min(records.length, ...failed),
     isWhole: false,

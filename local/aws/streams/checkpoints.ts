@@ -1,11 +1,11 @@
 import { readJsonFile, writePrivateFile } from '../../data/private-files.ts';
 
-/** What is handled again after a crash, at the most: a write for each batch would hold up everything else. */
+/** The checkpoints of this duration may be lost in a crash: a write for each batch would delay everything else. */
 const SAVE_AFTER_MS = 200;
 
 /**
- * How far each event source has handled each shard of the stream. Survives the process; never half written, never
- * ahead.
+ * The last handled record of each shard, for each event source. It is stored on disk, replaced atomically, and never
+ * ahead of what was handled.
  */
 export class Checkpoints {
   readonly #file: string;

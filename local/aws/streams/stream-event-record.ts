@@ -1,10 +1,10 @@
 import type { _Record as StreamsRecord } from '@aws-sdk/client-dynamodb-streams';
 
 /**
- * A record of a stream as Lambda passes it on to a function.
+ * A record of a stream, in the form that a function receives.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
  *
- * @param createdAtMs when the record came into the stream
+ * @param createdAtMs the time when the record was written to the stream
  */
 export function streamEventRecord(
   { eventID, eventName, dynamodb }: StreamsRecord,
@@ -17,7 +17,7 @@ export function streamEventRecord(
     eventSource: 'aws:dynamodb',
     awsRegion: region,
     eventSourceARN: streamArn,
-    // Whole seconds, as AWS has them.
+    // In whole seconds, as on AWS.
     dynamodb: { ...dynamodb, ApproximateCreationDateTime: Math.floor(createdAtMs / 1_000) },
   };
 }

@@ -23,21 +23,21 @@ import { deliverBatch, type RetryPolicy, type StreamItem } from './batch-deliver
 import type { Checkpoints } from './checkpoints.ts';
 import { streamEventRecord } from './stream-event-record.ts';
 
-/** How often a shard is read: often while records come, since the moves of one batch become one event. */
+/** The pauses between reads of a shard. They are short while records come, so that batches stay small: their moves coalesce. */
 const BUSY_POLL_MS = 20;
 const IDLE_POLL_MS = 100;
 const IDLE_AFTER_MS = 2_000;
 const SHARDS_MS = 1_000;
 
 /**
- * What the role of a function must allow for its stream to be read, since Lambda reads it under that role.
+ * The permissions that a function's role needs for its stream, because Lambda reads the stream under that role.
  * https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
  */
 const READING = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map(
   (name) => `dynamodb:${name}`,
 );
 
-/** A record as Lambda passes it on. */
+/** A record in the form that a function receives. */
 interface PolledRecord extends StreamItem {
   readonly event: Record<string, unknown>;
 }
@@ -58,7 +58,7 @@ export interface StreamPollerOptions {
   readonly log: Log;
 }
 
-/** An event source of the template: carries the table's stream to its function, each shard in order, parents first. */
+/** An event source of the template: delivers the table's stream to its function, each shard in order, parents first. */
 export class StreamPoller {
   readonly #options: StreamPollerOptions;
   readonly #logicalId: string;
@@ -82,7 +82,7 @@ export class StreamPoller {
     this.#options = options;
   }
 
-  /** @throws AccessDenied where the function's role may not read the stream: AWS refuses to create such a source. */
+  /** @throws AccessDenied if the function's role may not read the stream: AWS refuses to create such a source */
   async start(): Promise<void> {
     const { principal } = this.#options.callers.ofFunction(this.#source.FunctionName);
     for (const action of READING) authorize(principal, action, this.#source.EventSourceArn);
@@ -99,7 +99,7 @@ export class StreamPoller {
     this.#options.checkpoints.save();
   }
 
-  /** Looks for new shards for as long as the stack runs. */
+  /** Finds new shards while the stack runs. */
   async #watch(streamArn: string): Promise<void> {
     while (!this.#isStopped()) {
       try {
@@ -147,7 +147,7 @@ export class StreamPoller {
         }
         return;
       } catch (error) {
-        // An iterator expires, and the engine may be restarting: go on from the checkpoint.
+        // The iterator has expired or the engine is restarting: continue from the checkpoint.
         this.#complain('the stream cannot be read', error);
         await this.#wait(SHARDS_MS);
       }
@@ -193,7 +193,7 @@ export class StreamPoller {
   }
 
   /**
-   * Names the records, which stay in the stream for a day, as Lambda does.
+   * Sends the records' place in the stream, where they stay for a day, as Lambda does.
    * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
    */
   #failureOf(given: readonly PolledRecord[], { streamArn, shardId }: Place) {

@@ -88,7 +88,7 @@ if not is_window_sound then
   floor = false
 end
 if not is_index_sound then
-  distrust(receipts)
+  drop_index(receipts)
   return { caller_text, 0, floor, 0, {} }
 end
 return { caller_text, 1, floor, kept(messages), counts }

@@ -8,6 +8,9 @@
 -- Invariant: a text with a `?` is never returned as the own view while a doubt of it lives. If its tokens are lost or
 -- unreadable, the `?` stays until the member is merged from the ledger again.
 
+-- Longer than the write of the ledger between a doubt and its settling can take.
+local DOUBT_MS = 30000
+
 -- The most doubts of one member. One more turns the two oldest into one that only time ends.
 local MOST_DOUBTS = 4
 
@@ -43,7 +46,7 @@ local function keep_doubts(doubts, user, live)
 end
 
 -- Stores a doubt, once for each token, if the member is here. Returns whether it is.
-local function add_doubt(members, doubts, user, text, now, doubt_end, token)
+local function add_doubt(members, doubts, user, text, now, token)
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end
   local live = live_doubts(doubts, user, now, token)
@@ -51,9 +54,9 @@ local function add_doubt(members, doubts, user, text, now, doubt_end, token)
     table.remove(live, 1)
     live[1] = string.match(live[1], '^%d+') .. '|;'
   end
-  live[#live + 1] = doubt_end .. '|' .. token .. ';'
+  live[#live + 1] = time_text(now + DOUBT_MS) .. '|' .. token .. ';'
   keep_doubts(doubts, user, live)
-  redis.call('PEXPIRE', doubts, tonumber(doubt_end) - now)
+  redis.call('PEXPIRE', doubts, DOUBT_MS)
   if not is_in_doubt(text) then redis.call('HSET', members, user, text .. '?') end
   return true
 end

@@ -8,7 +8,7 @@
 
 local members, receipts = KEYS[1], KEYS[2]
 local position, sender, side, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local wanted, patience = tonumber(ARGV[5]), tonumber(ARGV[6])
+local wanted, most_read = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 if not is_indexed(members, receipts) then return false end
 
@@ -16,12 +16,12 @@ if not is_indexed(members, receipts) then return false end
 local function list(section)
   local start = after ~= '' and '(' .. section .. after or '[' .. section .. (side == 'from' and position or '')
   local stop = '(' .. section .. (side == 'from' and '4' or position)
-  local found, looked = { false }, 0
+  local found, read = { false }, 0
   while true do
     local range = redis.call('ZRANGEBYLEX', receipts, start, stop, 'LIMIT', 0, wanted)
     for _, entry in ipairs(range) do
       start = '(' .. entry
-      looked = looked + 1
+      read = read + 1
       local at, user = string.match(entry, '^.(%w+)|(.+)$')
       local text = at and is_position(at) and redis.call('HGET', members, user)
       local parts = text and decode(text)
@@ -30,7 +30,7 @@ local function list(section)
         found[#found + 1] = string.sub(entry, 2)
         found[#found + 1] = plain(text)
       end
-      if #found > 2 * wanted or looked >= patience then
+      if #found > 2 * wanted or read >= most_read then
         found[1] = string.sub(entry, 2)
         return found
       end
@@ -42,7 +42,7 @@ end
 local lists = {}
 for index = 7, #ARGV do
   local found = list(ARGV[index])
-  if not found then return distrust(receipts) end
+  if not found then return drop_index(receipts) end
   lists[#lists + 1] = found
 end
 return lists

@@ -1,33 +1,17 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position to compare for "how far everyone has read" ('' for none), then entries:
---   member <user> <text>            a membership or departure, just read from the ledger
---   known-member <user> <text>      one that may be old: merged only if the member is here, since a missing member is
---                                   read from the ledger, and an old copy would hide that
---   doubt <user> <end> <token>      puts the member's own view in doubt (see doubts.lua)
---   settled <user> <token>          ends this doubt
---   early <user> <position> <generation> <revision> <kind>
---                                   keeps a clamped mark, unless the head has reached it by now
---   due <limit>                     takes out early marks at or below the head, for the reply
---   joined <user>                   the member has just joined
---   head <position>                 the start if no message is recorded
---   known-head <position>           one that may be old: merged only if a head is here
---   sent <position> <sender>
---   deleted <position>
---   load <token>                    a load of the window begins; the token begins with the time in ms
---   loaded <token> <position>       the load is complete: every message above the position is here
---   index <token> <lease> <user>    a step of a load of the receipts: the members up to this one are here
---   indexed <token>                 the load is complete: every member is here
---   laggard <user>                  the member found behind all others in a search of the ledger
--- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown or not
---   asked for; known members whom the index lacks; users who joined a moment ago, if a position was given; the due
---   marks, five values each (see early-marks.lua) }
+-- position
+--   that a member has left ('' for none: then the first value of the reply is false), then the changes: the kind of each
+--   and the values of that kind (see `merges` below)
+-- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
+--   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
+--   five values each (see early-marks.lua) }
 -- Invariant: no register and no head goes back. A floor exists only while every message above it is here, a complete
 --   index only while every member is.
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
-local now, ttl, capacity, viewer, asked = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local now, ttl, capacity, viewer, left_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
 -- A load that takes longer counts as dead.
 local ABANDONED_MS = 60000
@@ -107,127 +91,148 @@ local function add_message(...)
   redis.call('ZADD', messages, ...)
 end
 
+local function raise_head(position)
+  local current = newest_in(head)
+  if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
+end
+
+-- Forgets the loads that count as dead.
+local function drop_abandoned_loads()
+  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
+end
+
+-- Filled by the changes below, for the reply.
+local unknown_members, due = {}, {}
+
+-- For each kind of change the number of its values, and the function that merges them. cache/changes.ts makes the
+-- changes.
 local merges = {}
-local strangers = {}
 
-function merges.member(user, text) put(user, redis.call('HGET', members, user), text) end
+-- A membership or departure, just read from the ledger.
+merges.member = { 2, function(user, text) put(user, redis.call('HGET', members, user), text) end }
 
-function merges.doubt(user, doubt_end, token)
-  add_doubt(members, doubts, user, redis.call('HGET', members, user), now, doubt_end, token)
-end
-
--- If the doubts are lost or unreadable, the text stays in doubt until the member is merged again.
-function merges.settled(user, token)
-  local left, is_whole = live_doubts(doubts, user, now, token)
-  if not is_whole then return end
-  keep_doubts(doubts, user, left)
-  local text = #left == 0 and redis.call('HGET', members, user)
-  if text and is_in_doubt(text) then redis.call('HSET', members, user, plain(text)) end
-end
-
-function merges.early(user, position, ...)
-  local newest = newest_in(head)
-  if not newest or position > newest then add_early(early, user, now, position, ...) end
-end
-
-local due = {}
-function merges.due(limit)
-  local newest = newest_in(head)
-  if newest then due = take_early(early, newest, now, tonumber(limit)) end
-end
-
-function merges.joined(user)
-  changed.joined = true
-  redis.call('ZADD', joined, now, user)
-end
-
-merges['known-member'] = function(user, text)
+-- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old
+-- copy would hide that.
+merges.knownMember = { 2, function(user, text)
   local current = redis.call('HGET', members, user)
   local parts = decode(text)
   if not parts then return end
   if current and decode(current) or is_departed(parts) then
     put(user, current, text, true)
   elseif is_indexing() then
-    strangers[#strangers + 1] = user
+    unknown_members[#unknown_members + 1] = user
   end
-end
+end }
 
-function merges.head(position)
-  local current = newest_in(head)
-  if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
-end
+-- The member has just joined.
+merges.joined = { 1, function(user)
+  changed.joined = true
+  redis.call('ZADD', joined, now, user)
+end }
 
-merges['known-head'] = function(position)
-  if newest_in(head) then merges.head(position) end
-end
+-- Puts the member's own view in doubt (see doubts.lua).
+merges.doubt = { 2, function(user, token)
+  add_doubt(members, doubts, user, redis.call('HGET', members, user), now, token)
+end }
 
--- Without a window or a load nothing is kept: a later load finds the message in the ledger.
-function merges.sent(position, sender)
+-- Ends this doubt. If the doubts are lost or unreadable, the text stays in doubt until the member is merged again.
+merges.settled = { 2, function(user, token)
+  local left, is_whole = live_doubts(doubts, user, now, token)
+  if not is_whole then return end
+  keep_doubts(doubts, user, left)
+  local text = #left == 0 and redis.call('HGET', members, user)
+  if text and is_in_doubt(text) then redis.call('HSET', members, user, plain(text)) end
+end }
+
+-- Keeps a clamped mark, unless the head has reached it by now: user, position, generation, revision, kind.
+merges.early = { 5, function(user, position, ...)
+  local newest = newest_in(head)
+  if not newest or position > newest then add_early(early, user, now, position, ...) end
+end }
+
+-- Takes out early marks at or below the head, for the reply.
+merges.due = { 1, function(limit)
+  local newest = newest_in(head)
+  if newest then due = take_early(early, newest, now, tonumber(limit)) end
+end }
+
+-- The start if no message is recorded.
+merges.head = { 1, raise_head }
+
+-- A head that may be old. It is merged only if a head is here.
+merges.knownHead = { 1, function(position)
+  if newest_in(head) then raise_head(position) end
+end }
+
+-- A message. Without a window or a load nothing is kept: a later load finds the message in the ledger.
+merges.sent = { 2, function(position, sender)
   if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
   add_message(0, position .. '|' .. sender, 0, own_entry(sender, position))
   trim()
-end
+end }
 
-function merges.deleted(position)
+-- A message that no longer counts, whether or not it is here.
+merges.deleted = { 1, function(position)
   local entry = message_at(messages, position)
   if entry then drop(entry) end
   if is_kept_at(position) then add_message(0, '~' .. position) end
-end
+end }
 
-function merges.load(token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
+-- A load of the window begins. The token begins with the time in ms.
+merges.load = { 1, function(token)
+  drop_abandoned_loads()
   if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_message(0, '!load|' .. token) end
-end
+end }
 
--- If the token is gone, the key was lost since the load began and messages may be missing: no floor is set.
-function merges.loaded(token, position)
+-- The load is complete: every message above the position is here. If the token is gone, the key was lost since the load
+-- began and messages may be missing: no floor is set.
+merges.loaded = { 2, function(token, position)
   if not redis.call('ZSCORE', messages, '!load|' .. token) then return end
   changed.messages = true
   local floor, cut = position_in(messages, 'floor'), position_in(messages, 'cut')
   if cut and cut > position then position = cut end
   if not floor or position < floor then set_state(messages, 'floor', position) end
   redis.call('ZREM', messages, '!load|' .. token)
-  redis.call('ZREMRANGEBYLEX', messages, '[!load|', '(!load|' .. time_text(now - ABANDONED_MS))
+  drop_abandoned_loads()
   if not state(messages, 'load') then clear_state(messages, 'cut') end
-end
+end }
 
-function merges.index(token, lease, user)
+-- A step of a load of the receipts: the members up to this one are here.
+merges.index = { 3, function(token, lease, user)
   if not is_indexing() or state(receipts, 'load') ~= token then return end
   set_state(receipts, 'lease', lease)
   set_state(receipts, 'after', user)
-end
+end }
 
-function merges.indexed(token)
+-- The load of the receipts is complete: every member is here.
+merges.indexed = { 1, function(token)
   if not is_indexing() or state(receipts, 'load') ~= token then return end
   redis.call('ZREMRANGEBYLEX', receipts, '[!', '(!}')
   set_state(receipts, 'index', token)
-end
+end }
 
-function merges.laggard(user)
+-- The member found behind all others in a search of the ledger.
+merges.laggard = { 1, function(user)
   changed.members = true
   redis.call('HSET', members, '#laggard', user)
-end
+end }
 
 -- How far everyone has read. Without an index, a known member who is not past the position is enough for an answer.
-local function everyone_at()
+local function fully_read()
   if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '#laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end
   local shown = position_of(parts[PUBLIC])
-  return shown <= asked and shown
+  return shown <= left_position and shown
 end
 
-local arity = {
-  member = 2, ['known-member'] = 2, doubt = 3, settled = 2, early = 5, due = 1, joined = 1, head = 1, ['known-head'] = 1,
-  sent = 2, deleted = 1, load = 1, loaded = 2, index = 3, indexed = 1, laggard = 1,
-}
-local position = 6
-while position <= #ARGV do
-  local kind = ARGV[position]
-  merges[kind](unpack(ARGV, position + 1, position + arity[kind]))
-  position = position + 1 + arity[kind]
+local next_change = 6
+while next_change <= #ARGV do
+  local count, merge_values = unpack(merges[ARGV[next_change]])
+  merge_values(unpack(ARGV, next_change + 1, next_change + count))
+  next_change = next_change + 1 + count
 end
 
 -- The expiry of the receipts is not renewed here: only reads renew it.
@@ -239,5 +244,5 @@ if changed.joined then
 end
 
 if viewer ~= '' then return view(members, messages, head, doubts, viewer, now) end
-if asked == '' then return { false, strangers, {}, due } end
-return { everyone_at(), strangers, recently_joined(joined, now), due }
+if left_position == '' then return { false, unknown_members, {}, due } end
+return { fully_read(), unknown_members, recently_joined(joined, now), due }

@@ -43,8 +43,8 @@ local function is_indexed(members, receipts)
   return token and token == redis.call('HGET', members, '#index')
 end
 
--- Deletes an index with an unreadable entry. The next caller loads it again.
-local function distrust(receipts)
+-- Deletes an index that has an unreadable entry. The next caller loads it again.
+local function drop_index(receipts)
   redis.call('UNLINK', receipts)
   return false
 end
@@ -55,7 +55,7 @@ local function lowest_public(receipts)
   for _, section in ipairs({ 'p', 'q' }) do
     local first = redis.call('ZRANGEBYLEX', receipts, '[' .. section .. '0', '(' .. section .. '4', 'LIMIT', 0, 1)[1]
     local position = first and string.sub(first, 2, POSITION_WIDTH + 1)
-    if position and not is_position(position) then return distrust(receipts) end
+    if position and not is_position(position) then return drop_index(receipts) end
     if position and (not lowest or position < lowest) then lowest = position end
   end
   return lowest

@@ -2,12 +2,13 @@ import { createServer } from 'node:http';
 import { afterAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { listenOnLoopback } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser } from '../../support/stores.ts';
+import { aGroup, aUser } from '../../support/tidemark.ts';
 
 const RIGHT: CacheCredentials = { url: engines.upstashUrl, token: engines.upstashToken };
 const WRONG: CacheCredentials = { url: engines.upstashUrl, token: 'not-the-token' };
@@ -44,7 +45,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
       secretReads += 1;
       return secret();
     },
-    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, ask: 5_000, tell: 5_000 },
+    timeoutsMs: { connect: secrets.includes(isSilent) ? 50 : 5_000, read: 5_000, write: 5_000 },
     nowMs: () => nowMs,
     http: {
       handle(request, options) {
@@ -56,8 +57,8 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
   return new GroupCache(connection);
 }
 
-const ask = async (cache: GroupCache) => (await cache.read(GROUP, USER)) !== null;
-const tell = (cache: GroupCache) => cache.merge(GROUP, [{ kind: 'head', position: at(1) }]);
+const ask = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
+const tell = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
 
 describe.each([
   ['read', ask],
@@ -128,7 +129,7 @@ test('the first answer has the rest of the connection’s timeout', async () => 
   const connection = new CacheConnection({
     credentials: holds({ url: silent.url, token: 'a-token' }),
     // Without one bound for both, the calls would last longer than the test.
-    timeoutsMs: { connect: 100, ask: 60_000, tell: 60_000 },
+    timeoutsMs: { connect: 100, read: 60_000, write: 60_000 },
     http,
   });
   const cache = new GroupCache(connection);

@@ -4,36 +4,36 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
 const WEEK_MS = 604_800_000;
 const DAY_MS = 86_400_000;
 const HALF_A_MINUTE_MS = 30_000;
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 test('every key of a group has an expiry, whatever happens in the group', async () => {
   const [groupId, sender, reader, other] = [aGroup(), aUser('sender'), aUser('reader'), aUser('other')];
-  const record = (id: number) => recordMessage(stores, { groupId, position: at(id), senderId: sender });
+  const record = (id: number) => recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
   const operations: readonly (() => Promise<unknown>)[] = [
-    () => addMembers(stores, groupId, [sender, reader, other]),
+    () => addMembers(tidemark, groupId, [sender, reader, other]),
     () => record(1),
-    () => lookAt(stores, groupId, reader),
+    () => readOwnView(tidemark, { groupId, userId: reader }),
     () => record(2),
-    () => markDelivered(stores, groupId, reader, at(1), 'strict'),
-    () => markRead(stores, groupId, reader, at(2), 'strict'),
-    () => markUnread(stores, groupId, reader, at(2)),
-    () => countReceipts(stores, groupId, reader, [at(1)]),
+    () => markDelivered(tidemark, { groupId, userId: reader }, at(1)),
+    () => markRead(tidemark, { groupId, userId: reader }, at(2)),
+    () => markUnread(tidemark, { groupId, userId: reader }, at(2)),
+    () => countReceipts(tidemark, { groupId, userId: reader }, [at(1)]),
     () => record(3),
-    () => deleteMessage(stores, groupId, at(2)),
-    () => removeMember(stores, groupId, other),
+    () => deleteMessage(tidemark, groupId, at(2)),
+    () => removeMember(tidemark, { groupId, userId: other }),
   ];
   const most = {
     members: WEEK_MS,
@@ -46,7 +46,7 @@ test('every key of a group has an expiry, whatever happens in the group', async 
   for (const operation of operations) {
     await operation();
     for (const [name, mostMs] of Object.entries(most)) {
-      const leftMs = await stores.redis.pttl(`tm:{${groupId}}:${name}`);
+      const leftMs = await tidemark.redis.pttl(`tm:{${groupId}}:${name}`);
       // -2 means no key, -1 a key without an expiry.
       if (leftMs === -2) continue;
       seen.add(name);

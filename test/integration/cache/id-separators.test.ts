@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { type RunningRedis, startRedis } from '../../../local/engines/redis.ts';
 import { startUpstashRest } from '../../../local/engines/upstash-rest.ts';
 import type { Listening } from '../../../local/http/loopback.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../../../shared/domain/ids.ts';
 import type { ReceiptState } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -12,13 +13,13 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
-import type { Stores } from '../../../shared/operations/stores.ts';
+import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
 import { engines } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 const TOKEN = 'a-token';
 
@@ -63,18 +64,18 @@ test('these texts are ids', () => {
 describe.each(kinds)('ids with every character, on %s', (kind) => {
   let redis: RunningRedis;
   let rest: Listening;
-  let stores: CountedStores;
-  let small: CountedStores;
+  let tidemark: CountedTidemark;
+  let small: CountedTidemark;
   beforeAll(async () => {
     redis = await startRedis({ preferred: kind });
     rest = await startUpstashRest({ redisUrl: redis.url, token: TOKEN });
     const engine = { redisUrl: redis.url, upstashUrl: rest.url, upstashToken: TOKEN };
-    stores = await openStores({ engine });
-    small = await openStores({ engine, tableName: stores.tableName, capacity: 10 });
+    tidemark = await openTidemark({ engine });
+    small = await openTidemark({ engine, tableName: tidemark.tableName, capacity: 10 });
   });
   afterAll(async () => {
     await small.close();
-    await stores.close();
+    await tidemark.close();
     await rest.close();
     await redis.stop();
   });
@@ -98,32 +99,32 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   };
 
   /** An instance whose cache does not answer. */
-  const withoutCache = (): Stores => {
-    const { capacity, unreadLimit } = stores.cache;
+  const withoutCache = (): Tidemark => {
+    const { capacity, unreadLimit } = tidemark.cache;
     const nothing = async () => null;
     const cache = {
       ...{ capacity, unreadLimit, read: nothing, readStatuses: nothing, readInbox: nothing },
       ...{ mergeFor: nothing, merge: async () => false },
       receipts: { count: nothing, list: nothing, claim: nothing },
     };
-    return { ...stores, cache: cache as unknown as Stores['cache'] };
+    return { ...tidemark, cache: cache as unknown as Tidemark['cache'] };
   };
   /** With a warm cache, with an empty one, and without. */
-  const inEveryCache = async (groupId: GroupId, check: (one: Stores) => Promise<void>) => {
-    await check(stores);
-    await forget(stores.redis, groupId);
-    await check(stores);
+  const inEveryCache = async (groupId: GroupId, check: (one: Tidemark) => Promise<void>) => {
+    await check(tidemark);
+    await forget(tidemark.redis, groupId);
+    await check(tidemark);
     await check(withoutCache());
   };
 
   /** All are members, and each has sent one message: the first has sent 1, the second 2, and so on. */
   const aGroupOfAll = async (): Promise<GroupId> => {
     const groupId = aGroup();
-    await addMembers(stores, groupId, USERS);
-    await lookAt(stores, groupId, 'a' as UserId);
-    await countReceipts(stores, groupId, 'a' as UserId, [at(1)]);
+    await addMembers(tidemark, groupId, USERS);
+    await readOwnView(tidemark, { groupId, userId: 'a' as UserId });
+    await countReceipts(tidemark, { groupId, userId: 'a' as UserId }, [at(1)]);
     for (const [index, senderId] of USERS.entries()) {
-      await recordMessage(stores, { groupId, position: at(index + 1), senderId });
+      await recordMessage(tidemark, { groupId, position: at(index + 1), senderId });
     }
     return groupId;
   };
@@ -131,26 +132,27 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   test('messages are counted by their own senders', async () => {
     const groupId = await aGroupOfAll();
     // A second message of `a`, whose id is the beginning of other ids.
-    await recordMessage(stores, { groupId, position: at(33), senderId: 'a' as UserId });
+    await recordMessage(tidemark, { groupId, position: at(33), senderId: 'a' as UserId });
     for (const userId of USERS) {
-      const view = await markUnread(stores, groupId, userId, at(1));
+      const view = await markUnread(tidemark, { groupId, userId }, at(1));
       expect([userId, view?.unread.count]).toEqual([userId, userId === 'a' ? 31 : 32]);
     }
     await inEveryCache(groupId, async (one) => {
       for (const [index, userId] of USERS.entries()) {
-        const view = await lookAt(one, groupId, userId);
+        const view = await readOwnView(one, { groupId, userId });
         expect([userId, view?.unread]).toEqual([userId, { count: userId === 'a' ? 31 : 32, exact: true }]);
         const ids = Array.from({ length: 33 }, (_, id) => at(id + 1));
-        const read = await readStatuses(one, groupId, userId, ids);
+        const read = await readStatuses(one, { groupId, userId }, ids);
         const own = read?.statuses.flatMap(({ isRead }, id) => (isRead ? [id + 1] : []));
         expect([userId, own]).toEqual([userId, userId === 'a' ? [16, 33] : [index + 1]]);
       }
     });
     // The messages of one sender leave every count except its own.
-    await deleteMessage(stores, groupId, at(16));
-    await deleteMessage(stores, groupId, at(21));
+    await deleteMessage(tidemark, groupId, at(16));
+    await deleteMessage(tidemark, groupId, at(21));
     await inEveryCache(groupId, async (one) => {
-      const countsOf = async (userId: string) => (await lookAt(one, groupId, userId as UserId))?.unread.count;
+      const countsOf = async (userId: string) =>
+        (await readOwnView(one, { groupId, userId: userId as UserId }))?.unread.count;
       expect(await Promise.all(['a', 'a|b', 'a|', '@a', '!floor|'].map(countsOf))).toEqual([
         30, 31, 30, 30, 30,
       ]);
@@ -159,13 +161,13 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
 
   test('receipts are counted and listed page by page', async () => {
     const groupId = await aGroupOfAll();
-    const listed = async (one: Stores, id: number, state: ReceiptState) => {
+    const listed = async (one: Tidemark, id: number, state: ReceiptState) => {
       const found: UserId[] = [];
-      let after: Parameters<typeof listReceipts>[4]['after'] = null;
+      let after: Parameters<typeof listReceipts>[3]['after'] = null;
       do {
         const caller = '|laggard' as UserId;
-        const page = await listReceipts(one, groupId, caller, at(id), { state, limit: 3, after });
-        if (typeof page === 'string') throw new Error(page);
+        const page = await listReceipts(one, { groupId, userId: caller }, at(id), { state, limit: 3, after });
+        if (!page || page === 'no-message') throw new Error(`no list: ${page}`);
         found.push(...page.page.members.map(({ userId }) => userId));
         after = page.page.next;
       } while (after);
@@ -174,8 +176,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     await inEveryCache(groupId, async (one) => {
       const counted = await countReceipts(
         one,
-        groupId,
-        'a|b' as UserId,
+        { groupId, userId: 'a|b' as UserId },
         USERS.map((_, index) => at(index + 1)),
       );
       expect(
@@ -185,15 +186,15 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
       expect(await listed(one, 20, 'unread')).toEqual(USERS.slice(0, 19));
     });
     // All are at one position, so they come in the order of their ids.
-    for (const userId of USERS) await markRead(stores, groupId, userId, at(32), 'strict');
+    for (const userId of USERS) await markRead(tidemark, { groupId, userId }, at(32));
     await inEveryCache(groupId, async (one) => {
       expect(await listed(one, 32, 'read')).toEqual(USERS.slice(0, 31));
       expect(await listed(one, 32, 'delivered')).toEqual(USERS.slice(0, 31));
     });
-    await recordMessage(stores, { groupId, position: at(33), senderId: 'a' as UserId });
+    await recordMessage(tidemark, { groupId, position: at(33), senderId: 'a' as UserId });
     for (const userId of ['a|', 'a|b', '|', '@a'])
-      await markDelivered(stores, groupId, userId as UserId, at(33), 'strict');
-    await removeMember(stores, groupId, 'a|' as UserId);
+      await markDelivered(tidemark, { groupId, userId: userId as UserId }, at(33));
+    await removeMember(tidemark, { groupId, userId: 'a|' as UserId });
     await inEveryCache(groupId, async (one) => {
       expect(await listed(one, 33, 'delivered')).toEqual(['@a', 'a|b', '|']);
       expect((await listed(one, 33, 'unread')).length).toBe(30);
@@ -202,22 +203,22 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
 
   test('a load of receipts continues after a user with a bar in its id', async () => {
     const groupId = await aGroupOfAll();
-    await forget(stores.redis, groupId);
+    await forget(tidemark.redis, groupId);
     const now = Date.now();
-    const claim = await stores.cache.receipts.claim(groupId, 'a-token', now, now - 1);
+    const claim = await tidemark.cache.receipts.claim(groupId, 'a-token', now, now - 1);
     expect(claim).toMatchObject({ outcome: 'claimed', after: null });
-    const { members, next } = await stores.ledger.memberships.page(groupId, 21, null);
+    const { members, next } = await tidemark.ledger.memberships.page(groupId, 21, null);
     expect(next).toBe('a|b');
-    await stores.cache.merge(groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'index', token: 'a-token', leaseEndMs: now - 1, lastUserId: 'a|b' as UserId },
+    await tidemark.cache.merge(groupId, [
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.index('a-token', now - 1, 'a|b' as UserId),
     ]);
-    expect(await stores.cache.receipts.claim(groupId, 'another', now, now - 1)).toMatchObject({
+    expect(await tidemark.cache.receipts.claim(groupId, 'another', now, now - 1)).toMatchObject({
       outcome: 'claimed',
       token: 'a-token',
       after: 'a|b',
     });
-    const counted = await countReceipts(stores, groupId, '~' as UserId, [at(1), at(32)]);
+    const counted = await countReceipts(tidemark, { groupId, userId: '~' as UserId }, [at(1), at(32)]);
     expect(counted?.map((receipt) => receipt && [receipt.audience, receipt.readCount])).toEqual([
       [31, 31],
       [31, 0],
@@ -230,7 +231,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
       const found: UserId[] = [];
       let after: UserId | null = null;
       do {
-        const page = await stores.ledger.memberships.page(groupId, limit, after);
+        const page = await tidemark.ledger.memberships.page(groupId, limit, after);
         found.push(...page.members.map(({ userId }) => userId));
         after = page.next;
       } while (after);
@@ -241,12 +242,12 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   test('the inbox is listed page by page, each group with its own messages', async () => {
     const user = 'a|b' as UserId;
     for (const [index, groupId] of GROUPS.entries()) {
-      await addMembers(stores, groupId, [user, 'a' as UserId], START);
+      await addMembers(tidemark, groupId, [user, 'a' as UserId], START);
       for (let id = 1; id <= index + 1; id += 1) {
-        await recordMessage(stores, { groupId, position: at(id), senderId: 'a' as UserId });
+        await recordMessage(tidemark, { groupId, position: at(id), senderId: 'a' as UserId });
       }
     }
-    for (const one of [stores, stores, withoutCache()]) {
+    for (const one of [tidemark, tidemark, withoutCache()]) {
       for (const unreadOnly of [false, true]) {
         const found: unknown[] = [];
         let after: GroupId | null = null;
@@ -264,7 +265,7 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
   test('a full window drops the oldest messages of any sender', async () => {
     const groupId = aGroup();
     await addMembers(small, groupId, USERS);
-    await lookAt(small, groupId, 'a' as UserId);
+    await readOwnView(small, { groupId, userId: 'a' as UserId });
     for (const [index, senderId] of USERS.entries()) {
       await recordMessage(small, { groupId, position: at(index + 1), senderId });
     }
@@ -274,52 +275,54 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(entries.filter((entry) => entry.startsWith('@'))).toHaveLength(10);
     expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
     // None of the ten is its own.
-    expect(await lookAt(small, groupId, '!floor|' as UserId)).toMatchObject({
+    expect(await readOwnView(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
       unread: { count: 10, exact: false },
     });
-    await markUnread(small, groupId, '~' as UserId, at(23));
-    expect(await lookAt(small, groupId, '~' as UserId)).toMatchObject({ unread: { count: 9, exact: true } });
+    await markUnread(small, { groupId, userId: '~' as UserId }, at(23));
+    expect(await readOwnView(small, { groupId, userId: '~' as UserId })).toMatchObject({
+      unread: { count: 9, exact: true },
+    });
   });
 
   test('a member who is behind is remembered, whatever its id', async () => {
     for (const laggard of ['|laggard', '|index', '!floor|', 'a|b', '@a', '__proto__'] as UserId[]) {
       const groupId = aGroup();
-      await addMembers(stores, groupId, [laggard, 'a' as UserId], START);
+      await addMembers(tidemark, groupId, [laggard, 'a' as UserId], START);
       for (const id of [1, 2, 3]) {
-        await recordMessage(stores, { groupId, position: at(id), senderId: 'a' as UserId });
+        await recordMessage(tidemark, { groupId, position: at(id), senderId: 'a' as UserId });
       }
-      await markRead(stores, groupId, laggard, at(1), 'strict');
-      const asked = await stores.cache.mergeNews(groupId, [], at(2));
-      expect(asked?.everyoneAt).toBeNull();
-      expect(await everyonePast(stores, groupId, at(2), asked)).toBeNull();
-      stores.takeCalls();
-      const again = await stores.cache.mergeNews(groupId, [], at(2));
-      expect(again?.everyoneAt).toBe(at(1));
-      expect(await everyonePast(stores, groupId, at(2), again)).toBeNull();
-      expect(stores.takeCalls()).toEqual(['cache']);
+      await markRead(tidemark, { groupId, userId: laggard }, at(1));
+      const asked = await tidemark.cache.mergeFromStream(groupId, [], at(2));
+      expect(asked?.fullyReadPosition).toBeNull();
+      expect(await everyonePast(tidemark, groupId, at(2), asked)).toBeNull();
+      tidemark.takeCalls();
+      const again = await tidemark.cache.mergeFromStream(groupId, [], at(2));
+      expect(again?.fullyReadPosition).toBe(at(1));
+      expect(await everyonePast(tidemark, groupId, at(2), again)).toBeNull();
+      expect(tidemark.takeCalls()).toEqual(['cache']);
     }
   });
 
   test('a load of the window continues while another one begins', async () => {
     const groupId = aGroup();
-    const { cache } = stores;
+    const { cache } = tidemark;
     const now = Date.now();
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-first` }]);
-    await cache.merge(groupId, [{ kind: 'load', token: `${now}-second` }]);
-    await cache.merge(groupId, [{ kind: 'loaded', token: `${now}-first`, above: START }]);
-    const states = await stores.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
+    await cache.merge(groupId, [change.load(`${now}-first`)]);
+    await cache.merge(groupId, [change.load(`${now}-second`)]);
+    await cache.merge(groupId, [change.loaded(`${now}-first`, START)]);
+    const states = await tidemark.redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
     expect(states).toEqual(['!floor|0000000000000', `!load|${now}-second`]);
   });
 
   test('marks that overtook their message are applied for their own user', async () => {
     const groupId = await aGroupOfAll();
     for (const userId of ['a|', 'a|b', '|', '__proto__'] as UserId[]) {
-      expect(await markRead(stores, groupId, userId, at(33), 'strict')).toMatchObject({ clamped: true });
+      expect(await markRead(tidemark, { groupId, userId }, at(33))).toMatchObject({ clamped: true });
     }
-    await recordMessage(stores, { groupId, position: at(33), senderId: '~' as UserId });
+    await recordMessage(tidemark, { groupId, position: at(33), senderId: '~' as UserId });
     const positions = await Promise.all(
       ['a', 'a|', 'a|b', '|', '__proto__', '|index'].map(async (userId) => {
-        const state = await stores.ledger.memberships.read(userId as UserId, groupId);
+        const state = await tidemark.ledger.memberships.read({ groupId, userId: userId as UserId });
         return state?.kind === 'member' && Number(state.public.position);
       }),
     );

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { memberChanges } from '../../../shared/cache/group-cache.ts';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt, retreat } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -10,20 +10,20 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
   // The first use of a script costs one more call: Redis does not know it yet.
-  await stores.cache.probe();
+  await tidemark.cache.probe();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 /** The connection's log lines about failed calls of the cache. */
 let warnings: jest.SpiedFunction<typeof console.warn>;
@@ -47,28 +47,29 @@ interface Group {
 /** A group that is completely in the cache. The sender has sent 1 to 4; Ann has read up to 2, Bob up to 3. */
 async function aWholeGroup(): Promise<Group> {
   const [groupId, ann, bob, sender] = [aGroup(), aUser('ann'), aUser('bob'), aUser('sender')];
-  await addMembers(stores, groupId, [ann, bob, sender]);
-  for (const id of [1, 2, 3, 4]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
-  await markRead(stores, groupId, ann, at(2), 'strict');
-  await markRead(stores, groupId, bob, at(3), 'strict');
-  await countReceipts(stores, groupId, bob, [at(1)]);
+  await addMembers(tidemark, groupId, [ann, bob, sender]);
+  for (const id of [1, 2, 3, 4])
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+  await markRead(tidemark, { groupId, userId: ann }, at(2));
+  await markRead(tidemark, { groupId, userId: bob }, at(3));
+  await countReceipts(tidemark, { groupId, userId: bob }, [at(1)]);
   return { groupId, key: (name) => `tm:{${groupId}}:${name}`, ann, bob, sender };
 }
 
 const own = async (groupId: GroupId, userId: UserId) => {
-  const view = await lookAt(stores, groupId, userId);
+  const view = await readOwnView(tidemark, { groupId, userId });
   const self = view?.membership.self;
   return view && [self?.revision, Number(self?.position), Number(view.head), view.unread.count];
 };
 
 /** The results of the operations in a prepared group, one after the other. */
 const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
-  lookAt: async ({ groupId, ann }) => {
+  readOwnView: async ({ groupId, ann }) => {
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
   readStatuses: async ({ groupId, ann, sender }) => {
     const statusesOf = async (userId: UserId) => {
-      const read = await readStatuses(stores, groupId, userId, [1, 2, 3, 4].map(at));
+      const read = await readStatuses(tidemark, { groupId, userId }, [1, 2, 3, 4].map(at));
       return read && [Number(read.watermark), ...read.statuses.map(({ isRead }) => isRead)];
     };
     expect(await statusesOf(ann)).toEqual([2, true, true, false, false]);
@@ -76,7 +77,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   },
   readInbox: async ({ groupId, ann }) => {
     for (const unreadOnly of [false, true]) {
-      const page = await readInbox(stores, ann, { unreadOnly, limit: 10, after: null });
+      const page = await readInbox(tidemark, ann, { unreadOnly, limit: 10, after: null });
       expect(page).toMatchObject({
         groups: [{ groupId, head: at(4), unread: { count: 2, exact: true } }],
         next: null,
@@ -85,14 +86,23 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   },
   countReceipts: async ({ groupId, ann, bob }) => {
     for (const caller of [ann, bob]) {
-      const counted = await countReceipts(stores, groupId, caller, [at(1), at(3), at(4), at(5)]);
+      const counted = await countReceipts(tidemark, { groupId, userId: caller }, [
+        at(1),
+        at(3),
+        at(4),
+        at(5),
+      ]);
       expect(countsOf(counted)).toEqual([[2, 2, 2], [2, 1, 1], [2, 0, 0], null]);
     }
   },
   listReceipts: async ({ groupId, ann, bob, sender }) => {
     const list = async (caller: UserId, id: number, state: 'read' | 'unread' | 'delivered') => {
-      const listed = await listReceipts(stores, groupId, caller, at(id), { state, limit: 10, after: null });
-      if (typeof listed === 'string') return listed;
+      const listed = await listReceipts(tidemark, { groupId, userId: caller }, at(id), {
+        state,
+        limit: 10,
+        after: null,
+      });
+      if (!listed || listed === 'no-message') return listed;
       expect(listed.page.next).toBeNull();
       return [listed.receipt.senderId, ...listed.page.members.map(({ userId }) => userId)];
     };
@@ -101,19 +111,19 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(await list(bob, 3, 'unread')).toEqual([sender, ann]);
     expect(await list(bob, 2, 'delivered')).toEqual([sender, ann, bob]);
   },
-  mergeNews: async ({ groupId, ann, bob }) => {
-    const states = await stores.ledger.memberships.readMany([ann, bob], groupId);
-    const news = [...states].map(([userId, state]) => ({ kind: 'known-member', userId, state }) as const);
-    const head = { kind: 'known-head', position: at(4) } as const;
-    const reply = await stores.cache.mergeNews(groupId, [...news, head], at(1));
+  mergeFromStream: async ({ groupId, ann, bob }) => {
+    const states = await tidemark.ledger.memberships.readMany(groupId, [ann, bob]);
+    const news = [...states].map(([userId, state]) => change.knownMember(userId, state));
+    const head = change.knownHead(at(4));
+    const reply = await tidemark.cache.mergeFromStream(groupId, [...news, head], at(1));
     // As the projector does for members whom the cache lacks.
-    const strangers = await stores.ledger.memberships.readMany(reply?.strangers ?? [], groupId);
-    await stores.cache.merge(groupId, memberChanges(strangers));
-    expect(await everyonePast(stores, groupId, at(1), reply)).toBe(at(2));
+    const unknown = await tidemark.ledger.memberships.readMany(groupId, reply?.unknownMembers ?? []);
+    await tidemark.cache.merge(groupId, change.members(unknown));
+    expect(await everyonePast(tidemark, groupId, at(1), reply)).toBe(at(2));
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   },
   recordMessage: async ({ groupId, ann, sender }) => {
-    expect(await recordMessage(stores, { groupId, position: at(5), senderId: sender })).toEqual({
+    expect(await recordMessage(tidemark, { groupId, position: at(5), senderId: sender })).toEqual({
       outcome: 'recorded',
       head: at(5),
     });
@@ -121,7 +131,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(await own(groupId, sender)).toEqual([0, 5, 5, 0]);
   },
   markRead: async ({ groupId, ann }) => {
-    const marked = await markRead(stores, groupId, ann, at(3), 'strict');
+    const marked = await markRead(tidemark, { groupId, userId: ann }, at(3));
     expect(marked).toMatchObject({
       view: { membership: { self: { position: at(3) } }, head: at(5), unread: { count: 2, exact: true } },
       advanced: true,
@@ -130,7 +140,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(await own(groupId, ann)).toEqual([0, 3, 5, 2]);
   },
   markUnread: async ({ groupId, ann }) => {
-    const view = await markUnread(stores, groupId, ann, at(2));
+    const view = await markUnread(tidemark, { groupId, userId: ann }, at(2));
     expect(view).toMatchObject({
       membership: { self: { position: at(1), revision: 1 } },
       head: at(5),
@@ -157,15 +167,15 @@ async function expectAllRight(spoil: (group: Group) => Promise<unknown>): Promis
 async function expectWhole({ groupId, ann, bob, sender }: Group): Promise<void> {
   // The first call may repair the cache.
   for (const userId of [ann, bob, sender]) {
-    await lookAt(stores, groupId, userId);
-    stores.takeCalls();
-    await lookAt(stores, groupId, userId);
-    expect(stores.takeCalls()).toEqual(['cache']);
+    await readOwnView(tidemark, { groupId, userId });
+    tidemark.takeCalls();
+    await readOwnView(tidemark, { groupId, userId });
+    expect(tidemark.takeCalls()).toEqual(['cache']);
   }
-  await countReceipts(stores, groupId, ann, [at(2)]);
-  stores.takeCalls();
-  expect(countsOf(await countReceipts(stores, groupId, bob, [at(2)]))).toEqual([[2, 2, 2]]);
-  expect(stores.takeCalls()).toEqual(['cache']);
+  await countReceipts(tidemark, { groupId, userId: ann }, [at(2)]);
+  tidemark.takeCalls();
+  expect(countsOf(await countReceipts(tidemark, { groupId, userId: bob }, [at(2)]))).toEqual([[2, 2, 2]]);
+  expect(tidemark.takeCalls()).toEqual(['cache']);
 }
 
 /** Texts of nobody or of another version. Their large generation would win every merge if they were readable. */
@@ -198,35 +208,35 @@ test('each operation’s result if everything is readable', async () => {
 
 describe('an unreadable text of a membership is a miss only for that member', () => {
   test.each(MEMBERSHIPS)('%s', async (_, text) => {
-    await expectAllRight(({ key, ann }) => stores.redis.hset(key('members'), ann, text));
+    await expectAllRight(({ key, ann }) => tidemark.redis.hset(key('members'), ann, text));
   });
 
   test('also for the sender', async () => {
-    await expectAllRight(({ key, sender }) => stores.redis.hset(key('members'), sender, 'rubbish'));
+    await expectAllRight(({ key, sender }) => tidemark.redis.hset(key('members'), sender, 'rubbish'));
   });
 
   test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann, sender } = await aWholeGroup();
     const old = joinAt(START, 1_700_000_000_000);
     for (const isIndexed of [true, false]) {
-      if (!isIndexed) await stores.redis.del(key('receipts'));
-      await stores.redis.hset(key('members'), ann, 'rubbish');
-      const news = { kind: 'known-member', userId: ann, state: old } as const;
-      const reply = await stores.cache.mergeNews(groupId, [news], null);
-      expect(reply?.strangers).toEqual(isIndexed ? [ann] : []);
+      if (!isIndexed) await tidemark.redis.del(key('receipts'));
+      await tidemark.redis.hset(key('members'), ann, 'rubbish');
+      const news = change.knownMember(ann, old);
+      const reply = await tidemark.cache.mergeFromStream(groupId, [news], null);
+      expect(reply?.unknownMembers).toEqual(isIndexed ? [ann] : []);
       expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
-      await countReceipts(stores, groupId, sender, [at(1)]);
+      await countReceipts(tidemark, { groupId, userId: sender }, [at(1)]);
     }
   });
 
   test('costs no other member a call of the ledger', async () => {
     const { groupId, key, ann, bob } = await aWholeGroup();
-    await stores.redis.hset(key('members'), ann, 'rubbish');
-    stores.takeCalls();
+    await tidemark.redis.hset(key('members'), ann, 'rubbish');
+    tidemark.takeCalls();
     expect(await own(groupId, bob)).toEqual([0, 3, 4, 1]);
-    expect(stores.takeCalls()).toEqual(['cache']);
+    expect(tidemark.takeCalls()).toEqual(['cache']);
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
-    expect(stores.takeCalls()).toEqual(['cache', 'ledger GetItem', 'cache']);
+    expect(tidemark.takeCalls()).toEqual(['cache', 'ledger GetItem', 'cache']);
   });
 
   test('is a miss for any text, and is replaced by a merge from the ledger', async () => {
@@ -247,15 +257,15 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     let unreadable = 0;
     await fc.assert(
       fc.asyncProperty(text, async (spoiled) => {
-        await stores.redis.del(`tm:{${groupId}}:members`);
-        await stores.redis.hset(`tm:{${groupId}}:members`, ann, spoiled);
-        const read = await stores.cache.read(groupId, ann);
+        await tidemark.redis.del(`tm:{${groupId}}:members`);
+        await tidemark.redis.hset(`tm:{${groupId}}:members`, ann, spoiled);
+        const read = await tidemark.cache.read({ groupId, userId: ann });
         expect(read).not.toBeNull();
         if (read?.state) return;
         unreadable += 1;
         const isDoubt = spoiled.endsWith('?');
-        const member = { kind: 'member', userId: ann, state: held } as const;
-        const merged = await stores.cache.mergeFor(groupId, ann, [member]);
+        const member = change.member(ann, held);
+        const merged = await tidemark.cache.mergeFor({ groupId, userId: ann }, [member]);
         // This test is not about doubts of readable texts.
         if (!isDoubt) expect(merged?.state).toEqual(held);
       }),
@@ -268,39 +278,39 @@ describe('an unreadable text of a membership is a miss only for that member', ()
 describe('an unreadable head is a miss', () => {
   test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann } = await aWholeGroup();
-    await stores.redis.set(key('head'), 'zzz');
-    await stores.cache.mergeNews(groupId, [{ kind: 'known-head', position: at(3) }], null);
+    await tidemark.redis.set(key('head'), 'zzz');
+    await tidemark.cache.mergeFromStream(groupId, [change.knownHead(at(3))], null);
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   });
 
   test.each(['', 'zzz', '5', '3w5e11264sgsg', '0000000000009|x', '9007199254740993'])('%j', async (text) => {
-    await expectAllRight(({ key }) => stores.redis.set(key('head'), text, 'PX', 60_000));
+    await expectAllRight(({ key }) => tidemark.redis.set(key('head'), text, 'PX', 60_000));
   });
 });
 
 describe('an unreadable state of the window is a miss', () => {
   test.each(['', 'zzz', '!!!', '5', '3w5e11264sgsg', '0000000000002|x'])('the floor %j', async (text) => {
     await expectAllRight(async ({ key }) => {
-      await stores.redis.zremrangebylex(key('messages'), '[!floor|', '(!floor}');
-      await stores.redis.zadd(key('messages'), 0, `!floor|${text}`);
+      await tidemark.redis.zremrangebylex(key('messages'), '[!floor|', '(!floor}');
+      await tidemark.redis.zadd(key('messages'), 0, `!floor|${text}`);
     });
   });
 
   test.each(['', 'zzz', '!!!', '5'])('the cut %j of a load', async (text) => {
     await expectAllRight(async ({ key }) => {
-      await stores.redis.zadd(key('messages'), 0, `!cut|${text}`);
-      await stores.redis.zremrangebylex(key('messages'), '[!floor|', '(!floor}');
+      await tidemark.redis.zadd(key('messages'), 0, `!cut|${text}`);
+      await tidemark.redis.zremrangebylex(key('messages'), '[!floor|', '(!floor}');
     });
   });
 
   test.each(['', 'zzz', '!!!'])('the load %j', async (text) => {
-    await expectAllRight(({ key }) => stores.redis.zadd(key('messages'), 0, `!load|${text}`));
+    await expectAllRight(({ key }) => tidemark.redis.zadd(key('messages'), 0, `!load|${text}`));
   });
 });
 
 describe('an unreadable entry does no harm', () => {
   const spoilWith = (name: string, entries: readonly string[]) => (group: Group) =>
-    stores.redis.zadd(group.key(name), ...entries.flatMap((entry) => [0, entry]));
+    tidemark.redis.zadd(group.key(name), ...entries.flatMap((entry) => [0, entry]));
 
   test('among the messages', async () => {
     await expectAllRight(
@@ -334,23 +344,23 @@ describe('an unreadable entry does no harm', () => {
   test('among the users who joined a moment ago', async () => {
     await expectAllRight(({ key }) => {
       const entries = ['', 'a#b', '#index', '{}', 'é'].flatMap((entry) => [Date.now(), entry]);
-      return stores.redis.zadd(key('joined'), ...entries);
+      return tidemark.redis.zadd(key('joined'), ...entries);
     });
   });
 
   test.each(['', 'zzz', '#index', '#laggard'])('as the member who is behind: %j', async (user) => {
-    await expectAllRight(({ key }) => stores.redis.hset(key('members'), '#laggard', user));
+    await expectAllRight(({ key }) => tidemark.redis.hset(key('members'), '#laggard', user));
   });
 
   test.each(['', 'zzz'])('as the token of the index: %j', async (token) => {
-    await expectAllRight(({ key }) => stores.redis.hset(key('members'), '#index', token));
+    await expectAllRight(({ key }) => tidemark.redis.hset(key('members'), '#index', token));
   });
 
   test.each(['', 'soon', '-1', '1e300'])('as the lease of a load of the receipts: %j', async (lease) => {
     await expectAllRight(async ({ key }) => {
-      await stores.redis.zremrangebylex(key('receipts'), '[!', '(!}');
-      await stores.redis.zadd(key('receipts'), 0, '!load|a-token', 0, `!lease|${lease}`, 0, '!after|a#b');
-      await stores.redis.hset(key('members'), '#index', 'a-token');
+      await tidemark.redis.zremrangebylex(key('receipts'), '[!', '(!}');
+      await tidemark.redis.zadd(key('receipts'), 0, '!load|a-token', 0, `!lease|${lease}`, 0, '!after|a#b');
+      await tidemark.redis.hset(key('members'), '#index', 'a-token');
     });
   });
 
@@ -359,28 +369,30 @@ describe('an unreadable entry does no harm', () => {
     await expectAllRight(({ key, ann, bob, sender }) => {
       const texts = { '': '', [ann]: 'zzz', [bob]: ';;;|', [sender]: `${end}|zzz;1|2|3` };
       const taken = { 'a#b': `${end}|0000000000004|1|0|read`, ab: `${end}|0000000000004|1|0|x` };
-      return stores.redis.hset(key('early'), { ...texts, ...taken, abc: `${end}|0004|x|y|z` });
+      return tidemark.redis.hset(key('early'), { ...texts, ...taken, abc: `${end}|0004|x|y|z` });
     });
   });
 
   test('in a window that drops its oldest messages', async () => {
-    const small = await openStores({ capacity: 5 });
+    const small = await openTidemark({ capacity: 5 });
     try {
       const [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
       await addMembers(small, groupId, [ann, sender]);
-      await lookAt(small, groupId, ann);
+      await readOwnView(small, { groupId, userId: ann });
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (const id of [1, 2, 3, 4, 5]) await record(id);
       // The lowest entries: they are dropped before any message.
       await small.redis.zadd(`tm:{${groupId}}:messages`, 0, '0', 0, '0000000000000', 0, '0000000000001');
       for (const id of [6, 7, 8]) await record(id);
-      expect(await lookAt(small, groupId, ann)).toMatchObject({
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         head: at(8),
         unread: { count: 5, exact: false },
       });
       small.takeCalls();
-      await markRead(small, groupId, ann, at(5), 'strict');
-      expect(await lookAt(small, groupId, ann)).toMatchObject({ unread: { count: 3, exact: true } });
+      await markRead(small, { groupId, userId: ann }, at(5));
+      expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
+        unread: { count: 3, exact: true },
+      });
       expect(small.takeCalls()).toEqual(['cache', 'ledger UpdateItem', 'cache', 'cache']);
     } finally {
       await small.close();
@@ -390,10 +402,12 @@ describe('an unreadable entry does no harm', () => {
   test('as the sender of a message whose receipts are read', async () => {
     for (const sender of ['', 'a#b', 'a b', 'é', 'x'.repeat(129)]) {
       const { groupId, key, ann, bob } = await aWholeGroup();
-      await stores.redis.zremrangebylex(key('messages'), '[0000000000003|', '(0000000000003}');
-      await stores.redis.zadd(key('messages'), 0, `0000000000003|${sender}`);
+      await tidemark.redis.zremrangebylex(key('messages'), '[0000000000003|', '(0000000000003}');
+      await tidemark.redis.zadd(key('messages'), 0, `0000000000003|${sender}`);
       for (const caller of [ann, bob]) {
-        expect(countsOf(await countReceipts(stores, groupId, caller, [at(3)]))).toEqual([[2, 1, 1]]);
+        expect(countsOf(await countReceipts(tidemark, { groupId, userId: caller }, [at(3)]))).toEqual([
+          [2, 1, 1],
+        ]);
       }
       expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
     }
@@ -401,7 +415,7 @@ describe('an unreadable entry does no harm', () => {
 
   test('as the last one of a page of receipts', async () => {
     const { groupId, key, ann, bob } = await aWholeGroup();
-    await stores.redis.zadd(
+    await tidemark.redis.zadd(
       key('receipts'),
       0,
       'p0000000000003',
@@ -411,10 +425,10 @@ describe('an unreadable entry does no harm', () => {
       'p0000000000002|',
     );
     const list = { state: 'unread', limit: 1, after: null } as const;
-    const listed = await listReceipts(stores, groupId, bob, at(4), list);
+    const listed = await listReceipts(tidemark, { groupId, userId: bob }, at(4), list);
     expect(listed).toMatchObject({ page: { members: [{ userId: ann }], next: { userId: ann } } });
     // The unreadable entry is gone.
-    expect(countsOf(await countReceipts(stores, groupId, bob, [at(4)]))).toEqual([[2, 0, 0]]);
+    expect(countsOf(await countReceipts(tidemark, { groupId, userId: bob }, [at(4)]))).toEqual([[2, 0, 0]]);
   });
 });
 
@@ -422,40 +436,39 @@ describe('an unreadable doubt', () => {
   const spoiled = ['', 'rubbish', '|;', '99999999999999', '0|x;rubbish', 'x0|x;'];
 
   test.each(spoiled)('has no effect if the member’s text is not in doubt: %j', async (text) => {
-    await expectAllRight(({ key, ann }) => stores.redis.hset(key('doubts'), ann, text));
+    await expectAllRight(({ key, ann }) => tidemark.redis.hset(key('doubts'), ann, text));
   });
 
   test.each(spoiled)('does not make a text in doubt valid: %j', async (text) => {
-    for (const ask of ['lookAt', 'readStatuses', 'markRead', 'settled'] as const) {
+    for (const ask of ['readOwnView', 'readStatuses', 'markRead', 'settled'] as const) {
       const { groupId, key, ann } = await aWholeGroup();
-      const old = await stores.redis.hget(key('members'), ann);
-      const back = await stores.ledger.memberships.change(
-        ann,
-        groupId,
+      const old = await tidemark.redis.hget(key('members'), ann);
+      const back = await tidemark.ledger.memberships.change(
+        { groupId, userId: ann },
         (state) => (state?.kind === 'member' ? retreat(state, at(2), Date.now()) : state),
-        await stores.ledger.memberships.read(ann, groupId),
+        await tidemark.ledger.memberships.read({ groupId, userId: ann }),
       );
       expect(back.changed).toBe(true);
-      await stores.redis.hset(key('members'), ann, `${old}?`);
-      await stores.redis.hset(key('doubts'), ann, text);
+      await tidemark.redis.hset(key('members'), ann, `${old}?`);
+      await tidemark.redis.hset(key('doubts'), ann, text);
       if (ask === 'settled') {
-        await stores.cache.merge(groupId, [{ kind: 'settled', userId: ann, doubt: 'another' }]);
+        await tidemark.cache.merge(groupId, [change.settled(ann, 'another')]);
       }
       if (ask === 'readStatuses') {
-        expect(await readStatuses(stores, groupId, ann, [at(2)])).toEqual({
+        expect(await readStatuses(tidemark, { groupId, userId: ann }, [at(2)])).toEqual({
           watermark: at(1),
           statuses: [{ position: at(2), isRead: false }],
         });
       }
       if (ask === 'markRead') {
-        expect(await markRead(stores, groupId, ann, at(2), 'strict')).toMatchObject({ advanced: true });
+        expect(await markRead(tidemark, { groupId, userId: ann }, at(2))).toMatchObject({ advanced: true });
         expect(await own(groupId, ann)).toEqual([1, 2, 4, 2]);
       } else {
         expect(await own(groupId, ann)).toEqual([1, 1, 4, 3]);
       }
-      stores.takeCalls();
-      await lookAt(stores, groupId, ann);
-      expect(stores.takeCalls()).toEqual(['cache']);
+      tidemark.takeCalls();
+      await readOwnView(tidemark, { groupId, userId: ann });
+      expect(tidemark.takeCalls()).toEqual(['cache']);
     }
   });
 });

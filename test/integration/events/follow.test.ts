@@ -13,21 +13,21 @@ import { publishMoves } from '../../../shared/stream/publish-moves.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, type CountedStores, openStores } from '../../support/stores.ts';
 import { KeptLetters } from '../../support/stream-records.ts';
 import { openTableStream, type TableStream } from '../../support/table-stream.ts';
+import { aGroup, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 let stream: TableStream;
 /** The time by the stores' clock. */
 let nowMs = 0;
 beforeAll(async () => {
-  stores = { ...(await openStores()), nowMs: () => nowMs };
-  stream = await openTableStream(stores.tableName);
+  tidemark = { ...(await openTidemark()), nowMs: () => nowMs };
+  stream = await openTableStream(tidemark.tableName);
 });
 afterAll(() => {
   stream.close();
-  return stores.close();
+  return tidemark.close();
 });
 
 const USERS = ['alice', 'bob'] as const;
@@ -107,7 +107,7 @@ const delivery = fc.record({
 async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRecord[]> {
   const startMs = Date.now();
   nowMs = startMs;
-  await addMembers(stores, groupId, [...USERS] as string[] as UserId[]);
+  await addMembers(tidemark, groupId, [...USERS] as string[] as UserId[]);
   let newest = 0;
   const first = new Map<User, number>();
   for (const one of steps) {
@@ -117,13 +117,13 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
         newest += 1;
         const message = { groupId, position: at(newest), senderId: one.by as UserId };
         await recordMessage(
-          stores,
+          tidemark,
           one.sentAt === null ? message : { ...message, sentAtMs: startMs + one.sentAt, isFact: true },
         );
         break;
       }
       case 'mark': {
-        const state = await stores.ledger.memberships.read(one.user as UserId, groupId);
+        const state = await tidemark.ledger.memberships.read({ groupId, userId: one.user as UserId });
         const current = state?.kind === 'member' ? state.self.revision : 0;
         if (!first.has(one.user)) first.set(one.user, current);
         const revisions = { none: null, current, first: first.get(one.user) ?? 0 };
@@ -133,30 +133,34 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
           kind: asked.kind,
           ifRevision: revisions[asked.ifRevision],
         }));
-        await markGroups(stores, one.user as UserId, marks, 'strict');
+        await markGroups(tidemark, one.user as UserId, marks);
         break;
       }
       case 'unread':
-        await markUnread(stores, groupId, one.user as UserId, at(one.id));
+        await markUnread(tidemark, { groupId, userId: one.user as UserId }, at(one.id));
         break;
       case 'rejoin':
-        await removeMember(stores, groupId, one.user as UserId);
-        await addMembers(stores, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
+        await removeMember(tidemark, { groupId, userId: one.user as UserId });
+        await addMembers(tidemark, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
         break;
       case 'join':
-        await addMembers(stores, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
+        await addMembers(tidemark, groupId, [one.user as UserId], one.after === null ? null : at(one.after));
         break;
       case 'leave':
-        await removeMember(stores, groupId, one.user as UserId);
+        await removeMember(tidemark, { groupId, userId: one.user as UserId });
         break;
       case 'hear of join':
-        await applyJoin(stores, groupId, one.user as UserId, {
-          joinedAtMs: startMs + one.at,
-          joinedAfter: one.after === null ? null : at(one.after),
-        });
+        await applyJoin(
+          tidemark,
+          { groupId, userId: one.user as UserId },
+          {
+            joinedAtMs: startMs + one.at,
+            joinedAfter: one.after === null ? null : at(one.after),
+          },
+        );
         break;
       case 'hear of leave':
-        await applyLeave(stores, groupId, one.user as UserId, startMs + one.at);
+        await applyLeave(tidemark, { groupId, userId: one.user as UserId }, startMs + one.at);
         break;
     }
   }
@@ -177,7 +181,7 @@ async function publishedOf(
       },
     },
     deadLetters: new DeadLetters(new KeptLetters()),
-    told: new RecentRecords(1_000),
+    published: new RecentRecords(1_000),
   };
   for (let start = 0, batch = 0; start < records.length; batch += 1) {
     const size = sizes[batch % sizes.length] ?? 1;
@@ -246,7 +250,7 @@ function followed(events: readonly TidemarkEvent[], userId: string, follower = f
 
 /** What the ledger holds of a member, and what has moved since it joined. Null if it is not a member. */
 async function heldOf(groupId: GroupId, userId: string) {
-  const state = await stores.ledger.memberships.read(userId as UserId, groupId);
+  const state = await tidemark.ledger.memberships.read({ groupId, userId: userId as UserId });
   if (state?.kind !== 'member') return null;
   const { self, public: shown } = state;
   return {

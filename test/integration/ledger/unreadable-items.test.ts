@@ -7,23 +7,23 @@ import type { Ledger } from '../../../shared/ledger/ledger.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
-import type { Stores } from '../../../shared/operations/stores.ts';
+import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { connectDynamoDb, freshPrefix } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
-import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 let client: DynamoDBClient;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
   client = connectDynamoDb();
 });
 afterAll(async () => {
   client.destroy();
-  await stores.close();
+  await tidemark.close();
 });
 
 beforeEach(() => {
@@ -35,12 +35,12 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-const put = (item: Item) => client.send(new PutItemCommand({ TableName: stores.tableName, Item: item }));
+const put = (item: Item) => client.send(new PutItemCommand({ TableName: tidemark.tableName, Item: item }));
 
 /** Writes an item again, changed by `change`. */
 async function breakItem(PK: string, SK: string, change: (item: Item) => Item): Promise<void> {
   const Key = { PK: { S: PK }, SK: { S: SK } };
-  const { Item: item } = await client.send(new GetItemCommand({ TableName: stores.tableName, Key }));
+  const { Item: item } = await client.send(new GetItemCommand({ TableName: tidemark.tableName, Key }));
   if (!item) throw new Error(`there is no item ${PK} ${SK}`);
   await put(change(item));
 }
@@ -57,14 +57,14 @@ const breakMessage = (groupId: GroupId, messageId: number, ...lost: string[]) =>
   breakItem(`GROUP#${groupId}`, `MSG#${at(messageId)}`, without(...lost));
 
 /** An instance whose cache does not answer. */
-function withoutCache(): Stores {
-  const { capacity, unreadLimit } = stores.cache;
+function withoutCache(): Tidemark {
+  const { capacity, unreadLimit } = tidemark.cache;
   const cache = {
     ...{ capacity, unreadLimit },
     ...{ read: async () => null, readInbox: async () => null, merge: async () => false },
     receipts: { count: async () => null, list: async () => null, claim: async () => null },
   };
-  return { ...stores, cache: cache as unknown as Stores['cache'] };
+  return { ...tidemark, cache: cache as unknown as Tidemark['cache'] };
 }
 
 /** The lines that were logged as errors. */
@@ -80,8 +80,8 @@ describe('an unreadable membership', () => {
     [alice, bob] = [aUser('alice'), aUser('bob')];
     const prefix = freshPrefix('g');
     [g1, g2] = [`${prefix}-1`, `${prefix}-2`] as [GroupId, GroupId];
-    ({ memberships } = stores.ledger);
-    for (const groupId of [g1, g2]) await addMembers(stores, groupId, [alice, bob]);
+    ({ memberships } = tidemark.ledger);
+    for (const groupId of [g1, g2]) await addMembers(tidemark, groupId, [alice, bob]);
     await breakMember(alice, g1, 'public');
   });
 
@@ -92,7 +92,7 @@ describe('an unreadable membership', () => {
   });
 
   test('does not hide the other members of its group', async () => {
-    expect([...(await memberships.readMany([alice, bob], g1)).keys()]).toEqual([bob]);
+    expect([...(await memberships.readMany(g1, [alice, bob])).keys()]).toEqual([bob]);
     const { members, next } = await memberships.page(g1, 10, null);
     expect(members.map(({ userId }) => userId)).toEqual([bob]);
     expect(next).toBeNull();
@@ -103,7 +103,7 @@ describe('an unreadable membership', () => {
 
   test('is logged in one line for each call, with the first one', async () => {
     await breakMember(bob, g1, 'self');
-    await memberships.readMany([alice], g1);
+    await memberships.readMany(g1, [alice]);
     for await (const _ of memberships.everyone(g1, 1));
     await memberships.ofUser(alice, 10, null);
     const message = 'items of the ledger that cannot be read were passed over';
@@ -136,7 +136,7 @@ describe('an unreadable membership', () => {
     const user = aUser();
     const prefix = freshPrefix('g');
     const groups = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => `${prefix}-${name}` as GroupId);
-    for (const groupId of groups) await addMembers(stores, groupId, [user]);
+    for (const groupId of groups) await addMembers(tidemark, groupId, [user]);
     for (const index of [1, 2, 3, 5]) await breakMember(user, groups[index] as GroupId, 'groupId');
     for (const limit of [1, 2, 3]) {
       const found: GroupId[] = [];
@@ -170,29 +170,31 @@ describe('an unreadable membership', () => {
 
   test('is left out of inbox and receipts, with a cache and without', async () => {
     for (const messageId of [1, 2]) {
-      await recordMessage(stores, { groupId: g1, position: at(messageId), senderId: bob });
-      await recordMessage(stores, { groupId: g2, position: at(messageId), senderId: bob });
+      await recordMessage(tidemark, { groupId: g1, position: at(messageId), senderId: bob });
+      await recordMessage(tidemark, { groupId: g2, position: at(messageId), senderId: bob });
     }
     const cem = aUser('cem');
-    await addMembers(stores, g1, [cem], START);
-    await forget(stores.redis, g1);
-    for (const one of [stores, withoutCache()]) {
+    await addMembers(tidemark, g1, [cem], START);
+    await forget(tidemark.redis, g1);
+    for (const one of [tidemark, withoutCache()]) {
       const { groups, next } = await readInbox(one, alice, { unreadOnly: false, limit: 10, after: null });
       expect(groups.map(({ groupId, unread }) => [groupId, unread.count])).toEqual([[g2, 2]]);
       expect(next).toBeNull();
-      expect(countsOf(await countReceipts(one, g1, cem, [at(1)]))).toEqual([[1, 0, 0]]);
+      expect(countsOf(await countReceipts(one, { groupId: g1, userId: cem }, [at(1)]))).toEqual([[1, 0, 0]]);
       const list = { state: 'unread', limit: 10, after: null } as const;
-      expect(await listReceipts(one, g1, cem, at(1), list)).toMatchObject({
+      expect(await listReceipts(one, { groupId: g1, userId: cem }, at(1), list)).toMatchObject({
         page: { members: [{ userId: cem }], next: null },
       });
     }
   });
 
   test('still fails a call that reads it by its key', async () => {
-    await expect(memberships.read(alice, g1)).rejects.toThrow('has no valid public');
-    await forget(stores.redis, g1);
-    await expect(lookAt(stores, g1, alice)).rejects.toThrow('has no valid public');
-    expect(await lookAt(stores, g1, bob)).toMatchObject({ head: null });
+    await expect(memberships.read({ groupId: g1, userId: alice })).rejects.toThrow('has no valid public');
+    await forget(tidemark.redis, g1);
+    await expect(readOwnView(tidemark, { groupId: g1, userId: alice })).rejects.toThrow(
+      'has no valid public',
+    );
+    expect(await readOwnView(tidemark, { groupId: g1, userId: bob })).toMatchObject({ head: null });
   });
 
   test('is distinguished from an item of another kind, which a newer version may store', async () => {
@@ -213,7 +215,7 @@ describe('an unreadable membership', () => {
   });
 
   test('does not turn a departure into a member', async () => {
-    await removeMember(stores, g2, bob);
+    await removeMember(tidemark, { groupId: g2, userId: bob });
     await breakMember(bob, g2, 'generation');
     const { memberships: listed, next } = await memberships.ofUser(bob, 1, null);
     expect(listed.map(({ groupId }) => groupId)).toEqual([g1]);
@@ -228,27 +230,29 @@ describe('an unreadable message', () => {
   let messages: Ledger['messages'];
   beforeEach(async () => {
     [groupId, ann, sender] = [aGroup(), aUser('ann'), aUser('sender')];
-    ({ messages } = stores.ledger);
-    await addMembers(stores, groupId, [ann, sender]);
+    ({ messages } = tidemark.ledger);
+    await addMembers(tidemark, groupId, [ann, sender]);
     for (const messageId of [1, 2, 3]) {
       const sentAtMs = 1_700_000_000_000 + messageId;
-      await recordMessage(stores, { groupId, position: at(messageId), senderId: sender, sentAtMs });
+      await recordMessage(tidemark, { groupId, position: at(messageId), senderId: sender, sentAtMs });
     }
     await breakMessage(groupId, 3, 'position');
     await breakMessage(groupId, 2, 'senderId');
-    await forget(stores.redis, groupId);
+    await forget(tidemark.redis, groupId);
   });
 
   test('is left out by every read of several messages, and logged in one line', async () => {
     const readable = { position: at(1), senderId: sender, deleted: false };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
     expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
-    expect(await messages.countOfOthers(groupId, ann, { above: START, enough: 2 })).toEqual({
+    expect(
+      await messages.countOfOthers({ groupId, userId: ann }, { abovePosition: START, enough: 2 }),
+    ).toEqual({
       count: 1,
       isDecided: true,
     });
     expect(await messages.newestSentBy(groupId, 1_700_000_000_009)).toEqual(at(1));
-    expect(await messages.newestOf(groupId, sender, START, 0)).toEqual(at(1));
+    expect(await messages.newestOf({ groupId, userId: sender }, START, 0)).toEqual(at(1));
     const message = 'items of the ledger that cannot be read were passed over';
     const first = `an item of the ledger has no valid position: GROUP#${groupId} MSG#${at(3)}`;
     expect(logged()).toEqual([
@@ -258,8 +262,11 @@ describe('an unreadable message', () => {
   });
 
   test('does not fail a read of its group', async () => {
-    expect(await lookAt(stores, groupId, ann)).toMatchObject({ head: at(3), unread: { count: 1 } });
-    const counted = await countReceipts(stores, groupId, ann, [at(1), at(2), at(3)]);
+    expect(await readOwnView(tidemark, { groupId, userId: ann })).toMatchObject({
+      head: at(3),
+      unread: { count: 1 },
+    });
+    const counted = await countReceipts(tidemark, { groupId, userId: ann }, [at(1), at(2), at(3)]);
     expect(counted?.map((receipt) => receipt?.audience ?? null)).toEqual([1, null, null]);
   });
 });
@@ -274,16 +281,16 @@ describe('an unreadable head', () => {
     const prefix = freshPrefix('g');
     [g1, g2, g3] = [`${prefix}-1`, `${prefix}-2`, `${prefix}-3`] as [GroupId, GroupId, GroupId];
     for (const groupId of [g1, g2, g3]) {
-      await addMembers(stores, groupId, [user]);
+      await addMembers(tidemark, groupId, [user]);
       if (groupId === g3) continue;
-      await recordMessage(stores, { groupId, position: at(7), senderId: aUser('sender') });
+      await recordMessage(tidemark, { groupId, position: at(7), senderId: aUser('sender') });
     }
     await breakItem(`GROUP#${g1}`, 'HEAD', without('position'));
-    for (const groupId of [g1, g2, g3]) await forget(stores.redis, groupId);
+    for (const groupId of [g1, g2, g3]) await forget(tidemark.redis, groupId);
   });
 
   test('does not count as the head of a group without messages', async () => {
-    expect([...(await stores.ledger.messages.readHeads([g1, g2, g3]))]).toEqual([
+    expect([...(await tidemark.ledger.messages.readHeads([g1, g2, g3]))]).toEqual([
       [g2, at(7)],
       [g3, null],
     ]);
@@ -291,7 +298,7 @@ describe('an unreadable head', () => {
   });
 
   test.each(['with', 'without'])('does not hide the other groups of the inbox, %s a cache', async (how) => {
-    const one = how === 'with' ? stores : withoutCache();
+    const one = how === 'with' ? tidemark : withoutCache();
     for (const unreadOnly of [false, true]) {
       const { groups, next } = await readInbox(one, user, { unreadOnly, limit: 10, after: null });
       expect(groups.map(({ groupId, head, unread }) => [groupId, head, unread.count])).toEqual([
@@ -300,6 +307,6 @@ describe('an unreadable head', () => {
       ]);
       expect(next).toBeNull();
     }
-    expect(await stores.redis.exists(`tm:{${g1}}:head`)).toBe(0);
+    expect(await tidemark.redis.exists(`tm:{${g1}}:head`)).toBe(0);
   });
 });

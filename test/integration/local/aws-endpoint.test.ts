@@ -48,6 +48,7 @@ beforeAll(async () => {
     queues,
     secrets: { get: () => undefined },
     bus: { put: () => [] },
+    webSockets: null,
     lambda: { has: () => false, invoke: () => Promise.reject(new Error('there is no function')) },
   });
   client = new SQSClient({
@@ -174,6 +175,19 @@ test('a long poll ends with the message that it waited for', async () => {
   expect((await polled).Messages).toMatchObject([{ Body: 'at last' }]);
 });
 
+test('a delayed message is received after its delay', async () => {
+  await client.send(new SendMessageCommand({ QueueUrl: WORK, MessageBody: 'delayed', DelaySeconds: 1 }));
+  const [{ sentAtMs = 0, visibleAtMs = 0 } = {}] = queues.get(arnOf('work')).messages();
+  expect(visibleAtMs - sentAtMs).toBe(1_000);
+  expect((await receive()).Messages ?? []).toEqual([]);
+  expect((await receive(WORK, 20)).Messages).toMatchObject([{ Body: 'delayed' }]);
+});
+
+test('a delay of more than fifteen minutes is refused, as SQS does', async () => {
+  const tooLong = new SendMessageCommand({ QueueUrl: WORK, MessageBody: 'a', DelaySeconds: 901 });
+  await expect(client.send(tooLong)).rejects.toMatchObject({ name: 'ValidationException' });
+});
+
 test('a queue is found by its name, and has an ARN', async () => {
   expect(await client.send(new GetQueueUrlCommand({ QueueName: 'work' }))).toMatchObject({ QueueUrl: WORK });
   await expect(client.send(new GetQueueUrlCommand({ QueueName: 'none' }))).rejects.toMatchObject({
@@ -194,10 +208,9 @@ test.each([
     'the counts of a queue',
     () => new GetQueueAttributesCommand({ QueueUrl: WORK, AttributeNames: ['ApproximateNumberOfMessages'] }),
   ],
-  ['a delay', () => new SendMessageCommand({ QueueUrl: WORK, MessageBody: 'a', DelaySeconds: 1 })],
   ['a move without a destination', () => new StartMessageMoveTaskCommand({ SourceArn: arnOf('dead') })],
 ])('%s is refused, since nothing here asks for it', async (_what, command) => {
-  await expect(client.send(command() as SendMessageCommand)).rejects.toMatchObject({
+  await expect(client.send(command() as GetQueueAttributesCommand)).rejects.toMatchObject({
     name: 'ValidationException',
   });
 });

@@ -24,6 +24,7 @@ const COMMANDS: [string, string, string[]][] = [
       '--webhook URL',
       '--issuer URL',
       '--audience A',
+      '--subscriber DIR',
       '--speed N',
       '--context KEY=VALUE',
       'DYNAMODB_ENDPOINT',
@@ -50,24 +51,24 @@ describe.each(COMMANDS)('npm run %s', (name, script, words) => {
   test('refuses an option that it does not know, in one sentence', () => {
     expect(run(script, '--bogus=1')).toEqual({
       stdout: '',
-      stderr: `Unknown option '--bogus'; npm run ${name} -- --help tells what it takes.\n`,
+      stderr: `Unknown option '--bogus'; npm run ${name} -- --help lists the options.\n`,
       status: 1,
     });
   });
 });
 
 test.each([
-  [['--port'], "Option '--port' takes a value; npm run dev -- --help tells what it takes.\n"],
-  [['--port', '--fresh'], "Option '--port' takes a value; npm run dev -- --help tells what it takes.\n"],
-  [['--fresh=1'], "Option '--fresh' does not take an argument; npm run dev -- --help tells what it takes.\n"],
-  [['extra'], "Unexpected argument 'extra'; npm run dev -- --help tells what it takes.\n"],
+  [['--port'], "Option '--port' takes a value; npm run dev -- --help lists the options.\n"],
+  [['--port', '--fresh'], "Option '--port' takes a value; npm run dev -- --help lists the options.\n"],
+  [['--fresh=1'], "Option '--fresh' does not take an argument; npm run dev -- --help lists the options.\n"],
+  [['extra'], "Unexpected argument 'extra'; npm run dev -- --help lists the options.\n"],
   [
     ['--webhook', 'http://chat.example.com/hook'],
-    '--webhook must be an https URL without user or password, of a host that the internet reaches; on this machine http will do.\n',
+    '--webhook must be an https URL without user or password, of a host that the internet reaches; on this machine it can be http.\n',
   ],
   [
     ['--issuer', 'issuer.example.com', '--audience', 'a'],
-    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens, of a host that the internet reaches; on this machine http will do.\n',
+    '--issuer must be an https URL, exactly as it stands in the "iss" of your tokens, of a host that the internet reaches; on this machine it can be http.\n',
   ],
   [
     ['--issuer', 'http://127.0.0.1:9', '--audience', 'a b'],
@@ -75,29 +76,30 @@ test.each([
   ],
   [['--issuer', 'http://127.0.0.1:9'], '--issuer and --audience go together.\n'],
   [['--audience', 'a'], '--issuer and --audience go together.\n'],
+  [
+    ['--subscriber', 'examples/chat'],
+    '--subscriber takes the folder of a CDK app, and examples/chat has no cdk.json.\n',
+  ],
   [['--speed', '0'], '--speed takes a whole number from 1 to 999999.\n'],
   [['--speed', '1.5'], '--speed takes a whole number from 1 to 999999.\n'],
   [
     ['-c', 'serviceauth=iam'],
-    '--context will not do:\n- serviceauth is not known; did you mean serviceAuth?\n',
+    '--context is not valid:\n- serviceauth is not known; did you mean serviceAuth?\n',
   ],
   [
     ['--context', 'membership=closed'],
-    '--context will not do:\n- membership is "closed". It must be "strict" or "open". Pass for example: -c membership=\'strict\'\n',
+    '--context is not valid:\n- membership is "closed". It must be "strict" or "open". Pass for example: -c membership=\'strict\'\n',
   ],
-  [
-    ['--context', 'serviceAuth'],
-    '--context takes KEY=VALUE, such as membership=open, and not serviceAuth.\n',
-  ],
-  [['--context', 'webhookUrl=http://127.0.0.1:4000'], '--context cannot set webhookUrl: take --webhook.\n'],
+  [['--context', 'serviceAuth'], '--context takes KEY=VALUE, such as membership=open, not serviceAuth.\n'],
+  [['--context', 'webhookUrl=http://127.0.0.1:4000'], '--context cannot set webhookUrl: use --webhook.\n'],
   [['--port', 'x'], '--port takes a number from 0 to 65535.\n'],
-  [['--data', ''], "Option '--data' takes a value; npm run dev -- --help tells what it takes.\n"],
+  [['--data', ''], "Option '--data' takes a value; npm run dev -- --help lists the options.\n"],
 ])('npm run dev refuses %p in one sentence', (args, stderr) => {
   expect(run('local/dev.ts', ...args)).toEqual({ stdout: '', stderr, status: 1 });
 });
 
 test.each([
-  [['--data', '.tidemark'], '--data goes with --stage local.\n'],
+  [['--data', '.tidemark'], '--data needs --stage local.\n'],
   [
     ['--stage', 'local', '--data', 'nowhere'],
     `No stack runs on ${PROJECT}nowhere; start one with npm run dev.\n`,

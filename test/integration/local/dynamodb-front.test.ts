@@ -110,7 +110,7 @@ describe('what a caller may not do is refused, and not done:', () => {
     const command = new TransactWriteItemsCommand({ TransactItems: parts });
     await expect(as(writer, (client) => client.send(command))).rejects.toMatchObject({
       name: 'UnknownOperationException',
-      message: 'the local stack does not know DynamoDB_20120810.TransactWriteItems',
+      message: 'the local stack does not support DynamoDB_20120810.TransactWriteItems',
     });
     expect((await as(reader, (client) => client.send(get('d')))).Item).toBeUndefined();
   });

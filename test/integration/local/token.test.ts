@@ -48,7 +48,7 @@ test('where no stack runs on the directory that was not chosen, another one may 
   expect(stdout).toBe('');
   expect(stderr).toBe(
     `No stack runs on ${join(realpathSync(dataDirectory), '.tidemark')}; start one with npm run dev. ` +
-      'If yours keeps its data elsewhere, say where: --data DIR.\n',
+      'If your stack has another data directory, pass --data DIR.\n',
   );
 });
 

@@ -9,43 +9,43 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
   // The first use of a script costs one more call: Redis does not know it yet.
-  await stores.cache.probe();
-  await stores.cache.merge(aGroup(), []);
-  await stores.cache.doubt(aGroup(), aUser(), 'a-doubt');
-  await stores.cache.readStatuses(aGroup(), aUser(), []);
+  await tidemark.cache.probe();
+  await tidemark.cache.merge(aGroup(), []);
+  await tidemark.cache.doubt({ groupId: aGroup(), userId: aUser() }, 'a-doubt');
+  await tidemark.cache.readStatuses({ groupId: aGroup(), userId: aUser() }, []);
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 /** A group whose members and messages the cache holds. */
 async function aWarmGroup() {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
-  await addMembers(stores, groupId, [sender, reader]);
-  for (const id of [1, 2, 3]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
-  await lookAt(stores, groupId, reader);
-  stores.takeCalls();
+  await addMembers(tidemark, groupId, [sender, reader]);
+  for (const id of [1, 2, 3]) await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+  await readOwnView(tidemark, { groupId, userId: reader });
+  tidemark.takeCalls();
   return { groupId, sender, reader };
 }
 
 async function callsOf(operation: () => Promise<unknown>): Promise<string[]> {
-  stores.takeCalls();
+  tidemark.takeCalls();
   await operation();
-  return stores.takeCalls();
+  return tidemark.takeCalls();
 }
 
 describe('network calls', () => {
   test('a mark that moves forward: cache, ledger, cache', async () => {
     const { groupId, reader } = await aWarmGroup();
-    expect(await callsOf(() => markRead(stores, groupId, reader, at(2), 'strict'))).toEqual([
+    expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(2)))).toEqual([
       'cache',
       'ledger UpdateItem',
       'cache',
@@ -54,20 +54,22 @@ describe('network calls', () => {
 
   test('a mark that moves nothing: cache', async () => {
     const { groupId, reader } = await aWarmGroup();
-    await markRead(stores, groupId, reader, at(3), 'strict');
-    expect(await callsOf(() => markRead(stores, groupId, reader, at(2), 'strict'))).toEqual(['cache']);
-    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict'))).toEqual(['cache']);
+    await markRead(tidemark, { groupId, userId: reader }, at(3));
+    expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(2)))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(3)))).toEqual(['cache']);
   });
 
   test('the own watermark with its unread count, and the status of messages: cache', async () => {
     const { groupId, reader } = await aWarmGroup();
-    expect(await callsOf(() => lookAt(stores, groupId, reader))).toEqual(['cache']);
-    expect(await callsOf(() => readStatuses(stores, groupId, reader, [1, 2, 3].map(at)))).toEqual(['cache']);
+    expect(await callsOf(() => readOwnView(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
+    expect(
+      await callsOf(() => readStatuses(tidemark, { groupId, userId: reader }, [1, 2, 3].map(at))),
+    ).toEqual(['cache']);
   });
 
   test('recording a message: the message, the head and the sender side by side, then the cache', async () => {
     const { groupId, sender } = await aWarmGroup();
-    const record = () => recordMessage(stores, { groupId, position: at(4), senderId: sender });
+    const record = () => recordMessage(tidemark, { groupId, position: at(4), senderId: sender });
     expect(await callsOf(record)).toEqual([
       'ledger UpdateItem',
       'ledger UpdateItem',
@@ -78,12 +80,12 @@ describe('network calls', () => {
 
   test('joining and leaving', async () => {
     const { groupId, reader } = await aWarmGroup();
-    expect(await callsOf(() => addMembers(stores, groupId, [aUser()]))).toEqual([
+    expect(await callsOf(() => addMembers(tidemark, groupId, [aUser()]))).toEqual([
       'ledger GetItem',
       'ledger UpdateItem',
       'cache',
     ]);
-    expect(await callsOf(() => removeMember(stores, groupId, reader))).toEqual([
+    expect(await callsOf(() => removeMember(tidemark, { groupId, userId: reader }))).toEqual([
       'ledger UpdateItem',
       'cache',
     ]);
@@ -92,8 +94,8 @@ describe('network calls', () => {
   test('the receipts of a hundred messages: cache', async () => {
     const { groupId, sender, reader } = await aWarmGroup();
     const ids = Array.from({ length: 100 }, (_, index) => index + 1);
-    for (const id of ids) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
-    const count = () => countReceipts(stores, groupId, reader, ids.map(at));
+    for (const id of ids) await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+    const count = () => countReceipts(tidemark, { groupId, userId: reader }, ids.map(at));
     await count();
     expect(await callsOf(count)).toEqual(['cache']);
   });
@@ -101,7 +103,11 @@ describe('network calls', () => {
   test('a page of receipts: cache, cache', async () => {
     const { groupId, reader } = await aWarmGroup();
     const list = () =>
-      listReceipts(stores, groupId, reader, at(2), { state: 'unread', limit: 100, after: null });
+      listReceipts(tidemark, { groupId, userId: reader }, at(2), {
+        state: 'unread',
+        limit: 100,
+        after: null,
+      });
     await list();
     expect(await callsOf(list)).toEqual(['cache', 'cache']);
   });
@@ -110,14 +116,16 @@ describe('network calls', () => {
     const { groupId, reader } = await aWarmGroup();
     const forward = ['cache', 'ledger UpdateItem', 'cache'];
     const secretly = { isPrivate: true, ifRevision: null };
-    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(forward);
-    expect(await callsOf(() => markDelivered(stores, groupId, reader, at(2), 'strict'))).toEqual(['cache']);
-    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict', secretly))).toEqual(
+    expect(await callsOf(() => markDelivered(tidemark, { groupId, userId: reader }, at(2)))).toEqual(forward);
+    expect(await callsOf(() => markDelivered(tidemark, { groupId, userId: reader }, at(2)))).toEqual([
+      'cache',
+    ]);
+    expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(3), secretly))).toEqual(
       forward,
     );
-    expect(await callsOf(() => markUnread(stores, groupId, reader, at(2)))).toEqual(forward);
+    expect(await callsOf(() => markUnread(tidemark, { groupId, userId: reader }, at(2)))).toEqual(forward);
     // Only the ledger decides that nothing moves.
-    expect(await callsOf(() => markUnread(stores, groupId, reader, at(3)))).toEqual([
+    expect(await callsOf(() => markUnread(tidemark, { groupId, userId: reader }, at(3)))).toEqual([
       'cache',
       'ledger GetItem',
       'cache',
@@ -127,7 +135,7 @@ describe('network calls', () => {
   test('the inbox of 200 groups: one query, one call of the cache', async () => {
     const { reader, groups, unread } = await aFullInbox();
     const calls = await callsOf(async () => {
-      const page = await readInbox(stores, reader, { unreadOnly: false, limit: 200, after: null });
+      const page = await readInbox(tidemark, reader, { unreadOnly: false, limit: 200, after: null });
       expect(page.groups.map(({ groupId }) => groupId)).toEqual(groups);
       const counted = page.groups.filter((group) => group.unread?.count === 1).map(({ groupId }) => groupId);
       expect(counted).toEqual(unread);
@@ -142,7 +150,7 @@ describe('network calls', () => {
     async () => {
       const { reader, groups, unread } = await aFullInbox();
       const inScript = await commandsOn(groups, () =>
-        readInbox(stores, reader, { unreadOnly: true, limit: 100, after: null }),
+        readInbox(tidemark, reader, { unreadOnly: true, limit: 100, after: null }),
       );
       expect(inScript[0]).toEqual(['mget', groups]);
       expect([...new Set(inScript.slice(1).flatMap(([, ofGroups]) => ofGroups))]).toEqual(unread);
@@ -154,8 +162,8 @@ describe('network calls', () => {
     const { groupId, reader } = await aWarmGroup();
     const commandsOf = async (work: () => Promise<unknown>) =>
       (await commandsOn([groupId], work)).map(([name]) => name);
-    const look = () => lookAt(stores, groupId, reader);
-    const mark = (id: number) => () => markRead(stores, groupId, reader, at(id), 'strict');
+    const look = () => readOwnView(tidemark, { groupId, userId: reader });
+    const mark = (id: number) => () => markRead(tidemark, { groupId, userId: reader }, at(id));
     const known = ['hget', 'get'];
     const counted = [...known, 'zrangebylex', 'zlexcount', 'zlexcount'];
     const merged = ['hget', 'hset', 'zrangebylex', 'pexpire'];
@@ -171,23 +179,23 @@ describe('network calls', () => {
 
   test('a member who has read everything needs no messages in the cache', async () => {
     const { groupId, reader } = await aWarmGroup();
-    await markRead(stores, groupId, reader, at(3), 'strict');
-    await forget(stores.redis, groupId, ['messages']);
-    stores.takeCalls();
-    const view = await lookAt(stores, groupId, reader);
+    await markRead(tidemark, { groupId, userId: reader }, at(3));
+    await forget(tidemark.redis, groupId, ['messages']);
+    tidemark.takeCalls();
+    const view = await readOwnView(tidemark, { groupId, userId: reader });
     expect(view).toMatchObject({ head: at(3), unread: { count: 0, exact: true } });
-    expect(await markRead(stores, groupId, reader, at(3), 'strict')).toMatchObject({ view });
-    expect(stores.takeCalls()).toEqual(['cache', 'cache']);
+    expect(await markRead(tidemark, { groupId, userId: reader }, at(3))).toMatchObject({ view });
+    expect(tidemark.takeCalls()).toEqual(['cache', 'cache']);
   });
 
   test('do not grow with the group', async () => {
     const { groupId, reader } = await aWarmGroup();
     const others = Array.from({ length: 300 }, () => aUser());
     for (let start = 0; start < others.length; start += 100) {
-      await addMembers(stores, groupId, others.slice(start, start + 100));
+      await addMembers(tidemark, groupId, others.slice(start, start + 100));
     }
-    expect(await callsOf(() => lookAt(stores, groupId, reader))).toEqual(['cache']);
-    expect(await callsOf(() => markRead(stores, groupId, reader, at(3), 'strict'))).toEqual([
+    expect(await callsOf(() => readOwnView(tidemark, { groupId, userId: reader }))).toEqual(['cache']);
+    expect(await callsOf(() => markRead(tidemark, { groupId, userId: reader }, at(3)))).toEqual([
       'cache',
       'ledger UpdateItem',
       'cache',
@@ -201,12 +209,12 @@ async function aFullInbox() {
   const groups = Array.from({ length: 200 }, () => aGroup()).toSorted();
   const unread = groups.filter((_, index) => index % 40 === 0);
   await inParallel(groups, 10, async (groupId) => {
-    await addMembers(stores, groupId, [sender, reader]);
-    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
-    await lookAt(stores, groupId, reader);
-    if (!unread.includes(groupId)) await markRead(stores, groupId, reader, at(1), 'strict');
+    await addMembers(tidemark, groupId, [sender, reader]);
+    await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
+    await readOwnView(tidemark, { groupId, userId: reader });
+    if (!unread.includes(groupId)) await markRead(tidemark, { groupId, userId: reader }, at(1));
   });
-  await readInbox(stores, reader, { unreadOnly: false, limit: 200, after: null });
+  await readInbox(tidemark, reader, { unreadOnly: false, limit: 200, after: null });
   return { reader, groups, unread };
 }
 
@@ -223,7 +231,7 @@ async function commandsOn(groups: readonly GroupId[], work: () => Promise<unknow
     monitor.write('MONITOR\r\n');
     await eventually(() => expect(printed).toMatch(/^\+OK\r\n/));
     await work();
-    const last = await stores.redis.echo(aUser('last'));
+    const last = await tidemark.redis.echo(aUser('last'));
     await eventually(() => expect(printed).toContain(last));
   } finally {
     monitor.destroy();

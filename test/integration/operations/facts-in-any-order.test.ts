@@ -7,20 +7,20 @@ import { formatMessageId, type Position } from '../../../shared/domain/position.
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, applyJoin, applyLeave } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
 const dynamodb = connectDynamoDb();
 afterAll(() => {
   dynamodb.destroy();
-  return stores.close();
+  return tidemark.close();
 });
 
 const T = 1_700_000_000_000;
@@ -33,23 +33,23 @@ test('memberships and messages do not depend on the order in which facts arrive'
       const groupId = aGroup();
       const [stays, leaves, returns, sender] = [aUser(), aUser(), aUser(), aUser()];
       const facts = [
-        () => applyJoin(stores, groupId, stays, { joinedAtMs: T, joinedAfter: null }),
-        () => applyJoin(stores, groupId, leaves, { joinedAtMs: T, joinedAfter: null }),
-        () => applyLeave(stores, groupId, leaves, T + 1),
-        () => applyJoin(stores, groupId, returns, { joinedAtMs: T, joinedAfter: null }),
-        () => applyLeave(stores, groupId, returns, T + 1),
-        () => applyJoin(stores, groupId, returns, { joinedAtMs: T + 2, joinedAfter: null }),
-        () => recordMessage(stores, { groupId, position: at(1), senderId: sender }),
-        () => recordMessage(stores, { groupId, position: at(2), senderId: sender }),
-        () => deleteMessage(stores, groupId, at(2)),
+        () => applyJoin(tidemark, { groupId, userId: stays }, { joinedAtMs: T, joinedAfter: null }),
+        () => applyJoin(tidemark, { groupId, userId: leaves }, { joinedAtMs: T, joinedAfter: null }),
+        () => applyLeave(tidemark, { groupId, userId: leaves }, T + 1),
+        () => applyJoin(tidemark, { groupId, userId: returns }, { joinedAtMs: T, joinedAfter: null }),
+        () => applyLeave(tidemark, { groupId, userId: returns }, T + 1),
+        () => applyJoin(tidemark, { groupId, userId: returns }, { joinedAtMs: T + 2, joinedAfter: null }),
+        () => recordMessage(tidemark, { groupId, position: at(1), senderId: sender }),
+        () => recordMessage(tidemark, { groupId, position: at(2), senderId: sender }),
+        () => deleteMessage(tidemark, groupId, at(2)),
       ];
       for (const index of [...shuffled, ...repeated]) await facts[index]?.();
 
-      expect(await lookAt(stores, groupId, leaves)).toBeNull();
-      expect(await lookAt(stores, groupId, stays)).toMatchObject({ head: at(2) });
-      expect(await lookAt(stores, groupId, returns)).toMatchObject({ head: at(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: leaves })).toBeNull();
+      expect(await readOwnView(tidemark, { groupId, userId: stays })).toMatchObject({ head: at(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: returns })).toMatchObject({ head: at(2) });
       const live = (
-        await stores.ledger.messages.newest(groupId, '00000000000000000000' as ReturnType<typeof at>, 10)
+        await tidemark.ledger.messages.newest(groupId, '00000000000000000000' as ReturnType<typeof at>, 10)
       )
         .filter(({ deleted }) => !deleted)
         .map(({ position }) => position);
@@ -234,10 +234,12 @@ function expectedOf(history: History): Sight {
 const numberOf = (position: Position | null) => Number((position && formatMessageId(position)) ?? 0);
 
 async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record<User, number | null> }> {
-  const views = await Promise.all(USERS.map((name) => lookAt(stores, groupId, name as UserId)));
-  const { members } = await stores.ledger.memberships.page(groupId, 100, null);
+  const views = await Promise.all(
+    USERS.map((name) => readOwnView(tidemark, { groupId, userId: name as UserId })),
+  );
+  const { members } = await tidemark.ledger.memberships.page(groupId, 100, null);
   const caller = members[0]?.userId;
-  const receipts = caller ? await countReceipts(stores, groupId, caller, IDS.map(at)) : null;
+  const receipts = caller ? await countReceipts(tidemark, { groupId, userId: caller }, IDS.map(at)) : null;
   const receiptSights = receipts?.map((receipt): ReceiptSight | null => {
     if (!receipt) return null;
     const { position: _, ...rest } = receipt;
@@ -272,17 +274,21 @@ async function hear(groupId: GroupId, fact: Fact): Promise<void> {
     case 'sent': {
       const { by, at: sentAt } = fact;
       const message = { groupId, position: at(fact.id), senderId: by as UserId, sentAtMs: T + sentAt };
-      await recordMessage(stores, { ...message, isFact: true });
+      await recordMessage(tidemark, { ...message, isFact: true });
       return;
     }
     case 'deleted':
-      return deleteMessage(stores, groupId, at(fact.id));
+      return deleteMessage(tidemark, groupId, at(fact.id));
     case 'joined': {
       const joinedAfter = fact.after === null ? null : at(fact.after);
-      return applyJoin(stores, groupId, fact.user as UserId, { joinedAtMs: T + fact.at, joinedAfter });
+      return applyJoin(
+        tidemark,
+        { groupId, userId: fact.user as UserId },
+        { joinedAtMs: T + fact.at, joinedAfter },
+      );
     }
     case 'left':
-      return applyLeave(stores, groupId, fact.user as UserId, T + fact.at);
+      return applyLeave(tidemark, { groupId, userId: fact.user as UserId }, T + fact.at);
   }
 }
 
@@ -294,7 +300,7 @@ async function seenAfter(facts: readonly Fact[], { isWatched }: { readonly isWat
     if (isWatched) await look(groupId);
   }
   const warm = await look(groupId);
-  await forget(stores.redis, groupId);
+  await forget(tidemark.redis, groupId);
   return { warm, cold: await look(groupId) };
 }
 
@@ -321,33 +327,33 @@ test('a history of facts has the same result in any order, with repetitions and 
 describe('facts that come late', () => {
   const [alice, bob] = ['alice', 'bob'] as UserId[] as [UserId, UserId];
   const send = (groupId: GroupId, messageId: number, sentAtMs: number) =>
-    recordMessage(stores, { groupId, position: at(messageId), senderId: bob, sentAtMs, isFact: true });
+    recordMessage(tidemark, { groupId, position: at(messageId), senderId: bob, sentAtMs, isFact: true });
   const join = (groupId: GroupId, joinedAtMs: number) =>
-    applyJoin(stores, groupId, alice, { joinedAtMs, joinedAfter: null });
+    applyJoin(tidemark, { groupId, userId: alice }, { joinedAtMs, joinedAfter: null });
 
   test('a message that was sent after a join and arrives before it is unread', async () => {
     const groupId = aGroup();
     await send(groupId, 101, T + 10);
     await join(groupId, T);
-    expect(await lookAt(stores, groupId, alice)).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({
       head: at(101),
       unread: { count: 1, exact: true },
     });
-    expect(await countReceipts(stores, groupId, alice, [at(101)])).toEqual([
+    expect(await countReceipts(tidemark, { groupId, userId: alice }, [at(101)])).toEqual([
       { position: at(101), senderId: 'bob', audience: 1, readCount: 0, deliveredCount: 0 },
     ]);
   });
 
   test('a message from before its sender joined does not move the sender, whichever arrives first', async () => {
     const joinAfterOne = (groupId: GroupId) =>
-      applyJoin(stores, groupId, bob, { joinedAtMs: T + 1, joinedAfter: at(1) });
+      applyJoin(tidemark, { groupId, userId: bob }, { joinedAtMs: T + 1, joinedAfter: at(1) });
     for (const isMessageFirst of [true, false]) {
       const groupId = aGroup();
       if (isMessageFirst) await send(groupId, 2, T);
       await joinAfterOne(groupId);
       if (!isMessageFirst) await send(groupId, 2, T);
       const start = { position: at(1), at: null };
-      expect(await lookAt(stores, groupId, bob)).toMatchObject({
+      expect(await readOwnView(tidemark, { groupId, userId: bob })).toMatchObject({
         membership: { self: start, public: start, delivered: start },
         unread: { count: 0, exact: true },
       });
@@ -365,11 +371,11 @@ describe('facts that come late', () => {
     ] as const) {
       await send(groupId, messageId, sentAt);
     }
-    await markRead(stores, groupId, alice, at(4), 'strict');
+    await markRead(tidemark, { groupId, userId: alice }, at(4));
     await join(groupId, T + 2);
-    await applyLeave(stores, groupId, alice, T + 1);
+    await applyLeave(tidemark, { groupId, userId: alice }, T + 1);
     const start = { position: at(2), at: null };
-    const view = await lookAt(stores, groupId, alice);
+    const view = await readOwnView(tidemark, { groupId, userId: alice });
     expect(view).toMatchObject({
       membership: { joinedAfter: at(2), self: start, public: start, delivered: start },
       unread: { count: 2, exact: true },
@@ -379,24 +385,24 @@ describe('facts that come late', () => {
 
   test('a departure is kept for 30 days after it arrived, however old it is', async () => {
     const groupId = aGroup();
-    const heardNow = { ...stores, nowMs: () => T };
-    await applyLeave(heardNow, groupId, alice, T - 60 * DAY_MS);
+    const heardNow = { ...tidemark, nowMs: () => T };
+    await applyLeave(heardNow, { groupId, userId: alice }, T - 60 * DAY_MS);
     const { Item } = await dynamodb.send(
       new GetItemCommand({
-        TableName: stores.tableName,
+        TableName: tidemark.tableName,
         Key: { PK: { S: 'USER#alice' }, SK: { S: `GROUP#${groupId}` } },
       }),
     );
     expect(Item?.expiresAt).toEqual({ N: '1702592000' });
-    await applyJoin(heardNow, groupId, alice, { joinedAtMs: T - 61 * DAY_MS, joinedAfter: null });
-    expect(await lookAt(stores, groupId, alice)).toBeNull();
+    await applyJoin(heardNow, { groupId, userId: alice }, { joinedAtMs: T - 61 * DAY_MS, joinedAfter: null });
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toBeNull();
   });
 
   test('a departure in a whole second ends a membership that began by a call within that second', async () => {
     const groupId = aGroup();
-    await addMembers({ ...stores, nowMs: () => T + 300 }, groupId, [alice]);
-    await applyLeave(stores, groupId, alice, instantOf('2023-11-14T22:13:20Z') ?? 0);
-    expect(await lookAt(stores, groupId, alice)).toBeNull();
+    await addMembers({ ...tidemark, nowMs: () => T + 300 }, groupId, [alice]);
+    await applyLeave(tidemark, { groupId, userId: alice }, instantOf('2023-11-14T22:13:20Z') ?? 0);
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toBeNull();
   });
 
   test('of two joins at one time the same one counts, whichever arrives first', async () => {
@@ -407,9 +413,9 @@ describe('facts that come late', () => {
     ]) {
       const groupId = aGroup();
       for (const after of order) {
-        await applyJoin(stores, groupId, alice, { joinedAtMs: T, joinedAfter: at(after) });
+        await applyJoin(tidemark, { groupId, userId: alice }, { joinedAtMs: T, joinedAfter: at(after) });
       }
-      starts.push((await lookAt(stores, groupId, alice))?.membership.joinedAfter);
+      starts.push((await readOwnView(tidemark, { groupId, userId: alice }))?.membership.joinedAfter);
     }
     expect(starts[0]).toBe(starts[1]);
   });

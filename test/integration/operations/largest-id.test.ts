@@ -4,43 +4,48 @@ import { markGroups } from '../../../shared/operations/mark-groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 const EVERYTHING = at('18446744073709551615');
 const START = '00000000000000000000';
 
 async function anEmptyGroup() {
   const [groupId, reader, sender] = [aGroup(), aUser('reader'), aUser('sender')];
-  await addMembers(stores, groupId, [reader, sender]);
+  await addMembers(tidemark, groupId, [reader, sender]);
   return { groupId, reader, sender };
 }
 
 describe('marking everything marks nothing if no message is recorded', () => {
   test('read', async () => {
     const { groupId, reader, sender } = await anEmptyGroup();
-    expect(await markRead(stores, groupId, reader, EVERYTHING, 'strict')).toMatchObject({
+    expect(await markRead(tidemark, { groupId, userId: reader }, EVERYTHING)).toMatchObject({
       advanced: false,
       clamped: true,
       view: { head: null, membership: { self: { position: START } } },
     });
-    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
-    expect(countsOf(await countReceipts(stores, groupId, reader, [at(1)]))).toEqual([[1, 0, 0]]);
+    await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
+    expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(1)]))).toEqual([
+      [1, 0, 0],
+    ]);
   });
 
   test('delivered', async () => {
     const { groupId, reader } = await anEmptyGroup();
-    expect(await markDelivered(stores, groupId, reader, EVERYTHING, 'strict')).toEqual({
+    expect(await markDelivered(tidemark, { groupId, userId: reader }, EVERYTHING)).toEqual({
       position: START,
       advanced: false,
       clamped: true,
@@ -53,9 +58,7 @@ describe('marking everything marks nothing if no message is recorded', () => {
       ...{ groupId, position, kind: 'read' as const, ifRevision: null },
     });
     const below = at('18446744073709551614');
-    expect(
-      await markGroups(stores, reader, [mark(EVERYTHING), mark(below), mark(EVERYTHING)], 'strict'),
-    ).toEqual([
+    expect(await markGroups(tidemark, reader, [mark(EVERYTHING), mark(below), mark(EVERYTHING)])).toEqual([
       { outcome: 'unchanged', position: START, revision: 0, clamped: true },
       { outcome: 'advanced', position: below, revision: 0, clamped: false },
       { outcome: 'unchanged', position: below, revision: 0, clamped: true },
@@ -64,8 +67,11 @@ describe('marking everything marks nothing if no message is recorded', () => {
 
   test('and a join after the largest id starts at the head', async () => {
     const [groupId, late, sender] = [aGroup(), aUser('late'), aUser('sender')];
-    await addMembers(stores, groupId, [late], EVERYTHING);
-    await recordMessage(stores, { groupId, position: at(1), senderId: sender });
-    expect((await lookAt(stores, groupId, late))?.unread).toEqual({ count: 1, exact: true });
+    await addMembers(tidemark, groupId, [late], EVERYTHING);
+    await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
+    expect((await readOwnView(tidemark, { groupId, userId: late }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 });

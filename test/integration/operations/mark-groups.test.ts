@@ -8,27 +8,27 @@ import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 test('a group that fails and a missing one do not affect the others of a batch', async () => {
   const complaints = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
   const [sender, reader] = [aUser('sender'), aUser('reader')];
   const [first, failing, strange, last] = [aGroup(), aGroup(), aGroup(), aGroup()];
   for (const groupId of [first, failing, last]) {
-    await addMembers(stores, groupId, [sender, reader]);
-    await recordMessage(stores, { groupId, position: at(5), senderId: sender });
+    await addMembers(tidemark, groupId, [sender, reader]);
+    await recordMessage(tidemark, { groupId, position: at(5), senderId: sender });
   }
-  const { ledger } = stores;
+  const { ledger } = tidemark;
   const memberships = replacing(ledger.memberships, {
-    change: async (userId, groupId, ...rest) => {
-      if (groupId === failing) throw unavailable(new Error('the ledger refuses this one'));
-      return ledger.memberships.change(userId, groupId, ...rest);
+    change: async (member, ...rest) => {
+      if (member.groupId === failing) throw unavailable(new Error('the ledger refuses this one'));
+      return ledger.memberships.change(member, ...rest);
     },
   });
   const marks = [first, failing, strange, last].map((groupId) => ({
@@ -37,9 +37,7 @@ test('a group that fails and a missing one do not affect the others of a batch',
     kind: 'read' as const,
     ifRevision: null,
   }));
-  expect(
-    await markGroups({ ...stores, ledger: { ...ledger, memberships } }, reader, marks, 'strict'),
-  ).toEqual([
+  expect(await markGroups({ ...tidemark, ledger: { ...ledger, memberships } }, reader, marks)).toEqual([
     { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
     { outcome: 'failed' },
     { outcome: 'not_found' },
@@ -48,7 +46,7 @@ test('a group that fails and a missing one do not affect the others of a batch',
   expect(complaints).toHaveBeenCalledTimes(1);
   complaints.mockRestore();
   const held = await Promise.all(
-    [first, failing, last].map((groupId) => ledger.memberships.read(reader, groupId)),
+    [first, failing, last].map((groupId) => ledger.memberships.read({ groupId, userId: reader })),
   );
   expect(held).toMatchObject([
     { public: { position: at(4) } },
@@ -56,7 +54,7 @@ test('a group that fails and a missing one do not affect the others of a batch',
     { public: { position: at(4) } },
   ]);
   // A repetition completes it.
-  expect(await markGroups(stores, reader, marks.slice(0, 2), 'strict')).toEqual([
+  expect(await markGroups(tidemark, reader, marks.slice(0, 2))).toEqual([
     { outcome: 'unchanged', position: at(4), revision: 0, clamped: false },
     { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
   ]);
@@ -64,31 +62,26 @@ test('a group that fails and a missing one do not affect the others of a batch',
 
 test('marks of one group apply one after the other in one write, each to the result of the one before', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
-  await addMembers(stores, groupId, [sender, reader]);
+  await addMembers(tidemark, groupId, [sender, reader]);
   for (let id = 1; id <= 9; id += 1)
-    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
-  await markRead(stores, groupId, reader, at(5), 'strict');
-  await markUnread(stores, groupId, reader, at(3));
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+  await markRead(tidemark, { groupId, userId: reader }, at(5));
+  await markUnread(tidemark, { groupId, userId: reader }, at(3));
   const mark = (id: number | string, kind: MarkKind = 'read', ifRevision: number | null = null) => ({
     ...{ groupId, position: at(id), kind, ifRevision },
   });
-  stores.takeCalls();
+  tidemark.takeCalls();
   expect(
-    await markGroups(
-      stores,
-      reader,
-      [
-        // With the revision from before the mark unread: others see more, the own view stays.
-        mark(6, 'read', 0),
-        mark(4, 'private', 1),
-        mark(4, 'read', 1),
-        mark(8, 'delivered'),
-        mark(7, 'delivered'),
-        mark('18446744073709551615'),
-        mark(9, 'private', 0),
-      ],
-      'strict',
-    ),
+    await markGroups(tidemark, reader, [
+      // With the revision from before the mark unread: others see more, the own view stays.
+      mark(6, 'read', 0),
+      mark(4, 'private', 1),
+      mark(4, 'read', 1),
+      mark(8, 'delivered'),
+      mark(7, 'delivered'),
+      mark('18446744073709551615'),
+      mark(9, 'private', 0),
+    ]),
   ).toEqual([
     { outcome: 'conflict', position: at(2), revision: 1, clamped: false },
     { outcome: 'advanced', position: at(4), revision: 1, clamped: false },
@@ -99,8 +92,8 @@ test('marks of one group apply one after the other in one write, each to the res
     { outcome: 'conflict', position: at(9), revision: 1, clamped: false },
   ]);
   // If the revision is not the cached one, the ledger is read.
-  expect(stores.takeCalls().filter((call) => call === 'ledger UpdateItem')).toHaveLength(1);
-  expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject({
+  expect(tidemark.takeCalls().filter((call) => call === 'ledger UpdateItem')).toHaveLength(1);
+  expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject({
     self: { position: at(9), revision: 1 },
     public: { position: at(9) },
     delivered: { position: at(9) },

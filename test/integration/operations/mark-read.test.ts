@@ -3,25 +3,25 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 const mark = (groupId: GroupId, userId: UserId, id: number | string) =>
-  markRead(stores, groupId, userId, at(id), 'strict');
+  markRead(tidemark, { groupId, userId }, at(id));
 
 /** A group of two with messages 1 to `head`, all from the first. */
 async function aGroupOfTwo(head: number) {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
-  await addMembers(stores, groupId, [sender, reader]);
+  await addMembers(tidemark, groupId, [sender, reader]);
   for (let id = 1; id <= head; id += 1) {
-    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
   }
   return { groupId, sender, reader };
 }
@@ -29,7 +29,10 @@ async function aGroupOfTwo(head: number) {
 describe('marking a group read', () => {
   test('moves the watermark and the unread count, in ledger and cache', async () => {
     const { groupId, reader } = await aGroupOfTwo(3);
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 3, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
 
     const marked = await mark(groupId, reader, 2);
 
@@ -39,8 +42,8 @@ describe('marking a group read', () => {
       view: { unread: { count: 1, exact: true } },
     });
     const expected = { kind: 'member', self: { position: at(2) }, public: { position: at(2) } };
-    expect(await stores.ledger.memberships.read(reader, groupId)).toMatchObject(expected);
-    expect(await stores.cache.read(groupId, reader)).toMatchObject({ state: expected });
+    expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject(expected);
+    expect(await tidemark.cache.read({ groupId, userId: reader })).toMatchObject({ state: expected });
   });
 
   test('never moves it back', async () => {
@@ -59,16 +62,19 @@ describe('marking a group read', () => {
       clamped: true,
       view: { membership: { self: { position: at(2) } } },
     });
-    await recordMessage(stores, { groupId, position: at(3), senderId: sender });
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+    await recordMessage(tidemark, { groupId, position: at(3), senderId: sender });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 
   test('is clamped to the head in the ledger if the cached one is old', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
-    await lookAt(stores, groupId, reader);
+    await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
-    await stores.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
-    await stores.ledger.messages.raiseHead(groupId, at(3));
+    await tidemark.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
+    await tidemark.ledger.messages.raiseHead(groupId, at(3));
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,
       view: { membership: { self: { position: at(3) } } },
@@ -78,8 +84,8 @@ describe('marking a group read', () => {
 
   test('without recorded messages clamps nothing and counts nothing', async () => {
     const [groupId, userId] = [aGroup(), aUser()];
-    await addMembers(stores, groupId, [userId]);
-    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+    await addMembers(tidemark, groupId, [userId]);
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       head: null,
       unread: { count: 0, exact: true },
     });
@@ -95,14 +101,14 @@ describe('marking a group read', () => {
     ['18446744073709551614', '18446744073709551615'],
   ])('distinguishes %s and %s', async (lower, higher) => {
     const [groupId, userId] = [aGroup(), aUser()];
-    await addMembers(stores, groupId, [userId]);
-    await recordMessage(stores, { groupId, position: at(higher), senderId: aUser('sender') });
+    await addMembers(tidemark, groupId, [userId]);
+    await recordMessage(tidemark, { groupId, position: at(higher), senderId: aUser('sender') });
     await mark(groupId, userId, lower);
-    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       membership: { self: { position: at(lower) } },
     });
     expect(await mark(groupId, userId, higher)).toMatchObject({ advanced: true });
-    expect(await lookAt(stores, groupId, userId)).toMatchObject({
+    expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       membership: { self: { position: at(higher) } },
     });
     expect(await mark(groupId, userId, lower)).toMatchObject({ advanced: false });
@@ -111,14 +117,14 @@ describe('marking a group read', () => {
   test('is refused for a user who never was a member, and for a former member', async () => {
     const { groupId, reader } = await aGroupOfTwo(1);
     expect(await mark(groupId, aUser('stranger'), 1)).toBeNull();
-    await removeMember(stores, groupId, reader);
+    await removeMember(tidemark, { groupId, userId: reader });
     expect(await mark(groupId, reader, 1)).toBeNull();
-    expect(await lookAt(stores, groupId, reader)).toBeNull();
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toBeNull();
   });
 
   test('makes the user a member in an open deployment', async () => {
     const [groupId, userId] = [aGroup(), aUser()];
-    expect(await markRead(stores, groupId, userId, at(7), 'open')).toMatchObject({
+    expect(await markRead({ ...tidemark, mode: 'open' }, { groupId, userId }, at(7))).toMatchObject({
       advanced: true,
       view: { membership: { joinedAfter: '00000000000000000000', self: { position: at(7) } } },
     });
@@ -128,21 +134,24 @@ describe('marking a group read', () => {
 describe('unread counts', () => {
   test('leave out own and deleted messages', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(4);
-    await lookAt(stores, groupId, reader);
-    await recordMessage(stores, { groupId, position: at(5), senderId: reader });
-    await recordMessage(stores, { groupId, position: at(6), senderId: sender });
-    await recordMessage(stores, { groupId, position: at(7), senderId: sender });
-    await deleteMessage(stores, groupId, at(6));
+    await readOwnView(tidemark, { groupId, userId: reader });
+    await recordMessage(tidemark, { groupId, position: at(5), senderId: reader });
+    await recordMessage(tidemark, { groupId, position: at(6), senderId: sender });
+    await recordMessage(tidemark, { groupId, position: at(7), senderId: sender });
+    await deleteMessage(tidemark, groupId, at(6));
     // The sender of 5 has read everything before it.
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 1,
+      exact: true,
+    });
   });
 
   test('do not revive a message that was deleted before it was recorded', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(1);
     await mark(groupId, reader, 1);
-    await deleteMessage(stores, groupId, at(2));
-    await recordMessage(stores, { groupId, position: at(2), senderId: sender });
-    expect(await lookAt(stores, groupId, reader)).toMatchObject({
+    await deleteMessage(tidemark, groupId, at(2));
+    await recordMessage(tidemark, { groupId, position: at(2), senderId: sender });
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: at(2),
       unread: { count: 0, exact: true },
     });
@@ -151,8 +160,8 @@ describe('unread counts', () => {
   test('start at the head for a member who joins late', async () => {
     const { groupId } = await aGroupOfTwo(5);
     const late = aUser('late');
-    await addMembers(stores, groupId, [late]);
-    expect(await lookAt(stores, groupId, late)).toMatchObject({
+    await addMembers(tidemark, groupId, [late]);
+    expect(await readOwnView(tidemark, { groupId, userId: late })).toMatchObject({
       membership: { self: { position: at(5), at: null } },
       unread: { count: 0, exact: true },
     });
@@ -161,8 +170,9 @@ describe('unread counts', () => {
   test('count messages that were recorded out of order', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await mark(groupId, reader, 2);
-    for (const id of [9, 5, 7]) await recordMessage(stores, { groupId, position: at(id), senderId: sender });
-    expect(await lookAt(stores, groupId, reader)).toMatchObject({
+    for (const id of [9, 5, 7])
+      await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+    expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: at(9),
       unread: { count: 3, exact: true },
     });
@@ -170,34 +180,49 @@ describe('unread counts', () => {
 
   test('start again at the head after leaving and joining', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
-    await removeMember(stores, groupId, reader);
-    await recordMessage(stores, { groupId, position: at(3), senderId: sender });
-    const [joined] = await addMembers(stores, groupId, [reader]);
+    await removeMember(tidemark, { groupId, userId: reader });
+    await recordMessage(tidemark, { groupId, position: at(3), senderId: sender });
+    const [joined] = await addMembers(tidemark, groupId, [reader]);
     expect(joined).toMatchObject({ isNew: true, membership: { joinedAfter: at(3) } });
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 0, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 0,
+      exact: true,
+    });
   });
 });
 
 describe('the window of messages in the cache', () => {
   test('counts exactly as far as it reaches, and reports a larger count as inexact', async () => {
-    const small = await openStores({ capacity: 10 });
+    const small = await openTidemark({ capacity: 10 });
     try {
       const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
       await addMembers(small, groupId, [sender, reader]);
       const record = (id: number) => recordMessage(small, { groupId, position: at(id), senderId: sender });
       for (let id = 1; id <= 10; id += 1) await record(id);
-      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: true,
+      });
       await record(11);
-      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: false });
-      await markRead(small, groupId, reader, at(1), 'strict');
-      expect((await lookAt(small, groupId, reader))?.unread).toEqual({ count: 10, exact: true });
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: false,
+      });
+      await markRead(small, { groupId, userId: reader }, at(1));
+      expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
+        count: 10,
+        exact: true,
+      });
       // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
       const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
-      await small.ledger.memberships.hear(late, groupId, () => began, Date.now());
+      await small.ledger.memberships.changeBelonging({ groupId, userId: late }, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
-      expect((await lookAt(small, groupId, late))?.unread).toEqual({ count: 9, exact: true });
+      expect((await readOwnView(small, { groupId, userId: late }))?.unread).toEqual({
+        count: 9,
+        exact: true,
+      });
     } finally {
       await small.close();
     }
@@ -205,15 +230,20 @@ describe('the window of messages in the cache', () => {
 
   test('loses no message that is recorded or deleted while it is loaded', async () => {
     const { groupId, sender, reader } = await aGroupOfTwo(20);
-    const loads = Promise.all(Array.from({ length: 5 }, () => lookAt(stores, groupId, reader)));
+    const loads = Promise.all(
+      Array.from({ length: 5 }, () => readOwnView(tidemark, { groupId, userId: reader })),
+    );
     const changes = Promise.all([
-      recordMessage(stores, { groupId, position: at(21), senderId: sender }),
-      recordMessage(stores, { groupId, position: at(22), senderId: sender }),
-      deleteMessage(stores, groupId, at(3)),
-      deleteMessage(stores, groupId, at(20)),
+      recordMessage(tidemark, { groupId, position: at(21), senderId: sender }),
+      recordMessage(tidemark, { groupId, position: at(22), senderId: sender }),
+      deleteMessage(tidemark, groupId, at(3)),
+      deleteMessage(tidemark, groupId, at(20)),
     ]);
     await Promise.all([loads, changes]);
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 20, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 20,
+      exact: true,
+    });
   });
 });
 

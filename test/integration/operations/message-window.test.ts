@@ -1,50 +1,54 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 test('failed loads of a window do not pile up in the cache', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
-  await addMembers(stores, groupId, [sender, reader]);
-  await recordMessage(stores, { groupId, position: at(1), senderId: sender });
-  const messages = replacing(stores.ledger.messages, {
+  await addMembers(tidemark, groupId, [sender, reader]);
+  await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
+  const messages = replacing(tidemark.ledger.messages, {
     newest: async () => {
       throw unavailable(new Error('the ledger refuses'));
     },
   });
-  const refusing = { ...stores, ledger: { ...stores.ledger, messages } };
+  const refusing = { ...tidemark, ledger: { ...tidemark.ledger, messages } };
   for (let time = 0; time < 220; time += 1) {
-    await expect(lookAt(refusing, groupId, reader)).rejects.toThrow();
+    await expect(readOwnView(refusing, { groupId, userId: reader })).rejects.toThrow();
   }
-  const loads = await stores.redis.zlexcount(`tm:{${groupId}}:messages`, '[!load|', '(!load}');
+  const loads = await tidemark.redis.zlexcount(`tm:{${groupId}}:messages`, '[!load|', '(!load}');
   expect(loads).toBeGreaterThan(0);
   expect(loads).toBeLessThanOrEqual(200);
-  expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 1, exact: true });
+  expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+    count: 1,
+    exact: true,
+  });
 });
 
 test('very many loads at once leave a complete window, whichever of them finish', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
-  await addMembers(stores, groupId, [sender, reader]);
-  await recordMessage(stores, { groupId, position: at(1), senderId: sender });
+  await addMembers(tidemark, groupId, [sender, reader]);
+  await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
   const now = Date.now();
   const tokens = Array.from({ length: 300 }, (_, index) => `${now}-${String(index).padStart(4, '0')}`);
-  for (const token of tokens) await stores.cache.merge(groupId, [{ kind: 'load', token }]);
+  for (const token of tokens) await tidemark.cache.merge(groupId, [change.load(token)]);
   const [first = ''] = tokens;
-  await stores.cache.merge(groupId, [
-    { kind: 'message', message: { position: at(1), senderId: sender, deleted: false } },
-    { kind: 'loaded', token: first, above: '00000000000000000000' as ReturnType<typeof at> },
+  await tidemark.cache.merge(groupId, [
+    change.message({ position: at(1), senderId: sender, deleted: false }),
+    change.loaded(first, '00000000000000000000' as ReturnType<typeof at>),
   ]);
-  expect((await stores.cache.read(groupId, reader))?.window).toMatchObject({
+  expect((await tidemark.cache.read({ groupId, userId: reader }))?.window).toMatchObject({
     floor: '00000000000000000000',
   });
 });

@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 test('500 marks in random order from 10 writers: no reader sees the watermark go back, and the largest stays', async () => {
   const [groupId, userId] = [aGroup(), aUser()];
-  await addMembers(stores, groupId, [userId]);
+  await addMembers(tidemark, groupId, [userId]);
   const ids = shuffled(Array.from({ length: 500 }, (_, index) => index + 1));
   let writing = true;
   const readers = Array.from({ length: 4 }, async () => {
     const seen: string[] = [];
     while (writing) {
-      const view = await lookAt(stores, groupId, userId);
+      const view = await readOwnView(tidemark, { groupId, userId });
       seen.push(view?.membership.self.position ?? 'lost');
     }
     return seen;
@@ -27,7 +27,7 @@ test('500 marks in random order from 10 writers: no reader sees the watermark go
   await Promise.all(
     Array.from({ length: 10 }, async (_, writer) => {
       for (const id of ids.filter((_id, index) => index % 10 === writer)) {
-        await markRead(stores, groupId, userId, at(id), 'strict');
+        await markRead(tidemark, { groupId, userId }, at(id));
       }
     }),
   );
@@ -38,8 +38,8 @@ test('500 marks in random order from 10 writers: no reader sees the watermark go
     expect(seen).toEqual([...seen].sort());
   }
   const maximum = { kind: 'member', self: { position: at(500) }, public: { position: at(500) } };
-  expect(await stores.ledger.memberships.read(userId, groupId)).toMatchObject(maximum);
-  expect((await stores.cache.read(groupId, userId))?.state).toMatchObject(maximum);
+  expect(await tidemark.ledger.memberships.read({ groupId, userId })).toMatchObject(maximum);
+  expect((await tidemark.cache.read({ groupId, userId }))?.state).toMatchObject(maximum);
 });
 
 function shuffled<T>(values: readonly T[]): T[] {

@@ -8,46 +8,46 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
-import type { Stores } from '../../../shared/operations/stores.ts';
+import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { engines } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 /** A group with one recorded message, which the reader has read. */
 async function aChat(readers = 1) {
   const [groupId, sender] = [aGroup(), aUser('sender')];
   const members = Array.from({ length: readers }, () => aUser('reader'));
   for (let start = 0; start < readers; start += 100) {
-    await addMembers(stores, groupId, [sender, ...members.slice(start, start + 100)]);
+    await addMembers(tidemark, groupId, [sender, ...members.slice(start, start + 100)]);
   }
-  const send = (id: number | string, source: Stores = stores) =>
+  const send = (id: number | string, source: Tidemark = tidemark) =>
     recordMessage(source, { groupId, position: at(id), senderId: sender });
   await send(1);
   const [reader = sender] = members;
-  await markRead(stores, groupId, reader, at(1), 'strict');
+  await markRead(tidemark, { groupId, userId: reader }, at(1));
   return { groupId, sender, reader, members, send };
 }
 
 const registers = async (groupId: GroupId, userId: UserId) => {
-  const state = await stores.ledger.memberships.read(userId, groupId);
+  const state = await tidemark.ledger.memberships.read({ groupId, userId });
   if (state?.kind !== 'member') return null;
   return [state.self.position, state.public.position, state.delivered.position].map(Number);
 };
 
-const reads = (groupId: GroupId, userId: UserId, id: number | string, source: Stores = stores) =>
-  markRead(source, groupId, userId, at(id), 'strict');
+const reads = (groupId: GroupId, userId: UserId, id: number | string, source: Tidemark = tidemark) =>
+  markRead(source, { groupId, userId }, at(id));
 
-const noted = (groupId: GroupId) => stores.redis.exists(`tm:{${groupId}}:early`);
+const noted = (groupId: GroupId) => tidemark.redis.exists(`tm:{${groupId}}:early`);
 
 describe('a mark that overtakes its message', () => {
   test('is clamped, and applied when the message is recorded', async () => {
@@ -56,8 +56,13 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
     await send(2);
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 0, exact: true });
-    expect(countsOf(await countReceipts(stores, groupId, reader, [at(2)]))).toEqual([[1, 1, 1]]);
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 0,
+      exact: true,
+    });
+    expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(2)]))).toEqual([
+      [1, 1, 1],
+    ]);
     // Only once: later messages are unread.
     await send(3);
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
@@ -67,13 +72,13 @@ describe('a mark that overtakes its message', () => {
   test('is applied with its own kind: private, delivered, or one of a batch', async () => {
     const { groupId, members, send } = await aChat(3);
     const [secret, delivered, several] = members as [UserId, UserId, UserId];
-    await markRead(stores, groupId, secret, at(2), 'strict', { isPrivate: true, ifRevision: null });
-    await markDelivered(stores, groupId, delivered, at(2), 'strict');
+    await markRead(tidemark, { groupId, userId: secret }, at(2), { isPrivate: true, ifRevision: null });
+    await markDelivered(tidemark, { groupId, userId: delivered }, at(2));
     const marks = [
       { groupId, position: at(2), kind: 'private' as const, ifRevision: null },
       { groupId, position: at(3), kind: 'read' as const, ifRevision: 0 },
     ];
-    await markGroups(stores, several, marks, 'strict');
+    await markGroups(tidemark, several, marks);
     await send(2);
     expect(await registers(groupId, secret)).toEqual([2, 1, 1]);
     expect(await registers(groupId, delivered)).toEqual([0, 0, 2]);
@@ -94,7 +99,7 @@ describe('a mark that overtakes its message', () => {
   test('does not undo a later mark unread: only what others see moves', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, 2);
-    await markUnread(stores, groupId, reader, at(1));
+    await markUnread(tidemark, { groupId, userId: reader }, at(1));
     await send(2);
     expect(await registers(groupId, reader)).toEqual([0, 2, 2]);
   });
@@ -102,8 +107,8 @@ describe('a mark that overtakes its message', () => {
   test('is not applied in a later membership', async () => {
     const { groupId, reader, send } = await aChat();
     await reads(groupId, reader, 2);
-    await removeMember(stores, groupId, reader);
-    await addMembers(stores, groupId, [reader]);
+    await removeMember(tidemark, { groupId, userId: reader });
+    await addMembers(tidemark, groupId, [reader]);
     await send(2);
     expect(await registers(groupId, reader)).toEqual([1, 1, 1]);
   });
@@ -124,7 +129,7 @@ describe('a mark that overtakes its message', () => {
 
   test('is applied by its own call if the message was recorded in the meantime', async () => {
     const { groupId, reader, send } = await aChat();
-    const { ledger } = stores;
+    const { ledger } = tidemark;
     const messages = replacing(ledger.messages, {
       readHead: async (asked) => {
         const head = await ledger.messages.readHead(asked);
@@ -132,7 +137,7 @@ describe('a mark that overtakes its message', () => {
         return head;
       },
     });
-    const overtaken = { ...stores, ledger: { ...ledger, messages } };
+    const overtaken = { ...tidemark, ledger: { ...ledger, messages } };
     expect(await reads(groupId, reader, 2, overtaken)).toMatchObject({
       advanced: true,
       clamped: false,
@@ -148,10 +153,10 @@ describe('a mark that overtakes its message', () => {
     let now = Date.now();
     const connection = new CacheConnection({
       credentials: async () => ({ url: engines.upstashUrl, token: engines.upstashToken }),
-      timeoutsMs: { connect: 5_000, ask: 5_000, tell: 5_000 },
+      timeoutsMs: { connect: 5_000, read: 5_000, write: 5_000 },
     });
     const timed = {
-      ...stores,
+      ...tidemark,
       cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, nowMs: () => now }),
     };
     await reads(groupId, early, 2, timed);
@@ -166,8 +171,8 @@ describe('a mark that overtakes its message', () => {
   test('is one of at most a few waiting marks of a member', async () => {
     const { groupId, reader, send } = await aChat();
     for (let id = 2; id <= 200; id += 1) await reads(groupId, reader, id);
-    expect(await stores.redis.hstrlen(`tm:{${groupId}}:early`, reader)).toBeLessThan(400);
-    expect(await stores.redis.pttl(`tm:{${groupId}}:early`)).toBeLessThanOrEqual(60_000);
+    expect(await tidemark.redis.hstrlen(`tm:{${groupId}}:early`, reader)).toBeLessThan(400);
+    expect(await tidemark.redis.pttl(`tm:{${groupId}}:early`)).toBeLessThanOrEqual(60_000);
     await send(200);
     expect(await registers(groupId, reader)).toEqual([200, 200, 200]);
   });
@@ -183,13 +188,13 @@ describe('a mark that overtakes its message', () => {
   test('does not block its message, which is recorded even if the mark fails', async () => {
     const { groupId, sender, reader } = await aChat();
     await reads(groupId, reader, 2);
-    const { ledger } = stores;
+    const { ledger } = tidemark;
     const memberships = replacing(ledger.memberships, {
       readMany: async () => {
         throw new Error('the ledger refuses');
       },
     });
-    const refusing = { ...stores, ledger: { ...ledger, memberships } };
+    const refusing = { ...tidemark, ledger: { ...ledger, memberships } };
     const sent = { groupId, position: at(2), senderId: sender };
     expect(await recordMessage(refusing, sent)).toEqual({ outcome: 'recorded', head: at(2) });
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -9,13 +10,13 @@ import { eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
 
@@ -29,37 +30,38 @@ interface Prepared {
 async function prepare(readers: number): Promise<Prepared> {
   const [groupId, sender] = [aGroup(), aUser('sender')];
   const users = Array.from({ length: readers }, () => aUser());
-  await addMembers(stores, groupId, [sender, ...users]);
+  await addMembers(tidemark, groupId, [sender, ...users]);
   for (let id = 1; id <= 10; id += 1) {
-    await recordMessage(stores, { groupId, position: at(id), senderId: sender });
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
   }
-  await forget(stores.redis, groupId);
+  await forget(tidemark.redis, groupId);
   return { groupId, sender, readers: users.toSorted() };
 }
 
 const countOf = async ({ groupId, sender }: Prepared, ids: readonly number[]) =>
-  countsOf(await countReceipts(stores, groupId, sender, ids.map(at)));
+  countsOf(await countReceipts(tidemark, { groupId, userId: sender }, ids.map(at)));
 
 describe('the receipts of a group', () => {
   test('are loaded when they are first read, and then cost one call', async () => {
     const group = await prepare(3);
-    await markRead(stores, group.groupId, group.readers[0] as UserId, at(7), 'strict');
+    await markRead(tidemark, { groupId: group.groupId, userId: group.readers[0] as UserId }, at(7));
     expect(await countOf(group, [7, 8])).toEqual([
       [3, 1, 1],
       [3, 0, 0],
     ]);
-    stores.takeCalls();
+    tidemark.takeCalls();
     expect(await countOf(group, [7, 8])).toEqual([
       [3, 1, 1],
       [3, 0, 0],
     ]);
-    expect(stores.takeCalls()).toEqual(['cache']);
+    expect(tidemark.takeCalls()).toEqual(['cache']);
   });
 
   test('cost a group nothing before anybody reads them', async () => {
     const group = await prepare(3);
-    for (const reader of group.readers) await markRead(stores, group.groupId, reader, at(5), 'strict');
-    expect(await stores.redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
+    for (const reader of group.readers)
+      await markRead(tidemark, { groupId: group.groupId, userId: reader }, at(5));
+    expect(await tidemark.redis.exists(keyOf(group.groupId, 'receipts'))).toBe(0);
   });
 
   test('expire when nobody reads them, sooner than the marks, which expire when nothing changes', async () => {
@@ -67,7 +69,7 @@ describe('the receipts of a group', () => {
     await countOf(group, [1]);
     const [receipts, members, messages, head] = await Promise.all(
       ['receipts', 'members', 'messages', 'head'].map((name) =>
-        stores.redis.pttl(keyOf(group.groupId, name)),
+        tidemark.redis.pttl(keyOf(group.groupId, name)),
       ),
     );
     const day = 86_400_000;
@@ -77,11 +79,11 @@ describe('the receipts of a group', () => {
       expect(lifetime).toBeGreaterThan(6.9 * day);
       expect(lifetime).toBeLessThanOrEqual(7 * day);
     }
-    await stores.redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
-    await markRead(stores, group.groupId, group.readers[0] as UserId, at(5), 'strict');
-    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
+    await tidemark.redis.pexpire(keyOf(group.groupId, 'receipts'), 60_000);
+    await markRead(tidemark, { groupId: group.groupId, userId: group.readers[0] as UserId }, at(5));
+    expect(await tidemark.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeLessThanOrEqual(60_000);
     await countOf(group, [1]);
-    expect(await stores.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
+    expect(await tidemark.redis.pttl(keyOf(group.groupId, 'receipts'))).toBeGreaterThan(60_000);
   });
 
   test.each([
@@ -94,13 +96,13 @@ describe('the receipts of a group', () => {
   ])('are built again if %p was evicted, before or after a change', async (...names) => {
     const group = await prepare(3);
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
-    await markRead(stores, group.groupId, first, at(7), 'strict');
+    await markRead(tidemark, { groupId: group.groupId, userId: first }, at(7));
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(stores.redis, group.groupId, names);
+    await forget(tidemark.redis, group.groupId, names);
     expect(await countOf(group, [7])).toEqual([[3, 1, 1]]);
-    await forget(stores.redis, group.groupId, names);
-    await markRead(stores, group.groupId, second, at(9), 'strict');
-    await markDelivered(stores, group.groupId, third, at(8), 'strict');
+    await forget(tidemark.redis, group.groupId, names);
+    await markRead(tidemark, { groupId: group.groupId, userId: second }, at(9));
+    await markDelivered(tidemark, { groupId: group.groupId, userId: third }, at(8));
     expect(await countOf(group, [7, 8, 9, 10])).toEqual([
       [3, 2, 3],
       [3, 1, 2],
@@ -113,16 +115,16 @@ describe('the receipts of a group', () => {
     const group = await prepare(3);
     const [first, second, third] = group.readers as [UserId, UserId, UserId];
     await countOf(group, [1]);
-    await markRead(stores, group.groupId, first, at(10), 'strict');
-    await markDelivered(stores, group.groupId, second, at(10), 'strict');
+    await markRead(tidemark, { groupId: group.groupId, userId: first }, at(10));
+    await markDelivered(tidemark, { groupId: group.groupId, userId: second }, at(10));
     expect(await countOf(group, [10])).toEqual([[3, 1, 2]]);
-    await markRead(stores, group.groupId, second, at(10), 'strict');
+    await markRead(tidemark, { groupId: group.groupId, userId: second }, at(10));
     expect(await countOf(group, [10])).toEqual([[3, 2, 2]]);
-    await removeMember(stores, group.groupId, first);
+    await removeMember(tidemark, { groupId: group.groupId, userId: first });
     expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
-    await addMembers(stores, group.groupId, [first, aUser('late')]);
+    await addMembers(tidemark, group.groupId, [first, aUser('late')]);
     expect(await countOf(group, [10])).toEqual([[2, 1, 1]]);
-    await recordMessage(stores, { groupId: group.groupId, position: at(11), senderId: third });
+    await recordMessage(tidemark, { groupId: group.groupId, position: at(11), senderId: third });
     expect(await countOf(group, [10, 11])).toEqual([
       [2, 2, 2],
       [4, 0, 0],
@@ -132,7 +134,7 @@ describe('the receipts of a group', () => {
   test('are loaded once for a hundred first reads at once on several instances, while marks go on', async () => {
     const group = await prepare(1_200);
     const instances = await Promise.all(
-      Array.from({ length: 5 }, () => openStores({ tableName: stores.tableName })),
+      Array.from({ length: 5 }, () => openTidemark({ tableName: tidemark.tableName })),
     );
     try {
       for (const instance of instances) instance.takeCalls();
@@ -140,10 +142,14 @@ describe('the receipts of a group', () => {
       const [answers] = await Promise.all([
         Promise.all(
           Array.from({ length: 100 }, (_, index) =>
-            countReceipts(instances[index % 5] as CountedStores, group.groupId, group.sender, [at(1)]),
+            countReceipts(
+              instances[index % 5] as CountedTidemark,
+              { groupId: group.groupId, userId: group.sender },
+              [at(1)],
+            ),
           ),
         ),
-        ...marking.map((reader) => markRead(stores, group.groupId, reader, at(5), 'strict')),
+        ...marking.map((reader) => markRead(tidemark, { groupId: group.groupId, userId: reader }, at(5))),
       ]);
       for (const answer of answers) expect(answer?.[0]).toMatchObject({ audience: 1_200 });
       const calls = instances.flatMap((instance) => instance.takeCalls());
@@ -162,53 +168,58 @@ describe('the receipts of a group', () => {
   test('count members who joined a moment ago, while the list of members in the ledger is behind', async () => {
     const { groupId, sender } = await prepare(2);
     const late = aUser('late');
-    await addMembers(stores, groupId, [late]);
-    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
-    const { ledger } = stores;
+    await addMembers(tidemark, groupId, [late]);
+    await recordMessage(tidemark, { groupId, position: at(11), senderId: sender });
+    const { ledger } = tidemark;
     const page: typeof ledger.memberships.page = async (...asked) => {
       const listed = await ledger.memberships.page(...asked);
       return { ...listed, members: listed.members.filter(({ userId }) => userId !== late) };
     };
     const behind = {
-      ...stores,
+      ...tidemark,
       ledger: { ...ledger, memberships: replacing(ledger.memberships, { page }) },
     };
-    const counted = await countReceipts(behind, groupId, sender, [at(10), at(11)]);
+    const counted = await countReceipts(behind, { groupId, userId: sender }, [at(10), at(11)]);
     expect(countsOf(counted)).toEqual([
       [2, 0, 0],
       [3, 0, 0],
     ]);
-    await removeMember(stores, groupId, late);
+    await removeMember(tidemark, { groupId, userId: late });
     expect(await countOf({ groupId, sender, readers: [] }, [11])).toEqual([[2, 0, 0]]);
   });
 
   test('continue to load from where a dead loader stopped', async () => {
     const group = await prepare(1_200);
-    const claim = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
+    const claim = await tidemark.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() - 1);
     expect(claim).toEqual({ outcome: 'claimed', token: 'a-token', after: null, recent: [] });
-    const { members, next } = await stores.ledger.memberships.page(group.groupId, 500, null);
-    await stores.cache.merge(group.groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'index', token: 'a-token', leaseEndMs: Date.now() - 1, lastUserId: next as UserId },
+    const { members, next } = await tidemark.ledger.memberships.page(group.groupId, 500, null);
+    await tidemark.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.index('a-token', Date.now() - 1, next as UserId),
     ]);
-    stores.takeCalls();
+    tidemark.takeCalls();
     expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
     // The window of messages, and the two missing pages.
-    expect(stores.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
+    expect(tidemark.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
   }, 180_000);
 
   test('make a caller wait while another one loads them', async () => {
     const group = await prepare(1);
-    const held = await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 60_000);
+    const held = await tidemark.cache.receipts.claim(
+      group.groupId,
+      'a-token',
+      Date.now(),
+      Date.now() + 60_000,
+    );
     expect(held?.outcome).toBe('claimed');
     const asked = countOf(group, [1]);
     await eventually(() =>
-      expect(stores.takeCalls().filter((call) => call === 'cache').length).toBeGreaterThan(1),
+      expect(tidemark.takeCalls().filter((call) => call === 'cache').length).toBeGreaterThan(1),
     );
-    const { members } = await stores.ledger.memberships.page(group.groupId, 500, null);
-    await stores.cache.merge(group.groupId, [
-      ...members.map(({ userId, membership: state }) => ({ kind: 'member', userId, state }) as const),
-      { kind: 'indexed', token: 'a-token' },
+    const { members } = await tidemark.ledger.memberships.page(group.groupId, 500, null);
+    await tidemark.cache.merge(group.groupId, [
+      ...members.map(({ userId, membership }) => change.member(userId, membership)),
+      change.indexed('a-token'),
     ]);
     expect(await asked).toEqual([[1, 0, 0]]);
   });
@@ -216,21 +227,23 @@ describe('the receipts of a group', () => {
   test('are returned to the loader, however long that takes, and a caller who waits too long gets unavailable', async () => {
     const group = await prepare(2);
     let lateMs = 0;
-    const { ledger } = stores;
+    const { ledger } = tidemark;
     const page: typeof ledger.memberships.page = async (...asked) => {
       lateMs += 60_000;
       return ledger.memberships.page(...asked);
     };
     const memberships = replacing(ledger.memberships, { page });
-    const slow = { ...stores, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
-    const counted = await countReceipts(slow, group.groupId, group.sender, [at(1)]);
+    const slow = { ...tidemark, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
+    const counted = await countReceipts(slow, { groupId: group.groupId, userId: group.sender }, [at(1)]);
     expect(countsOf(counted)).toEqual([[2, 0, 0]]);
 
-    await forget(stores.redis, group.groupId);
-    await stores.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
+    await forget(tidemark.redis, group.groupId);
+    await tidemark.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
     let asked = 0;
-    const waiting = { ...stores, nowMs: () => Date.now() + 2_000 * asked++ };
-    await expect(countReceipts(waiting, group.groupId, group.sender, [at(1)])).rejects.toMatchObject({
+    const waiting = { ...tidemark, nowMs: () => Date.now() + 2_000 * asked++ };
+    await expect(
+      countReceipts(waiting, { groupId: group.groupId, userId: group.sender }, [at(1)]),
+    ).rejects.toMatchObject({
       code: 'unavailable',
     });
   });
@@ -239,31 +252,35 @@ describe('the receipts of a group', () => {
     const group = await prepare(30);
     const { groupId, sender, readers } = group;
     for (const [index, reader] of readers.entries()) {
-      if (index % 3 === 0) await markRead(stores, groupId, reader, at(1 + (index % 10)), 'strict');
-      if (index % 4 === 0) await markDelivered(stores, groupId, reader, at(10), 'strict');
+      if (index % 3 === 0) await markRead(tidemark, { groupId, userId: reader }, at(1 + (index % 10)));
+      if (index % 4 === 0) await markDelivered(tidemark, { groupId, userId: reader }, at(10));
     }
-    await addMembers(stores, groupId, [aUser('late')]);
-    await recordMessage(stores, { groupId, position: at(11), senderId: sender });
-    const alone = { ...stores, cache: silentCache() };
+    await addMembers(tidemark, groupId, [aUser('late')]);
+    await recordMessage(tidemark, { groupId, position: at(11), senderId: sender });
+    const alone = { ...tidemark, cache: silentCache() };
     const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(at);
-    const expected = await countReceipts(alone, groupId, sender, ids);
+    const expected = await countReceipts(alone, { groupId, userId: sender }, ids);
     expect(countsOf(expected)?.slice(0, 3)).toEqual([
       [30, 10, 15],
       [30, 9, 15],
       [30, 8, 14],
     ]);
-    expect(await countReceipts(stores, groupId, sender, ids)).toEqual(expected);
+    expect(await countReceipts(tidemark, { groupId, userId: sender }, ids)).toEqual(expected);
     for (const state of ['read', 'unread', 'delivered'] as const) {
-      const pages = { cached: await pagesOf(stores, state), alone: await pagesOf(alone, state) };
+      const pages = { cached: await pagesOf(tidemark, state), alone: await pagesOf(alone, state) };
       expect(pages.cached).toEqual(pages.alone);
     }
 
     async function pagesOf(source: typeof alone, state: 'read' | 'unread' | 'delivered') {
       const found: string[][] = [];
-      let after: Parameters<typeof listReceipts>[4]['after'] = null;
+      let after: Parameters<typeof listReceipts>[3]['after'] = null;
       do {
-        const listed = await listReceipts(source, groupId, sender, at(4), { state, limit: 4, after });
-        if (typeof listed === 'string') throw new Error(listed);
+        const listed = await listReceipts(source, { groupId, userId: sender }, at(4), {
+          state,
+          limit: 4,
+          after,
+        });
+        if (!listed || listed === 'no-message') throw new Error(`no list: ${listed}`);
         found.push(listed.page.members.map(({ userId }) => userId));
         after = listed.page.next;
       } while (after);
@@ -273,7 +290,7 @@ describe('the receipts of a group', () => {
 });
 
 /** A cache that never answers. */
-function silentCache(): CountedStores['cache'] {
+function silentCache(): CountedTidemark['cache'] {
   const silence = async () => null;
   return {
     capacity: 5_000,
@@ -281,5 +298,5 @@ function silentCache(): CountedStores['cache'] {
     merge: async () => false,
     mergeFor: silence,
     receipts: { count: silence, list: silence, claim: silence },
-  } as unknown as CountedStores['cache'];
+  } as unknown as CountedTidemark['cache'];
 }

@@ -3,35 +3,35 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedStores, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
-let stores: CountedStores;
+let tidemark: CountedTidemark;
 beforeAll(async () => {
-  stores = await openStores();
+  tidemark = await openTidemark();
 });
-afterAll(() => stores.close());
+afterAll(() => tidemark.close());
 
 /** Bob has sent 10, 20 and 30. Mallory is a member and has read nothing. */
 async function aChat() {
   const [groupId, bob, mallory] = [aGroup(), aUser('bob'), aUser('mallory')];
-  await addMembers(stores, groupId, [bob, mallory]);
-  for (const id of [10, 20, 30]) await recordMessage(stores, { groupId, position: at(id), senderId: bob });
+  await addMembers(tidemark, groupId, [bob, mallory]);
+  for (const id of [10, 20, 30]) await recordMessage(tidemark, { groupId, position: at(id), senderId: bob });
   return { groupId, bob, mallory };
 }
 
 async function expectUnmoved(groupId: GroupId, bob: UserId, mallory: UserId, headId = 30) {
-  expect(await stores.ledger.memberships.read(mallory, groupId)).toMatchObject({
+  expect(await tidemark.ledger.memberships.read({ groupId, userId: mallory })).toMatchObject({
     self: { position: '00000000000000000000', at: null },
     public: { position: '00000000000000000000', at: null },
     delivered: { position: '00000000000000000000', at: null },
   });
-  expect(await lookAt(stores, groupId, mallory)).toMatchObject({ head: at(headId) });
-  expect(countsOf(await countReceipts(stores, groupId, bob, [at(10), at(20)]))).toEqual([
+  expect(await readOwnView(tidemark, { groupId, userId: mallory })).toMatchObject({ head: at(headId) });
+  expect(countsOf(await countReceipts(tidemark, { groupId, userId: bob }, [at(10), at(20)]))).toEqual([
     [1, 0, 0],
     [1, 0, 0],
   ]);
@@ -40,60 +40,70 @@ async function expectUnmoved(groupId: GroupId, bob: UserId, mallory: UserId, hea
 describe('a message that is known', () => {
   test('is in conflict if it is recorded under another sender, and nobody moves', async () => {
     const { groupId, bob, mallory } = await aChat();
-    expect(await recordMessage(stores, { groupId, position: at(30), senderId: mallory })).toEqual({
+    expect(await recordMessage(tidemark, { groupId, position: at(30), senderId: mallory })).toEqual({
       outcome: 'conflict',
     });
     await expectUnmoved(groupId, bob, mallory);
-    expect((await lookAt(stores, groupId, mallory))?.unread).toEqual({ count: 3, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
   });
 
   test('is in conflict under another sender even if it was deleted', async () => {
     const { groupId, bob, mallory } = await aChat();
-    await deleteMessage(stores, groupId, at(30));
-    expect(await recordMessage(stores, { groupId, position: at(30), senderId: mallory })).toEqual({
+    await deleteMessage(tidemark, groupId, at(30));
+    expect(await recordMessage(tidemark, { groupId, position: at(30), senderId: mallory })).toEqual({
       outcome: 'conflict',
     });
     await expectUnmoved(groupId, bob, mallory);
-    expect((await lookAt(stores, groupId, mallory))?.unread).toEqual({ count: 2, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
+      count: 2,
+      exact: true,
+    });
   });
 
   test('has one sender, however many calls record it at once', async () => {
     const [groupId, ...senders] = [aGroup(), aUser('a'), aUser('b'), aUser('c'), aUser('d')];
-    await addMembers(stores, groupId, senders);
+    await addMembers(tidemark, groupId, senders);
     const outcomes = await Promise.all(
       senders.map(async (senderId) => {
-        const { outcome } = await recordMessage(stores, { groupId, position: at(7), senderId });
+        const { outcome } = await recordMessage(tidemark, { groupId, position: at(7), senderId });
         return outcome;
       }),
     );
     expect(outcomes.toSorted()).toEqual(['conflict', 'conflict', 'conflict', 'recorded']);
-    const marks = await Promise.all(senders.map((userId) => stores.ledger.memberships.read(userId, groupId)));
+    const marks = await Promise.all(
+      senders.map((userId) => tidemark.ledger.memberships.read({ groupId, userId })),
+    );
     const moved = marks.filter((state) => state?.kind === 'member' && state.public.position === at(7));
     expect(moved).toHaveLength(1);
   });
 
   test('is completed by a repetition if head and sender were not written', async () => {
     const { groupId, bob } = await aChat();
-    const { ledger } = stores;
+    const { ledger } = tidemark;
     const dies = async () => {
       throw new Error('the instance dies');
     };
-    const memberships = replacing(ledger.memberships, { advanceSender: dies });
+    const memberships = replacing(ledger.memberships, { raise: dies });
     const messages = replacing(ledger.messages, { raiseHead: dies });
-    const dying = { ...stores, ledger: { ...ledger, memberships, messages } };
+    const dying = { ...tidemark, ledger: { ...ledger, memberships, messages } };
     const sent = { groupId, position: at(40), senderId: bob };
     await expect(recordMessage(dying, sent)).rejects.toThrow('the instance dies');
-    expect(await recordMessage(stores, sent)).toEqual({ outcome: 'known', head: at(40) });
-    expect(await ledger.memberships.read(bob, groupId)).toMatchObject({ public: { position: at(40) } });
+    expect(await recordMessage(tidemark, sent)).toEqual({ outcome: 'known', head: at(40) });
+    expect(await ledger.memberships.read({ groupId, userId: bob })).toMatchObject({
+      public: { position: at(40) },
+    });
   });
 
   test('does not undo, if recorded again, a later mark unread of its sender', async () => {
     const { groupId, bob } = await aChat();
-    await markUnread(stores, groupId, bob, at(20));
+    await markUnread(tidemark, { groupId, userId: bob }, at(20));
     for (const isFact of [false, true]) {
       const sent = { groupId, position: at(30), senderId: bob, isFact };
-      expect(await recordMessage(stores, sent)).toEqual({ outcome: 'known', head: at(30) });
-      expect(await stores.ledger.memberships.read(bob, groupId)).toMatchObject({
+      expect(await recordMessage(tidemark, sent)).toEqual({ outcome: 'known', head: at(30) });
+      expect(await tidemark.ledger.memberships.read({ groupId, userId: bob })).toMatchObject({
         self: { position: '00000000000000000019', revision: 1 },
         public: { position: at(30) },
       });
@@ -102,8 +112,8 @@ describe('a message that is known', () => {
 
   test('is written first: head and sender are not written before its sender is known', async () => {
     const { groupId, mallory } = await aChat();
-    stores.takeCalls();
-    await recordMessage(stores, { groupId, position: at(20), senderId: mallory });
-    expect(stores.takeCalls()).toEqual(['ledger UpdateItem']);
+    tidemark.takeCalls();
+    await recordMessage(tidemark, { groupId, position: at(20), senderId: mallory });
+    expect(tidemark.takeCalls()).toEqual(['ledger UpdateItem']);
   });
 });

@@ -9,10 +9,10 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { lookAt } from '../../../shared/operations/own-view.ts';
-import type { Stores } from '../../../shared/operations/stores.ts';
+import { readOwnView } from '../../../shared/operations/own-view.ts';
+import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedStores, forget, openStores } from '../../support/stores.ts';
+import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 /** The most unread messages that are counted here. */
 const LIMIT = 8;
@@ -20,11 +20,12 @@ const LIMIT = 8;
 /** Windows larger and smaller than the limit of the count. */
 const CAPACITIES = [12, 5];
 
-const opened = new Map<number, CountedStores>();
+const opened = new Map<number, CountedTidemark>();
 beforeAll(async () => {
-  for (const capacity of CAPACITIES) opened.set(capacity, await openStores({ capacity, unreadLimit: LIMIT }));
+  for (const capacity of CAPACITIES)
+    opened.set(capacity, await openTidemark({ capacity, unreadLimit: LIMIT }));
 });
-afterAll(() => Promise.all([...opened.values()].map((stores) => stores.close())));
+afterAll(() => Promise.all([...opened.values()].map((tidemark) => tidemark.close())));
 
 beforeEach(() => {
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
@@ -33,14 +34,14 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-function storesOf(capacity: number): CountedStores {
-  const stores = opened.get(capacity);
-  if (!stores) throw new Error(`no stores keep ${capacity} messages`);
-  return stores;
+function tidemarkOf(capacity: number): CountedTidemark {
+  const tidemark = opened.get(capacity);
+  if (!tidemark) throw new Error(`no cache keeps ${capacity} messages`);
+  return tidemark;
 }
 
 /** The same ledger with a cache that does not answer. */
-function withoutCache({ ledger, nowMs }: CountedStores, capacity: number): Stores {
+function withoutCache({ ledger, nowMs }: CountedTidemark, capacity: number): Tidemark {
   const connection = new CacheConnection({
     credentials: async () => ({ url: 'http://127.0.0.1', token: 'none' }),
     http: { handle: () => Promise.reject(new Error('no cache here')) },
@@ -48,6 +49,7 @@ function withoutCache({ ledger, nowMs }: CountedStores, capacity: number): Store
   return {
     ledger,
     nowMs,
+    mode: 'strict',
     cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity, unreadLimit: LIMIT }),
   };
 }
@@ -139,15 +141,15 @@ interface Group {
   readonly ids: Readonly<Record<Sender, UserId>>;
 }
 
-async function prepare(stores: Stores): Promise<Group> {
+async function prepare(tidemark: Tidemark): Promise<Group> {
   const groupId = aGroup();
   const ids = { reader: aUser('reader'), other: aUser('other'), guest: aUser('guest') };
-  await addMembers(stores, groupId, [ids.reader, ids.other]);
+  await addMembers(tidemark, groupId, [ids.reader, ids.other]);
   return { groupId, ids };
 }
 
 async function play(
-  stores: CountedStores,
+  tidemark: CountedTidemark,
   { groupId, ids }: Group,
   reference: Reference,
   one: Step,
@@ -155,11 +157,11 @@ async function play(
   const known = [...reference.messages.keys()];
   const chosen = (index: number) => known[index % Math.max(known.length, 1)];
   const record = async (id: number, by: Sender) => {
-    await recordMessage(stores, { groupId, position: at(id), senderId: ids[by] });
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: ids[by] });
     reference.send(id, by);
   };
   const remove = async (id: number) => {
-    await deleteMessage(stores, groupId, at(id));
+    await deleteMessage(tidemark, groupId, at(id));
     reference.delete(id);
   };
   switch (one.do) {
@@ -186,56 +188,58 @@ async function play(
       if (reference.head === 0) return;
       const id = 1 + (one.which % reference.head);
       const reading = { isPrivate: one.isPrivate, ifRevision: null };
-      await markRead(stores, groupId, ids[one.user], at(id), 'strict', reading);
+      await markRead(tidemark, { groupId, userId: ids[one.user] }, at(id), reading);
       return reference.mark(one.user, id);
     }
     case 'mark all':
-      await markRead(stores, groupId, ids[one.user], END, 'strict');
+      await markRead(tidemark, { groupId, userId: ids[one.user] }, END);
       return reference.mark(one.user, reference.head);
     case 'unread': {
       const id = 1 + (one.which % (reference.head + 1));
-      await markUnread(stores, groupId, ids[one.user], at(id));
+      await markUnread(tidemark, { groupId, userId: ids[one.user] }, at(id));
       return reference.unread(one.user, id);
     }
     case 'evict':
-      return forget(stores.redis, groupId, [...one.keys]);
+      return forget(tidemark.redis, groupId, [...one.keys]);
     case 'look':
-      expect((await lookAt(stores, groupId, ids[one.user]))?.unread).toEqual(reference.unreadOf(one.user));
+      expect((await readOwnView(tidemark, { groupId, userId: ids[one.user] }))?.unread).toEqual(
+        reference.unreadOf(one.user),
+      );
       return;
   }
 }
 
-async function expectUnread(stores: Stores, { groupId, ids }: Group, reference: Reference, user: Reader) {
+async function expectUnread(tidemark: Tidemark, { groupId, ids }: Group, reference: Reference, user: Reader) {
   const unread = reference.unreadOf(user);
   const page = { limit: 200, after: null };
-  expect((await lookAt(stores, groupId, ids[user]))?.unread).toEqual(unread);
-  const { groups } = await readInbox(stores, ids[user], { ...page, unreadOnly: false });
+  expect((await readOwnView(tidemark, { groupId, userId: ids[user] }))?.unread).toEqual(unread);
+  const { groups } = await readInbox(tidemark, ids[user], { ...page, unreadOnly: false });
   expect(groups.map((group) => [group.groupId, group.unread])).toEqual([[groupId, unread]]);
-  const some = await readInbox(stores, ids[user], { ...page, unreadOnly: true });
+  const some = await readInbox(tidemark, ids[user], { ...page, unreadOnly: true });
   expect(some.groups.map((group) => group.unread)).toEqual(unread.count > 0 ? [unread] : []);
 }
 
 describe.each(CAPACITIES)('with a window of %i messages', (capacity) => {
   test('the unread count is the same with a warm cache, an evicted one, an empty one and without one', async () => {
-    const stores = storesOf(capacity);
-    const alone = withoutCache(stores, capacity);
+    const tidemark = tidemarkOf(capacity);
+    const alone = withoutCache(tidemark, capacity);
     const property = fc.asyncProperty(steps, fc.subarray(KEYS, { minLength: 1 }), async (all, evicted) => {
-      const group = await prepare(stores);
+      const group = await prepare(tidemark);
       const reference = new Reference();
-      for (const one of all) await play(stores, group, reference, one);
+      for (const one of all) await play(tidemark, group, reference, one);
       for (const user of READERS) {
-        await expectUnread(stores, group, reference, user);
-        await forget(stores.redis, group.groupId, evicted);
-        await expectUnread(stores, group, reference, user);
+        await expectUnread(tidemark, group, reference, user);
+        await forget(tidemark.redis, group.groupId, evicted);
+        await expectUnread(tidemark, group, reference, user);
         await expectUnread(alone, group, reference, user);
-        await forget(stores.redis, group.groupId);
+        await forget(tidemark.redis, group.groupId);
         const page = { limit: 200, after: null, unreadOnly: true };
-        const { groups } = await readInbox(stores, group.ids[user], page);
+        const { groups } = await readInbox(tidemark, group.ids[user], page);
         expect(groups.map(({ unread }) => unread)).toEqual(
           reference.unreadOf(user).count > 0 ? [reference.unreadOf(user)] : [],
         );
-        await forget(stores.redis, group.groupId);
-        await expectUnread(stores, group, reference, user);
+        await forget(tidemark.redis, group.groupId);
+        await expectUnread(tidemark, group, reference, user);
       }
     });
     await fc.assert(property, { numRuns: 10 });
@@ -243,21 +247,21 @@ describe.each(CAPACITIES)('with a window of %i messages', (capacity) => {
 });
 
 describe('if 50 messages are counted and 55 are kept', () => {
-  let stores: CountedStores;
+  let tidemark: CountedTidemark;
   beforeAll(async () => {
-    stores = await openStores({ capacity: 55, unreadLimit: 50 });
+    tidemark = await openTidemark({ capacity: 55, unreadLimit: 50 });
   });
-  afterAll(() => stores.close());
+  afterAll(() => tidemark.close());
 
   const inboxOf = async (userId: UserId) => {
-    const { groups } = await readInbox(stores, userId, { unreadOnly: true, limit: 200, after: null });
+    const { groups } = await readInbox(tidemark, userId, { unreadOnly: true, limit: 200, after: null });
     return groups.map(({ unread }) => unread);
   };
 
   /** Records several messages of one sender, one after the other. */
   async function record(groupId: GroupId, senderId: UserId, first: number, last: number): Promise<void> {
     for (let id = first; id <= last; id += 1) {
-      await recordMessage(stores, { groupId, position: at(id), senderId });
+      await recordMessage(tidemark, { groupId, position: at(id), senderId });
     }
   }
 
@@ -265,25 +269,40 @@ describe('if 50 messages are counted and 55 are kept', () => {
     const {
       groupId,
       ids: { reader, guest },
-    } = await prepare(stores);
+    } = await prepare(tidemark);
     await record(groupId, guest, 1, 52);
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 50, exact: false });
-    for (const id of [50, 51, 52]) await deleteMessage(stores, groupId, at(id));
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 49, exact: true });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 50,
+      exact: false,
+    });
+    for (const id of [50, 51, 52]) await deleteMessage(tidemark, groupId, at(id));
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 49,
+      exact: true,
+    });
     expect(await inboxOf(reader)).toEqual([{ count: 49, exact: true }]);
-    await forget(stores.redis, groupId);
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 49, exact: true });
+    await forget(tidemark.redis, groupId);
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 49,
+      exact: true,
+    });
   });
 
   test('messages below a window full of own messages are counted', async () => {
     const {
       groupId,
       ids: { reader, guest },
-    } = await prepare(stores);
+    } = await prepare(tidemark);
     await record(groupId, guest, 1, 3);
     await record(groupId, reader, 4, 60);
-    expect((await markUnread(stores, groupId, reader, at(1)))?.unread).toEqual({ count: 3, exact: true });
-    expect((await lookAt(stores, groupId, reader))?.unread).toEqual({ count: 3, exact: true });
+    expect((await markUnread(tidemark, { groupId, userId: reader }, at(1)))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
+    expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
+      count: 3,
+      exact: true,
+    });
     expect(await inboxOf(reader)).toEqual([{ count: 3, exact: true }]);
   });
 });

@@ -29,7 +29,7 @@ beforeEach(() => {
       if (token === 'malformed') throw new Error('malformed');
       return { token };
     },
-    patienceMs: 500,
+    maxWaitMs: 500,
     nowMs: Date.now,
   });
 });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { documents } from '../../../document/documents.ts';
+import type { Json } from '../../../document/json-schema.ts';
 import { expectDocumented, expectDocumentedEvent } from '../../support/documented.ts';
 
 const run = promisify(execFile);
@@ -51,7 +52,10 @@ interface Operation {
   readonly operationId: string;
   readonly security: readonly object[];
   readonly parameters: readonly { readonly $ref?: string; readonly name?: string }[];
-  readonly requestBody?: { readonly required: boolean };
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: { readonly 'application/json': { readonly schema: { readonly $ref?: string } } };
+  };
   readonly responses: object;
 }
 
@@ -119,9 +123,96 @@ describe('the OpenAPI document', () => {
   });
 });
 
+type Schema = Readonly<Record<string, unknown>>;
+
+interface Components {
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Schema>>;
+    readonly responses: Readonly<
+      Record<string, { readonly content: Readonly<Record<string, { readonly schema: Schema }>> }>
+    >;
+  };
+}
+
+describe('a generator of clients', () => {
+  const read = () => readDocument<Components & { readonly paths: Schema }>('openapi.json');
+
+  /** Where the schema of an object stands. */
+  const unnamedIn = (json: unknown, path: string): string[] => {
+    if (typeof json !== 'object' || json === null) return [];
+    const within = Object.entries(json)
+      .filter(([name]) => name !== 'example')
+      .flatMap(([name, inner]) => unnamedIn(inner, `${path}/${name}`));
+    return 'type' in json && json.type === 'object' ? [path, ...within] : within;
+  };
+
+  test('finds a name for each object', async () => {
+    const { paths, components } = await read();
+    expect(unnamedIn(paths, 'paths')).toEqual([]);
+    const inSchemas = Object.entries(components.schemas).flatMap(([name, schema]) =>
+      unnamedIn(schema, name).filter((path) => path !== name),
+    );
+    expect(inSchemas).toEqual([]);
+  });
+
+  test('finds one type where several answers or bodies have the same part', async () => {
+    const { paths, components } = await read();
+    const bodyOf = (path: string) => (paths[path] as { put: Operation }).put.requestBody?.content;
+    const mark = { 'application/json': { schema: { $ref: '#/components/schemas/MarkReadRequest' } } };
+    expect(bodyOf('/v1/groups/{groupId}/watermark')).toMatchObject(mark);
+    expect(bodyOf('/v1/users/{userId}/groups/{groupId}/watermark')).toMatchObject(mark);
+    for (const name of ['Watermark', 'WatermarkMoved', 'InboxGroup', 'RevisionConflict']) {
+      expect(components.schemas[name]?.properties).toMatchObject({
+        unread: { $ref: '#/components/schemas/Unread' },
+      });
+    }
+    for (const name of ['Problem', 'InvalidRequest', 'RevisionConflict']) {
+      expect(components.schemas[name]?.properties).toMatchObject({
+        code: { $ref: '#/components/schemas/ProblemCode' },
+      });
+    }
+  });
+
+  // Some would refuse the fields that a later version adds to one of the choices.
+  test('finds one object where entries of a list differ in their fields', async () => {
+    const { components } = await read();
+    expect(JSON.stringify(components.schemas)).not.toContain('"oneOf"');
+    expect(components.schemas.MarkOutcome).toMatchObject({
+      type: 'object',
+      properties: {
+        outcome: { type: 'string', enum: ['advanced', 'unchanged', 'conflict', 'not_found', 'failed'] },
+        revision: { type: 'integer' },
+      },
+      required: ['groupId', 'outcome'],
+    });
+    expect(components.schemas.MessageReceipts).toMatchObject({
+      type: 'object',
+      properties: { known: { type: 'boolean' }, readByAll: { type: 'boolean' } },
+      required: ['messageId', 'known'],
+    });
+  });
+
+  // Many look at the status alone. What a gateway sends has none of the fields of a problem.
+  test('finds one type for a problem of a status and for what the gateway answers with that status', async () => {
+    const { components } = await read();
+    for (const code of ['unauthorized', 'forbidden', 'too_large', 'throttled', 'internal', 'unavailable']) {
+      const schema = { $ref: '#/components/schemas/GatewayProblem' };
+      expect(components.responses[code]?.content).toMatchObject({
+        'application/problem+json': { schema },
+        'application/json': { schema },
+      });
+    }
+    expect(components.schemas.GatewayProblem?.required).toBeUndefined();
+    expect(components.responses.unauthorized?.content).toMatchObject({
+      'application/problem+json': { example: { status: 401, code: 'unauthorized' } },
+      'application/json': { example: { message: 'Unauthorized' } },
+    });
+  });
+});
+
 describe('an answer', () => {
   const added = { added: 1, existing: 0 };
-  const answerOf = (status: number, body: Record<string, number>, contentType = 'application/json') => ({
+  const answerOf = (status: number, body: Record<string, Json>, contentType = 'application/json') => ({
     status,
     contentType,
     text: JSON.stringify(body),
@@ -144,6 +235,59 @@ describe('an answer', () => {
     ['another content type', answerOf(200, added, 'text/plain')],
   ])('is refused with %s', (_what, answer) => {
     expect(check(answer)).toThrow('docs/openapi.json has no such answer of POST /v1/groups/tea/members');
+  });
+});
+
+describe('an answer whose entries differ in their fields', () => {
+  const check = (receipt: Record<string, Json>) => () => {
+    const body = { groupId: 'tea', receipts: [receipt] };
+    const text = JSON.stringify(body);
+    const answer = { status: 200, contentType: 'application/json', text, body };
+    expectDocumented('POST', '/v1/groups/tea/receipts', answer);
+  };
+  const known = {
+    messageId: '1',
+    known: true,
+    audience: 2,
+    readCount: 1,
+    deliveredCount: 1,
+    readByAll: false,
+  };
+
+  test('is taken with the fields of each kind', () => {
+    expect(check(known)).not.toThrow();
+    expect(check({ messageId: '1', known: false })).not.toThrow();
+  });
+
+  test.each([
+    ['without a field', { messageId: '1', known: true, audience: 2, readCount: 1, deliveredCount: 1 }],
+    ['without what makes the kind', { messageId: '1' }],
+  ])('is refused %s', (_what, receipt) => {
+    expect(check(receipt)).toThrow('docs/openapi.json has no such answer');
+  });
+});
+
+describe('an answer of a status that the gateway has, too', () => {
+  const problem = {
+    type: 'about:blank',
+    title: 'Not authenticated',
+    status: 401,
+    code: 'unauthorized',
+    detail: 'Invalid JWT',
+    requestId: 'r1',
+  };
+  const check = (body: Record<string, Json>, contentType: string) => () =>
+    expectDocumented('GET', '/v1/inbox', { status: 401, contentType, text: '{}', body });
+
+  test('is a whole problem, or the message of the gateway', () => {
+    expect(check(problem, 'application/problem+json')).not.toThrow();
+    expect(check({ ...problem, message: 'Unauthorized' }, 'application/problem+json')).not.toThrow();
+    expect(check({ message: 'Unauthorized' }, 'application/json')).not.toThrow();
+  });
+
+  test.each(Object.keys(problem))('is refused as a problem without %s', (field) => {
+    const { [field]: _left, ...others } = problem as Record<string, Json>;
+    expect(check(others, 'application/problem+json')).toThrow('docs/openapi.json has no such answer');
   });
 });
 

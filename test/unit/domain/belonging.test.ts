@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
+  applyDeparture,
+  applyJoining,
   type Belonging,
-  hearDeparture,
-  hearJoining,
   NO_BELONGING,
 } from '../../../shared/domain/belonging.ts';
 import { at } from '../../support/positions.ts';
@@ -26,8 +26,8 @@ const events: fc.Arbitrary<Event[]> = fc
 
 const hear = (known: Belonging, { time, after }: Event) =>
   after === null
-    ? hearDeparture(known, T + time)
-    : hearJoining(known, { at: T + time, after: at(after), heardAt: T + 100 });
+    ? applyDeparture(known, T + time)
+    : applyJoining(known, { at: T + time, joinedAfter: at(after), receivedAt: T + 100 });
 
 const seenIn = ({ state }: Belonging) =>
   state?.kind === 'member' ? { after: state.joinedAfter, revision: state.self.revision } : null;

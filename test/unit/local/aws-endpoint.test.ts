@@ -44,6 +44,7 @@ beforeAll(async () => {
       },
     },
     queues: {} as Queues,
+    webSockets: null,
     lambda: {
       has: (name) => name === 'known',
       async invoke(_name, payload) {
@@ -292,7 +293,7 @@ describe('a request that is signed well', () => {
     expect(put).toEqual([]);
   });
 
-  test('is refused where the local stack does not know the operation', async () => {
+  test('is refused where the local stack does not support the operation', async () => {
     expect(await post(await signedAs(FUNCTIONS, 'AWSEvents.DeleteRule', '{}'))).toMatchObject({
       status: 400,
       body: { __type: 'UnknownOperationException' },

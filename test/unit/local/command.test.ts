@@ -20,7 +20,7 @@ test.each([
   ],
   [
     'ENOTDIR',
-    '/srv/data/dev.json is no directory (ENOTDIR): choose a data directory of your own with --data.',
+    '/srv/data/dev.json is not a directory (ENOTDIR): choose a data directory of your own with --data.',
   ],
 ])('a path that the system refuses with %s is named in one sentence', (code, sentence) => {
   expect(sentenceOf(refused(code, '/srv/data/dev.json'))).toBe(sentence);

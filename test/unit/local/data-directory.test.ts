@@ -149,12 +149,12 @@ describe('a file that an older version left half written', () => {
   const openers: [FileName, string, () => unknown][] = [
     [
       'secrets.json',
-      'remove it and start once with --fresh: the secrets will be others, and with them the database',
+      'remove it and start once with --fresh, which creates new secrets and a new database',
       () => new Secrets(directory.file('secrets.json')),
     ],
     [
       'issuer.json',
-      'remove it: tokens that were handed out before will then be refused',
+      'remove it: tokens that were issued before will then be refused',
       () => Issuer.open(directory.path),
     ],
     [

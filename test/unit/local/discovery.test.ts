@@ -33,18 +33,18 @@ describe('an issuer', () => {
   test.each([
     ['answers with an error', 404, '{}', 'answered 404'],
     ['answers with a page', 200, '<html>', 'does not answer with JSON'],
-    ['names no keys', 200, '{"issuer":"https://issuer.example"}', 'names no issuer with its jwks_uri'],
+    ['names no keys', 200, '{"issuer":"https://issuer.example"}', 'has no issuer and jwks_uri'],
     [
       'names keys that are no URL',
       200,
       '{"issuer":"https://issuer.example","jwks_uri":"/keys"}',
-      'names no issuer with its jwks_uri',
+      'has no issuer and jwks_uri',
     ],
     [
       'is another one',
       200,
       '{"issuer":"https://issuer.example","jwks_uri":"https://issuer.example/keys"}',
-      'is of the issuer https://issuer.example',
+      'belongs to the issuer https://issuer.example',
     ],
   ])('that %s is refused in one sentence', async (_name, status, body, why) => {
     answer = { status, body };

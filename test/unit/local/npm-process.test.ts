@@ -10,7 +10,7 @@ function tableOf(entries: Record<number, [parent: number, command: string]>, own
   const table = { entries, ownParent };
   const processes: ProcessTable = {
     ownParent: () => table.ownParent,
-    look: async (pid) => {
+    read: async (pid) => {
       const [parent, command] = table.entries[pid] ?? [];
       return parent === undefined || command === undefined ? null : { parent, command };
     },

@@ -58,6 +58,16 @@ test('a pause is sped up', () => {
   expect(bodies()).toEqual(['late']);
 });
 
+test('a delay passes in real time', () => {
+  queues.get(WORK).send({ body: 'delayed', delaySeconds: 1 });
+  queues.get(WORK).send({ body: 'at once' });
+  expect(bodies()).toEqual(['at once']);
+  nowMs += 999;
+  expect(bodies()).toEqual([]);
+  nowMs += 1;
+  expect(bodies()).toEqual(['delayed']);
+});
+
 test('a message that was not deleted is there again after the visibility timeout, in real time', () => {
   queues.get(WORK).send({ body: 'a' });
   expect(receive(true).map(({ message }) => message.receiveCount)).toEqual([1]);
@@ -132,6 +142,16 @@ describe('a restart', () => {
     expect(bodies()).toEqual(['waiting']);
     nowMs += 1_000;
     expect(receive()).toMatchObject([{ message: { body: 'paused', receiveCount: 2 } }]);
+  });
+
+  test('keeps the rest of a delay', () => {
+    queues.get(WORK).send({ body: 'delayed', delaySeconds: 1 });
+    nowMs += 400;
+    restart();
+    nowMs += 599;
+    expect(bodies()).toEqual([]);
+    nowMs += 1;
+    expect(bodies()).toEqual(['delayed']);
   });
 
   test('frees what a function had, whose instance has ended with the stack', () => {

@@ -3,8 +3,9 @@ import { ok, serve } from '../../../functions/runtime/serve.ts';
 import { parameters } from '../../../shared/contract/schemas.ts';
 import { CONTEXT, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
-const asUser = serve({ name: 'asUser', who: 'user', at: 'POST /test', path: parameters }, async ({ user }) =>
-  ok({ userId: user }),
+const asUser = serve(
+  { name: 'asUser', who: 'user', at: 'POST /test', path: parameters },
+  async ({ userId }) => ok({ userId }),
 );
 const asService = serve({ name: 'asService', who: 'anyone', at: 'POST /test' }, async () => ok({}));
 

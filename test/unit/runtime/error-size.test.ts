@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { problemAnswer } from '../../../functions/runtime/problem.ts';
 import { ok, serve } from '../../../functions/runtime/serve.ts';
 import { validate } from '../../../functions/runtime/validate.ts';
-import { groupId, listOf, messageId, parameters, time, userId } from '../../../shared/contract/schemas.ts';
+import { groupId, listOf, parameters, position, time, userId } from '../../../shared/contract/schemas.ts';
 import { type ErrorCode, invalidFields, TidemarkError } from '../../../shared/domain/errors.ts';
 import { CONTEXT, proxyEvent } from '../../support/proxy-event.ts';
 
@@ -139,10 +139,10 @@ describe('the answer to an error', () => {
   });
 });
 
-const mark = v.strictObject({ groupId, messageId, private: v.optional(v.boolean()) });
+const mark = v.strictObject({ groupId, messageId: position, private: v.optional(v.boolean()) });
 const FIELDS = {
   marks: v.optional(listOf(mark)),
-  messageIds: v.optional(listOf(messageId)),
+  messageIds: v.optional(listOf(position)),
   userIds: v.optional(listOf(userId)),
   sentAt: v.optional(time),
 };

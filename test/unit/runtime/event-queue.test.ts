@@ -110,7 +110,8 @@ describe('an event that fails', () => {
 });
 
 test('an event is not begun where the time left would not do for it, and is tried again', async () => {
-  const left = [60_000, 5_999];
+  // Looked at for the deadline, for the first event, for the timeout of the whole, and for the second event.
+  const left = [60_000, 60_000, 60_000, 9_999];
   const handled: string[] = [];
   const answer = await run(
     async (id) => {
@@ -128,4 +129,20 @@ test('a message that is no event stays in the queue where the dead-letter queue 
   expect(await run(async () => undefined, [broken, record('a1', 'a')])).toEqual({
     batchItemFailures: [{ itemIdentifier: 'x' }],
   });
+});
+
+test('an event that hangs fails alone when the time for it is over, and those beside it are handled', async () => {
+  // Enough to begin events: 1 s for an event, and 9 s for the calls to the queues.
+  const endMs = Date.now() + 10_200;
+  const handled: string[] = [];
+  const answer = await run(
+    async (id) => {
+      if (id === 'a1') await new Promise(() => undefined);
+      handled.push(id);
+    },
+    [record('a1', 'a'), record('b1', 'b'), record('b2', 'b')],
+    () => endMs - Date.now(),
+  );
+  expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'a1' }] });
+  expect(handled).toEqual(['b1', 'b2']);
 });

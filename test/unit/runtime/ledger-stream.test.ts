@@ -18,11 +18,12 @@ beforeEach(() => {
     published.push(...events);
     return [];
   };
-  const told = new RecentRecords(10);
+  const remembered = new RecentRecords(10);
   const handler = ledgerStream((records) =>
-    publishMoves({ publisher: { publish }, deadLetters, told }, records),
+    publishMoves({ publisher: { publish }, deadLetters, published: remembered }, records),
   );
-  invoke = async (records) => handler({ Records: records as DynamoDBRecord[] }, {} as Context);
+  invoke = async (records) =>
+    handler({ Records: records as DynamoDBRecord[] }, { getRemainingTimeInMillis: () => 30_000 } as Context);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
 });
 afterEach(() => {

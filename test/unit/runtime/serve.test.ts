@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { Context } from 'aws-lambda';
 import * as v from 'valibot';
 import { ok, serve } from '../../../functions/runtime/serve.ts';
-import { limitUpTo, messageId, parameters } from '../../../shared/contract/schemas.ts';
+import { limitUpTo, parameters, position } from '../../../shared/contract/schemas.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { CONTEXT, type ProxyCall, proxyEvent, tokenWith } from '../../support/proxy-event.ts';
 
@@ -83,7 +84,7 @@ describe('an endpoint', () => {
 
 describe('a body', () => {
   const place = { name: 'test', who: 'anyone', at: 'POST /test' } as const;
-  const fields = { joinedAfter: v.optional(messageId) };
+  const fields = { joinedAfter: v.optional(position) };
   const required = serve({ ...place, body: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
   const optional = serve({ ...place, optionalBody: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
   const none = serve(place, async () => ok({}));
@@ -122,6 +123,53 @@ describe('a body', () => {
   });
 });
 
+describe('a request that is not answered before its deadline', () => {
+  /** What Lambda gives a request whose deadline is a moment away. */
+  const soon = { getRemainingTimeInMillis: () => 510 } as Context;
+  const replies: ((body: object) => void)[] = [];
+  const slow = serve({ name: 'test', who: 'anyone', at: 'POST /test' }, async () => {
+    const body = await new Promise<object>((resolve) => replies.push(resolve));
+    return ok(body);
+  });
+  const warnings: unknown[] = [];
+  beforeEach(() => {
+    replies.length = 0;
+    warnings.length = 0;
+    jest.spyOn(console, 'warn').mockImplementation((line) => void warnings.push(line));
+    jest.spyOn(console, 'error').mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('gets a 503 with Retry-After, and a warning names the route', async () => {
+    const { statusCode, headers, body = '' } = await slow(proxyEvent({ routeKey: 'GET /v1/inbox' }), soon);
+    expect(statusCode).toBe(503);
+    expect(headers).toEqual({ 'content-type': 'application/problem+json', 'retry-after': '1' });
+    expect(JSON.parse(body)).toEqual({
+      type: 'about:blank',
+      title: 'Temporarily unavailable',
+      status: 503,
+      code: 'unavailable',
+      detail: 'The service cannot take this request right now. Please retry.',
+      requestId: 'the-request',
+    });
+    expect(warnings).toMatchObject([
+      { route: 'GET /v1/inbox', error: { message: 'the request was not answered before its deadline' } },
+    ]);
+  });
+
+  test('leaves its late answer to nobody: the next request gets its own', async () => {
+    expect(await slow(proxyEvent({}), soon)).toMatchObject({ statusCode: 503 });
+    const next = answerTo(slow, {});
+    while (replies.length < 2) await new Promise(setImmediate);
+    replies[0]?.({ of: 'the first' });
+    await new Promise(setImmediate);
+    replies[1]?.({ of: 'the second' });
+    expect(await next).toEqual({ statusCode: 200, body: { of: 'the second' } });
+  });
+});
+
 describe('the log', () => {
   const lines: unknown[][] = [];
   beforeEach(() => {
@@ -135,7 +183,7 @@ describe('the log', () => {
   });
 
   const failing = (error: unknown) =>
-    serve({ name: 'test', who: 'anyone', at: 'POST /test', optionalBody: { messageId } }, () =>
+    serve({ name: 'test', who: 'anyone', at: 'POST /test', optionalBody: { messageId: position } }, () =>
       Promise.reject(error),
     );
   const TOKEN = tokenWith('{"sub":"alice","scope":"tidemark/user","aud":"a-rather-long-audience"}');

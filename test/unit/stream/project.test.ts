@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { Change, GroupCache } from '../../../shared/cache/group-cache.ts';
+import type { Change } from '../../../shared/cache/changes.ts';
+import type { GroupCache } from '../../../shared/cache/group-cache.ts';
+import { decodeMembership } from '../../../shared/cache/membership-text.ts';
 import type { TidemarkEvent } from '../../../shared/contract/event.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId } from '../../../shared/domain/ids.ts';
@@ -26,15 +28,22 @@ import {
   unknownKind,
 } from '../../support/stream-records.ts';
 
+/** A change of a member as an object; any other change as it is. */
+function readable(change: Change) {
+  const [kind = '', userId, text] = change;
+  if (!/^(member|knownMember|joined|laggard)$/.test(kind)) return change;
+  return { kind, userId, ...(text && { state: decodeMembership(text) }) };
+}
+
 /** Records what it receives; a test decides what fails. */
 class Outside {
-  readonly merged: [string, Change[]][] = [];
+  readonly merged: [string, unknown[]][] = [];
   readonly published: TidemarkEvent[] = [];
   failingGroups = new Set<string>();
   isBusDown = false;
 
   /** The cache's reply about how far everyone in a group has read: by default a member has read nothing. */
-  readonly everyoneAt = new Map<string, Position | null>();
+  readonly fullyRead = new Map<string, Position | null>();
   /** The members in the ledger's list, with their public watermarks. */
   readonly members = new Map<string, Position>();
   recent: string[] = [];
@@ -48,21 +57,21 @@ class Outside {
   readonly letters = new KeptLetters();
 
   /** Members whom the cache’s index lacks. */
-  strangers: string[] = [];
+  unknownMembers: string[] = [];
 
   readonly cache = {
     merge: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return false;
-      this.merged.push([groupId, changes]);
+      this.merged.push([groupId, changes.map(readable)]);
       return true;
     },
-    mergeNews: async (groupId: string, changes: Change[]) => {
+    mergeFromStream: async (groupId: string, changes: Change[]) => {
       if (this.failingGroups.has(groupId)) return null;
-      this.merged.push([groupId, changes]);
-      const everyoneAt = this.everyoneAt.get(groupId);
+      this.merged.push([groupId, changes.map(readable)]);
+      const fullyRead = this.fullyRead.get(groupId);
       return {
-        everyoneAt: everyoneAt === undefined ? START : everyoneAt,
-        strangers: this.strangers,
+        fullyReadPosition: fullyRead === undefined ? START : fullyRead,
+        unknownMembers: this.unknownMembers,
         recent: this.recent,
       };
     },
@@ -76,7 +85,7 @@ class Outside {
 
   readonly ledger = {
     memberships: {
-      readMany: async (userIds: readonly string[]) => {
+      readMany: async (_groupId: string, userIds: readonly string[]) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
         return new Map(
           userIds
@@ -115,10 +124,10 @@ let run: (records: readonly StreamRecord[]) => Promise<string[]>;
 beforeEach(() => {
   outside = new Outside();
   const { cache, ledger, publisher, letters } = outside;
-  const told = new RecentRecords(100);
-  const stores = { cache, ledger, nowMs: () => T };
+  const published = new RecentRecords(100);
+  const tidemark = { cache, ledger, nowMs: () => T, mode: 'strict' } as const;
   const deadLetters = new DeadLetters(letters);
-  run = (records) => project({ stores, publisher, deadLetters, told }, records);
+  run = (records) => project({ tidemark, publisher, deadLetters, published }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
   jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
@@ -151,7 +160,7 @@ describe('the projector', () => {
   });
 
   test('merges members whom the cache’s index lacks, as the ledger holds them now', async () => {
-    outside.strangers = ['a', 'gone'];
+    outside.unknownMembers = ['a', 'gone'];
     outside.members.set('a', at(20));
     expect(await run([move('a', 0, 5), move('gone', 0, 5)])).toEqual([]);
     expect(outside.merged.at(-1)).toMatchObject([
@@ -164,7 +173,7 @@ describe('the projector', () => {
   });
 
   test('reports the records of members that it cannot merge as failed', async () => {
-    outside.strangers = ['a'];
+    outside.unknownMembers = ['a'];
     outside.isLedgerDown = true;
     const record = move('a', 0, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
@@ -178,9 +187,7 @@ describe('the projector', () => {
       senderId: { S: 'a' },
     };
     await run([recordOf(message, null), expire('a')]);
-    expect(outside.merged).toEqual([
-      ['g', [{ kind: 'message', message: { position: at(7), senderId: 'a', deleted: true } }]],
-    ]);
+    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007']]]]);
   });
 });
 
@@ -217,7 +224,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('goes to the dead-letter queue once if it is broken, while the others are merged', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     const broken = breakMembership('c');
     const records = [move('a', 2, 5), broken, move('b', 0, 3)];
     expect(await run(records)).toEqual([]);
@@ -231,7 +238,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('fails if the dead-letter queue does not accept it, and no other fails', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     outside.letters.isDown = true;
     const broken = breakMembership('c');
     const records = [move('a', 2, 5), broken, move('b', 0, 3)];
@@ -247,7 +254,7 @@ describe('an item that the projector cannot read', () => {
     expect(outside.merged).toMatchObject([
       [
         'g',
-        [{ kind: 'known-member', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
+        [{ kind: 'knownMember', userId: 'a', state: { public: { position: at(9) } } }, { kind: 'joined' }],
       ],
     ]);
     expect(outside.letters.messages).toEqual([]);
@@ -255,7 +262,7 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('is left out of the members that are merged into the cache’s index', async () => {
-    outside.strangers = ['a', 'c'];
+    outside.unknownMembers = ['a', 'c'];
     outside.members.set('a', at(20));
     outside.broken.add('c');
     expect(await run([move('a', 0, 5), move('c', 0, 5)])).toEqual([]);
@@ -263,8 +270,8 @@ describe('an item that the projector cannot read', () => {
   });
 
   test('does not stop the events about how far everyone has read', async () => {
-    outside.everyoneAt.set('g', null);
-    outside.everyoneAt.set('h', at(5));
+    outside.fullyRead.set('g', null);
+    outside.fullyRead.set('h', at(5));
     outside.members.set('a', at(5)).set('c', at(2));
     outside.broken.add('c');
     expect(await run([move('a', 2, 5), move('b', 2, 5, 'h' as GroupId)])).toEqual([]);
@@ -277,21 +284,21 @@ describe('an item that the projector cannot read', () => {
 
 describe('how far everyone has read', () => {
   test('is published if the cache knows that nobody is behind any more', async () => {
-    outside.everyoneAt.set('g', at(5));
+    outside.fullyRead.set('g', at(5));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([['g', '5']]);
     expect(outside.pagesRead).toBe(0);
   });
 
   test('is neither published nor searched for while the cache knows a member who is behind', async () => {
-    outside.everyoneAt.set('g', at(2));
+    outside.fullyRead.set('g', at(2));
     await run([move('a', 2, 5)]);
     expect(fullyRead()).toEqual([]);
     expect(outside.pagesRead).toBe(0);
   });
 
   test('is searched for in the ledger if the cache does not know, up to the first member who is behind', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 100; index < 500; index += 1)
       outside.members.set(`u${index}`, at(index === 150 ? 2 : 9));
     await run([move('a', 2, 5)]);
@@ -304,7 +311,7 @@ describe('how far everyone has read', () => {
   });
 
   test('is the lowest watermark in the ledger if nobody is behind', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 100; index < 350; index += 1)
       outside.members.set(`u${index}`, at(index === 349 ? 4 : 9));
     await run([move('a', 2, 5)]);
@@ -313,19 +320,19 @@ describe('how far everyone has read', () => {
   });
 
   test('rises when the last member who was behind leaves', async () => {
-    outside.everyoneAt.set('g', at(8));
+    outside.fullyRead.set('g', at(8));
     await run([leave('a', 2)]);
     expect(fullyRead()).toEqual([['g', '8']]);
   });
 
   test('does not change by a private read, a mark unread or a delivery', async () => {
-    outside.everyoneAt.set('g', at(9));
+    outside.fullyRead.set('g', at(9));
     for (const record of hiddenMoves('a')) await run([record]);
     expect(fullyRead()).toEqual([]);
   });
 
   test('is searched for first among members who joined a moment ago, whom the list may lack', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     outside.members.set('listed', at(9));
     outside.members.set('new', at(2));
     outside.recent = ['new'];
@@ -335,18 +342,18 @@ describe('how far everyone has read', () => {
   });
 
   test('is read from the index if very many members are past the position', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     for (let index = 10_000; index < 16_000; index += 1) outside.members.set(`u${index}`, at(9));
     const record = move('a', 2, 5);
     expect(await run([record])).toEqual([record.sequenceNumber]);
     expect([outside.claims, outside.pagesRead]).toEqual([1, 10]);
-    outside.everyoneAt.set('g', at(9));
+    outside.fullyRead.set('g', at(9));
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toEqual([['g', '9']]);
   });
 
   test('is published later, and once, if the ledger or the bus does not answer', async () => {
-    outside.everyoneAt.set('g', null);
+    outside.fullyRead.set('g', null);
     outside.members.set('a', at(5));
     const record = move('a', 2, 5);
     outside.isLedgerDown = true;

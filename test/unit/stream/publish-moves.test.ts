@@ -37,8 +37,8 @@ beforeEach(() => {
     published.push(...events.filter((event) => !failed.includes(event)));
     return failed;
   };
-  const told = new RecentRecords(100);
-  run = (records) => publishMoves({ publisher: { publish }, deadLetters, told }, records);
+  const remembered = new RecentRecords(100);
+  run = (records) => publishMoves({ publisher: { publish }, deadLetters, published: remembered }, records);
 });
 afterEach(() => {
   jest.restoreAllMocks();

@@ -62,18 +62,18 @@ test.each([
   [
     'a Deny',
     { PolicyDocument: document(statement('a:B', { Effect: 'Deny' })) },
-    'the local stack knows no Deny here',
+    'the local stack does not support Deny here',
   ],
   [
     'a wildcard for one character',
     { PolicyDocument: document(statement('a:?')) },
-    'the local stack knows the wildcard * alone',
+    'the local stack supports only the wildcard *',
   ],
   ['a principal', { PolicyDocument: document(statement('a:B', { Principal: '*' })) }, 'Principal'],
   [
     'a policy variable',
     { PolicyDocument: document({ Effect: 'Allow', Action: 'a:B', Resource: `arn:of:\${aws:username}` }) },
-    'the local stack knows no policy variables',
+    'the local stack does not support policy variables',
   ],
   ['an older language', { PolicyDocument: { Version: '2008-10-17', Statement: [] } }, 'Version'],
   ['a role that does not exist', { Roles: ['Nobody'] }, 'there is no role Nobody'],

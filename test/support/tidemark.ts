@@ -5,11 +5,11 @@ import { CacheConnection } from '../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../shared/domain/ids.ts';
 import { createLedger } from '../../shared/ledger/ledger.ts';
-import type { Stores } from '../../shared/operations/stores.ts';
+import type { Tidemark } from '../../shared/operations/tidemark.ts';
 import { connectDynamoDb, createLedgerTable, engines, freshPrefix } from './engines.ts';
 
-/** The stores on the real engines, with every network call that they make counted by what it asks. */
-export interface CountedStores extends Stores {
+/** Tidemark on the real engines. It records each of its network calls. */
+export interface CountedTidemark extends Tidemark {
   readonly tableName: string;
   /** The cache's engine itself; what goes this way is not counted. */
   readonly redis: Redis;
@@ -18,7 +18,7 @@ export interface CountedStores extends Stores {
   close(): Promise<void>;
 }
 
-export interface StoresOptions {
+export interface TidemarkOptions {
   readonly capacity?: number;
   /** As many as the capacity where that is given. */
   readonly unreadLimit?: number;
@@ -35,7 +35,7 @@ export interface CacheEngine {
   readonly upstashToken: string;
 }
 
-export async function openStores(options: StoresOptions = {}): Promise<CountedStores> {
+export async function openTidemark(options: TidemarkOptions = {}): Promise<CountedTidemark> {
   const { capacity = DEFAULT_GROUP_CACHE.capacity, tableName = freshPrefix('ledger') } = options;
   const { redisUrl, upstashUrl, upstashToken } = options.engine ?? engines;
   const { unreadLimit = options.capacity ?? DEFAULT_GROUP_CACHE.unreadLimit } = options;
@@ -55,7 +55,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
   const connection = new CacheConnection({
     credentials: async () => ({ url: upstashUrl, token: upstashToken }),
     // A machine that runs the tests beside two engines may stall for longer than a caller should wait.
-    timeoutsMs: { connect: 30_000, ask: 30_000, tell: 30_000 },
+    timeoutsMs: { connect: 30_000, read: 30_000, write: 30_000 },
     http: {
       handle(request, options) {
         calls.push('cache');
@@ -67,6 +67,7 @@ export async function openStores(options: StoresOptions = {}): Promise<CountedSt
     ledger: createLedger(client, { tableName, membersIndexName: 'members', messageRetentionDays: 90 }),
     cache: new GroupCache(connection, { ...DEFAULT_GROUP_CACHE, capacity, unreadLimit }),
     nowMs: Date.now,
+    mode: 'strict',
     tableName,
     redis,
     takeCalls() {

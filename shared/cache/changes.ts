@@ -1,0 +1,77 @@
+import type { UserId } from '../domain/ids.ts';
+import type { EarlyMark } from '../domain/mark.ts';
+import type { MembershipState } from '../domain/membership.ts';
+import type { Message } from '../domain/message.ts';
+import type { Position } from '../domain/position.ts';
+import { encodeMembership } from './membership-text.ts';
+import { encodePosition } from './position-text.ts';
+
+declare const changeBrand: unique symbol;
+
+/**
+ * One thing that the cache merges about a group, as merge-group.lua receives it: its kind, then the values of that
+ * kind. Each kind has one function here and one of the same name in the script. All values come from the ledger.
+ */
+export type Change = readonly string[] & { readonly [changeBrand]: true };
+
+/** A membership or departure, just read from the ledger. */
+export const member = (userId: UserId, state: MembershipState): Change =>
+  entry('member', userId, encodeMembership(state));
+
+/** Several members that were just read from the ledger. */
+export const members = (states: Iterable<readonly [UserId, MembershipState]>): Change[] =>
+  [...states].map(([userId, state]) => member(userId, state));
+
+/** A member's state that may be old. It is merged only if the cache holds the member already. */
+export const knownMember = (userId: UserId, state: MembershipState): Change =>
+  entry('knownMember', userId, encodeMembership(state));
+
+/** The member has just joined. Comes in addition to `member`. */
+export const joined = (userId: UserId): Change => entry('joined', userId);
+
+/** The member's own view is about to go back (timeline: operations/mark-unread.ts). */
+export const doubt = (userId: UserId, token: string): Change => entry('doubt', userId, token);
+
+/** Ends a doubt: the cache now holds the new own view, or the ledger was not written. */
+export const settled = (userId: UserId, token: string): Change => entry('settled', userId, token);
+
+/** A clamped mark, whose message is not recorded yet. The cache keeps it for a minute. */
+export const early = ({ userId, position, generation, revision, kind }: EarlyMark): Change =>
+  entry('early', userId, encodePosition(position), String(generation), String(revision), kind);
+
+/** Takes out early marks at or below the head, at most `limit`: the reply has them. */
+export const due = (limit: number): Change => entry('due', String(limit));
+
+/** The start if no message is recorded. */
+export const head = (position: Position): Change => entry('head', encodePosition(position));
+
+/** A head that may be old. It is merged only if the cache holds a head already. */
+export const knownHead = (position: Position): Change => entry('knownHead', encodePosition(position));
+
+/** A message that is recorded or deleted. */
+export const message = ({ position, senderId, deleted: isDeleted }: Message): Change =>
+  isDeleted || senderId === null ? deleted(position) : entry('sent', encodePosition(position), senderId);
+
+/** A message that no longer counts, whether or not the cache holds it. */
+export const deleted = (position: Position): Change => entry('deleted', encodePosition(position));
+
+/** A load of the window begins (timeline: operations/message-window.ts). The token begins with the time in ms. */
+export const load = (token: string): Change => entry('load', token);
+
+/** The load of the window is complete: the cache holds every message above the floor. */
+export const loaded = (token: string, floor: Position): Change =>
+  entry('loaded', token, encodePosition(floor));
+
+/** A step of a load of the receipts: all members up to this one are merged, and the lease is extended. */
+export const index = (token: string, leaseEndMs: number, lastUserId: UserId): Change =>
+  entry('index', token, String(leaseEndMs), lastUserId);
+
+/** The load of the receipts is complete: every member is merged. */
+export const indexed = (token: string): Change => entry('indexed', token);
+
+/** The member found behind all others in a search of the ledger. Nobody searches again until it moves. */
+export const laggard = (userId: UserId): Change => entry('laggard', userId);
+
+function entry(kind: string, ...values: string[]): Change {
+  return [kind, ...values] as readonly string[] as Change;
+}

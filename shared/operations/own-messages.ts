@@ -1,0 +1,63 @@
+import { type Belonging, isSentBefore } from '../domain/belonging.ts';
+import type { Member } from '../domain/ids.ts';
+import { advance, type MembershipState } from '../domain/membership.ts';
+import type { Position } from '../domain/position.ts';
+import type { Tidemark } from './tidemark.ts';
+
+/*
+ * A member has read its own messages: when a message is recorded, its sender moves up to it.
+ */
+
+/** The conditions under which a sender moves to its message. */
+export interface SenderMove {
+  /**
+   * The time when the message was sent: a sender that joined later, by a fact, does not move. Null: every member moves.
+   */
+  readonly sentAtMs: number | null;
+  /** The message was recorded before: a sender that moved to it then does not move again. */
+  readonly isRepeated: boolean;
+}
+
+/**
+ * Moves the sender of a message up to it, nearly always in one write of the ledger. Returns null if the sender is not a
+ * member or does not move.
+ */
+export async function advanceSender(
+  { ledger, nowMs }: Tidemark,
+  sender: Member,
+  position: Position,
+  { sentAtMs, isRepeated }: SenderMove,
+): Promise<MembershipState | null> {
+  const at = nowMs();
+  // A generation is never below the time of the joining.
+  const raised = await ledger.memberships.raise(sender, position, at, sentAtMs);
+  if (raised.isRaised) return raised.state;
+  const { state, joinings } = raised.known;
+  if (state?.kind !== 'member') return null;
+  const [since] = joinings;
+  if (sentAtMs !== null && since && isSentBefore(sentAtMs, since)) return null;
+  // The sender moved when the message was first recorded. It may have marked the message unread since then.
+  if (isRepeated && state.public.position >= position) return null;
+  const forward = (current: MembershipState | null) =>
+    current?.kind === 'member' && current.generation === state.generation
+      ? advance(current, position, at)
+      : current;
+  return (await ledger.memberships.change(sender, forward, state)).state;
+}
+
+/**
+ * Moves a member to its newest own message sent since it joined, including those that arrived before the join. The
+ * messages are read after the membership was written, so that a message recorded in the meantime finds the member.
+ * Returns null if the member does not move.
+ */
+export async function followOwnMessages(
+  tidemark: Tidemark,
+  member: Member,
+  { state, joinings }: Belonging,
+): Promise<MembershipState | null> {
+  const [since] = joinings;
+  if (state?.kind !== 'member' || !since) return null;
+  const { messages } = tidemark.ledger;
+  const newest = await messages.newestOf(member, state.public.position, since.at);
+  return newest && advanceSender(tidemark, member, newest, { sentAtMs: null, isRepeated: false });
+}

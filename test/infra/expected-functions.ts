@@ -1,0 +1,228 @@
+/** What the template must have for one function. Each row is written by hand: nothing is computed by the code under test. */
+interface ExpectedFunction {
+  readonly name: string;
+  /** The logical id, without its hash. */
+  readonly id: string;
+  readonly timeoutSeconds: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Who may call it and where, in the order of the template. A function without routes is not traced. */
+  readonly routes: readonly (readonly [who: 'user' | 'service' | 'anyone', route: string])[];
+  /** The ends of its alarms' names, in the order of the template. */
+  readonly alarms: readonly string[];
+}
+
+const ledgerAndCache = {
+  TABLE_NAME: 'LedgerTable',
+  MEMBERS_INDEX_NAME: 'members',
+  MESSAGE_RETENTION_DAYS: '90',
+  UPSTASH_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
+};
+const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
+const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
+const forMarks = { ...forBoth, MEMBERSHIP: 'strict' };
+
+/** Every function of a deployment with a webhook, in the order of the template. */
+export const expectedFunctions: readonly ExpectedFunction[] = [
+  {
+    name: 'mark-read',
+    id: 'Apimarkread',
+    timeoutSeconds: 10,
+    environment: forMarks,
+    routes: [
+      ['user', 'PUT /v1/groups/{groupId}/watermark'],
+      ['service', 'PUT /v1/users/{userId}/groups/{groupId}/watermark'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'mark-unread',
+    id: 'Apimarkunread',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'POST /v1/groups/{groupId}/unread'],
+      ['service', 'POST /v1/users/{userId}/groups/{groupId}/unread'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'mark-delivered',
+    id: 'Apimarkdelivered',
+    timeoutSeconds: 10,
+    environment: forMarks,
+    routes: [
+      ['user', 'PUT /v1/groups/{groupId}/delivered'],
+      ['service', 'PUT /v1/users/{userId}/groups/{groupId}/delivered'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'mark-groups',
+    id: 'Apimarkgroups',
+    timeoutSeconds: 10,
+    environment: forMarks,
+    routes: [
+      ['user', 'POST /v1/watermarks'],
+      ['service', 'POST /v1/users/{userId}/watermarks'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'get-watermark',
+    id: 'Apigetwatermark',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/groups/{groupId}/watermark'],
+      ['service', 'GET /v1/users/{userId}/groups/{groupId}/watermark'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'get-message-status',
+    id: 'Apigetmessagestatus',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'POST /v1/groups/{groupId}/messages/status'],
+      ['service', 'POST /v1/users/{userId}/groups/{groupId}/messages/status'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'get-inbox',
+    id: 'Apigetinbox',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/inbox'],
+      ['service', 'GET /v1/users/{userId}/inbox'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'list-receipts',
+    id: 'Apilistreceipts',
+    timeoutSeconds: 29,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/groups/{groupId}/messages/{messageId}/receipts'],
+      ['service', 'GET /v1/users/{userId}/groups/{groupId}/messages/{messageId}/receipts'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'count-receipts',
+    id: 'Apicountreceipts',
+    timeoutSeconds: 29,
+    environment: forBoth,
+    routes: [
+      ['user', 'POST /v1/groups/{groupId}/receipts'],
+      ['service', 'POST /v1/users/{userId}/groups/{groupId}/receipts'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'add-members',
+    id: 'Apiaddmembers',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [
+      ['service', 'PUT /v1/groups/{groupId}/members/{userId}'],
+      ['service', 'POST /v1/groups/{groupId}/members'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'list-members',
+    id: 'Apilistmembers',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'GET /v1/groups/{groupId}/members']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'remove-member',
+    id: 'Apiremovemember',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'DELETE /v1/groups/{groupId}/members/{userId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'record-message',
+    id: 'Apirecordmessage',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'POST /v1/groups/{groupId}/messages']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'delete-message',
+    id: 'Apideletemessage',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'DELETE /v1/groups/{groupId}/messages/{messageId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'check-health',
+    id: 'Apicheckhealth',
+    timeoutSeconds: 10,
+    environment: ledgerAndCache,
+    routes: [['anyone', 'GET /v1/health']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'project-ledger',
+    id: 'Projectionprojectledger',
+    timeoutSeconds: 30,
+    environment: {
+      ...ledgerAndCache,
+      EVENT_BUS_NAME: 'Bus',
+      DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'behind'],
+  },
+  {
+    name: 'publish-events',
+    id: 'Publicationpublishevents',
+    timeoutSeconds: 30,
+    environment: { EVENT_BUS_NAME: 'Bus', DEAD_LETTER_QUEUE_URL: 'PublicationDeadLetters' },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'behind'],
+  },
+  {
+    name: 'apply-facts',
+    id: 'Factsapplyfacts',
+    timeoutSeconds: 60,
+    environment: {
+      ...ledgerAndCache,
+      QUEUE_URL: 'FactsSubscriptionQueue',
+      DEAD_LETTER_QUEUE_URL: 'FactsSubscriptionDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
+  },
+  {
+    name: 'notify',
+    id: 'Notifynotify',
+    timeoutSeconds: 10,
+    routes: [],
+    alarms: ['failing', 'dead-letters'],
+  },
+  {
+    name: 'deliver-webhook',
+    id: 'Notifydeliverwebhook',
+    timeoutSeconds: 60,
+    environment: {
+      WEBHOOK_URL: 'https://chat.example.com/hooks/tidemark',
+      WEBHOOK_SECRET_ARN: 'NotifyWebhookSecret',
+      QUEUE_URL: 'NotifyWebhookQueue',
+      DEAD_LETTER_QUEUE_URL: 'NotifyWebhookDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
+  },
+];
