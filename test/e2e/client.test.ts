@@ -107,7 +107,10 @@ describe('the calls', () => {
     const withoutToken = createUserApi({ url, token: () => 'not-a-token' });
     expect(await errorOf(withoutToken.getInbox({}))).toMatchObject({ status: 401, code: 'unauthorized' });
     const asService = createServiceApi({ url, token: () => running.userToken('ann') });
-    expect(await errorOf(asService.listMembers({ groupId }))).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(await errorOf(asService.listMembers({ groupId }))).toMatchObject({
+      status: 403,
+      code: 'forbidden',
+    });
     await service().recordMessage({ groupId, messageId: '5', senderId: 'bob' });
     const conflict = service().recordMessage({ groupId, messageId: '5', senderId: 'ann' });
     expect(await errorOf(conflict)).toMatchObject({ status: 409, code: 'conflict' });
