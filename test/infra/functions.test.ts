@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { expectedFunctions } from './expected-functions.ts';
+import { expectedFunctions } from '../support/expected-functions.ts';
 import { context, contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
@@ -133,10 +133,10 @@ describe('a deployment without events', () => {
     const names = Object.values(ofType(silent, 'AWS::Lambda::Function')).map(({ Properties }) =>
       String(Properties.FunctionName).replace('tidemark-test-', ''),
     );
-    expect(names).not.toContain('publish-events');
-    expect(names).not.toContain('notify');
-    expect(names).not.toContain('deliver-webhook');
-    expect(names).toHaveLength(17);
+    const ofEvents = ['publish-events', 'notify', 'deliver-webhook'];
+    expect(names).toEqual(
+      expectedFunctions.map(({ name }) => name).filter((name) => !ofEvents.includes(name)),
+    );
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
   });
 
