@@ -79,7 +79,7 @@ async function callAll(before: () => Promise<void>): Promise<void> {
 }
 
 /** Long enough for a busy machine. */
-const PATIENCE = { deadlineMs: 60_000 };
+const LONG_WAIT = { deadlineMs: 60_000 };
 
 /** Makes every function call the cache again at once. */
 const restartFunctions = () => faults.stack.lambda.kill();
@@ -104,7 +104,7 @@ async function isParked(functionName: string, text: string): Promise<void> {
     const letters = await faults.api.deadLetters();
     const own = letters.filter(({ queue }) => queue.endsWith(`:tidemark-local-${functionName}-dead-letters`));
     expect(JSON.stringify(own)).toContain(text);
-  }, PATIENCE);
+  }, LONG_WAIT);
 }
 
 const isTriedAgain = (name: string) =>
@@ -123,7 +123,7 @@ const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () => {
     const watermark = await faults.api.watermark(groupId, userId);
     expect(watermark).toMatchObject({ status: 200, body: { messageId } });
-  }, PATIENCE);
+  }, LONG_WAIT);
 
 test('every grant is needed by a call, except for those that Lambda itself uses', async () => {
   const { api, proxies, stack } = faults;
@@ -140,13 +140,13 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   expect(await api.mark(early, 'ben', 3)).toMatchObject({ status: 200, body: { clamped: true } });
   putFact('MessageSent', { groupId: early, messageId: '3', senderId: 'ann' });
   await hasRead(early, 'ben', '3');
-  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
+  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), LONG_WAIT);
 
   // If the cache does not know how far everyone has read, project-ledger reads it from the ledger.
-  const told = await api.openGroup(['ann', 'ben'], 2);
+  const readGroup = await api.openGroup(['ann', 'ben'], 2);
   await faults.emptyCache();
-  await api.mark(told, 'ben', 2);
-  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
+  await api.mark(readGroup, 'ben', 2);
+  await eventually(async () => expect(await api.fullyReadEvents(readGroup)).toContain('2'), LONG_WAIT);
 
   // A join without joinedAfter reads the newest message, if there is one.
   const joined = freshPrefix();
@@ -190,5 +190,5 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
     ...functionNames.flatMap(byPlatform),
     'tidemark-local-mark-read dynamodb:DeleteItem arn:of:a-grant-that-nobody-needs',
   ].sort();
-  await eventually(() => expect(unused()).toEqual(expected), PATIENCE);
+  await eventually(() => expect(unused()).toEqual(expected), LONG_WAIT);
 }, 600_000);

@@ -127,13 +127,13 @@ test('an event that notify failed to handle is sent to it again', async () => {
 }, 60_000);
 
 describe('of the stream', () => {
-  const told = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
+  const published = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
 
   /** A mark whose event was published, and its record in the stream. */
   async function aMark() {
     const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
     expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
-    await eventually(async () => expect(await told(groupId)).toHaveLength(1));
+    await eventually(async () => expect(await published(groupId)).toHaveLength(1));
     return { groupId, ...(await recordOf(groupId)) };
   }
 
@@ -193,7 +193,7 @@ describe('of the stream', () => {
       lines: ['publish-events-dead-letters  1 sent again'],
       code: 0,
     });
-    const [first, ...again] = (await told(groupId)).map(({ detail }) => detail);
+    const [first, ...again] = (await published(groupId)).map(({ detail }) => detail);
     expect(again).not.toEqual([]);
     for (const detail of again) expect(detail).toEqual(first);
     expect(await parked('publish-events')).toEqual([]);
@@ -225,7 +225,7 @@ describe('of the stream', () => {
     expect(await redrive('publish-events')).toMatchObject({
       lines: ['publish-events-dead-letters  1 sent again'],
     });
-    expect(await told(groupId)).toHaveLength(2);
+    expect(await published(groupId)).toHaveLength(2);
   }, 60_000);
 
   test('a record that still cannot be read is parked again, also by the instance that parked it before', async () => {
