@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { eventDetails } from '../../shared/contract/event-details.ts';
 import { expectDocumentedEvent } from '../support/documented.ts';
 import { eventually } from '../support/engines.ts';
 import { expectedRoutes } from '../support/expected-functions.ts';
@@ -66,6 +67,7 @@ test('the page shows every event, and each route at least once', () => {
     'OwnWatermarkMoved',
     'WatermarkAdvanced',
   ]);
+  expect(page.events.map(({ name }) => name).toSorted()).toEqual(Object.keys(eventDetails).toSorted());
   const shown = page.calls.map(({ method, path }) => `${method} ${path.replace(/\?.*/, '')}`);
   const isShown = ({ method, path }: { method: string; path: string }) => {
     const pattern = new RegExp(`^${method} ${path.replace(/\{\w+\}/g, '[^/]+')}$`);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { PARKED_QUEUES } from '../../operate/redrive/parked-queues.ts';
+import { expectedFunctions } from '../support/expected-functions.ts';
 import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
@@ -182,6 +184,13 @@ describe('each dead-letter queue', () => {
       'NotifyWebhookDeadLetters',
     ]);
   });
+});
+
+test('the redrive command knows each dead-letter queue', () => {
+  const withDeadLetters = expectedFunctions.filter(({ alarms }) => alarms.includes('dead-letters'));
+  expect(PARKED_QUEUES.map(({ functionName }) => functionName).toSorted()).toEqual(
+    withDeadLetters.map(({ name }) => name).toSorted(),
+  );
 });
 
 test('queue policies let only the queue’s own rule send, and only over TLS', () => {
