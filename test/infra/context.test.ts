@@ -32,6 +32,7 @@ test('the README’s table has exactly the settings', () => {
     corsOrigins: true,
     alarmEmail: true,
     alarmTopicArn: true,
+    live: true,
   };
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   const [, table = ''] = /^\| context \|.*\n((?:\|.*\n)+)/m.exec(readme) ?? [];
@@ -57,6 +58,7 @@ describe('a complete context', () => {
         membership: 'strict',
         messageRetentionDays: 90,
         events: 'on',
+        live: 'on',
         webhookConcurrency: 5,
       },
     });
@@ -107,6 +109,7 @@ describe('a complete context', () => {
     ['userScope', 'https://chat.example.com/read:state'],
     ['serviceScope', 'chat:write'],
     ['serviceAuth', 'iam'],
+    ['live', 'off'],
     ['upstashSecretArn', 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-Ab1Cd2'],
     ['corsOrigins', 'https://chat.example.com'],
     ['corsOrigins', 'https://xn--bcher-kva.example'],

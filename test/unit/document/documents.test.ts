@@ -18,7 +18,11 @@ async function readDocument<T>(name: string): Promise<T> {
 
 test('the documents in docs/ are what npm run openapi writes', async () => {
   const made = await documents();
-  expect(made.map(({ file }) => basename(file))).toEqual(['openapi.json', 'events.schema.json']);
+  expect(made.map(({ file }) => basename(file))).toEqual([
+    'openapi.json',
+    'events.schema.json',
+    'frames.schema.json',
+  ]);
   for (const { file, text } of made) expect(await readFile(file, 'utf8')).toBe(text);
 });
 
