@@ -84,7 +84,7 @@ describe('the timeout of Lambda', () => {
     expect(Math.min(...ofStream)).toBeGreaterThanOrEqual(21);
   });
 
-  // 20 s for one fact, 9 s for the calls to the queues.
+  // 20 s for one fact or frame, 9 s for the calls to the queues.
   test('of a worker of a queue leaves time to report what failed', () => {
     const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook|pushframes)$/.test(id));
     expect(ofQueues).toHaveLength(3);
