@@ -3,7 +3,7 @@ import { type App, CfnResource, Validations } from 'aws-cdk-lib';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { TidemarkStack } from '../../infra/tidemark-stack.ts';
-import { expectedFunctions } from './expected-functions.ts';
+import { expectedFunctions } from '../support/expected-functions.ts';
 import { contextWithWebhook, inStack, ofType, synthesize } from './synthesized.ts';
 
 type Change = (stack: TidemarkStack) => void;
