@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { scriptText } from '../infra/script-text.ts';
 
 /** Loads Lua files as text, like the bundles, for all later imports. */
 export function takeLuaAsText(): void {
@@ -9,7 +10,7 @@ export function takeLuaAsText(): void {
       url.endsWith('.lua')
         ? {
             format: 'module',
-            source: `export default ${JSON.stringify(readFileSync(fileURLToPath(url), 'utf8'))};`,
+            source: `export default ${JSON.stringify(scriptText(readFileSync(fileURLToPath(url), 'utf8')))};`,
             shortCircuit: true,
           }
         : nextLoad(url, context),

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
+import { scriptText } from './script-text.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
@@ -28,14 +29,14 @@ export const functionNames: readonly FunctionName[] = [
   ...consumerNames,
 ];
 
-/** Removes the comments of Lua scripts. Lines keep their numbers, since errors of Redis name them. */
-const luaWithoutComments: Plugin = {
-  name: 'lua-without-comments',
+/** Imports Lua scripts as text. */
+const luaScripts: Plugin = {
+  name: 'lua-scripts',
   setup: ({ onLoad }) => {
-    onLoad({ filter: /\.lua$/ }, async ({ path }) => {
-      const script = await readFile(path, 'utf8');
-      return { contents: script.replaceAll(/^[ \t]*--.*$/gm, ''), loader: 'text' };
-    });
+    onLoad({ filter: /\.lua$/ }, async ({ path }) => ({
+      contents: scriptText(await readFile(path, 'utf8')),
+      loader: 'text',
+    }));
   },
 };
 
@@ -43,7 +44,7 @@ const luaWithoutComments: Plugin = {
 export const LEAN = {
   // `module` is a package's ES modules. From these esbuild removes unused code; from CommonJS it cannot.
   mainFields: ['module', 'main'],
-  plugins: [luaWithoutComments],
+  plugins: [luaScripts],
   alias: { '@aws-sdk/credential-provider-node': './functions/runtime/lambda-credentials.ts' },
 } satisfies BuildOptions;
 
