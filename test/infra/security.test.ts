@@ -59,7 +59,7 @@ describe('AwsSolutions', () => {
             `<LiveWebSocketsE2BF65F7>/live/${method}/@connections/*] at tidemark-test/${name}-role/DefaultPolicy/Resource`,
         ),
       ),
-      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs] at tidemark-test/Live/LogRole/Resource',
+      'AwsSolutions-APIG1 at tidemark-test/Live/Stage/Resource',
       'AwsSolutions-SMG4 at tidemark-test/Notify/WebhookSecret/Resource',
     ]);
   });
