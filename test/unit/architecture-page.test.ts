@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 
 const root = new URL('../..', import.meta.url).pathname;
 const page = readFileSync(`${root}docs/architecture.md`, 'utf8');
-const files = globSync('{docs,functions,infra,operate,shared,test}/**/*.*', { cwd: root });
+const files = globSync('{client/src,docs,functions,infra,operate,shared,test}/**/*.*', { cwd: root });
 
 test('the page names only files that exist', () => {
   const named = [...page.matchAll(/[\w/-]+(?:\.\w+)*\.(?:json|lua|md|ts)\b/g)].map(([path]) => path);
