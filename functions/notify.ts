@@ -13,10 +13,10 @@ const pushes = process.env[CONNECTIONS_URL] ? await loadPushes() : null;
  */
 export const handler = middy<EventBridgeEvent<string, object>, void>().handler(async (event) => {
   console.info({ message: 'event', detailType: event['detail-type'], id: event.id });
-  await pushes?.({ type: event['detail-type'], ...event.detail } as TidemarkEvent);
+  await pushes?.({ type: event['detail-type'], ...event.detail } as TidemarkEvent, event.id);
 });
 
-async function loadPushes(): Promise<(event: TidemarkEvent) => Promise<void>> {
+async function loadPushes(): Promise<(event: TidemarkEvent, eventId: string) => Promise<void>> {
   const [{ createLive, rehearsePushes }, { createFrameQueue }, { pushEvent }, { prepare }] =
     await Promise.all([
       import('./runtime/live.ts'),
@@ -27,5 +27,5 @@ async function loadPushes(): Promise<(event: TidemarkEvent) => Promise<void>> {
   const live = createLive();
   const queue = createFrameQueue(variable(FRAMES_QUEUE_URL));
   await prepare({ tidemark: live.tidemark, operation: () => rehearsePushes(live), others: [] });
-  return (event) => pushEvent(live, queue, event);
+  return (event, eventId) => pushEvent(live, queue, event, eventId);
 }

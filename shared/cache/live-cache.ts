@@ -41,7 +41,7 @@ export interface Concerned {
   readonly isTooShort: boolean;
 }
 
-/** When a frame leaves. `later`: the caller must queue it. `due`: it is queued already. */
+/** When a frame leaves. `later`: the caller must queue it. `due`: another event queues it. */
 export type FrameTime = 'now' | 'later' | 'due';
 
 const FRAME_TIMES: readonly FrameTime[] = ['now', 'later', 'due'];
@@ -113,17 +113,21 @@ export class LiveCache {
     );
   }
 
-  /** Decides when each of these frames leaves. Null if the cache does not answer. One call. */
+  /**
+   * Decides when each of these frames leaves. Null if the cache does not answer. An event that is tried again has the same id.
+   * One call.
+   */
   async claimFrames(
     groupId: GroupId,
     claims: readonly FrameClaim[],
     range: MessageRange,
+    eventId: string,
   ): Promise<readonly FrameTime[] | null> {
     const times = [this.#options.nowMs(), GATE_MS, DUE_MS, RANGE_MS].map(String);
     return this.#connection.run(
       'claimFrames',
       claims.flatMap(({ userId, kind }) => Object.values(frameKeysOf(groupId, userId, kind))),
-      [...times, ...boundsOf(range)],
+      [...times, ...boundsOf(range), eventId],
       (reply) => arrayIn(reply, claims.length).map(frameTimeIn),
     );
   }

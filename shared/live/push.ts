@@ -27,9 +27,14 @@ const CONCURRENT_FRAMES = 20;
 /**
  * Pushes what an event changes: the own view to the member's own connections, and receipts to the connected senders of the
  * messages that were newly read or delivered. One call of the cache if none of them is connected. May be repeated. Throws if
- * a frame could neither leave nor be queued.
+ * a frame could neither leave nor be queued: the event is then tried again, with the same id.
  */
-export async function pushEvent(live: Live, queue: FrameQueue, event: TidemarkEvent): Promise<void> {
+export async function pushEvent(
+  live: Live,
+  queue: FrameQueue,
+  event: TidemarkEvent,
+  eventId: string,
+): Promise<void> {
   const move = moveIn(event);
   if (!move) return;
   const { groupId, range } = move;
@@ -42,7 +47,7 @@ export async function pushEvent(live: Live, queue: FrameQueue, event: TidemarkEv
         ? { groupId, userId: user.userId, kind: 'view', range: NO_MESSAGES }
         : { groupId, userId: user.userId, kind: 'receipts', range: range ?? NO_MESSAGES },
   );
-  const times = await live.cache.claimFrames(groupId, frames, range ?? NO_MESSAGES);
+  const times = await live.cache.claimFrames(groupId, frames, range ?? NO_MESSAGES, eventId);
   const gone: Presence[] = [];
   await inTurn(users, async (user, index) => {
     const frame = frames[index];

@@ -11,6 +11,7 @@ import {
 } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
+import { LIVE_SCRIPTS } from '../../shared/cache/live-scripts.ts';
 import { SCRIPTS } from '../../shared/cache/scripts.ts';
 
 export interface ProxiedRequest {
@@ -22,11 +23,15 @@ export interface ProxiedRequest {
   readonly body: string;
 }
 
-/** What becomes of a request. `then` runs at that point, and is waited for before the connection breaks. */
+/**
+ * What becomes of a request. `then` runs at that point, and is waited for before the connection breaks. A held answer has the
+ * state at the time of the request.
+ */
 export type Fault =
   | { readonly kind: 'lose request'; readonly then?: () => Promise<void> }
   | { readonly kind: 'lose answer'; readonly then?: () => Promise<void> }
   | { readonly kind: 'hang' }
+  | { readonly kind: 'hold answer'; readonly until: Promise<void> }
   | { readonly kind: 'answer'; readonly status: number; readonly body: unknown };
 
 /** Whether a fault is meant for a request. */
@@ -125,11 +130,12 @@ export class FaultProxy {
       return;
     }
     const answer = await this.#forward(incoming, body);
-    if (fault) {
+    if (fault?.kind === 'lose answer') {
       await fault.then?.();
       response.destroy();
       return;
     }
+    await fault?.until;
     response.writeHead(answer.status, answer.headers).end(answer.body);
   }
 
@@ -172,7 +178,7 @@ function headersOf({ headers }: IncomingMessage): IncomingHttpHeaders {
 
 /** The name of each script, by what stands for it in a command: its text or its digest. */
 const SCRIPT_NAMES = new Map(
-  Object.entries(SCRIPTS).flatMap(([name, text]) => [
+  Object.entries({ ...SCRIPTS, ...LIVE_SCRIPTS }).flatMap(([name, text]) => [
     [text as string, name],
     [createHash('sha1').update(text).digest('hex'), name],
   ]),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { TidemarkEvent } from '../../../shared/contract/event.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import type { Membership } from '../../../shared/domain/membership.ts';
-import type { Live } from '../../../shared/live/live.ts';
+import type { FrameQueue, Live } from '../../../shared/live/live.ts';
 import { pushDueFrame, pushEvent } from '../../../shared/live/push.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -10,7 +10,7 @@ import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { eventsOf } from '../../../shared/stream/membership-changes.ts';
-import { eventually } from '../../support/engines.ts';
+import { eventually, freshPrefix } from '../../support/engines.ts';
 import { openLive, type TestLive } from '../../support/live.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -61,7 +61,7 @@ async function eventsBy(
 }
 
 async function push(events: readonly TidemarkEvent[], by: Live = live): Promise<void> {
-  for (const event of events) await pushEvent(by, live.queue, event);
+  for (const event of events) await pushEvent(by, live.queue, event, freshPrefix('e'));
 }
 
 const reads = ({ groupId }: Prepared, userId: UserId, id: number, isPrivate = false) =>
@@ -297,6 +297,32 @@ describe('bursts', () => {
     const [only] = live.posted;
     const ids = only?.frame.type === 'receipts' ? only.frame.receipts.map(({ messageId }) => messageId) : [];
     expect(ids).toEqual(['3', '2']);
+  });
+});
+
+describe('an event whose push did not end', () => {
+  test('is pushed again: a frame that was claimed, but not queued, is queued then', async () => {
+    const group = await aGroupOfThree();
+    await live.connect(group.carol);
+    await push(await reads(group, group.carol, 1));
+    const events = await reads(group, group.carol, 2);
+    const refusing: FrameQueue = {
+      async add() {
+        throw new Error('the queue is down');
+      },
+    };
+    for (const event of events) {
+      await expect(pushEvent(live, refusing, event, 'e2')).rejects.toThrow('the queue is down');
+      expect(live.due).toEqual([]);
+      // Another event comes before the first one comes again: it relies on the frame that the first one claimed.
+      await push(await reads(group, group.carol, 3));
+      expect(live.due).toEqual([]);
+      await pushEvent(live, live.queue, event, 'e2');
+    }
+    const [frame] = live.due.splice(0);
+    if (!frame) throw new Error('no frame is due');
+    await pushDueFrame(live, frame);
+    expect(live.posted.at(-1)?.frame).toMatchObject({ type: 'view', messageId: '3' });
   });
 });
 
