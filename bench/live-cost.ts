@@ -92,8 +92,8 @@ class Rows {
 
   /** A connection from its handshake to its end, and what is sent over it without a mark. */
   async connections(): Promise<void> {
-    const [syncing, connecting] = [await this.#stack.connect('syncing'), 'connect and close'];
-    const connect = await this.#measure(connecting, async () => {
+    const syncing = await this.#stack.connect('syncing');
+    const connect = await this.#measure('connect and close', async () => {
       const device = await this.#stack.connect('visitor');
       await device.close();
     });
