@@ -1,9 +1,10 @@
-import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { Redis } from 'ioredis';
 import { startDynamoDbLocal } from '../local/engines/dynamodb-local.ts';
 import { startRedis } from '../local/engines/redis.ts';
 import { listenOnLoopback } from '../local/http/loopback.ts';
+import { forward } from './forward.ts';
 
 /** The use of the engines. */
 export interface EngineUnits {
@@ -43,23 +44,14 @@ export async function startMeteredEngines(): Promise<MeteredEngines> {
   const [engine, cache] = await Promise.all([startDynamoDbLocal(), startRedis()]);
   let writeUnits = 0;
   let readUnits = 0;
-  const { hostname, port } = new URL(engine.endpoint);
+  const { host } = new URL(engine.endpoint);
   const server = createServer(async (request, response) => {
     const target = String(request.headers['x-amz-target']);
     const body = withCounting(await buffer(request), target);
-    const headers = { ...request.headers, host: `${hostname}:${port}`, 'content-length': body.length };
-    const forwarded = httpRequest({ hostname, port, method: request.method, path: request.url, headers });
-    forwarded.once('response', async (answer: IncomingMessage) => {
-      const text = await buffer(answer);
-      const units = unitsIn(text);
-      if (WRITES.test(target)) writeUnits += units;
-      else readUnits += units;
-      response
-        .writeHead(answer.statusCode ?? 500, { ...answer.headers, 'content-length': text.length })
-        .end(text);
-    });
-    forwarded.once('error', () => response.destroy());
-    forwarded.end(body);
+    const answer = await forward(engine.endpoint, request, body, { ...request.headers, host }, response);
+    const units = unitsIn(answer);
+    if (WRITES.test(target)) writeUnits += units;
+    else readUnits += units;
   });
   const counting = await listenOnLoopback(server);
   const redis = new Redis(cache.url);
@@ -93,8 +85,9 @@ interface Consumed {
 }
 
 /** A failed condition costs a write too, but DynamoDB does not report it: the item is below 1 KB, so it is one unit. */
-function unitsIn(answer: Buffer): number {
-  const { ConsumedCapacity: consumed, __type: error } = JSON.parse(answer.toString()) as {
+function unitsIn(answer: string): number {
+  if (answer === '') return 0;
+  const { ConsumedCapacity: consumed, __type: error } = JSON.parse(answer) as {
     readonly ConsumedCapacity?: Consumed | readonly Consumed[];
     readonly __type?: string;
   };

@@ -4,6 +4,9 @@
  */
 export const PRICES = {
   apiCall: 1.0,
+  /** For each 32 KB of a message over a WebSocket, in either direction. */
+  webSocketMessage: 1.0,
+  connectionMinute: 0.25,
   invocation: 0.2,
   /** On arm64. */
   gigabyteSecond: 13.3334,
