@@ -28,6 +28,8 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
   ['local', 'infra', 'shared/contract'],
   ['operate', 'infra', 'local', 'shared/aws'],
   ['examples'],
+  // A package of its own.
+  ['client/src'],
 ];
 
 const rooms = LAYERS.map(([room]) => room);
@@ -71,9 +73,10 @@ function packagesOf(room: string): string[] {
   return [...new Set(names)];
 }
 
-test('the domain needs no package, and the contract Valibot alone', () => {
+test('the domain needs no package, the contract Valibot alone, and the client React alone', () => {
   expect(packagesOf('shared/domain')).toEqual([]);
   expect(packagesOf('shared/contract')).toEqual(['valibot']);
+  expect(packagesOf('client/src')).toEqual(['react']);
 });
 
 test('no file imports itself in a circle', () => {

@@ -1,0 +1,134 @@
+/*
+ * What the routes answer. A test holds these types equal to those of the service's contract. Message ids are decimal
+ * strings, times are RFC 3339 in UTC.
+ */
+
+/** The messages of others above the own view: exact up to 5,000. */
+export interface Unread {
+  count: number;
+  /** False where there are more than `count`. */
+  exact: boolean;
+}
+
+/** Where a member's own view stands. */
+export interface Watermark {
+  groupId: string;
+  userId: string;
+  /** Null where nothing is read. */
+  messageId: string | null;
+  readAt: string | null;
+  /** Grows when the user marks unread. */
+  revision: number;
+  /** The newest message of the group; null where there is none. */
+  head: string | null;
+  unread: Unread;
+}
+
+/** Where a member's own view stands after a mark, and what became of the mark. */
+export interface WatermarkMoved {
+  groupId: string;
+  userId: string;
+  messageId: string | null;
+  readAt: string | null;
+  revision: number;
+  unread: Unread;
+  advanced: boolean;
+  /** Whether the mark was beyond the newest message, and counted as one of that. */
+  clamped: boolean;
+}
+
+export interface DeliveredMoved {
+  groupId: string;
+  userId: string;
+  messageId: string | null;
+  advanced: boolean;
+  clamped: boolean;
+}
+
+export type MarkOutcome =
+  | {
+      groupId: string;
+      outcome: 'advanced' | 'unchanged' | 'conflict';
+      messageId: string | null;
+      revision: number;
+      clamped: boolean;
+    }
+  | { groupId: string; outcome: 'not_found' | 'failed' };
+
+export interface MarkOutcomes {
+  results: MarkOutcome[];
+}
+
+export interface MessageStatuses {
+  groupId: string;
+  watermark: string | null;
+  statuses: { messageId: string; read: boolean }[];
+}
+
+export interface InboxPage {
+  groups: {
+    groupId: string;
+    messageId: string | null;
+    head: string | null;
+    revision: number;
+    unread: Unread;
+  }[];
+  /** For the next page; null at the end. */
+  cursor: string | null;
+}
+
+export interface ReceiptsPage {
+  groupId: string;
+  messageId: string;
+  senderId: string;
+  audience: number;
+  readCount: number;
+  deliveredCount: number;
+  members: { userId: string; at: string | null }[];
+  cursor: string | null;
+}
+
+export type MessageReceipts =
+  | {
+      messageId: string;
+      known: true;
+      /** The members who joined before the message and are still there, less its sender. */
+      audience: number;
+      readCount: number;
+      deliveredCount: number;
+      readByAll: boolean;
+    }
+  | { messageId: string; known: false };
+
+export interface Receipts {
+  groupId: string;
+  receipts: MessageReceipts[];
+}
+
+export interface MemberJoined {
+  groupId: string;
+  userId: string;
+  joinedAfter: string | null;
+}
+
+export interface MembersAdded {
+  added: number;
+  existing: number;
+}
+
+export interface MembersPage {
+  members: { userId: string; messageId: string | null; joinedAfter: string | null }[];
+  cursor: string | null;
+}
+
+export interface MessageRecorded {
+  groupId: string;
+  messageId: string;
+  head: string;
+}
+
+export interface Health {
+  status: 'ok' | 'degraded' | 'unavailable';
+  ledger: 'ok' | 'unavailable';
+  cache: 'ok' | 'unavailable';
+}

@@ -1,0 +1,184 @@
+import { pauseAfter } from './backoff.ts';
+import type { ClientFrame, ServerFrame } from './frames.ts';
+import type { TokenSource } from './transport.ts';
+
+interface Socket {
+  onopen: ((event: never) => unknown) | null;
+  onmessage: ((event: never) => unknown) | null;
+  onclose: ((event: never) => unknown) | null;
+  onerror: ((event: never) => unknown) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+/** A WebSocket's constructor, as browsers and Node.js have it. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => Socket;
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly token: TokenSource;
+  /** In place of the global `WebSocket`, which Node.js has from version 22 on. */
+  readonly WebSocket?: WebSocketConstructor;
+  /** A connection is open, and has taken the place of an earlier one. */
+  readonly onOpen: () => void;
+  readonly onFrame: (frame: ServerFrame) => void;
+  /** No connection is left. It is being restored. */
+  readonly onLost: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** API Gateway ends a connection on which nothing was sent for ten minutes. */
+const PING_MS = 4 * 60_000;
+/** API Gateway ends every connection after two hours. */
+const RENEW_MS = 110 * 60_000;
+/** The renewals of clients that connected together are spread over this time. */
+const RENEW_SPREAD_MS = 5 * 60_000;
+/** After this time without an opening, or without an answer to a frame, a connection is taken for dead. */
+const ANSWER_MS = 10_000;
+/**
+ * A connection that lasted this long ends the backoff. One that is closed soon after it opened does not: the service closes
+ * the oldest where a user has too many, and those would else take turns.
+ */
+const STABLE_MS = 60_000;
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** One socket, and what belongs to it. */
+interface Line {
+  token?: string;
+  socket?: Socket;
+  openedMs: number;
+  answerTimer?: Timer | undefined;
+  pingTimer?: Timer;
+  renewTimer?: Timer;
+}
+
+/**
+ * One connection that is kept open until it is stopped: restored with backoff, kept alive by pings, and renewed
+ * before the gateway ends it, where the old one serves until the new one is open.
+ */
+export function createConnection(options: ConnectionOptions) {
+  let isStopped = false;
+  /** In use. */
+  let current: Line | null = null;
+  /** Being opened. */
+  let next: Line | null = null;
+  let failures = 0;
+  let refused: string | undefined;
+  let retryTimer: Timer | undefined;
+
+  async function open(): Promise<void> {
+    clearTimeout(retryTimer);
+    if (isStopped || next) return;
+    const line: Line = { openedMs: 0 };
+    next = line;
+    awaitAnswer(line);
+    try {
+      line.token = await options.token(refused);
+      if (next !== line) return;
+      refused = undefined;
+      const Constructor = options.WebSocket ?? (WebSocket as unknown as WebSocketConstructor);
+      const socket = new Constructor(options.url, ['tidemark.v1', `bearer.${line.token}`]);
+      line.socket = socket;
+      socket.onopen = () => use(line);
+      socket.onmessage = ({ data }: { readonly data: unknown }) => receive(line, data);
+      socket.onclose = socket.onerror = () => end(line);
+    } catch (error) {
+      // The token callback failed, or there is no WebSocket.
+      options.onError(error);
+      end(line);
+    }
+  }
+
+  function use(line: Line): void {
+    if (next !== line) return;
+    const old = current;
+    current = line;
+    next = null;
+    if (old) end(old);
+    line.openedMs = Date.now();
+    line.pingTimer = setInterval(() => transmit(line, { action: 'ping' }), PING_MS);
+    line.renewTimer = setTimeout(() => void open(), RENEW_MS + Math.random() * RENEW_SPREAD_MS);
+    answered(line);
+    options.onOpen();
+  }
+
+  function receive(line: Line, data: unknown): void {
+    if (line !== current) return;
+    const frame = parse(data);
+    if (!frame || frame.type === 'error') {
+      // What was asked for stays unanswered: after the next connect, everything is asked for.
+      if (frame?.code === 'token_expired') refused = line.token;
+      else options.onError(new Error(`frame: ${data}`));
+      end(line);
+      return;
+    }
+    answered(line);
+    options.onFrame(frame);
+  }
+
+  /** Closes a line, and sees to it that another one follows. */
+  function end(line: Line): void {
+    clearInterval(line.pingTimer);
+    clearTimeout(line.renewTimer);
+    clearTimeout(line.answerTimer);
+    const isOpening = line === next;
+    const isUsed = line === current;
+    if (isOpening) next = null;
+    if (isUsed) current = null;
+    line.socket?.close();
+    if (isUsed && Date.now() - line.openedMs > STABLE_MS) failures = 0;
+    // A refused token looks like any other failure to open: every second time, a new one is asked for.
+    if (isOpening && failures % 2 === 1) refused = line.token;
+    if (isUsed) options.onLost();
+    if (isStopped || next || !(isUsed || isOpening)) return;
+    clearTimeout(retryTimer);
+    retryTimer = setTimeout(() => void open(), pauseAfter(failures));
+    failures += 1;
+  }
+
+  function transmit(line: Line, frame: ClientFrame): void {
+    line.socket?.send(JSON.stringify(frame));
+    awaitAnswer(line);
+  }
+
+  function awaitAnswer(line: Line): void {
+    line.answerTimer ??= setTimeout(() => end(line), ANSWER_MS);
+  }
+
+  function answered(line: Line): void {
+    clearTimeout(line.answerTimer);
+    line.answerTimer = undefined;
+  }
+
+  void open();
+  return {
+    stop(): void {
+      isStopped = true;
+      clearTimeout(retryTimer);
+      if (current) end(current);
+      if (next) end(next);
+    },
+
+    /** Sends a frame that the service answers. Without a connection nothing is sent: each begins with a sync. */
+    send(frame: ClientFrame): void {
+      if (current) transmit(current, frame);
+    },
+
+    /** The page came back, or the network: a dead connection is noticed at once, and a lost one restored at once. */
+    check(): void {
+      if (current) transmit(current, { action: 'ping' });
+      else void open();
+    },
+  };
+}
+
+/** Null for what is no frame of the service: the gateway's own message that a function has failed. */
+function parse(data: unknown): ServerFrame | null {
+  try {
+    const value = JSON.parse(String(data)) as Partial<ServerFrame> | null;
+    return value?.type ? (value as ServerFrame) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,159 @@
+import type { UserApi } from './api.ts';
+import { pauseAfter } from './backoff.ts';
+import { type ConnectionOptions, createConnection } from './connection.ts';
+import { isTemporary } from './error.ts';
+import type { ServerFrame } from './frames.ts';
+import type { Store } from './store.ts';
+
+/** What is asked for within this time is asked for together. */
+const GATHER_MS = 20;
+/** A sync names at most this many groups, and a call for receipts this many messages. */
+const MOST_ENTRIES = 100;
+const INBOX_LIMIT = 200;
+
+interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen' | 'onLost'> {
+  readonly api: UserApi;
+  readonly store: Store;
+  readonly wsUrl?: string | undefined;
+  /** Aborted when the client is closed. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Keeps the store true: asks for what is needed, and merges what arrives by itself. With a WebSocket API, everything is
+ * asked for after every connect. Without one, the inbox is read at the start and when the page comes back.
+ */
+export function createLive(parts: LiveParts) {
+  const { api, store, wsUrl, onError, signal } = parts;
+  let isStarted = false;
+  let gatherTimer: ReturnType<typeof setTimeout> | undefined;
+  signal.addEventListener('abort', () => clearTimeout(gatherTimer));
+  let failures = 0;
+  /** The syncs that are not answered, each with the groups that it names. Without groups, it asks for all with something unread. */
+  const syncs = new Map<unknown, readonly string[] | undefined>();
+  let lastRef = 0;
+
+  let connection: ReturnType<typeof createConnection> | undefined;
+
+  function sync(groups?: readonly string[]): void {
+    lastRef += 1;
+    syncs.set(lastRef, groups);
+    connection?.send({ action: 'sync', ref: lastRef, ...(groups && { groups }) });
+  }
+
+  function onFrame(frame: ServerFrame): void {
+    if (frame.type === 'view') store.mergeViews([frame], frame.asOf);
+    if (frame.type === 'receipts') store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
+    if (frame.type !== 'synced' || !syncs.has(frame.ref)) return;
+    const { ref, asOf, complete } = frame;
+    const asked = syncs.get(ref);
+    syncs.delete(ref);
+    if (asked) {
+      store.mergeViews(frame.views, asOf);
+      // The user is not in a group that was asked for and is absent.
+      const present = frame.views.map(({ groupId }) => groupId);
+      const absent = asked.filter((groupId) => complete && !present.includes(groupId));
+      for (const groupId of absent) store.removeView(groupId, asOf);
+      return;
+    }
+    // A group that is absent here has nothing unread, but where its view stands is not known.
+    store.expire();
+    store.mergeViews(frame.views, asOf, complete);
+    store.setConnection('live');
+    gather();
+    if (!complete) void loadInbox(true);
+  }
+
+  /** Asks for all that is stale, soon. */
+  function gather(pauseMs = GATHER_MS): void {
+    gatherTimer ??= setTimeout(() => {
+      gatherTimer = undefined;
+      const groups = store.staleGroups();
+      // Before it is live, nothing is sent: after the connect, everything is asked for.
+      if (store.getSnapshot().connection === 'live') for (const some of chunksOf(groups)) sync(some);
+      if (wsUrl === undefined && groups.length > 0) void loadInbox(false);
+      for (const [groupId, messageIds] of store.staleReceipts()) {
+        for (const some of chunksOf(messageIds)) void loadReceipts(groupId, some);
+      }
+    }, pauseMs);
+  }
+
+  async function loadReceipts(groupId: string, messageIds: readonly string[]): Promise<void> {
+    const asOf = store.stamp();
+    try {
+      const answer = await api.countReceipts({ groupId, messageIds });
+      failures = 0;
+      store.mergeReceipts(groupId, answer.receipts, asOf);
+    } catch (error) {
+      if (!isTemporary(error)) return onError(error);
+      gather(pauseAfter(failures));
+      failures += 1;
+    }
+  }
+
+  async function loadInbox(unreadOnly: boolean): Promise<void> {
+    try {
+      let cursor: string | undefined;
+      do {
+        const asOf = store.stamp();
+        const page = await api.getInbox({ unreadOnly, limit: INBOX_LIMIT, cursor });
+        cursor = page.cursor ?? undefined;
+        store.mergeViews(page.groups, asOf, !cursor);
+      } while (cursor);
+    } catch (error) {
+      onError(error);
+    }
+  }
+
+  function check(): void {
+    if (connection) connection.check();
+    else if (isStarted) void loadInbox(false);
+  }
+
+  return {
+    start(): void {
+      if (isStarted) return;
+      isStarted = true;
+      if (wsUrl === undefined) {
+        check();
+        return;
+      }
+      store.setConnection('connecting');
+      connection = createConnection({
+        ...parts,
+        url: wsUrl,
+        onFrame,
+        onOpen() {
+          syncs.clear();
+          sync();
+        },
+        onLost: () => store.setConnection('connecting'),
+      });
+    },
+
+    /** The page came back, or the network. */
+    check,
+
+    stop(): void {
+      isStarted = false;
+      connection?.stop();
+      connection = undefined;
+      store.setConnection('idle');
+    },
+
+    /** Keeps the view of a group true, and the receipts of messages until the function that this returns is called. */
+    need(groupId: string, messageIds: readonly string[]): () => void {
+      store.add(groupId);
+      for (const id of messageIds) store.watchReceipt(groupId, id);
+      gather();
+      return () => {
+        for (const id of messageIds) store.unwatchReceipt(groupId, id);
+      };
+    },
+  };
+}
+
+function chunksOf(all: readonly string[]): readonly (readonly string[])[] {
+  const count = Math.ceil(all.length / MOST_ENTRIES);
+  return Array.from({ length: count }, (_, at) => all.slice(at * MOST_ENTRIES, (at + 1) * MOST_ENTRIES));
+}

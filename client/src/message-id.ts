@@ -1,0 +1,22 @@
+/**
+ * Message ids are unsigned 64-bit integers as decimal text without leading zeros. A JavaScript number would round them,
+ * so they are compared as text: the longer one is larger, and of the same length the later one in text order.
+ */
+
+/** The largest id. A mark of it means "everything"; no message has it. */
+export const LARGEST_ID = '18446744073709551615';
+
+/** Whether `a` is larger than `b`. Null is before every message. */
+export function isAbove(a: string | null, b: string | null): boolean {
+  const [one, other] = [a ?? '', b ?? ''];
+  return one.length === other.length ? one > other : one.length > other.length;
+}
+
+export function laterOf(a: string | null, b: string | null): string | null {
+  return isAbove(b, a) ? b : a;
+}
+
+/** Throws a RangeError for anything else, such as the temporary id of a message that is still being sent. */
+export function checkMessageId(id: string): void {
+  if (!/^[1-9]\d{0,19}$/.test(id) || isAbove(id, LARGEST_ID)) throw new RangeError(`not a message id: ${id}`);
+}

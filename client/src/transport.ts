@@ -1,0 +1,94 @@
+import { TidemarkError } from './error.ts';
+
+interface FetchedResponse {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  text(): Promise<string>;
+}
+
+interface FetchInit {
+  method: string;
+  headers: Record<string, string>;
+  body?: string | undefined;
+  keepalive: boolean;
+  signal: AbortSignal;
+}
+
+/** `fetch`, as far as it is used. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchedResponse>;
+
+/**
+ * Returns a valid token. It is called before every call, so it should keep a token until that expires. Where the service
+ * refused a token, it is called once more with that token, and should return a new one.
+ */
+export type TokenSource = (refused?: string) => string | Promise<string>;
+
+export interface ApiOptions {
+  /** The address of the HTTP API, without `/v1`. */
+  readonly url: string;
+  /** Without it, no token is sent: for a `fetch` that signs the calls. */
+  readonly token?: TokenSource;
+  /** In place of the global `fetch`. */
+  readonly fetch?: Fetch;
+  /** How long a call may take, in milliseconds; 30,000 where it is not given. */
+  readonly timeoutMs?: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Lets the call outlive the page. */
+  readonly keepalive?: boolean;
+}
+
+/** Returns the body of the answer. Throws a TidemarkError, or the reason of an aborted signal. */
+export async function send(
+  { url, token, fetch: given, timeoutMs = 30_000 }: ApiOptions,
+  { method, path, body }: { readonly method: string; readonly path: string; readonly body?: object },
+  { signal, keepalive = false }: CallOptions = {},
+  accepted?: number,
+): Promise<unknown> {
+  const attempt = async (bearer: string | undefined) => {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const init: FetchInit = {
+      method,
+      headers: {
+        'content-type': 'application/json',
+        ...(bearer && { authorization: `Bearer ${bearer}` }),
+      },
+      body: body && JSON.stringify(body),
+      keepalive,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    };
+    try {
+      const response = await (given ?? (fetch as Fetch))(`${url.replace(/\/$/, '')}/v1${path}`, init);
+      return { response, text: await response.text() };
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new TidemarkError(0, null, null, { cause });
+    }
+  };
+
+  const bearer = await token?.();
+  let answer = await attempt(bearer);
+  if (answer.response.status === 401 && token) {
+    const renewed = await token(bearer);
+    if (renewed !== bearer) answer = await attempt(renewed);
+  }
+  const { response, text } = answer;
+  const { ok, status } = response;
+  if (status === 204) return undefined;
+  const parsed = parseObject(text);
+  if (parsed && (ok || status === accepted)) return parsed;
+  throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);
+}
+
+/** Null for what is not the service's, such as the page of a proxy. */
+function parseObject(text: string): object | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,291 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { createStore, type View } from '../../../client/src/store.ts';
+
+const view = (messageId: string | null, fields: Partial<View> = {}): View => ({
+  groupId: 'tea',
+  messageId,
+  revision: 0,
+  head: '10',
+  unread: { count: 3, exact: true },
+  ...fields,
+});
+
+function createOwnStore() {
+  let changes = 0;
+  const store = createStore('ann', () => {
+    changes += 1;
+  });
+  return {
+    ...store,
+    changes: () => changes,
+    unread: () => store.getSnapshot().views.get('tea')?.unread,
+    badge: () => store.getSnapshot().badge,
+  };
+}
+
+describe('views', () => {
+  test.each([
+    ['a larger revision, though it stands lower', view('5', { revision: 1 }), 1, '5'],
+    ['a larger position, though it was read before', view('9'), 1, '9'],
+    ['a later time, where all else is the same', view('7', { unread: { count: 0, exact: true } }), 3, '7'],
+  ])('are replaced by one with %s', (_name, later, asOf, expected) => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 2);
+    store.mergeViews([later], asOf);
+    expect(store.getSnapshot().views.get('tea')).toEqual({ ...later, messageId: expected });
+  });
+
+  test.each([
+    ['a smaller revision', view('9', { revision: 0 })],
+    ['a smaller position', view('6', { revision: 1 })],
+    ['nothing read', view(null, { revision: 1 })],
+    ['an earlier time', view('7', { revision: 1, unread: { count: 0, exact: true } })],
+  ])('stay where one with %s comes late', (_name, earlier) => {
+    const store = createOwnStore();
+    store.mergeViews([view('7', { revision: 1 })], 5);
+    store.mergeViews([earlier], 4);
+    expect(store.getSnapshot().views.get('tea')).toEqual(view('7', { revision: 1 }));
+  });
+
+  test('are compared in all 64 bits', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('9007199254740993')], 1);
+    store.mergeViews([view('9007199254740992')], 2);
+    expect(store.getSnapshot().views.get('tea')?.messageId).toBe('9007199254740993');
+    store.mergeViews([view('18446744073709551614')], 1);
+    store.mergeViews([view('9999999999999999999')], 2);
+    expect(store.getSnapshot().views.get('tea')?.messageId).toBe('18446744073709551614');
+  });
+
+  test('of an answer count as later than every frame before the request, and as earlier than every frame after it', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 100);
+    const first = store.stamp();
+    const second = store.stamp();
+    store.mergeViews([view('7', { unread: { count: 2, exact: true } })], first);
+    expect(store.unread()).toEqual({ count: 2, exact: true });
+    store.mergeViews([view('7', { unread: { count: 1, exact: true } })], 101);
+    store.mergeViews([view('7', { unread: { count: 9, exact: true } })], second);
+    expect(store.unread()).toEqual({ count: 1, exact: true });
+  });
+
+  test('go with the membership', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 10);
+    store.removeView('tea', 9);
+    expect(store.getSnapshot().views.size).toBe(1);
+    store.removeView('tea', 11);
+    expect(store.getSnapshot().views.size).toBe(0);
+    expect(store.badge()).toEqual({ groups: 0, messages: 0, exact: false });
+  });
+
+  interface Step {
+    readonly kind: 'read' | 'unread' | 'message';
+    readonly by: number;
+  }
+  const steps = fc.array(
+    fc.record({ kind: fc.constantFrom('read', 'unread', 'message'), by: fc.integer({ min: 1, max: 3 }) }),
+    { minLength: 1, maxLength: 12 },
+  ) as fc.Arbitrary<readonly Step[]>;
+
+  /** The states that a group goes through, each as a frame. All ids are larger than a number can hold. */
+  function framesOf(history: readonly Step[]) {
+    const ID = 9_007_199_254_740_992n;
+    let [own, head, revision] = [ID, ID, 0];
+    return history.map(({ kind, by }, index) => {
+      if (kind === 'message') head += BigInt(by);
+      else if (kind === 'read') own = own + BigInt(by) < head ? own + BigInt(by) : head;
+      else [own, revision] = [own - BigInt(by), revision + 1];
+      const unread = { count: Number(head - own), exact: true };
+      return {
+        view: { groupId: 'tea', messageId: String(own), revision, head: String(head), unread },
+        asOf: 1_000 + index,
+      };
+    });
+  }
+
+  test('converge to the newest, in any order, repeated, and with any loss but that of the newest', () => {
+    const anyDelivery = steps.chain((history) => {
+      const frames = framesOf(history);
+      const newest = frames.length - 1;
+      return fc
+        .tuple(
+          fc.array(fc.nat({ max: newest }), { maxLength: 30 }),
+          fc.array(fc.nat({ max: newest }), { maxLength: 30 }),
+        )
+        .map(([before, after]) => ({ frames, order: [...before, newest, ...after] }));
+    });
+    fc.assert(
+      fc.property(anyDelivery, ({ frames, order }) => {
+        const store = createOwnStore();
+        for (const index of order) {
+          const frame = frames[index];
+          if (frame) store.mergeViews([frame.view], frame.asOf);
+        }
+        expect(store.getSnapshot().views.get('tea')).toEqual(frames.at(-1)?.view);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('notes', () => {
+  test('raise the unread count at once, each message once', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'bob');
+    store.note('tea', '11', 'bob');
+    store.note('tea', '12', 'bob');
+    expect(store.unread()).toEqual({ count: 5, exact: true });
+    expect(store.getSnapshot().views.get('tea')?.head).toBe('12');
+  });
+
+  test('leave out own messages, and what the view counts or has read', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'ann');
+    store.note('tea', '10', 'bob');
+    store.note('tea', '7', 'bob');
+    expect(store.unread()).toEqual({ count: 3, exact: true });
+  });
+
+  test('give way to the next view that knows the message', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'bob');
+    store.note('tea', '12', 'bob');
+    store.mergeViews([view('7', { head: '11', unread: { count: 4, exact: true } })], 2);
+    expect(store.unread()).toEqual({ count: 5, exact: true });
+    store.mergeViews([view('7', { head: '12', unread: { count: 5, exact: true } })], 3);
+    expect(store.unread()).toEqual({ count: 5, exact: true });
+    store.note('tea', '12', 'bob');
+    expect(store.unread()).toEqual({ count: 5, exact: true });
+  });
+
+  test('are not counted twice with the answer to a mark, which has no head', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'bob');
+    store.note('tea', '12', 'bob');
+    store.mergeMark(view('11', { unread: { count: 1, exact: true } }), store.stamp());
+    expect(store.unread()).toEqual({ count: 1, exact: true });
+    expect(store.getSnapshot().views.get('tea')?.messageId).toBe('11');
+  });
+
+  test('go when the user sees the message, and do not come back until it is marked unread', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('10', { unread: { count: 0, exact: true } })], 1);
+    store.note('tea', '12', 'bob');
+    store.see('tea', '12');
+    expect(store.unread()).toEqual({ count: 0, exact: true });
+    store.note('tea', '12', 'bob');
+    expect(store.unread()).toEqual({ count: 0, exact: true });
+    store.mergeViews([view('9', { revision: 1, unread: { count: 1, exact: true } })], 2);
+    store.note('tea', '12', 'bob');
+    expect(store.unread()).toEqual({ count: 2, exact: true });
+  });
+
+  test('raise the badge even in a group that is not known yet', () => {
+    const store = createOwnStore();
+    store.mergeViews([], 1, true);
+    store.note('attic', '5', 'bob');
+    expect(store.badge()).toEqual({ groups: 1, messages: 1, exact: true });
+    expect(store.staleGroups()).toEqual(['attic']);
+  });
+
+  test('do not change a count that is not exact', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7', { unread: { count: 5_000, exact: false } })], 1);
+    store.note('tea', '11', 'bob');
+    expect(store.unread()).toEqual({ count: 5_000, exact: false });
+  });
+});
+
+describe('receipts', () => {
+  const receipt = (readCount: number) => ({ messageId: '7', audience: 2, readCount, deliveredCount: 2 });
+  const readCount = (store: ReturnType<typeof createOwnStore>) =>
+    store.getSnapshot().receipts.get('tea')?.get('7')?.readCount;
+
+  test('are those of the largest time, whatever the order', () => {
+    const store = createOwnStore();
+    store.watchReceipt('tea', '7');
+    store.mergeReceipts('tea', [receipt(2)], 20);
+    store.mergeReceipts('tea', [receipt(1)], 10);
+    expect(store.getSnapshot().receipts.get('tea')?.get('7')).toEqual({
+      messageId: '7',
+      audience: 2,
+      readCount: 2,
+      deliveredCount: 2,
+      readByAll: true,
+    });
+    // Somebody has left.
+    store.mergeReceipts('tea', [{ ...receipt(1), audience: 1 }], 30);
+    expect(readCount(store)).toBe(1);
+  });
+
+  test('converge to the newest in any order and with repetition', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 9 }), { maxLength: 40 }), (order) => {
+        const store = createOwnStore();
+        store.watchReceipt('tea', '7');
+        for (const asOf of [...order, 9, ...order]) store.mergeReceipts('tea', [receipt(asOf)], asOf);
+        expect(readCount(store)).toBe(9);
+      }),
+    );
+  });
+
+  test('of a message without an audience are not read by all', () => {
+    const store = createOwnStore();
+    store.watchReceipt('tea', '7');
+    store.mergeReceipts('tea', [{ messageId: '7', audience: 0, readCount: 0, deliveredCount: 0 }], 1);
+    expect(store.getSnapshot().receipts.get('tea')?.get('7')?.readByAll).toBe(false);
+  });
+
+  test('are kept while the message is watched, and go when the message is deleted', () => {
+    const store = createOwnStore();
+    store.watchReceipt('tea', '7');
+    store.watchReceipt('tea', '7');
+    store.mergeReceipts('tea', [receipt(1), { ...receipt(1), messageId: '8' }], 1);
+    expect([...(store.getSnapshot().receipts.get('tea')?.keys() ?? [])]).toEqual(['7']);
+    store.mergeReceipts('tea', [{ messageId: '7', known: false }], 2);
+    expect(readCount(store)).toBeUndefined();
+    store.mergeReceipts('tea', [receipt(2)], 3);
+    store.unwatchReceipt('tea', '7');
+    expect(readCount(store)).toBe(2);
+    store.unwatchReceipt('tea', '7');
+    expect(store.getSnapshot().receipts.size).toBe(0);
+  });
+});
+
+describe('a snapshot', () => {
+  test('stays the same object while nothing has changed, and so do its parts', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7'), view('1', { groupId: 'attic' })], 1, true);
+    store.watchReceipt('tea', '7');
+    store.mergeReceipts('tea', [{ messageId: '7', audience: 1, readCount: 0, deliveredCount: 0 }], 1);
+    const before = store.getSnapshot();
+    const changes = store.changes();
+    store.mergeViews([view('7')], 2);
+    store.mergeReceipts('tea', [{ messageId: '7', audience: 1, readCount: 0, deliveredCount: 0 }], 2);
+    expect(store.getSnapshot()).toBe(before);
+    expect(store.changes()).toBe(changes);
+    store.mergeViews([view('8')], 3);
+    const after = store.getSnapshot();
+    expect(after).not.toBe(before);
+    expect(after.views.get('attic')).toBe(before.views.get('attic'));
+    expect(after.receipts).toBe(before.receipts);
+    expect(after.badge).toBe(before.badge);
+    expect(store.changes()).toBe(changes + 1);
+  });
+
+  test('has the badge of all groups, exact only where nothing is left out', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7'), view('1', { groupId: 'attic' })], 1, false);
+    expect(store.badge()).toEqual({ groups: 2, messages: 6, exact: false });
+    store.mergeViews([view('2', { groupId: 'attic', unread: { count: 0, exact: true } })], 2, true);
+    expect(store.badge()).toEqual({ groups: 1, messages: 3, exact: true });
+    store.mergeViews([view('7', { unread: { count: 5_000, exact: false } })], 3);
+    expect(store.badge()).toEqual({ groups: 1, messages: 5_000, exact: false });
+  });
+});
