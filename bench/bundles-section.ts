@@ -16,7 +16,7 @@ const STARTS = 5;
 
 const IMPORT_AIM_MS = 60;
 const MEMORY_AIM_MB = 70;
-/** Of the CPU of the naive bundle's import. */
+/** As a share of the CPU of the naive bundle's import. */
 const IMPORT_AIM = 0.5;
 const MEASURED_BY_AIMS = 'mark-read';
 
@@ -89,7 +89,7 @@ async function measureImports(): Promise<void> {
         naive: bundleOf(name, join(naive, name, 'index.mjs')),
       })),
     ];
-    // Round by round, so that what else the machine does hits all alike.
+    // Round by round, so that other load on the machine affects all alike.
     for (let run = 0; run < IMPORTS; run += 1) {
       for (const row of rows) {
         row.own.runs.push(await importOnce(row.own.file));
@@ -97,9 +97,9 @@ async function measureImports(): Promise<void> {
       }
     }
     console.log(
-      `Bundles: import in a fresh process, without the rehearsal, and RSS after it; medians of ${IMPORTS}`,
+      `Bundles: import in a fresh process, without the preparation, and RSS after it; medians of ${IMPORTS}`,
     );
-    console.log('(naive: the same handler with esbuild as it comes, every credential provider included)');
+    console.log('(naive: the same handler with the defaults of esbuild and every credential provider)');
     console.log(
       formatTable(
         [
@@ -126,7 +126,7 @@ function besideNaive(own: Bundle, naive: Bundle): string[] {
   return [kilobytes(naive), ...figures, ...withAim(own, ratio.toFixed(2), ratio, IMPORT_AIM)];
 }
 
-/** The rehearsal is left out of the bundle: it is no part of the import, and nothing answers it here. */
+/** Leaves the preparation out of the bundle: it is not part of the import, and no service answers it here. */
 const unprepared: Plugin = {
   name: 'unprepared',
   setup({ onLoad }) {
@@ -169,10 +169,10 @@ function withAim({ name }: Bundle, text: string, value: number, aim: number): st
   return [text, ...(name === MEASURED_BY_AIMS ? [`<= ${aim}`, verdict(value, aim)] : ['', ''])];
 }
 
-/** What of a route's events has to be another each time, so that the function has something to do. */
+/** The part of a route's events that must differ each time, so that the function has work to do. */
 const MOVES: readonly string[] = ['mark-read', 'mark-delivered', 'mark-groups', 'record-message'];
 
-/** The start of a function, as it is deployed, and its first event, beside its second. */
+/** Measures the start of each deployed function, its first event, and its second event. */
 async function measureStarts(functions: DeployedFunctions): Promise<void> {
   await callEachRoute(functions);
   const called = functionNames.filter((name) => functions.eventsOf(name).length > 0);

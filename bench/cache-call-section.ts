@@ -9,7 +9,7 @@ const CALLS = fileURLToPath(new URL('./cache-call.ts', import.meta.url));
 
 const RUNS = 9;
 
-const SENDERS = { sdk: "the AWS SDK's HTTP handler (ours)", fetch: 'fetch (as the client comes)' } as const;
+const SENDERS = { sdk: "the AWS SDK's HTTP handler (ours)", fetch: "fetch (the client's default)" } as const;
 
 const senders = Object.keys(SENDERS) as Sender[];
 
@@ -18,11 +18,11 @@ const FIGURES = ['firstCpuMs', 'firstRssMb', 'p50', 'cpuMs'] as const;
 type Sender = keyof typeof SENDERS;
 type Figures = Record<(typeof FIGURES)[number], number>;
 
-/** What a call of the cache costs a function, cold and warm, by who sends it. */
+/** Measures what a call of the cache costs a function, cold and warm, for each HTTP client. */
 export async function measureCacheCall(): Promise<void> {
   await withCache(async ({ engine, credentials }) => {
     const runs: Record<Sender, Figures[]> = { sdk: [], fetch: [] };
-    // In turn, so that what else the machine does hits both alike.
+    // In turn, so that other load on the machine affects both alike.
     for (let run = 0; run < RUNS; run += 1) {
       for (const sender of senders) {
         const { stdout } = await promisify(execFile)(process.execPath, [

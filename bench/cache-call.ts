@@ -5,10 +5,10 @@ import { type CacheCredentials, Upstash } from '../shared/cache/upstash.ts';
 import { type Bounds, quantile, runRound } from './measurement.ts';
 
 /*
- * Calls of the cache in a fresh process that has loaded what every function has, and prints what they took. It is told
- * who sends them and where to in its arguments.
+ * Calls the cache in a new process that has loaded the modules of every function, and prints the durations. Its arguments
+ * are the HTTP client and the URL.
  */
-const told = JSON.parse(process.argv[2] ?? '') as Parameters<typeof clientOf>;
+const clientArguments = JSON.parse(process.argv[2] ?? '') as Parameters<typeof clientOf>;
 
 function clientOf(name: 'fetch' | 'sdk', credentials: CacheCredentials) {
   return name === 'sdk'
@@ -26,7 +26,7 @@ function clientOf(name: 'fetch' | 'sdk', credentials: CacheCredentials) {
 const WARM_UP: Bounds = { calls: 1_000, ms: 5_000 };
 const MEASURED: Bounds = { calls: 1_000, ms: 5_000 };
 
-const client = clientOf(...told);
+const client = clientOf(...clientArguments);
 const call = async () => {
   await client.get('none');
 };

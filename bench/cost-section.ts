@@ -10,26 +10,26 @@ import { makeTemporaryDirectory } from './temporary-directory.ts';
 const MEMBERS = 50;
 const MESSAGES = 200;
 const GROUPS_OF_A_USER = 20;
-/** Each alone, so that nothing of one is told together with another. */
+/** The number of runs of each operation, one at a time, so that their events are not coalesced. */
 const TIMES = 20;
 const QUIET_MS = 250;
-/** So the second in which the webhook's queue gathers a batch passes in a tenth of one, well within the above. */
+/** The second that the webhook's queue waits to fill a batch takes a tenth of a second, well within the above. */
 const SPEED = 10;
-/** Marks of different members that come at once: as many as go to the webhook together. */
+/** The marks of different members at the same time: as many as one batch of the webhook's queue. */
 const TOGETHER = 10;
 const DEADLINE_MS = 20_000;
 
-/** Of API Gateway's log of its calls: a line of infra/api.ts, filled. */
+/** The size of a line of API Gateway's access log, in the format of infra/api.ts. */
 const ACCESS_LOG_BYTES = 430;
 
-/** What has been used of everything that is billed. */
+/** The use of everything that is billed. */
 interface Units {
   readonly engines: EngineUnits;
   readonly functions: ReadonlyMap<string, Usage>;
   readonly events: number;
 }
 
-/** What one operation used, on average. */
+/** The average use of one operation. */
 interface Use {
   readonly engines: EngineUnits;
   readonly functions: ReadonlyMap<string, Usage>;
@@ -39,13 +39,13 @@ interface Use {
 
 interface Operation {
   readonly name: string;
-  /** How many of it a run makes. @default 1 */
+  /** The number of operations in a run. @default 1 */
   readonly together?: number;
-  /** Made so often before, that nothing is new to any part. */
+  /** The number of runs before the measurement, so that caches are warm. */
   readonly run: (time: number) => Promise<void>;
 }
 
-/** Counts what is billed for each route, and what a million of it costs. */
+/** Counts what is billed for each route, and the cost of a million calls. */
 export async function measureCost(): Promise<void> {
   const temporary = makeTemporaryDirectory();
   const engines = await startMeteredEngines();
@@ -94,13 +94,14 @@ class Meter {
     };
   }
 
-  /** Makes a call, and waits until all that follows from it has been worked off. */
+  /** Makes a call, and waits until everything that follows from it has been processed. */
   async settled(call: () => Promise<void>): Promise<void> {
     await call();
     const begun = performance.now();
     let [seen, since] = [this.#invocations(), begun];
     while (performance.now() - since < QUIET_MS) {
-      if (performance.now() - begun > DEADLINE_MS) throw new Error('what follows from a call does not end');
+      if (performance.now() - begun > DEADLINE_MS)
+        throw new Error('the work that follows from a call does not end');
       await delay(10);
       const now = this.#invocations();
       if (now !== seen) [seen, since] = [now, performance.now()];
@@ -135,12 +136,12 @@ function difference(after: Units, before: Units, calls: number): Use {
   };
 }
 
-/** Who speaks for the members of a group, and what they do. */
+/** The operations, made by a back end for the members of a group. */
 async function operationsOn(stack: Stack): Promise<readonly Operation[]> {
   const client = createApiClient(stack.description.apiUrl, stack.issueToken);
   const call = async (method: string, path: string, body?: unknown): Promise<void> => {
     const { status, text } = await client.asService(method, `/v1${path}`, body);
-    if (status >= 300) throw new Error(`${method} ${path} was answered ${status}: ${text}`);
+    if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${text}`);
   };
   const members = Array.from({ length: MEMBERS }, (_, index) => `member-${index}`);
   const groups = Array.from({ length: GROUPS_OF_A_USER }, (_, index) => `group-${index}`);
@@ -222,7 +223,7 @@ async function operationsOn(stack: Stack): Promise<readonly Operation[]> {
   ];
 }
 
-/** What a million costs, in dollars, by part. */
+/** The cost of a million operations in dollars, by part. */
 interface Cost {
   readonly call: number;
   readonly ledger: number;
@@ -230,7 +231,7 @@ interface Cost {
   readonly events: number;
   readonly webhook: number;
   readonly logsAndTraces: number;
-  /** Pay as you go, as the scripts are billed, and as everything in them is. */
+  /** Pay as you go, if each script is billed as one command, and if each command in a script is billed. */
   readonly redis: number;
   readonly redisWithInner: number;
 }
@@ -252,7 +253,7 @@ function costOf({ engines, functions, events, calls }: Use): Cost {
       invocations * PRICES.invocation + seconds * FUNCTION_GB * PRICES.gigabyteSecond;
     logBytes += printed;
     if (PARTS[name] === undefined) traces += invocations * TRACED;
-    // The queue takes each event, and is asked for a batch and told of its end at each invocation.
+    // Each event is sent to the queue. Each invocation receives a batch and deletes it.
     if (name === 'deliver-webhook' && invocations > 0)
       parts.webhook += (events + 2 * invocations) * PRICES.queueRequest;
   }
@@ -323,7 +324,7 @@ function printRoutes(uses: ReadonlyMap<string, Use>): void {
   );
 }
 
-/** How often each is done in a day. */
+/** The number of each operation in a day. */
 const DAYS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'a team chat: 1,000 users, 20,000 messages': {
     'record a message': 20_000,

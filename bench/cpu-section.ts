@@ -3,7 +3,7 @@ import { type DeployedFunctions, USER, withFunctions, withMessage } from './depl
 import { runFunction } from './measured-function.ts';
 import { digits, formatTable, verdict } from './table.ts';
 
-/** How many events come first, and how many of them are measured then. A message takes the ledger three writes. */
+/** The number of events before the measurement, and of measured events. A message takes three writes to the ledger. */
 const OF_MARKS: Counts = { warmUp: 1_000, measured: 500 };
 const OF_MESSAGES: Counts = { warmUp: 500, measured: 300 };
 
@@ -14,24 +14,23 @@ interface Counts {
 
 const MARK_AIM_MS = 2.5;
 
-/** The reader, the sender, and one who reads nothing: otherwise every mark would be news of what everyone has read. */
+/** The reader, the sender, and a member who reads nothing: without it, each mark would publish GroupFullyRead. */
 const FEW_MEMBERS = 3;
 
-/** A group as large as those whose messages are counted everywhere. */
+/** The size of a large group. */
 const MEMBERS = 500;
 const MEMBERS_AT_ONCE = 100;
 
 /**
- * Names a folder for CPU profiles of what is measured, one for each function: `BENCH_PROFILES=/tmp/profiles npm run
- * bench -- cpu`.
+ * The folder for a CPU profile of each function, if it is set: `BENCH_PROFILES=/tmp/profiles npm run bench -- cpu`.
  */
 const PROFILES = process.env.BENCH_PROFILES;
 
-/** What one forward mark and one recorded message cost all functions together, warm, each event handled by itself. */
+/** Measures what a forward mark and a recorded message cost all functions together, warm, one event at a time. */
 export async function measureCpu(): Promise<void> {
   await withFunctions(async (functions) => {
     console.log(
-      `CPU of all functions in ms, without the engines: each in a process of its own, warm, each event by itself`,
+      `CPU of all functions in ms, without the engines: each in its own process, warm, one event at a time`,
     );
     const small = await measureGroup(functions, 'small', FEW_MEMBERS);
     const large = await measureGroup(functions, 'large', MEMBERS);
@@ -57,7 +56,7 @@ export async function measureCpu(): Promise<void> {
   });
 }
 
-/** The functions of a request, then those that follow from the ledger's stream and from the bus. */
+/** The function of a request, then those that the ledger's stream and the bus invoke. */
 const FOLLOWING = [
   'project-ledger',
   'publish-events',
@@ -66,7 +65,7 @@ const FOLLOWING = [
 ] as const satisfies readonly FunctionName[];
 const FUNCTIONS = ['mark-read', 'record-message', ...FOLLOWING] as const satisfies readonly FunctionName[];
 
-/** What follows from one request where nothing is coalesced: a message writes itself, the head and its sender. */
+/** The invocations after one request if nothing is coalesced: a message writes itself, the head and its sender. */
 const EVENTS = {
   'mark-read': { 'project-ledger': 1, 'publish-events': 1, notify: 1, 'deliver-webhook': 1 },
   'record-message': { 'project-ledger': 3, 'publish-events': 1, notify: 1, 'deliver-webhook': 1 },
@@ -87,7 +86,7 @@ async function measureGroup(
   }
   await functions.call('service', 'POST', `${path}/messages`, { messageId: '1', senderId: 'member-0' });
   const recording = lastEvent(functions, 'record-message');
-  // Each is a message of its own, sent by a member.
+  // Each event has another message, sent by a member.
   const message = await measure(functions, 'record-message', OF_MESSAGES, (count) =>
     withMessage(recording, count + 2),
   );
@@ -99,7 +98,7 @@ async function measureGroup(
   return { mark, message };
 }
 
-/** Runs the function of a request, then what follows from it, and returns the CPU of each for one request. */
+/** Runs the function of a request and those that follow. Returns the CPU of each for one request. */
 async function measure(
   functions: DeployedFunctions,
   name: keyof typeof EVENTS,
@@ -138,7 +137,7 @@ async function cpuOf(
   return (await runFunction(environment, task, PROFILES)).cpuMs;
 }
 
-/** The records of a batch, each as a batch of its own; any other event as it is. */
+/** Splits a batch into batches of one record. Returns any other event unchanged. */
 function oneByOne(event: string): string[] {
   const { Records: records } = JSON.parse(event) as { Records?: unknown[] };
   return records ? records.map((record) => JSON.stringify({ Records: [record] })) : [event];
@@ -147,7 +146,7 @@ function oneByOne(event: string): string[] {
 function repeated(events: readonly string[], most: number): string[] {
   return Array.from({ length: most }, (_, index) => {
     const event = events[index % events.length] ?? '';
-    // A function does nothing for a record that it knows.
+    // A function skips a record that it has handled before.
     return event.replace(/("SequenceNumber":")[0-9]*/, `$1${index}`);
   });
 }

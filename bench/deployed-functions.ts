@@ -5,7 +5,7 @@ import { type ApiClient, type CallerKind, createApiClient } from '../local/http/
 import { type Stack, startStack } from '../local/stack.ts';
 import { makeTemporaryDirectory } from './temporary-directory.ts';
 
-/** A local stack in this process, whose functions can be run in processes of their own. */
+/** A local stack in this process, whose functions can run in their own processes. */
 export class DeployedFunctions {
   readonly stack: Stack;
   readonly #client: ApiClient;
@@ -23,7 +23,7 @@ export class DeployedFunctions {
     };
   }
 
-  /** What a function was called with, in JSON and in order. */
+  /** The events that a function was invoked with, in JSON and in order. */
   eventsOf(name: FunctionName): string[] {
     const known = this.#events.get(name);
     if (known) return known;
@@ -43,10 +43,10 @@ export class DeployedFunctions {
       who === 'user'
         ? await this.#client.asUser(USER, method, path, body)
         : await this.#client.asService(method, path, body);
-    if (status >= 300) throw new Error(`${method} ${path} was answered ${status}: ${text}`);
+    if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${text}`);
   }
 
-  /** Waits until no function has been called for a moment. */
+  /** Waits until no function has been invoked for a moment. */
   async settle(): Promise<void> {
     const calls = () => functionNames.reduce((sum, name) => sum + this.eventsOf(name).length, 0);
     for (let seen = -1; seen !== calls(); ) {
@@ -60,7 +60,7 @@ export class DeployedFunctions {
   }
 }
 
-/** Whose watermark the user's routes are about. */
+/** The user of the user's routes. */
 export const USER = 'a-user';
 
 const QUIET_MS = 3_000;
@@ -78,7 +78,7 @@ export async function withFunctions(use: (functions: DeployedFunctions) => Promi
   }
 }
 
-/** An event of a route, with another message in its body. */
+/** A route's event with another message in its body. */
 export function withMessage(event: string, messageId: number): string {
   const { body, ...rest } = JSON.parse(event) as { body: string };
   return JSON.stringify({ ...rest, body: body.replace(/("messageId":")[0-9]+/g, `$1${messageId}`) });

@@ -7,12 +7,12 @@ import type { FloorRequest, FloorSetting } from './operations.ts';
 const FLOOR = fileURLToPath(new URL('./floor.ts', import.meta.url));
 
 export interface FloorProcess {
-  /** One round at a time. */
+  /** Runs one round. Only one round may run at a time. */
   run(request: FloorRequest): Promise<Round>;
   stop(): void;
 }
 
-/** Starts the floor in a process of its own, so that neither side's client slows the other's. */
+/** Starts the floor in its own process, so that the clients of both sides do not slow each other. */
 export async function startFloor(setting: FloorSetting): Promise<FloorProcess> {
   const child = fork(FLOOR, [JSON.stringify(setting)], {
     execArgv: ['--disable-warning=ExperimentalWarning'],

@@ -10,9 +10,8 @@ import { runRound } from './measurement.ts';
 import type { FloorRequest, FloorSetting, Operation } from './operations.ts';
 
 /*
- * The floor: a bare script that makes the calls of a mark or a read to the same engines, with Upstash's client and the
- * AWS SDK as they come, and does nothing besides. It is told where they are in its argument, and what to run over its
- * channel.
+ * The floor: a bare script that only makes the calls of a mark or a read to the same engines, with the defaults of
+ * Upstash's client and the AWS SDK. Its argument has the addresses, and messages on its channel name the operations.
  */
 const { upstash, engine, groupId, userIds } = JSON.parse(process.argv[2] ?? '') as FloorSetting;
 
@@ -42,19 +41,19 @@ const viewKeys = ['members', 'messages', 'head'].map(key);
 const mergeKeys = ['members', 'messages', 'receipts', 'head', 'joined'].map(key);
 
 /**
- * A table of its own on the same engine, with a stream as costly to write: were it the stack's own table, its functions
- * would work on every mark of the floor, and what they take from the machine would be counted as the floor's.
+ * Its own table on the same engine, with a stream that costs the same to write. With the stack's table, the functions would
+ * process every mark of the floor, and their load would be counted as the floor's.
  */
 const TABLE = 'bench-floor';
 const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROUP#${groupId}` } });
 
-/** The position that each user has reached so far. */
+/** The current position of each user. */
 const reached = userIds.map(() => 0);
 
 async function read(caller: number, aboutToRead = ''): Promise<string> {
   const asked = [userIds[caller] ?? '', String(Date.now()), aboutToRead];
   const [membership] = await readView.exec(viewKeys, asked);
-  if (typeof membership !== 'string') throw new Error(`the cache does not hold ${userIds[caller]}`);
+  if (typeof membership !== 'string') throw new Error(`the cache does not have ${userIds[caller]}`);
   return membership;
 }
 
@@ -100,15 +99,15 @@ async function markForward(caller: number): Promise<void> {
   reached[caller] = next;
 }
 
-/** The group's members are there from the start. */
+/** All members of the group are there from the start. */
 const START = '0'.repeat(20);
 
-/** What a membership's text begins with, in widths that never change. */
+/** The start of a membership's text, which has a fixed width. */
 function joiningIn(text: string) {
   return { generation: text.slice(0, 9), joinedText: text.slice(9, 22) };
 }
 
-/** The members as the stack's ledger holds them, so that the floor's writes are of the same size. */
+/** The members in the form of the stack's ledger, so that the floor's writes have the same size. */
 async function prepareLedger(): Promise<void> {
   const names = ['PK', 'SK', 'groupId', 'userId'];
   await ledger.send(

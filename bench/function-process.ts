@@ -1,8 +1,8 @@
 import type { FunctionFigures, FunctionTask } from './measured-function.ts';
 
 /*
- * One function in a process of its own, as Lambda runs it: it starts from its bundle, then handles events one after the
- * other. It is told what to do in a message, and sends what that took of its CPU.
+ * One function in its own process, as on Lambda: it starts from its bundle, and then handles events one after the other.
+ * A message has its task, and its answer is the CPU time.
  */
 process.once('message', async ({ bundle, handlerName, warmUp, events }: FunctionTask) => {
   silenceLog();
@@ -37,7 +37,7 @@ async function measured<T>(
   return { value, ms: performance.now() - begun, cpuMs: (user + system) / 1_000 };
 }
 
-/** The log costs what it costs on Lambda, and goes nowhere. */
+/** Writes the log at the same cost as on Lambda, and drops it. */
 function silenceLog(): void {
   for (const level of ['debug', 'info', 'warn', 'error'] as const) {
     console[level] = (...message: unknown[]) => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** What the bundles do: Lua files are text. For what is imported from then on. */
+/** Loads Lua files as text, like the bundles, for all later imports. */
 export function takeLuaAsText(): void {
   registerHooks({
     load: (url, context, nextLoad) =>

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   }
 }
 
-// Whatever was started ends with this process, and temporary directories go at its exit.
+// Started processes end with this process, and temporary directories are removed at its exit.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 runCommand(main);

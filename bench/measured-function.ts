@@ -4,30 +4,30 @@ import { fileURLToPath } from 'node:url';
 
 const PROCESS = fileURLToPath(new URL('./function-process.ts', import.meta.url));
 
-/** The version that production runs, whatever started the bench. */
+/** The version of Node.js in production, also if another version runs the bench. */
 export const NODE = fileURLToPath(new URL('../node_modules/.bin/node', import.meta.url));
 
-/** What the process of a function is to do. */
+/** The task of a function's process. */
 export interface FunctionTask {
-  /** The address of the bundle's file. */
+  /** The file URL of the bundle. */
   readonly bundle: string;
   readonly handlerName: string;
-  /** Events in JSON, handled first and one after the other. */
+  /** Events in JSON to handle before the measurement, one after the other. */
   readonly warmUp: readonly string[];
-  /** The events that are measured. */
+  /** The events to measure. */
   readonly events: readonly string[];
 }
 
 export interface FunctionFigures {
-  /** Until the function takes its first event. */
+  /** Until the function can handle its first event. */
   readonly start: { readonly ms: number; readonly cpuMs: number };
-  /** Of one event, on average. */
+  /** The average of one event. */
   readonly warmUpCpuMs: number;
   readonly cpuMs: number;
   readonly rssMb: number;
 }
 
-/** Runs a function in a fresh process with this environment alone. `profileTo` takes a CPU profile into a folder. */
+/** Runs a function in a new process with only this environment. `profileTo` is a folder for a CPU profile. */
 export async function runFunction(
   environment: Readonly<Record<string, string>>,
   task: FunctionTask,

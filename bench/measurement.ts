@@ -1,11 +1,11 @@
-/** What a round of calls took. */
+/** The durations of a round of calls. */
 export interface Round {
-  /** Of each call, in milliseconds. */
+  /** The duration of each call, in milliseconds. */
   readonly latencies: readonly number[];
   readonly elapsedMs: number;
 }
 
-/** Where a round ends: whatever comes first. */
+/** The end of a round: the first of these. */
 export interface Bounds {
   readonly calls: number;
   readonly ms: number;
@@ -17,7 +17,7 @@ export interface Summary {
   readonly callsPerSecond: number;
 }
 
-/** Lets so many callers call side by side, each its next call as soon as the one before is answered. */
+/** Runs a number of callers at the same time. Each makes its next call as soon as the previous one is answered. */
 export async function runRound(
   callers: number,
   bounds: Bounds,

@@ -5,12 +5,12 @@ import { startDynamoDbLocal } from '../local/engines/dynamodb-local.ts';
 import { startRedis } from '../local/engines/redis.ts';
 import { listenOnLoopback } from '../local/http/loopback.ts';
 
-/** What the engines have been asked for so far. */
+/** The use of the engines. */
 export interface EngineUnits {
-  /** Write and read units of DynamoDB, as the engine itself counts them. */
+  /** DynamoDB's write and read units, as the engine counts them. */
   readonly writeUnits: number;
   readonly readUnits: number;
-  /** Commands that came to Redis, and those with what the scripts among them called. */
+  /** Commands sent to Redis, and the same with the commands that scripts call. */
   readonly commands: number;
   readonly commandsWithInner: number;
 }
@@ -22,10 +22,10 @@ export interface MeteredEngines {
   stop(): Promise<void>;
 }
 
-/** Items that are written; all else that is counted is read. */
+/** The operations that write; all other counted operations read. */
 const WRITES = /\.(?:PutItem|UpdateItem|DeleteItem|BatchWriteItem|TransactWriteItems)$/;
 
-/** What Redis is asked by the local stack itself, or by this meter. */
+/** The commands that the local stack itself or this meter sends to Redis. */
 const OVERHEAD = new Set([
   'auth',
   'config|get',
@@ -38,7 +38,7 @@ const OVERHEAD = new Set([
   'client|setinfo',
 ]);
 
-/** The real engines, with a count of what is billed. DynamoDB's own counting is switched on in every request. */
+/** The real engines, with a count of what is billed. Every request turns on DynamoDB's own count. */
 export async function startMeteredEngines(): Promise<MeteredEngines> {
   const [engine, cache] = await Promise.all([startDynamoDbLocal(), startRedis()]);
   let writeUnits = 0;
@@ -82,7 +82,7 @@ export async function startMeteredEngines(): Promise<MeteredEngines> {
   };
 }
 
-/** DynamoDB takes no unknown field: only operations that can count are asked to. */
+/** DynamoDB refuses unknown fields, so only operations that can count get the field. */
 function withCounting(body: Buffer, target: string): Buffer {
   if (!/^DynamoDB_\d+\.\w*(?:Item|Items|Query)$/.test(target)) return body;
   return Buffer.from(JSON.stringify({ ...JSON.parse(body.toString()), ReturnConsumedCapacity: 'TOTAL' }));
@@ -92,7 +92,7 @@ interface Consumed {
   readonly CapacityUnits?: number;
 }
 
-/** A failed condition counts too, and is not told of: it costs the write of the item, which is below 1 KB. */
+/** A failed condition costs a write too, but DynamoDB does not report it: the item is below 1 KB, so it is one unit. */
 function unitsIn(answer: Buffer): number {
   const { ConsumedCapacity: consumed, __type: error } = JSON.parse(answer.toString()) as {
     readonly ConsumedCapacity?: Consumed | readonly Consumed[];

@@ -4,11 +4,11 @@ export interface ProcessMemory {
   readonly pid: number;
   readonly command: string;
   readonly rssMb: number;
-  /** With memory shared among processes divided among them; null where the system does not tell. */
+  /** Memory that processes share is divided among them. Null if the system does not report it. */
   readonly pssMb: number | null;
 }
 
-/** A process and all that descend from it, engines and the shells that guard them; null where there is no /proc. */
+/** A process and all its descendants: engines and the shells that guard them. Null if there is no /proc. */
 export function readProcessTree(rootPid: number): readonly ProcessMemory[] | null {
   const parents = readParents();
   if (!parents) return null;
@@ -33,7 +33,7 @@ function readParents(): Map<number, number> | null {
   }
 }
 
-/** Null where the process has ended meanwhile. */
+/** Null if the process has ended meanwhile. */
 function readMemory(pid: number): ProcessMemory | null {
   const rss = kilobytesOrId(readOrNull(`/proc/${pid}/status`), 'VmRSS');
   if (rss === null) return null;

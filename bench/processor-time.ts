@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Of Linux, on every machine that Node.js supports. */
+/** The clock ticks a second of Linux, on every machine that Node.js supports. */
 const TICKS_PER_SECOND = 100;
 
-/** Processor time used so far, in milliseconds, by who used it. */
+/** Used processor time in milliseconds, by process or thread. */
 export type ProcessorTimes = ReadonlyMap<string, number>;
 
-/** What the processes have used so far; the first thread of the first one, which runs its event loop, apart from its others. */
+/** The used time of processes. The first thread of the first process, which runs its event loop, is counted separately. */
 export function readProcessorTimes(
   processes: ReadonlyMap<string, number | null>,
   eventLoopOf: { readonly name: string; readonly pid: number },
@@ -21,7 +21,7 @@ export function readProcessorTimes(
   return times;
 }
 
-/** Fields 14 and 15 of proc(5), user and system; the name in field 2 may hold blanks. */
+/** Fields 14 and 15 of proc(5), user and system. The name in field 2 may have blanks. */
 function readTimeMs(file: string): number {
   const fields = readFileSync(file, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
   return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1000;

@@ -10,10 +10,10 @@ import type { Population } from './receipts-population.ts';
 
 const CHUNK = 1_000;
 
-/** No call may be given up here, however busy the machine is. */
+/** Long enough for a busy machine: a call that times out would spoil the measurement. */
 const TIMEOUT_MS = 20_000;
 
-/** Brings made-up groups into the cache as the service does, and asks it for their receipts. */
+/** Loads generated groups into the cache like the service, and counts their receipts. */
 export class ReceiptsCache {
   readonly #cache: GroupCache;
 
@@ -26,25 +26,24 @@ export class ReceiptsCache {
     );
   }
 
-  /** What marks alone leave in the cache. */
+  /** Loads only what marks leave in the cache. */
   async fillMarks(population: Population): Promise<void> {
     await this.#mergeMembers(population, () => []);
   }
 
-  /** As `loadIndex` of shared/operations, with a population in place of the ledger. */
+  /** Like `loadIndex` of shared/operations, with a population instead of the ledger. */
   async fillReceipts(population: Population): Promise<void> {
     const { groupId } = population;
     const leaseEndMs = Date.now() + TIMEOUT_MS;
     const claim = await this.#cache.receipts.claim(groupId, randomUUID(), Date.now(), leaseEndMs);
-    if (claim?.outcome !== 'claimed')
-      throw new Error(`the claim of ${groupId} was answered ${claim?.outcome}`);
+    if (claim?.outcome !== 'claimed') throw new Error(`the claim of ${groupId} returned ${claim?.outcome}`);
     const { token } = claim;
     await this.#mergeMembers(population, (lastUserId, isLast) => [
       isLast ? change.indexed(token) : change.index(token, leaseEndMs, lastUserId),
     ]);
   }
 
-  /** As `loadWindow` of shared/operations. */
+  /** Like `loadWindow` of shared/operations. */
   async fillMessages({ groupId, messages }: Population): Promise<void> {
     const token = randomUUID();
     await this.#merge(groupId, [change.load(token)]);
@@ -61,7 +60,7 @@ export class ReceiptsCache {
     ]);
   }
 
-  /** The receipts of messages, in the order asked. One call; the senders are looked up in the cache. */
+  /** The receipts of messages, in the given order, with one call. The cache knows the senders. */
   async count({ groupId, members }: Population, positions: readonly Position[]): Promise<Counts[]> {
     const [caller] = members;
     if (!caller) throw new Error('a group without members has no caller');
@@ -94,6 +93,6 @@ export class ReceiptsCache {
   }
 
   async #merge(groupId: Population['groupId'], changes: readonly change.Change[]): Promise<void> {
-    if (!(await this.#cache.merge(groupId, changes))) throw new Error(`the cache did not take ${groupId}`);
+    if (!(await this.#cache.merge(groupId, changes))) throw new Error(`the cache did not merge ${groupId}`);
   }
 }

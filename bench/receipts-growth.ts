@@ -25,8 +25,9 @@ const FASTER_AIM = 200;
 const BOUNDS: Bounds = { calls: 200, ms: 800 };
 const PLAIN_BOUNDS: Bounds = { calls: 60, ms: 800 };
 
-/** Until the compiler has seen both ways, and before each round: what the one before left to collect is not its own. */
+/** Calls before the measurement, for the compiler. */
 const WARM_UP: Bounds = { calls: 600, ms: 1_500 };
+/** Calls before each round, which collect the garbage of the other side's round. */
 const BEFORE_ROUND: Bounds = { calls: 15, ms: 200 };
 
 interface Side {
@@ -42,13 +43,13 @@ interface Measured {
   readonly fastPlain: Side;
 }
 
-/** How long the counts for 100 messages take in groups of several sizes, beside the plain way on the same Redis. */
+/** Measures the counts for 100 messages in groups of several sizes, and the plain way on the same Redis. */
 export async function printGrowth(credentials: CacheCredentials): Promise<void> {
   const groups: Measured[] = [];
   for (const size of SIZES) groups.push(await prepare(credentials, size));
   const sides = groups.flatMap(({ ours, plain, fastPlain }) => [ours, plain, fastPlain]);
   for (const side of sides) await runRound(1, WARM_UP, () => called(side));
-  // Round by round, so that what else the machine does hits all alike.
+  // Round by round, so that other load on the machine affects all alike.
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
       await runRound(1, BEFORE_ROUND, () => called(side));
@@ -56,18 +57,18 @@ export async function printGrowth(credentials: CacheCredentials): Promise<void> 
     }
   }
   console.log(
-    `Counts for ${ASKED} messages in one call by one caller, beside the plain way: fetch every member's`,
+    `Counts for ${ASKED} messages in one call by one caller, and the plain way: fetch every member's`,
   );
   console.log(
     'mark and compare. Plain: HGETALL, each message against each member. Fast plain: HVALS, each member',
   );
-  console.log('once for all messages. All three gave the same numbers before.');
+  console.log('once for all messages. All three gave the same numbers in a check before.');
   console.log(
     `(ids of ${USER_ID_LENGTH} characters; ${percent(SHARE_FROM_START)} there from the start, the others joined ` +
       `anywhere in ${MESSAGES} messages;`,
   );
   console.log(
-    `marks over the newest ${NEWEST}, as the messages asked for; ${percent(SHARE_DELIVERY_AHEAD)} have received ` +
+    `marks over the newest ${NEWEST}, like the counted messages; ${percent(SHARE_DELIVERY_AHEAD)} have received ` +
       'more than they have read)',
   );
   console.log(
@@ -103,7 +104,7 @@ function sideOf(bounds: Bounds, call: () => Promise<Counts[]>): Side {
   return { call, bounds, rounds: [] };
 }
 
-/** Evenly among the newest, so that no two have the same numbers. */
+/** Spread evenly over the newest messages, so that no two have the same numbers. */
 function askedOf(messages: readonly PopulationMessage[]): PopulationMessage[] {
   return messages.slice(-NEWEST).filter((_, index) => index % (NEWEST / ASKED) === 0);
 }

@@ -15,10 +15,10 @@ const POPULATIONS: readonly (readonly [string, PopulationKind])[] = [
 ];
 const ID_LENGTHS = [SHORT_ID_LENGTH, USER_ID_LENGTH];
 
-/** What Redis holds of memory for a member of a large group. The messages are not loaded: they are no member's. */
+/** Measures the memory of Redis for each member of a large group. Without messages, which do not depend on members. */
 export async function measureMemory(credentials: CacheCredentials, redis: Redis): Promise<string> {
   const cache = new ReceiptsCache(credentials);
-  // The scripts stay in memory too, whatever the group.
+  // Loads the scripts first: their memory does not depend on the group.
   await cache.fillReceipts(populationOf('mixed', 1));
   const rows: string[][] = [];
   const cases = POPULATIONS.flatMap(([name, kind]) => ID_LENGTHS.map((length) => ({ name, kind, length })));
@@ -46,6 +46,6 @@ export async function measureMemory(credentials: CacheCredentials, redis: Redis)
 
 async function usedMemory(redis: Redis): Promise<number> {
   const used = /^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1];
-  if (used === undefined) throw new Error('Redis does not tell its used_memory');
+  if (used === undefined) throw new Error('Redis does not report used_memory');
   return Number(used);
 }

@@ -14,9 +14,9 @@ const CHUNK = 1_000;
 const WIDTH = START.length;
 
 /**
- * The plain way to count receipts, with the same client: a hash of user and marks, all of it fetched and compared here,
- * once as anyone would write it, and once as fast as was found. Marks go without their times, and with nothing that is
- * as usual, so that they are short. The senders are given; the service looks them up.
+ * The plain way to count receipts, with the same client: it fetches a whole hash of users and marks and compares them here.
+ * There is a simple version and the fastest version that was found. Marks are short: they have no times, and leave out
+ * default values. The senders are given, while the service looks them up.
  */
 export class PlainReceipts {
   readonly #redis: Redis;
@@ -42,10 +42,10 @@ export class PlainReceipts {
     }
   }
 
-  /** HGETALL, and each message against each member. One call. */
+  /** HGETALL with one call, and then a comparison of each message with each member. */
   async countSimply(population: Population, messages: readonly PopulationMessage[]): Promise<Counts[]> {
     const reply: unknown = await this.#redis.hgetall(keyOf(population));
-    if (!Array.isArray(reply)) throw new Error(`the marks of ${population.groupId} came in another form`);
+    if (!Array.isArray(reply)) throw new Error(`the marks of ${population.groupId} have another form`);
     const members: { readonly userId: string; readonly marks: Marks }[] = [];
     for (let index = 0; index < reply.length; index += 2) {
       members.push({ userId: String(reply[index]), marks: marksOf(String(reply[index + 1])) });
@@ -63,8 +63,8 @@ export class PlainReceipts {
   }
 
   /**
-   * HVALS, since the users' names would double the reply, with the senders' marks asked by name beside it; and each
-   * member is looked at once, for all messages. HSCAN, and HMGET in parts side by side, took longer. One call.
+   * HVALS with one call, because the users' names would double the reply, together with the senders' marks by name. It
+   * processes each member once for all messages. HSCAN took longer, and so did several HMGET at the same time.
    *
    * @param messages oldest first
    */
@@ -109,7 +109,7 @@ function marksOf(text: string): Marks {
   };
 }
 
-/** Counts at which of the messages each member comes in, is no reader any more, and has received no more. */
+/** Counts, for each member, the first message after its joining, after its read position and after its delivered position. */
 function compare(
   texts: readonly string[],
   positions: readonly Position[],
@@ -127,7 +127,7 @@ function compare(
   let notDelivered = 0;
   return positions.map((position, index) => {
     audience += joined[index] ?? 0;
-    // All of these joined before, since nobody starts further than where it joined.
+    // All of these joined before: no member starts above the position where it joined.
     notRead += read[index] ?? 0;
     notDelivered += delivered[index] ?? 0;
     const text = ofSenders[index];
@@ -141,7 +141,7 @@ function compare(
   });
 }
 
-/** One for each place among the positions, and one past them. */
+/** One counter for each position, and one for those above all. */
 function tally(positions: readonly Position[]): Uint32Array {
   return new Uint32Array(positions.length + 1);
 }
@@ -150,7 +150,7 @@ function add(places: Uint32Array, place: number): void {
   places[place] = (places[place] ?? 0) + 1;
 }
 
-/** How many positions are at or below one. */
+/** The number of positions at or below a position. */
 function placeOf(positions: readonly Position[], position: string): number {
   let low = 0;
   let high = positions.length;

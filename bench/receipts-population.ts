@@ -12,21 +12,21 @@ export interface PopulationMessage {
   readonly senderId: UserId;
 }
 
-/** A made-up group. The same size and kind give the same one in every run. */
+/** A generated group. The same size and kind give the same group in every run. */
 export interface Population {
   readonly groupId: GroupId;
-  /** By user id, as the ledger lists them. */
+  /** Ordered by user id, like the ledger's list. */
   readonly members: readonly PopulationMember[];
   /** Oldest first. */
   readonly messages: readonly PopulationMessage[];
 }
 
-/** 'worst' is who costs the most memory: everyone joined late, and has received more than it has read. */
+/** 'worst' costs the most memory: all members joined late, and have received more than they have read. */
 export type PopulationKind = 'mixed' | 'worst';
 
-/** As long as a ULID. */
+/** The length of a ULID. */
 export const USER_ID_LENGTH = 26;
-/** As long as most names and numbers. */
+/** The length of most names and numbers. */
 export const SHORT_ID_LENGTH = 12;
 export const MESSAGES = 5_000;
 export const NEWEST = 1_000;
@@ -35,7 +35,7 @@ export const SHARE_DELIVERY_AHEAD = 0.05;
 
 const SENDERS = 20;
 
-/** A Snowflake of 2025 and what a group's next message is on average later: ids that no double holds. */
+/** A Snowflake of 2025, and the average distance to a group's next message. A double cannot hold these ids. */
 const FIRST_MESSAGE_ID = 1_370_000_000_000_000_000n;
 const MESSAGE_DISTANCE = 251_658_241n;
 
@@ -99,7 +99,7 @@ function userIdOf(length: number, below: (limit: number) => number): UserId {
   return id as UserId;
 }
 
-/** The minimal standard generator of Park and Miller, with the multiplier that they came to prefer. */
+/** The minimal standard generator of Park and Miller, with their later multiplier. */
 function randomOf(seed: number): () => number {
   let state = seed;
   return () => {

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { takeLuaAsText } from './lua-as-text.ts';
 import { type RunningCache, withCache } from './running-cache.ts';
 
-/** How receipts grow with the group, in time and in memory, on a Redis of their own. */
+/** Measures how receipts grow with the group, in time and memory, on their own Redis. */
 export async function measureReceipts(): Promise<void> {
   await withCache(async (cache) => {
     if (cache.engine !== 'redis-server') {
@@ -30,7 +30,7 @@ async function measureOn({ engine, credentials }: RunningCache, direct: Redis): 
   const allocator = /^mem_allocator:(.*)\r$/m.exec(info)?.[1];
   console.log(`Receipts on ${engine} ${version} with ${allocator}, started for this, behind the local REST`);
   console.log('front in a thread of its own\n');
-  // First, while nothing else changes what the engine holds.
+  // First, because later sections change the memory of the engine.
   const memory = await measureMemory(credentials, direct);
   await printGrowth(credentials);
   console.log(`\n${memory}`);

@@ -10,7 +10,7 @@ export interface RunningCache {
   readonly credentials: CacheCredentials;
 }
 
-/** Lends a Redis of its own behind the local REST front, and ends both whatever comes of their use. */
+/** Starts a Redis and the local REST front for a function, and stops both afterwards, also if it throws an error. */
 export async function withCache(use: (cache: RunningCache) => Promise<void>): Promise<void> {
   const redis = await startRedis();
   const token = randomUUID();

@@ -12,16 +12,16 @@ const STOP_GRACE_MS = 15_000;
 export interface RunningStack {
   readonly description: StackDescription;
   readonly dataDirectory: string;
-  /** From the start of its process until it answered. */
+  /** The time from the start of its process to its first answer. */
   readonly startedInMs: number;
 }
 
-/** Lends a local stack in a process of its own, with empty data, and ends it whatever comes of its use. */
+/** Starts a local stack without data, in its own process, for a function. Stops it afterwards, also if the function throws. */
 export async function withStack(use: (stack: RunningStack) => Promise<void>): Promise<void> {
   const temporary = makeTemporaryDirectory();
   const dataDirectory = temporary.path;
   const begun = performance.now();
-  // It ends with this process, even if nothing of the below gets to run.
+  // It ends with this process, even if the code below does not run.
   const dev = await startGuardedProcess(process.execPath, [
     fileURLToPath(new URL('../local/dev.ts', import.meta.url)),
     ...['--port', '0', '--data', dataDirectory],
@@ -54,7 +54,7 @@ export async function withStack(use: (stack: RunningStack) => Promise<void>): Pr
 const QUIET_MS = 500;
 const SETTLE_DEADLINE_MS = 20_000;
 
-/** Waits until the events of earlier marks are delivered. False where that took too long. */
+/** Waits until the events of earlier marks are delivered. Returns false if that took too long. */
 export async function settle({ dataDirectory }: RunningStack): Promise<boolean> {
   const directory = new DataDirectory(dataDirectory);
   const sizes = () =>

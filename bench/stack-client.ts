@@ -10,8 +10,8 @@ interface Answer {
 }
 
 /**
- * Calls a local stack where the calls are measured. It is not the client of the tests and the demo: what a client does
- * itself is part of what is measured, and of the clients at hand this one does least.
+ * The client for measured calls of a local stack. The tests and the demo have another client: the client's own work is part
+ * of the measurement, and this one works least.
  */
 export class StackClient {
   readonly #connections: Pool;
@@ -43,13 +43,13 @@ export class StackClient {
   }
 }
 
-/** A member who reads and marks, one call after the other. */
+/** A member that reads and marks, one call after the other. */
 interface Member {
   readonly token: string;
   reached: number;
 }
 
-/** The group that is measured, with the members who call the stack. */
+/** The measured group, with the members that call the stack. */
 export class MeasuredGroup {
   readonly #client: StackClient;
   readonly #path: string;
@@ -61,7 +61,7 @@ export class MeasuredGroup {
     this.#members = members;
   }
 
-  /** Makes the group: members first, so that all of its messages are theirs to read, then messages. */
+  /** Creates the group. Members come before messages, so that all messages are unread for them. */
   static async prepare(
     client: StackClient,
     stack: RunningStack,
@@ -76,14 +76,14 @@ export class MeasuredGroup {
         service,
         body,
       );
-      if (status >= 300) throw new Error(`POST ${path} was answered ${status}: ${answered}`);
+      if (status >= 300) throw new Error(`POST ${path} answered ${status}: ${answered}`);
     };
     await prepare('/members', { userIds: [...group.callers, ...group.others] });
     for (const messageId of messageIds()) await prepare('/messages', { messageId, senderId: 'a-sender' });
     const tokens = await Promise.all(group.callers.map((userId) => issuer.issue(userId, SCOPES.user)));
     const members = tokens.map((token) => ({ token, reached: 0 }));
     const measured = new MeasuredGroup(client, group.id, members);
-    // A mark with nothing new needs something that is old.
+    // A mark with nothing new needs an earlier mark.
     for (const member of members) await measured.#mark(member, 1, true);
     return measured;
   }
@@ -100,14 +100,14 @@ export class MeasuredGroup {
 
   async #mark(member: Member, position: number, isForward: boolean): Promise<void> {
     const { advanced } = await this.#call('PUT', member, { messageId: String(position) });
-    // Otherwise something else than the operation of that name would be measured.
-    if (advanced !== isForward) throw new Error(`a mark of ${position} was answered advanced: ${advanced}`);
+    // Otherwise another operation would be measured.
+    if (advanced !== isForward) throw new Error(`a mark of ${position} answered advanced: ${advanced}`);
     member.reached = position;
   }
 
   async #call(method: 'GET' | 'PUT', { token }: Member, body?: unknown): Promise<{ advanced?: boolean }> {
     const answer = await this.#client.call(method, this.#path, token, body);
-    if (answer.status !== 200) throw new Error(`${method} was answered ${answer.status}: ${answer.body}`);
+    if (answer.status !== 200) throw new Error(`${method} answered ${answer.status}: ${answer.body}`);
     return JSON.parse(answer.body) as { advanced?: boolean };
   }
 }
@@ -115,7 +115,7 @@ export class MeasuredGroup {
 const MESSAGES = 100;
 const MESSAGE_DISTANCE = 1_000_000;
 
-/** Far apart, so that every mark of a run moves forward and stays below the head. */
+/** The starts are far apart, so that every mark of a run moves forward and stays below the head. */
 function messageIds(): string[] {
   return Array.from({ length: MESSAGES }, (_, index) => String((index + 1) * MESSAGE_DISTANCE));
 }

@@ -9,18 +9,18 @@ import { digits, formatTable, verdict } from './table.ts';
 
 const CALLERS = [1, 8, 32] as const;
 const MAX_CALLERS = Math.max(...CALLERS);
-/** Of each side: many short ones, since the machine itself is faster at one moment than at the next. */
+/** Rounds of each side: many short ones, because the speed of the machine changes. */
 const ROUNDS = 20;
 
-/** At one caller, where the aim is. */
+/** The aim for one caller. */
 const RATIO_AIM = 2;
 
-/** Enough for both compilers to have seen every path: V8 in the functions' instances, and DynamoDB Local's JVM. */
+/** Enough calls for both compilers: V8 in the functions' instances, and the JVM of DynamoDB Local. */
 const WARM_UP: Bounds = { calls: 800, ms: 6_000 };
 
 const GROUP = 'bench';
 
-/** Marks and reads through the whole local stack, beside the bare calls to its engines. */
+/** Measures marks and reads through the whole local stack, and the bare calls to its engines. */
 export async function measureStack(): Promise<void> {
   await withStack(async (stack) => {
     const client = new StackClient(stack.description.apiUrl);
@@ -49,9 +49,7 @@ async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: Floo
   for (const operation of operations) {
     for (const callers of CALLERS) rows.push(await measure(group, floor, operation, callers, settled));
   }
-  console.log(
-    'Calls through the local stack, beside the same calls made to its engines by a bare script (floor)',
-  );
+  console.log('Calls through the local stack, and the same calls to its engines by a bare script (floor)');
   console.log(
     formatTable(
       [
@@ -64,13 +62,13 @@ async function printSpeed(stack: RunningStack, group: MeasuredGroup, floor: Floo
     ),
   );
   if (unsettled > 0)
-    console.log(`Beware: ${unsettled} rounds began while earlier events were being delivered.`);
+    console.log(`Note: ${unsettled} rounds began while earlier events were still being delivered.`);
 }
 
 /**
- * Rounds of both in turn, each first as often as the other: what else the machine does hits both alike. The events of
- * earlier marks are delivered before a round begins, or their work would be counted as the floor's; where there are
- * none, nothing comes between the rounds.
+ * Runs rounds of both sides in turn, each first equally often, so that other load on the machine affects both alike. Before
+ * a round it waits until the events of earlier marks are delivered: their work would be counted as the floor's. Without
+ * such events there is no wait.
  */
 async function measure(
   group: MeasuredGroup,
@@ -80,7 +78,7 @@ async function measure(
   settled: () => Promise<void>,
 ): Promise<string[]> {
   const bounds: Bounds = { calls: 100 + 20 * callers, ms: 1_000 };
-  // Right before, since instances that stay idle end.
+  // Directly before the rounds, because idle instances end.
   await group.run(operation, callers, WARM_UP);
   await floor.run({ operation, callers, bounds: WARM_UP });
   await settled();

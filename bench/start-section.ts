@@ -8,7 +8,7 @@ const START_AIM_S = 15;
 const REST_AIM_MB = 1_500;
 const REST_AFTER_MS = 5_000;
 
-/** How long the local stack takes to start, and what it holds of memory when nobody calls. */
+/** Measures the start of the local stack, and its memory without calls. */
 export async function measureStart(): Promise<void> {
   await withStack(async ({ description, startedInMs }) => {
     const seconds = startedInMs / 1000;
@@ -28,7 +28,7 @@ export async function measureStart(): Promise<void> {
 /** The processes of a running stack, largest first. */
 export function memoryTable({ pid, redis, dynamodb }: StackDescription): string {
   const processes = readProcessTree(pid);
-  if (!processes) return 'not known: this system has no /proc';
+  if (!processes) return 'unknown: this system has no /proc';
   const roles = new Map([
     [pid, 'local/dev.ts and its functions'],
     [dynamodb.pid, 'DynamoDB Local'],

@@ -9,7 +9,7 @@ import { type RunningStack, settle, withStack } from './running-stack.ts';
 import { StackClient } from './stack-client.ts';
 import { digits, formatTable } from './table.ts';
 
-/** The smaller one first: it warms up the stack, and what grows faster than the group shows in the ratio of both. */
+/** The smaller group is first and warms up the stack. The ratio of both shows what grows faster than the group. */
 const SIZES = [2_000, 20_000] as const;
 const CALLERS = 32;
 const BATCH = 100;
@@ -17,7 +17,7 @@ const CATCH_UP_DEADLINE_MS = 600_000;
 const ASK_EVERY_MS = 100;
 const MESSAGE_ID = '1000';
 
-/** Everybody in a group reads the newest message, as fast as the machine lets them, while receipts are asked for. */
+/** All members of a group read the newest message as fast as the machine can, while others read receipts. */
 export async function measureStorm(): Promise<void> {
   await withStack(async (stack) => {
     const client = new StackClient(stack.description.apiUrl);
@@ -33,7 +33,7 @@ export async function measureStorm(): Promise<void> {
   });
 }
 
-/** A back end that acts for its users. */
+/** A back end that calls on behalf of its users. */
 class Chat {
   readonly #client: StackClient;
   readonly #token: string;
@@ -43,13 +43,12 @@ class Chat {
     this.#token = token;
   }
 
-  /** Sends a call again until it is acknowledged. Tells how often it was not. */
+  /** Sends a call again until it is acknowledged. Returns how often it was refused. */
   async call(method: 'GET' | 'PUT' | 'POST', path: string, content?: unknown): Promise<[unknown, number]> {
     for (let refused = 0; ; refused += 1) {
       const { status, body } = await this.#client.call(method, path, this.#token, content);
       if (status < 300) return [JSON.parse(body), refused];
-      if (status !== 429 && status < 500)
-        throw new Error(`${method} ${path} was answered ${status}: ${body}`);
+      if (status !== 429 && status < 500) throw new Error(`${method} ${path} answered ${status}: ${body}`);
       await delay(ASK_EVERY_MS);
     }
   }
@@ -65,9 +64,9 @@ interface Storm {
   readonly refused: number;
   readonly markMs: readonly number[];
   readonly receiptsMs: readonly number[];
-  /** From the last mark's answer on, until the receipts count everybody, and the events have told it all. */
+  /** The time from the last mark's answer until receipts count all members, and until all events are published. */
   readonly catchUpMs: { readonly cache: number; readonly events: number; readonly fullyRead: number };
-  /** Over the storm and what followed from it. */
+  /** During the storm and the work that followed. */
   readonly busyMs: ProcessorTimes;
   readonly wholeMs: number;
 }
@@ -93,7 +92,7 @@ async function storm(stack: RunningStack, chat: Chat, members: number): Promise<
   await countRead();
   await settle(stack);
 
-  const told = new ToldEvents(stack, groupId);
+  const published = new PublishedEvents(stack, groupId);
   const before = timesOf(stack);
   const begun = performance.now();
   const markMs: number[] = [];
@@ -129,8 +128,8 @@ async function storm(stack: RunningStack, chat: Chat, members: number): Promise<
   };
   const [cache, events, fullyRead] = await Promise.all([
     sinceOver(async () => (await countRead()).readCount === members),
-    sinceOver(() => told.readers() === members),
-    sinceOver(() => told.isFullyRead()),
+    sinceOver(() => published.readers() === members),
+    sinceOver(() => published.isFullyRead()),
   ]);
   const after = timesOf(stack);
   return {
@@ -141,8 +140,8 @@ async function storm(stack: RunningStack, chat: Chat, members: number): Promise<
   };
 }
 
-/** The events of a group, read from where the stack keeps them: it answers only with the newest. */
-class ToldEvents {
+/** The events of a group, read from the stack's file, because its route returns only the newest. */
+class PublishedEvents {
   readonly #file: number;
   readonly #groupId: string;
   readonly #readers = new Set<string>();
@@ -207,7 +206,7 @@ function print(storms: readonly Storm[]): void {
     return [name, digits(first), digits(second), digits(second / first)];
   };
   const seconds = (ms: number) => ms / 1000;
-  console.log('All members of a group read its newest message, as fast as the machine lets them');
+  console.log('All members of a group read its newest message, as fast as the machine can');
   console.log(
     formatTable(
       ['', ...SIZES.map((size) => `${size} members`), 'ratio'],
@@ -219,8 +218,8 @@ function print(storms: readonly Storm[]): void {
         row('p50 of receipts meanwhile, ms', (s) => quantile(s.receiptsMs, 0.5)),
         row('p99 of receipts meanwhile, ms', (s) => quantile(s.receiptsMs, 0.99)),
         row('receipts count all, s later', (s) => seconds(s.catchUpMs.cache)),
-        row('all events told, s later', (s) => seconds(s.catchUpMs.events)),
-        row('GroupFullyRead told, s later', (s) => seconds(s.catchUpMs.fullyRead)),
+        row('all events published, s later', (s) => seconds(s.catchUpMs.events)),
+        row('GroupFullyRead published, s later', (s) => seconds(s.catchUpMs.fullyRead)),
         ...[...large.busyMs.keys()].map((name) =>
           row(`CPU of a mark, ms: ${name}`, (s) => (s.busyMs.get(name) ?? 0) / s.members),
         ),
@@ -230,7 +229,7 @@ function print(storms: readonly Storm[]): void {
   console.log(`\n${saturation(large)}`);
 }
 
-/** Where a share of what there is counts as all of it: the rest is waiting that nobody can fill. */
+/** The share from which a resource counts as saturated: the rest is unavoidable waiting. */
 const SATURATED = 0.85;
 
 function saturation({ members, busyMs, wholeMs }: Storm): string {
@@ -239,10 +238,10 @@ function saturation({ members, busyMs, wholeMs }: Storm): string {
   const cores = cpus().length;
   const first =
     eventLoop > SATURATED
-      ? 'the event loop is the first to saturate'
+      ? 'the event loop saturates first'
       : used / cores > SATURATED
-        ? 'the machine is the first to saturate'
-        : 'nothing of this is saturated: the stack waits for itself, or others use the machine';
+        ? 'the machine saturates first'
+        : 'neither is saturated: the stack waits for itself, or other programs use the machine';
   return (
     `With ${members} members ${digits(used)} of ${cores} cores are busy, and the event loop with ` +
     `${digits(eventLoop)} of one: ${first}.`

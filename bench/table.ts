@@ -1,4 +1,4 @@
-/** A table in plain text: the first column to the left, all others, being numbers, to the right. */
+/** A table in plain text: the first column is aligned left, the numbers in the others right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...lines.map((cells) => (cells[column] ?? '').length)));
@@ -14,13 +14,13 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
     .join('\n');
 }
 
-/** Three digits are as many as a measurement is worth. */
+/** Three digits, because measurements are not more exact. */
 export function digits(value: number): string {
   if (value >= 100) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : 2);
 }
 
-/** Says of a value whether it is within its aim. */
+/** The text that shows whether a value is within its aim. */
 export function verdict(value: number, limit: number): string {
   return value <= limit ? 'met' : 'missed';
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A directory that is gone at the latest when this process ends. */
+/** Creates a directory that is removed at the latest when this process ends. */
 export function makeTemporaryDirectory(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'tidemark-bench-'));
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 });

@@ -25,7 +25,8 @@ const bundles: BuildOptions = {
 /** Writes the declarations that the entries need, with imports that a project without TypeScript sources resolves. */
 async function writeDeclarations(): Promise<void> {
   const all = join(dist, 'all');
-  await promisify(execFile)('tsc', ['--project', 'tsconfig.json', '--outDir', all], { cwd: here });
+  const emit = ['--noEmit', 'false', '--declaration', '--emitDeclarationOnly', '--outDir', all];
+  await promisify(execFile)('tsc', ['--project', 'tsconfig.json', ...emit], { cwd: here });
   const names = [...ENTRIES];
   for (const name of names) {
     const text = await readFile(join(all, `${name}.d.ts`), 'utf8');

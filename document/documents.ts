@@ -8,7 +8,7 @@ export interface WrittenDocument {
   readonly text: string;
 }
 
-/** The documents that are made of the contract, as they stand in docs/. */
+/** The files in docs/ that are generated from the contract. */
 export async function documents(): Promise<readonly WrittenDocument[]> {
   return [written('openapi.json', await openApi()), written('events.schema.json', eventsSchema())];
 }

@@ -3,7 +3,7 @@ import { eventDetails } from '../shared/contract/event-details.ts';
 import { type JsonObject, jsonSchemaOf } from './json-schema.ts';
 import { open } from './openapi.ts';
 
-/** The JSON Schema of the events, in the envelope that a webhook gets. EventBridge's own has a few more fields. */
+/** The JSON Schema of the events, in the envelope that a webhook receives. EventBridge's envelope has a few more fields. */
 export function eventsSchema(): JsonObject {
   const details = Object.entries(eventDetails).map(([type, schema]) => {
     const { properties, required, description } = open(jsonSchemaOf(schema)) as {

@@ -11,8 +11,8 @@ export type JsonObject = Record<string, Json>;
 const ID: JsonObject = { type: 'string', minLength: 1, maxLength: 128, pattern: ID_PATTERN.source };
 
 /**
- * The shapes of ids in requests. A message id is described as text alone: many languages would round the integers that a
- * body may hold as well.
+ * The schemas of ids in requests. A message id is described only as text, although a body may also have an integer: many
+ * languages would round it.
  */
 export const ID_SHAPES = {
   GroupId: { ...ID, description: 'A group, as the chat names it. It is neither `.` nor `..`.' },
@@ -31,13 +31,13 @@ export function reference(component: string): JsonObject {
 
 const integerFrom = (minimum: number, maximum: number): JsonObject => ({ type: 'integer', minimum, maximum });
 
-/** Schemas, each with what the document has in its place. */
+/** Schemas, each with the JSON Schema that replaces it in the document. */
 type Shapes = readonly (readonly [v.GenericSchema, JsonObject])[];
 
 /** Schemas that are components of the document. */
 export type Components = readonly (readonly [v.GenericSchema, name: string])[];
 
-/** What the package cannot convert, since a parser of the domain reads it. */
+/** Schemas that the package cannot convert, because a parser of the domain reads the value. */
 const PARSED: Shapes = [
   [schemas.groupId, reference('GroupId')],
   [schemas.userId, reference('UserId')],
@@ -93,7 +93,7 @@ const configOf = (shapes: Shapes) =>
       const properties = { ...jsonSchema.properties, ...Object.fromEntries(lists) };
       return { ...jsonSchema, properties };
     },
-    // It compares fields, for which JSON Schema has no words.
+    // `check` compares fields, which JSON Schema cannot describe.
     ignoreActions: ['check'],
   }) satisfies ConversionConfig as ConversionConfig;
 
@@ -133,15 +133,15 @@ function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
   };
 }
 
-/** The entries of a list whose length is checked before them: they are the last thing in its pipe. */
+/** The schema of a list's entries, if the list's length is checked before them: it is the last item of the pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
   const last = 'pipe' in schema ? (schema.pipe as readonly v.GenericSchema[]).at(-1) : null;
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }
 
 /**
- * A schema of the contract as JSON Schema (2020-12), as a caller sends it or gets it. Where it holds one of the
- * components, it refers to it.
+ * A schema of the contract as JSON Schema (2020-12), in the form that a caller sends or receives. A part that is one of
+ * the components becomes a reference to it.
  */
 export function jsonSchemaOf(schema: v.GenericSchema, components: Components = []): JsonObject {
   const others = components.filter(([component]) => component !== schema);
@@ -154,7 +154,7 @@ function converted(schema: v.GenericSchema, shapes: Shapes): JsonObject {
   return converted as JsonObject;
 }
 
-/** Puts the shapes in the places of their numbers, and writes what may be null in the short way. */
+/** Replaces references by number with the shapes, and writes nullable types as a list of types. */
 function withShapes(json: Json, shapes: Shapes): Json {
   if (Array.isArray(json)) return json.map((entry) => withShapes(entry, shapes));
   if (typeof json !== 'object' || json === null) return json;
@@ -164,7 +164,7 @@ function withShapes(json: Json, shapes: Shapes): Json {
   return withTypedDefault(nullable({ ...shape, ...rest }));
 }
 
-/** Generators of clients know a list of types better than an alternative that is null. */
+/** Writes a nullable type as a list of types, which client generators support better than `anyOf` with null. */
 function nullable(whole: JsonObject): JsonObject {
   const { anyOf, ...rest } = whole;
   const [first, second] = Array.isArray(anyOf) ? (anyOf as JsonObject[]) : [];
@@ -172,7 +172,7 @@ function nullable(whole: JsonObject): JsonObject {
   return isNullable ? { ...first, ...rest, type: [first.type as string, 'null'] } : whole;
 }
 
-/** A default is text where the parameter is. */
+/** Parses a default: in the contract the defaults of parameters are text. */
 function withTypedDefault(whole: JsonObject): JsonObject {
   const { type, default: given } = whole;
   const isText = typeof given === 'string' && type !== undefined && type !== 'string';

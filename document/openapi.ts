@@ -25,7 +25,7 @@ const TAGS = {
 
 type Tag = keyof typeof TAGS;
 
-/** What every endpoint may answer; one that needs a token may answer the last two, too. */
+/** The problems of every endpoint. */
 const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'invalid_request',
   'too_large',
@@ -33,6 +33,7 @@ const COMMON_PROBLEMS: readonly ProblemCode[] = [
   'internal',
   'unavailable',
 ];
+/** The problems of endpoints that need a token. */
 const CALLERS_PROBLEMS: readonly ProblemCode[] = ['unauthorized', 'forbidden'];
 
 const STATUS_WORDS: Readonly<Record<string, string>> = {
@@ -63,7 +64,7 @@ const ANSWERS: Components = Object.entries(answers)
   .filter(([, schema]) => schema !== answers.nothing)
   .map(([name, schema]) => [schema, capitalized(name)]);
 
-/** The OpenAPI document of the contract. Its examples are the samples of docs/api.md, which a test plays. */
+/** The OpenAPI document of the contract. Its examples are the samples of docs/api.md, which a test runs. */
 export async function openApi(): Promise<JsonObject> {
   const { calls } = await samplesOf('api.md');
   const paths: Record<string, JsonObject> = {};
@@ -144,7 +145,7 @@ function requestName({ name }: Pick<Endpoint, 'name'>): string {
   return `${capitalized(name)}Request`;
 }
 
-/** An answer may get more fields in a later version. */
+/** Allows unknown fields, because a later version may add fields to an answer. */
 export function open(json: Json): Json {
   if (Array.isArray(json)) return json.map(open);
   if (typeof json !== 'object' || json === null) return json;

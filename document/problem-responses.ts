@@ -5,7 +5,7 @@ import type { SampleCall } from './samples.ts';
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
-/** What each problem means to a caller, and what a detail of it says. */
+/** The meaning of each problem for a caller, and an example of its detail. */
 const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: string]>> = {
   invalid_request: [
     'The body, a parameter or an id is malformed. `errors` says which and why.',
@@ -38,17 +38,17 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
 };
 
 /**
- * The gateway answers these itself, too. Both answers have one schema, since many generated clients look at the status
- * and not at the content type.
+ * The gateway answers these itself, too, with these messages. Both answers have one schema, since many generated clients
+ * look at the status and not at the content type.
  */
-const GATEWAYS: readonly ProblemCode[] = [
-  'unauthorized',
-  'forbidden',
-  'too_large',
-  'throttled',
-  'internal',
-  'unavailable',
-];
+const GATEWAY_MESSAGES: Readonly<Partial<Record<ProblemCode, string>>> = {
+  unauthorized: 'Unauthorized',
+  forbidden: 'Forbidden',
+  too_large: 'Request Entity Too Large',
+  throttled: 'Too Many Requests',
+  internal: 'Internal Server Error',
+  unavailable: 'Service Unavailable',
+};
 
 const FIELDS: JsonObject = {
   type: { type: 'string', const: 'about:blank' },
@@ -106,13 +106,14 @@ export const PROBLEM_SCHEMAS: JsonObject = {
   },
 };
 
-/** A response for each problem, under its code. */
+/** The response of each problem, by its code. */
 export function problemResponses(calls: readonly SampleCall[]): JsonObject {
   return Object.fromEntries(CODES.map((code) => [code, responseOf(code, calls)]));
 }
 
 function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
   const [description] = WORDS[code];
+  const message = GATEWAY_MESSAGES[code];
   const problem = { schema: schemaOf(code), example: exampleOf(code, calls) };
   const retryAfter = {
     description: 'Seconds',
@@ -123,7 +124,9 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
     ...((code === 'throttled' || code === 'unavailable') && { headers: { 'Retry-After': retryAfter } }),
     content: {
       'application/problem+json': problem,
-      ...(GATEWAYS.includes(code) && { 'application/json': { schema: schemaOf(code) } }),
+      ...(message !== undefined && {
+        'application/json': { schema: schemaOf(code), example: { message } },
+      }),
     },
   };
 }
@@ -131,10 +134,10 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
 function schemaOf(code: ProblemCode): JsonObject {
   if (code === 'invalid_request') return reference('InvalidRequest');
   if (code === 'revision_conflict') return reference('RevisionConflict');
-  return reference(GATEWAYS.includes(code) ? 'GatewayProblem' : 'Problem');
+  return reference(Object.hasOwn(GATEWAY_MESSAGES, code) ? 'GatewayProblem' : 'Problem');
 }
 
-/** A sample of the page where it shows one. */
+/** The sample of docs/api.md, if it has one for this problem. */
 function exampleOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
   const { status, title } = PROBLEMS[code];
   const [, detail] = WORDS[code];

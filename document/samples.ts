@@ -2,18 +2,18 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Json } from './json-schema.ts';
 
-/** A call of a page, and the answer that the page says it gets. */
+/** A call on a page, with its documented answer. */
 export interface SampleCall {
   readonly caller: string;
   readonly method: string;
   readonly path: string;
   readonly body: Json | undefined;
   readonly status: number;
-  /** Null where the answer has none. */
+  /** Null if the answer has no body. */
   readonly answer: Json;
 }
 
-/** An event of a page, or the envelope of one. */
+/** An event on a page, or its envelope. */
 export interface SampleEvent {
   readonly name: string;
   readonly event: Json;
@@ -25,7 +25,7 @@ export interface PageSamples {
   readonly events: readonly SampleEvent[];
 }
 
-/** The samples of a page of docs/: blocks of a call and its answer (http), and of events (json and its name). */
+/** The samples of a page of docs/: `http` blocks have a call and its answer, `json NAME` blocks have an event. */
 export async function samplesOf(page: string): Promise<PageSamples> {
   const markdown = await readFile(fileURLToPath(new URL(`../docs/${page}`, import.meta.url)), 'utf8');
   const calls = [...markdown.matchAll(/^```http\n(.*?)^```$/gms)].map(([, block = '']) => callIn(block));
@@ -38,7 +38,7 @@ export async function samplesOf(page: string): Promise<PageSamples> {
 
 function callIn(block: string): SampleCall {
   const found = /^(.+?): ([A-Z]+) (\S+)(?: (\{.*\}))?\n(\d{3})(?: (\{.*\}))?\n$/s.exec(block);
-  if (!found) throw new Error(`This is no call with its answer: ${block}`);
+  if (!found) throw new Error(`This block is not a call with its answer: ${block}`);
   const [, caller = '', method = '', path = '', body, status, answer = 'null'] = found;
   return {
     ...{ caller, method, path },

@@ -5,16 +5,17 @@ import { examine } from './doctor/examine.ts';
 const HELP = `
 npm run doctor -- -c KEY=VALUE ...
 
-Checks a deployment before it is made: the same settings as for npx cdk deploy, and those in cdk.json. One line for each
-check: ok, warn (it may do, or could not be checked) or fail, with what to do. Exits with 1 where anything fails. It
-changes nothing in your account, posts nothing to the webhook, and writes one key to Upstash, which is gone a second later.
+Checks a deployment before you make it. It takes the same settings as npx cdk deploy, also from cdk.json. It prints a line
+for each check: ok, warn (perhaps a problem, or not checked) or fail, with what to do. It exits with 1 if anything fails.
+It changes nothing in your account, posts nothing to the webhook, and writes one key to Upstash, which expires after a
+second.
 
 Options
-  -c, --context KEY=VALUE    a setting of the deployment; may be repeated
+  -c, --context KEY=VALUE    a setting of the deployment; can be repeated
   -h, --help                 prints this
 
 Environment
-  AWS_REGION, AWS_DEFAULT_REGION, AWS_PROFILE and all else by which AWS's tools know you and your region
+  AWS_REGION, AWS_DEFAULT_REGION, AWS_PROFILE and the other variables of AWS's tools
 `;
 
 async function main(): Promise<void> {
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   if (failures > 0) process.exitCode = 1;
 }
 
-/** What the CDK's command reads from cdk.json. */
+/** The context in cdk.json, which the CDK's command reads too. */
 function contextOfProject(): Record<string, unknown> {
   const { context = {} } = JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')) as {
     readonly context?: Record<string, unknown>;

@@ -11,22 +11,22 @@ import { type Redriven, redriveQueue } from './redrive/redrive-queue.ts';
 const HELP = `
 npm run redrive -- [options] [QUEUE...]
 
-Sends what waits in the dead-letter queues again: events, facts and records of the ledger's stream. What is handled leaves
-its queue; the rest stays, and the line of its queue says why. All of it may be done twice.
+Sends the messages of the dead-letter queues again: events, facts and records of the ledger's stream. A handled message
+leaves its queue. The others stay, and the line of their queue has the reason. Handling a message twice does no harm.
 
 Queues, all of them by default
 ${PARKED_QUEUES.map((queue) => `  ${labelOf(queue)}`).join('\n')}
 
 Options
-  --stage NAME    the stage of the deployment, prod by default; local is the stack that runs on this machine
-  --region R      the deployment's region, by default that of the environment
+  --stage NAME    the stage of the deployment, prod by default; local is the stack on this machine
+  --region R      the region of the deployment, by default from the environment
   --data DIR      with --stage local, the data directory of the stack, ${DEFAULT_DATA} by default
   -h, --help      prints this
 
 Credentials come from the environment, as for the AWS command line. They need, on the queues: sqs:GetQueueUrl,
 GetQueueAttributes, ReceiveMessage, DeleteMessage, ChangeMessageVisibility, StartMessageMoveTask, ListMessageMoveTasks and
 SendMessage; lambda:InvokeFunction; on the ledger's stream: dynamodb:GetShardIterator and GetRecords.
-It exits with 1 where something was left.
+It exits with 1 if a message was left.
 `;
 
 async function main(): Promise<void> {
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   });
   const { stage, region, data } = values;
   const isLocal = stage === 'local';
-  if (data !== undefined && !isLocal) throw new UsageError('--data goes with --stage local.');
+  if (data !== undefined && !isLocal) throw new UsageError('--data needs --stage local.');
   const chosen = positionals.length > 0 ? positionals.map(queueNamed) : PARKED_QUEUES;
   const clients = createClients(isLocal ? await localPlace(data ?? DEFAULT_DATA) : { region });
   for (const queue of chosen) {
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   for (const client of Object.values(clients)) client.destroy();
 }
 
-/** A queue by its name, or by that of its function. */
+/** Finds a queue by its name or by the name of its function. */
 function queueNamed(name: string): ParkedQueue {
   const queue = PARKED_QUEUES.find((one) => one.functionName === name || labelOf(one) === name);
   if (!queue) {

@@ -166,6 +166,6 @@ function requestOf(route: string, prefix: string, fields: Readonly<Record<string
 
 /** Throws a RangeError where a URL would lose the segment, so that the call would reach another route. */
 function segment(id: string): string {
-  if (/^\.{0,2}$/.test(id)) throw new RangeError(`not an id: "${id}"`);
+  if (/^\.{0,2}$/.test(id)) throw new RangeError(`not an id: ${id}`);
   return encodeURIComponent(id);
 }

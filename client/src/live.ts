@@ -54,6 +54,8 @@ export function createLive(parts: LiveParts) {
       const present = frame.views.map(({ groupId }) => groupId);
       const absent = asked.filter((groupId) => complete && !present.includes(groupId));
       for (const groupId of absent) store.removeView(groupId, asOf);
+      // A frame is not large enough for all of them.
+      if (!complete && present.length > 0) gather();
       return;
     }
     // A group that is absent here has nothing unread, but where its view stands is not known.
@@ -154,6 +156,5 @@ export function createLive(parts: LiveParts) {
 }
 
 function chunksOf(all: readonly string[]): readonly (readonly string[])[] {
-  const count = Math.ceil(all.length / MOST_ENTRIES);
-  return Array.from({ length: count }, (_, at) => all.slice(at * MOST_ENTRIES, (at + 1) * MOST_ENTRIES));
+  return all.length > 0 ? [all.slice(0, MOST_ENTRIES), ...chunksOf(all.slice(MOST_ENTRIES))] : [];
 }

@@ -18,5 +18,5 @@ export function laterOf(a: string | null, b: string | null): string | null {
 
 /** Throws a RangeError for anything else, such as the temporary id of a message that is still being sent. */
 export function checkMessageId(id: string): void {
-  if (!/^[1-9]\d{0,19}$/.test(id) || isAbove(id, LARGEST_ID)) throw new RangeError(`not a message id: ${id}`);
+  if (!/^[1-9]\d{0,19}$/.test(id) || isAbove(id, LARGEST_ID)) throw new RangeError(`not an id: ${id}`);
 }

@@ -55,10 +55,9 @@ export function createOutbox(
       const change = async () => {
         const stored = await read();
         const others = (stored.get(groupId) ?? []).filter(({ messageId }) => isAbove(messageId, done));
-        const merged = marks.reduce(withMark, others);
-        if (merged.length > 0) stored.set(groupId, merged);
-        else stored.delete(groupId);
-        await storage.set(key, stored.size > 0 ? JSON.stringify(Object.fromEntries(stored)) : null);
+        stored.set(groupId, marks.reduce(withMark, others));
+        const left = [...stored].filter(([, some]) => some.length > 0);
+        await storage.set(key, left.length > 0 ? JSON.stringify(Object.fromEntries(left)) : null);
       };
       last = last.then(change).catch(onError);
     },

@@ -39,7 +39,7 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
   }
 
   function update(): void {
-    const isLookedAt = !isPageHidden() && (page.document?.hasFocus() ?? false);
+    const isLookedAt = !isPageHidden() && !!page.document?.hasFocus();
     for (const one of all) {
       if (!one.isInView) one.isRead = false;
       one.timer = dwell(one.isInView && !one.isRead && isLookedAt && !isHeld(one), one.timer, () => {

@@ -67,8 +67,8 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
   let waitingSinceMs: number | null = null;
   /** After a failure, nothing is sent before. */
   let retryAtMs = 0;
-  /** The service itself asked for that. */
-  let mustWait = false;
+  /** The service asked not to be called before, even if the page is hidden. */
+  let notBeforeMs = 0;
   let failures = 0;
   let clampedAnswers = 0;
   let view = store.viewOf(groupId);
@@ -122,8 +122,8 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
         // It was marked unread since the message was shown: others see the read, and the own view stays.
         settle(mark, problem as unknown as WatermarkMoved, asOf);
       } else if (isTemporary(error)) {
-        mustWait = retryAfter !== null;
-        retryAtMs = Date.now() + Math.max(pauseAfter(failures), (retryAfter ?? 0) * 1_000);
+        notBeforeMs = Date.now() + (retryAfter ?? 0) * 1_000;
+        retryAtMs = Math.max(Date.now() + pauseAfter(failures), notBeforeMs);
         failures += 1;
       } else {
         drop(mark, error as TidemarkError);
@@ -142,7 +142,6 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
       drop(mark, null);
     } else {
       retryAtMs = Date.now() + pauseAfter(clampedAnswers);
-      mustWait = false;
       clampedAnswers += 1;
     }
     store.mergeMark(answer, asOf);
@@ -186,7 +185,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
     },
 
     async flush() {
-      if (!mustWait || Date.now() >= retryAtMs) await send();
+      if (Date.now() >= notBeforeMs) await send();
     },
 
     restore(restored) {

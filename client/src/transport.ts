@@ -10,7 +10,7 @@ interface FetchedResponse {
 interface FetchInit {
   method: string;
   headers: Record<string, string>;
-  body?: string | undefined;
+  body?: string;
   keepalive: boolean;
   signal: AbortSignal;
 }
@@ -56,12 +56,12 @@ export async function send(
         'content-type': 'application/json',
         ...(bearer && { authorization: `Bearer ${bearer}` }),
       },
-      body: body && JSON.stringify(body),
+      ...(body && { body: JSON.stringify(body) }),
       keepalive,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };
     try {
-      const response = await (given ?? (fetch as Fetch))(`${url.replace(/\/$/, '')}/v1${path}`, init);
+      const response = await (given ?? fetch)(`${url.replace(/\/$/, '')}/v1${path}`, init);
       return { response, text: await response.text() };
     } catch (cause) {
       signal?.throwIfAborted();

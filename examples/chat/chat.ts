@@ -1,6 +1,6 @@
 /**
- * A small chat that leaves its read state to Tidemark. It keeps rooms in memory, and the user is whoever the cookie
- * `user=alice` names: your own database and your own sessions go into these two places.
+ * A small chat that uses Tidemark for its read state. It keeps rooms in memory, and the cookie `user=alice` names the user:
+ * replace these two with your database and your sessions.
  */
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -37,7 +37,7 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return room;
   }
 
-  /** Every call may be repeated, so one that was not acknowledged is sent again, after a pause that doubles. */
+  /** Sends a call again if it was not acknowledged, after a pause that doubles: every call may be repeated. */
   async function tidemark(
     method: string,
     path: string,
@@ -65,11 +65,11 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return joined;
   }
 
-  /** Recorded before it is delivered, and in the order of ids: so no mark is ahead of its message. */
+  /** Records messages before it delivers them, in the order of their ids: so no mark is ahead of its message. */
   function send(name: string, senderId: string, words: string): Promise<Answer> {
     const room = roomOf(name);
     const sending = room.turn.then(async () => {
-      lastId = Math.max(lastId + 1, Date.now()); // it grows over restarts, too
+      lastId = Math.max(lastId + 1, Date.now()); // also grows after a restart
       const messageId = String(lastId);
       const recorded = await tidemark('POST', `/groups/${name}/messages`, { messageId, senderId });
       if (recorded.status <= 201) room.messages.push({ messageId, senderId, text: words });
@@ -111,7 +111,7 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     if (method === 'POST' && what === 'messages') return send(name, user, fields.text ?? '');
     if (method === 'PUT' && what === 'read') return tidemark('PUT', `${group}/watermark`, fields);
     if (method === 'POST' && what === 'unread') return tidemark('POST', `${group}/unread`, fields);
-    return { status: 405, body: { detail: 'The room does not do this.' } };
+    return { status: 405, body: { detail: 'There is no such route.' } };
   }
 
   return async (request, response) => {

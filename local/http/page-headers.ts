@@ -1,6 +1,6 @@
 /**
- * The headers of a page that the local stack serves, and of its files. The page works without any other host, and a fault
- * of a package must not reach one.
+ * The headers of a page that the local stack serves, and of its files. The page needs no other host, so
+ * that none may be requested.
  *
  * @param connections what the page connects to besides its own origin
  */
@@ -10,7 +10,7 @@ export function pageHeaders(connections: readonly string[] = []): Readonly<Recor
       "default-src 'none'",
       "script-src 'self'",
       "style-src 'self'",
-      // Icons can be data.
+      // Swagger UI has its icons as data, as the demo page has.
       "img-src 'self' data:",
       ["connect-src 'self'", ...connections].join(' '),
       "base-uri 'none'",

@@ -34,11 +34,7 @@ export function isForReference(path: string, { method }: Pick<IncomingMessage, '
   return Object.hasOwn(FILES, path) && (method === 'GET' || method === 'HEAD');
 }
 
-/**
- * Answers a request for which `isForReference` is true.
- *
- * @throws where the package is not installed
- */
+/** Answers a request for which `isForReference` is true. */
 export async function referenceAnswer(path: string, { headers }: IncomingMessage): Promise<ProxyResponse> {
   const file = FILES[path] ?? DOCUMENT;
   const content = await readFile(file.url);

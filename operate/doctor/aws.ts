@@ -7,7 +7,7 @@ import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import { whyNot, within } from './bounds.ts';
 import { about, type Finding } from './finding.ts';
 
-/** The least that templates of this version of the CDK ask for. */
+/** The version of the bootstrap that this version of the CDK needs. */
 export const BOOTSTRAP_VERSION = 6;
 
 const AWS_KEY = 'alias/aws/secretsmanager';
@@ -20,13 +20,13 @@ const secretKey = about("secret's key");
 const secretValue = about("secret's value");
 
 export interface Deployer {
-  /** Where it deploys to; null where nothing says so. */
+  /** The region of the deployment; null if none is set. */
   readonly region: string | null;
-  /** Why there are no credentials; null where there are. */
+  /** The reason why there are no credentials; null if there are some. */
   readonly noCredentials: string | null;
 }
 
-/** Who deploys, and where to, found as the CDK's command finds it. */
+/** Finds the credentials and the region in the same way as the CDK's command. */
 export async function findDeployer(environment: NodeJS.ProcessEnv, timeoutMs: number): Promise<Deployer> {
   const client = new SSMClient({});
   try {
@@ -46,13 +46,13 @@ export function checkRegion({ region: deployed }: Deployer, secretArn: string): 
   const ofSecret = regionOf(secretArn);
   if (deployed === null) {
     return region.warn(
-      `nothing says where to deploy to, and the CDK would take us-east-1: export AWS_REGION=${ofSecret}, the region of the secret.`,
+      `no region is set, so the CDK would use us-east-1: export AWS_REGION=${ofSecret}, the region of the secret.`,
     );
   }
   return deployed === ofSecret
-    ? region.ok(`${deployed}, as the secret's.`)
+    ? region.ok(`${deployed}, the region of the secret.`)
     : region.fail(
-        `the deployment goes to ${deployed}, and the secret is in ${ofSecret}, where the functions would not find it: export AWS_REGION=${ofSecret}, or put the secret into ${deployed}.`,
+        `the region of the deployment is ${deployed}, but the secret is in ${ofSecret}, where the functions cannot find it: export AWS_REGION=${ofSecret}, or put the secret into ${deployed}.`,
       );
 }
 
@@ -64,7 +64,7 @@ export function checkCredentials({ noCredentials }: Deployer): Finding {
   return noCredentials === null
     ? credentials.ok('there are some.')
     : credentials.warn(
-        `none are found (${noCredentials}), so that nothing of your account is checked: log in, or set AWS_PROFILE.`,
+        `none were found (${noCredentials}), so your account is not checked: log in, or set AWS_PROFILE.`,
       );
 }
 
@@ -82,7 +82,7 @@ export async function checkBootstrap(
     return version >= BOOTSTRAP_VERSION
       ? bootstrap.ok(`${regionName} is bootstrapped, in version ${version}.`)
       : bootstrap.fail(
-          `${regionName} is bootstrapped in version ${Parameter?.Value}, and the CDK needs ${BOOTSTRAP_VERSION}: ${remedy}.`,
+          `${regionName} is bootstrapped in version ${Parameter?.Value}, but the CDK needs ${BOOTSTRAP_VERSION}: ${remedy}.`,
         );
   } catch (error) {
     return nameOf(error) === 'ParameterNotFound'
@@ -100,11 +100,11 @@ export interface UpstashAccess {
 
 export interface SecretCheck {
   readonly findings: readonly Finding[];
-  /** Null where the secret did not give it away. */
+  /** Null if it could not be read from the secret. */
   readonly access: UpstashAccess | null;
 }
 
-/** Checks the secret that lets the functions into Upstash. Nothing of its text is in any finding. */
+/** Checks the secret with Upstash's URL and token. No finding contains any of its text. */
 export async function checkSecret(arn: string, isLocal: boolean, timeoutMs: number): Promise<SecretCheck> {
   const client = new SecretsManagerClient({ region: regionOf(arn), maxAttempts: 1 });
   try {
@@ -125,7 +125,7 @@ async function describe(client: SecretsManagerClient, arn: string, timeoutMs: nu
     if (DeletedDate !== undefined) {
       return [
         secret.fail(
-          `it is to be deleted: run aws secretsmanager restore-secret --secret-id ${arn}, or name another.`,
+          `it will be deleted: run aws secretsmanager restore-secret --secret-id ${arn}, or use another secret.`,
         ),
       ];
     }
@@ -134,9 +134,9 @@ async function describe(client: SecretsManagerClient, arn: string, timeoutMs: nu
     return [
       exists,
       isOfAws
-        ? secretKey.ok("it is AWS's own.")
+        ? secretKey.ok('it is an AWS managed key.')
         : secretKey.fail(
-            `it is a key of yours (${KmsKeyId}), which the functions may not use: run aws secretsmanager update-secret --secret-id ${arn} --kms-key-id ${AWS_KEY}`,
+            `it is your own key (${KmsKeyId}), which the functions may not use: run aws secretsmanager update-secret --secret-id ${arn} --kms-key-id ${AWS_KEY}`,
           ),
     ];
   } catch (error) {
@@ -177,11 +177,11 @@ async function readAccess(
   const { url, token } = fieldsIn(text ?? '');
   const parsed = typeof url === 'string' ? URL.parse(url) : null;
   if (parsed === null || typeof url !== 'string' || typeof token !== 'string' || token === '') {
-    return { finding: secretValue.fail(`it must be the text ${SHAPE}, and is not.`), access: null };
+    return { finding: secretValue.fail(`it must be the text ${SHAPE}, but it is not.`), access: null };
   }
   if (parsed.protocol !== 'https:' && !(isLocal && parsed.protocol === 'http:')) {
     const finding = secretValue.fail(
-      `its url begins with ${parsed.protocol}// and must begin with https://: take the REST URL from Upstash's console.`,
+      `its url begins with ${parsed.protocol}// but must begin with https://: copy the REST URL from Upstash's console.`,
     );
     return { finding, access: null };
   }
@@ -192,7 +192,7 @@ function fieldsIn(text: string): { readonly url?: unknown; readonly token?: unkn
   try {
     return JSON.parse(text) ?? {};
   } catch {
-    // The parser's error quotes the text.
+    // The error is dropped, because its message quotes the text.
     return {};
   }
 }
@@ -201,11 +201,11 @@ const NOT_ALLOWED = /^AccessDenied/;
 const NOT_KNOWN =
   /^(ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken)/;
 
-/** What an error of AWS says about the caller, rather than about the thing that is checked. */
+/** The finding for an error of AWS that is about the caller and not about the thing to check. */
 function refusal({ warn, fail }: ReturnType<typeof about>, error: unknown, action: string): Finding {
   const name = nameOf(error);
   if (NOT_ALLOWED.test(name)) return warn(`not checked: your credentials may not call ${action}.`);
-  if (NOT_KNOWN.test(name)) return fail(`AWS does not take your credentials (${name}): log in again.`);
+  if (NOT_KNOWN.test(name)) return fail(`AWS does not accept your credentials (${name}): log in again.`);
   const isAnswer = typeof error === 'object' && error !== null && '$fault' in error;
   return fail(`not checked: ${action} ${isAnswer ? `answers ${name}` : whyNot(error)}. Try again.`);
 }
@@ -214,7 +214,7 @@ function nameOf(error: unknown): string {
   return (error as Error).name;
 }
 
-/** What is said of the checks that need an account where there are no credentials. */
+/** The findings of the checks that need an account, if there are no credentials. */
 export function notChecked(): Finding[] {
   const because = 'not checked, no credentials.';
   return [bootstrap, secret, about('Upstash')].map(({ warn }) => warn(because));

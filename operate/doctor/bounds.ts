@@ -1,7 +1,7 @@
-/** How long each wait may take, in milliseconds. */
+/** The timeout of each call, in milliseconds. */
 export const TIMEOUT_MS = 5_000;
 
-/** Rejects with a TimeoutError where a promise has not settled in time. What it waits for may go on. */
+/** Rejects with a TimeoutError if a promise does not settle in time. It does not stop the work behind the promise. */
 export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -12,19 +12,19 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise
 }
 
 const REASONS: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'has a name that nobody knows',
-  EAI_AGAIN: 'has a name that could not be looked up',
+  ENOTFOUND: 'has an unknown name',
+  EAI_AGAIN: 'has a name that could not be resolved',
   ECONNREFUSED: 'refuses the connection',
-  ECONNRESET: 'breaks the connection off',
+  ECONNRESET: 'closes the connection',
   EHOSTUNREACH: 'cannot be reached',
   ENETUNREACH: 'cannot be reached',
-  UND_ERR_SOCKET: 'breaks the connection off',
+  UND_ERR_SOCKET: 'closes the connection',
   UND_ERR_CONNECT_TIMEOUT: 'does not answer in time',
 };
 
-/** Why an address gave no answer, in words that go behind its name. */
+/** The reason why an address gave no answer, as a predicate: the address's name goes before it. */
 export function whyNot(error: unknown): string {
-  // `fetch` says only that it failed; why stands in the cause.
+  // The error of `fetch` has the reason in its cause.
   const { name, message, code, cause } = error as NodeJS.ErrnoException;
   if (name === 'TimeoutError' || name === 'AbortError') return 'does not answer in time';
   const why = cause as NodeJS.ErrnoException | undefined;

@@ -22,17 +22,17 @@ export interface Examination {
   /** The context of the deployment. */
   readonly given: Readonly<Record<string, unknown>>;
   readonly environment: NodeJS.ProcessEnv;
-  /** How long each wait may take. */
+  /** The timeout of each call. */
   readonly timeoutMs?: number;
 }
 
-/** Checks all that can be checked before a deployment. A value that will not do is not checked further. */
+/** Checks everything that can be checked before a deployment. A setting that is not valid is not checked further. */
 export async function* examine(examination: Examination): AsyncGenerator<Finding> {
   const { given, timeoutMs = TIMEOUT_MS } = examination;
   yield* checkContext(given);
   const issuer = settingIn(given, 'jwtIssuer');
   const webhookUrl = settingIn(given, 'webhookUrl');
-  // All at once, listed in order.
+  // The checks run at the same time. Their findings are listed in this order.
   const checks = [
     issuer === undefined ? [] : checkIssuer(issuer, timeoutMs),
     checkAccount(examination, timeoutMs),
@@ -52,12 +52,12 @@ function checkContext(given: Examination['given']): Finding[] {
   if (userScope === null) {
     findings.push(
       context.warn(
-        'with userScope=none every valid token of the audience is a user: make sure that no others are issued for it.',
+        "with userScope=none every valid token of the audience is a user's: issue no other tokens for that audience.",
       ),
     );
   }
   if (stage !== 'local' && alarmEmail === undefined && alarmTopicArn === undefined) {
-    findings.push(context.warn('no alarm reaches anybody: pass -c alarmEmail=... or -c alarmTopicArn=...'));
+    findings.push(context.warn('nobody receives alarms: pass -c alarmEmail=... or -c alarmTopicArn=...'));
   }
   return findings;
 }

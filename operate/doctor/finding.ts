@@ -1,9 +1,9 @@
-/** What one check has found. */
+/** The result of one check. */
 export interface Finding {
-  /** `warn` stands for what may do, and for what could not be checked. */
+  /** `warn`: perhaps a problem, or it could not be checked. */
   readonly status: 'ok' | 'warn' | 'fail';
   readonly thing: string;
-  /** What is so, and where it will not do, what to do. */
+  /** What was found. For a problem also what to do. */
   readonly text: string;
 }
 

@@ -15,15 +15,17 @@ interface Key {
 }
 
 /**
- * Checks what API Gateway will ask of the issuer of tokens. It asks when the authorizer is created: where the answer will
- * not do, the deployment fails and is rolled back.
+ * Checks what API Gateway needs from the issuer of tokens. API Gateway reads the discovery document when the authorizer is
+ * created. If it is not valid, the deployment fails and is rolled back.
  */
 export async function checkIssuer(issuer: string, timeoutMs: number): Promise<Finding[]> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
   const document = await readJson(url, timeoutMs);
   if ('problem' in document) {
     return [
-      fail(`${url} ${document.problem}. API Gateway asks there: set jwtIssuer to the "iss" of your tokens.`),
+      fail(
+        `${url} ${document.problem}. API Gateway reads this URL: set jwtIssuer to the "iss" of your tokens.`,
+      ),
     ];
   }
   const { issuer: named, jwks_uri: keySetUrl } = document.json;
@@ -31,20 +33,20 @@ export async function checkIssuer(issuer: string, timeoutMs: number): Promise<Fi
     return [
       fail(
         typeof named === 'string'
-          ? `${url} is of the issuer ${named}, which is another one to the letter: pass -c jwtIssuer='${named}' if your tokens have it as "iss".`
-          : `${url} names no issuer: it is no discovery document of OpenID Connect.`,
+          ? `${url} belongs to the issuer ${named}, which is not exactly jwtIssuer: pass -c jwtIssuer='${named}' if your tokens have it as "iss".`
+          : `${url} has no "issuer": it is not a discovery document of OpenID Connect.`,
       ),
     ];
   }
   if (typeof keySetUrl !== 'string' || !URL.canParse(keySetUrl)) {
-    return [fail(`${url} names no "jwks_uri": API Gateway would find no keys.`)];
+    return [fail(`${url} has no "jwks_uri": API Gateway would find no keys.`)];
   }
   const address = await privateAddressOf(new URL(issuer).hostname, timeoutMs);
   const reached = address
     ? warn(
-        `${issuer} leads to ${address} from here, which the internet does not reach: API Gateway needs a public one.`,
+        `${issuer} resolves to ${address} here, which the internet does not reach: API Gateway needs a public address.`,
       )
-    : ok(`${issuer} answers, and names itself to the letter.`);
+    : ok(`${issuer} answers, and its "issuer" is exactly this.`);
   return [reached, await checkKeys(keySetUrl, timeoutMs)];
 }
 
@@ -58,9 +60,9 @@ async function checkKeys(url: string, timeoutMs: number): Promise<Finding> {
   if (signing.length === 0) return keys.fail(`${url} has no key that signs: every token will be refused.`);
   const taken = signing.filter(isTaken);
   const others = signing.filter((key) => !isTaken(key)).map(nameOf);
-  const refused = `API Gateway takes tokens signed with RS256, RS384 or RS512 and a key that has a "kid", and refuses those of ${others.join(', ')}`;
+  const refused = `API Gateway accepts tokens signed with RS256, RS384 or RS512 and a key that has a "kid", but refuses those of ${others.join(', ')}`;
   if (taken.length === 0)
-    return keys.fail(`${refused}. Let the issuer sign with RSA, or put one before it that does.`);
+    return keys.fail(`${refused}. Let the issuer sign with RSA, or use another issuer in front of it.`);
   if (others.length > 0)
     return keys.warn(`${refused}. Let the issuer sign the tokens for Tidemark with RSA.`);
   return keys.ok(taken.length === 1 ? '1 RSA key.' : `${taken.length} RSA keys.`);
@@ -95,12 +97,12 @@ async function readJson(url: string, timeoutMs: number): Promise<Json> {
     const json: unknown = JSON.parse(text);
     if (isKey(json) && !Array.isArray(json)) return { json: json as Readonly<Record<string, unknown>> };
   } catch {
-    // Said below.
+    // Reported below.
   }
-  return { problem: 'answers with something that is no JSON object' };
+  return { problem: 'does not answer with a JSON object' };
 }
 
-/** An address that the internet does not reach, where a public name leads to one: behind a VPN, as a rule. */
+/** The private address that a public name resolves to, usually behind a VPN; null if it resolves to none. */
 async function privateAddressOf(host: string, timeoutMs: number): Promise<string | null> {
   if (!isPublicHost(host)) return null;
   const found = await within(timeoutMs, lookup(host, { all: true })).catch(() => []);

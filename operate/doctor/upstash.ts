@@ -6,16 +6,16 @@ const upstash = about('Upstash');
 const distance = about("Upstash's distance");
 const scripts = about("Upstash's scripts");
 
-/** In the functions' region Upstash is 1 to 5 ms away; a mark waits for it two or three times. */
+/** In the functions' region, a call of Upstash takes 1 to 5 ms. A mark waits for two or three calls. */
 const FAR_MS = 20;
 
 const PINGS = 7;
 
-/** Writes a key that is gone a second later, so that a token that may only read is found out. */
+/** Writes a key that expires after a second: this fails with a read-only token. */
 const SCRIPT = `#!lua flags=allow-key-locking
 return redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)`;
 
-/** Checks that Upstash takes the token, how far away it is, and that it runs scripts. */
+/** Checks that Upstash accepts the token and runs scripts, and measures its distance. */
 export async function checkUpstash(access: UpstashAccess, timeoutMs: number): Promise<Finding[]> {
   const { host } = new URL(access.url);
   const call = (command: readonly string[]) => send(access, command, timeoutMs);
@@ -32,12 +32,12 @@ export async function checkUpstash(access: UpstashAccess, timeoutMs: number): Pr
   const written = await call(['EVAL', SCRIPT, '1', 'tm:doctor', 'x']);
   const runsScripts = 'result' in written && written.result === 'OK';
   return [
-    upstash.ok(`${host} takes the token.`),
+    upstash.ok(`${host} accepts the token.`),
     distanceOf(tookMs),
     runsScripts
-      ? scripts.ok('it runs them, and they may write.')
+      ? scripts.ok('they run, and they may write.')
       : scripts.fail(
-          `${'problem' in written ? `it ${written.problem}` : 'they give another answer than Redis.'} Put the standard token into the secret, not the read-only one.`,
+          `${'problem' in written ? `it ${written.problem}` : 'their answer is not that of Redis.'} Put the standard token into the secret, not the read-only one.`,
         ),
   ];
 }
@@ -49,7 +49,7 @@ function distanceOf([, ...tookMs]: readonly number[]): Finding {
   return median <= FAR_MS
     ? distance.ok(`${away}.`)
     : distance.warn(
-        `${away}, and each mark asks it two or three times. If it is in the region of the deployment, that is the way from here: to see the functions' own, run this in the region, in CloudShell for one.`,
+        `${away}, and each mark calls it two or three times. If it is in the region of the deployment, this is only the distance from here: to measure that of the functions, run this in the region, for example in CloudShell.`,
       );
 }
 
@@ -77,6 +77,6 @@ async function send(
     if (!response.ok) return { problem: `answers ${response.status} to ${command[0]}.` };
     return { result: (JSON.parse(text) as { readonly result?: unknown } | null)?.result };
   } catch (error) {
-    return { problem: error instanceof SyntaxError ? 'answers with no JSON.' : `${whyNot(error)}.` };
+    return { problem: error instanceof SyntaxError ? 'does not answer with JSON.' : `${whyNot(error)}.` };
   }
 }

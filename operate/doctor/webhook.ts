@@ -3,7 +3,7 @@ import { about, type Finding } from './finding.ts';
 
 const { ok, warn, fail } = about('webhook');
 
-/** Checks that the host of the webhook answers, and is who it says. No event is sent: what it answers is its own affair. */
+/** Checks that the webhook's host answers and has a valid certificate. It sends no event, and accepts any status. */
 export async function checkWebhook(url: string, timeoutMs: number): Promise<Finding> {
   const { host } = new URL(url);
   let status: number;
@@ -19,6 +19,6 @@ export async function checkWebhook(url: string, timeoutMs: number): Promise<Find
   }
   const isRedirect = status >= 300 && status < 400;
   return isRedirect
-    ? warn(`${host} answers ${status}, a redirect, which is not followed: pass the address that it leads to.`)
+    ? warn(`${host} answers ${status}, a redirect, which is not followed: pass the URL that it redirects to.`)
     : ok(`${host} answers (${status}).`);
 }

@@ -10,16 +10,16 @@ export interface Clients {
   readonly streams: DynamoDBStreamsClient;
 }
 
-/** Where a deployment is. Without endpoints and credentials it is on AWS, as the environment says. */
+/** The place of a deployment. Without endpoints and credentials it is AWS, with those of the environment. */
 export interface Place {
   readonly region?: string | undefined;
   readonly credentials?: Credentials;
-  /** The address of all services but DynamoDB. */
+  /** The URL of all services except DynamoDB. */
   readonly endpoint?: string;
   readonly dynamodbEndpoint?: string;
 }
 
-/** Longer than the longest timeout of a function: after a timeout of ours, what became of the call is not known. */
+/** Longer than the longest timeout of a function: after a timeout of the client, the result of the call is unknown. */
 const INVOCATION_MS = 90_000;
 
 export function createClients({ region, credentials, endpoint, dynamodbEndpoint }: Place): Clients {
@@ -29,7 +29,7 @@ export function createClients({ region, credentials, endpoint, dynamodbEndpoint 
   };
   const elsewhere = endpoint === undefined ? {} : { endpoint, useQueueUrlAsEndpoint: false };
   return {
-    // A long poll of SQS takes up to 2 s of these.
+    // A long poll of SQS takes up to 2 s of this timeout.
     sqs: new SQSClient({ ...where, ...elsewhere, ...boundsOf({ attempts: 3, timeoutMs: 10_000 }) }),
     lambda: new LambdaClient({
       ...where,

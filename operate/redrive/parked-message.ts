@@ -1,16 +1,16 @@
 import * as v from 'valibot';
 import { StreamBatch } from './stream-batch.ts';
 
-/** What waits in a dead-letter queue that no queue gives up into. */
+/** A message of a dead-letter queue that is not the dead-letter queue of another queue. */
 export type Parked =
-  /** An event of the bus, which the function takes as it is. */
+  /** An event of the bus, which the function accepts unchanged. */
   | { readonly kind: 'event'; readonly event: unknown }
-  /** A record of the ledger's stream, which a function could not read. */
+  /** A record of the ledger's stream that a function could not read. */
   | {
       readonly kind: 'record';
-      /** Under a sequence number of its own. */
+      /** The record with a new sequence number. */
       readonly record: Readonly<Record<string, unknown>>;
-      /** That of the stream. */
+      /** The sequence number in the stream. */
       readonly sequenceNumber: string;
     }
   /** The place of records in the ledger's stream. */
@@ -24,19 +24,19 @@ const GivenUpEvent = v.object({ requestContext: v.object({}), requestPayload: Ev
 
 const GivenUpBatch = v.object({ DDBStreamBatchInfo: StreamBatch });
 
-/** As `shared/stream/dead-letters.ts` writes it. */
+/** The format that `shared/stream/dead-letters.ts` writes. */
 const SetAside = v.object({
   record: v.looseObject({ dynamodb: v.looseObject({ SequenceNumber: v.string() }) }),
 });
 const Clipped = v.object({ clippedRecord: v.string() });
 
-/** Reads a message. `messageId` names it, and no other. */
+/** Reads a message. @param messageId unique for each message */
 export function parkedIn(body: string, messageId: string): Parked {
   let message: unknown;
   try {
     message = JSON.parse(body);
   } catch {
-    return { kind: 'unknown', reason: 'a message is no JSON' };
+    return { kind: 'unknown', reason: 'a message is not JSON' };
   }
   if (v.is(GivenUpEvent, message)) return { kind: 'event', event: message.requestPayload };
   if (v.is(GivenUpBatch, message)) return { kind: 'batch', batch: message.DDBStreamBatchInfo };
@@ -48,12 +48,12 @@ export function parkedIn(body: string, messageId: string): Parked {
     };
   }
   if (v.is(Event, message)) return { kind: 'event', event: message };
-  return { kind: 'unknown', reason: 'a message holds neither an event nor a record of the stream' };
+  return { kind: 'unknown', reason: 'a message is neither an event nor a record of the stream' };
 }
 
 /**
- * An instance remembers the sequence numbers that it has set aside and does not do so twice. Under its old number, a
- * record that still cannot be read would be passed over and lost.
+ * Gives the record a new sequence number. An instance remembers the numbers of records that it has sent to the dead-letter
+ * queue, and skips them. With its old number, a record that still cannot be read would be skipped and lost.
  */
 function renumbered(record: v.InferOutput<typeof SetAside>['record'], messageId: string): Parked {
   const [sequenceNumber = ''] = record.dynamodb.SequenceNumber.split('-');

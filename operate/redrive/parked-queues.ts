@@ -1,9 +1,9 @@
 /** A dead-letter queue of a deployment, by the name of its function. */
 export interface ParkedQueue {
   readonly functionName: string;
-  /** What gives up into it: a queue, whose messages SQS moves back, or Lambda, whose messages name what to do again. */
+  /** What sends to it: a queue, to which SQS can move messages back, or Lambda, whose messages must be invoked again. */
   readonly from: 'queue' | 'lambda';
-  /** What is lost where the stream has forgotten the records, and what heals by itself. */
+  /** The effect if the records are gone from the stream: what is lost, and what is repaired by itself. */
   readonly forgotten: string;
 }
 
@@ -17,13 +17,13 @@ export const PARKED_QUEUES: readonly ParkedQueue[] = [
     functionName: 'project-ledger',
     from: 'lambda',
     forgotten:
-      'the ledger has the marks, but the cache may keep older ones: flush it with FLUSHDB, it fills again; ' +
-      'a GroupFullyRead may be missing until somebody reads on',
+      'the ledger has the marks, but the cache may keep older ones: empty it with FLUSHDB, and it fills again; ' +
+      'a GroupFullyRead may be missing until a member reads further',
   },
   {
     functionName: 'publish-events',
     from: 'lambda',
-    forgotten: 'these events are lost; the next event of the same member tells where it stands',
+    forgotten: 'these events are lost; the next event of the same member has its whole state',
   },
 ];
 

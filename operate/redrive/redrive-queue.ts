@@ -15,30 +15,30 @@ import { type Parked, parkedIn } from './parked-message.ts';
 import { labelOf, type ParkedQueue } from './parked-queues.ts';
 import { readBatch } from './stream-batch.ts';
 
-/** What became of what was parked in one queue. */
+/** The result for the messages of one queue. */
 export interface Redriven {
-  /** Absent where the deployment has no such queue. */
+  /** False if the deployment has no such queue. */
   readonly exists: boolean;
   readonly sentAgain: number;
-  /** Why messages were left where they are, one reason for each. */
+  /** The reason for each message that was left in the queue. */
   readonly left: readonly string[];
 }
 
 const ABSENT: Redriven = { exists: false, sentAgain: 0, left: [] };
 
-/** Messages of one queue in one run; the next run goes on. */
+/** The most messages of one queue in one run. The next run continues. */
 const MOST_MESSAGES = 10_000;
 
-/** Longer than the invocations of ten messages take in general: another receiver sees them afterwards. */
+/** Usually longer than the invocations for ten messages. Other receivers see the messages only afterwards. */
 const VISIBILITY_SECONDS = 900;
 
 const MOVE_DEADLINE_MS = 15 * 60_000;
 const MOVE_POLL_MS = 500;
 
-/** Records in one invocation, as the stream's event source has it. */
+/** The most records in one invocation, as in the stream's event source. */
 const BATCH_SIZE = 100;
 
-/** Sends what is parked in a queue again. What is handled leaves the queue; all of it may be handled twice. */
+/** Sends the messages of a queue again. Handled messages leave the queue. A message may be handled twice. */
 export async function redriveQueue(
   clients: Clients,
   stackName: string,
@@ -51,7 +51,7 @@ export async function redriveQueue(
     : invokeAgain(clients, url, stackName, queue);
 }
 
-/** The destination is named, since what the rule and the function have put there came from no queue. */
+/** Names the destination, because the rule and the function also send to this queue: those messages have no source queue. */
 async function moveBack({ sqs }: Clients, url: string, sourceName: string): Promise<Redriven> {
   const destinationUrl = await urlOf({ sqs }, sourceName);
   if (destinationUrl === null) throw new Error(`there is no queue ${sourceName}`);
@@ -70,7 +70,7 @@ async function moveBack({ sqs }: Clients, url: string, sourceName: string): Prom
       return {
         exists: true,
         sentAgain,
-        left: ['the move still goes on; ask for it with list-message-move-tasks'],
+        left: ['the move is still running; see aws sqs list-message-move-tasks'],
       };
     }
     await delay(MOVE_POLL_MS);
@@ -97,14 +97,14 @@ async function invokeAgain(
     if (messages.length === 0) break;
     for (const message of messages) {
       const id = message.MessageId ?? '';
-      // A message that was left is there again: the queue has been gone through.
+      // A message that was left comes again: all messages have been received.
       if (seen.has(id)) continue;
       seen.add(id);
       const parked = parkedIn(message.Body ?? '', id);
       const isAgain = parked.kind === 'record' && records.has(parked.sequenceNumber);
       if (parked.kind === 'record') records.add(parked.sequenceNumber);
       const problem = isAgain
-        ? 'a record was set aside again'
+        ? 'a record came to the dead-letter queue again'
         : await handOver(clients, `${stackName}-${queue.functionName}`, queue, parked);
       if (problem !== null) {
         left.set(message, problem);
@@ -120,7 +120,7 @@ async function invokeAgain(
   return { exists: true, sentAgain, left: [...left.values()] };
 }
 
-/** Gives the function what a message holds. Returns null, or why the message stays. */
+/** Invokes the function with the content of a message. Returns null, or the reason why the message stays. */
 async function handOver(
   clients: Clients,
   functionName: string,
@@ -136,7 +136,7 @@ async function handOver(
       return invoke(clients, functionName, { Records: [parked.record] });
     case 'batch': {
       const records = await readBatch(clients.streams, parked.batch);
-      if (!records) return `the stream keeps records for a day and has forgotten these: ${queue.forgotten}`;
+      if (!records) return `the stream keeps records for a day, and these are gone: ${queue.forgotten}`;
       for (let start = 0; start < records.length; start += BATCH_SIZE) {
         const problem = await invoke(clients, functionName, {
           Records: records.slice(start, start + BATCH_SIZE),
@@ -167,14 +167,14 @@ async function receive({ sqs }: Clients, QueueUrl: string): Promise<Message[]> {
       QueueUrl,
       MaxNumberOfMessages: 10,
       VisibilityTimeout: VISIBILITY_SECONDS,
-      // Without a wait, SQS asks only some of its servers, and a queue seems empty that is not.
+      // Without a wait, SQS reads only some of its servers, and a queue with messages may seem empty.
       WaitTimeSeconds: 2,
     }),
   );
   return Messages;
 }
 
-/** Lets a message be received at once, where that still can be said. */
+/** Makes a message visible at once, if its receipt handle is still valid. */
 async function show({ sqs }: Clients, QueueUrl: string, { ReceiptHandle }: Message): Promise<void> {
   const command = new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 });
   await sqs.send(command).catch(() => undefined);

@@ -8,7 +8,7 @@ import * as v from 'valibot';
 import { streamEventRecord } from '../../local/aws/streams/stream-event-record.ts';
 
 /**
- * The records that Lambda gave up, as it names them.
+ * The place of records that Lambda gave up, in Lambda's format.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
  */
 export const StreamBatch = v.object({
@@ -19,13 +19,13 @@ export const StreamBatch = v.object({
 });
 export type StreamBatch = v.InferOutput<typeof StreamBatch>;
 
-/** Calls of the stream for one batch, which has at most a few hundred records. */
+/** The most calls of the stream for one batch, which has at most a few hundred records. */
 const MOST_CALLS = 1_000;
 
-/** What DynamoDB answers for records that are older than a day, and for a shard of such records. */
+/** DynamoDB's errors for records that are older than a day, and for a shard of such records. */
 const FORGOTTEN = ['TrimmedDataAccessException', 'ResourceNotFoundException'];
 
-/** Returns the records of a batch as Lambda passes them on; null where the stream has forgotten them. */
+/** Returns the records of a batch in the form that a function receives; null if they are gone from the stream. */
 export async function readBatch(
   streams: DynamoDBStreamsClient,
   { streamArn, shardId, startSequenceNumber, endSequenceNumber }: StreamBatch,
@@ -51,7 +51,7 @@ export async function readBatch(
       }
       ShardIterator = NextShardIterator;
     }
-    throw new Error(`the stream does not come to ${endSequenceNumber} in ${shardId}`);
+    throw new Error(`the stream has no record ${endSequenceNumber} in ${shardId}`);
   } catch (error) {
     if (error instanceof Error && FORGOTTEN.includes(error.name)) return null;
     throw error;

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { base64url, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from 'jose';
 import { freshPrefix } from '../support/engines.ts';
+import { aProblem, PROBLEM_TYPE } from '../support/expected-answers.ts';
 import { withPreparedGroup } from '../support/prepared-group.ts';
 import { bodyOf, nameOf, pathOf, ROUTES, type Route } from '../support/prepared-group-routes.ts';
 import type { Answer, Json, RunningStack } from '../support/running-stack.ts';
 
 const prepared = withPreparedGroup();
 const { groupId } = prepared;
-/** Mallory is a member of this group alone. */
+/** Mallory is a member of only this group. */
 const othersGroupId = freshPrefix('g');
 const nowhere = freshPrefix('g');
 const IDS = { groupId, userId: 'bob', messageId: '1' };
@@ -43,7 +44,7 @@ function sign(claims: Record<string, unknown>, header: Record<string, unknown> =
   );
 }
 
-/** A token of these parts, signed by nobody. */
+/** A token of these parts, without a signature. */
 const unsigned = (header: object, claims: object, signature = '') =>
   `${base64url.encode(JSON.stringify(header))}.${base64url.encode(JSON.stringify(claims))}.${signature}`;
 
@@ -90,34 +91,27 @@ const callRouteAs = async (userId: string, route: Route, ids = IDS, query = '') 
 
 function expectProblem(answer: Answer, status: number, code: string) {
   expect(answer.status).toBe(status);
-  expect(answer.contentType).toMatch(/^application\/problem\+json(;|$)/);
-  expect(answer.body).toMatchObject({
-    type: expect.stringMatching(/./),
-    title: expect.stringMatching(/./),
-    status,
-    code,
-    detail: expect.stringMatching(/\w+ \w+/),
-    requestId: expect.stringMatching(/./),
-  });
+  expect(answer.contentType).toMatch(PROBLEM_TYPE);
+  expect(answer.body).toMatchObject(aProblem(status, code));
   expect(answer.body).not.toHaveProperty('errors');
 }
 
 const EVERY_ROUTE = ROUTES.map((route) => [nameOf(route), route] as const);
 const USER_ROUTES = EVERY_ROUTE.filter(([, { scope }]) => scope === 'user');
-/** Those that answer for one group. */
+/** The routes of one group. */
 const GROUP_ROUTES = USER_ROUTES.filter(([, { path }]) => path.includes('{groupId}'));
 const SERVICE_ROUTES = EVERY_ROUTE.filter(([, { scope }]) => scope === 'service');
 
-test('a well-made token of both scopes opens every route', async () => {
+test('a valid token with both scopes is accepted by every route', async () => {
   const token = await sign(CLAIMS);
   for (const [, route] of EVERY_ROUTE) {
-    // Nothing that changes what there is: nobody is removed, and no message.
+    // Without the routes that remove a member or a message.
     if (route.method === 'DELETE') continue;
     expect(await callRoute(route, `Bearer ${token}`)).toMatchObject({ status: 200 });
   }
 });
 
-test.each(['scope', 'scp'])('a list of scopes opens the routes, too, as %s', async (name) => {
+test.each(['scope', 'scp'])('a list of scopes in the claim %s is accepted', async (name) => {
   const token = await sign({ ...without('scope'), [name]: ['tidemark/user', 'tidemark/service'] });
   for (const [, route] of EVERY_ROUTE.filter(([, { method }]) => method === 'GET')) {
     expect(await callRoute(route, `Bearer ${token}`)).toMatchObject({ status: 200 });
@@ -182,7 +176,7 @@ const STRANGERS: readonly (readonly [string, () => string | null | Promise<strin
 ];
 
 describe.each(STRANGERS)('with %s', (_name, authorization) => {
-  test('nobody gets in anywhere', async () => {
+  test('every route answers 401', async () => {
     const header = await authorization();
     for (const [, route] of EVERY_ROUTE) {
       expectProblem(await callRoute(route, header), 401, 'unauthorized');
@@ -205,7 +199,7 @@ describe('a token without the scope', () => {
     ['an object', { ...CLAIMS, scope: { 'tidemark/user': true, 'tidemark/service': true } }],
     ['texts that are almost a list', { ...CLAIMS, scope: '["tidemark/user","tidemark/service"]' }],
   ];
-  test.each(LACKING)('is forbidden everywhere: %s', async (_name, claims) => {
+  test.each(LACKING)('is forbidden on every route: %s', async (_name, claims) => {
     const token = await sign(claims);
     for (const [, route] of EVERY_ROUTE) {
       expectProblem(await callRoute(route, `Bearer ${token}`), 403, 'forbidden');
@@ -219,7 +213,7 @@ describe('a token without the scope', () => {
     },
   );
 
-  test.each(USER_ROUTES)('of a user, as one of a back end is, is forbidden on %s', async (_name, route) => {
+  test.each(USER_ROUTES)('is forbidden on %s, also if it is that of a back end', async (_name, route) => {
     expectProblem(await callRoute(route, `Bearer ${await prepared.stack.serviceToken()}`), 403, 'forbidden');
   });
 });
@@ -231,7 +225,7 @@ describe("another user's data", () => {
       for (const [, route] of USER_ROUTES.filter(([, { method }]) => method === 'GET')) {
         const own = await callRouteAs('bob', route);
         const { status, body } = await callRouteAs('bob', route, IDS, query);
-        // The parameter may be refused or overlooked; it opens nothing.
+        // The parameter may be refused or ignored, but it gives no access.
         if (status !== 400) expect(body).toEqual(own.body);
       }
     },
@@ -246,7 +240,7 @@ describe("another user's data", () => {
     },
   );
 
-  test('is not moved by a mark of a batch that names them', async () => {
+  test('is not moved by a batch of marks with a user id', async () => {
     const marks = [{ groupId, messageId: '3', userId: 'bob' }];
     const answer = await asUser('alice', 'POST', '/v1/watermarks', { marks });
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: 'marks.0.userId' }] } });
@@ -261,7 +255,7 @@ describe("another user's data", () => {
     },
   );
 
-  test('is not had by the cursor of their inbox', async () => {
+  test('is not shown by the cursor of their inbox', async () => {
     const { body } = await asUser('bob', 'GET', '/v1/inbox?limit=1');
     const { cursor } = body as { cursor: Json };
     expect(cursor).toEqual(expect.any(String));
@@ -271,8 +265,8 @@ describe("another user's data", () => {
     }
   });
 
-  test('is not told of a private read or of marking unread', async () => {
-    // Erin has read up to 3, but in public up to 1; Bob has once taken his own watermark back to 1.
+  test('does not show a private read or marking unread', async () => {
+    // Erin has read up to 3, publicly up to 1. Bob has marked unread down to 1.
     for (const userId of ['alice', 'dave']) {
       const { body } = await asUser(userId, 'GET', `/v1/groups/${groupId}/messages/2/receipts`);
       expect(body).toMatchObject({ readCount: 1, deliveredCount: 1, members: [{ userId: 'bob' }] });
@@ -309,14 +303,14 @@ describe("another user's data", () => {
     ['a number', { ...CLAIMS, sub: 42 }],
     ['a list of one', { ...CLAIMS, sub: ['bob'] }],
     ['an object', { ...CLAIMS, sub: { sub: 'bob' } }],
-  ])('is not had by a subject that is %s', async (_name, claims) => {
+  ])('is not shown to a token whose subject is %s', async (_name, claims) => {
     const token = await sign(claims);
     for (const [, route] of USER_ROUTES) {
       expectProblem(await callRoute(route, `Bearer ${token}`), 403, 'forbidden');
     }
   });
 
-  test('is not had by a user who is called as another claim is written', async () => {
+  test('is not shown to a user whose id is the text of another claim', async () => {
     for (const [name, claim] of Object.entries({ null: null, true: true, 42: 42 })) {
       const path = `/v1/groups/${freshPrefix('g')}`;
       expect(await asService('PUT', `${path}/members/${name}`)).toMatchObject({ status: 201 });
@@ -335,16 +329,16 @@ describe("another user's data", () => {
   });
 });
 
-/** All that a caller can tell one answer from another by, but the request's own id and the group's, which it sent. */
+/** Everything that a caller can distinguish answers by, without the ids of the request and of the group. */
 function visible({ status, contentType, headerNames, text }: Answer, asked: string) {
   const shown = text.replace(/"requestId":"[^"]+"/, '').replaceAll(asked, 'the group asked for');
   return { status, contentType, headerNames, shown };
 }
 
-describe('a group that one is not in', () => {
+describe('a group of which the caller is not a member', () => {
   const LARGEST = '18446744073709551615';
-  /** What a body or a query could get out of a group, by the route of the group that it is sent to. */
-  const QUESTIONS: readonly (readonly [method: string, path: string, body: Json | undefined])[] = [
+  /** Bodies and queries that could show something of a group, by route. */
+  const CALLS: readonly (readonly [method: string, path: string, body: Json | undefined])[] = [
     ['PUT', '/watermark', { messageId: LARGEST }],
     ['PUT', '/watermark', { messageId: '2', private: true }],
     ['PUT', '/watermark', { messageId: '2', private: false }],
@@ -370,28 +364,34 @@ describe('a group that one is not in', () => {
     ['never was in it', 'mallory'],
     ['is in no group', 'carol'],
     ['has left it', 'frank'],
-  ])('as one who %s', (_name, userId) => {
-    test.each(GROUP_ROUTES)('answers as one that does not exist: %s', async (_route, route) => {
-      const existing = await callRouteAs(userId, route);
-      const missing = await callRouteAs(userId, route, { ...IDS, groupId: nowhere });
-      expectProblem(existing, 404, 'not_found');
-      expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
-      expect(existing.text).not.toContain(groupId);
-    });
+  ])('for a user who %s', (_name, userId) => {
+    test.each(GROUP_ROUTES)(
+      'gets the same answer as a group that does not exist: %s',
+      async (_route, route) => {
+        const existing = await callRouteAs(userId, route);
+        const missing = await callRouteAs(userId, route, { ...IDS, groupId: nowhere });
+        expectProblem(existing, 404, 'not_found');
+        expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
+        expect(existing.text).not.toContain(groupId);
+      },
+    );
 
-    test.each(QUESTIONS)('answers so whatever is asked: %s %s %j', async (method, path, body) => {
-      const existing = await asUser(userId, method, `/v1/groups/${groupId}${path}`, body);
-      const missing = await asUser(userId, method, `/v1/groups/${nowhere}${path}`, body);
-      expectProblem(existing, 404, 'not_found');
-      expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
-      expect(existing.text).not.toContain(groupId);
-    });
+    test.each(CALLS)(
+      'gets the same answer for every body and query: %s %s %j',
+      async (method, path, body) => {
+        const existing = await asUser(userId, method, `/v1/groups/${groupId}${path}`, body);
+        const missing = await asUser(userId, method, `/v1/groups/${nowhere}${path}`, body);
+        expectProblem(existing, 404, 'not_found');
+        expect(visible(existing, groupId)).toEqual(visible(missing, nowhere));
+        expect(existing.text).not.toContain(groupId);
+      },
+    );
 
-    test('answers so for marks on behalf of a user, too', async () => {
+    test('gets the same answer for marks on behalf of a user', async () => {
       const mark = (group: string, body: Json) =>
         asService('PUT', `/v1/users/${userId}/groups/${group}/watermark`, body);
       const missing = visible(await mark(nowhere, { messageId: '1' }), nowhere);
-      for (const [, , body = null] of QUESTIONS.filter(([, path]) => path === '/watermark')) {
+      for (const [, , body = null] of CALLS.filter(([, path]) => path === '/watermark')) {
         const existing = await mark(groupId, body);
         expectProblem(existing, 404, 'not_found');
         expect(visible(existing, groupId)).toEqual(missing);
@@ -413,7 +413,7 @@ describe('a group that one is not in', () => {
       },
     );
 
-    test('is not shown in the inbox, wherever that is asked to begin', async () => {
+    test('is not shown in the inbox, whatever the cursor', async () => {
       const before = Buffer.from(`inbox ${userId} all ${groupId.slice(0, -1)}`).toString('base64url');
       for (const query of ['', '?unreadOnly=true', '?limit=1', `?cursor=${before}`]) {
         const { status, text } = await asUser(userId, 'GET', `/v1/inbox${query}`);
@@ -423,7 +423,7 @@ describe('a group that one is not in', () => {
     });
   });
 
-  test('does not keep a batch from marking those that one is in', async () => {
+  test('does not prevent a batch from marking the caller’s own groups', async () => {
     const marks = [groupId, othersGroupId, nowhere].map((id) => ({ groupId: id, messageId: '1' }));
     const { body } = await asUser('mallory', 'POST', '/v1/watermarks', { marks });
     expect(body).toEqual({
@@ -435,19 +435,19 @@ describe('a group that one is not in', () => {
     });
   });
 
-  test('is not joined by trying', async () => {
+  test('is not joined by a refused call', async () => {
     const { body } = await asService('GET', `/v1/groups/${nowhere}/members`);
     expect(body).toMatchObject({ members: [] });
   });
 });
 
 describe('an inbox', () => {
-  test.each(['carol', 'frank'])('of %s, who is in no group, is empty', async (userId) => {
+  test.each(['carol', 'frank'])('of %s, who has no groups, is empty', async (userId) => {
     const { status, text } = await asUser(userId, 'GET', '/v1/inbox');
     expect({ status, text }).toEqual({ status: 200, text: '{"groups":[],"cursor":null}' });
   });
 
-  test("shows one's own groups alone", async () => {
+  test("shows only the caller's own groups", async () => {
     const { body } = await asUser('mallory', 'GET', '/v1/inbox');
     expect(body).toEqual({
       groups: [
@@ -466,15 +466,15 @@ describe('an inbox', () => {
   );
 });
 
-describe('a message of a group that one is in', () => {
-  test.each(['4', '18446744073709551615'])('is not found where it was never sent: %s', async (messageId) => {
+describe('a message of the caller’s group', () => {
+  test.each(['4', '18446744073709551615'])('is not found if it was never sent: %s', async (messageId) => {
     for (const state of ['read', 'unread', 'delivered']) {
       const path = `/v1/groups/${groupId}/messages/${messageId}/receipts?state=${state}`;
       expectProblem(await asUser('bob', 'GET', path), 404, 'not_found');
     }
   });
 
-  test('is not found where it was deleted, by its sender neither', async () => {
+  test('is not found if it was deleted, also by its sender', async () => {
     const group = `/v1/groups/${freshPrefix('g')}`;
     await asService('POST', `${group}/members`, { userIds: ['heidi', 'ivan'] });
     await asService('POST', `${group}/messages`, { messageId: '1', senderId: 'heidi' });
@@ -492,7 +492,7 @@ describe('health', () => {
   test.each([
     ['no token', null],
     ['garbage', 'Bearer garbage'],
-  ])('is told with %s', async (_name, authorization) => {
+  ])('is readable with %s', async (_name, authorization) => {
     const answer = await callRoute({ scope: 'user', method: 'GET', path: '/v1/health' }, authorization);
     expect(answer).toMatchObject({ status: 200, contentType: expect.stringMatching(/^application\/json/) });
     expect(answer.body).toMatchObject({ ledger: expect.anything(), cache: expect.anything() });

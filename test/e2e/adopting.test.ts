@@ -5,6 +5,7 @@ import { importJWK, type JWK, SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { A_TIME, exactly, LARGEST_ID } from '../support/expected-answers.ts';
 import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
 import { withFaultStack } from '../support/fault-stack.ts';
 import { codeOf, type PageCode } from '../support/page-code.ts';
@@ -61,12 +62,8 @@ interface Notification {
   readonly body: string;
 }
 
-const MAX = '18446744073709551615';
-const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
-const exactly = (count: number) => ({ count, exact: true });
-
 const faults = withFaultStack();
-/** Before the bus, and before the API, on the back end's side. */
+/** Proxies of the back end in front of the bus and of the API. */
 let bus: FaultProxy;
 let door: FaultProxy;
 let page: PageCode;
@@ -101,7 +98,7 @@ afterAll(async () => {
 });
 
 describe('which call where: a back end', () => {
-  test('does all that its chat needs with a service token', async () => {
+  test('can do everything for its chat with a service token', async () => {
     const groupId = freshPrefix();
     const group = `/v1/groups/${groupId}`;
     const ofBob = `/v1/users/bob/groups/${groupId}`;
@@ -163,16 +160,16 @@ describe('which call where: a back end', () => {
     ]);
   });
 
-  test('may leave the user out of the path where clients have tokens of their own', async () => {
+  test('needs no user in the path if clients have their own tokens', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await mark(groupId, 'bob', '1');
     const own = await faults.api.asUser('bob', 'GET', `/v1/groups/${groupId}/watermark`);
-    expect(own.body).toEqual(await look(groupId, 'bob'));
+    expect(own.body).toEqual(await readView(groupId, 'bob'));
     expect(own.body).toMatchObject({ messageId: '1', unread: exactly(1) });
   });
 
-  test('puts facts instead: joining, leaving, sending, deleting', async () => {
+  test('can put facts instead: joining, leaving, sending, deleting', async () => {
     const groupId = freshPrefix();
     const fact = (type: string, detail: Body) => ({ type, detail: { groupId, ...detail } });
     const joined = [
@@ -183,14 +180,18 @@ describe('which call where: a back end', () => {
     await eventually(async () => expect(await statusOf(groupId, 'alice', 'bob')).toEqual([200, 200]));
     const sent = ['1', '2', '3'].map((messageId) => fact('MessageSent', { messageId, senderId: 'alice' }));
     expect(await putFacts(sent)).toEqual([]);
-    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(3) }));
+    await eventually(async () =>
+      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(3) }),
+    );
     expect(await putFacts([fact('MessageDeleted', { messageId: '3' })])).toEqual([]);
-    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(2) }));
+    await eventually(async () =>
+      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(2) }),
+    );
     expect(await putFacts([fact('MemberLeft', { userId: 'bob' })])).toEqual([]);
     await eventually(async () => expect(await statusOf(groupId, 'alice', 'bob')).toEqual([200, 404]));
   });
 
-  test('may repeat every call', async () => {
+  test('can repeat every call', async () => {
     const groupId = freshPrefix();
     const group = `/v1/groups/${groupId}`;
     const calls: Parameters<Call>[] = [
@@ -209,12 +210,12 @@ describe('which call where: a back end', () => {
       expect(once.status).toBeLessThan(300);
       expect(again.status).toBeLessThan(300);
     }
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '1', revision: 1, unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '1', revision: 1, unread: exactly(1) });
     const { body } = await tidemark('GET', `${group}/members`);
     expect(body).toMatchObject({ members: [{ userId: 'alice' }, { userId: 'bob', messageId: '2' }] });
   });
 
-  test('has a call that was not acknowledged sent again by the page’s client', async () => {
+  test('uses the page’s client, which sends a call again if it was not acknowledged', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     const mend = faults.proxies.dynamodb.always('UpdateItem', THROTTLED);
@@ -241,7 +242,7 @@ describe('ids', () => {
   test('of messages are from 1 to 2^64-1, as text, and as JSON numbers up to 2^53-1', async () => {
     const groupId = await aGroup('alice');
     const statuses = [];
-    for (const messageId of ['1', '9007199254740993', MAX, 7, Number.MAX_SAFE_INTEGER]) {
+    for (const messageId of ['1', '9007199254740993', LARGEST_ID, 7, Number.MAX_SAFE_INTEGER]) {
       statuses.push((await recorded(groupId, 'alice', messageId)).status);
     }
     const uuid = '0198f3a2-7a54-7cc1-a5ed-6fd7d4e1a7b2';
@@ -251,7 +252,7 @@ describe('ids', () => {
     expect(statuses).toEqual([201, 201, 201, 201, 201, 400, 400, 400, 400, 400]);
   });
 
-  test('of groups and users are UUIDs and plain mail addresses, and others once they are encoded', async () => {
+  test('of groups and users can be UUIDs and plain mail addresses, and others if they are encoded', async () => {
     const encoded = Buffer.from('Zoë #1/2').toString('base64url');
     expect(encoded).toBe('Wm_DqyAjMS8y');
     const groupId = `${freshPrefix()}:0198f3a2-7a54-7cc1-a5ed-6fd7d4e1a7b2`;
@@ -274,21 +275,21 @@ describe('ids', () => {
     expect(await recorded(groupId, 'bob', '1')).toMatchObject({ status: 409, body: { code: 'conflict' } });
   });
 
-  test('of a message that may have been recorded can be deleted, whether it was or not', async () => {
+  test('of a message can be deleted, whether it was recorded or not', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     for (const messageId of ['1', '2']) {
       const { status } = await tidemark('DELETE', `/v1/groups/${groupId}/messages/${messageId}`);
       expect(status).toBe(204);
     }
-    // It was still on its way, and comes behind its deletion.
+    // The message was still on its way, and arrives after its deletion.
     await recorded(groupId, 'alice', '2');
-    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(0) });
   });
 });
 
 describe('a deleted message', () => {
-  test('stays deleted when it is recorded again, or only then for the first time', async () => {
+  test('stays deleted when it is recorded afterwards, again or for the first time', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     for (const messageId of ['2', '3']) {
@@ -296,7 +297,7 @@ describe('a deleted message', () => {
     }
     expect(await recorded(groupId, 'alice', '2')).toMatchObject({ status: 200, body: { head: '2' } });
     expect(await recorded(groupId, 'alice', '3')).toMatchObject({ status: 201, body: { head: '3' } });
-    expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1) });
     const ids = { messageIds: ['2', '3'] };
     expect(await tidemark('POST', `/v1/users/bob/groups/${groupId}/receipts`, ids)).toMatchObject({
       body: { receipts: [{ known: false }, { known: false }] },
@@ -310,11 +311,11 @@ describe('recording', () => {
     await record(groupId, 'alice', '1', '3');
     await mark(groupId, 'bob', '3');
     await record(groupId, 'alice', '2');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
     expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 1]);
   });
 
-  test('by parallel senders keeps the order of ids where one lock holds the id and the call', async () => {
+  test('by parallel senders keeps the order of ids if one lock covers the id and the call', async () => {
     const groupId = await aGroup('alice', 'bob');
     let lastId = 0;
     let lock: Promise<unknown> = Promise.resolve();
@@ -327,7 +328,7 @@ describe('recording', () => {
       return sending;
     };
     const sent = await Promise.all(['alice', 'bob', 'bob', 'alice', 'bob', 'alice'].map(send));
-    // A message that came behind a larger one would be told a head above itself.
+    // If a message were recorded after a larger id, its head would be above it.
     expect(sent.map(({ body }) => body)).toEqual([
       { groupId, messageId: '1', head: '1' },
       { groupId, messageId: '2', head: '2' },
@@ -338,21 +339,21 @@ describe('recording', () => {
     ]);
   });
 
-  test('of a message reads everything up to it for its sender, and receipts show that', async () => {
+  test('of a message reads everything up to it for its sender, which receipts show', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
     await record(groupId, 'bob', '3');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
     expect(await readCounts(groupId, 'alice', '1', '2')).toEqual([1, 1]);
   });
 
-  test('under a sender who is no member reads nothing for anyone', async () => {
+  test('with a sender that is not a member reads nothing for anyone', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     await record(groupId, 'bots:reminders', '2');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
-    expect(await look(groupId, 'alice')).toMatchObject({ messageId: '1', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
+    expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '1', unread: exactly(1) });
   });
 
   test('over HTTP before delivery is one call, and nobody’s mark is ahead of its message', async () => {
@@ -367,15 +368,15 @@ describe('recording', () => {
     expect(await mark(groupId, 'bob', '1')).toMatchObject({ messageId: '1', clamped: false });
   });
 
-  test('over HTTP beside delivery makes the mark good that came first', async () => {
+  test('over HTTP at the same time as delivery applies a mark that came first', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     expect(await mark(groupId, 'bob', '2')).toMatchObject({ messageId: '1', clamped: true });
     await record(groupId, 'alice', '2');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
   });
 
-  test('as facts takes one call for ten messages, and makes the mark good that came first', async () => {
+  test('as facts takes one call for ten messages, and applies a mark that came first', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     expect(await mark(groupId, 'bob', '11')).toMatchObject({ messageId: '1', clamped: true });
@@ -387,37 +388,37 @@ describe('recording', () => {
     expect(await putFacts(sent)).toEqual([]);
     expect(bus.count('PutEvents')).toBe(before + 1);
     await eventually(async () =>
-      expect(await look(groupId, 'bob')).toMatchObject({ messageId: '11', unread: exactly(0) }),
+      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '11', unread: exactly(0) }),
     );
   });
 
-  test('as facts takes them in any order, so that one which comes late can count as read', async () => {
+  test('as facts works in any order, so a message that comes late can count as read', async () => {
     const groupId = await aGroup('alice', 'bob');
     const sent = (messageId: string) => ({
       type: 'MessageSent',
       detail: { groupId, messageId, senderId: 'alice' },
     });
     await putFacts([sent('2')]);
-    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ head: '2' }));
+    await eventually(async () => expect(await readView(groupId, 'bob')).toMatchObject({ head: '2' }));
     await mark(groupId, 'bob', '2');
     await putFacts([sent('1')]);
     await eventually(async () => expect(await readCounts(groupId, 'alice', '1')).toEqual([1]));
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
   });
 
-  test('from an outbox loses nothing where the process dies, and keeps the order', async () => {
+  test('from an outbox loses nothing if the process dies, and keeps the order', async () => {
     const groupId = await aGroup('alice', 'bob');
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     const outbox = new Outbox(['1', '2', '3'].map((messageId) => sent(groupId, 'alice', messageId)));
     const heads: unknown[] = [];
     const recordOne = async ({ messageId, senderId }: Entry) =>
       heads.push((await recorded(groupId, String(senderId), String(messageId))).body.head);
-    // It dies after 2 is recorded, and before the outbox knows that.
+    // It dies after 2 is recorded, and before the outbox removes the entry.
     outbox.failsAt = 1;
     await expect(relay(outbox, recordOne)).rejects.toThrow('the process died');
     await relay(outbox, recordOne);
     expect(heads).toEqual(['1', '2', '2', '3']);
-    expect(await look(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3) });
   });
 });
 
@@ -446,19 +447,19 @@ describe('an outbox', () => {
     }
     expect(await outbox.waiting()).toHaveLength(7);
     mend();
-    // It dies after Carol has joined, and before the outbox knows that.
+    // It dies after Carol has joined, and before the outbox removes the entry.
     outbox.failsAt = 1;
     await expect(relay(outbox)).rejects.toThrow('the process died');
     await relay(outbox);
     expect(await outbox.waiting()).toEqual([]);
-    expect(await look(groupId, 'carol')).toMatchObject({ messageId: '2', head: '5', unread: exactly(2) });
+    expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '2', head: '5', unread: exactly(2) });
     expect(await statusOf(groupId, 'alice', 'bob', 'carol')).toEqual([200, 404, 200]);
-    // Without `joinedAfter`, who is added late misses all of it.
+    // Without `joinedAfter`, a member that is added late has none of it.
     await tidemark('POST', `/v1/groups/${groupId}/members`, { userIds: ['dave'] });
-    expect(await look(groupId, 'dave')).toMatchObject({ messageId: '5', unread: exactly(0) });
+    expect(await readView(groupId, 'dave')).toMatchObject({ messageId: '5', unread: exactly(0) });
   });
 
-  test('makes a join right that comes after later messages', async () => {
+  test('gives a late join its right start', async () => {
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
@@ -468,13 +469,13 @@ describe('an outbox', () => {
     // The chat records messages without the outbox.
     await record(groupId, 'alice', '3', '4');
     await relay(outbox);
-    expect(await look(groupId, 'carol')).toMatchObject({ messageId: '2', head: '4', unread: exactly(2) });
+    expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '2', head: '4', unread: exactly(2) });
   });
 
   test.each([
     ['a wrong token', async () => 'no.token.at-all'],
     ['an expired token', () => expiredToken()],
-  ])('loses nothing by %s', async (_name, makeToken) => {
+  ])('loses nothing with %s', async (_name, makeToken) => {
     const groupId = await aGroup('alice', 'bob');
     const outbox = new Outbox([sent(groupId, 'alice', '1'), sent(groupId, 'alice', '2')]);
     await withPage({ TIDEMARK_TOKEN: await makeToken() }, async (other) => {
@@ -490,10 +491,10 @@ describe('an outbox', () => {
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     await relay(outbox);
     expect(await outbox.waiting()).toEqual([]);
-    expect(await look(groupId, 'bob')).toMatchObject({ head: '2', unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '2', unread: exactly(2) });
   });
 
-  test('sets aside what can never succeed, with the reason, and goes on', async () => {
+  test('moves entries that can never succeed aside, with the reason, and goes on', async () => {
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     const groupId = await aGroup('alice', 'bob');
     const hopeless = [
@@ -511,7 +512,7 @@ describe('an outbox', () => {
       [hopeless[2], expect.stringMatching(/400 invalid_request: .*sentAt/)],
       [hopeless[3], expect.stringMatching(/409 conflict: /)],
     ]);
-    expect(await look(groupId, 'bob')).toMatchObject({ head: '4', unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '4', unread: exactly(2) });
   });
 });
 
@@ -534,14 +535,14 @@ describe('history', () => {
     ],
   };
 
-  test('is members, then messages, then marks, and may be brought again', async () => {
+  test('is members, then messages, then marks, and can be sent again', async () => {
     const groupId = freshPrefix();
     const { bringGroup } = await page.load<HistoryCode>('history.mjs');
     for (const _time of ['once', 'again']) {
       await bringGroup(groupId, history);
-      expect(await look(groupId, 'alice')).toMatchObject({ messageId: '4', unread: exactly(0) });
-      expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(1) });
-      expect(await look(groupId, 'carol')).toMatchObject({ messageId: '4', unread: exactly(0) });
+      expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '4', unread: exactly(0) });
+      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(1) });
+      expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '4', unread: exactly(0) });
       // Carol was not there when 1 and 2 were sent.
       expect(await readCounts(groupId, 'alice', '1', '2', '3', '4')).toEqual([1, 1, 2, 1]);
     }
@@ -555,7 +556,7 @@ describe('history', () => {
     ['a time as a number', { sentAt: 1_793_527_200_000 }, '400 invalid_request'],
     ['a mark of somebody who is no member', { marks: [{ userId: 'eve', messageId: '1' }] }, '404 not_found'],
   ];
-  test.each(bad)('stops at %s, and says so', async (_name, given, reason) => {
+  test.each(bad)('stops at %s, with the reason', async (_name, given, reason) => {
     const { bringGroup } = await page.load<HistoryCode>('history.mjs');
     const { groupId = freshPrefix(), sentAt, marks = [] } = given;
     const members = [{ userId: 'alice', joinedAfter: null }];
@@ -563,7 +564,7 @@ describe('history', () => {
     await expect(bringGroup(groupId, { members, messages, marks })).rejects.toThrow(reason);
   });
 
-  test('leaves a member where it is, whatever joinedAfter says then', async () => {
+  test('does not move an existing member, whatever joinedAfter is', async () => {
     const groupId = await aGroup('alice');
     await record(groupId, 'alice', '1', '2');
     const path = `/v1/groups/${groupId}/members/bob`;
@@ -574,7 +575,7 @@ describe('history', () => {
     });
   });
 
-  test('is kept from when it is recorded, however old it is', async () => {
+  test('is kept from the time when it is recorded', async () => {
     const groupId = await aGroup('alice', 'bob');
     const message = { messageId: '1', senderId: 'alice', sentAt: '2019-05-01T08:00:00.000Z' };
     const before = Math.floor(Date.now() / 1000);
@@ -583,16 +584,16 @@ describe('history', () => {
     // 90 days.
     expect(Number(item?.expiresAt?.N) - before).toBeGreaterThanOrEqual(7_776_000);
     expect(Number(item?.expiresAt?.N) - before).toBeLessThan(7_776_600);
-    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
   });
 
-  test('with a mark before its message cuts the mark to the newest message known', async () => {
+  test('with a mark before its message clamps the mark to the newest recorded message', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '1', clamped: true });
   });
 
-  test('has read its own last message at least, whatever the mark', async () => {
+  test('moves a sender at least to its own last message, whatever the mark', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await record(groupId, 'bob', '3');
@@ -604,8 +605,8 @@ describe('marking unread', () => {
   test('sets messageId to the id below, and readAt to now; receipts stay', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '10', '20', '30');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: null, readAt: null });
-    expect(await look(groupId, 'alice')).toMatchObject({ messageId: '30', readAt: A_TIME });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, readAt: null });
+    expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '30', readAt: A_TIME });
     const { readAt } = await mark(groupId, 'bob', '30');
     expect(readAt).toEqual(A_TIME);
     const view = await markUnread(groupId, 'bob', '20');
@@ -628,7 +629,7 @@ describe('marking unread', () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     await mark(groupId, 'bob', '2');
-    const before = await look(groupId, 'bob');
+    const before = await readView(groupId, 'bob');
     for (const messageId of ['3', '9']) expect(await markUnread(groupId, 'bob', messageId)).toEqual(before);
     expect(before).toMatchObject({ messageId: '2', revision: 0, unread: exactly(1) });
   });
@@ -640,19 +641,19 @@ describe('marking unread', () => {
     expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ messageId: '1', unread: exactly(1) });
   });
 
-  test('starts a later membership in a larger revision', async () => {
+  test('makes a later membership start in a larger revision', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await mark(groupId, 'bob', '2');
     expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ revision: 1 });
     await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
     await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: null });
-    expect(Number((await look(groupId, 'bob')).revision)).toBeGreaterThan(1);
+    expect(Number((await readView(groupId, 'bob')).revision)).toBeGreaterThan(1);
   });
 });
 
 describe('tabs and devices', () => {
-  test('cannot undo by a late mark what was marked unread elsewhere, with ifRevision', async () => {
+  test('with ifRevision, a late mark cannot undo marking unread on another device', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     await mark(groupId, 'bob', '3');
@@ -663,12 +664,12 @@ describe('tabs and devices', () => {
       status: 409,
       body: { code: 'revision_conflict', messageId: '1', revision: 1, unread: exactly(2) },
     });
-    // The device shows the state, and its user reads on.
+    // The device shows the current state, and its user reads further.
     const again = await tidemark('PUT', path, { messageId: '3', ifRevision: 1 });
     expect(again).toMatchObject({ status: 200, body: { messageId: '3', revision: 1, unread: exactly(0) } });
   });
 
-  test('move what others see even by a mark that gets a 409, unless it is private', async () => {
+  test('move the public watermark even by a mark that gets a 409, unless it is private', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     await mark(groupId, 'bob', '1');
@@ -690,7 +691,7 @@ describe('tabs and devices', () => {
     expect(await tidemark('PUT', path, late)).toMatchObject({ body: { ...refused, advanced: false } });
   });
 
-  test('do undo it without ifRevision', async () => {
+  test('undo marking unread by a late mark without ifRevision', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     await mark(groupId, 'bob', '3');
@@ -698,26 +699,26 @@ describe('tabs and devices', () => {
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', unread: exactly(0) });
   });
 
-  test('may mark in any order', async () => {
+  test('can mark in any order', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     for (const messageId of ['2', '3', '1']) await mark(groupId, 'bob', messageId);
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
   });
 
   test('follow events by membership, revision and position, in any order and repeated', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3', '4', '5');
     await mark(groupId, 'bob', '5');
-    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '5' });
+    await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '5' });
     await tidemark('DELETE', `/v1/groups/${groupId}/members/bob`);
     await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: '1' });
     await mark(groupId, 'bob', '2');
-    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '2' });
+    await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '2' });
     await mark(groupId, 'bob', '4');
-    await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '4' });
+    await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to: '4' });
     const { revision } = await markUnread(groupId, 'bob', '3');
-    await expectToBeTold(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
+    await expectEvent(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
 
     const { follow, members } = await page.load<FollowCode>('follow.mjs');
     const told = await events(groupId);
@@ -731,18 +732,18 @@ describe('tabs and devices', () => {
         seen: '5',
       });
     }
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', revision });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', revision });
   });
 });
 
 describe('events', () => {
-  test('of a former membership are known as such, however late, and also after a restart', async () => {
+  test('of a former membership are recognized, however late, and also after a restart', async () => {
     const { follow, left, begin, beginOwn, members } = await page.load<FollowCode>('follow.mjs');
     members.clear();
     const groupId = await aGroup('alice', 'bob');
     const seen = () => members.get(`${groupId}/bob`)?.seen;
     const told = async (to: string): Promise<BusEvent> => {
-      await expectToBeTold(groupId, 'WatermarkAdvanced', { userId: 'bob', to });
+      await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to });
       const all = await events(groupId, 'WatermarkAdvanced');
       const found = all.find(({ detail }) => detail.userId === 'bob' && detail.to === to);
       if (!found) throw new Error('the event is gone');
@@ -755,7 +756,7 @@ describe('events', () => {
     const rejoin = () => tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: '1' });
     await record(groupId, 'alice', '1', '2', '3', '4', '5', '6', '7', '8', '9');
 
-    // The first membership: its event is heard, and comes again after the departure and after the next joining.
+    // The first membership: its event arrives, and again after the departure and after the next join.
     await mark(groupId, 'bob', '9');
     const first = await told('9');
     follow(first);
@@ -767,14 +768,14 @@ describe('events', () => {
     follow(first);
     expect(seen()).toBeNull();
 
-    // The second one: nothing of it is heard before it ends.
+    // The second membership: none of its events arrives before it ends.
     await mark(groupId, 'bob', '8');
     const second = await told('8');
     await leave();
     for (const late of [second, first, second]) follow(late);
     expect(seen()).toBeNull();
 
-    // The third one is followed, with all of the others late and doubled.
+    // The third membership is followed, while all events of the others arrive late and twice.
     await rejoin();
     await mark(groupId, 'bob', '4');
     const third = await told('4');
@@ -784,21 +785,21 @@ describe('events', () => {
     // A restart.
     members.clear();
     await begin(groupId);
-    beginOwn(groupId, 'bob', await look(groupId, 'bob'));
+    beginOwn(groupId, 'bob', await readView(groupId, 'bob'));
     const own = () => members.get(`${groupId}/bob`)?.own;
     for (const event of [second, first, third, first]) follow(event);
     expect([seen(), own()?.messageId]).toEqual(['4', '4']);
     await mark(groupId, 'bob', '6');
     const fourth = await told('6');
     const { revision } = await markUnread(groupId, 'bob', '3');
-    await expectToBeTold(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
+    await expectEvent(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
     const all = await events(groupId);
     for (const event of [...all.toReversed(), fourth, second, ...all, first]) follow(event);
     expect([seen(), own()]).toEqual(['6', { messageId: '2', revision }]);
     expect(members.get(`${groupId}/alice`)).toMatchObject({ seen: '9' });
   });
 
-  test('keep badges exact on two devices, and messages cost no call', async () => {
+  test('keep badges exact on two devices, without a call for a message', async () => {
     const { createBadges } = await page.load<BadgesCode>('badges.mjs');
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
@@ -814,13 +815,13 @@ describe('events', () => {
     let isOnline = true;
     const send = async (senderId: string, messageId: string) => {
       await record(groupId, senderId, messageId);
-      // Brought twice, as a chat may do.
+      // The chat may deliver a message twice.
       for (const _time of [1, 2]) phone.message(groupId, messageId, senderId);
       if (isOnline) desk.message(groupId, messageId, senderId);
     };
     const followed = new Set<string>();
     const bringEvents = async (type: string, detail: Body) => {
-      await expectToBeTold(groupId, type, { userId: 'bob', ...detail });
+      await expectEvent(groupId, type, { userId: 'bob', ...detail });
       const fresh = (await events(groupId)).filter(({ id, detail: { userId } }) => {
         return userId === 'bob' && !followed.has(id);
       });
@@ -872,11 +873,11 @@ describe('events', () => {
     await bringEvents('WatermarkAdvanced', { to: '8' });
     await send('alice', '9');
     expect([counts(), since()]).toEqual([[1, 1], []]);
-    const { unread } = await look(groupId, 'bob');
+    const { unread } = await readView(groupId, 'bob');
     expect(unread).toEqual(exactly(1));
   });
 
-  test.each(['before', 'after'])('count a message once that comes %s a call is answered', async (when) => {
+  test.each(['before', 'after'])('count a message once that comes %s the answer of a call', async (when) => {
     const { createBadges } = await page.load<BadgesCode>('badges.mjs');
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
@@ -910,12 +911,12 @@ describe('events', () => {
       counted.push(badges.count(groupId));
     }
     expect(counted).toEqual(steps.map(([, , unread]) => unread));
-    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(5) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(5) });
   });
 });
 
 describe('the webhook', () => {
-  test('is verified by the page’s code, over the body as it came', async () => {
+  test('is verified by the page’s code, with the unchanged body', async () => {
     const { verify } = await page.load<{
       verify(rawBody: string, headers: Record<string, string>): BusEvent;
     }>('webhook.mjs');
@@ -927,7 +928,7 @@ describe('the webhook', () => {
       'detail-type': 'WatermarkAdvanced',
       detail: { groupId, userId: 'bob', from: null, to: '1' },
     });
-    // Parsed and written again, a body may be another text.
+    // A body that is parsed and serialized again may be another text.
     expect(() => verify(JSON.stringify(JSON.parse(body), null, 1), headers)).toThrow();
     expect(() => verify(body.replace('bob', 'eve'), headers)).toThrow();
     const sixMinutesAgo = new Date(Date.now() - 360_000);
@@ -944,7 +945,7 @@ describe('the webhook', () => {
     expect(() => verify(body, old)).toThrow('too old');
   });
 
-  test('that fails is posted again, with the same id', async () => {
+  test('gets a failed event again, with the same id', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     const isOfBob = ({ body }: { body: string }) => body.includes(groupId) && body.includes('"userId":"bob"');
@@ -959,39 +960,39 @@ describe('the webhook', () => {
 });
 
 describe('after an outage', () => {
-  test('of the cache, answers were the same throughout, and marks that were clamped are sent again', async () => {
+  test('of the cache, all answers were right, and clamped marks are sent again', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await mark(groupId, 'bob', '1');
     const mend = faults.proxies.upstash.always(() => true, { kind: 'lose request' });
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '1', head: '2', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '1', head: '2', unread: exactly(1) });
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '2', clamped: true });
     await record(groupId, 'alice', '3');
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
     await faults.emptyCache();
     mend();
-    expect(await look(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
     expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 0]);
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', clamped: false });
   });
 
-  test('of the process, a message that is recorded again is fine', async () => {
+  test('of the process, a message can be recorded again', async () => {
     const groupId = await aGroup('alice', 'bob');
     expect((await recorded(groupId, 'alice', '1')).status).toBe(201);
     expect(await recorded(groupId, 'alice', '1')).toMatchObject({ status: 200, body: { head: '1' } });
-    expect(await look(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
   });
 
   test('of the bus, the page’s code returns the facts that were refused', async () => {
     const groupId = await aGroup('alice', 'bob');
     const good = { type: 'MessageSent', detail: { groupId, messageId: '1', senderId: 'alice' } };
-    // The bus takes no event without a type.
+    // The bus refuses an event without a type.
     const refused = { type: '', detail: { groupId } };
     expect(await putFacts([refused, good])).toEqual([refused]);
-    await eventually(async () => expect(await look(groupId, 'bob')).toMatchObject({ head: '1' }));
+    await eventually(async () => expect(await readView(groupId, 'bob')).toMatchObject({ head: '1' }));
   });
 
-  test('of the webhook, the members of a group tell what everyone may see now', async () => {
+  test('of the webhook, the list of members has all public watermarks', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await mark(groupId, 'bob', '1');
@@ -1005,9 +1006,9 @@ describe('after an outage', () => {
   });
 });
 
-/** An outbox whose process may die before it knows that an entry was sent. */
+/** An outbox whose process can die after an entry is sent and before it is removed. */
 class Outbox {
-  /** The place of the entry after which it dies, once. */
+  /** The index of the entry after which it dies once. */
   failsAt: number | null = null;
   readonly aside: [Entry, string][] = [];
   readonly #entries: Entry[];
@@ -1046,7 +1047,7 @@ const sent = (groupId: string, senderId: string, messageId: string): Entry => ({
   ...{ groupId, messageId, senderId },
 });
 
-/** Runs with the page's code as it is in a process of its own, with these variables. */
+/** Loads the page's code again with these variables, like a new process. */
 async function withPage(variables: Readonly<Record<string, string>>, use: (page: PageCode) => Promise<void>) {
   const before = { ...process.env };
   const other = await codeOf('adopting.md');
@@ -1059,7 +1060,7 @@ async function withPage(variables: Readonly<Record<string, string>>, use: (page:
   }
 }
 
-/** A token of a back end that was good until a minute ago. */
+/** A token of a back end that expired a minute ago. */
 async function expiredToken(): Promise<string> {
   const key = JSON.parse(await readFile(join(faults.dataDirectory, 'issuer.json'), 'utf8')) as JWK;
   const now = Math.floor(Date.now() / 1000);
@@ -1103,7 +1104,7 @@ async function markUnread(groupId: string, userId: string, messageId: string): P
   return body;
 }
 
-async function look(groupId: string, userId: string): Promise<Body> {
+async function readView(groupId: string, userId: string): Promise<Body> {
   return (await tidemark('GET', `/v1/users/${userId}/groups/${groupId}/watermark`)).body;
 }
 
@@ -1126,14 +1127,14 @@ async function events(groupId: string, type?: string): Promise<BusEvent[]> {
     .filter((event) => type === undefined || event['detail-type'] === type);
 }
 
-async function expectToBeTold(groupId: string, type: string, detail: Body): Promise<void> {
+async function expectEvent(groupId: string, type: string, detail: Body): Promise<void> {
   await eventually(async () => {
     const details = (await events(groupId, type)).map((event) => event.detail);
     expect(details).toContainEqual(expect.objectContaining(detail));
   });
 }
 
-/** What the webhook received of a member's first move. Throws where nothing has come yet. */
+/** The webhook's notification of a member's first move. Throws an error if there is none yet. */
 async function notification(groupId: string, userId: string): Promise<Notification> {
   const { text } = await faults.call(null, 'GET', '/_local/notifications');
   const { notifications } = JSON.parse(text) as { notifications: Notification[] };

@@ -16,7 +16,7 @@ beforeAll(async () => {
   page = await samplesOf('api.md');
 });
 
-/** The events that follow a call. They are waited for, since moves that follow each other at once may be told as one. */
+/** The events after a call. The test waits for them, because moves at nearly the same time may become one event. */
 const EVENTS_AFTER: Readonly<Record<string, readonly string[]>> = {
   'bob: PUT /v1/groups/tea/watermark {"messageId":"101"}': ['WatermarkAdvanced', 'GroupFullyRead'],
   'bob: POST /v1/groups/tea/unread {"messageId":"101"}': ['OwnWatermarkMoved'],
@@ -30,7 +30,7 @@ async function tokenOf(caller: string): Promise<string | null> {
   return caller === 'back end' ? stack.serviceToken() : stack.userToken(caller);
 }
 
-/** What the webhook has received, each as a whole and its detail alone. */
+/** The events that the webhook has received: each whole event, and its detail. */
 async function posted(): Promise<Json[]> {
   const { body } = await stack.call(null, 'GET', '/_local/notifications');
   const { notifications } = body as { notifications: { body: string }[] };
@@ -47,7 +47,7 @@ async function expectEvent(name: string): Promise<void> {
   await eventually(async () => expect(await posted()).toContainEqual(comparable(sample.event)));
 }
 
-test('the page’s calls, one after the other, get the answers and events that it shows', async () => {
+test('the page’s calls, one after the other, give its answers and events', async () => {
   for (const call of page.calls) {
     const { method, path, body } = call;
     const { status, body: answer } = await stack.call(await tokenOf(call.caller), method, path, body);
@@ -86,7 +86,7 @@ test('the page shows every event, and each route at least once', () => {
   ]);
 });
 
-test('the page’s table has every field of its samples, and no other', () => {
+test('the page’s table has exactly the fields of its samples', () => {
   const [, table = ''] = page.markdown.split('\n## Fields\n');
   const named = table
     .split('\n')

@@ -13,7 +13,7 @@ import { type Answer, withStack } from '../support/running-stack.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-describe('where back ends sign their calls', () => {
+describe('if back ends sign their calls', () => {
   const stack = withStack({ context: { serviceAuth: 'iam' } });
   let host: string;
   let backEnd: { accessKeyId: string; secretAccessKey: string };
@@ -60,7 +60,7 @@ describe('where back ends sign their calls', () => {
     body: '{"userIds":["alice","bob"]}',
   });
 
-  test('a signed call reaches the routes of back ends, and a token those of users', async () => {
+  test('the routes of back ends accept a signed call, and those of users a token', async () => {
     const group = freshPrefix();
     expect((await signed(addMembers(group))).body).toEqual({ added: 2, existing: 0 });
     const message = { method: 'POST', path: `/v1/groups/${group}/messages` };
@@ -95,7 +95,7 @@ describe('where back ends sign their calls', () => {
     ['for another service', { service: 'events' }],
     ['for another region', { region: 'eu-central-1' }],
     ['without its host', { leavesOut: 'host' }],
-  ])('a call that was signed %s is refused', async (_how, { credentials, ...signing }) => {
+  ])('a call signed %s is refused', async (_how, { credentials, ...signing }) => {
     const group = freshPrefix();
     const given = credentials && {
       ...credentials,
@@ -106,7 +106,7 @@ describe('where back ends sign their calls', () => {
     await expectEmpty(group);
   });
 
-  test('the credentials of the functions are no back end', async () => {
+  test('the credentials of a function are refused', async () => {
     const secrets = new Secrets(new DataDirectory(stack.dataDirectory).file('secrets.json'));
     const functions = credentialsOf(secrets, 'function:tidemark-local-mark-read');
     const group = freshPrefix();
@@ -114,7 +114,7 @@ describe('where back ends sign their calls', () => {
     await expectEmpty(group);
   });
 
-  test('a signature is good for its own call alone', async () => {
+  test('a signature is valid only for its own call', async () => {
     const group = freshPrefix();
     const call = addMembers(group);
     const headers = await headersFor(call);
@@ -134,7 +134,7 @@ describe('where back ends sign their calls', () => {
     expect((await stack.send({ ...call, headers })).status).toBe(200);
   });
 
-  test('no token reaches a route of back ends, whatever its scope', async () => {
+  test('the routes of back ends refuse tokens of any scope', async () => {
     const issuer = await Issuer.open(stack.dataDirectory);
     const tokens = {
       none: null,
@@ -156,12 +156,12 @@ describe('where back ends sign their calls', () => {
     await expectEmpty(group);
   });
 
-  test('no signature reaches a route of users', async () => {
+  test('the routes of users refuse signatures', async () => {
     const answer = await signed({ method: 'GET', path: '/v1/inbox' });
     expect(answer).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
   });
 
-  test('npm run token says that a back end has none', async () => {
+  test('npm run token explains that back ends have no tokens', async () => {
     const run = promisify(execFile)(process.execPath, [
       'local/token.ts',
       '--service',
@@ -182,7 +182,7 @@ describe('where back ends sign their calls', () => {
   }
 });
 
-describe('where users need no scope', () => {
+describe('if users need no scope', () => {
   const stack = withStack({
     context: { userScope: 'none', serviceScope: 'chat:write', jwtAudience: 'web,ios' },
   });
@@ -191,7 +191,7 @@ describe('where users need no scope', () => {
     issuer = await Issuer.open(stack.dataDirectory);
   });
 
-  /** The status on a route of users, on its twin for back ends, and on one that back ends alone have. */
+  /** The status of a route of users, of the same route on a user's behalf, and of a route only for back ends. */
   async function statuses(token: string): Promise<number[]> {
     const group = freshPrefix();
     const asked = [
@@ -202,7 +202,7 @@ describe('where users need no scope', () => {
     return asked.map(({ status }) => status);
   }
 
-  test('every token of one of the audiences is a user', async () => {
+  test('every token for one of the audiences is a user’s', async () => {
     expect(await statuses(await stack.userToken('alice'))).toEqual([200, 403, 403]);
     for (const audience of ['web', 'ios']) {
       for (const scope of [null, 'openid profile', 'tidemark/user', 'tidemark/service']) {
@@ -212,13 +212,13 @@ describe('where users need no scope', () => {
     }
   });
 
-  test('a token for another audience is none', async () => {
+  test('a token for another audience is refused', async () => {
     for (const audience of ['tidemark-local', 'web,ios', 'android']) {
       expect(await statuses(await issuer.issue('alice', null, audience))).toEqual([401, 401, 401]);
     }
   });
 
-  test("a back end's token is no user, and reaches its own routes", async () => {
+  test("a back end's token is accepted only on its own routes", async () => {
     expect(await statuses(await stack.serviceToken())).toEqual([403, 200, 200]);
     expect(await statuses(await issuer.issue('alice', 'openid chat:write', 'ios'))).toEqual([403, 200, 200]);
   });

@@ -1,8 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import {
+  A_TIME,
+  expectAnswer,
+  expectNotFound,
+  LARGEST_ID,
+  NONE_UNREAD,
+} from '../support/expected-answers.ts';
 import { type Answer, type Fact, type Json, type RunningStack, withStack } from '../support/running-stack.ts';
-
-const MAX = '18446744073709551615';
 
 const stack = withStack();
 
@@ -10,7 +15,7 @@ const asService: RunningStack['asService'] = (...call) => stack.asService(...cal
 const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 
 const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
-/** With the id as text, or as JSON says a number. */
+/** Marks with the id as text. */
 const mark = (groupId: string, userId: string, messageId: string) =>
   asUser(userId, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId });
 const statuses = (groupId: string, userId: string, ...messageIds: string[]) =>
@@ -43,36 +48,13 @@ async function aChat(...messageIds: string[]): Promise<string> {
   return groupId;
 }
 
-/** The answer has this status and exactly these fields. */
-function expectAnswer(answer: Answer, status: number, body: unknown) {
-  expect(answer.body).toEqual(body);
-  expect(answer.status).toBe(status);
-  expect(answer.contentType).toMatch(/^application\/json(;|$)/);
-}
-
 function expectNoContent(answer: Answer) {
   expect(answer.status).toBe(204);
   expect(answer.text).toBe('');
 }
 
-function expectNotFound(answer: Answer) {
-  expect(answer.contentType).toMatch(/^application\/problem\+json(;|$)/);
-  expect(answer.body).toEqual({
-    type: expect.stringMatching(/./),
-    title: expect.stringMatching(/./),
-    status: 404,
-    code: 'not_found',
-    detail: expect.stringMatching(/\w+ \w+/),
-    requestId: expect.stringMatching(/./),
-  });
-  expect(answer.status).toBe(404);
-}
-
-const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/);
-const NONE = { count: 0, exact: true };
-
 describe('a mark', () => {
-  test('in a group without messages is taken as it is, and nothing is known to be unread', async () => {
+  test('in a group without messages is not clamped, and the unread count is 0', async () => {
     const groupId = await aGroupOf('bob');
     expectAnswer(await look(groupId, 'bob'), 200, {
       groupId,
@@ -146,7 +128,7 @@ describe('a mark', () => {
     expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt });
   });
 
-  test('on behalf of a user is as the user would make it', async () => {
+  test('on behalf of a user has the same effect as the user’s own', async () => {
     const groupId = await aChat('1', '2', '3');
     const path = `/v1/users/bob/groups/${groupId}/watermark`;
     expectAnswer(await asService('PUT', path, { messageId: '2' }), 200, {
@@ -160,10 +142,10 @@ describe('a mark', () => {
       unread: { count: 1, exact: true },
     });
     expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt: A_TIME });
-    expect((await asService('PUT', path, { messageId: MAX })).body).toMatchObject({
+    expect((await asService('PUT', path, { messageId: LARGEST_ID })).body).toMatchObject({
       messageId: '3',
       clamped: true,
-      unread: NONE,
+      unread: NONE_UNREAD,
     });
     expectNotFound(await asService('PUT', `/v1/users/carol/groups/${groupId}/watermark`, { messageId: '2' }));
   });
@@ -189,7 +171,7 @@ describe('a mark', () => {
     });
   });
 
-  test('may be made with a JSON integer up to 2^53-1', async () => {
+  test('can have a JSON integer up to 2^53-1', async () => {
     const groupId = await aGroupOf('bob');
     const answer = await asUser(
       'bob',
@@ -222,7 +204,7 @@ describe('the main job', () => {
         { messageId: '101', read: false },
       ],
     });
-    expect((await mark(groupId, 'bob', '101')).body).toMatchObject({ messageId: '101', unread: NONE });
+    expect((await mark(groupId, 'bob', '101')).body).toMatchObject({ messageId: '101', unread: NONE_UNREAD });
     expect((await statuses(groupId, 'bob', '101')).body).toMatchObject({
       watermark: '101',
       statuses: [{ messageId: '101', read: true }],
@@ -231,9 +213,9 @@ describe('the main job', () => {
 });
 
 describe('a mark beyond the head', () => {
-  test('is the head, and what comes later is unread', async () => {
+  test('is clamped to the head, and later messages are unread', async () => {
     const groupId = await aChat('100', '101');
-    expectAnswer(await mark(groupId, 'bob', MAX), 200, {
+    expectAnswer(await mark(groupId, 'bob', LARGEST_ID), 200, {
       groupId,
       userId: 'bob',
       messageId: '101',
@@ -241,7 +223,7 @@ describe('a mark beyond the head', () => {
       revision: 0,
       advanced: true,
       clamped: true,
-      unread: NONE,
+      unread: NONE_UNREAD,
     });
     expectAnswer(await record(groupId, '102', 'alice'), 201, { groupId, messageId: '102', head: '102' });
     expect((await look(groupId, 'bob')).body).toMatchObject({
@@ -254,7 +236,7 @@ describe('a mark beyond the head', () => {
     });
   });
 
-  test('by one is clamped, and at the head is not', async () => {
+  test('is clamped if it is beyond by one, and not at the head', async () => {
     const groupId = await aChat('100', '101');
     expect((await mark(groupId, 'bob', '101')).body).toMatchObject({ advanced: true, clamped: false });
     expect((await mark(groupId, 'bob', '102')).body).toMatchObject({
@@ -293,7 +275,7 @@ describe('ids of 64 bits', () => {
       messageId: upper,
       advanced: true,
       clamped: false,
-      unread: NONE,
+      unread: NONE_UNREAD,
     });
     expectAnswer(await listMembers(groupId), 200, {
       members: [
@@ -305,14 +287,14 @@ describe('ids of 64 bits', () => {
     expectAnswer(await join(groupId, 'carol'), 201, { groupId, userId: 'carol', joinedAfter: upper });
   });
 
-  test('are told apart where they are deleted', async () => {
+  test('are different for deletion', async () => {
     const groupId = await aChat('9007199254740992', '9007199254740993');
     expectNoContent(await remove(groupId, '9007199254740992'));
     await mark(groupId, 'bob', '9007199254740992');
     expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
   });
 
-  test('and those of fewer digits are ordered as numbers', async () => {
+  test('are ordered as numbers, also with fewer digits', async () => {
     const groupId = await aChat('9', '10', '100');
     expect((await mark(groupId, 'bob', '9')).body).toMatchObject({ unread: { count: 2, exact: true } });
     expect((await mark(groupId, 'bob', '10')).body).toMatchObject({
@@ -324,7 +306,7 @@ describe('ids of 64 bits', () => {
 });
 
 describe('the status of messages', () => {
-  test('comes in the order asked, for each time it is asked', async () => {
+  test('comes in the order of the request, repeated ids included', async () => {
     const groupId = await aChat('1', '2', '3');
     await mark(groupId, 'bob', '2');
     expectAnswer(await statuses(groupId, 'bob', '3', '1', '2', '1', '999'), 200, {
@@ -340,7 +322,7 @@ describe('the status of messages', () => {
     });
   });
 
-  test('is unread for one who has read nothing, and the watermark is null', async () => {
+  test('is unread for a member that has read nothing, and the watermark is null', async () => {
     const groupId = await aChat('1');
     expectAnswer(await statuses(groupId, 'bob', '1'), 200, {
       groupId,
@@ -349,7 +331,7 @@ describe('the status of messages', () => {
     });
   });
 
-  test('may be asked with JSON integers, and answers with strings', async () => {
+  test('accepts JSON integers, and answers with strings', async () => {
     const groupId = await aChat('1', '2');
     const path = `/v1/groups/${groupId}/messages/status`;
     expectAnswer(await asUser('bob', 'POST', path, '{"messageIds":[2,"1",9007199254740991]}'), 200, {
@@ -372,7 +354,7 @@ describe('a message', () => {
     expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
   });
 
-  test('may say when it was sent, and have a JSON integer for an id', async () => {
+  test('can have sentAt, and a JSON integer as its id', async () => {
     const groupId = await aGroupOf('bob');
     const body = '{"messageId":7,"senderId":"alice","sentAt":"2026-01-31T12:00:00.000Z"}';
     expectAnswer(await asService('POST', `/v1/groups/${groupId}/messages`, body), 201, {
@@ -389,28 +371,36 @@ describe('a message', () => {
       head: '20',
       unread: { count: 2, exact: true },
     });
-    expect((await mark(groupId, 'bob', '20')).body).toMatchObject({ unread: NONE });
+    expect((await mark(groupId, 'bob', '20')).body).toMatchObject({ unread: NONE_UNREAD });
     await record(groupId, '15', 'alice');
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '20', head: '20', unread: NONE });
+    expect((await look(groupId, 'bob')).body).toMatchObject({
+      messageId: '20',
+      head: '20',
+      unread: NONE_UNREAD,
+    });
   });
 
   test("moves its sender's watermark, and is not unread for the sender", async () => {
     const groupId = await aChat('1', '2');
-    expect((await look(groupId, 'alice')).body).toMatchObject({ messageId: '2', head: '2', unread: NONE });
+    expect((await look(groupId, 'alice')).body).toMatchObject({
+      messageId: '2',
+      head: '2',
+      unread: NONE_UNREAD,
+    });
     expect((await statuses(groupId, 'alice', '2')).body).toMatchObject({
       watermark: '2',
       statuses: [{ messageId: '2', read: true }],
     });
     await record(groupId, '4', 'bob');
     await record(groupId, '3', 'alice');
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '4', unread: NONE });
+    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
     expect((await look(groupId, 'alice')).body).toMatchObject({
       messageId: '3',
       unread: { count: 1, exact: true },
     });
   });
 
-  test('may come from one who is no member, and does not make a member', async () => {
+  test('can have a sender that is not a member, and does not add it', async () => {
     const groupId = await aGroupOf('bob');
     expectAnswer(await record(groupId, '1', 'a-bot'), 201, { groupId, messageId: '1', head: '1' });
     expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
@@ -431,10 +421,10 @@ describe('a message', () => {
       head: '3',
       unread: { count: 1, exact: true },
     });
-    expect((await mark(groupId, 'bob', MAX)).body).toMatchObject({ messageId: '3', clamped: true });
+    expect((await mark(groupId, 'bob', LARGEST_ID)).body).toMatchObject({ messageId: '3', clamped: true });
   });
 
-  test('that nobody recorded may be deleted', async () => {
+  test('that was never recorded can be deleted', async () => {
     const groupId = await aChat('1');
     expectNoContent(await remove(groupId, '99'));
     expect((await look(groupId, 'bob')).body).toMatchObject({
@@ -461,7 +451,7 @@ describe('members', () => {
       readAt: null,
       revision: 0,
       head: '2',
-      unread: NONE,
+      unread: NONE_UNREAD,
     });
     await record(groupId, '3', 'alice');
     expectAnswer(await join(groupId, 'carol'), 200, { groupId, userId: 'carol', joinedAfter: '2' });
@@ -482,7 +472,7 @@ describe('members', () => {
     });
   });
 
-  test('leave, and are strangers then', async () => {
+  test('that have left get the answers of non-members', async () => {
     const groupId = await aChat('1', '2');
     await mark(groupId, 'bob', '1');
     expectNoContent(await leave(groupId, 'bob'));
@@ -494,7 +484,7 @@ describe('members', () => {
     expect((await listMembers(groupId)).body).toMatchObject({ members: [{ userId: 'alice' }] });
   });
 
-  test('who come back start anew, in a higher revision', async () => {
+  test('that rejoin start at the head, in a higher revision', async () => {
     const groupId = await aChat('1', '2');
     await mark(groupId, 'bob', '1');
     await leave(groupId, 'bob');
@@ -507,17 +497,17 @@ describe('members', () => {
       readAt: null,
       revision: expect.any(Number),
       head: '3',
-      unread: NONE,
+      unread: NONE_UNREAD,
     });
     const { revision } = (await look(groupId, 'bob')).body as { revision: number };
     expect(revision).toBeGreaterThan(0);
   });
 
-  test('of a group that does not exist are none', async () => {
+  test('of a group that does not exist are an empty list', async () => {
     expectAnswer(await listMembers(freshPrefix('g')), 200, { members: [], cursor: null });
   });
 
-  test('may have ids of every character and of 128', async () => {
+  test('can have ids of every allowed character, and of 128 characters', async () => {
     const longest = 'x'.repeat(128);
     const groupId = `${freshPrefix('g')}.A_z:0@!+=~-`;
     expectAnswer(await join(groupId, longest), 201, { groupId, userId: longest, joinedAfter: null });
@@ -526,7 +516,7 @@ describe('members', () => {
       userId: '.A_z:0@!+=~-',
       joinedAfter: null,
     });
-    // An escape that was not needed says the same.
+    // An unnecessary escape means the same id.
     expectAnswer(await join(groupId.replace('@', '%40').replace('+', '%2B'), longest), 200, {
       groupId,
       userId: longest,
@@ -570,7 +560,7 @@ describe('members', () => {
     );
   });
 
-  test('are all there though more than a page holds', async () => {
+  test('are all listed, also if they need several pages', async () => {
     const userIds = Array.from({ length: 100 }, (_, index) => `u${index}`);
     const groupId = await aGroupOf(...userIds);
     await asService('POST', `/v1/groups/${groupId}/members`, { userIds: ['last-1', 'last-2'] });
@@ -603,14 +593,14 @@ describe('members', () => {
 });
 
 describe('an answer', () => {
-  test('about a group that does not exist is that it is not found', async () => {
+  test('for a group that does not exist is 404', async () => {
     const groupId = freshPrefix('g');
     expectNotFound(await look(groupId, 'bob'));
     expectNotFound(await mark(groupId, 'bob', '1'));
     expectNotFound(await statuses(groupId, 'bob', '1'));
   });
 
-  test('to a request that failed has an id of its own', async () => {
+  test('to a request that failed has a new request id', async () => {
     const groupId = freshPrefix('g');
     const [one, other] = await Promise.all([look(groupId, 'bob'), look(groupId, 'bob')]);
     const idOf = ({ body }: Answer) => (body as { requestId: string }).requestId;
@@ -636,20 +626,20 @@ describe('facts on the bus', () => {
     detail: { groupId, messageId },
   });
 
-  /** Puts the facts and waits for a last one to have its effect: those before it have had theirs then. */
+  /** Puts the facts on the bus, and waits until they have been applied. */
   async function happen(...facts: Fact[]) {
     await stack.factsApplied(await stack.putFacts(facts));
   }
 
-  test('do what their routes do', async () => {
+  test('have the effect of their routes', async () => {
     const groupId = freshPrefix('g');
     await happen(joined(groupId, 'alice'), joined(groupId, 'bob'), joined(groupId, 'carol'));
     await happen(
       sent(groupId, '9007199254740992', 'alice'),
       sent(groupId, '9007199254740993', 'alice'),
-      sent(groupId, MAX, 'alice'),
+      sent(groupId, LARGEST_ID, 'alice'),
     );
-    await happen(deleted(groupId, MAX), left(groupId, 'carol'));
+    await happen(deleted(groupId, LARGEST_ID), left(groupId, 'carol'));
 
     expectAnswer(await look(groupId, 'bob'), 200, {
       groupId,
@@ -657,7 +647,7 @@ describe('facts on the bus', () => {
       messageId: null,
       readAt: null,
       revision: 0,
-      head: MAX,
+      head: LARGEST_ID,
       unread: { count: 2, exact: true },
     });
     expect((await mark(groupId, 'bob', '9007199254740992')).body).toMatchObject({
@@ -667,14 +657,14 @@ describe('facts on the bus', () => {
     expectNotFound(await look(groupId, 'carol'));
     expectAnswer(await listMembers(groupId), 200, {
       members: [
-        { userId: 'alice', messageId: MAX, joinedAfter: null },
+        { userId: 'alice', messageId: LARGEST_ID, joinedAfter: null },
         { userId: 'bob', messageId: '9007199254740992', joinedAfter: null },
       ],
       cursor: null,
     });
   });
 
-  test('may say when a message was sent, and have a JSON integer for an id', async () => {
+  test('can have sentAt, and a JSON integer as an id', async () => {
     const groupId = await aGroupOf('bob');
     await happen({
       detailType: 'MessageSent',
@@ -721,10 +711,10 @@ describe('facts on the bus', () => {
       head: '3',
       unread: { count: 2, exact: true },
     });
-    expect((await look(groupId, 'alice')).body).toMatchObject({ messageId: '3', unread: NONE });
+    expect((await look(groupId, 'alice')).body).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
   });
 
-  test('about members may come in reverse: what happened last counts', async () => {
+  test('about members may come in reverse: the latest time counts', async () => {
     const groupId = freshPrefix('g');
     const at = (time: string, fact: Fact): Fact => ({ ...fact, time });
     await happen(
@@ -775,7 +765,7 @@ test.each([
   ['a bad message to delete', 'MessageDeleted', { messageId: '01' }],
   ['a bad user', 'MemberJoined', { userId: 'a/b' }],
   ['no user', 'MemberLeft', {}],
-])('a fact with %s changes nothing, and holds up nobody', async (_name, detailType, fields) => {
+])('a fact with %s changes nothing, and does not delay others', async (_name, detailType, fields) => {
   const groupId = await aChat('1');
   const seen = async () => [(await look(groupId, 'bob')).body, (await listMembers(groupId)).body];
   const before = await seen();
@@ -787,7 +777,7 @@ test.each([
   expect(await seen()).toEqual(before);
 });
 
-test('what goes over the bus for a mark says from where to where', async () => {
+test('the event of a mark has the old and the new position', async () => {
   const groupId = await aChat('9007199254740992', '9007199254740993');
   await mark(groupId, 'bob', '9007199254740992');
   const advances = async () => {

@@ -11,7 +11,7 @@ const LOCAL = 'http://localhost:5173';
 const NAMED = 'https://chat.example.com';
 const FOREIGN = 'https://evil.example';
 
-/** What the stack logged of its calls. */
+/** The stack's log of calls. */
 const logged: string[] = [];
 const faults = withFaultStack({
   log: { line: (text) => logged.push(text), output: () => undefined },
@@ -29,7 +29,7 @@ afterEach(() => faults.proxies.dynamodb.clear());
 
 const watermarkUrl = () => `${apiUrl}/v1/groups/${groupId}/watermark`;
 
-/** The headers of an answer that are for browsers. */
+/** The headers of an answer that browsers use. */
 function corsHeaders({ headers }: Response): Record<string, string> {
   return Object.fromEntries(
     [...headers].filter(([name]) => name.startsWith('access-control-') || name === 'vary'),
@@ -66,7 +66,7 @@ describe('a preflight', () => {
     ['no method', { origin: LOCAL }],
     ['another method', { ...PUT, origin: LOCAL, 'access-control-request-method': 'PATCH' }],
     ['another header', { ...PUT, origin: LOCAL, 'access-control-request-headers': 'x-evil' }],
-  ])('is allowed nothing with %s', async (_name, headers) => {
+  ])('gets no permission with %s', async (_name, headers) => {
     const answer = await preflight(`/v1/groups/${groupId}/watermark`, headers);
     expect(answer.status).toBe(204);
     expect(corsHeaders(answer)).toEqual({});
@@ -98,7 +98,7 @@ const callFrom = (origin: string | null, call: Call) =>
     ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
   });
 
-/** A call for each status, the gateway's own and those of functions. */
+/** A call for each status, from the gateway and from functions. */
 const ANSWERS: readonly (readonly [status: number, name: string, call: Call])[] = [
   [200, 'a watermark', {}],
   [200, 'a mark', { method: 'PUT', body: { messageId: '1' } }],
@@ -112,27 +112,24 @@ const ANSWERS: readonly (readonly [status: number, name: string, call: Call])[] 
 ];
 
 describe('an answer', () => {
-  test.each(ANSWERS)(
-    '%i may be read by pages that are allowed, and by no other: %s',
-    async (status, _name, call) => {
-      for (const origin of [LOCAL, NAMED]) {
-        const answer = await callFrom(origin, call);
-        expect(answer.status).toBe(status);
-        expect(corsHeaders(answer)).toEqual({
-          'access-control-allow-origin': origin,
-          'access-control-expose-headers': 'retry-after',
-          vary: 'Origin',
-        });
-      }
-      for (const origin of [FOREIGN, null]) {
-        const answer = await callFrom(origin, call);
-        expect(answer.status).toBe(status);
-        expect(corsHeaders(answer)).toEqual({});
-      }
-    },
-  );
+  test.each(ANSWERS)('%i can be read only by allowed pages: %s', async (status, _name, call) => {
+    for (const origin of [LOCAL, NAMED]) {
+      const answer = await callFrom(origin, call);
+      expect(answer.status).toBe(status);
+      expect(corsHeaders(answer)).toEqual({
+        'access-control-allow-origin': origin,
+        'access-control-expose-headers': 'retry-after',
+        vary: 'Origin',
+      });
+    }
+    for (const origin of [FOREIGN, null]) {
+      const answer = await callFrom(origin, call);
+      expect(answer.status).toBe(status);
+      expect(corsHeaders(answer)).toEqual({});
+    }
+  });
 
-  test('503 may be read, too', async () => {
+  test('503 can be read too', async () => {
     faults.proxies.dynamodb.always('UpdateItem', THROTTLED);
     const answer = await callFrom(LOCAL, { method: 'PUT', body: { messageId: '2' } });
     expect(answer.status).toBe(503);
@@ -152,14 +149,14 @@ describeInChromium('a page in Chromium', () => {
     await site?.close();
   });
 
-  /** A page of a site, in a profile of its own, so that none has what another's preflights have learnt. */
+  /** A page of a site in a new profile, which has no preflight results of other pages. */
   async function openPage(host: string): Promise<Page> {
     const page = await (await browser.newContext()).newPage();
     await page.goto(`http://${host}:${site.port}/`);
     return page;
   }
 
-  /** What the script of a page can read of an answer; null where the browser gives it nothing. */
+  /** The part of an answer that a page's script can read; null if the browser blocks it. */
   function callIn(page: Page, method: string, url: string, body?: unknown) {
     return page.evaluate(
       async (sent) => {
@@ -194,7 +191,7 @@ describeInChromium('a page in Chromium', () => {
     });
   });
 
-  test('reads errors, and when to come again', async () => {
+  test('reads errors and Retry-After', async () => {
     const page = await openPage('localhost');
     expect(await callIn(page, 'PUT', watermarkUrl(), { messageId: '1', ifRevision: 7 })).toMatchObject({
       status: 409,
@@ -208,7 +205,7 @@ describeInChromium('a page in Chromium', () => {
     });
   });
 
-  test('asks before the first call of a URL, and not before each', async () => {
+  test('sends a preflight before the first call of a URL, not before each', async () => {
     const page = await openPage('localhost');
     const url = `${apiUrl}/v1/groups/${await faults.api.openGroup(['sender', 'ann'], 2)}/watermark`;
     const { pathname } = new URL(url);
@@ -228,7 +225,7 @@ describeInChromium('a page in Chromium', () => {
     expect(await ownWatermark()).toBe(before);
   });
 
-  test('reads nothing below /_local, whatever its site', async () => {
+  test('of any site reads nothing below /_local', async () => {
     for (const host of ['localhost', FOREIGN_HOST]) {
       const page = await openPage(host);
       expect(await callIn(page, 'GET', `${apiUrl}/_local/events`)).toBeNull();

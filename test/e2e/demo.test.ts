@@ -36,7 +36,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('npm run dev', () => {
-  test('tells where everything is', () => {
+  test('writes all addresses to dev.json', () => {
     expect(output.trimEnd().split('\n').at(-1)).toBe(`Tidemark ready on ${described().apiUrl}`);
     expect(described()).toEqual({
       apiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
@@ -62,7 +62,7 @@ describe('npm run dev', () => {
     });
   });
 
-  test('prints tokens that it takes', async () => {
+  test('accepts the tokens that npm run token prints', async () => {
     const token = run('local/token.ts', 'alice', '--data', dataDirectory);
     const printed = (await text(token.stdout)).trim();
     const response = await fetch(`${described().apiUrl}/v1/groups/nowhere/watermark`, {
@@ -71,7 +71,7 @@ describe('npm run dev', () => {
     expect(response.status).toBe(404);
   });
 
-  test('plays the demo of the main job as expected', async () => {
+  test('runs the demo of the main job without a failure', async () => {
     const demo = run('local/demo.ts', '--data', dataDirectory);
     const [said, errors, [code]] = await Promise.all([
       text(demo.stdout),
@@ -102,7 +102,7 @@ describe('npm run dev', () => {
     expect(code).toBe(1);
   }, 30_000);
 
-  test('stops with everything that it started', async () => {
+  test('stops with every process that it started', async () => {
     const { dynamodb, redis } = described();
     dev.kill('SIGTERM');
     const [code] = await once(dev, 'exit');

@@ -17,7 +17,7 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** A user who owns nothing; nobody else can be taken by a run that is not of root. */
+/** A user that owns nothing. Only root can run a command as another user. */
 const STRANGER = { uid: 65_534, gid: 65_534 };
 const isRoot = process.getuid?.() === 0;
 const canBeStranger =
@@ -53,7 +53,7 @@ describe('a data directory that the user may not use', () => {
   asStranger.each([
     ['dev', ['local/dev.ts', '--port', '0']],
     ['token', ['local/token.ts', 'alice']],
-  ])('is named in one sentence: npm run %s', async (_name, args) => {
+  ])('is reported in one sentence: npm run %s', async (_name, args) => {
     const options = isRoot ? STRANGER : {};
     expect(await ending(run([...args, '--data', closed], options))).toEqual({
       stdout: expect.anything(),
@@ -64,7 +64,7 @@ describe('a data directory that the user may not use', () => {
     });
   });
 
-  test('is a file: one sentence too', async () => {
+  test('that is a file is also reported in one sentence', async () => {
     const file = join(directory, 'a-file');
     writeFileSync(file, '');
     expect(await ending(run(['local/dev.ts', '--port', '0', '--data', file]))).toMatchObject({
@@ -80,7 +80,7 @@ describe('a user without rights', () => {
   withoutRights(
     'starts the stack in a path with blanks, without a home to write to',
     async () => {
-      // The bundles are there, as after a first start by whoever owns the project.
+      // The bundles exist, as after a first start by the project's owner.
       await bundleFunctions();
       const home = join(directory, 'a home that cannot be written');
       mkdirSync(home, { mode: 0o555 });
@@ -113,9 +113,9 @@ describe('a user without rights', () => {
   );
 });
 
-describe('what npm started ends with npm', () => {
+describe('the local stack ends with npm', () => {
   test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'also when npm alone gets a %s',
+    'also when only npm gets a %s',
     async (signal) => {
       const data = new DataDirectory(join(directory, `of npm ${signal}`));
       const args = ['--port', '0', '--data', data.path];

@@ -69,22 +69,22 @@ const settings = () => ({
   webhookUrl: `${apiUrl}/_local/webhook`,
 });
 
-test('the local stack is well in every respect', async () => {
+test('every check of the local stack is ok', async () => {
   const upstash = stack.description.upstash.url;
   expect(await doctor(settings())).toEqual({
     lines: [
       'ok    context: each value has the right shape.',
-      `ok    issuer: ${issuerUrl} answers, and names itself to the letter.`,
+      `ok    issuer: ${issuerUrl} answers, and its "issuer" is exactly this.`,
       "ok    issuer's keys: 1 RSA key.",
-      "ok    region: us-east-1, as the secret's.",
+      'ok    region: us-east-1, the region of the secret.',
       'ok    AWS credentials: there are some.',
       'ok    bootstrap: us-east-1 is bootstrapped, in version 21.',
       'ok    secret: there is one in us-east-1.',
-      "ok    secret's key: it is AWS's own.",
+      "ok    secret's key: it is an AWS managed key.",
       "ok    secret's value: it has url and token.",
-      `ok    Upstash: ${new URL(upstash).host} takes the token.`,
+      `ok    Upstash: ${new URL(upstash).host} accepts the token.`,
       expect.stringMatching(/^(ok {4}|warn {2})Upstash's distance: N ms away from this machine/),
-      "ok    Upstash's scripts: it runs them, and they may write.",
+      "ok    Upstash's scripts: they run, and they may write.",
       `ok    webhook: ${new URL(apiUrl).host} answers (404).`,
       '',
     ],
@@ -93,7 +93,7 @@ test('the local stack is well in every respect', async () => {
   });
 });
 
-test('what fails is told, and ends it with 1', async () => {
+test('a failed check is reported, and the exit code is 1', async () => {
   const { lines, stderr, code } = await doctor({
     ...settings(),
     upstashSecretArn: UPSTASH_SECRET_ARN.replace('local1', 'local2'),
@@ -106,7 +106,7 @@ test('what fails is told, and ends it with 1', async () => {
   expect({ stderr, code }).toEqual({ stderr: '', code: 1 });
 });
 
-test('a back end may not look, which is a warning and no failure', async () => {
+test('missing permissions of a back end are warnings, not failures', async () => {
   const { credentials } = stack.description;
   const { lines, code } = await doctor(settings(), {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,

@@ -30,7 +30,7 @@ const server = createServer((request, response) => answering(request, response))
 let chat: Listening;
 let chatUrl: string;
 let upstash: FaultProxy;
-/** What stands in for a cache that was killed. */
+/** The fault of a proxy that replaces a killed cache. */
 let redis: RunningRedis | null = null;
 beforeAll(async () => {
   chat = await listenOnLoopback(server);
@@ -38,7 +38,7 @@ beforeAll(async () => {
   upstash = await FaultProxy.start();
 });
 const stack = withStack({
-  // The test that kills the cache decides itself when it comes back.
+  // A test that kills the cache starts it again itself.
   restartEngines: false,
   intercept: (service, url) => {
     if (service === 'upstash') return upstash.standBefore(url);
@@ -82,10 +82,10 @@ const read = (user: string, room: string, messageId: string) =>
 
 const badges = async (user: string) => (await as(user, 'GET', '/badges')).body;
 
-/** Two users chat. All that is asked on the way is the same with the cache and without. */
+/** Two users chat. Every answer must be the same with and without the cache. */
 async function conversation(): Promise<void> {
   const room = freshPrefix();
-  // A user of this room alone, so that the badges are those of this room.
+  // A user with only this room, so that the badges are those of this room.
   const [alice, bob] = [`alice_${room.slice(2)}`, `bob_${room.slice(2)}`];
   for (const user of [alice, bob]) {
     expect((await as(alice, 'PUT', `/rooms/${room}/members/${user}`)).status).toBe(201);
@@ -127,9 +127,9 @@ async function conversation(): Promise<void> {
 }
 
 describe('the example chat', () => {
-  test('shows badges and receipts as they are', conversation, 30_000);
+  test('shows badges and receipts', conversation, 30_000);
 
-  test('shows nothing to strangers, and takes nothing from them', async () => {
+  test('shows nothing to non-members, and accepts nothing from them', async () => {
     const room = freshPrefix();
     await as('alice', 'PUT', `/rooms/${room}/members/alice`);
     await send('alice', room, 'Alone.');
@@ -146,7 +146,7 @@ describe('the example chat', () => {
     expect((await show('alice', room)).seen).not.toHaveProperty('eve');
   });
 
-  test('keeps the order of ids where many send at once', async () => {
+  test('keeps the order of ids if many users send at once', async () => {
     const room = freshPrefix();
     for (const user of ['alice', 'bob']) await as('alice', 'PUT', `/rooms/${room}/members/${user}`);
     const sent = await Promise.all(
@@ -154,11 +154,11 @@ describe('the example chat', () => {
         as(user, 'POST', `/rooms/${room}/messages`, { text: 'All at once.' }),
       ),
     );
-    // Recorded behind a larger id, a message would be told a head above itself.
+    // If a message were recorded after a larger id, its head would be above it.
     for (const { body } of sent) expect(body.head).toBe(body.messageId);
   });
 
-  test('starts by a command of its own', async () => {
+  test('starts with npm run example', async () => {
     const chat = spawn('npm', ['run', '--silent', 'example'], {
       cwd: PROJECT,
       env: {
@@ -168,7 +168,7 @@ describe('the example chat', () => {
         TIDEMARK_TOKEN: await stack.serviceToken(),
         TIDEMARK_WEBHOOK_SECRET: webhookSecret(),
       },
-      // A group of its own, so that the command's own process ends with it.
+      // Its own process group, so that the process behind npm ends with it.
       detached: true,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -184,10 +184,10 @@ describe('the example chat', () => {
     }
   }, 30_000);
 
-  test('goes on as before where the cache is killed, and where it is back and empty', async () => {
+  test('works the same while the cache is down, and after it is back and empty', async () => {
     const { pid, url } = stack.description.redis;
     if (pid === null) {
-      // The engine is no process: the connection to it ends instead.
+      // The embedded engine is no process: its connections are closed instead.
       const mend = upstash.always(() => true, { kind: 'lose request' });
       await conversation();
       mend();

@@ -20,7 +20,7 @@ async function receipts(groupId: string, userId: string, ...messageIds: string[]
   return (answer.body as { receipts: { [name: string]: Json }[] }).receipts;
 }
 
-/** The ids of the facts about a group that were given up. */
+/** The ids of a group's facts in the dead-letter queue. */
 async function deadLetters(groupId: string): Promise<string[]> {
   const { body } = await stack.call(null, 'GET', '/_local/dead-letters');
   const { deadLetters } = body as { deadLetters: { message: { 'detail-type'?: string; detail?: Json } }[] };
@@ -29,7 +29,7 @@ async function deadLetters(groupId: string): Promise<string[]> {
   );
 }
 
-/** A group with these members since T. */
+/** A group of these members, who joined at T. */
 async function aGroup(...userIds: string[]): Promise<string> {
   const groupId = freshPrefix();
   for (const userId of userIds) await put('MemberJoined', { groupId, userId, joinedAt: timeOf(T) });
@@ -43,7 +43,7 @@ const joins = async (groupId: string, userId: string, status: number) =>
   eventually(async () => expect((await look(groupId, userId)).status).toBe(status));
 
 describe('a fact', () => {
-  test('about a known message under another sender is ignored: nobody moves, and it is not tried again', async () => {
+  test('with another sender for a known message is ignored, without effect and without another try', async () => {
     const groupId = await aGroup('bob', 'mallory');
     await put('MessageSent', { groupId, messageId: '30', senderId: 'bob' });
     await eventually(async () =>
@@ -68,12 +68,12 @@ describe('a fact', () => {
     ['MemberLeft', 'leftAt', '9999-12-31T23:59:59.999Z'],
     ['MessageSent', 'sentAt', timeOf(Date.now() + 2 * DAY_MS)],
     ['MessageSent', 'sentAt', '2026-01-31T24:00:00Z'],
-  ])('%s with %s %s is refused into the dead-letter queue and changes nothing', async (type, name, time) => {
+  ])('%s with %s %s goes to the dead-letter queue and changes nothing', async (type, name, time) => {
     const groupId = await aGroup('alice', 'bob');
     const about = type === 'MessageSent' ? { messageId: '9', senderId: 'alice' } : { userId: 'carol' };
     await put(type, { groupId, ...about, [name]: time });
     await eventually(async () => expect(await deadLetters(groupId)).toEqual([type]));
-    // The group and its cache are as before: also a later departure of the one it was about.
+    // The group and its cache are unchanged: a later departure of the same user has its usual effect.
     expect((await look(groupId, 'carol')).status).toBe(404);
     await put('MemberJoined', { groupId, userId: 'carol', joinedAt: timeOf(T) });
     await joins(groupId, 'carol', 200);
@@ -92,7 +92,7 @@ describe('a fact', () => {
     expect(stack.cacheFailures()).toBe(0);
   });
 
-  test('of a departure without a time of its own counts to the end of its second', async () => {
+  test('of a departure without leftAt counts at the end of its second', async () => {
     const second = () => Math.floor(Date.now() / 1_000) * 1_000;
     let groupId: string;
     let joinedIn: number;
@@ -105,7 +105,7 @@ describe('a fact', () => {
     await joins(groupId, 'alice', 404);
   });
 
-  test('of a join may say where the member starts, as the route may', async () => {
+  test('of a join can have joinedAfter, like the route', async () => {
     const groupId = await aGroup('alice');
     for (const messageId of ['1', '2', '3']) {
       await put('MessageSent', { groupId, messageId, senderId: 'alice', sentAt: timeOf(T + 1) });

@@ -11,7 +11,7 @@ import { changeRole, withBrokenHandler } from '../support/roles.ts';
  */
 
 const faults = withFaultStack({
-  // Needed by nobody, so that this test is seen to find such a grant.
+  // A grant that no call needs: this shows that the test finds such grants.
   changeResources: (resources) =>
     changeRole(withBrokenHandler(resources, 'notify'), 'mark-read', (statements) => [
       ...statements,
@@ -43,7 +43,7 @@ const unused = () =>
 
 type Call = readonly [caller: 'service' | 'user', method: string, path: string, body?: unknown];
 
-/** Each route once, in a group of ann and ben with five messages of ann's. */
+/** Each route once, in a group of ann and ben in which ann has sent five messages. */
 const routes = (groupId: string): readonly Call[] => {
   const group = `/v1/groups/${groupId}`;
   return [
@@ -65,7 +65,7 @@ const routes = (groupId: string): readonly Call[] => {
   ];
 };
 
-/** Calls each route of a group of its own, `before` each as it says. */
+/** Calls each route in a new group. `before` is called before each. */
 async function callAll(before: () => Promise<void>): Promise<void> {
   const groupId = await faults.api.openGroup(['ann', 'ben'], 5);
   for (const [caller, method, path, body] of routes(groupId)) {
@@ -78,10 +78,10 @@ async function callAll(before: () => Promise<void>): Promise<void> {
   }
 }
 
-/** A busy machine is no failure. */
+/** Long enough for a busy machine. */
 const PATIENCE = { deadlineMs: 60_000 };
 
-/** The cache is asked again at once by every function. */
+/** Makes every function call the cache again at once. */
 const restartFunctions = () => faults.stack.lambda.kill();
 
 async function withoutCache(act: () => Promise<void>): Promise<void> {
@@ -125,14 +125,14 @@ const hasRead = (groupId: string, userId: string, messageId: string) =>
     expect(watermark).toMatchObject({ status: 200, body: { messageId } });
   }, PATIENCE);
 
-test('every grant is needed by some call, but for what the platform does itself', async () => {
+test('every grant is needed by a call, except for those that Lambda itself uses', async () => {
   const { api, proxies, stack } = faults;
   expect((await api.asService('GET', '/v1/health')).status).toBe(200);
   await callAll(async () => undefined);
   await callAll(() => faults.emptyCache());
   await withoutCache(() => callAll(async () => undefined));
 
-  // A mark that overtook its message is made good when the message is recorded, by the route or as a fact.
+  // A mark that overtook its message is applied when the message is recorded, by the route or as a fact.
   const early = await api.openGroup(['ann', 'ben'], 1);
   expect(await api.mark(early, 'ben', 2)).toMatchObject({ status: 200, body: { clamped: true } });
   await api.record(early, 2, 'ann');
@@ -142,20 +142,20 @@ test('every grant is needed by some call, but for what the platform does itself'
   await hasRead(early, 'ben', '3');
   await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
 
-  // Where the cache does not know how far everyone has read, project-ledger looks it up.
+  // If the cache does not know how far everyone has read, project-ledger reads it from the ledger.
   const told = await api.openGroup(['ann', 'ben'], 2);
   await faults.emptyCache();
   await api.mark(told, 'ben', 2);
   await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
 
-  // A joining starts after the newest message, which is looked up: there is none, or there are some.
+  // A join without joinedAfter reads the newest message, if there is one.
   const joined = freshPrefix();
   putFact('MemberJoined', { groupId: joined, userId: 'ann' });
   putFact('MessageSent', { groupId: joined, messageId: '1', senderId: 'ann' });
   putFact('MemberJoined', { groupId: joined, userId: 'ben' });
   await hasRead(joined, 'ben', '1');
 
-  // What cannot be handled waits in the dead-letter queue of its function.
+  // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();
   await faults.putItem({
     ...{ PK: { S: 'USER#ann' }, SK: { S: `GROUP#${broken}` }, kind: { S: 'membership' } },
@@ -175,7 +175,7 @@ test('every grant is needed by some call, but for what the platform does itself'
   await api.mark(posted, 'ben', 1);
   await isParked('notify', posted);
 
-  // What fails is hidden for a while by its function.
+  // A function sets a pause for events that fail.
   const failing = await api.openGroup(['ann', 'ben'], 1);
   const mendWebhook = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
   const mendLedger = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { A_TIME, exactly } from '../support/expected-answers.ts';
 import { type Answer, type Json, withStack } from '../support/running-stack.ts';
 
-/** As Auth0 names its users. */
+/** In the form of Auth0's user ids. */
 const USER = 'auth0|5f7c';
 const IN_PATH = 'auth0%7C5f7c';
 
@@ -14,16 +15,13 @@ beforeAll(async () => {
   service = await stack.serviceToken();
 });
 
-const unread = (count: number) => ({ count, exact: true });
-const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T/);
-
 async function expectBody(answer: Promise<Answer>, status: number, body: unknown): Promise<void> {
   const { status: given, body: told } = await answer;
   expect(told).toEqual(body);
   expect(given).toBe(status);
 }
 
-test('a user whose id has a bar can do everything that any user can', async () => {
+test('a user whose id has a bar can use every route', async () => {
   const groupId = freshPrefix('g');
   const group = `/v1/groups/${groupId}`;
   const asUser = (method: string, path: string, body?: Json) => stack.call(user, method, path, body);
@@ -41,9 +39,9 @@ test('a user whose id has a bar can do everything that any user can', async () =
     await expectBody(sent, 201, { groupId, messageId, head: messageId });
   }
 
-  // Sending 2 has read up to it. Marking unread leaves the own message read.
+  // Sending 2 reads up to it. After marking unread, the own message stays read.
   await expectBody(asUser('POST', `${group}/unread`, { messageId: '1' }), 200, {
-    ...{ groupId, userId: USER, messageId: null, readAt: A_TIME, revision: 1, head: '4', unread: unread(3) },
+    ...{ groupId, userId: USER, messageId: null, readAt: A_TIME, revision: 1, head: '4', unread: exactly(3) },
   });
   await expectBody(asUser('POST', `${group}/messages/status`, { messageIds: ['1', '2', '3'] }), 200, {
     groupId,
@@ -58,7 +56,7 @@ test('a user whose id has a bar can do everything that any user can', async () =
     ...{ groupId, userId: USER, messageId: '4', advanced: true },
   });
   expect((await asUser('PUT', `${group}/watermark`, { messageId: '3' })).body).toMatchObject({
-    ...{ groupId, userId: USER, messageId: '3', revision: 1, advanced: true, unread: unread(1) },
+    ...{ groupId, userId: USER, messageId: '3', revision: 1, advanced: true, unread: exactly(1) },
   });
   expect(
     (await asUser('POST', '/v1/watermarks', { marks: [{ groupId, messageId: '3' }] })).body,
@@ -66,14 +64,14 @@ test('a user whose id has a bar can do everything that any user can', async () =
     results: [{ groupId, outcome: 'unchanged' }],
   });
   expect((await asUser('GET', '/v1/inbox')).body).toMatchObject({
-    groups: [{ groupId, messageId: '3', head: '4', unread: unread(1) }],
+    groups: [{ groupId, messageId: '3', head: '4', unread: exactly(1) }],
     cursor: null,
   });
   const onBehalf = asService('PUT', `/v1/users/${IN_PATH}/groups/${groupId}/watermark`, { messageId: '4' });
-  expect((await onBehalf).body).toMatchObject({ userId: USER, messageId: '4', unread: unread(0) });
+  expect((await onBehalf).body).toMatchObject({ userId: USER, messageId: '4', unread: exactly(0) });
   expect((await asUser('GET', `${group}/watermark`)).body).toMatchObject({ userId: USER, messageId: '4' });
 
-  // Receipts and members, page by page, across the cursor that names this user.
+  // Receipts and members, page by page, with a cursor that has this user's id.
   expect((await asUser('POST', `${group}/receipts`, { messageIds: ['2', '4'] })).body).toMatchObject({
     receipts: [
       { messageId: '2', audience: 2, readCount: 2 },
@@ -113,7 +111,7 @@ test('a user whose id has a bar can do everything that any user can', async () =
   expect(stack.cacheFailures()).toBe(0);
 }, 180_000);
 
-describe('an id that a URL would lose', () => {
+describe('an id that URLs normalise away', () => {
   const BODIES: Readonly<Record<string, Json>> = {
     'PUT /v1/groups/ID/watermark': { messageId: '1' },
     'GET /v1/groups/ID/watermark': null,
@@ -162,7 +160,7 @@ describe('an id that a URL would lose', () => {
       const { status, body: told } = await stack.call(token, method, path, body);
       expect([path, status, told]).toMatchObject([path, 400, { code: 'invalid_request' }]);
     }
-    // The refused call has made nobody a member.
+    // The refused call added no member.
     expect((await stack.call(service, 'GET', '/v1/groups/tea/members')).body).toMatchObject({ members: [] });
   });
 });

@@ -60,7 +60,7 @@ describe.each(FOREIGN)('%s', (_name, headers) => {
     expect(answer.headerNames.filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  test('puts no event on the bus and forges no notification', async () => {
+  test('cannot put an event on the bus or forge a notification', async () => {
     const { groupId, body } = aJoin();
     for (const path of ['/_local/events', '/_local/webhook']) {
       const sent = { method: 'POST', path, headers: { ...JSON_TYPE, ...headers }, body: body(groupId) };
@@ -79,7 +79,7 @@ describe('this machine', () => {
     { host: 'tidemark.localhost' },
     { origin: 'http://localhost:5173', 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'none' },
-  ])('puts facts on the bus, and they count: %p', async (headers) => {
+  ])('can put facts on the bus: %p', async (headers) => {
     const { groupId, body } = aJoin();
     const answer = await stack.send({
       method: 'POST',
@@ -95,13 +95,13 @@ describe('this machine', () => {
   });
 });
 
-describe('what is put on the bus', () => {
+describe('an event for the bus', () => {
   test.each([
     'text/plain',
     'text/plain;charset=UTF-8',
     'application/x-www-form-urlencoded',
     'application/jsonp',
-  ])('is JSON, and not %s', async (type) => {
+  ])('must be JSON, not %s', async (type) => {
     const { groupId, body } = aJoin();
     const sent = {
       method: 'POST',
@@ -129,12 +129,8 @@ describe('what is put on the bus', () => {
     ['no detail', { entries: [good, { ...good, detail: undefined }] }, /entries\.1\.detail/],
     ['a time that is none', { entries: [good, { ...good, time: 'noon' }] }, /entries\.1\.time/],
     ['a time that is a number', { entries: [good, { ...good, time: 1 }] }, /entries\.1\.time/],
-    [
-      'a field that is not known',
-      { entries: [good, { ...good, 'detail-type': 'x' }] },
-      /entries\.1\.detail-type/,
-    ],
-  ])('is refused with a 400 that says why, as a whole: %s', async (_name, body, why) => {
+    ['an unknown field', { entries: [good, { ...good, 'detail-type': 'x' }] }, /entries\.1\.detail-type/],
+  ])('is refused with a 400 that has the reason, together with all others: %s', async (_name, body, why) => {
     const answer = await stack.send({
       method: 'POST',
       path: '/_local/events',
@@ -145,7 +141,7 @@ describe('what is put on the bus', () => {
     expect(await eventTexts()).not.toContain('a-good-entry');
   });
 
-  test.each(['/_local/events', '/_local/webhook'])('is at most 1 MB: POST %s', async (path) => {
+  test.each(['/_local/events', '/_local/webhook'])('has at most 1 MB: POST %s', async (path) => {
     const body = `{"entries":[],"padding":"${'x'.repeat(1024 * 1024)}"}`;
     for (const chunked of [false, true]) {
       expect((await stack.send({ method: 'POST', path, headers: JSON_TYPE, body, chunked })).status).toBe(
@@ -154,7 +150,7 @@ describe('what is put on the bus', () => {
     }
   });
 
-  test('cannot be forged as a notification in text that a page may send unasked', async () => {
+  test('cannot be sent as a notification in a type that pages may send without a preflight', async () => {
     const sent = {
       method: 'POST',
       path: '/_local/webhook',
@@ -181,7 +177,7 @@ describe('the local webhook', () => {
     };
   afterEach(() => put({ status: 200 }));
 
-  test('answers as it was told to, and keeps what it receives all the same', async () => {
+  test('answers the status that was set, and stores what it receives', async () => {
     expect(await put({ status: 503 })).toMatchObject({ status: 200, body: { status: 503, delayMs: 0 } });
     expect((await post('while-it-fails')).status).toBe(503);
     for (const status of [204, 302, 429, 200]) {
@@ -191,7 +187,7 @@ describe('the local webhook', () => {
     expect((await notifications()).notifications.map(({ body }) => body)).toContain('"while-it-fails"');
   });
 
-  test('answers late where it was told to', async () => {
+  test('answers after the delay that was set', async () => {
     await put({ status: 200, delayMs: 1_500 });
     const answered: string[] = [];
     const slow = post('slow').then(() => answered.push('slow'));
@@ -204,7 +200,7 @@ describe('the local webhook', () => {
     expect(answered).toEqual(['quick', 'slow']);
   });
 
-  test('that fails is tried again with the same event', async () => {
+  test('gets an event again after a failure', async () => {
     await put({ status: 500 });
     const [eventId] = await stack.putFacts([
       { source: 'tidemark', detailType: 'WatermarkAdvanced', detail: { version: '1' } },
@@ -229,12 +225,12 @@ describe('the local webhook', () => {
     ['a delay below nothing', { status: 200, delayMs: -1 }, /delayMs/],
     ['a delay of more than a minute', { status: 200, delayMs: 60_001 }, /delayMs/],
     ['a field that is not known', { status: 200, delay: 1 }, /delay/],
-  ])('refuses %s, and answers as before', async (_name, body, why) => {
+  ])('refuses %s, and does not change its answer', async (_name, body, why) => {
     expect(await put(body)).toMatchObject({ status: 400, body: { message: expect.stringMatching(why) } });
     expect((await post('as before')).status).toBe(200);
   });
 
-  test('takes JSON alone', async () => {
+  test('accepts only JSON', async () => {
     expect((await put({ status: 500 }, 'text/plain')).status).toBe(415);
     expect((await post('as before')).status).toBe(200);
   });
@@ -294,7 +290,7 @@ describe('a back end with the credentials of dev.json', () => {
   });
 });
 
-describe('a stranger on this machine', () => {
+describe('a program with other credentials on this machine', () => {
   const strangers = { accessKeyId: 'local', secretAccessKey: 'local' };
 
   test('reads no secret', async () => {
@@ -311,7 +307,7 @@ describe('a stranger on this machine', () => {
       name: 'UnrecognizedClientException',
     });
     client.destroy();
-    // The engine itself checks no signature: it shows each access key a database of its own.
+    // The engine itself checks no signature, but each access key has its own database.
     for (const credentials of [strangers, description.credentials]) {
       const direct = new DynamoDBClient({ region, endpoint: engineEndpoint, credentials });
       expect(await direct.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });

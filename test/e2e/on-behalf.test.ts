@@ -7,7 +7,7 @@ const stack = withStack();
 const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
 const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 
-/** Alice has sent 1 to 5, and Bob is a member beside her. */
+/** A group of Alice and Bob, in which Alice has sent 1 to 5. */
 async function aChat(): Promise<string> {
   const groupId = freshPrefix();
   await asService('POST', `/v1/groups/${groupId}/members`, { userIds: ['alice', 'bob'] });
@@ -17,7 +17,7 @@ async function aChat(): Promise<string> {
   return groupId;
 }
 
-/** What a user may ask, in an order that makes every answer say something. */
+/** The calls of a user, in an order in which no answer is empty. */
 const QUESTIONS: readonly (readonly [string, string, Json?])[] = [
   ['PUT', '/groups/{g}/watermark', { messageId: '3' }],
   ['PUT', '/groups/{g}/watermark', { messageId: '4', private: true, ifRevision: 0 }],
@@ -33,7 +33,7 @@ const QUESTIONS: readonly (readonly [string, string, Json?])[] = [
 ];
 
 describe('a back end', () => {
-  test('asks and marks for a user as the user would, with the same answers', async () => {
+  test('gets the same answers as the user for every user route', async () => {
     const [own, onBehalf] = [await aChat(), await aChat()];
     const seen = (groupId: string, { status, text }: { status: number; text: string }) => {
       const times = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/g;
@@ -46,14 +46,14 @@ describe('a back end', () => {
       const asked = await asUser('bob', method, `/v1${there(path, own)}`, bodyOf(own));
       const twin = `/v1/users/bob${there(path, onBehalf)}`;
       const answered = await asService(method, twin, bodyOf(onBehalf));
-      // Each inbox holds both groups.
+      // Each inbox has both groups.
       if (!path.startsWith('/inbox')) expect(seen(onBehalf, answered)).toEqual(seen(own, asked));
       else expect(answered.text).toBe(asked.text);
       expect([200, 409]).toContain(answered.status);
     }
   });
 
-  test('is told of the user that there is no such group, where a user is told of "you"', async () => {
+  test('gets a 404 whose detail names the user instead of "you"', async () => {
     const groupId = await aChat();
     const detailOf = ({ body }: { body: Json }) => (body as { detail: string }).detail;
     const path = `/groups/${groupId}/watermark`;
@@ -65,7 +65,7 @@ describe('a back end', () => {
     expect(detailOf(answer)).toBe('There is no such group, or the user is not a member of it.');
   });
 
-  test('cannot be played by a user, nor a user by a back end', async () => {
+  test('cannot use the routes of users, nor a user those of back ends', async () => {
     const groupId = await aChat();
     for (const [method, path, body] of QUESTIONS) {
       const filled = path.replaceAll('{g}', groupId);

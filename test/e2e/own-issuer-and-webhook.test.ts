@@ -17,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), 'tidemark-own-'));
 const dataDirectory = join(directory, 'data');
 const started: ChildProcess[] = [];
 
-/** Runs a program and gives what it has printed so far. */
+/** Runs a program, and collects its output. */
 function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
@@ -129,8 +129,8 @@ async function aGroup(): Promise<string> {
   return groupId;
 }
 
-describe('an issuer of one’s own', () => {
-  test('has tokens with which its users mark messages, beside those of the local one', async () => {
+describe('another issuer', () => {
+  test('issues tokens with which users mark messages; those of the local issuer stay valid', async () => {
     expect(dev.text).toContain(`Issuer     ${issuer}, for the audience my-chat; and the local issuer\n`);
     const groupId = await aGroup();
     for (const token of [await tokenFrom(issuer, 'session-of-alice'), await localToken('alice')]) {
@@ -145,19 +145,19 @@ describe('an issuer of one’s own', () => {
     });
   });
 
-  test('has tokens of users, which are none of a back end', async () => {
+  test('issues tokens of users that are not accepted for a back end', async () => {
     const token = await tokenFrom(issuer, 'session-of-alice');
     const answer = await call(token, 'GET', `/v1/groups/${freshPrefix()}/members`);
     expect(answer.status).toBe(403);
   });
 
-  test('gives no token without a session, and no secret with its keys', async () => {
+  test('issues no token without a session, and publishes no private key', async () => {
     expect((await fetch(`${issuer}/token`, { method: 'POST' })).status).toBe(401);
     const { keys } = (await (await fetch(`${issuer}/jwks.json`)).json()) as { keys: object[] };
     expect(keys.map((key) => Object.keys(key).toSorted())).toEqual([['alg', 'e', 'kid', 'kty', 'n', 'use']]);
   });
 
-  test('has tokens of a back end that presents its secret', async () => {
+  test('issues tokens to a back end with its secret', async () => {
     const answer = await askAsBackEnd({ client_id: 'chat', client_secret: 'a-long-secret' });
     expect(answer).toEqual({
       status: 200,
@@ -174,7 +174,7 @@ describe('an issuer of one’s own', () => {
     expect((await call(service, 'GET', '/v1/inbox')).status).toBe(403);
   });
 
-  test('has its tokens renewed by the client of the page, in time and after a 401', async () => {
+  test('issues new tokens to the page’s client, in time and after a 401', async () => {
     const { env } = process;
     const own = {
       TIDEMARK_URL: api,
@@ -218,16 +218,16 @@ describe('an issuer of one’s own', () => {
     ['another client', { client_id: 'eve', client_secret: 'a-long-secret' }, 401, 'invalid_client'],
     ['another scope', { client_secret: 'a-long-secret', scope: 'tidemark/user' }, 400, 'invalid_scope'],
     ['another grant', { grant_type: 'password' }, 400, 'unsupported_grant_type'],
-  ])('has no token of a back end for %s', async (_name, form, status, error) => {
+  ])('issues no token of a back end for %s', async (_name, form, status, error) => {
     expect(await askAsBackEnd({ client_id: 'chat', ...form })).toEqual({ status, body: { error } });
   });
 
-  test('is the only other one: a token of a third issuer is refused', async () => {
+  test('is the only additional issuer: a token of a third one is refused', async () => {
     const token = await tokenFrom(stranger, 'session-of-alice');
     expect((await call(token, 'GET', '/v1/inbox')).status).toBe(401);
   });
 
-  test('keeps its key, so that a token outlives a restart', async () => {
+  test('keeps its key, so that a token stays valid after a restart', async () => {
     const before = await (await fetch(`${issuer}/jwks.json`)).json();
     const port = String(await freePort());
     const again = run(['docs/minimal-issuer.mjs'], { PORT: port, KEY_FILE: join(directory, 'trusted.json') });
@@ -236,7 +236,7 @@ describe('an issuer of one’s own', () => {
   });
 });
 
-test('a receiver of one’s own gets the events, signed with the secret that was printed', async () => {
+test('the receiver of --webhook gets the events, signed with the printed secret', async () => {
   const printed = /^Webhook {4}(\S+), signed with (whsec_[A-Za-z0-9]{44})$/m.exec(dev.text);
   expect(printed?.[1]).toBe(hook);
   const secret = printed?.[2] ?? '';
@@ -255,7 +255,7 @@ test('a receiver of one’s own gets the events, signed with the secret that was
   expect((await client.call(null, 'GET', '/_local/notifications')).body).toEqual({ notifications: [] });
 });
 
-test('the local webhook, which is not used then, takes no orders', async () => {
+test('the local webhook cannot be set while another receiver is used', async () => {
   const answers = [
     await client.call(null, 'GET', '/_local/webhook'),
     await client.call(null, 'PUT', '/_local/webhook', { status: 503 }),
@@ -264,7 +264,7 @@ test('the local webhook, which is not used then, takes no orders', async () => {
   for (const { status, body } of answers) expect([status, body]).toEqual([409, { message: sentence }]);
 });
 
-test('the demo plays beside a receiver of one’s own, and leaves the receiver out', async () => {
+test('the demo runs with another receiver, and does not check it', async () => {
   const demo = spawn(process.execPath, ['local/demo.ts', '--data', dataDirectory], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,15 +2,16 @@ import { describe, expect, jest, test } from '@jest/globals';
 import type { BusEvent } from '../../local/http/api-client.ts';
 import { ofType, synthesize } from '../infra/synthesized.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { MAX, type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
+import { LARGEST_ID } from '../support/expected-answers.ts';
+import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 import type { Json } from '../support/running-stack.ts';
 
-// Each test asks some 1,500 questions.
+// Each test makes about 1,500 calls.
 jest.setTimeout(120_000);
 
 const stack = withReceiptsStack();
 
-/** Bob reads in private; the others look. Their names are their own, as an inbox tells of all groups of a user. */
+/** Bob reads privately, and the others look for a trace of it. The user ids are new, because an inbox has all groups of a user. */
 interface Chat {
   readonly group: ReceiptsGroup;
   readonly alice: string;
@@ -47,7 +48,7 @@ async function aChat(): Promise<Chat> {
 }
 
 interface Question {
-  /** What stands for the names in a route's path. */
+  /** The values of the parameters in a route's path. */
   readonly ids?: Readonly<Record<string, string>>;
   readonly query?: string;
   readonly body?: Json;
@@ -68,7 +69,7 @@ const OWN_QUESTIONS: Questions = {
     { body: { messageId: '10', private: true } },
     { body: { messageId: '10', ifRevision: 7 } },
   ],
-  'POST /v1/groups/{groupId}/unread': () => [{ body: { messageId: MAX } }],
+  'POST /v1/groups/{groupId}/unread': () => [{ body: { messageId: LARGEST_ID } }],
   'PUT /v1/groups/{groupId}/delivered': () => [{ body: { messageId: '10' } }],
   'POST /v1/watermarks': ({ group: { groupId } }) => [{ body: { marks: [{ groupId, messageId: '10' }] } }],
   'GET /v1/groups/{groupId}/watermark': () => [{}],
@@ -79,7 +80,7 @@ const OWN_QUESTIONS: Questions = {
   'POST /v1/groups/{groupId}/receipts': () => [{ body: { messageIds: MESSAGE_IDS } }],
 };
 
-/** The same about a user, as a back end asks: the first question of each route. */
+/** The same calls by a back end on a user's behalf: the first call of each route. */
 const ON_BEHALF: Questions = Object.fromEntries(
   Object.entries(OWN_QUESTIONS).map(([key, questions]) => [
     key.replace('/v1/', '/v1/users/{userId}/'),
@@ -108,7 +109,7 @@ const routes = Object.values(ofType(synthesize(), 'AWS::ApiGatewayV2::Route')).m
   scopes: (Properties.AuthorizationScopes ?? []) as string[],
 }));
 
-/** What every route answers to each of the others: its status, and its body but for the request's own id. */
+/** The answers of every route to each of the others: the status, and the body without the request id. */
 async function seenByOthers(chat: Chat): Promise<Record<string, Json>> {
   const observers = [chat.alice, chat.carol, chat.dave];
   const seen = await Promise.all(observers.map((observer) => seenBy(chat, observer)));
@@ -142,14 +143,14 @@ function withoutRequestId(body: Json): Json {
 const eventsOf = async ({ group }: Chat) =>
   (await stack.events()).filter(({ detail }) => detail.groupId === group.groupId);
 
-/** What an event says, without the times and ids that every event has for itself. */
+/** An event without its times and ids. */
 function saying({ 'detail-type': type, detail }: BusEvent): string {
   const { userId = '', from, to, upTo } = detail;
   return `${type} ${userId} ${JSON.stringify({ from, to, upTo })}`;
 }
 
 describe('what others see', () => {
-  test('is asked of every route that there is', () => {
+  test('is read with every route', () => {
     expect(Object.keys(QUESTIONS).toSorted()).toEqual(routes.map(({ key }) => key).toSorted());
   });
 
@@ -167,7 +168,7 @@ describe('what others see', () => {
     },
     {
       name: 'a private read of everything',
-      act: (chat: Chat) => markOf(chat, { messageId: MAX, private: true }),
+      act: (chat: Chat) => markOf(chat, { messageId: LARGEST_ID, private: true }),
       own: { messageId: '100', revision: 0 },
     },
     {
@@ -190,10 +191,10 @@ describe('what others see', () => {
       act: ({ group, bob }: Chat) => group.markUnread(bob, '10'),
       own: { messageId: '9', revision: 1 },
     },
-  ])('is the same after $name, and so is what is told', async ({ act, own }) => {
+  ])('is the same after $name, and so are the events', async ({ act, own }) => {
     const chat = await aChat();
     const { group, bob } = chat;
-    // The first time something may still be loaded, and does not show.
+    // The first calls may load something into the cache.
     await seenByOthers(chat);
     const [seen, told] = [await seenByOthers(chat), await eventsOf(chat)];
 
@@ -210,7 +211,7 @@ describe('what others see', () => {
     await expectOnlyPublicEvents(chat, told);
   });
 
-  test('is something else after a read that is not private', async () => {
+  test('differs after a read that is not private', async () => {
     const chat = await aChat();
     const seen = await seenByOthers(chat);
     await chat.group.reads(chat.bob, '30');
@@ -236,7 +237,7 @@ describe('what others see', () => {
     await expectOnlyPublicEvents(chat, told);
   });
 
-  /** Bob reads 25 for all to see: of what was told besides his own view, that is the first. */
+  /** Bob reads 25 publicly: this is the first event except for those of his own view. */
   async function expectOnlyPublicEvents(chat: Chat, before: readonly BusEvent[]) {
     const { group, bob } = chat;
     await group.reads(bob, '25');
@@ -245,7 +246,7 @@ describe('what others see', () => {
       const fresh = (await eventsOf(chat)).filter(({ id }) => !old.has(id));
       const isOwn = ({ 'detail-type': type }: BusEvent) => type === 'OwnWatermarkMoved';
       expect(fresh.filter(isOwn).every(({ detail }) => detail.userId === bob)).toBe(true);
-      // Events may come again: of how far everyone has read, also the one from before.
+      // Events may come again: of GroupFullyRead also the previous one.
       const others = new Set(fresh.filter((event) => !isOwn(event)).map(saying));
       others.delete('GroupFullyRead  {"upTo":"20"}');
       expect([...others].toSorted()).toEqual([
@@ -256,16 +257,16 @@ describe('what others see', () => {
   }
 });
 
-describe('a private read does not show by arithmetic', () => {
+describe('a private read cannot be computed', () => {
   const unreadOf = async ({ group }: Chat, userId: string) =>
     ((await group.look(userId)).body as { unread: unknown }).unread;
 
-  test('in counts, when all others have read', async () => {
+  test('from counts, when all others have read', async () => {
     const chat = await aChat();
     const { group, alice, bob, carol, dave } = chat;
-    await group.readsPrivately(bob, MAX);
-    await group.reads(carol, MAX);
-    await group.reads(dave, MAX);
+    await group.readsPrivately(bob, LARGEST_ID);
+    await group.reads(carol, LARGEST_ID);
+    await group.reads(dave, LARGEST_ID);
     await group.inEveryCache(async () => {
       await group.expectReceipts(alice, {
         '20': { sender: alice, read: [bob, carol], unread: [], delivered: [bob, carol] },
@@ -286,10 +287,10 @@ describe('a private read does not show by arithmetic', () => {
     });
   });
 
-  test('when something lower is read for all to see, and something is sent', async () => {
+  test('from events, when the reader later reads a lower message publicly and sends a message', async () => {
     const chat = await aChat();
     const { group, alice, bob, carol, dave } = chat;
-    await group.readsPrivately(bob, MAX);
+    await group.readsPrivately(bob, LARGEST_ID);
     const unread = await Promise.all([alice, carol, dave].map((userId) => unreadOf(chat, userId)));
 
     await group.reads(bob, '40');
@@ -332,7 +333,7 @@ describe('a private read does not show by arithmetic', () => {
     expect(upTo.every((position) => ['20', '40', '55'].includes(position))).toBe(true);
   });
 
-  test('in the time, when the same is read once more for all to see', async () => {
+  test('from the time, when the same message is later read publicly', async () => {
     const { group, alice, bob } = await aChat();
     await group.readsPrivately(bob, '90');
     const { readAt } = (await group.look(bob)).body as { readAt: string };
@@ -352,9 +353,9 @@ describe('a private read does not show by arithmetic', () => {
     });
   });
 
-  test('in what becomes of a private reader who leaves, or comes back', async () => {
+  test('from receipts after the private reader leaves or rejoins', async () => {
     const { group, alice, bob, carol } = await aChat();
-    await group.readsPrivately(bob, MAX);
+    await group.readsPrivately(bob, LARGEST_ID);
     await group.leave(bob);
     await group.inEveryCache(() =>
       group.expectReceipts(alice, {

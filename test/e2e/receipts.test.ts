@@ -1,19 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import {
-  A_TIME,
-  expectAnswer,
-  expectNotFound,
-  MAX,
-  type ReceiptsGroup,
-  sortedByUser,
-  withReceiptsStack,
-} from '../support/receipts-group.ts';
+import { A_TIME, expectAnswer, expectNotFound, LARGEST_ID } from '../support/expected-answers.ts';
+import { type ReceiptsGroup, sortedByUser, withReceiptsStack } from '../support/receipts-group.ts';
 import type { Json } from '../support/running-stack.ts';
 
 const stack = withReceiptsStack();
 
-/** Alice has sent 1 to 3; Bob has read 2, to Carol 3 was delivered, and Dave did nothing. */
+/** Alice has sent 1 to 3; Bob has read 2, Carol has received 3, and Dave has done nothing. */
 async function aChat(): Promise<ReceiptsGroup> {
   const group = await stack.groupOf('alice', 'bob', 'carol', 'dave');
   await group.record('alice', '1', '2', '3');
@@ -33,7 +26,7 @@ async function readAtOf(group: ReceiptsGroup, userId: string): Promise<string> {
 }
 
 describe('the receipts of one message', () => {
-  test('tell who has read it, and when', async () => {
+  test('list who has read it, and when', async () => {
     const group = await aChat();
     const readAt = await readAtOf(group, 'bob');
     const expected = {
@@ -52,7 +45,7 @@ describe('the receipts of one message', () => {
     });
   });
 
-  test('tell who has not, and no time where there is none', async () => {
+  test('list who has not read it, with null if the member has read nothing', async () => {
     const group = await aChat();
     await group.inEveryCache(async () => {
       const answer = await group.receipts('alice', '2', '?state=unread');
@@ -72,7 +65,7 @@ describe('the receipts of one message', () => {
     });
   });
 
-  test('tell to whom it was delivered, and when: reading is delivery', async () => {
+  test('list who has received it, and when: reading is delivery', async () => {
     const group = await aChat();
     const readAt = await readAtOf(group, 'bob');
     await group.inEveryCache(async () => {
@@ -100,7 +93,7 @@ describe('the receipts of one message', () => {
     });
   });
 
-  test('follow what members do from then on', async () => {
+  test('change with each later mark', async () => {
     const group = await aChat();
     await group.inEveryCache(() => group.expectReceipts('alice', OF_CHAT));
     await group.reads('dave', '1');
@@ -120,11 +113,11 @@ describe('the receipts of one message', () => {
     );
   });
 
-  test('are not found where it was never recorded, or was deleted', async () => {
+  test('are not found if it was never recorded, or was deleted', async () => {
     const group = await aChat();
     await group.remove('2');
     await group.inEveryCache(async () => {
-      for (const messageId of ['2', '4', '99', MAX]) {
+      for (const messageId of ['2', '4', '99', LARGEST_ID]) {
         for (const state of ['read', 'unread', 'delivered']) {
           expectNotFound(await group.receipts('alice', messageId, `?state=${state}`));
         }
@@ -132,7 +125,7 @@ describe('the receipts of one message', () => {
     });
   });
 
-  test('are not found by strangers and former members, nor in a group that does not exist', async () => {
+  test('are not found by non-members and former members, nor in a group that does not exist', async () => {
     const group = await aChat();
     await group.leave('dave');
     const nowhere = `/v1/groups/${freshPrefix('g')}`;
@@ -148,7 +141,7 @@ describe('the receipts of one message', () => {
 });
 
 describe('the receipts of several messages', () => {
-  test('come in the order asked, for each time it is asked, as strings', async () => {
+  test('come in the order of the request, repeated ids included, as strings', async () => {
     const group = await aChat();
     await group.remove('2');
     const path = `/v1/groups/${group.groupId}/receipts`;
@@ -177,7 +170,7 @@ describe('the receipts of several messages', () => {
     });
   });
 
-  test('may be a hundred', async () => {
+  test('can be of a hundred messages', async () => {
     const group = await stack.groupOf('alice', 'bob', 'carol');
     const ascending = Array.from({ length: 100 }, (_, index) => index + 1);
     await Promise.all(ascending.map((id) => group.record('alice', String(id))));
@@ -198,15 +191,17 @@ describe('the receipts of several messages', () => {
     );
   });
 
-  test('are of none where nothing is recorded', async () => {
+  test('are unknown if nothing is recorded', async () => {
     const group = await stack.groupOf('alice', 'bob');
     await group.reads('bob', '5');
-    await group.inEveryCache(() => group.expectReceipts('alice', { '1': null, '5': null, [MAX]: null }));
+    await group.inEveryCache(() =>
+      group.expectReceipts('alice', { '1': null, '5': null, [LARGEST_ID]: null }),
+    );
   });
 });
 
 describe('a message is read by all', () => {
-  test('once the last of its audience has read it', async () => {
+  test('once the last member of its audience has read it', async () => {
     const group = await stack.groupOf('alice', 'bob', 'carol');
     await group.record('alice', '1');
     const readByAll = async () => {
@@ -220,7 +215,7 @@ describe('a message is read by all', () => {
     await group.inEveryCache(async () => expect(await readByAll()).toBe(true));
   });
 
-  test('never by nobody: a message without an audience is not', async () => {
+  test('never without an audience', async () => {
     const group = await stack.groupOf('alice');
     await group.record('alice', '1');
     await group.inEveryCache(async () => {
@@ -245,7 +240,7 @@ describe('a message is read by all', () => {
     });
   });
 
-  test('in a group of two by the other one', async () => {
+  test('in a group of two once the other member has read it', async () => {
     const group = await stack.groupOf('alice', 'bob');
     await group.record('alice', '1');
     await group.record('bob', '2');
@@ -270,7 +265,7 @@ describe('ids of 64 bits', () => {
     ['9007199254740992', '9007199254740993', '9007199254740994'],
     ['18446744073709551613', '18446744073709551614', '18446744073709551615'],
     ['9', '10', '100'],
-  ])('%s, %s and %s have receipts of their own', async (low, middle, high) => {
+  ])('%s, %s and %s have different receipts', async (low, middle, high) => {
     const group = await stack.groupOf('alice', 'bob', 'carol');
     await group.record('alice', low, middle, high);
     await group.reads('bob', middle);
@@ -294,7 +289,7 @@ describe('ids of 64 bits', () => {
   });
 });
 
-test('messages recorded out of order are read by whoever is past them', async () => {
+test('messages recorded out of order are read by members whose watermark is above them', async () => {
   const group = await stack.groupOf('alice', 'bob', 'carol');
   await group.record('alice', '50');
   await group.reads('bob', '50');
@@ -319,7 +314,7 @@ describe('the members of a receipt', () => {
   const numbered = (from: number, to: number) =>
     Array.from({ length: to - from + 1 }, (_, index) => `u${String(from + index).padStart(2, '0')}`);
 
-  /** u01 to u25 hear what Alice says: 8 have read 40, 4 have read 10, to 6 everything was delivered, 7 did nothing. */
+  /** u01 to u25 are Alice's audience: 8 have read 40, 4 have read 10, 6 have received everything, 7 have done nothing. */
   async function aLargeChat(): Promise<ReceiptsGroup> {
     const group = await stack.groupOf('alice', ...numbered(1, 25));
     await group.record('alice', '10', '20', '30', '40');
@@ -337,7 +332,7 @@ describe('the members of a receipt', () => {
     delivered: [...numbered(1, 8), ...numbered(13, 18)],
   };
 
-  /** All pages of a list, each the whole answer; `between` happens after each. */
+  /** All pages of a list, each as the whole answer. `between` is called after each page. */
   async function pagesOf(
     group: ReceiptsGroup,
     messageId: string,
@@ -381,7 +376,7 @@ describe('the members of a receipt', () => {
     });
   });
 
-  test('are each there once though the cache is emptied between two pages', async () => {
+  test('are listed once each, also if the cache is emptied between two pages', async () => {
     const group = await aLargeChat();
     for (const [state, userIds] of Object.entries(LISTS)) {
       const found = await pagesOf(group, '20', state, 4, stack.emptyCache);
@@ -389,7 +384,7 @@ describe('the members of a receipt', () => {
     }
   });
 
-  test('are a hundred to a page where no limit is said', async () => {
+  test('are a hundred on a page without a limit', async () => {
     const group = await stack.groupOf('alice', ...numbered(1, 99));
     await stack.asService('POST', `/v1/groups/${group.groupId}/members`, { userIds: ['more-1', 'more-2'] });
     await group.record('alice', '1');
@@ -423,7 +418,7 @@ describe('the members of a receipt', () => {
   });
 });
 
-test('who has read, and who has not, is one call each in a group of five hundred', async () => {
+test('in a group of five hundred, one call lists the readers and one call the others', async () => {
   const members = Array.from({ length: 498 }, (_, index) => `member-${index}`);
   const group = await stack.groupOf('alice', 'bob');
   for (let start = 0; start < members.length; start += 100) {
@@ -446,7 +441,7 @@ test('who has read, and who has not, is one call each in a group of five hundred
 });
 
 describe('a sender', () => {
-  test('that is no member is taken from nobody’s audience', async () => {
+  test('that is not a member does not lower the audience', async () => {
     const group = await stack.groupOf('alice', 'bob');
     await group.record('a-bot', '1');
     await group.reads('bob', '1');
@@ -457,7 +452,7 @@ describe('a sender', () => {
     );
   });
 
-  test('of a message recorded twice is the first one named', async () => {
+  test('of a message recorded twice is the first sender', async () => {
     const group = await stack.groupOf('alice', 'bob');
     await group.record('alice', '1');
     await group.record('alice', '1');

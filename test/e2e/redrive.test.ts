@@ -17,7 +17,7 @@ import { eventually, freshPrefix } from '../support/engines.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { positionText, withFaultStack } from '../support/fault-stack.ts';
 
-// A day of AWS passes in a second.
+// A day on AWS takes a second here.
 const faults = withFaultStack({ speed: 86_400 });
 afterEach(async () => {
   for (const proxy of Object.values(faults.proxies)) proxy.clear();
@@ -51,7 +51,7 @@ async function answerWith(status: number) {
   expect(await faults.call(null, 'PUT', '/_local/webhook', { status })).toMatchObject({ status: 200 });
 }
 
-test('empty queues are told as such', async () => {
+test('empty queues are reported with 0 messages', async () => {
   expect(await redrive()).toEqual({
     lines: [
       'apply-facts-dead-letters     0 sent again',
@@ -75,7 +75,7 @@ test('events that a webhook refused for a day are sent to it again', async () =>
         JSON.stringify(message).includes(`"groupId":"${groupId}","userId":"ann"`),
       );
       expect(ofAnn).toMatchObject([{ reason: 'received 32 times' }]);
-      // Those of the sender as well: nothing is still on its way.
+      // Also those of the sender: no event is still on its way.
       expect(faults.queue('deliver-webhook').messages()).toEqual([]);
     },
     { deadlineMs: 60_000 },
@@ -111,7 +111,7 @@ test('facts that the ledger refused for a day are applied; one that is not valid
   });
 }, 180_000);
 
-test('an event that notify gave up is given to it again', async () => {
+test('an event that notify failed to handle is sent to it again', async () => {
   const event = { id: 'e1', 'detail-type': 'GroupFullyRead', source: 'tidemark', detail: {} };
   faults.queue('notify-dead-letters').send({ body: JSON.stringify(event) });
   faults.queue('notify-dead-letters').send({
@@ -119,7 +119,7 @@ test('an event that notify gave up is given to it again', async () => {
   });
   faults.queue('notify-dead-letters').send({ body: 'no JSON' });
   expect(await redrive('notify')).toEqual({
-    lines: ['notify-dead-letters          2 sent again, 1 left: a message is no JSON'],
+    lines: ['notify-dead-letters          2 sent again, 1 left: a message is not JSON'],
     stderr: '',
     code: 1,
   });
@@ -129,7 +129,7 @@ test('an event that notify gave up is given to it again', async () => {
 describe('of the stream', () => {
   const told = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
 
-  /** A mark that the bus was told of, and the record of it in the stream. */
+  /** A mark whose event was published, and its record in the stream. */
   async function aMark() {
     const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
     expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
@@ -186,7 +186,7 @@ describe('of the stream', () => {
 
   test('records that Lambda gave up are read from the stream again', async () => {
     const { groupId, record, shardId, streamArn } = await aMark();
-    // An instance does not tell twice of what it has told. Killed too early, its batch may be told of again.
+    // An instance does not publish an event twice. If it is killed too early, its batch may be published again.
     await faults.stack.lambda.kill(faults.functionName('publish-events'));
     sendBatch(streamArn, shardId, record.dynamodb?.SequenceNumber);
     expect(await redrive('publish-events')).toMatchObject({
@@ -199,20 +199,20 @@ describe('of the stream', () => {
     expect(await parked('publish-events')).toEqual([]);
   }, 60_000);
 
-  test('records that the stream has forgotten stay, and what is lost is told', async () => {
+  test('records that are gone from the stream stay in the queue, and the loss is reported', async () => {
     const { streamArn } = await aMark();
     sendBatch(streamArn, 'shardId-00000000000000000000-00000000', '111100000000000000001');
     expect(await redrive('publish-events')).toMatchObject({
       lines: [
-        'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day and has forgotten these: ' +
-          'these events are lost; the next event of the same member tells where it stands',
+        'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day, and these are gone: ' +
+          'these events are lost; the next event of the same member has its whole state',
       ],
       code: 1,
     });
     expect(await parked('publish-events')).toHaveLength(1);
   }, 60_000);
 
-  test('a record that was set aside is given to the function', async () => {
+  test('a record that the function sent to the dead-letter queue is sent to it again', async () => {
     const { groupId, record } = await aMark();
     const { SequenceNumber, NewImage, OldImage } = record.dynamodb ?? {};
     faults.queue('publish-events-dead-letters').send({
@@ -237,7 +237,9 @@ describe('of the stream', () => {
     await eventually(async () => expect(await parked('project-ledger')).toHaveLength(1));
     for (const _time of ['once', 'again']) {
       expect(await redrive('project-ledger')).toMatchObject({
-        lines: ['project-ledger-dead-letters  1 sent again, 1 left: a record was set aside again'],
+        lines: [
+          'project-ledger-dead-letters  1 sent again, 1 left: a record came to the dead-letter queue again',
+        ],
         code: 1,
       });
       expect(await parked('project-ledger')).toMatchObject([{ message: { key: { PK: `USER#${userId}` } } }]);
@@ -245,7 +247,7 @@ describe('of the stream', () => {
   }, 60_000);
 });
 
-test('a queue that does not exist is named with those that do', async () => {
+test('an unknown queue is reported with the names of all queues', async () => {
   expect(await redrive('deliver-webhooks')).toEqual({
     lines: [''],
     stderr:

@@ -16,7 +16,7 @@ interface Posted {
 
 const posted: Posted[] = [];
 let isWell = true;
-/** How often each event was answered well. */
+/** The number of successful posts of each event. */
 const taken = new Map<string, number>();
 let answersAfterMs = 0;
 let underWay = 0;
@@ -37,7 +37,7 @@ beforeAll(async () => {
   listening = await listenOnLoopback(webhook);
 });
 const stack = withStack(() => ({
-  // Engines that run already, as a person gives them by DYNAMODB_ENDPOINT and REDIS_URL.
+  // Running engines, as with DYNAMODB_ENDPOINT and REDIS_URL.
   dynamodbEndpoint: engines.dynamodbEndpoint,
   redisUrl: engines.redisUrl,
   context: { webhookConcurrency: '2' },
@@ -53,7 +53,7 @@ const postedFor = (id: string) => posted.filter(({ headers }) => headers['webhoo
 const parked = async () =>
   fieldsOf(await stack.call(null, 'GET', '/_local/dead-letters')).deadLetters as unknown[];
 
-test('engines that run already are used and reported', () => {
+test('running engines are used, and named in dev.json', () => {
   expect(stack.description.dynamodb).toMatchObject({
     engineEndpoint: engines.dynamodbEndpoint,
     pid: null,
@@ -61,7 +61,7 @@ test('engines that run already are used and reported', () => {
   expect(stack.description.redis).toMatchObject({ url: engines.redisUrl, pid: null });
 });
 
-test('an event is posted once, signed, where the webhook takes it', async () => {
+test('an event that the webhook accepts is posted once, with a signature', async () => {
   const result = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
   if (!('EventId' in result)) throw new Error('the bus refused the event');
   const [one] = await eventually(() => {
@@ -78,11 +78,11 @@ test('an event is posted once, signed, where the webhook takes it', async () => 
   });
 });
 
-test('an event that the webhook refuses is tried again with the same id, until it is taken: nothing is parked', async () => {
+test('an event that the webhook refuses is posted again with the same id until it is accepted, and is not parked', async () => {
   isWell = false;
   const result = put('WatermarkAdvanced', { version: '1', groupId: freshPrefix() });
   if (!('EventId' in result)) throw new Error('the bus refused the event');
-  // Three tries were all, and two pauses. The sixth comes after more than five minutes of AWS.
+  // The sixth try comes after more than five minutes on AWS.
   await eventually(() => expect(postedFor(result.EventId).length).toBeGreaterThanOrEqual(6));
   expect(new Set(postedFor(result.EventId).map(({ body }) => body)).size).toBe(1);
   isWell = true;
@@ -91,7 +91,7 @@ test('an event that the webhook refuses is tried again with the same id, until i
   expect(await parked()).toEqual([]);
 }, 60_000);
 
-test('a slow webhook gets no more posts at once than the deployment says, and every event', async () => {
+test('a slow webhook gets every event, with at most webhookConcurrency posts at once', async () => {
   answersAfterMs = 200;
   mostUnderWay = 0;
   const results = Array.from({ length: 24 }, (_, index) =>
@@ -108,7 +108,7 @@ test('a slow webhook gets no more posts at once than the deployment says, and ev
   answersAfterMs = 0;
 }, 60_000);
 
-test('a message that is no event goes to the dead-letter queue at once', async () => {
+test('a message that is not an event goes to the dead-letter queue at once', async () => {
   for (const body of ['{', '{"id":"7"}']) {
     stack.queue('deliver-webhook').send({ body });
   }

@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { MAX, type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
+import { LARGEST_ID } from '../support/expected-answers.ts';
+import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 
 const stack = withReceiptsStack();
 
 describe.each([
-  // So that all that follows goes into an index that is there.
+  // Loads the receipts into the cache, so that later changes are merged into them.
   { when: 'from the first message on', isAskedBefore: true },
   { when: 'only afterwards', isAskedBefore: false },
-])('where receipts are asked for $when', ({ isAskedBefore }) => {
+])('if receipts are read $when', ({ isAskedBefore }) => {
   async function groupOf(...userIds: [string, ...string[]]): Promise<ReceiptsGroup> {
     const group = await stack.groupOf(...userIds);
     if (isAskedBefore) await group.expectReceipts(userIds[0], { '1': null });
@@ -15,7 +16,7 @@ describe.each([
   }
 
   describe('a late joiner', () => {
-    test('is no reader of the messages from before, and none who has not read them', async () => {
+    test('is neither a reader nor a non-reader of earlier messages', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '1', '2');
       await group.reads('bob', '1');
@@ -31,7 +32,7 @@ describe.each([
           '3': { sender: 'alice', read: [], unread: ['bob', 'carol'], delivered: [] },
         }),
       );
-      await group.reads('carol', MAX);
+      await group.reads('carol', LARGEST_ID);
       await group.inEveryCache(() =>
         group.expectReceipts('alice', {
           ...before,
@@ -40,7 +41,7 @@ describe.each([
       );
     });
 
-    test('is none of a message recorded later under an older id', async () => {
+    test('is neither for a message that is recorded later with a lower id', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '30');
       await group.join('carol');
@@ -55,7 +56,7 @@ describe.each([
       );
     });
 
-    test('is no addressee: a message delivered to the others alone is read by all of them', async () => {
+    test('is not in the audience: a message is read by all once the others have read it', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '1');
       await group.reads('bob', '1');
@@ -68,7 +69,7 @@ describe.each([
       );
     });
 
-    test('after whom nobody of old is left makes no audience', async () => {
+    test('gives no audience to older messages after all earlier members have left', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '1');
       await group.join('carol');
@@ -80,7 +81,7 @@ describe.each([
   });
 
   describe('a rejoined member', () => {
-    test('does not carry the old mark', async () => {
+    test('does not keep the old watermark', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1', '2', '3');
       await group.reads('bob', '3');
@@ -105,7 +106,7 @@ describe.each([
       );
     });
 
-    test('is not concerned by what was sent meanwhile', async () => {
+    test('is not in the audience of messages that were sent in between', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1');
       await group.leave('bob');
@@ -122,7 +123,7 @@ describe.each([
       );
     });
 
-    test('starts at nothing where nothing was sent, whatever was marked before', async () => {
+    test('starts at null if nothing was sent, whatever was marked before', async () => {
       const group = await groupOf('alice', 'bob');
       await group.reads('bob', '500');
       await group.leave('bob');
@@ -136,7 +137,7 @@ describe.each([
       );
     });
 
-    test('is one member, however often', async () => {
+    test('counts once, however often it rejoins', async () => {
       const group = await groupOf('alice', 'bob');
       for (const messageId of ['1', '2', '3']) {
         await group.record('alice', messageId);
@@ -157,7 +158,7 @@ describe.each([
   });
 
   describe('the sender', () => {
-    test('is neither in the audience nor a reader, each of its own messages alone', async () => {
+    test('is neither in the audience nor a reader of its own messages', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1');
       await group.record('bob', '2');
@@ -171,7 +172,7 @@ describe.each([
       );
     });
 
-    test('that left is not taken away once more', async () => {
+    test('that left is not subtracted again', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1');
       await group.reads('bob', '1');
@@ -183,12 +184,12 @@ describe.each([
       );
     });
 
-    test('that left and came back is not taken away once more', async () => {
+    test('that left and rejoined is not subtracted again', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1');
       await group.leave('alice');
       await group.join('alice');
-      await group.reads('alice', MAX);
+      await group.reads('alice', LARGEST_ID);
       await group.reads('bob', '1');
       await group.inEveryCache(() =>
         group.expectReceipts('alice', {
@@ -197,7 +198,7 @@ describe.each([
       );
     });
 
-    test('that joined only after its message is not taken away once more', async () => {
+    test('that joined after its message is not subtracted again', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('a-bot', '10');
       await group.join('a-bot');
@@ -212,7 +213,7 @@ describe.each([
       );
     });
 
-    test('in a group where nothing was sent before it joined is taken away once', async () => {
+    test('that joined before the first message is subtracted once', async () => {
       const group = await groupOf('alice');
       await group.join('bob');
       await group.record('bob', '7');
@@ -227,7 +228,7 @@ describe.each([
   });
 
   describe('a member who left', () => {
-    test('is in no audience any more, whether it had read or not', async () => {
+    test('is in no audience anymore, whether it had read or not', async () => {
       const group = await groupOf('alice', 'bob', 'carol', 'dave');
       await group.record('alice', '1', '2');
       await group.reads('bob', '2');
@@ -257,7 +258,7 @@ describe.each([
       );
     });
 
-    test('is in none of a later message', async () => {
+    test('is not in the audience of a later message', async () => {
       const group = await groupOf('alice', 'bob', 'carol');
       await group.record('alice', '1');
       await group.leave('bob');
@@ -269,7 +270,7 @@ describe.each([
       );
     });
 
-    test('and never was one changes nothing', async () => {
+    test('without having been one changes nothing', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '1');
       await group.leave('eve');
@@ -299,7 +300,7 @@ describe.each([
       '5': { sender: 'carol', read: [], unread: ['alice', 'bob'], delivered: [] },
     };
 
-    test('has no receipts, and changes no others', async () => {
+    test('has no receipts, and does not change those of others', async () => {
       const group = await aChat();
       const unchanged = async () => {
         await group.expectReceipts('bob', { ...OF_THE_OTHERS, '2': null, '3': null });
@@ -313,7 +314,7 @@ describe.each([
       await group.inEveryCache(unchanged);
     });
 
-    test('makes no unread count go up', async () => {
+    test('never raises an unread count', async () => {
       const group = await aChat();
       const counts = () => Promise.all(['alice', 'bob', 'carol'].map((userId) => unreadOf(group, userId)));
       const exactly = (count: number) => ({ count, exact: true });
@@ -321,7 +322,7 @@ describe.each([
         expect(await counts()).toEqual([exactly(1), exactly(3), exactly(0)]);
         await group.expectReceipts('bob', { '99': null });
       });
-      // Read already; unread; unread by nobody but its own sender; unknown; the head; all again.
+      // A read one; an unread one; one that only its sender has not read; an unknown one; the head; all of them again.
       for (const [messageId, ...expected] of [
         ['1', 1, 3, 0],
         ['3', 1, 2, 0],
@@ -339,7 +340,7 @@ describe.each([
       }
     });
 
-    test('stays deleted when it is recorded once more', async () => {
+    test('stays deleted when it is recorded again', async () => {
       const group = await aChat();
       await group.remove('3');
       await stack.asService('POST', `/v1/groups/${group.groupId}/messages`, {
@@ -352,7 +353,7 @@ describe.each([
       });
     });
 
-    test('that is recorded only afterwards has no receipts', async () => {
+    test('that is recorded after its deletion has no receipts', async () => {
       const group = await groupOf('alice', 'bob');
       await group.record('alice', '1', '3');
       const eventIds = await stack.running.putFacts([

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { withStack } from '../support/running-stack.ts';
 
-// A deployment with `events=off`: nobody is told, and all else is as it was.
+// A deployment with `events=off`: no events, and everything else unchanged.
 
 const stack = withStack({ context: { events: 'off' } });
 let service: string;
@@ -10,7 +10,7 @@ beforeAll(async () => {
   service = await stack.serviceToken();
 });
 
-test('marks and receipts are right, facts are heard, and nothing goes over the bus', async () => {
+test('marks and receipts are right, facts are applied, and no event is published', async () => {
   const group = `/v1/groups/${freshPrefix()}`;
   await stack.call(service, 'POST', `${group}/members`, { userIds: ['alice', 'bob'] });
   await stack.call(service, 'POST', `${group}/messages`, { messageId: '7', senderId: 'bob' });
@@ -23,7 +23,7 @@ test('marks and receipts are right, facts are heard, and nothing goes over the b
     body: { receipts: [{ messageId: '7', audience: 1, readCount: 1, readByAll: true }] },
   });
 
-  // The fact comes after the mark, so that an event of the mark would have come before the fact has taken effect.
+  // The fact follows the mark: an event of the mark would have come before the fact takes effect.
   const groupId = group.slice('/v1/groups/'.length);
   await stack.putFacts([{ detailType: 'MessageSent', detail: { groupId, messageId: '8', senderId: 'bob' } }]);
   await eventually(async () =>

@@ -22,7 +22,7 @@ import {
  * The group after facts arrived. In any order, the result is as if they had arrived when they happened. This holds
  * unless an earlier join arrived late, or a message that was sent before a join without `joinedAfter`.
  */
-export function hear(
+export function applyFacts(
   group: Group,
   facts: readonly Fact[],
   operation: number,
@@ -33,9 +33,9 @@ export function hear(
   const fresh = [...new Map(facts.map((fact) => [nameOf(fact), fact])).values()].filter(
     (fact) => !known.has(nameOf(fact)),
   );
-  const heard = [...group.facts, ...fresh];
+  const allFacts = [...group.facts, ...fresh];
   const sent: Message[] = [];
-  let changed: Group = { ...group, facts: heard };
+  let changed: Group = { ...group, facts: allFacts };
   for (const fact of fresh.toSorted(byMessage)) {
     if (fact.kind !== 'sent') continue;
     const before = messageOf(changed.messages, fact.messageId);
@@ -64,7 +64,7 @@ export function hear(
       messages: withMessage(changed.messages, { ...message, messageId: fact.messageId, deleted: true }),
     };
   }
-  const userIds = new Set(heard.flatMap((fact) => ('userId' in fact ? [fact.userId] : [])));
+  const userIds = new Set(allFacts.flatMap((fact) => ('userId' in fact ? [fact.userId] : [])));
   for (const userId of [...userIds].sort()) {
     changed = withMemberships(changed, userId, operation, learned, rules);
     changed = withOwnMessages(changed, userId, operation, group, sent);
@@ -88,7 +88,7 @@ export function nameOf(fact: Fact): string {
 const byMessage = (one: Fact, other: Fact) =>
   one.kind === 'sent' && other.kind === 'sent' ? one.at - other.at : 0;
 
-/** Ends and begins the user's memberships by all facts about them so far. */
+/** Ends and begins the user's memberships, from all facts about the user so far. */
 function withMemberships(
   group: Group,
   userId: string,
@@ -101,7 +101,7 @@ function withMemberships(
   for (const fact of rules.inOrder(group.facts)) {
     if (!('userId' in fact) || fact.userId !== userId) continue;
     if (fact.kind === 'joined' && joinedAt === null) {
-      // No answer shows whether a user who joined and left at the same time was a member.
+      // No answer shows whether a user that joined and left at the same time was a member.
       if (leftAt(group, userId, fact.at)) continue;
       joinedAt = fact.at;
       if (isKnown(changed, userId, joinedAt)) continue;
@@ -133,7 +133,7 @@ const newestSentBy = ({ messages }: Group, time: number) =>
     .filter(({ sentAt }) => sentAt !== null && sentAt <= time)
     .reduce((newest, { messageId }) => larger(newest, messageId), 0n);
 
-/** A sender who was a member when a message was sent has read up to it. */
+/** A sender that was a member when it sent a message has read up to the message. */
 function withOwnMessages(
   group: Group,
   userId: string,

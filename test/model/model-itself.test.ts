@@ -1,19 +1,25 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RULES, type Rules } from './model.ts';
-import { type Asked, factsOf, type HistoriesOptions, histories, type TimelineFact } from './operations.ts';
-import { Disagreement, play, type Seen } from './play.ts';
+import {
+  factsOf,
+  type HistoriesOptions,
+  histories,
+  type OperationRequest,
+  type TimelineFact,
+} from './operations.ts';
+import { type AnswerPieces, Disagreement, play } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
-const CHOICES: readonly (readonly [string, { makesGood: boolean }])[] = [
-  ['never applies a clamped mark later', { makesGood: false }],
-  ['always applies a clamped mark later', { makesGood: true }],
+const CHOICES: readonly (readonly [string, { appliesLater: boolean }])[] = [
+  ['never applies a clamped mark later', { appliesLater: false }],
+  ['always applies a clamped mark later', { appliesLater: true }],
 ];
 
 /** Plays random histories on a simulated service until one disagrees. */
 async function findDisagreement(
-  choices: { makesGood: boolean },
+  choices: { appliesLater: boolean },
   rules: Rules,
   numRuns: number,
   options: HistoriesOptions,
@@ -34,16 +40,19 @@ test.each(CHOICES)('the model agrees with a service that %s', async (_name, choi
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
   async (_name, { rules, withFacts }) => {
-    const found = await findDisagreement({ makesGood: false }, rules, 3_000, { maxSteps: 30, withFacts });
+    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, { maxSteps: 30, withFacts });
     expect(found).toBeInstanceOf(Disagreement);
   },
   60_000,
 );
 
 /** Performs these one after the other, and returns the model's answer to the last. */
-async function answerTo(operations: readonly Asked[], choices = { makesGood: false }): Promise<Seen> {
+async function answerTo(
+  operations: readonly OperationRequest[],
+  choices = { appliesLater: false },
+): Promise<AnswerPieces> {
   const service = simulatedService(choices);
-  let seen: Seen = {};
+  let seen: AnswerPieces = {};
   for (const [number, operation] of operations.entries()) seen = await service.perform(operation, number);
   return seen;
 }
@@ -52,16 +61,21 @@ const MAX = 18446744073709551615n;
 const g = { groupId: 'g' };
 const ann = { ...g, userId: 'ann' };
 const byUser = { by: 'user' } as const;
-const join = (userId: string, joinedAfter?: bigint): Asked => ({ kind: 'join', ...g, userId, joinedAfter });
-const leave = (userId: string): Asked => ({ kind: 'leave', ...g, userId });
-const record = (messageId: bigint, senderId: string): Asked => ({
+const join = (userId: string, joinedAfter?: bigint): OperationRequest => ({
+  kind: 'join',
+  ...g,
+  userId,
+  joinedAfter,
+});
+const leave = (userId: string): OperationRequest => ({ kind: 'leave', ...g, userId });
+const record = (messageId: bigint, senderId: string): OperationRequest => ({
   kind: 'record',
   ...g,
   messageId,
   senderId,
   sentAt: undefined,
 });
-const mark = (messageId: bigint, ifRevision?: number): Asked => ({
+const mark = (messageId: bigint, ifRevision?: number): OperationRequest => ({
   kind: 'mark',
   ...ann,
   ...byUser,
@@ -69,12 +83,17 @@ const mark = (messageId: bigint, ifRevision?: number): Asked => ({
   isPrivate: undefined,
   ifRevision,
 });
-const unreadFrom = (messageId: bigint): Asked => ({ kind: 'mark unread', ...ann, ...byUser, messageId });
-const look: Asked = { kind: 'look', ...ann, ...byUser };
+const unreadFrom = (messageId: bigint): OperationRequest => ({
+  kind: 'mark unread',
+  ...ann,
+  ...byUser,
+  messageId,
+});
+const getWatermark: OperationRequest = { kind: 'get watermark', ...ann, ...byUser };
 const entry = { ...g, isPrivate: undefined, ifRevision: undefined, isDelivered: undefined };
 
-const members: Asked = { kind: 'list members', ...g, limit: undefined };
-const tell = (...facts: TimelineFact[]): Asked => factsOf('g', facts);
+const members: OperationRequest = { kind: 'list members', ...g, limit: undefined };
+const putFacts = (...facts: TimelineFact[]): OperationRequest => factsOf('g', facts);
 const joined = (userId: string, at: number, joinedAfter?: bigint): TimelineFact => ({
   kind: 'joined',
   userId,
@@ -91,15 +110,15 @@ const sent = (messageId: bigint, senderId: string, at: number): TimelineFact => 
   round: 0,
 });
 
-describe('the model’s answer to a history written by hand is', () => {
-  test('that the largest id marks nothing if no message is recorded', async () => {
+describe('in a history written by hand', () => {
+  test('the largest id marks nothing if no message is recorded', async () => {
     expect(await answerTo([join('ann'), mark(MAX)])).toEqual({
       answer: { status: 200, body: { groupId: 'g', userId: 'ann', advanced: false, clamped: true } },
       afterwards: { messageId: null, readAt: null, revision: 0, unread: { count: 0, exact: true } },
     });
   });
 
-  test('that an earlier revision conflicts after a rejoin', async () => {
+  test('an earlier revision conflicts after a rejoin', async () => {
     const late = [join('ann'), record(1n, 'ben'), mark(1n), unreadFrom(1n), leave('ann'), join('ann')];
     expect(await answerTo([...late, record(3n, 'ben'), mark(3n, 1)])).toMatchObject({
       answer: { status: 409, body: { code: 'revision_conflict', advanced: true, clamped: false } },
@@ -107,8 +126,8 @@ describe('the model’s answer to a history written by hand is', () => {
     });
   });
 
-  test('that the entries of a batch apply one after the other', async () => {
-    const marks: Asked = {
+  test('the entries of a batch apply one after the other', async () => {
+    const marks: OperationRequest = {
       kind: 'mark several',
       userId: 'ann',
       ...byUser,
@@ -133,8 +152,8 @@ describe('the model’s answer to a history written by hand is', () => {
     });
   });
 
-  test('that own messages are read above the own view, and not counted', async () => {
-    const status: Asked = { kind: 'ask status', ...ann, ...byUser, messageIds: [2n, 1n] };
+  test('own messages are read above the own view, and not counted', async () => {
+    const status: OperationRequest = { kind: 'get status', ...ann, ...byUser, messageIds: [2n, 1n] };
     const before = [join('ann'), record(1n, 'ben'), record(2n, 'ann'), unreadFrom(1n)];
     expect(await answerTo([...before, status])).toEqual({
       answer: {
@@ -149,41 +168,45 @@ describe('the model’s answer to a history written by hand is', () => {
         },
       },
     });
-    expect(await answerTo([...before, look])).toMatchObject({
+    expect(await answerTo([...before, getWatermark])).toMatchObject({
       answer: { body: { unread: { count: 1, exact: true } } },
     });
   });
 
-  test('that a known message under another sender moves nobody', async () => {
+  test('a known message under another sender moves nobody', async () => {
     const conflict = [join('ann'), record(1n, 'ben'), record(1n, 'ann')];
     expect(await answerTo(conflict)).toMatchObject({ answer: { status: 409, body: { code: 'conflict' } } });
-    expect(await answerTo([...conflict, look])).toMatchObject({ answer: { body: { messageId: null } } });
+    expect(await answerTo([...conflict, getWatermark])).toMatchObject({
+      answer: { body: { messageId: null } },
+    });
   });
 
-  test('the position where a member starts', async () => {
+  test('a member starts at the given position', async () => {
     expect(await answerTo([record(5n, 'ben'), join('ann', 3n)])).toEqual({
       answer: { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '3' } },
     });
-    expect(await answerTo([record(5n, 'ben'), join('ann', 3n), look])).toMatchObject({
+    expect(await answerTo([record(5n, 'ben'), join('ann', 3n), getWatermark])).toMatchObject({
       answer: { body: { messageId: '3', readAt: null, unread: { count: 1, exact: true } } },
     });
   });
 
   test.each([
-    ['not made good', { makesGood: false }, '1'],
-    ['made good', { makesGood: true }, '2'],
-  ])('what a clamped mark moves when it is %s', async (_name, choices, messageId) => {
-    const history = [join('ann'), record(1n, 'ben'), mark(2n), record(2n, 'ben'), look];
+    ['not applied later', { appliesLater: false }, '1'],
+    ['applied later', { appliesLater: true }, '2'],
+  ])('a clamped mark is %s', async (_name, choices, messageId) => {
+    const history = [join('ann'), record(1n, 'ben'), mark(2n), record(2n, 'ben'), getWatermark];
     expect(await answerTo(history, choices)).toMatchObject({ answer: { body: { messageId } } });
   });
 
-  test('that no clamped mark moves the own view in another membership or revision', async () => {
-    const choices = { makesGood: true };
+  test('no clamped mark moves the own view in another membership or revision', async () => {
+    const choices = { appliesLater: true };
     const before = [join('ann'), record(1n, 'ben'), mark(2n)];
     expect(
-      await answerTo([...before, leave('ann'), join('ann'), record(2n, 'ben'), look], choices),
+      await answerTo([...before, leave('ann'), join('ann'), record(2n, 'ben'), getWatermark], choices),
     ).toMatchObject({ answer: { body: { messageId: '1', readAt: null } } });
-    expect(await answerTo([...before, unreadFrom(1n), record(2n, 'ben'), look], choices)).toMatchObject({
+    expect(
+      await answerTo([...before, unreadFrom(1n), record(2n, 'ben'), getWatermark], choices),
+    ).toMatchObject({
       answer: { body: { messageId: null, revision: 1, unread: { count: 2, exact: true } } },
     });
   });
@@ -197,7 +220,7 @@ describe('the model’s answer to a history written by hand is', () => {
     },
   });
 
-  test('that facts count in the order in which they happened', async () => {
+  test('facts count in the order in which they happened', async () => {
     const inOrder = [
       joined('ann', 1),
       sent(4n, 'ann', 2),
@@ -206,31 +229,31 @@ describe('the model’s answer to a history written by hand is', () => {
       sent(6n, 'ben', 6),
     ];
     const expected = list(['ann', '4', '4']);
-    expect(await answerTo([tell(...inOrder), members])).toEqual(expected);
-    expect(await answerTo([tell(...inOrder.toReversed(), ...inOrder), members])).toEqual(expected);
+    expect(await answerTo([putFacts(...inOrder), members])).toEqual(expected);
+    expect(await answerTo([putFacts(...inOrder.toReversed(), ...inOrder), members])).toEqual(expected);
   });
 
-  test('that a departure that arrives late discards earlier marks', async () => {
-    const before = [tell(joined('ann', 1), sent(4n, 'ben', 2)), mark(4n)];
-    expect(await answerTo([...before, tell(joined('ann', 5, 1n)), members])).toEqual(
+  test('a departure that arrives late discards earlier marks', async () => {
+    const before = [putFacts(joined('ann', 1), sent(4n, 'ben', 2)), mark(4n)];
+    expect(await answerTo([...before, putFacts(joined('ann', 5, 1n)), members])).toEqual(
       list(['ann', '4', null]),
     );
-    expect(await answerTo([...before, tell(joined('ann', 5, 1n)), tell(left('ann', 3)), members])).toEqual(
-      list(['ann', '1', '1']),
-    );
+    expect(
+      await answerTo([...before, putFacts(joined('ann', 5, 1n)), putFacts(left('ann', 3)), members]),
+    ).toEqual(list(['ann', '1', '1']));
   });
 
-  test('that a departure wins at equal times, and the join of a member changes nothing', async () => {
-    expect(await answerTo([tell(left('ann', 3), joined('ann', 3)), members])).toEqual(list());
-    expect(await answerTo([tell(joined('ann', 3, 7n), joined('ann', 1, 2n)), members])).toEqual(
+  test('a departure wins at equal times, and the join of a member changes nothing', async () => {
+    expect(await answerTo([putFacts(left('ann', 3), joined('ann', 3)), members])).toEqual(list());
+    expect(await answerTo([putFacts(joined('ann', 3, 7n), joined('ann', 1, 2n)), members])).toEqual(
       list(['ann', '2', '2']),
     );
   });
 
-  test('that a sender’s mark moves to the message that it sent as a member', async () => {
+  test('a sender’s watermark moves to the message that it sent as a member', async () => {
     const facts = [sent(9n, 'ann', 4), sent(5n, 'ann', 2), joined('ann', 3, 1n), sent(8n, 'ann', 3)];
-    expect(await answerTo([tell(...facts), members])).toEqual(list(['ann', '9', '1']));
-    expect(await answerTo([tell(joined('ann', 3, 1n), sent(8n, 'ann', 3)), members])).toEqual(
+    expect(await answerTo([putFacts(...facts), members])).toEqual(list(['ann', '9', '1']));
+    expect(await answerTo([putFacts(joined('ann', 3, 1n), sent(8n, 'ann', 3)), members])).toEqual(
       list(['ann', '1', '1']),
     );
   });

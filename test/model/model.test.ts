@@ -11,7 +11,7 @@ import { shorten } from './shorten.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
 const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
-/** Histories that are played in parallel, each with its own users and groups. */
+/** The number of histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
 const MAX_ATTEMPTS = 3;
@@ -61,7 +61,7 @@ interface Search extends HistoriesOptions {
   readonly seed: number;
   readonly maxHistories: number;
   /** How long facts may take to arrive. */
-  readonly patienceMs: number;
+  readonly factsWithinMs: number;
   /** How long shorter histories are tried after a failure. */
   readonly shortenForMs: number;
   /** If the order of parallel operations matters, a shorter history fails only sometimes. */
@@ -75,15 +75,15 @@ interface Search extends HistoriesOptions {
  * If the cache did not answer in time, a merge is lost, and answers are not promised until the stream has merged it
  * again: such a history is played again. On a busy machine this happens sometimes.
  */
-async function playOnCache(history: History, { rules, patienceMs }: Search): Promise<number> {
+async function playOnCache(history: History, { rules, factsWithinMs }: Search): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const failures = stage.stack.cacheFailures();
     try {
-      return await play(serviceOf(stage), history, rules, patienceMs);
+      return await play(serviceOf(stage), history, rules, factsWithinMs);
     } catch (error) {
       const isLost = error instanceof Disagreement && stage.stack.cacheFailures() > failures;
       if (!isLost || attempt === MAX_ATTEMPTS) throw error;
-      console.info('the cache did not answer in time: a history is played anew');
+      console.info('the cache did not answer in time: a history is played again');
     }
   }
 }
@@ -93,7 +93,8 @@ async function search(given: Search): Promise<Disagreement | null> {
   const property = fc.asyncProperty(histories(given), async (history) => {
     if (!given.isEnough()) given.onPlayed(await playOnCache(history, given));
   });
-  // fast-check only makes the histories: it does not know that the steps after a failure need not be played again.
+  // fast-check only makes the histories. It would shorten them more slowly: it does not use that the steps after a
+  // failure can be left out.
   const { errorInstance } = await fc.check(property, {
     seed: given.seed,
     numRuns: given.maxHistories,
@@ -109,7 +110,7 @@ async function search(given: Search): Promise<Disagreement | null> {
     async (shorter) => {
       for (let attempt = 0; attempt < given.attempts; attempt += 1) {
         try {
-          await play(serviceOf(stage), shorter, given.rules, given.patienceMs);
+          await play(serviceOf(stage), shorter, given.rules, given.factsWithinMs);
         } catch (error) {
           if (!(error instanceof Disagreement)) throw error;
           found = error;
@@ -137,7 +138,7 @@ test(
           seed,
           maxHistories: HISTORIES_OF_A_SEED,
           maxSteps: 50,
-          patienceMs: 20_000,
+          factsWithinMs: 20_000,
           shortenForMs: 60_000,
           attempts: 3,
           onPlayed: (operations) => {
@@ -172,7 +173,7 @@ describe('a wrong model is detected, with a report of a few lines, if it', () =>
         maxHistories: 100,
         maxSteps: 30,
         withFacts,
-        patienceMs: 1_000,
+        factsWithinMs: 1_000,
         shortenForMs: 150_000,
         attempts: 1,
         onPlayed: (operations) => {

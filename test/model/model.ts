@@ -1,6 +1,18 @@
 /*
  * Tidemark as the contract describes it, in arrays and loops: slow, simple, and independent. Nothing here comes from
  * the service, so that a mistake there is not repeated here. 0n stands for "no message".
+ *
+ * The words of the model, by an example:
+ *
+ *   A *history* is a list of *steps*; a step is one *operation*, or several at once:
+ *     [join ann]  [record 1 by ben]  [mark 1 by ann, record 2 by ben]  [get watermark of ann]
+ *   An operation has *parts*, each atomic, and each gives one *piece* of the answer. "mark 1 by ann" has two:
+ *     'answer'      {"status":200,"body":{"groupId":"g","userId":"ann","advanced":true,"clamped":false}}
+ *     'afterwards'  {"messageId":"1","readAt":...,"revision":0,"unread":...}   read after the change
+ *   A part run on a *state* gives its possible *outcomes*: the next state, and the *expected* piece. In the third step
+ *   "record 2" runs before or after 'afterwards': so its unread count is 1 or 0, and both agree with the contract.
+ *   readAt is a *moment*: a time that the model does not know. The first answer that has it determines it: it is
+ *   *learned*, and later answers must have the same time. A clamped mark leaves a *note*, which may be applied later.
  */
 
 /** The time at which a register moved. The first answer with it determines it, and every later one must agree. */
@@ -62,7 +74,7 @@ export type Expected =
   | readonly Expected[]
   | { readonly [name: string]: Expected };
 
-/** Learned from answers so far: the times of moments, and the revisions that memberships began with. */
+/** What answers have shown so far: the times of moments, and the revisions that memberships began with. */
 export type Learned = Readonly<Record<string, string | number>>;
 
 /** The revision that a membership began with, until an answer has it. */
@@ -133,8 +145,8 @@ export interface Group {
   readonly members: readonly Member[];
   /** Past memberships, the oldest first: a new one has a higher revision. */
   readonly former: readonly Member[];
-  /** Users with a departure while they were not members: their first revision is not promised to be 0. */
-  readonly strays: readonly string[];
+  /** Users that left while they were not members: their first revision is not promised to be 0. */
+  readonly leftWithoutJoining: readonly string[];
   readonly notes: readonly Note[];
   /** In the order of arrival, each once. */
   readonly facts: readonly Fact[];
@@ -170,7 +182,7 @@ export interface Rules {
   viewOnJoining(group: Group, userId: string, from: bigint): bigint;
   /** The first revision of a membership after the earlier ones in the group; `above` if there were any. */
   revisionOnJoining(above: number | null): number | UnknownRevision;
-  /** Whether recording moves the sender's own mark. */
+  /** Whether recording moves the sender's watermark. */
   movesSender(record: {
     /** The message was not recorded before. */
     readonly isFirst: boolean;
@@ -178,14 +190,14 @@ export interface Rules {
     readonly isTheirs: boolean;
     readonly isShownAsRead: boolean;
   }): 'surely' | 'perhaps' | 'never';
-  heedsRevision(mark: { readonly inBatch: boolean }): boolean;
-  /** The member that an entry of a batch applies to. */
-  judgesBy(current: Member, beforeBatch: Member): Member;
+  checksRevision(mark: { readonly inBatch: boolean }): boolean;
+  /** The state of the member that an entry of a batch is compared with. */
+  comparesTo(current: Member, beforeBatch: Member): Member;
   /** The facts that count, in the order in which they happened. */
-  inOrder(heard: readonly Fact[]): readonly Fact[];
+  inOrder(facts: readonly Fact[]): readonly Fact[];
   afterEviction(group: Group): Group;
   /** What a clamped mark moves when its message is recorded. */
-  makesGood(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
+  appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
 
 const NOTHING: Moves = { own: false, shown: false, delivered: false };
@@ -221,11 +233,11 @@ export const RULES: Rules = {
     // A sender that was not a member then may move or not. A member has moved: a second move would undo a mark unread.
     return isShownAsRead ? 'never' : 'perhaps';
   },
-  heedsRevision: () => true,
-  judgesBy: (current) => current,
-  inOrder: (heard) => heard.toSorted(byTime),
+  checksRevision: () => true,
+  comparesTo: (current) => current,
+  inOrder: (facts) => facts.toSorted(byTime),
   afterEviction: (group) => group,
-  makesGood: (note, member) => {
+  appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };
     const isSameRevision = note.raises === member.raises;
     return { moves: { ...note.moves, own: note.moves.own && isSameRevision }, isSure: false };
@@ -251,7 +263,7 @@ export function groupOf(state: State, groupId: string): Group {
       messages: [],
       members: [],
       former: [],
-      strays: [],
+      leftWithoutJoining: [],
       notes: [],
       facts: [],
     }
@@ -331,7 +343,7 @@ export function revisionOf({ base, raises, membership }: Member, learned: Learne
 /** The largest revision of all memberships of the user. Null if there was none. */
 function revisionOfFormer(group: Group, userId: string, learned: Learned): number | null {
   const former = group.former.findLast((member) => member.userId === userId);
-  if (former === undefined) return group.strays.includes(userId) ? -1 : null;
+  if (former === undefined) return group.leftWithoutJoining.includes(userId) ? -1 : null;
   const known = revisionOf(former, learned);
   if (known !== null || typeof former.base === 'number') return known;
   return former.base.above + 1 + former.raises;
@@ -362,7 +374,9 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
 export function leave(group: Group, userId: string): Group {
   const member = memberOf(group, userId);
   if (member === undefined) {
-    return group.strays.includes(userId) ? group : { ...group, strays: [...group.strays, userId].sort() };
+    return group.leftWithoutJoining.includes(userId)
+      ? group
+      : { ...group, leftWithoutJoining: [...group.leftWithoutJoining, userId].sort() };
   }
   return {
     ...group,

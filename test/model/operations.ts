@@ -3,8 +3,8 @@ import type { Json } from '../support/running-stack.ts';
 import { type Fact, MAX_ID as MAX } from './model.ts';
 
 /**
- * The operations of Tidemark. Names are short here: the player replaces them by its own. `Revision` is what a mark may
- * have as its `ifRevision`.
+ * The operations of Tidemark. Ids of groups and users are short here; perform.ts adds a prefix to them. `Revision` is the
+ * type of a mark's `ifRevision`.
  */
 export type OperationWith<Revision> =
   | { readonly kind: 'leave'; readonly groupId: string; readonly userId: string }
@@ -14,8 +14,8 @@ export type OperationWith<Revision> =
       readonly userId: string;
       readonly joinedAfter: bigint | undefined;
     }
-  | { readonly kind: 'look'; readonly groupId: string; readonly userId: string; readonly by: Caller }
-  | { readonly kind: 'join together'; readonly groupId: string; readonly userIds: readonly string[] }
+  | { readonly kind: 'get watermark'; readonly groupId: string; readonly userId: string; readonly by: Caller }
+  | { readonly kind: 'add members'; readonly groupId: string; readonly userIds: readonly string[] }
   | { readonly kind: 'list members'; readonly groupId: string; readonly limit: number | undefined }
   | {
       readonly kind: 'record';
@@ -48,7 +48,7 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | {
-      readonly kind: 'ask status' | 'ask receipts of several';
+      readonly kind: 'get status' | 'count receipts';
       readonly groupId: string;
       readonly userId: string;
       readonly messageIds: readonly bigint[];
@@ -64,7 +64,7 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | {
-      readonly kind: 'ask receipts';
+      readonly kind: 'list receipts';
       readonly groupId: string;
       readonly userId: string;
       readonly messageId: bigint;
@@ -73,7 +73,7 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | {
-      readonly kind: 'ask wrongly';
+      readonly kind: 'send malformed';
       readonly groupId: string;
       readonly userId: string;
       readonly mistake: Mistake;
@@ -84,16 +84,16 @@ export type OperationWith<Revision> =
       readonly groupId: string;
       /** In the order in which they are put on the bus. */
       readonly facts: readonly TimelineFact[];
-      /** The member that reads receipts. */
+      /** The member that reads the receipts. */
       readonly watcherId: string;
-      /** The user whose view is read. */
+      /** The users whose watermarks are read. */
       readonly userIds: readonly string[];
       /** The messages whose receipts are read. */
       readonly messageIds: readonly bigint[];
     }
   | { readonly kind: 'flush' }
   | {
-      /** Deletes some of the group's keys in the cache: `picks` has for each what is deleted. */
+      /** Deletes some of the group's data in the cache: `picks` has one entry for each key. */
       readonly kind: 'evict';
       readonly groupId: string;
       readonly picks: readonly Pick[];
@@ -110,7 +110,7 @@ export interface EntryWith<Revision> {
   readonly isDelivered: boolean | undefined;
 }
 
-/** Nothing, the whole key, or some fields of a hash. */
+/** What to delete of a key: nothing, the whole key, or some fields of a hash. */
 export type Pick = 'nothing' | 'key' | 'fields';
 
 /**
@@ -122,14 +122,14 @@ export type TimelineFact = Fact & { readonly round: number };
 /** A number; the current revision; or the last revision of the membership before. */
 export type IfRevision = number | 'current' | 'former';
 
-/** In a history: before the revisions are known. */
+/** An operation in a history, before the revisions are known. */
 export type Operation = OperationWith<IfRevision>;
-/** In a request. */
-export type Asked = OperationWith<number>;
+/** An operation as it is performed. */
+export type OperationRequest = OperationWith<number>;
 
 /** A request that is refused for every caller and group, and must change nothing. */
 export interface Mistake {
-  readonly says: string;
+  readonly name: string;
   readonly method: string;
   readonly path: string;
   readonly body?: Json;
@@ -142,16 +142,16 @@ export type History = readonly Step[];
 
 // Text order is not the order of numbers, nor that of dictionaries.
 export const GROUPS = ['g9', 'g10', 'G|2'] as const;
-const NOBODYS_GROUP = 'nobodys';
+const GROUP_WITHOUT_MEMBERS = 'nobodys';
 /** Groups that change only by facts on the bus. */
 export const GROUPS_OF_FACTS = ['f|1', 'f*$'] as const;
 /** Groups with few recorded messages. */
 const QUIET_GROUP = 'quiet';
-const ALL_GROUPS = [...GROUPS, NOBODYS_GROUP, QUIET_GROUP, ...GROUPS_OF_FACTS];
+const ALL_GROUPS = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP, ...GROUPS_OF_FACTS];
 export const USERS = ['ann', 'ann|b', 'cem', '*dot', '$eve', 'fay'] as const;
 const A_BOT = 'a-bot';
 const SENDERS = [...USERS, A_BOT];
-/** Joins each group of facts before anything else, and reads what happens. */
+/** The member that joins each group of facts first, and reads the receipts. */
 export const WATCHER = 'watcher';
 
 const TWO_53 = 2n ** 53n;
@@ -164,45 +164,45 @@ const ID_SETS: readonly (readonly bigint[])[] = [
 ];
 
 const MISTAKES: readonly Mistake[] = [
-  { says: 'a mark of 0', method: 'PUT', path: '/watermark', body: { messageId: '0' } },
-  { says: 'a mark of 2^64', method: 'PUT', path: '/watermark', body: { messageId: '18446744073709551616' } },
-  { says: 'a mark of 01', method: 'PUT', path: '/watermark', body: { messageId: '01' } },
-  { says: 'a mark of a fraction', method: 'PUT', path: '/watermark', body: { messageId: 1.5 } },
-  { says: 'an unknown field', method: 'PUT', path: '/watermark', body: { messageId: '1', silent: true } },
-  { says: 'private as text', method: 'PUT', path: '/watermark', body: { messageId: '1', private: 'yes' } },
-  { says: 'ifRevision below 0', method: 'PUT', path: '/watermark', body: { messageId: '1', ifRevision: -1 } },
-  { says: 'unread from nothing', method: 'POST', path: '/unread', body: {} },
-  { says: 'delivered 0', method: 'PUT', path: '/delivered', body: { messageId: '0' } },
-  { says: 'a private delivery', method: 'PUT', path: '/delivered', body: { messageId: '1', private: true } },
+  { name: 'a mark of 0', method: 'PUT', path: '/watermark', body: { messageId: '0' } },
+  { name: 'a mark of 2^64', method: 'PUT', path: '/watermark', body: { messageId: '18446744073709551616' } },
+  { name: 'a mark of 01', method: 'PUT', path: '/watermark', body: { messageId: '01' } },
+  { name: 'a mark of a fraction', method: 'PUT', path: '/watermark', body: { messageId: 1.5 } },
+  { name: 'an unknown field', method: 'PUT', path: '/watermark', body: { messageId: '1', silent: true } },
+  { name: 'private as text', method: 'PUT', path: '/watermark', body: { messageId: '1', private: 'yes' } },
+  { name: 'ifRevision below 0', method: 'PUT', path: '/watermark', body: { messageId: '1', ifRevision: -1 } },
+  { name: 'unread from nothing', method: 'POST', path: '/unread', body: {} },
+  { name: 'delivered 0', method: 'PUT', path: '/delivered', body: { messageId: '0' } },
+  { name: 'a private delivery', method: 'PUT', path: '/delivered', body: { messageId: '1', private: true } },
   {
-    says: 'one bad id among status',
+    name: 'one bad id among status',
     method: 'POST',
     path: '/messages/status',
     body: { messageIds: ['1', ''] },
   },
-  { says: 'one bad id among receipts', method: 'POST', path: '/receipts', body: { messageIds: ['1', '-1'] } },
+  { name: 'one bad id among receipts', method: 'POST', path: '/receipts', body: { messageIds: ['1', '-1'] } },
   {
-    says: '101 ids of receipts',
+    name: '101 ids of receipts',
     method: 'POST',
     path: '/receipts',
     body: { messageIds: Array.from({ length: 101 }, (_, index) => String(index + 1)) },
   },
-  { says: 'receipts of 0', method: 'GET', path: '/messages/0/receipts' },
-  { says: 'receipts of another state', method: 'GET', path: '/messages/1/receipts?state=seen' },
-  { says: 'receipts, 0 a page', method: 'GET', path: '/messages/1/receipts?limit=0' },
-  { says: 'receipts, 501 a page', method: 'GET', path: '/messages/1/receipts?limit=501' },
-  { says: 'receipts with a parameter too many', method: 'GET', path: '/messages/1/receipts?order=asc' },
-  { says: 'a look with a parameter', method: 'GET', path: '/watermark?fresh=true' },
+  { name: 'receipts of 0', method: 'GET', path: '/messages/0/receipts' },
+  { name: 'receipts of another state', method: 'GET', path: '/messages/1/receipts?state=seen' },
+  { name: 'receipts, 0 a page', method: 'GET', path: '/messages/1/receipts?limit=0' },
+  { name: 'receipts, 501 a page', method: 'GET', path: '/messages/1/receipts?limit=501' },
+  { name: 'receipts with a parameter too many', method: 'GET', path: '/messages/1/receipts?order=asc' },
+  { name: 'a read of the watermark with a parameter', method: 'GET', path: '/watermark?fresh=true' },
   {
-    says: 'a mark with a parameter',
+    name: 'a mark with a parameter',
     method: 'PUT',
     path: '/watermark?private=true',
     body: { messageId: '1' },
   },
-  { says: 'members, 501 a page', method: 'GET', path: '/members?limit=501', by: 'service' },
-  { says: 'members with a parameter too many', method: 'GET', path: '/members?state=read', by: 'service' },
+  { name: 'members, 501 a page', method: 'GET', path: '/members?limit=501', by: 'service' },
+  { name: 'members with a parameter too many', method: 'GET', path: '/members?state=read', by: 'service' },
   {
-    says: 'a member who joins after 0',
+    name: 'a member who joins after 0',
     method: 'PUT',
     path: '/members/x',
     body: { joinedAfter: '0' },
@@ -213,7 +213,7 @@ const MISTAKES: readonly Mistake[] = [
 /** Requests about a user only, not about a group. {groupId} stands for the group. */
 const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
-    says: 'one bad mark among several',
+    name: 'one bad mark among several',
     method: 'POST',
     path: '/watermarks',
     body: {
@@ -224,21 +224,21 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     },
   },
   {
-    says: 'a private delivery among several marks',
+    name: 'a private delivery among several marks',
     method: 'POST',
     path: '/watermarks',
     body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, private: true }] },
   },
   {
-    says: 'a delivery with ifRevision among several marks',
+    name: 'a delivery with ifRevision among several marks',
     method: 'POST',
     path: '/watermarks',
     body: { marks: [{ groupId: '{groupId}', messageId: '1', delivered: true, ifRevision: 0 }] },
   },
-  { says: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
-  { says: 'an inbox, 0 a page', method: 'GET', path: '/inbox?limit=0' },
-  { says: 'an inbox, 201 a page', method: 'GET', path: '/inbox?limit=201' },
-  { says: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
+  { name: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
+  { name: 'an inbox, 0 a page', method: 'GET', path: '/inbox?limit=0' },
+  { name: 'an inbox, 201 a page', method: 'GET', path: '/inbox?limit=201' },
+  { name: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
 ];
 
 const ALL_MISTAKES = [
@@ -257,7 +257,7 @@ const aGroupOfSome = fc.oneof(
 );
 const group = fc.oneof(
   { weight: 24, arbitrary: aGroupOfSome },
-  { weight: 1, arbitrary: fc.constant(NOBODYS_GROUP) },
+  { weight: 1, arbitrary: fc.constant(GROUP_WITHOUT_MEMBERS) },
 );
 /** If a history has groups of facts, most steps are about these. */
 const groupOrOneOfFacts = fc.oneof(
@@ -270,7 +270,7 @@ const by = fc.oneof(
 );
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
-/** The first are recorded most often, so that many reads find them; the last seldom, so that the head stays below. */
+/** The first ids are recorded most often, so that many reads find them. The last are rare, so that the head stays below. */
 const aRecordedId = (ids: readonly bigint[]) =>
   fc.oneof(
     { weight: 14, arbitrary: fc.constantFrom(...ids.slice(0, 4)) },
@@ -299,11 +299,11 @@ function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc
       }),
     },
     { weight: 3, arbitrary: fc.record({ kind: kind('leave'), groupId: group, userId: user }) },
-    { weight: 5, arbitrary: fc.record({ kind: kind('look'), ...ofUser }) },
+    { weight: 5, arbitrary: fc.record({ kind: kind('get watermark'), ...ofUser }) },
     {
       weight: 1,
       arbitrary: fc.record({
-        kind: kind('join together'),
+        kind: kind('add members'),
         groupId: aGroupOfSome,
         userIds: fc.uniqueArray(user, { minLength: 1 }),
       }),
@@ -337,7 +337,7 @@ function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc
         by,
       }),
     },
-    { weight: 3, arbitrary: fc.record({ kind: kind('ask status'), ...ofUser, messageIds }) },
+    { weight: 3, arbitrary: fc.record({ kind: kind('get status'), ...ofUser, messageIds }) },
     {
       weight: 3,
       arbitrary: fc.record({
@@ -352,7 +352,7 @@ function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc
     {
       weight: 6,
       arbitrary: fc.record({
-        kind: kind('ask receipts'),
+        kind: kind('list receipts'),
         ...ofUser,
         messageId: recorded,
         state: maybe(fc.constantFrom('read' as const, 'unread', 'delivered')),
@@ -361,12 +361,12 @@ function anOperation(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): fc
     },
     {
       weight: 4,
-      arbitrary: fc.record({ kind: kind('ask receipts of several'), ...ofUser, messageIds }),
+      arbitrary: fc.record({ kind: kind('count receipts'), ...ofUser, messageIds }),
     },
     {
       weight: 1,
       arbitrary: fc.record({
-        kind: kind('ask wrongly'),
+        kind: kind('send malformed'),
         groupId: group,
         userId: user,
         mistake: fc.constantFrom(...ALL_MISTAKES),
@@ -424,9 +424,9 @@ const aRecord = (
   sentAt: fc.Arbitrary<string | undefined>,
 ) => fc.record({ kind: fc.constant('record' as const), groupId: group, messageId, senderId, sentAt });
 
-/** Stories that random steps make too seldom. */
+/** Sequences of steps that are too rare in random histories. */
 function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
-  const cast = {
+  const roles = {
     groupId: fc.constantFrom(...GROUPS),
     userId: user,
     first: aRecordedId(ids),
@@ -439,9 +439,9 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
   const plain = { isPrivate: undefined, ifRevision: undefined } as const;
   const sent = { kind: 'record', senderId: A_BOT, sentAt: undefined } as const;
   const byUser = { by: 'user' } as const;
-  /** A member who returns and marks with an earlier revision. */
-  const comingBack = fc
-    .record({ ...cast, ...options, inBatch: fc.boolean() })
+  /** A member that joins again and marks with an earlier revision. */
+  const rejoining = fc
+    .record({ ...roles, ...options, inBatch: fc.boolean() })
     .map(({ first, second, isPrivate, ifRevision, inBatch, ...there }): Operation[] => {
       const late = { ...there, messageId: second, isPrivate, ifRevision };
       return [
@@ -460,23 +460,23 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
               marks: [{ ...late, isDelivered: undefined }],
             }
           : { kind: 'mark', ...late, ...byUser },
-        { kind: 'look', ...there, ...byUser },
+        { kind: 'get watermark', ...there, ...byUser },
       ];
     });
   /** A mark before its message, and steps that may come in between. */
   const overtaking = fc
     .record({
-      ...cast,
-      // Otherwise seldom recorded, so that the head is below.
+      ...roles,
+      // These are rarely recorded otherwise, so the head is below them.
       second: fc.constantFrom(...ids.slice(-5, -1)),
       isPrivate: options.isPrivate,
-      between: fc.constantFrom('nothing', 'unread', 'coming back', 'another mark'),
+      between: fc.constantFrom('nothing', 'unread', 'rejoining', 'another mark'),
     })
     .map(({ first, second, isPrivate, between, ...there }): Operation[] => {
       const events: Record<typeof between, Operation[]> = {
         nothing: [],
         unread: [{ kind: 'mark unread', ...there, ...byUser, messageId: first }],
-        'coming back': [
+        rejoining: [
           { kind: 'leave', ...there },
           { kind: 'join', ...there, joinedAfter: undefined },
         ],
@@ -488,25 +488,25 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
         { kind: 'mark', ...there, ...plain, ...byUser, isPrivate, messageId: second },
         ...events[between],
         { ...sent, groupId: there.groupId, messageId: second },
-        { kind: 'look', ...there, ...byUser },
+        { kind: 'get watermark', ...there, ...byUser },
       ];
     });
   /** Own messages are read, also above the own view. */
   const ownMessages = fc
-    .record({ ...cast, isDeleted: fc.boolean() })
+    .record({ ...roles, isDeleted: fc.boolean() })
     .map(({ first, second, isDeleted, ...there }): Operation[] => [
       { kind: 'join', ...there, joinedAfter: undefined },
       { ...sent, groupId: there.groupId, messageId: second, senderId: there.userId },
       { kind: 'mark unread', ...there, ...byUser, messageId: first },
       ...(isDeleted ? [{ kind: 'delete' as const, groupId: there.groupId, messageId: second }] : []),
-      { kind: 'ask status', ...there, ...byUser, messageIds: [first, second] },
-      { kind: 'look', ...there, ...byUser },
+      { kind: 'get status', ...there, ...byUser, messageIds: [first, second] },
+      { kind: 'get watermark', ...there, ...byUser },
     ]);
-  /** A member who marks everything in a group without messages. */
+  /** A member that marks everything in a group without messages. */
   const everything = fc
     .record({
       userId: user,
-      messageId: cast.first,
+      messageId: roles.first,
       kind: fc.constantFrom('mark', 'mark delivered', 'mark several'),
     })
     .map(({ userId, messageId, kind }): Operation[] => {
@@ -526,11 +526,11 @@ function aScene(ids: readonly bigint[]): fc.Arbitrary<readonly Step[]> {
         { kind: 'join', ...there, joinedAfter: undefined },
         marks[kind],
         { ...sent, groupId: QUIET_GROUP, messageId },
-        { kind: 'look', ...there, ...byUser },
+        { kind: 'get watermark', ...there, ...byUser },
       ];
     });
   return fc
-    .oneof(comingBack, overtaking, ownMessages, everything)
+    .oneof(rejoining, overtaking, ownMessages, everything)
     .map((operations) => operations.map((operation) => [operation]));
 }
 
@@ -577,26 +577,26 @@ function aTimeline(groupId: string, ids: readonly bigint[]): fc.Arbitrary<readon
   return fc.array(round, { minLength: 2, maxLength: ROUNDS }).map((rounds) => {
     const before: TimelineFact[] = [];
     return rounds.map(({ facts, order, repeats }, number) => {
-      const timed = facts.map((told): TimelineFact => {
-        const at = 'at' in told ? told.at + number * TICKS_OF_A_ROUND : 0;
-        return { ...told, ...('at' in told && { at }), round: number };
+      const timed = facts.map((one): TimelineFact => {
+        const at = 'at' in one ? one.at + number * TICKS_OF_A_ROUND : 0;
+        return { ...one, ...('at' in one && { at }), round: number };
       });
-      const own = [...new Map(timed.map((told) => [subjectOf(told), told])).values()];
+      const own = [...new Map(timed.map((one) => [subjectOf(one), one])).values()];
       const known = [...before, ...own];
-      const again = repeats.map((index) => known[index % known.length]).filter((told) => told !== undefined);
+      const again = repeats.map((index) => known[index % known.length]).filter((one) => one !== undefined);
       before.push(...own);
       const shuffled = [...own, ...again]
-        .map((told, index) => ({ told, rank: order[index] ?? 0 }))
+        .map((one, index) => ({ one, rank: order[index] ?? 0 }))
         .toSorted((a, b) => a.rank - b.rank);
       return factsOf(
         groupId,
-        shuffled.map(({ told }) => told),
+        shuffled.map(({ one }) => one),
       );
     });
   });
 }
 
-/** A round has one fact about each. */
+/** What a fact is about. A round has one fact about each. */
 function subjectOf(fact: Fact): string {
   if (fact.kind === 'sent' || fact.kind === 'deleted') return `${fact.kind} ${fact.messageId}`;
   return `${fact.kind} ${fact.userId} ${fact.at}`;
@@ -641,7 +641,7 @@ function severalAtOnce(ids: readonly bigint[], anyGroup: fc.Arbitrary<string>): 
 /** In a group of facts, only facts let users join, leave or send. */
 function mayBeIn(groupId: string, { kind }: Operation): boolean {
   const isOfFacts = GROUPS_OF_FACTS.some((ofFacts) => ofFacts === groupId);
-  return !isOfFacts || !['join', 'join together', 'leave', 'record'].includes(kind);
+  return !isOfFacts || !['join', 'add members', 'leave', 'record'].includes(kind);
 }
 
 /**
@@ -655,19 +655,19 @@ function mayBeIn(groupId: string, { kind }: Operation): boolean {
  *   moves the head in between. So all messages recorded at once are different, or all are the same.
  */
 function mayRunTogether(one: Operation, other: Operation): boolean {
-  return goes(one, other) && goes(other, one);
+  return isDeterminate(one, other) && isDeterminate(other, one);
 }
 
-function goes(one: Operation, other: Operation): boolean {
-  if (one.kind === 'list members' || one.kind === 'ask receipts' || one.kind === 'ask receipts of several') {
+function isDeterminate(one: Operation, other: Operation): boolean {
+  if (one.kind === 'list members' || one.kind === 'list receipts' || one.kind === 'count receipts') {
     return !movesWhatOthersSee(other, one.groupId);
   }
-  if (one.kind === 'join together') {
+  if (one.kind === 'add members') {
     switch (other.kind) {
       case 'join':
       case 'leave':
       case 'record':
-      case 'join together':
+      case 'add members':
         return other.groupId !== one.groupId;
       default:
         return true;
@@ -685,7 +685,7 @@ const isAboutMany = ({ kind }: Operation) => kind === 'inbox' || kind === 'mark 
 function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
   switch (operation.kind) {
     case 'join':
-    case 'join together':
+    case 'add members':
     case 'leave':
     case 'record':
     case 'delete':
@@ -736,7 +736,7 @@ function historyOf(
   // Without members and messages most answers would be empty.
   const joinTogether = (groupId: fc.Arbitrary<string>) =>
     fc.record({
-      kind: fc.constant('join together' as const),
+      kind: fc.constant('add members' as const),
       groupId,
       userIds: fc.uniqueArray(fc.constantFrom(...USERS), { minLength: 4 }),
     });
@@ -758,7 +758,7 @@ function historyOf(
     .map(({ first, steps, timelines, gaps }) => [
       ...(withFacts ? [] : first),
       ...interleaved(steps.flat(), timelines, gaps),
-      ...lastLook(ids, withFacts),
+      ...finalReads(ids, withFacts),
     ]);
 }
 
@@ -787,16 +787,16 @@ export function histories({ maxSteps, withFacts }: HistoriesOptions): fc.Arbitra
   return fc.oneof({ weight: 4, arbitrary: ofKind(false) }, { weight: 1, arbitrary: ofKind(true) });
 }
 
-/** Reads everything, to find mistakes that no earlier answer showed. */
-function lastLook(ids: readonly bigint[], withFacts: boolean): History {
+/** Reads everything at the end, to find mistakes that no earlier answer showed. */
+function finalReads(ids: readonly bigint[], withFacts: boolean): History {
   const messageIds = ids.slice(0, -3);
-  const asking = [
+  const readers = [
     ...GROUPS.map((groupId) => ({ groupId, userId: USERS[0] as string })),
     ...(withFacts ? GROUPS_OF_FACTS.map((groupId) => ({ groupId, userId: WATCHER })) : []),
   ];
   return [
-    ...asking.map(({ groupId }): Step => [{ kind: 'list members', groupId, limit: undefined }]),
-    ...asking.map((there): Step => [{ kind: 'ask receipts of several', ...there, messageIds, by: 'user' }]),
+    ...readers.map(({ groupId }): Step => [{ kind: 'list members', groupId, limit: undefined }]),
+    ...readers.map((there): Step => [{ kind: 'count receipts', ...there, messageIds, by: 'user' }]),
     ...USERS.map(
       (userId): Step => [
         {
@@ -812,17 +812,17 @@ function lastLook(ids: readonly bigint[], withFacts: boolean): History {
   ];
 }
 
-/** As one line. */
+/** The operation as one line of text. */
 export function describeOperation(operation: OperationWith<IfRevision>): string {
   switch (operation.kind) {
     case 'join':
       return `${operation.userId} joins ${operation.groupId}${listed(operation)}`;
     case 'leave':
       return `${operation.userId} leaves ${operation.groupId}`;
-    case 'look':
-      return `${operation.userId} looks at ${operation.groupId}${listed(operation)}`;
-    case 'join together':
-      return `${operation.userIds.join(', ')} join ${operation.groupId} together`;
+    case 'get watermark':
+      return `${operation.userId} reads the watermark in ${operation.groupId}${listed(operation)}`;
+    case 'add members':
+      return `${operation.userIds.join(', ')} join ${operation.groupId} in one call`;
     case 'list members':
       return `the members of ${operation.groupId}${listed(operation)}`;
     case 'record': {
@@ -841,20 +841,20 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       const marks = operation.marks.map((mark) => `${mark.groupId} up to ${mark.messageId}${listed(mark)}`);
       return `${operation.userId} marks at once ${marks.join(', ')}${listed(operation)}`;
     }
-    case 'ask status':
-      return `${operation.userId} asks in ${operation.groupId} for the status of ${operation.messageIds.join(', ')}${listed(operation)}`;
-    case 'ask receipts of several':
-      return `${operation.userId} asks in ${operation.groupId} for receipts of ${operation.messageIds.join(', ')}${listed(operation)}`;
+    case 'get status':
+      return `${operation.userId} reads in ${operation.groupId} the status of ${operation.messageIds.join(', ')}${listed(operation)}`;
+    case 'count receipts':
+      return `${operation.userId} counts in ${operation.groupId} the receipts of ${operation.messageIds.join(', ')}${listed(operation)}`;
     case 'inbox':
       return `the inbox of ${operation.userId}${listed(operation)}`;
-    case 'ask receipts': {
+    case 'list receipts': {
       const { userId, groupId, messageId } = operation;
-      return `${userId} asks in ${groupId} for receipts of ${messageId}${listed(operation)}`;
+      return `${userId} lists in ${groupId} the receipts of ${messageId}${listed(operation)}`;
     }
-    case 'ask wrongly':
-      return `${operation.userId} asks wrongly in ${operation.groupId}: ${operation.mistake.says}`;
+    case 'send malformed':
+      return `${operation.userId} sends a malformed request in ${operation.groupId}: ${operation.mistake.name}`;
     case 'facts':
-      return `the chat tells of ${operation.groupId}: ${operation.facts.map(describeFact).join(', ')}`;
+      return `the chat puts facts of ${operation.groupId} on the bus: ${operation.facts.map(describeFact).join(', ')}`;
     case 'flush':
       return 'the cache is emptied';
     case 'evict':
@@ -887,6 +887,6 @@ const OPTIONS = [
 ] as const;
 
 function listed(options: { readonly [name in (typeof OPTIONS)[number]]?: unknown }): string {
-  const said = OPTIONS.filter((name) => options[name] !== undefined && options[name] !== 'user');
-  return said.length === 0 ? '' : ` (${said.map((name) => `${name}: ${options[name]}`).join(', ')})`;
+  const shown = OPTIONS.filter((name) => options[name] !== undefined && options[name] !== 'user');
+  return shown.length === 0 ? '' : ` (${shown.map((name) => `${name}: ${options[name]}`).join(', ')})`;
 }

@@ -24,9 +24,9 @@ export function withNotes(group: Group, operation: number, rules: Rules): Group 
     const member = memberOf(changed, note.userId);
     const isDue = note.messageId <= group.head;
     const dated = isDue && note.dueSince === null ? { ...note, dueSince: operation } : note;
-    if (member !== undefined && isDue && rules.makesGood(dated, member).isSure) {
-      changed = withMember(changed, madeGood(group.groupId, member, dated, rules));
-    } else if (isOfUse(group, dated, rules)) {
+    if (member !== undefined && isDue && rules.appliesLater(dated, member).isSure) {
+      changed = withMember(changed, withNoteApplied(group.groupId, member, dated, rules));
+    } else if (canStillMove(group, dated, rules)) {
       notes.push(dated);
     }
   }
@@ -37,17 +37,17 @@ export function withNotes(group: Group, operation: number, rules: Rules): Group 
 const textOf = ({ userId, membership, raises, messageId, moves, dueSince }: Note) =>
   [userId, membership, raises, messageId, moves.own, moves.shown, moves.delivered, dueSince].join(' ');
 
-function isOfUse(group: Group, note: Note, rules: Rules): boolean {
+function canStillMove(group: Group, note: Note, rules: Rules): boolean {
   const member = memberOf(group, note.userId);
-  if (member !== undefined) return madeGood(group.groupId, member, note, rules) !== member;
+  if (member !== undefined) return withNoteApplied(group.groupId, member, note, rules) !== member;
   const former = group.former.findLast(({ userId }) => userId === note.userId);
   if (former === undefined) return false;
-  const { moves } = rules.makesGood(note, { ...former, membership: 'another' });
+  const { moves } = rules.appliesLater(note, { ...former, membership: 'another' });
   return moves.own || moves.shown || moves.delivered;
 }
 
-function madeGood(groupId: string, member: Member, note: Note, rules: Rules): Member {
-  const { moves } = rules.makesGood(note, member);
+function withNoteApplied(groupId: string, member: Member, note: Note, rules: Rules): Member {
+  const { moves } = rules.appliesLater(note, member);
   const since = (what: string) =>
     new Moment(note.dueSince ?? 0, `${groupId} ${member.userId} ${what} ${note.messageId}`, 'since');
   return advance(member, upTo(note.messageId, moves), since);
@@ -79,7 +79,7 @@ function possibleMembers(
   const ascending = own.toSorted((a, b) => (a.messageId < b.messageId ? -1 : 1));
   let possible: readonly Member[] = [member];
   for (const note of ascending) {
-    const moved = possible.map((sofar) => madeGood(group.groupId, sofar, note, rules));
+    const moved = possible.map((sofar) => withNoteApplied(group.groupId, sofar, note, rules));
     possible = [...possible, ...moved.filter((changed) => !possible.includes(changed))];
   }
   return possible;

@@ -1,4 +1,4 @@
-import { hear } from './facts.ts';
+import { applyFacts } from './facts.ts';
 import {
   ALL,
   advance,
@@ -32,7 +32,7 @@ import {
   withMember,
   withMessage,
 } from './model.ts';
-import type { Asked } from './operations.ts';
+import type { OperationRequest } from './operations.ts';
 import { withNotes } from './overtaking.ts';
 
 /** One possible outcome, and the answer that it leads to. */
@@ -41,7 +41,7 @@ export interface Outcome {
   readonly expected: Expected;
 }
 
-/** One indivisible part of an operation: what it changes, and its piece of the answer. */
+/** An atomic part of an operation: it makes one change, and gives one piece of the answer. */
 export interface Part {
   readonly piece: string;
   /** The group that it reads or changes; null if the state does not matter. */
@@ -49,23 +49,24 @@ export interface Part {
   /** The users whose registers it reads or moves. */
   readonly touches: 'all' | readonly string[];
   readonly changes: boolean;
-  /** It happens after the part before it; if the answer has no such piece, it does not happen. */
+  /** Whether it runs after the part before it, and only if the answer has its piece. */
   readonly follows: boolean;
   /** All outcomes that the contract allows. */
   run(state: State, view: View): readonly Outcome[];
 }
 
-/** The empty piece of an answer. */
+/** For parts without a piece in the answer. */
 export const SILENT = 'silent';
+/** The answer, except for fields that have a piece of their own. */
 export const WHOLE = 'answer';
-/** The caller's state in the answer, after the change. Another operation may have moved it again by then. */
+/** The caller's state in the answer, which is read after the change. Another operation may have moved it in between. */
 export const AFTERWARDS = 'afterwards';
 export const MEMBERS = 'members';
 export const RECEIPTS = 'receipts';
 export const pieceOfGroup = (groupId: string) => `group ${groupId}`;
-export const pieceOfLook = (userId: string) => `look of ${userId}`;
+export const pieceOfView = (userId: string) => `view of ${userId}`;
 
-const told = (messageId: bigint) => (messageId === 0n ? null : messageId.toString());
+const idText = (messageId: bigint) => (messageId === 0n ? null : messageId.toString());
 
 function problem(status: number, code: string, more: Record<string, Expected> = {}): Expected {
   const body: Record<string, Expected> = {
@@ -83,7 +84,7 @@ function problem(status: number, code: string, more: Record<string, Expected> = 
 const NOT_FOUND = problem(404, 'not_found');
 const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
 
-const revisionToTell = (member: Member): Expected =>
+const shownRevision = (member: Member): Expected =>
   typeof member.base === 'number' ? member.base + member.raises : new Revision(member, member.base);
 
 /** One mark, of a route or of an entry of a batch. */
@@ -113,10 +114,10 @@ function possibleRevisions(
 ): readonly { member: Member; learned: Learned }[] {
   const { base, raises, membership } = member;
   if (typeof base === 'number' || revisionOf(member, learned) !== null) return [{ member, learned }];
-  const asked = new Set(
+  const firsts = new Set(
     ifRevisions.flatMap((ifRevision) => (ifRevision === undefined ? [] : [ifRevision - raises])),
   );
-  const possible = [...asked].filter((first) => first > base.above && !base.isNone.includes(first));
+  const possible = [...firsts].filter((first) => first > base.above && !base.isNone.includes(first));
   return [
     { member: { ...member, base: { ...base, isNone: [...base.isNone, ...possible] } }, learned },
     ...possible.map((first) => ({ member, learned: { ...learned, [keyOfRevision(membership)]: first } })),
@@ -124,20 +125,20 @@ function possibleRevisions(
 }
 
 /** The parts of an operation, in an order that is possible if nothing else runs. */
-export function partsOf(operation: Asked, number: number, rules: Rules = RULES): readonly Part[] {
+export function partsOf(operation: OperationRequest, number: number, rules: Rules = RULES): readonly Part[] {
   const unread = (member: Member, { messages }: View): Expected => ({
     count: messages.filter((message) => rules.isUnread(message, member)).length,
     exact: true,
   });
   const ownView = (member: Member, view: View): Record<string, Expected> => ({
-    messageId: told(member.own),
+    messageId: idText(member.own),
     readAt: member.ownAt,
-    revision: revisionToTell(member),
+    revision: shownRevision(member),
     unread: unread(member, view),
   });
   const withHead = (member: Member, view: View): Record<string, Expected> => ({
     ...ownView(member, view),
-    head: told(view.head),
+    head: idText(view.head),
   });
   const counts = (group: Group, message: Message) => {
     const audience = rules.audience(group, message);
@@ -151,12 +152,12 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
     body: {
       members: group.members.map(({ userId, shown, joinedAfter }) => ({
         userId,
-        messageId: told(shown),
-        joinedAfter: told(joinedAfter),
+        messageId: idText(shown),
+        joinedAfter: idText(joinedAfter),
       })),
     },
   });
-  const look = (group: Group, userId: string, view: View): Expected => {
+  const watermark = (group: Group, userId: string, view: View): Expected => {
     const member = memberOf(group, userId);
     if (member === undefined) return NOT_FOUND;
     return { status: 200, body: { groupId: group.groupId, userId, ...withHead(member, view) } };
@@ -233,8 +234,8 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
       },
       piece,
     );
-  /** The caller's state at the end of the answer. A user who has left in between gets its last state. */
-  const tells = (
+  /** The caller's state at the end of the answer. If the user has left in between, it is the user's last state. */
+  const endsWith = (
     groupId: string,
     userId: string,
     expect: (member: Member, view: View) => Expected,
@@ -251,7 +252,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
     ),
     follows: true,
   });
-  const says = (expected: Expected): Part => ({
+  const answersWith = (expected: Expected): Part => ({
     piece: WHOLE,
     groupId: null,
     touches: [],
@@ -270,7 +271,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
   const mark = (
     group: Group,
     member: Member,
-    judge: Member,
+    comparedTo: Member,
     given: Mark,
     head: bigint,
     learned: Learned,
@@ -278,8 +279,8 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
   ): Marked => {
     const { messageId, isPrivate, ifRevision, isDelivered } = given;
     const target = rules.clamp(messageId, head);
-    const isHeeded = ifRevision !== undefined && rules.heedsRevision({ inBatch });
-    const stale = isHeeded && ifRevision !== revisionOf(judge, learned);
+    const isChecked = ifRevision !== undefined && rules.checksRevision({ inBatch });
+    const stale = isChecked && ifRevision !== revisionOf(comparedTo, learned);
     const moves: Moves =
       isDelivered === true
         ? { own: false, shown: false, delivered: true }
@@ -302,7 +303,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         notes: clamped && messageId !== MAX_ID ? [...group.notes, note] : group.notes,
       },
       member: marked,
-      advanced: advance(judge, targets, now) !== judge,
+      advanced: advance(comparedTo, targets, now) !== comparedTo,
       clamped,
       stale,
     };
@@ -315,17 +316,20 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         writes(groupId, [], (group, { headBefore }, learned) => {
           const member = memberOf(group, userId);
           if (member !== undefined) {
-            return [group, { status: 200, body: { groupId, userId, joinedAfter: told(member.joinedAfter) } }];
+            return [
+              group,
+              { status: 200, body: { groupId, userId, joinedAfter: idText(member.joinedAfter) } },
+            ];
           }
           const from = joinedAfter ?? headBefore;
           return [
             joining(group, userId, from, learned),
-            { status: 201, body: { groupId, userId, joinedAfter: told(from) } },
+            { status: 201, body: { groupId, userId, joinedAfter: idText(from) } },
           ];
         }),
       ];
     }
-    case 'join together': {
+    case 'add members': {
       const { groupId, userIds } = operation;
       return [
         writes(groupId, [], (group, { headBefore }, learned) => {
@@ -414,15 +418,17 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
           return possibleRevisions(found, learned, [ifRevision]).map((possible) => {
             const { member } = possible;
             const marked = mark(group, member, member, operation, headBefore, possible.learned, false);
-            const said = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
+            const result = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
             return {
               group: marked.group,
               learned: possible.learned,
-              expected: marked.stale ? problem(409, 'revision_conflict', said) : { status: 200, body: said },
+              expected: marked.stale
+                ? problem(409, 'revision_conflict', result)
+                : { status: 200, body: result },
             };
           });
         }),
-        tells(groupId, userId, ownView),
+        endsWith(groupId, userId, ownView),
       ];
     }
     case 'mark unread': {
@@ -431,18 +437,18 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         writes(groupId, [userId], (group) => {
           const member = memberOf(group, userId);
           if (member === undefined) return [group, NOT_FOUND];
-          const said: Expected = { status: 200, body: { groupId, userId } };
+          const result: Expected = { status: 200, body: { groupId, userId } };
           const target = larger(member.joinedAfter, messageId - 1n);
-          if (target >= member.own) return [group, said];
+          if (target >= member.own) return [group, result];
           const marked = {
             ...member,
             own: target,
             ownAt: new Moment(number, `${groupId} ${userId} own`),
             raises: member.raises + 1,
           };
-          return [withMember(group, marked), said];
+          return [withMember(group, marked), result];
         }),
-        tells(groupId, userId, withHead),
+        endsWith(groupId, userId, withHead),
       ];
     }
     case 'mark delivered': {
@@ -453,17 +459,17 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
           if (member === undefined) return [group, NOT_FOUND];
           const given = { messageId, isDelivered: true };
           const marked = mark(group, member, member, given, headBefore, learned, false);
-          const said = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
-          return [marked.group, { status: 200, body: said }];
+          const result = { groupId, userId, advanced: marked.advanced, clamped: marked.clamped };
+          return [marked.group, { status: 200, body: result }];
         }),
-        tells(groupId, userId, (member) => ({ messageId: told(member.delivered) })),
+        endsWith(groupId, userId, (member) => ({ messageId: idText(member.delivered) })),
       ];
     }
     case 'mark several': {
       const { userId, marks } = operation;
       const groupIds = [...new Set(marks.map(({ groupId }) => groupId))];
       return [
-        says({ status: 200, groupIds: marks.map(({ groupId }) => groupId) }),
+        answersWith({ status: 200, groupIds: marks.map(({ groupId }) => groupId) }),
         ...groupIds.map((groupId) =>
           mayWrite(
             groupId,
@@ -474,20 +480,28 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
               if (found === undefined) {
                 return [{ group, learned, expected: entries.map(() => ({ outcome: 'not_found' })) }];
               }
-              const asked = entries.map(({ ifRevision }) => ifRevision);
-              return possibleRevisions(found, learned, asked).map((possible) => {
+              const ifRevisions = entries.map(({ ifRevision }) => ifRevision);
+              return possibleRevisions(found, learned, ifRevisions).map((possible) => {
                 let changed = withMember(group, possible.member);
                 let current = possible.member;
                 const expected = entries.map((entry): Expected => {
-                  const judge = rules.judgesBy(current, possible.member);
-                  const marked = mark(changed, current, judge, entry, headBefore, possible.learned, true);
+                  const comparedTo = rules.comparesTo(current, possible.member);
+                  const marked = mark(
+                    changed,
+                    current,
+                    comparedTo,
+                    entry,
+                    headBefore,
+                    possible.learned,
+                    true,
+                  );
                   changed = marked.group;
                   current = marked.member;
                   const outcome = marked.advanced ? 'advanced' : 'unchanged';
-                  const revision = revisionToTell(current);
+                  const revision = shownRevision(current);
                   return {
                     outcome: marked.stale ? 'conflict' : outcome,
-                    messageId: told(entry.isDelivered === true ? current.delivered : current.own),
+                    messageId: idText(entry.isDelivered === true ? current.delivered : current.own),
                     revision: entry.isDelivered === true ? new Optional(revision) : revision,
                     clamped: marked.clamped,
                   };
@@ -500,11 +514,11 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         ),
       ];
     }
-    case 'look': {
+    case 'get watermark': {
       const { groupId, userId } = operation;
-      return [reads(groupId, [userId], (group, view) => look(group, userId, view))];
+      return [reads(groupId, [userId], (group, view) => watermark(group, userId, view))];
     }
-    case 'ask status': {
+    case 'get status': {
       const { groupId, userId, messageIds } = operation;
       return [
         reads(groupId, [userId], (group, { messages }) => {
@@ -514,7 +528,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
             status: 200,
             body: {
               groupId,
-              watermark: told(member.own),
+              watermark: idText(member.own),
               statuses: messageIds.map((messageId) => ({
                 messageId: messageId.toString(),
                 read: rules.isRead(messageId, messageOf(messages, messageId), member),
@@ -527,7 +541,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
     case 'inbox': {
       const { userId, unreadOnly, among } = operation;
       return [
-        says({ status: 200, inOrder: true, others: [] }),
+        answersWith({ status: 200, inOrder: true, others: [] }),
         ...among.map((groupId) =>
           reads(
             groupId,
@@ -544,7 +558,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         ),
       ];
     }
-    case 'ask receipts': {
+    case 'list receipts': {
       const { groupId, userId, messageId, state = 'read' } = operation;
       return [
         reads(groupId, 'all', (group) => {
@@ -570,7 +584,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         }),
       ];
     }
-    case 'ask receipts of several': {
+    case 'count receipts': {
       const { groupId, userId, messageIds } = operation;
       return [reads(groupId, 'all', (group) => receiptsOfSeveral(group, userId, messageIds))];
     }
@@ -580,7 +594,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         writes(
           groupId,
           [],
-          (group, _view, learned) => [hear(group, facts, number, learned, rules), null],
+          (group, _view, learned) => [applyFacts(group, facts, number, learned, rules), null],
           SILENT,
         ),
         reads(groupId, 'all', listMembers, MEMBERS),
@@ -588,7 +602,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
           ? []
           : [reads(groupId, 'all', (group) => receiptsOfSeveral(group, watcherId, messageIds), RECEIPTS)]),
         ...userIds.map((userId) =>
-          reads(groupId, [userId], (group, view) => look(group, userId, view), pieceOfLook(userId)),
+          reads(groupId, [userId], (group, view) => watermark(group, userId, view), pieceOfView(userId)),
         ),
       ];
     }
@@ -599,7 +613,7 @@ export function partsOf(operation: Asked, number: number, rules: Rules = RULES):
         : [writes(operation.groupId, [], (group) => [rules.afterEviction(group), null], SILENT)];
     case 'flush':
       return [];
-    case 'ask wrongly':
-      return [says(INVALID)];
+    case 'send malformed':
+      return [answersWith(INVALID)];
   }
 }

@@ -1,14 +1,14 @@
 import { freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
-import type { Asked, Pick, TimelineFact } from './operations.ts';
-import { AFTERWARDS, MEMBERS, pieceOfGroup, pieceOfLook, RECEIPTS, WHOLE } from './parts.ts';
-import type { Seen, Service } from './play.ts';
+import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
+import { AFTERWARDS, MEMBERS, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './parts.ts';
+import type { AnswerPieces, Service } from './play.ts';
 
-/** The stack that histories are played on. Any number of them may be played at once. */
+/** The stack that histories are played on. Several histories can be played at once. */
 export interface Stage {
   readonly stack: RunningStack;
-  /** Deletes from the cache everything about groups whose ids begin with this: other histories are under way. */
+  /** Deletes the cache's data of all groups whose ids begin with `prefix`: other histories are running. */
   emptyCache(prefix: string): Promise<void>;
   /** Deletes some of the cache's data of the group. */
   evict(groupId: string, picks: readonly Pick[]): Promise<void>;
@@ -33,9 +33,9 @@ interface Playing extends Stage {
 
 const MAX_PAGES = 100;
 
-/** Calls the running stack with the names of the current history. The answers come back with the short names. */
-function askerOf({ stack, prefix }: Playing) {
-  const ask = async (token: string, method: string, path: string, body?: Json): Promise<Told> => {
+/** Calls the running stack. Adds the prefix of the current history to ids, and removes it from answers. */
+function callerOf({ stack, prefix }: Playing) {
+  const send = async (token: string, method: string, path: string, body?: Json): Promise<StatusAndBody> => {
     const answer = await stack.call(token, method, path, body);
     const text = answer.text.replaceAll(prefix, '');
     const { status, contentType = null } = answer;
@@ -44,7 +44,7 @@ function askerOf({ stack, prefix }: Playing) {
   };
   const named = (name: string) => encodeURIComponent(prefix + name);
   const asService = async (method: string, path: string, body?: Json) =>
-    ask(await stack.serviceToken(), method, `/v1${path}`, body);
+    send(await stack.serviceToken(), method, `/v1${path}`, body);
   return {
     named,
     group: (groupId: string) => `/groups/${named(groupId)}`,
@@ -56,26 +56,26 @@ function askerOf({ stack, prefix }: Playing) {
       body?: Json,
     ) =>
       by === 'user'
-        ? ask(await stack.userToken(prefix + userId), method, `/v1${path}`, body)
+        ? send(await stack.userToken(prefix + userId), method, `/v1${path}`, body)
         : asService(method, `/users/${named(userId)}${path}`, body),
   };
 }
 
-type Told = { status: number; body: Json };
+type StatusAndBody = { status: number; body: Json };
 
 /** Performs the operation on the running stack. Returns the pieces of its answer, with the short names. */
-async function perform(playing: Playing, operation: Asked): Promise<Seen> {
+async function perform(playing: Playing, operation: OperationRequest): Promise<AnswerPieces> {
   const { stack, prefix } = playing;
-  const { named, group, asService, asUser } = askerOf(playing);
+  const { named, group, asService, asUser } = callerOf(playing);
 
   switch (operation.kind) {
     case 'join': {
       const { groupId, userId, joinedAfter } = operation;
       const path = `${group(groupId)}/members/${named(userId)}`;
       if (joinedAfter === undefined) return whole(await asService('PUT', path));
-      return whole(await asService('PUT', path, { joinedAfter: said(joinedAfter) }));
+      return whole(await asService('PUT', path, { joinedAfter: idInJson(joinedAfter) }));
     }
-    case 'join together': {
+    case 'add members': {
       const userIds = operation.userIds.map((userId) => prefix + userId);
       return whole(await asService('POST', `${group(operation.groupId)}/members`, { userIds }));
     }
@@ -94,7 +94,7 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
     case 'record': {
       const { groupId, messageId, senderId, sentAt } = operation;
       const body = {
-        messageId: said(messageId),
+        messageId: idInJson(messageId),
         senderId: prefix + senderId,
         ...(sentAt !== undefined && { sentAt }),
       };
@@ -105,7 +105,7 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
     case 'mark': {
       const { groupId, messageId, isPrivate, ifRevision } = operation;
       const body = {
-        messageId: said(messageId),
+        messageId: idInJson(messageId),
         ...(isPrivate !== undefined && { private: isPrivate }),
         ...(ifRevision !== undefined && { ifRevision }),
       };
@@ -116,27 +116,29 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
       const { kind, groupId, messageId } = operation;
       const [method, name] = kind === 'mark unread' ? ['POST', 'unread'] : ['PUT', 'delivered'];
       return withAfterwards(
-        await asUser(operation, method, `${group(groupId)}/${name}`, { messageId: said(messageId) }),
+        await asUser(operation, method, `${group(groupId)}/${name}`, { messageId: idInJson(messageId) }),
       );
     }
     case 'mark several': {
       const marks = operation.marks.map(({ groupId, messageId, isPrivate, ifRevision, isDelivered }) => ({
         groupId: prefix + groupId,
-        messageId: said(messageId),
+        messageId: idInJson(messageId),
         ...(isPrivate !== undefined && { private: isPrivate }),
         ...(ifRevision !== undefined && { ifRevision }),
         ...(isDelivered !== undefined && { delivered: isDelivered }),
       }));
       return piecesByGroup(await asUser(operation, 'POST', '/watermarks', { marks }));
     }
-    case 'look':
+    case 'get watermark':
       return whole(await asUser(operation, 'GET', `${group(operation.groupId)}/watermark`));
-    case 'ask status':
-    case 'ask receipts of several': {
+    case 'get status':
+    case 'count receipts': {
       const { kind, groupId, messageIds } = operation;
-      const name = kind === 'ask status' ? 'messages/status' : 'receipts';
+      const name = kind === 'get status' ? 'messages/status' : 'receipts';
       return whole(
-        await asUser(operation, 'POST', `${group(groupId)}/${name}`, { messageIds: messageIds.map(said) }),
+        await asUser(operation, 'POST', `${group(groupId)}/${name}`, {
+          messageIds: messageIds.map(idInJson),
+        }),
       );
     }
     case 'inbox':
@@ -146,7 +148,7 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
         ),
         operation.among,
       );
-    case 'ask receipts': {
+    case 'list receipts': {
       const { groupId, messageId, limit } = operation;
       return whole(
         sorted(
@@ -165,12 +167,12 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
       await playing.applied(eventIds);
       return observe(playing, operation);
     }
-    case 'ask wrongly': {
+    case 'send malformed': {
       const { userId, groupId, mistake } = operation;
-      const there = (text: string, name: string) => text.replaceAll('{groupId}', name);
-      const path = there(mistake.path, named(groupId));
+      const inGroup = (text: string, name: string) => text.replaceAll('{groupId}', name);
+      const path = inGroup(mistake.path, named(groupId));
       const text =
-        mistake.body === undefined ? undefined : there(JSON.stringify(mistake.body), prefix + groupId);
+        mistake.body === undefined ? undefined : inGroup(JSON.stringify(mistake.body), prefix + groupId);
       if (mistake.by === 'service') return whole(await asService(mistake.method, path, text));
       return whole(await asUser({ userId, by: 'user' }, mistake.method, path, text));
     }
@@ -183,7 +185,7 @@ async function perform(playing: Playing, operation: Asked): Promise<Seen> {
   }
 }
 
-/** The most entries that the bus accepts in one call. */
+/** The most facts that the bus accepts in one call. */
 const FACTS_AT_ONCE = 10;
 const MINUTE_MS = 60_000;
 /** Ticks from here on are hours in the future. */
@@ -204,14 +206,14 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
       const { messageId, senderId } = fact;
       return {
         detailType: 'MessageSent',
-        detail: { groupId, messageId: said(messageId), senderId: prefix + senderId, sentAt: time },
+        detail: { groupId, messageId: idInJson(messageId), senderId: prefix + senderId, sentAt: time },
       };
     }
     case 'deleted':
-      return { detailType: 'MessageDeleted', detail: { groupId, messageId: said(fact.messageId) } };
+      return { detailType: 'MessageDeleted', detail: { groupId, messageId: idInJson(fact.messageId) } };
     case 'joined': {
       const { userId, joinedAfter } = fact;
-      const after = joinedAfter === undefined ? {} : { joinedAfter: said(joinedAfter) };
+      const after = joinedAfter === undefined ? {} : { joinedAfter: idInJson(joinedAfter) };
       return {
         detailType: 'MemberJoined',
         detail: { groupId, userId: prefix + userId, joinedAt: time, ...after },
@@ -222,37 +224,37 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
   }
 }
 
-/** What users see of the facts. */
-async function observe(playing: Playing, operation: Asked): Promise<Seen> {
+/** Reads what users see of the facts. */
+async function observe(playing: Playing, operation: OperationRequest): Promise<AnswerPieces> {
   if (operation.kind !== 'facts') return {};
-  const { group, asService, asUser } = askerOf(playing);
+  const { group, asService, asUser } = callerOf(playing);
   const { groupId, watcherId, messageIds, userIds } = operation;
-  const [members, receipts, ...looks] = await Promise.all([
+  const [members, receipts, ...views] = await Promise.all([
     everyPage('members', 500, operation, (query) => asService('GET', `${group(groupId)}/members${query}`)),
     messageIds.length === 0
       ? null
       : asUser({ userId: watcherId, by: 'user' }, 'POST', `${group(groupId)}/receipts`, {
-          messageIds: messageIds.map(said),
+          messageIds: messageIds.map(idInJson),
         }),
     ...userIds.map(async (userId) => {
       const answer = await asUser({ userId, by: 'user' }, 'GET', `${group(groupId)}/watermark`);
-      return [pieceOfLook(userId), answer] as const;
+      return [pieceOfView(userId), answer] as const;
     }),
   ]);
   return {
     [MEMBERS]: sorted(members),
     ...(receipts !== null && { [RECEIPTS]: receipts }),
-    ...Object.fromEntries(looks),
+    ...Object.fromEntries(views),
   };
 }
 
 /** Ids are sent as text, or as numbers if these are exact. */
-const said = (messageId: bigint): Json =>
+const idInJson = (messageId: bigint): Json =>
   messageId <= BigInt(Number.MAX_SAFE_INTEGER) && messageId % 3n === 0n
     ? Number(messageId)
     : messageId.toString();
 
-const whole = (answer: Json): Seen => ({ [WHOLE]: answer });
+const whole = (answer: Json): AnswerPieces => ({ [WHOLE]: answer });
 
 function hasRightType({ status, contentType, text }: Answer): boolean {
   if (status === 204) return text === '';
@@ -266,27 +268,27 @@ function hasRightType({ status, contentType, text }: Answer): boolean {
 async function everyPage(
   list: string,
   limit: number,
-  options: Asked,
-  ask: (query: string) => Promise<Told>,
-): Promise<Told> {
+  options: OperationRequest,
+  fetchPage: (query: string) => Promise<StatusAndBody>,
+): Promise<StatusAndBody> {
   const query = new URLSearchParams();
   for (const name of ['state', 'unreadOnly', 'limit'] as const) {
     const value: unknown = Reflect.get(options, name);
     if (value !== undefined) query.set(name, String(value));
   }
   const found: Json[] = [];
-  let beside: Json | undefined;
+  let otherFields: Json | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await ask(query.size === 0 ? '' : `?${query}`);
+    const answer = await fetchPage(query.size === 0 ? '' : `?${query}`);
     if (answer.status !== 200 || !isFields(answer.body)) return answer;
     const { [list]: listed, cursor, ...rest } = answer.body;
     if (!Array.isArray(listed) || listed.length > limit || (cursor !== null && typeof cursor !== 'string')) {
       return answer;
     }
-    if (beside !== undefined && JSON.stringify(beside) !== JSON.stringify(rest)) {
-      return { status: 200, body: { ...rest, before: beside } };
+    if (otherFields !== undefined && JSON.stringify(otherFields) !== JSON.stringify(rest)) {
+      return { status: 200, body: { ...rest, before: otherFields } };
     }
-    beside = rest;
+    otherFields = rest;
     found.push(...listed);
     if (cursor === null) return { status: 200, body: { ...rest, [list]: found } };
     query.set('cursor', cursor);
@@ -295,29 +297,29 @@ async function everyPage(
 }
 
 /** The order of listed members is not promised. */
-function sorted(answer: Told): Json {
+function sorted(answer: StatusAndBody): Json {
   if (!isFields(answer.body) || !Array.isArray(answer.body.members)) return answer;
   const userIdOf = (member: Json) => (isFields(member) ? String(member.userId) : '');
   const members = answer.body.members.toSorted((a, b) => (userIdOf(a) < userIdOf(b) ? -1 : 1));
   return { ...answer, body: { ...answer.body, members } };
 }
 
-const TOLD_AFTERWARDS = ['messageId', 'readAt', 'revision', 'head', 'unread'];
+const STATE_FIELDS = ['messageId', 'readAt', 'revision', 'head', 'unread'];
 
-/** The result of the change, and separately the caller's state. */
-function withAfterwards({ status, body }: Told): Seen {
+/** Separates the result of a change from the caller's state. */
+function withAfterwards({ status, body }: StatusAndBody): AnswerPieces {
   if ((status !== 200 && status !== 409) || !isFields(body)) return whole({ status, body });
   const fields = Object.entries(body);
-  const told = fields.filter(([name]) => TOLD_AFTERWARDS.includes(name));
-  const done = fields.filter(([name]) => !TOLD_AFTERWARDS.includes(name));
+  const state = fields.filter(([name]) => STATE_FIELDS.includes(name));
+  const result = fields.filter(([name]) => !STATE_FIELDS.includes(name));
   return {
-    ...whole({ status, body: Object.fromEntries(done) }),
-    [AFTERWARDS]: Object.fromEntries(told),
+    ...whole({ status, body: Object.fromEntries(result) }),
+    [AFTERWARDS]: Object.fromEntries(state),
   };
 }
 
-/** The results of each group separately: each may be of a different moment. */
-function piecesByGroup({ status, body }: Told): Seen {
+/** Separates the results by group: each group may be read at a different moment. */
+function piecesByGroup({ status, body }: StatusAndBody): AnswerPieces {
   if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
     return whole({ status, body });
   }
@@ -333,7 +335,7 @@ function piecesByGroup({ status, body }: Told): Seen {
   return { ...whole({ status, groupIds }), ...Object.fromEntries(pieces) };
 }
 
-function piecesOfInbox({ status, body }: Told, among: readonly string[]): Seen {
+function piecesOfInbox({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
   if (status !== 200 || !isFields(body) || !Array.isArray(body.groups) || Object.keys(body).length > 1) {
     return whole({ status, body });
   }

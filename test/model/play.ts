@@ -13,12 +13,12 @@ import {
   withGroup,
 } from './model.ts';
 import {
-  type Asked,
   describeOperation,
   factsOf,
   type History,
   type IfRevision,
   type Operation,
+  type OperationRequest,
   type TimelineFact,
   WATCHER,
 } from './operations.ts';
@@ -26,20 +26,20 @@ import { possibleBy } from './overtaking.ts';
 import { type Part, partsOf, SILENT, WHOLE } from './parts.ts';
 
 /** The pieces of an answer. */
-export type Seen = { readonly [piece: string]: Json };
+export type AnswerPieces = { readonly [piece: string]: Json };
 
 /** The service that a history is played on, with its own users and groups. */
 export interface Service {
   /** Performs the operation and returns the pieces of its answer. */
-  perform(operation: Asked, number: number): Promise<Seen>;
+  perform(operation: OperationRequest, number: number): Promise<AnswerPieces>;
   /** Returns what users now see of earlier facts. */
-  observe(operation: Asked, number: number): Promise<Seen>;
+  observe(operation: OperationRequest, number: number): Promise<AnswerPieces>;
 }
 
-/** The service and the model do not agree. The message has the history until then, a line for each operation. */
+/** The service and the model do not agree. The message has a line for each operation up to there. */
 export class Disagreement extends Error {
   override readonly name = 'Disagreement';
-  /** The steps until then. */
+  /** The steps up to the disagreement. */
   readonly history: History;
 
   constructor(message: string, history: History) {
@@ -48,37 +48,37 @@ export class Disagreement extends Error {
   }
 }
 
-/** More states than this mean that the model or the answers do not distinguish states that differ. */
+/** With more states than this, the model or the answers do not distinguish states enough. */
 const MAX_STATES = 2_000;
 
 interface Played {
-  readonly operation: Asked;
+  readonly operation: OperationRequest;
   readonly number: number;
-  readonly seen: Seen;
+  readonly seen: AnswerPieces;
 }
 /**
  * Plays a history and compares every answer with the model's. Parallel operations agree if some order of their parts
- * gives their answers. If several orders do, all are kept until an answer decides. Facts go over the bus: their
- * effect is read until it agrees, for at most `patienceMs`. Returns the number of compared operations.
+ * gives their answers. If several orders do, all are kept until an answer decides. Facts go over the bus, so
+ * their effect is read again until it agrees, for at most `factsWithinMs`. Returns the number of compared operations.
  */
 export async function play(
   service: Service,
   history: History,
   rules: Rules,
-  patienceMs: number,
+  factsWithinMs: number,
 ): Promise<number> {
-  /** The facts so far, by group. */
-  const told = new Map<string, TimelineFact[]>();
+  /** The facts that were put on the bus so far, by group. */
+  const putBefore = new Map<string, TimelineFact[]>();
   const spans: Span[] = [];
   const spanOf = (number: number) => spans[number] ?? { from: 0, to: 0 };
   const lines: string[] = [];
   let states: readonly State[] = [EMPTY];
   let next = 0;
   for (const [at, step] of history.entries()) {
-    for (const operations of stepsToAsk(step, states[0] ?? EMPTY, told)) {
+    for (const operations of requestsOf(step, states[0] ?? EMPTY, putBefore)) {
       const first = next;
       next += operations.length;
-      const ask = (see: Service['perform']) =>
+      const performAll = (see: Service['perform']) =>
         Promise.all(
           operations.map(async (operation, index): Promise<Played> => {
             const number = first + index;
@@ -90,17 +90,19 @@ export async function play(
         );
       const compare = (played: readonly Played[]) =>
         states.flatMap((state) => explain(state, played, rules, spanOf));
-      let played = await ask(service.perform);
+      let played = await performAll(service.perform);
       let after = compare(played);
-      const deadline = performance.now() + patienceMs;
-      while (after.length === 0 && isHeardLater(operations) && performance.now() < deadline) {
-        played = await ask(service.observe);
+      const deadline = performance.now() + factsWithinMs;
+      while (after.length === 0 && takeEffectLater(operations) && performance.now() < deadline) {
+        played = await performAll(service.observe);
         after = compare(played);
       }
       lines.push(...played.map((one) => lineOf(one, operations.length > 1)));
       if (after.length === 0) {
         throw new Disagreement(
-          [...lines, ...states.slice(0, 3).map((state) => sayExpected(state, played, rules))].join('\n'),
+          [...lines, ...states.slice(0, 3).map((state) => describeModelAnswers(state, played, rules))].join(
+            '\n',
+          ),
           history.slice(0, at + 1),
         );
       }
@@ -111,18 +113,19 @@ export async function play(
   return next;
 }
 
-const isHeardLater = (operations: readonly Asked[]) => operations.some(({ kind }) => kind === 'facts');
+const takeEffectLater = (operations: readonly OperationRequest[]) =>
+  operations.some(({ kind }) => kind === 'facts');
 
-/** The step as it is performed: with the current revisions, and with facts in an order with a promised result. */
-function stepsToAsk(
+/** The step in the form that is performed: with the current revisions, and with facts in an order with a promised result. */
+function requestsOf(
   step: readonly Operation[],
   state: State,
-  told: Map<string, TimelineFact[]>,
-): readonly Asked[][] {
+  putBefore: Map<string, TimelineFact[]>,
+): readonly OperationRequest[][] {
   const [first] = step;
   if (first?.kind === 'facts') {
-    const rounds = factsToTell(first.facts, told.get(first.groupId) ?? []);
-    told.set(first.groupId, [...(told.get(first.groupId) ?? []), ...rounds.flat()]);
+    const rounds = inWaves(first.facts, putBefore.get(first.groupId) ?? []);
+    putBefore.set(first.groupId, [...(putBefore.get(first.groupId) ?? []), ...rounds.flat()]);
     return rounds.map((facts) => [factsOf(first.groupId, facts)]);
   }
   return [step.map((operation) => withRevisions(operation, state))];
@@ -141,24 +144,24 @@ const WATCHER_JOINS: TimelineFact = {
  * Messages sent before a join without `joinedAfter` are put on the bus before it, and awaited: if one arrived after
  * it, it would be unread. Of earlier rounds only the facts of then are repeated.
  */
-function factsToTell(
+function inWaves(
   facts: readonly TimelineFact[],
   before: readonly TimelineFact[],
 ): readonly (readonly TimelineFact[])[] {
   const round = Math.max(...facts.map((fact) => fact.round));
   const known = new Set(before.map(nameOf));
-  const tellable = facts.filter((fact) => fact.round === round || known.has(nameOf(fact)));
+  const putNow = facts.filter((fact) => fact.round === round || known.has(nameOf(fact)));
   const lastJoin = Math.max(
-    ...tellable.map((fact) => (fact.kind === 'joined' && fact.joinedAfter === undefined ? fact.at : -1)),
+    ...putNow.map((fact) => (fact.kind === 'joined' && fact.joinedAfter === undefined ? fact.at : -1)),
   );
-  const early = tellable.filter(
+  const early = putNow.filter(
     (fact) => fact.kind === 'sent' && fact.at <= lastJoin && !known.has(nameOf(fact)),
   );
-  const waves = early.length === 0 ? [tellable] : [early, tellable];
+  const waves = early.length === 0 ? [putNow] : [early, putNow];
   return waves.map((wave) => [WATCHER_JOINS, ...wave]);
 }
 
-function withRevisions(operation: Operation, state: State): Asked {
+function withRevisions(operation: Operation, state: State): OperationRequest {
   if (operation.kind === 'mark') {
     return { ...operation, ifRevision: revisionNow(operation.ifRevision, operation, state) };
   }
@@ -189,16 +192,16 @@ function revisionNow(
 }
 
 function lineOf({ operation, number, seen }: Played, isAtOnce: boolean): string {
-  const pieces = Object.entries(seen).map(([piece, said]) => {
-    if (piece !== WHOLE || !isFields(said)) return `${piece}: ${JSON.stringify(said)}`;
-    const { status, body, ...rest } = said;
+  const pieces = Object.entries(seen).map(([piece, value]) => {
+    if (piece !== WHOLE || !isFields(value)) return `${piece}: ${JSON.stringify(value)}`;
+    const { status, body, ...rest } = value;
     return `${status} ${JSON.stringify(body ?? rest)}`;
   });
   return `${number}. ${isAtOnce ? '(at once) ' : ''}${describeOperation(operation)} → ${pieces.join('; ')}`;
 }
 
 /** The model's answers to the operations, one after the other in their written order. */
-function sayExpected(state: State, played: readonly Played[], rules: Rules): string {
+function describeModelAnswers(state: State, played: readonly Played[], rules: Rules): string {
   const pieces: string[] = [];
   let current = state;
   for (const { operation, number, seen } of played) {
@@ -215,7 +218,7 @@ function sayExpected(state: State, played: readonly Played[], rules: Rules): str
   return [head, ...pieces].join('\n');
 }
 
-const isLeftOut = ({ follows, piece }: Part, seen: Seen) =>
+const isLeftOut = ({ follows, piece }: Part, seen: AnswerPieces) =>
   follows && piece !== SILENT && seen[piece] === undefined;
 
 const textOf = (value: unknown) =>

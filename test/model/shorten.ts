@@ -43,7 +43,7 @@ export async function shorten(
 
 const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'join',
-  'join together',
+  'add members',
   'leave',
   'record',
   'delete',
@@ -90,7 +90,7 @@ function smaller(operation: Operation): readonly Operation[] {
   const shorterLists = <T>(list: readonly T[]) =>
     list.length === 1 ? [] : list.map((_item, index) => without(list, index));
   switch (operation.kind) {
-    case 'join together':
+    case 'add members':
       return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
     case 'mark several':
       return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
@@ -98,8 +98,8 @@ function smaller(operation: Operation): readonly Operation[] {
       return shorterParts(operation.facts).map((facts) => factsOf(operation.groupId, facts));
     case 'join':
       return operation.joinedAfter === undefined ? [] : [{ ...operation, joinedAfter: undefined }];
-    case 'ask status':
-    case 'ask receipts of several':
+    case 'get status':
+    case 'count receipts':
       return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));
     case 'record':
       return operation.sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }];
@@ -111,7 +111,7 @@ function smaller(operation: Operation): readonly Operation[] {
         ...(by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
       ];
     }
-    case 'ask receipts':
+    case 'list receipts':
     case 'list members':
     case 'inbox':
       return operation.limit === undefined ? [] : [{ ...operation, limit: undefined }];

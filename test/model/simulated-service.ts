@@ -15,13 +15,13 @@ import {
 } from './model.ts';
 import { possibleBy } from './overtaking.ts';
 import { partsOf, SILENT } from './parts.ts';
-import type { Seen, Service } from './play.ts';
+import type { AnswerPieces, Service } from './play.ts';
 
 /**
  * A service that follows the model, and chooses if the contract leaves a choice. It is fast, and shows that the model
  * agrees with itself and that a model with other rules does not.
  */
-export function simulatedService({ makesGood }: { readonly makesGood: boolean }): Service {
+export function simulatedService({ appliesLater }: { readonly appliesLater: boolean }): Service {
   const rules: Rules = {
     ...RULES,
     revisionOnJoining: (above) => (above === null ? 0 : above + 2),
@@ -29,38 +29,38 @@ export function simulatedService({ makesGood }: { readonly makesGood: boolean })
   let state = EMPTY;
   const times: string[] = [];
 
-  const say = (expected: Expected): Json => {
+  const answerFor = (expected: Expected): Json => {
     if (expected === SOME_TEXT) return 'some text';
-    if (expected === SOME_BOOLEAN) return makesGood;
+    if (expected === SOME_BOOLEAN) return appliesLater;
     if (expected === SOME_ERRORS) return [{ path: 'some path', message: 'some message' }];
-    if (expected instanceof Optional) return say(expected.expected);
+    if (expected instanceof Optional) return answerFor(expected.expected);
     if (expected instanceof Moment) return times[expected.operation] ?? null;
     if (expected === null || typeof expected !== 'object') return expected as Json;
-    if (Array.isArray(expected)) return expected.map((item: Expected) => say(item));
-    return Object.fromEntries(Object.entries(expected).map(([name, field]) => [name, say(field)]));
+    if (Array.isArray(expected)) return expected.map((item: Expected) => answerFor(item));
+    return Object.fromEntries(Object.entries(expected).map(([name, field]) => [name, answerFor(field)]));
   };
 
-  const see = (operation: Parameters<Service['perform']>[0], number: number): Seen => {
+  const run = (operation: Parameters<Service['perform']>[0], number: number): AnswerPieces => {
     const seen: Record<string, Json> = {};
     times[number] ??= new Date().toISOString();
     for (const part of partsOf(operation, number, rules)) {
       const groupId = part.groupId ?? '';
-      if (part.groupId !== null && makesGood) {
-        const made = possibleBy(groupOf(state, groupId), part.touches, rules).at(-1);
-        if (made !== undefined) state = withGroup(state, made);
+      if (part.groupId !== null && appliesLater) {
+        const applied = possibleBy(groupOf(state, groupId), part.touches, rules).at(-1);
+        if (applied !== undefined) state = withGroup(state, applied);
       }
       const [outcome] = part.run(state, viewOf(state, groupId));
       if (outcome === undefined) continue;
       state = outcome.next;
-      const isSaid = part.piece !== SILENT && !(part.follows && !hasBody(seen));
-      if (isSaid) seen[part.piece] = say(outcome.expected);
+      const isAnswered = part.piece !== SILENT && !(part.follows && !hasBody(seen));
+      if (isAnswered) seen[part.piece] = answerFor(outcome.expected);
     }
     return seen;
   };
   /** The answer has no state of the caller if the group does not exist for it. */
-  const hasBody = (seen: Seen) => !JSON.stringify(seen).includes('not_found');
+  const hasBody = (seen: AnswerPieces) => !JSON.stringify(seen).includes('not_found');
   return {
-    perform: async (operation, number) => see(operation, number),
-    observe: async (operation, number) => see(operation, number),
+    perform: async (operation, number) => run(operation, number),
+    observe: async (operation, number) => run(operation, number),
   };
 }

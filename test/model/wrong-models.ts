@@ -72,12 +72,12 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   [
     'keeps the old mark if a departure arrives late',
     {
-      inOrder: (heard) =>
-        heard
+      inOrder: (facts) =>
+        facts
           .filter(
             (fact, index) =>
               fact.kind !== 'left' ||
-              heard
+              facts
                 .slice(0, index)
                 .every(
                   (before) =>
@@ -94,9 +94,9 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   ],
   [
     'applies the entries of a batch to the state before it',
-    { judgesBy: (_current: Member, beforeBatch: Member) => beforeBatch },
+    { comparesTo: (_current: Member, beforeBatch: Member) => beforeBatch },
   ],
-  ['ignores ifRevision in a batch', { heedsRevision: ({ inBatch }) => !inBatch }],
+  ['ignores ifRevision in a batch', { checksRevision: ({ inBatch }) => !inBatch }],
   [
     'reports own messages as unread in their status',
     { isRead: (messageId, _message, member) => messageId <= member.own },
@@ -110,17 +110,17 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   [
     'applies a clamped mark of another membership later',
     {
-      makesGood: (note, member) =>
+      appliesLater: (note, member) =>
         note.membership === member.membership
-          ? RULES.makesGood(note, member)
+          ? RULES.appliesLater(note, member)
           : { moves: note.moves, isSure: true },
     },
   ],
   [
     'applies a clamped mark from before a mark unread later',
     {
-      makesGood: (note, member) => {
-        if (note.membership !== member.membership) return RULES.makesGood(note, member);
+      appliesLater: (note, member) => {
+        if (note.membership !== member.membership) return RULES.appliesLater(note, member);
         return { moves: note.moves, isSure: note.raises !== member.raises };
       },
     },

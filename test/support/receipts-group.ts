@@ -2,17 +2,14 @@ import { expect } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { BusEvent } from '../../local/http/api-client.ts';
 import { eventually, freshPrefix } from './engines.ts';
+import { A_TIME, expectAnswer, expectNotFound } from './expected-answers.ts';
 import { type Answer, type Json, type RunningStack, startRunningStack } from './running-stack.ts';
 import { startedForTests } from './started.ts';
 
-export const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/);
 /** One who has not read a message may have read an earlier one, or none. */
 const NULL_OR_A_TIME = {
   asymmetricMatch: (value: unknown) => value === null || A_TIME.asymmetricMatch(value),
 };
-export const NONE_UNREAD = { count: 0, exact: true };
-export const MAX = '18446744073709551615';
-
 /** The stack with its groups, and a hand on its cache. */
 export interface ReceiptsStack {
   readonly running: RunningStack;
@@ -209,26 +206,6 @@ export function sortedByUser({ body }: Answer): Json {
   if (!Array.isArray(members)) return body;
   const nameOf = (member: Json) => String((member as { userId: Json }).userId);
   return { ...rest, members: members.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)) };
-}
-
-/** The answer has this status and exactly these fields. */
-export function expectAnswer(answer: Answer, status: number, body: unknown): void {
-  expect(answer.body).toEqual(body);
-  expect(answer.status).toBe(status);
-  expect(answer.contentType).toMatch(/^application\/json(;|$)/);
-}
-
-export function expectNotFound(answer: Answer): void {
-  expect(answer.body).toEqual({
-    type: expect.stringMatching(/./),
-    title: expect.stringMatching(/./),
-    status: 404,
-    code: 'not_found',
-    detail: expect.stringMatching(/\w+ \w+/),
-    requestId: expect.stringMatching(/./),
-  });
-  expect(answer.status).toBe(404);
-  expect(answer.contentType).toMatch(/^application\/problem\+json(;|$)/);
 }
 
 function expectDone({ status, text }: Answer): void {

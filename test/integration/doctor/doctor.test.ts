@@ -16,18 +16,18 @@ interface Reply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-interface Asked {
+interface ReceivedRequest {
   readonly body: string;
   readonly authorization: string | undefined;
 }
 
-/** What is answered to whom; a test replaces what it is about. Null stands for no answer at all. */
-let replies: Record<string, ((asked: Asked) => Reply | null) | Reply | null>;
-const asked: string[] = [];
+/** The reply to each request, by name. A test replaces the one that it is about. Null: no answer. */
+let replies: Record<string, ((requests: ReceivedRequest) => Reply | null) | Reply | null>;
+const requests: string[] = [];
 
 async function reply(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const name = String(request.headers['x-amz-target'] ?? (request.url ?? '').slice(1));
-  asked.push(`${request.method} ${name}`);
+  requests.push(`${request.method} ${name}`);
   const body = await text(request);
   const found = replies[name];
   const { authorization } = request.headers;
@@ -41,7 +41,7 @@ async function reply(request: IncomingMessage, response: ServerResponse): Promis
 const server = createServer((request, response) => void reply(request, response));
 let listening: Listening;
 let url: string;
-/** Where nobody listens. */
+/** A URL where nothing listens. */
 let nowhere: string;
 beforeAll(async () => {
   const closed = await listenOnLoopback(createServer());
@@ -59,7 +59,7 @@ const DISCOVERY = 'issuer/.well-known/openid-configuration';
 const refused = (name: string): Reply => ({ status: 400, body: { __type: name, message: TOKEN } });
 
 beforeEach(() => {
-  asked.length = 0;
+  requests.length = 0;
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_SSM: url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
@@ -106,47 +106,47 @@ async function all(given: Record<string, unknown> = {}): Promise<Finding[]> {
   };
   const examination = { given: complete, environment: process.env, timeoutMs: TIMEOUT_MS };
   for await (const finding of examine(examination)) findings.push(finding);
-  // Whatever goes wrong, the token is nobody's business.
+  // No finding may contain the token.
   expect(JSON.stringify(findings)).not.toContain(TOKEN);
   return findings;
 }
 
-const readable = (said: string) =>
-  said
+const readable = (expected: string) =>
+  expected
     .replaceAll(url, 'URL')
     .replaceAll(new URL(url).host, 'HOST')
     .replaceAll(nowhere, 'NOWHERE')
     .replaceAll(new URL(nowhere).host, 'NOWHERE');
 
-const lineOf = ({ status, thing, text: said }: Finding) => `${status} ${thing}: ${readable(said)}`;
+const lineOf = ({ status, thing, text: expected }: Finding) => `${status} ${thing}: ${readable(expected)}`;
 
-/** What is found, one line each, without the lines that say that all is well. */
+/** The findings that are not `ok`, one line each. */
 async function found(given: Record<string, unknown> = {}): Promise<string[]> {
   return (await all(given)).filter(({ status }) => status !== 'ok').map(lineOf);
 }
 
-test('where all is well, each check says so', async () => {
+test('with a valid deployment, each check is ok', async () => {
   const lines = (await all()).map(lineOf).map((line) => line.replace(/[\d.]+ ms/, 'N ms'));
   expect(lines).toEqual([
     'ok context: each value has the right shape.',
-    'ok issuer: URL/issuer answers, and names itself to the letter.',
+    'ok issuer: URL/issuer answers, and its "issuer" is exactly this.',
     "ok issuer's keys: 1 RSA key.",
-    "ok region: us-east-1, as the secret's.",
+    'ok region: us-east-1, the region of the secret.',
     'ok AWS credentials: there are some.',
     'ok bootstrap: us-east-1 is bootstrapped, in version 21.',
     'ok secret: there is one in us-east-1.',
-    "ok secret's key: it is AWS's own.",
+    "ok secret's key: it is an AWS managed key.",
     "ok secret's value: it has url and token.",
-    'ok Upstash: HOST takes the token.',
+    'ok Upstash: HOST accepts the token.',
     "ok Upstash's distance: N ms away from this machine.",
-    "ok Upstash's scripts: it runs them, and they may write.",
+    "ok Upstash's scripts: they run, and they may write.",
     'ok webhook: HOST answers (405).',
   ]);
-  expect(asked).toContain('HEAD hook');
+  expect(requests).toContain('HEAD hook');
 });
 
 describe('the context', () => {
-  test('is told everything that is wrong with it, and the rest is checked', async () => {
+  test('is reported with all its mistakes, and the other checks still run', async () => {
     expect(await found({ stage: 'Local', jwtAudience: undefined, webhookurl: 'x' })).toEqual([
       'fail context: webhookurl is not known; did you mean webhookUrl?',
       expect.stringMatching(/^fail context: webhookUrl is "URL\/hook"\. It must be/),
@@ -158,14 +158,14 @@ describe('the context', () => {
     ]);
   });
 
-  test('is warned where no alarm would reach anybody', async () => {
+  test('is reported with a warning if nobody receives alarms', async () => {
     const given = {
       stage: 'prod',
       jwtIssuer: 'https://login.example.com/',
       jwtAudience: 'my-chat',
       upstashSecretArn: ARN,
     };
-    // The second finding is still about the context: what follows would ask the world outside.
+    // The second finding is still about the context. Later checks would call the internet.
     const secondOf = async (settings: Record<string, string>) => {
       const findings = examine({ given: settings, environment: {}, timeoutMs: TIMEOUT_MS });
       await findings.next();
@@ -174,49 +174,49 @@ describe('the context', () => {
       return value && lineOf(value);
     };
     expect(await secondOf(given)).toBe(
-      'warn context: no alarm reaches anybody: pass -c alarmEmail=... or -c alarmTopicArn=...',
+      'warn context: nobody receives alarms: pass -c alarmEmail=... or -c alarmTopicArn=...',
     );
     const mailed = { alarmEmail: 'on-call@example.com', userScope: 'none' };
     expect(await secondOf({ ...given, ...mailed })).toMatch(/^warn context: with userScope=none/);
   });
 
-  test('is warned of what may not be meant', async () => {
+  test('is reported with a warning if a setting has no effect or needs care', async () => {
     expect(await found({ serviceAuth: 'iam', serviceScope: 'chat:write', userScope: 'none' })).toEqual([
       'warn context: serviceScope has no effect with serviceAuth=iam: leave it out.',
-      'warn context: with userScope=none every valid token of the audience is a user: make sure that no others are issued for it.',
+      "warn context: with userScope=none every valid token of the audience is a user's: issue no other tokens for that audience.",
     ]);
   });
 });
 
 describe('an issuer', () => {
-  const asks = 'API Gateway asks there: set jwtIssuer to the "iss" of your tokens.';
+  const asks = 'API Gateway reads this URL: set jwtIssuer to the "iss" of your tokens.';
   test.each<[string, Reply | null, string]>([
     ['answers with an error', { status: 404 }, `URL/${DISCOVERY} answers 404. ${asks}`],
     ['does not answer', null, `URL/${DISCOVERY} does not answer in time. ${asks}`],
     [
       'answers with a page',
       { body: '<html>' },
-      `URL/${DISCOVERY} answers with something that is no JSON object. ${asks}`,
+      `URL/${DISCOVERY} does not answer with a JSON object. ${asks}`,
     ],
     [
-      'is another one to the letter',
+      'is not exactly jwtIssuer',
       { body: { issuer: 'https://login.example.com/', jwks_uri: 'https://login.example.com/keys' } },
-      `URL/${DISCOVERY} is of the issuer https://login.example.com/, which is another one to the letter: pass -c jwtIssuer='https://login.example.com/' if your tokens have it as "iss".`,
+      `URL/${DISCOVERY} belongs to the issuer https://login.example.com/, which is not exactly jwtIssuer: pass -c jwtIssuer='https://login.example.com/' if your tokens have it as "iss".`,
     ],
     [
-      'names no issuer',
+      'has no issuer',
       { body: {} },
-      `URL/${DISCOVERY} names no issuer: it is no discovery document of OpenID Connect.`,
+      `URL/${DISCOVERY} has no "issuer": it is not a discovery document of OpenID Connect.`,
     ],
-  ])('that %s fails', async (_name, answer, said) => {
+  ])('that %s fails', async (_name, answer, expected) => {
     replies[DISCOVERY] = answer;
-    expect(await found()).toEqual([`fail issuer: ${said}`]);
+    expect(await found()).toEqual([`fail issuer: ${expected}`]);
   });
 
-  test('that names no keys fails', async () => {
+  test('that has no URL of keys fails', async () => {
     replies[DISCOVERY] = { body: { issuer: `${url}/issuer` } };
     expect(await found()).toEqual([
-      `fail issuer: URL/${DISCOVERY} names no "jwks_uri": API Gateway would find no keys.`,
+      `fail issuer: URL/${DISCOVERY} has no "jwks_uri": API Gateway would find no keys.`,
     ]);
   });
 
@@ -227,10 +227,10 @@ describe('an issuer', () => {
   });
 
   const taken =
-    'API Gateway takes tokens signed with RS256, RS384 or RS512 and a key that has a "kid", and refuses those of';
-  const allRefused = 'Let the issuer sign with RSA, or put one before it that does.';
+    'API Gateway accepts tokens signed with RS256, RS384 or RS512 and a key that has a "kid", but refuses those of';
+  const allRefused = 'Let the issuer sign with RSA, or use another issuer in front of it.';
   test.each<[string, Reply, string]>([
-    ['cannot be had', { status: 500 }, 'fail: URL/keys answers 500. Without keys every token is refused.'],
+    ['cannot be read', { status: 500 }, 'fail: URL/keys answers 500. Without keys every token is refused.'],
     [
       'do not sign',
       { body: { keys: [{ ...RSA, use: 'enc' }] } },
@@ -261,9 +261,9 @@ describe('an issuer', () => {
       { body: { keys: [{ ...RSA, kid: undefined }] } },
       `fail: ${taken} a key without "kid" (RSA for RS256). ${allRefused}`,
     ],
-  ])('whose keys %s is told so', async (_name, answer, said) => {
+  ])('whose keys %s is reported', async (_name, answer, expected) => {
     replies.keys = answer;
-    expect(await found()).toEqual([said.replace(/^(\w+):/, "$1 issuer's keys:")]);
+    expect(await found()).toEqual([expected.replace(/^(\w+):/, "$1 issuer's keys:")]);
   });
 
   test('may have several RSA keys, and others that do not sign', async () => {
@@ -273,18 +273,16 @@ describe('an issuer', () => {
 });
 
 describe('the account', () => {
-  test('is not checked without credentials, and all else is', async () => {
+  test('is not checked without credentials, but everything else is', async () => {
     delete process.env.AWS_ACCESS_KEY_ID;
     expect(await found()).toEqual([
-      expect.stringMatching(
-        /^warn AWS credentials: none are found \(.+\), so that nothing of your account is checked/,
-      ),
+      expect.stringMatching(/^warn AWS credentials: none were found \(.+\), so your account is not checked/),
       'warn bootstrap: not checked, no credentials.',
       'warn secret: not checked, no credentials.',
       'warn Upstash: not checked, no credentials.',
     ]);
-    expect(asked).toContain('HEAD hook');
-    expect(asked.join()).not.toContain('secretsmanager');
+    expect(requests).toContain('HEAD hook');
+    expect(requests.join()).not.toContain('secretsmanager');
   });
 
   test.each(['AWS_REGION', 'AWS_DEFAULT_REGION'])(
@@ -293,7 +291,7 @@ describe('the account', () => {
       delete process.env.AWS_REGION;
       process.env[name] = 'eu-central-1';
       expect(await found()).toEqual([
-        'fail region: the deployment goes to eu-central-1, and the secret is in us-east-1, where the functions would not find it: export AWS_REGION=us-east-1, or put the secret into eu-central-1.',
+        'fail region: the region of the deployment is eu-central-1, but the secret is in us-east-1, where the functions cannot find it: export AWS_REGION=us-east-1, or put the secret into eu-central-1.',
       ]);
     },
   );
@@ -301,7 +299,7 @@ describe('the account', () => {
   test('may have no region, with a warning', async () => {
     delete process.env.AWS_REGION;
     expect(await found()).toEqual([
-      'warn region: nothing says where to deploy to, and the CDK would take us-east-1: export AWS_REGION=us-east-1, the region of the secret.',
+      'warn region: no region is set, so the CDK would use us-east-1: export AWS_REGION=us-east-1, the region of the secret.',
     ]);
   });
 
@@ -315,20 +313,20 @@ describe('the account', () => {
     [
       'was bootstrapped long ago',
       { body: { Parameter: { Value: '5' } } },
-      `fail bootstrap: us-east-1 is bootstrapped in version 5, and the CDK needs 6: ${remedy}`,
+      `fail bootstrap: us-east-1 is bootstrapped in version 5, but the CDK needs 6: ${remedy}`,
     ],
     [
-      'may not be asked',
+      'may not be read with these credentials',
       refused('AccessDeniedException'),
       'warn bootstrap: not checked: your credentials may not call ssm:GetParameter.',
     ],
     [
       'does not know the credentials',
       refused('ExpiredTokenException'),
-      'fail bootstrap: AWS does not take your credentials (ExpiredTokenException): log in again.',
+      'fail bootstrap: AWS does not accept your credentials (ExpiredTokenException): log in again.',
     ],
     [
-      'is out of order',
+      'answers with a fault',
       { status: 500, body: { __type: 'InternalServerError' } },
       'fail bootstrap: not checked: ssm:GetParameter answers InternalServerError. Try again.',
     ],
@@ -337,9 +335,9 @@ describe('the account', () => {
       null,
       'fail bootstrap: not checked: ssm:GetParameter does not answer in time. Try again.',
     ],
-  ])('that %s is told so', async (_name, answer, said) => {
+  ])('that %s is reported', async (_name, answer, expected) => {
     replies['AmazonSSM.GetParameter'] = answer;
-    expect(await found()).toEqual([said]);
+    expect(await found()).toEqual([expected]);
   });
 
   test('may be bootstrapped under another qualifier', async () => {
@@ -367,25 +365,25 @@ describe('the secret', () => {
     [
       'is to be deleted',
       { body: { ARN, DeletedDate: 1_767_225_600 } },
-      `fail secret: it is to be deleted: run aws secretsmanager restore-secret --secret-id ${ARN}, or name another.`,
+      `fail secret: it will be deleted: run aws secretsmanager restore-secret --secret-id ${ARN}, or use another secret.`,
     ],
-  ])('that %s fails, and is not read', async (_name, answer, said) => {
+  ])('that %s fails, and is not read', async (_name, answer, expected) => {
     replies['secretsmanager.DescribeSecret'] = answer;
-    expect(await found()).toEqual([said, unknown]);
-    expect(asked.join()).not.toContain('GetSecretValue');
+    expect(await found()).toEqual([expected, unknown]);
+    expect(requests.join()).not.toContain('GetSecretValue');
   });
 
-  test('under a key of the customer fails, and is checked further', async () => {
+  test('under a customer managed key fails, and the other checks still run', async () => {
     const key = 'arn:aws:kms:us-east-1:123456789012:key/0b9e';
     replies['secretsmanager.DescribeSecret'] = { body: { ARN, KmsKeyId: key } };
     expect(await found()).toEqual([
-      `fail secret's key: it is a key of yours (${key}), which the functions may not use: run aws secretsmanager update-secret --secret-id ${ARN} --kms-key-id alias/aws/secretsmanager`,
+      `fail secret's key: it is your own key (${key}), which the functions may not use: run aws secretsmanager update-secret --secret-id ${ARN} --kms-key-id alias/aws/secretsmanager`,
     ]);
     replies['secretsmanager.DescribeSecret'] = { body: { ARN, KmsKeyId: 'alias/aws/secretsmanager' } };
     expect(await found()).toEqual([]);
   });
 
-  test('may be closed to who deploys, with a warning', async () => {
+  test('that the deployer may not read is reported with a warning', async () => {
     const described =
       'warn secret: not checked: your credentials may not call secretsmanager:DescribeSecret.';
     replies['secretsmanager.DescribeSecret'] = refused('AccessDeniedException');
@@ -398,22 +396,22 @@ describe('the secret', () => {
     ]);
   });
 
-  const shape = 'it must be the text {"url": "https://...", "token": "..."}, and is not.';
+  const shape = 'it must be the text {"url": "https://...", "token": "..."}, but it is not.';
   test.each<[string, unknown, string]>([
-    ['is no JSON', TOKEN, shape],
+    ['is not JSON', TOKEN, shape],
     ['is null', 'null', shape],
     ['has no token', { url: 'https://x.upstash.io' }, shape],
     ['has an empty token', { url: 'https://x.upstash.io', token: '' }, shape],
-    ['has the two the wrong way round', { url: TOKEN, token: 'https://x.upstash.io' }, shape],
+    ['has the url and the token swapped', { url: TOKEN, token: 'https://x.upstash.io' }, shape],
     ['has other names', { UPSTASH_REDIS_REST_URL: 'https://x.upstash.io', token: TOKEN }, shape],
     [
       "has Redis's own address",
       { url: `rediss://default:${TOKEN}@x.upstash.io:6379`, token: TOKEN },
-      "its url begins with rediss:// and must begin with https://: take the REST URL from Upstash's console.",
+      "its url begins with rediss:// but must begin with https://: copy the REST URL from Upstash's console.",
     ],
-  ])('that %s fails', async (_name, value, said) => {
+  ])('that %s fails', async (_name, value, expected) => {
     replies['secretsmanager.GetSecretValue'] = secretOf(value);
-    expect(await found()).toEqual([`fail secret's value: ${said}`, unknown]);
+    expect(await found()).toEqual([`fail secret's value: ${expected}`, unknown]);
   });
 
   test('without a value fails', async () => {
@@ -426,14 +424,14 @@ describe('the secret', () => {
 });
 
 describe('Upstash', () => {
-  test.each<[string, (asked: Asked) => Reply | null, string]>([
+  test.each<[string, (requests: ReceivedRequest) => Reply | null, string]>([
     [
       'refuses the token',
       () => ({ status: 401, body: { error: TOKEN } }),
       "fail Upstash: HOST refuses the token (401): copy the REST token from Upstash's console.",
     ],
     ['fails', () => ({ status: 500 }), 'fail Upstash: HOST answers 500 to PING.'],
-    ['answers with a page', () => ({ body: '<html>' }), 'fail Upstash: HOST answers with no JSON.'],
+    ['answers with a page', () => ({ body: '<html>' }), 'fail Upstash: HOST does not answer with JSON.'],
     ['does not answer', () => null, 'fail Upstash: HOST does not answer in time.'],
     [
       'is something else',
@@ -448,12 +446,12 @@ describe('Upstash', () => {
           : { status: 400, body: { error: "NOPERM this user has no permissions to run the 'eval' command" } },
       "fail Upstash's scripts: it answers 400 to EVAL. Put the standard token into the secret, not the read-only one.",
     ],
-  ])('that %s is told so', async (_name, answer, said) => {
+  ])('that %s is reported', async (_name, answer, expected) => {
     replies.upstash = answer;
-    expect(await found()).toEqual([said]);
+    expect(await found()).toEqual([expected]);
   });
 
-  test('that is not there is told so', async () => {
+  test('that does not run is reported', async () => {
     replies['secretsmanager.GetSecretValue'] = secretOf({ url: nowhere, token: TOKEN });
     expect(await found()).toEqual(['fail Upstash: NOWHERE refuses the connection.']);
   });
@@ -469,11 +467,11 @@ describe('the webhook', () => {
     [
       'leads elsewhere',
       { status: 301, headers: { location: 'https://chat.example.com/' } },
-      'warn webhook: HOST answers 301, a redirect, which is not followed: pass the address that it leads to.',
+      'warn webhook: HOST answers 301, a redirect, which is not followed: pass the URL that it redirects to.',
     ],
-  ])('that %s is told so', async (_name, answer, said) => {
+  ])('that %s is reported', async (_name, answer, expected) => {
     replies.hook = answer;
-    expect(await found()).toEqual([said]);
+    expect(await found()).toEqual([expected]);
   });
 
   test.each([200, 401, 404, 405, 500])('may answer %p', async (status) => {
@@ -487,7 +485,7 @@ describe('the webhook', () => {
     ]);
   });
 
-  test('with a certificate that nobody vouches for fails', async () => {
+  test('with a self-signed certificate fails', async () => {
     const tls = createTlsServer({ key: KEY, cert: CERTIFICATE }, (_request, response) => response.end());
     const { port, close } = await listenOnLoopback(tls);
     const findings = await found({ webhookUrl: `https://127.0.0.1:${port}/hook` });
@@ -497,13 +495,13 @@ describe('the webhook', () => {
     ]);
   });
 
-  test('is not checked where there is none', async () => {
+  test('is not checked if there is none', async () => {
     expect(await found({ webhookUrl: undefined })).toEqual([]);
-    expect(asked).not.toContain('HEAD hook');
+    expect(requests).not.toContain('HEAD hook');
   });
 });
 
-/** Made for this test by itself: nobody vouches for it. */
+/** A self-signed certificate, made for this test. */
 const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFPQk0urP5R5gzUZ6
 uzJFFw3zHRzzn1XAa/oqfZ2bO0ihRANCAATr5/kQzhJfjqtw7zHt864XH29uiQyu

@@ -99,7 +99,7 @@ test.each([
 });
 
 test.each([
-  [['--data', '.tidemark'], '--data goes with --stage local.\n'],
+  [['--data', '.tidemark'], '--data needs --stage local.\n'],
   [
     ['--stage', 'local', '--data', 'nowhere'],
     `No stack runs on ${PROJECT}nowhere; start one with npm run dev.\n`,

@@ -380,6 +380,24 @@ describe('a sync', () => {
     expect(tidemark.getSnapshot().badge.messages).toBe(0);
   });
 
+  test('asks again for what does not fit into one frame', async () => {
+    start();
+    listen({ groupId: 'tea' });
+    listen({ groupId: 'attic' });
+    const socket = await connect();
+    const answer = (groupId: string, complete: boolean) => {
+      const { ref } = socket.sent.at(-1) ?? {};
+      socket.receive({ type: 'synced', ref, asOf: 101, views: [view(groupId, '7', 0)], complete });
+    };
+    answer('tea', false);
+    await pass(20);
+    expect(socket.sent.at(-1)).toMatchObject({ groups: ['attic'] });
+    answer('attic', true);
+    await pass(MINUTE);
+    expect(socket.sent).toHaveLength(3);
+    expect([...tidemark.getSnapshot().views.keys()]).toEqual(['tea', 'attic']);
+  });
+
   test('that leaves groups out is completed by the inbox', async () => {
     start({}, ({ path }) => {
       const isFirst = !path.includes('cursor');

@@ -203,6 +203,10 @@ describe('a generator of clients', () => {
       });
     }
     expect(components.schemas.GatewayProblem?.required).toBeUndefined();
+    expect(components.responses.unauthorized?.content).toMatchObject({
+      'application/problem+json': { example: { status: 401, code: 'unauthorized' } },
+      'application/json': { example: { message: 'Unauthorized' } },
+    });
   });
 });
 
