@@ -3,7 +3,7 @@ import { Panel } from './panel.ts';
 import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
 
 const HINT_FOR_ALL =
-  'A window has one focus, so one person looks at a time: the one you point at or type as. What stays in view for a second is read.';
+  'One person looks at a time, as a window has one focus: the one you point at, type as or choose. What stays in view for a second is read.';
 const HINT_FOR_ONE =
   'Open the same person in a second tab, or another person, and compare. What stays in view for a second is read, while the window has the focus.';
 

@@ -20,7 +20,8 @@ export function createNetwork(): Network {
   const sockets = new Set<WebSocket>();
   const listeners = new Set<() => void>();
 
-  function open(url: string, protocols: string[]): Socket {
+  /** Used with `new`, which returns what the function returns. */
+  function NetworkSocket(url: string, protocols: string[]): Socket {
     if (!isOn) return unreachable();
     const socket = new WebSocket(url, protocols);
     sockets.add(socket);
@@ -58,9 +59,7 @@ export function createNetwork(): Network {
       return fetch(url, { ...rest, body, signal: AbortSignal.any([signal, cut.signal]) });
     },
 
-    // A constructor that returns an object constructs that object.
-    WebSocket: ((url: string, protocols: string[]) =>
-      open(url, protocols)) as unknown as WebSocketConstructor,
+    WebSocket: NetworkSocket as unknown as WebSocketConstructor,
   };
 }
 

@@ -86,13 +86,19 @@ export class Panel {
       }),
     );
     this.#input = element('input', {
+      class: 'words',
       name: 'text',
       'aria-label': `Message as ${this.#name}`,
       placeholder: `Message as ${this.#name}`,
       maxlength: '2000',
       autocomplete: 'off',
     });
-    this.#form = element('form', {}, this.#input, element('button', { type: 'submit' }, 'Send'));
+    this.#form = element(
+      'form',
+      {},
+      this.#input,
+      element('button', { type: 'submit', class: 'primary' }, 'Send'),
+    );
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#send();
@@ -104,9 +110,9 @@ export class Panel {
       element(
         'p',
         {},
-        'Who joins late starts at the newest message: the earlier ones are not unread, and their receipts do not count the new member.',
+        'A new member starts at the newest message. Earlier messages do not become unread, and their receipts do not count the new member.',
       ),
-      button({}, 'Join the group', () => {
+      button({ class: 'primary' }, 'Join the group', () => {
         this.#device.join().catch(() => this.#say('Joining failed: the service cannot be reached.'));
       }),
     );
@@ -141,10 +147,11 @@ export class Panel {
     window.addEventListener('focus', () => this.#attentionChanged());
     window.addEventListener('blur', () => this.#attentionChanged());
     document.addEventListener('visibilitychange', () => this.#attentionChanged());
-    // The list keeps its end in view when its height changes.
-    new ResizeObserver(() => {
+    // The end stays in view when names are shown, or when the window changes.
+    const resized = new ResizeObserver(() => {
       if (this.#isAtEnd) this.#scrollToEnd();
-    }).observe(this.#log);
+    });
+    for (const one of [this.#log, this.#list, this.#drafts]) resized.observe(one);
     this.#update();
   }
 
@@ -253,8 +260,8 @@ export class Panel {
     setText(this.#empty, 'No messages yet. Write one, then look at it as somebody else.');
     this.element.classList.toggle('offline', !network.isOn);
     setText(this.#status, this.#note || problem || this.#connectionInWords(isStarted));
-    if (this.#rows.size > before && this.#isAtEnd) this.#scrollToEnd();
-    this.#scrolled();
+    if (this.#isAtEnd) this.#scrollToEnd();
+    else this.#scrolled();
   }
 
   #connectionInWords(isStarted: boolean): string {
@@ -299,6 +306,7 @@ export class Panel {
       { class: receipt ? 'message own' : 'message', 'data-message': messageId },
       bubble,
       meta,
+      ...(receipt ? [receipt.names] : []),
     );
   }
 

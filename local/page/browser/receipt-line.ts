@@ -3,16 +3,17 @@ import type { Device } from './device.ts';
 import { button, element, icon, setText } from './dom.ts';
 import { namesOf } from './people.ts';
 
-const TICK = 'M3 8.5 6.2 12 13 4.5';
-const SECOND_TICK = 'M7.6 11.3 8.2 12 15 4.5';
+const TICK = 'M1.5 8.5 4.7 12 10.5 4.5';
+const SECOND_TICK = 'M7.4 11.2 8.2 12 14.5 4.5';
 
 /** The ticks of an own message, in how many have read it, and who, where that is asked for. */
 export class ReceiptLine {
   readonly element: HTMLElement;
+  /** To stand below the line. */
+  readonly names: HTMLElement;
   readonly #device: Device;
   readonly #messageId: string;
   readonly #button: HTMLButtonElement;
-  readonly #names: HTMLElement;
   #receipt: Receipt | undefined;
 
   constructor(device: Device, messageId: string) {
@@ -24,13 +25,12 @@ export class ReceiptLine {
       'Sent',
       () => this.#toggle(),
     );
-    this.#names = element('dl', { id: namesId, class: 'names', hidden: true });
+    this.names = element('dl', { id: namesId, class: 'names', hidden: true });
     this.element = element(
       'div',
       { class: 'receipt-line', 'data-state': 'sent' },
       element('span', { class: 'ticks' }, icon(TICK, SECOND_TICK)),
       this.#button,
-      this.#names,
     );
   }
 
@@ -39,13 +39,13 @@ export class ReceiptLine {
     this.#receipt = receipt;
     this.element.dataset.state = stateOf(receipt);
     setText(this.#button, inWords(receipt));
-    if (!this.#names.hidden) void this.#loadNames();
+    if (!this.names.hidden) void this.#loadNames();
   }
 
   #toggle(): void {
-    this.#names.hidden = !this.#names.hidden;
-    this.#button.setAttribute('aria-expanded', String(!this.#names.hidden));
-    if (!this.#names.hidden) void this.#loadNames();
+    this.names.hidden = !this.names.hidden;
+    this.#button.setAttribute('aria-expanded', String(!this.names.hidden));
+    if (!this.names.hidden) void this.#loadNames();
   }
 
   async #loadNames(): Promise<void> {
@@ -70,7 +70,7 @@ export class ReceiptLine {
 
   #show(entries: readonly (readonly [string, string])[]): void {
     const shown = entries.length > 0 ? entries : [['Members', 'Nobody else was a member.'] as const];
-    this.#names.replaceChildren(
+    this.names.replaceChildren(
       ...shown.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value))),
     );
   }
