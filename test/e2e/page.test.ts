@@ -186,7 +186,7 @@ describeInChromium('the page in Chromium', () => {
   async function setVisibility({ page }: Tab, state: 'visible' | 'hidden'): Promise<void> {
     await page.evaluate(
       `Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
-      document.dispatchEvent(new Event('visibilitychange'));`,
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));`,
     );
   }
 
@@ -253,7 +253,11 @@ describeInChromium('the page in Chromium', () => {
       expect(await focusOf(bob)).toBe(true);
       await bob.page.clock.fastForward(5_000);
       expect(bob.marks()).toBe(0);
-      expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']);
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']),
+        SOON,
+      );
+      expect(bob.marks()).toBe(0);
 
       await setVisibility(bob, 'visible');
       await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);

@@ -32,6 +32,7 @@ function start(): void {
   const choices = new Map<Person, HTMLButtonElement>();
   const panels = new Map<Person, Panel>();
   const show = (person: Person) => {
+    if (document.body.dataset.shown === person) return;
     for (const [other, panel] of panels) panel.setActive(other === person);
     for (const [other, choice] of choices) choice.setAttribute('aria-pressed', String(other === person));
     document.body.dataset.shown = person;
@@ -51,7 +52,7 @@ function start(): void {
       },
     });
     panels.set(person, panel);
-    for (const event of ['pointerenter', 'pointerdown', 'focusin', 'input'])
+    for (const event of ['pointermove', 'pointerdown', 'focusin', 'input'])
       panel.element.addEventListener(event, () => show(person));
     byId('panels').append(panel.element);
     byId('choice').append(choice);
