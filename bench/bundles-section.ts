@@ -64,7 +64,7 @@ interface Bundle {
   readonly runs: Import[];
 }
 
-/** Size, import and memory of every function's bundle, beside one made without care; then its start and first event. */
+/** Measures size, import and memory of every function's bundle and of a naive one, then its start and first event. */
 export async function measureBundles(): Promise<void> {
   await measureImports();
   console.log();

@@ -51,8 +51,8 @@ const keyOf = (userId: string) => ({ PK: { S: `USER#${userId}` }, SK: { S: `GROU
 const reached = userIds.map(() => 0);
 
 async function read(caller: number, aboutToRead = ''): Promise<string> {
-  const asked = [userIds[caller] ?? '', String(Date.now()), aboutToRead];
-  const [membership] = await readView.exec(viewKeys, asked);
+  const scriptArguments = [userIds[caller] ?? '', String(Date.now()), aboutToRead];
+  const [membership] = await readView.exec(viewKeys, scriptArguments);
   if (typeof membership !== 'string') throw new Error(`the cache does not have ${userIds[caller]}`);
   return membership;
 }

@@ -16,7 +16,7 @@ import { digits, formatTable, verdict } from './table.ts';
 
 const SIZES = [100, 1_000, 10_000, 100_000] as const;
 const LARGEST = SIZES[SIZES.length - 1];
-const ASKED = 100;
+const COUNTED = 100;
 const ROUNDS = 5;
 
 const GROWTH_AIM = 2;
@@ -57,7 +57,7 @@ export async function printGrowth(credentials: CacheCredentials): Promise<void> 
     }
   }
   console.log(
-    `Counts for ${ASKED} messages in one call by one caller, and the plain way: fetch every member's`,
+    `Counts for ${COUNTED} messages in one call by one caller, and the plain way: fetch every member's`,
   );
   console.log(
     'mark and compare. Plain: HGETALL, each message against each member. Fast plain: HVALS, each member',
@@ -106,7 +106,7 @@ function sideOf(bounds: Bounds, call: () => Promise<Counts[]>): Side {
 
 /** Spread evenly over the newest messages, so that no two have the same numbers. */
 function askedOf(messages: readonly PopulationMessage[]): PopulationMessage[] {
-  return messages.slice(-NEWEST).filter((_, index) => index % (NEWEST / ASKED) === 0);
+  return messages.slice(-NEWEST).filter((_, index) => index % (NEWEST / COUNTED) === 0);
 }
 
 async function called({ call }: Side): Promise<void> {

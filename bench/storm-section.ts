@@ -170,11 +170,11 @@ class PublishedEvents {
       if (length === 0) return;
       const lines = (this.#rest + chunk.toString('latin1', 0, length)).split('\n');
       this.#rest = lines.pop() ?? '';
-      for (const line of lines) this.#hear(JSON.parse(line));
+      for (const line of lines) this.#add(JSON.parse(line));
     }
   }
 
-  #hear(event: { 'detail-type': string; detail: Record<string, unknown> }): void {
+  #add(event: { 'detail-type': string; detail: Record<string, unknown> }): void {
     const { groupId, userId, to, upTo } = event.detail;
     if (groupId !== this.#groupId) return;
     if (event['detail-type'] === 'WatermarkAdvanced' && to === MESSAGE_ID) this.#readers.add(String(userId));

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { eventsSchema } from './events-schema.ts';
+import { framesSchema } from './frames-schema.ts';
 import type { JsonObject } from './json-schema.ts';
 import { openApi } from './openapi.ts';
 
@@ -10,7 +11,11 @@ export interface WrittenDocument {
 
 /** The files in docs/ that are generated from the contract. */
 export async function documents(): Promise<readonly WrittenDocument[]> {
-  return [written('openapi.json', await openApi()), written('events.schema.json', eventsSchema())];
+  return [
+    written('openapi.json', await openApi()),
+    written('events.schema.json', eventsSchema()),
+    written('frames.schema.json', framesSchema()),
+  ];
 }
 
 function written(name: string, json: JsonObject): WrittenDocument {

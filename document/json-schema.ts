@@ -135,6 +135,7 @@ function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
 
 /** The schema of a list's entries, if the list's length is checked before them: it is the last item of the pipe. */
 function entryOf(schema: v.GenericSchema): v.GenericSchema | null {
+  if ('wrapped' in schema) return entryOf(schema.wrapped as v.GenericSchema);
   const last = 'pipe' in schema ? (schema.pipe as readonly v.GenericSchema[]).at(-1) : null;
   return last?.type === 'array' ? (last as v.ArraySchema<v.GenericSchema, undefined>).item : null;
 }

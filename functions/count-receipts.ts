@@ -1,7 +1,7 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { isReadByAll } from '../shared/domain/message.ts';
-import { END, messageIdAt, type Position } from '../shared/domain/position.ts';
+import { END, messageIdAt } from '../shared/domain/position.ts';
 import { countReceipts } from '../shared/operations/receipts.ts';
 import { createTidemark } from './runtime/composition.ts';
 import { prepare } from './runtime/prepare.ts';
@@ -12,8 +12,9 @@ const tidemark = createTidemark();
 export const handler = serve(requests.countReceipts, async ({ messageIds: positions, ...caller }) => {
   const counted = await countReceipts(tidemark, caller, positions);
   if (!counted) return null;
-  const receipts = counted.map((receipt, index) => {
-    const messageId = messageIdAt(positions[index] as Position);
+  const receipts = positions.map((position, index) => {
+    const messageId = messageIdAt(position);
+    const receipt = counted[index];
     if (!receipt) return { messageId, known: false as const };
     const { audience, readCount, deliveredCount } = receipt;
     const readByAll = isReadByAll(receipt);

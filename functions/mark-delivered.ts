@@ -1,20 +1,15 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
-import { END, formatMessageId } from '../shared/domain/position.ts';
+import { END } from '../shared/domain/position.ts';
 import { markDelivered } from '../shared/operations/mark-delivered.ts';
 import { createTidemark, membershipMode } from './runtime/composition.ts';
+import { answerMarkDelivered } from './runtime/mark-answers.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok, serve } from './runtime/serve.ts';
+import { serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark(membershipMode());
 
-export const handler = serve(requests.markDelivered, async ({ messageId: position, ...member }) => {
-  const marked = await markDelivered(tidemark, member, position);
-  if (!marked) return null;
-  const { groupId, userId } = member;
-  const { advanced, clamped } = marked;
-  return ok({ groupId, userId, messageId: formatMessageId(marked.position), advanced, clamped });
-});
+export const handler = serve(requests.markDelivered, (call) => answerMarkDelivered(tidemark, call));
 
 await prepare({
   tidemark,

@@ -1,26 +1,15 @@
 import * as requests from '../shared/contract/requests.ts';
-import { revisionConflict } from '../shared/domain/errors.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { END } from '../shared/domain/position.ts';
 import { markRead } from '../shared/operations/mark-read.ts';
 import { createTidemark, membershipMode } from './runtime/composition.ts';
+import { answerMarkRead } from './runtime/mark-answers.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok, serve } from './runtime/serve.ts';
-import { watermarkAnswer } from './runtime/watermark-answer.ts';
+import { serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark(membershipMode());
 
-export const handler = serve(
-  requests.markRead,
-  async ({ messageId: position, private: isPrivate, ifRevision = null, ...member }) => {
-    const marked = await markRead(tidemark, member, position, { isPrivate, ifRevision });
-    if (!marked) return null;
-    const { view, advanced, clamped, isConflict } = marked;
-    const state = { ...watermarkAnswer(member, view), advanced, clamped };
-    if (isConflict) throw revisionConflict(state);
-    return ok(state);
-  },
-);
+export const handler = serve(requests.markRead, (call) => answerMarkRead(tidemark, call));
 
 await prepare({
   tidemark,

@@ -3,16 +3,13 @@ import { NOBODY } from '../shared/domain/ids.ts';
 import { END } from '../shared/domain/position.ts';
 import { markUnread } from '../shared/operations/mark-unread.ts';
 import { createTidemark } from './runtime/composition.ts';
+import { answerMarkUnread } from './runtime/mark-answers.ts';
 import { prepare } from './runtime/prepare.ts';
-import { ok, serve } from './runtime/serve.ts';
-import { viewAnswer } from './runtime/watermark-answer.ts';
+import { serve } from './runtime/serve.ts';
 
 const tidemark = createTidemark();
 
-export const handler = serve(requests.markUnread, async ({ messageId: position, ...member }) => {
-  const view = await markUnread(tidemark, member, position);
-  return view && ok(viewAnswer(member, view));
-});
+export const handler = serve(requests.markUnread, (call) => answerMarkUnread(tidemark, call));
 
 await prepare({
   tidemark,

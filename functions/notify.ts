@@ -1,7 +1,31 @@
 import middy from '@middy/core';
 import type { EventBridgeEvent } from 'aws-lambda';
+import { CONNECTIONS_URL, FRAMES_QUEUE_URL } from '../shared/contract/environment.ts';
+import type { TidemarkEvent } from '../shared/contract/event.ts';
+import { variable } from './runtime/environment.ts';
 
-/** Logs each event of Tidemark, so that the log counts them. The webhook has its own function. */
-export const handler = middy<EventBridgeEvent<string, unknown>, void>().handler(async (event) => {
+/** A deployment without the WebSocket API pushes nothing, and loads nothing of it. */
+const pushes = process.env[CONNECTIONS_URL] ? await loadPushes() : null;
+
+/**
+ * Logs each event of Tidemark, so that the log counts them, and pushes what it changes to connected clients. The webhook has
+ * its own function. Lambda retries an event that fails.
+ */
+export const handler = middy<EventBridgeEvent<string, object>, void>().handler(async (event) => {
   console.info({ message: 'event', detailType: event['detail-type'], id: event.id });
+  await pushes?.({ type: event['detail-type'], ...event.detail } as TidemarkEvent);
 });
+
+async function loadPushes(): Promise<(event: TidemarkEvent) => Promise<void>> {
+  const [{ createLive, rehearsePushes }, { createFrameQueue }, { pushEvent }, { prepare }] =
+    await Promise.all([
+      import('./runtime/live.ts'),
+      import('./runtime/frame-queue.ts'),
+      import('../shared/live/push.ts'),
+      import('./runtime/prepare.ts'),
+    ]);
+  const live = createLive();
+  const queue = createFrameQueue(variable(FRAMES_QUEUE_URL));
+  await prepare({ tidemark: live.tidemark, operation: () => rehearsePushes(live), others: [] });
+  return (event) => pushEvent(live, queue, event);
+}

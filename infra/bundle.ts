@@ -6,13 +6,18 @@ import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoin
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** The Lambdas without a route: the stream, the bus or a queue invokes them. */
+/** The Lambdas without a route of the HTTP API: the stream, the bus, a queue or the WebSocket API invokes them. */
 const consumerNames = [
   'apply-facts',
   'project-ledger',
   'publish-events',
   'notify',
   'deliver-webhook',
+  'authorize-connection',
+  'open-connection',
+  'close-connection',
+  'answer-frame',
+  'push-frames',
 ] as const;
 
 /** A Lambda's name. Its file in `functions/` and its bundle's folder have this name; its deployed name ends with it. */

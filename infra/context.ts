@@ -27,6 +27,8 @@ export interface TidemarkContext {
   readonly webhookConcurrency: number;
   /** Whether events are published. Without a subscriber each event costs money and has no use. */
   readonly events: 'on' | 'off';
+  /** Whether there is a WebSocket API. Without it nothing is pushed, and clients poll. */
+  readonly live: 'on' | 'off';
   /** The origins of the web pages that may call the API. Without it, browsers let no page of another origin call it. */
   readonly corsOrigins?: readonly string[];
   /** The mail address that receives alarms. */
@@ -127,6 +129,11 @@ const settings: Record<keyof TidemarkContext, Setting> = {
     example: 'off',
     allows: (value) => value === 'on' || value === 'off',
   },
+  live: {
+    mustBe: '"on" or "off": with "off" there is no WebSocket API',
+    example: 'off',
+    allows: (value) => value === 'on' || value === 'off',
+  },
   corsOrigins: {
     mustBe:
       'the origins of your web pages as browsers send them, such as https://chat.example.com (http only for this machine), ' +
@@ -188,6 +195,7 @@ export function readContext(given: Readonly<Record<string, unknown>>): ContextRe
     ...(webhookUrl !== undefined && { webhookUrl }),
     webhookConcurrency: Number(optional('webhookConcurrency') ?? 5),
     events: optional('events') === 'off' ? 'off' : 'on',
+    live: optional('live') === 'off' ? 'off' : 'on',
     ...(corsOrigins !== undefined && { corsOrigins }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     ...(alarmTopicArn !== undefined && { alarmTopicArn }),

@@ -36,6 +36,13 @@ export interface TidemarkFunctionProps {
    * @default false
    */
   readonly isTraced?: boolean;
+  /**
+   * Whether it throws to refuse a caller, as an authorizer does. Lambda counts that as an error, which is none: the alarm then
+   * goes by a metric of the function's own.
+   *
+   * @default false
+   */
+  readonly refusesByErrors?: boolean;
 }
 
 /**
@@ -44,6 +51,7 @@ export interface TidemarkFunctionProps {
  */
 export class TidemarkFunction extends LambdaFunction {
   readonly whenItFails: string;
+  readonly refusesByErrors: boolean;
 
   constructor(scope: Construct, name: FunctionName, props: TidemarkFunctionProps) {
     const functionName = `${Stack.of(scope).stackName}-${name}`;
@@ -84,6 +92,7 @@ export class TidemarkFunction extends LambdaFunction {
       role,
     });
     this.whenItFails = props.whenItFails;
+    this.refusesByErrors = props.refusesByErrors ?? false;
   }
 
   override addEnvironment(name: Variable, value: string): this {

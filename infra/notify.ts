@@ -2,18 +2,32 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import type { EventBus } from 'aws-cdk-lib/aws-events';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
-import { WEBHOOK_SECRET_ARN, WEBHOOK_URL } from '../shared/contract/environment.ts';
+import { FRAMES_QUEUE_URL, WEBHOOK_SECRET_ARN, WEBHOOK_URL } from '../shared/contract/environment.ts';
 import { SOURCE } from '../shared/contract/event.ts';
+import type { Cache } from './cache.ts';
 import type { TidemarkContext } from './context.ts';
+import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
-import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription } from './queued-subscription.ts';
+import type { Ledger } from './ledger.ts';
+import type { Live } from './live.ts';
+import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription, WorkQueue } from './queued-subscription.ts';
 import { Subscription } from './subscription.ts';
 
 export interface NotifyProps {
   readonly context: TidemarkContext;
   readonly bundles: string;
+  readonly ledger: Ledger;
+  readonly cache: Cache;
   readonly bus: EventBus;
+  /** Null in a deployment without the WebSocket API. */
+  readonly live: Live | null;
 }
+
+/** Slow connections are waited for side by side, each for a bounded time. */
+const PUSH_TIMEOUT = Duration.seconds(30);
+
+/** The most instances that push frames of the queue at once. Each pushes ten of them side by side. */
+const MAXIMUM_PUSHERS = 20;
 
 const eventPattern = { source: [SOURCE] };
 
@@ -27,14 +41,18 @@ export class Notify extends Construct {
 
   constructor(scope: Construct, id: string, props: NotifyProps) {
     super(scope, id);
-    const { context, bundles, bus } = props;
+    const { context, bundles, bus, live } = props;
     this.webhookSecret = this.#createWebhookSecret();
     if (context.events === 'off') return;
     const notify = new TidemarkFunction(this, 'notify', {
       bundles,
-      description: 'Counts and logs events',
-      whenItFails: 'nothing: the log lacks a line',
+      description: live ? 'Pushes what events change to connected clients' : 'Counts and logs events',
+      whenItFails: live
+        ? 'connected clients see changes late, or when they ask'
+        : 'nothing: the log lacks a line',
+      ...(live && { timeout: PUSH_TIMEOUT }),
     });
+    if (live) this.#addPushes(live, notify, props);
     new Subscription(this, 'Subscription', {
       bus,
       handler: notify,
@@ -42,6 +60,27 @@ export class Notify extends Construct {
       eventPattern,
     });
     if (context.webhookUrl !== undefined) this.#addWebhook(context.webhookUrl, props);
+  }
+
+  /** The first frame of a quiet group leaves notify at once. The later ones of a second wait in a queue and leave as one. */
+  #addPushes(live: Live, notify: TidemarkFunction, { bundles, ledger, cache }: NotifyProps): void {
+    const pushFrames = new TidemarkFunction(this, 'push-frames', {
+      bundles,
+      description: 'Pushes the frames that were due in a moment',
+      whenItFails: 'connected clients see changes late, or when they ask',
+      timeout: QUEUE_FUNCTION_TIMEOUT,
+    });
+    const deadLetters = new DeadLetterQueue(this, 'FramesDeadLetters', 'push-frames-dead-letters');
+    const queue = new WorkQueue(this, 'Frames', pushFrames, deadLetters);
+    queue.workOff(this, { maximumConcurrency: MAXIMUM_PUSHERS });
+    for (const pusher of [notify, pushFrames]) {
+      cache.allow(pusher);
+      ledger.allow(pusher, ['BatchGetItem', 'DeleteItem', 'GetItem', 'Query']);
+      ledger.allowListingMembers(pusher);
+      live.allowPushing(pusher);
+    }
+    notify.addEnvironment(FRAMES_QUEUE_URL, queue.queueUrl);
+    notify.allow(['sqs:SendMessage'], queue.queueArn);
   }
 
   #addWebhook(url: string, { context, bundles, bus }: NotifyProps): void {

@@ -1,5 +1,5 @@
 import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
-import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import type { HttpApi, WebSocketApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import {
   Alarm,
   ComparisonOperator,
@@ -22,6 +22,8 @@ import { StreamSource } from './stream-source.ts';
 export interface ObservabilityProps {
   readonly context: TidemarkContext;
   readonly httpApi: HttpApi;
+  /** Null in a deployment without the WebSocket API. */
+  readonly webSocketApi: WebSocketApi | null;
 }
 
 interface AlarmRule {
@@ -38,6 +40,12 @@ interface AlarmRule {
 
 const period = Duration.minutes(5);
 
+/** A metric that a function writes into its log. */
+function ownMetric({ functionName }: TidemarkFunction, metricName: string): Metric {
+  const dimensionsMap = { FunctionName: functionName };
+  return new Metric({ namespace: 'Tidemark', metricName, dimensionsMap, period, statistic: 'Sum' });
+}
+
 /**
  * The alarms. It searches the stack for functions, streams, queues and dead-letter queues, so that each one has its
  * alarms. Create it last: it does not see constructs that are added later.
@@ -45,7 +53,7 @@ const period = Duration.minutes(5);
 export class Observability extends Construct {
   readonly #topics: readonly ITopic[];
 
-  constructor(scope: Construct, id: string, { context, httpApi }: ObservabilityProps) {
+  constructor(scope: Construct, id: string, { context, httpApi, webSocketApi }: ObservabilityProps) {
     super(scope, id);
     this.#topics = this.#topicsOf(context);
     this.#alarm('api-server-errors', {
@@ -55,6 +63,15 @@ export class Observability extends Construct {
       users: 'some calls get 500, 503 or 504; acknowledged writes are kept',
       help: 'The API answers with faults',
     });
+    if (webSocketApi) {
+      this.#alarm('live-faults', {
+        metric: webSocketApi.metric('ExecutionError', { period, statistic: 'Sum' }),
+        threshold: 5,
+        meaning: 'The WebSocket API could not hand over 5 or more connects or frames within 5 minutes',
+        users: 'some clients cannot connect or get no answer over their connections; the routes still work',
+        help: 'The API answers with faults',
+      });
+    }
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
       if (construct instanceof StreamSource) this.#watchSource(construct);
@@ -69,7 +86,9 @@ export class Observability extends Construct {
         // A function that is throttled at every call has no data for errors, and a sum with missing data is missing.
         expression: 'FILL(errors, 0) + FILL(throttles, 0)',
         usingMetrics: {
-          errors: watched.metricErrors({ period, statistic: 'Sum' }),
+          errors: watched.refusesByErrors
+            ? ownMetric(watched, 'FailedAuthorizations')
+            : watched.metricErrors({ period, statistic: 'Sum' }),
           throttles: watched.metricThrottles({ period, statistic: 'Sum' }),
         },
         label: 'errors and throttles',
@@ -103,13 +122,7 @@ export class Observability extends Construct {
       help: 'A queue is not worked off',
     });
     this.#alarm(`${node.id}-retrying`, {
-      metric: new Metric({
-        namespace: 'Tidemark',
-        metricName: 'FailedRecords',
-        dimensionsMap: { FunctionName: queue.consumer.functionName },
-        period,
-        statistic: 'Sum',
-      }),
+      metric: ownMetric(queue.consumer, 'FailedRecords'),
       threshold: 1,
       // Three periods: a single failure is no alarm. The pauses are short enough at first that an event that always
       // fails is tried in each of them.

@@ -1,10 +1,18 @@
 import { Duration } from 'aws-cdk-lib';
+import { FilterCriteria, FilterRule } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { Bus } from './bus.ts';
 import type { Cache } from './cache.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 import { StreamSource } from './stream-source.ts';
+
+/** The kinds of items that the cache copies. Connections are none of them: they come and go without an invocation. */
+const isReadState = { kind: { S: FilterRule.or('membership', 'message', 'head') } };
+const CHANGES_OF_READ_STATE = [
+  FilterCriteria.filter({ dynamodb: { NewImage: isReadState } }),
+  FilterCriteria.filter({ eventName: FilterRule.isEqual('REMOVE'), dynamodb: { OldImage: isReadState } }),
+];
 
 export interface ProjectionProps {
   readonly bundles: string;
@@ -31,6 +39,6 @@ export class Projection extends Construct {
       bus.allowPublishing(projector);
       ledger.allowListingMembers(projector);
     }
-    new StreamSource(this, 'Source', { ledger, consumer: projector });
+    new StreamSource(this, 'Source', { ledger, consumer: projector, filters: CHANGES_OF_READ_STATE });
   }
 }

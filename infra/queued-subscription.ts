@@ -20,6 +20,7 @@ const MAX_RECEIVE_COUNT = 32;
 /** A queue of events that one function processes. */
 export class WorkQueue extends Queue {
   readonly consumer: TidemarkFunction;
+  readonly #deadLetters: DeadLetterQueue;
 
   constructor(scope: Construct, id: string, consumer: TidemarkFunction, deadLetters: DeadLetterQueue) {
     super(scope, id, {
@@ -34,18 +35,42 @@ export class WorkQueue extends Queue {
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
     this.consumer = consumer;
+    this.#deadLetters = deadLetters;
+  }
+
+  /** Lets the consumer process the events of the queue. `scope` gets the source of its invocations. */
+  workOff(scope: Construct, { maximumConcurrency, batchingWindow }: WorkOffOptions): void {
+    // The function sends an event that can never succeed to the dead-letter queue at once.
+    this.#deadLetters.allowSending(this.consumer);
+    this.consumer.addEnvironment(QUEUE_URL, this.queueUrl);
+    this.consumer.allow(
+      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
+      this.queueArn,
+    );
+    // CDK's `SqsEventSource` would also let the function look up the queue's URL, which it has in a variable.
+    new EventSourceMapping(scope, 'Source', {
+      target: this.consumer,
+      eventSourceArn: this.queueArn,
+      batchSize: 10,
+      maxBatchingWindow: batchingWindow ?? Duration.seconds(0),
+      reportBatchItemFailures: true,
+      maxConcurrency: maximumConcurrency,
+    });
   }
 }
 
-export interface QueuedSubscriptionProps {
-  readonly bus: EventBus;
-  readonly description: string;
-  readonly eventPattern: EventPattern;
-  readonly handler: TidemarkFunction;
+export interface WorkOffOptions {
   /** The most instances of the function at once. */
   readonly maximumConcurrency: number;
   /** How long Lambda waits to fill a batch. @default it does not wait */
   readonly batchingWindow?: Duration;
+}
+
+export interface QueuedSubscriptionProps extends WorkOffOptions {
+  readonly bus: EventBus;
+  readonly description: string;
+  readonly eventPattern: EventPattern;
+  readonly handler: TidemarkFunction;
 }
 
 /**
@@ -73,22 +98,7 @@ export class QueuedSubscription extends Construct {
     // A rule only sends. CDK's `SqsQueue` would also let it read the queue's attributes.
     for (const target of [queue, deadLetters]) allowRule(rule, target);
 
-    // The function sends an event that can never succeed to the dead-letter queue at once.
-    deadLetters.allowSending(handler);
-    handler.addEnvironment(QUEUE_URL, queue.queueUrl);
-    handler.allow(
-      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ChangeMessageVisibility'],
-      queue.queueArn,
-    );
-    // CDK's `SqsEventSource` would also let the function look up the queue's URL, which it has in a variable.
-    new EventSourceMapping(this, 'Source', {
-      target: handler,
-      eventSourceArn: queue.queueArn,
-      batchSize: 10,
-      maxBatchingWindow: batchingWindow ?? Duration.seconds(0),
-      reportBatchItemFailures: true,
-      maxConcurrency: maximumConcurrency,
-    });
+    queue.workOff(this, { maximumConcurrency, ...(batchingWindow && { batchingWindow }) });
   }
 }
 

@@ -6,6 +6,7 @@ import { Cache } from './cache.ts';
 import type { TidemarkContext } from './context.ts';
 import { Facts } from './facts.ts';
 import { Ledger } from './ledger.ts';
+import { Live } from './live.ts';
 import { Notify } from './notify.ts';
 import { Observability } from './observability.ts';
 import { Projection } from './projection.ts';
@@ -29,10 +30,12 @@ export class TidemarkStack extends Stack {
     new Projection(this, 'Projection', { bundles, ledger, cache, bus: publishes ? bus : null });
     if (publishes) new Publication(this, 'Publication', { bundles, ledger, bus });
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
-    const { webhookSecret } = new Notify(this, 'Notify', { context, bundles, bus });
-    new Observability(this, 'Observability', { context, httpApi });
+    const live = context.live === 'on' ? new Live(this, 'Live', { context, bundles, ledger, cache }) : null;
+    const { webhookSecret } = new Notify(this, 'Notify', { context, bundles, ledger, cache, bus, live });
+    new Observability(this, 'Observability', { context, httpApi, webSocketApi: live?.webSocketApi ?? null });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
+    if (live) new CfnOutput(this, 'WebSocketUrl', { value: live.url });
     new CfnOutput(this, 'TableName', { value: ledger.tableName });
     new CfnOutput(this, 'EventBusName', { value: bus.eventBusName });
     if (serviceRouteArns !== undefined) {

@@ -37,6 +37,17 @@ export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
   };
 }
 
+/**
+ * The user of a verified token. Throws `forbidden` where the token is not a user's, by the same rules as for a route of
+ * users.
+ */
+export function userOf(payload: Payload): UserId {
+  refuseBackEnds(true, scopesOf(payload));
+  const subject = parseUserId(payload.sub);
+  if (!subject) throw forbidden("The token's subject is not a user id of this service.");
+  return subject;
+}
+
 /** Empty if the route has no authorizer. */
 function authorizerOf({ requestContext }: Event): { readonly jwt?: Jwt; readonly iam?: unknown } {
   return ('authorizer' in requestContext ? requestContext.authorizer : undefined) ?? {};

@@ -1,4 +1,4 @@
-import { CacheConnection } from '../../shared/cache/connection.ts';
+import { CacheConnection, type ConnectionOptions } from '../../shared/cache/connection.ts';
 import { GroupCache } from '../../shared/cache/group-cache.ts';
 import { credentialsIn } from '../../shared/cache/upstash.ts';
 import {
@@ -15,26 +15,31 @@ import { createSecretsClient, readSecret } from './secret.ts';
 
 /**
  * What the operations of a function work with. `prepare` connects it while the function still starts. Only a function
- * that marks has to pass the deployment's mode.
+ * that marks has to pass the deployment's mode. A function that has clients of its own passes them.
  */
-export function createTidemark(mode: MembershipMode = 'strict'): Tidemark {
+export function createTidemark(
+  mode: MembershipMode = 'strict',
+  ledger = createLedgerClient(),
+  cache = createCacheConnection(),
+): Tidemark {
   return {
-    ledger: createLedger(createLedgerClient(), {
+    ledger: createLedger(ledger, {
       tableName: variable(TABLE_NAME),
       membersIndexName: variable(MEMBERS_INDEX_NAME),
       messageRetentionDays: Number(variable(MESSAGE_RETENTION_DAYS)),
     }),
-    cache: createCache(),
+    cache: new GroupCache(cache),
     nowMs: Date.now,
     mode,
   };
 }
 
-function createCache(): GroupCache {
+/** The connection to the cache, with the scripts of every function and with more of them if they are given. */
+export function createCacheConnection(moreScripts?: ConnectionOptions['moreScripts']): CacheConnection {
   const secrets = createSecretsClient();
   const arn = variable(UPSTASH_SECRET_ARN);
   const credentials = async () => credentialsIn(await readSecret(secrets, arn));
-  return new GroupCache(new CacheConnection({ credentials }));
+  return new CacheConnection({ credentials, ...(moreScripts && { moreScripts }) });
 }
 
 export function membershipMode(): MembershipMode {

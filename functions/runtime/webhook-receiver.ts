@@ -48,8 +48,7 @@ export class WebhookReceiver {
    */
   async post(id: string, body: string): Promise<void> {
     const { url, nowMs } = this.#options;
-    if (nowMs() < this.#quietUntilMs)
-      throw new Error('the webhook did not answer, and is not asked for a while');
+    if (nowMs() < this.#quietUntilMs) throw new Error('the webhook did not answer: posts pause for a while');
     const secret = await this.#signingSecret();
     try {
       await postSigned({ url, secret }, id, body, nowMs());

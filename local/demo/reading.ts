@@ -29,7 +29,7 @@ export async function playReading(session: Session, title: string, groupId: stri
   await expectUnread(session, b, group, 1, 'B has 1 unread message.');
 
   await session.as(b, 'PUT', `${group}/watermark`, { messageId: '101' });
-  say('  B looks at the group and marks 101.');
+  say('  B opens the group and marks 101.');
   await expectStatuses(session, b, group, [true, true], 'Now 101 is read,');
   await expectUnread(session, b, group, 0, 'and B has nothing unread.');
 

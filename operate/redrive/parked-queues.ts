@@ -25,6 +25,7 @@ export const PARKED_QUEUES: readonly ParkedQueue[] = [
     from: 'lambda',
     forgotten: 'these events are lost; the next event of the same member has its whole state',
   },
+  { functionName: 'push-frames', from: 'queue', forgotten: NEVER_FORGOTTEN },
 ];
 
 /** The dead-letter queue's name without the stack's. */

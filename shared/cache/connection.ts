@@ -1,6 +1,7 @@
 import type { Redis } from '@upstash/redis';
 import { BoundedHttpHandler } from '../aws/deadline.ts';
 import { Connector } from './connector.ts';
+import type { LiveScriptName } from './live-scripts.ts';
 import { READING_SCRIPTS, type ReadingScriptName, type ScriptName, WRITING_SCRIPTS } from './scripts.ts';
 import { type CacheCredentials, type HttpHandler, Refused, Upstash } from './upstash.ts';
 
@@ -11,6 +12,8 @@ export interface ConnectionOptions {
   readonly nowMs?: () => number;
   /** Sends the requests. A caller may wrap it. */
   readonly http?: HttpHandler;
+  /** Scripts besides those of every function, which most functions do not need in their bundles. */
+  readonly moreScripts?: Readonly<Record<LiveScriptName, string>>;
 }
 
 /** The longest waits of a call, in milliseconds. */
@@ -40,7 +43,8 @@ const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 3_000;
 
 type Script = ReturnType<Redis['createScript']>;
-type Scripts = Readonly<Record<ScriptName, Script>>;
+type AnyScriptName = ScriptName | LiveScriptName;
+type Scripts = Readonly<Record<AnyScriptName, Script>>;
 
 /** Calls the cache's scripts. No failure reaches the caller, since the ledger can answer without a cache. */
 export class CacheConnection {
@@ -50,13 +54,13 @@ export class CacheConnection {
   #readAgainAtMs = 0;
   #rehearsalEnd: AbortSignal | null = null;
 
-  constructor({ credentials, timeoutsMs, nowMs, http }: ConnectionOptions) {
+  constructor({ credentials, timeoutsMs, nowMs, http, moreScripts }: ConnectionOptions) {
     const timeouts = timeoutsMs ?? TIMEOUTS_MS;
     const handler = http ?? new BoundedHttpHandler();
     this.#nowMs = nowMs ?? Date.now;
     this.#connector = new Connector({
       credentials,
-      open: (read) => this.#scriptsOf(new Upstash(read, handler), timeouts),
+      open: (read) => this.#scriptsOf(new Upstash(read, handler), timeouts, moreScripts),
       maxWaitMs: timeouts.connect,
       nowMs: this.#nowMs,
     });
@@ -64,7 +68,7 @@ export class CacheConnection {
 
   /** Runs a script and returns its reply, decoded by `read`; null if the cache did not reply in time. */
   async run<T>(
-    name: ScriptName,
+    name: AnyScriptName,
     keys: readonly string[],
     args: readonly string[],
     read: (reply: unknown) => T,
@@ -105,7 +109,7 @@ export class CacheConnection {
     }
   }
 
-  #scriptsOf(upstash: Upstash, { read, write }: Timeouts): Scripts {
+  #scriptsOf(upstash: Upstash, { read, write }: Timeouts, more = {}): Scripts {
     const within = (timeoutMs: () => number) => () =>
       this.#rehearsalEnd?.aborted === false ? REHEARSAL_MS : Math.min(timeoutMs(), this.#connector.leftMs());
     const reading = upstash.client(within(() => read));
@@ -114,7 +118,10 @@ export class CacheConnection {
     );
     const scripts = [
       ...Object.entries(READING_SCRIPTS).map(([name, source]) => [name, reading.createScript(source)]),
-      ...Object.entries(WRITING_SCRIPTS).map(([name, source]) => [name, writing.createScript(source)]),
+      ...Object.entries({ ...WRITING_SCRIPTS, ...more }).map(([name, source]) => [
+        name,
+        writing.createScript(source),
+      ]),
     ];
     return Object.fromEntries(scripts) as Scripts;
   }
@@ -129,7 +136,7 @@ export class CacheConnection {
   }
 }
 
-function isReading(name: ScriptName): name is ReadingScriptName {
+function isReading(name: AnyScriptName): name is ReadingScriptName {
   return name in READING_SCRIPTS;
 }
 

@@ -13,3 +13,11 @@ export function keysOf(groupId: GroupId) {
     early: key('early'),
   } as const;
 }
+
+/** Who is connected: one key for all users. */
+export const ONLINE_KEY = 'tm:online';
+
+/** The keys that keep one kind of frame of a user and group to one a second. In this order, as the scripts take them. */
+export function frameKeysOf(groupId: GroupId, userId: string, kind: string) {
+  return { gate: `tm:{${groupId}}:gate:${kind}:${userId}`, due: `tm:{${groupId}}:due:${kind}:${userId}` };
+}

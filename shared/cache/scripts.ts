@@ -19,7 +19,7 @@ import sections from './lua/sections.lua';
  */
 const OWN_KEYS_ONLY = '#!lua flags=allow-key-locking';
 
-const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
+export const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, sections, ...parts].join('\n');
 
 /** The scripts that read, each with the shared functions that it uses. */
 export const READING_SCRIPTS = {

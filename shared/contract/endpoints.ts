@@ -6,7 +6,7 @@ import type { ProblemCode } from './problems.ts';
 import * as requests from './requests.ts';
 
 /** The actions of a function on the items of the ledger. */
-export type LedgerAction = 'BatchGetItem' | 'GetItem' | 'Query' | 'UpdateItem';
+export type LedgerAction = 'BatchGetItem' | 'DeleteItem' | 'GetItem' | 'Query' | 'UpdateItem';
 
 export interface Description {
   readonly summary: string;

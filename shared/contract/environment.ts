@@ -23,6 +23,12 @@ export const EVENT_BUS_NAME = 'EVENT_BUS_NAME';
 export const QUEUE_URL = 'QUEUE_URL';
 /** The URL of the dead-letter queue that the function itself sends to. */
 export const DEAD_LETTER_QUEUE_URL = 'DEAD_LETTER_QUEUE_URL';
+/** JSON, `[{ issuer, audience: [...], keysUrl? }]`: whose tokens open a connection. Without `keysUrl` the issuer is asked for it. */
+export const TOKEN_ISSUERS = 'TOKEN_ISSUERS';
+/** Where frames are posted to connections. It is absent in a deployment without the WebSocket API. */
+export const CONNECTIONS_URL = 'CONNECTIONS_URL';
+/** The URL of the queue of frames that are due in a moment. */
+export const FRAMES_QUEUE_URL = 'FRAMES_QUEUE_URL';
 /** The URL that events are posted to. */
 export const WEBHOOK_URL = 'WEBHOOK_URL';
 /** The ARN of the secret that signs the posts to the webhook. */

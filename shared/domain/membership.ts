@@ -51,11 +51,6 @@ export function joinAt(joinedAfter: Position, generation: number, firstRevision 
   };
 }
 
-/** The membership as it was at its start, before any of its registers moved. */
-export function startOf({ joinedAfter, generation, firstRevision }: Membership): Membership {
-  return joinAt(joinedAfter, generation, firstRevision);
-}
-
 /** How a member reads. */
 export interface Reading {
   /** Moves only the own view, which others do not see. */

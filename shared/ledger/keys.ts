@@ -13,11 +13,18 @@ export const headKey = (groupId: GroupId): Key => key(groupPartition(groupId), {
 export const messageKey = (groupId: GroupId, position: Position): Key =>
   key(groupPartition(groupId), { S: `MSG#${position}` });
 
+export const connectionKey = (userId: UserId, connectionId: string): Key =>
+  key(userPartition(userId), { S: `CONN#${connectionId}` });
+
 export const userPartition = (userId: UserId): AttributeValue.SMember => ({ S: `USER#${userId}` });
 
 /** Below and above the sort key of every membership: `$` is just above `#`. */
 export const BEFORE_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP#' };
 export const AFTER_ALL_GROUPS: AttributeValue.SMember = { S: 'GROUP$' };
+
+/** Below and above the sort key of every connection. */
+export const BEFORE_ALL_CONNECTIONS: AttributeValue.SMember = { S: 'CONN#' };
+export const AFTER_ALL_CONNECTIONS: AttributeValue.SMember = { S: 'CONN$' };
 
 /** The smallest sort key above a given one: `BETWEEN` includes its bounds, so it excludes the given one. */
 export const justAfter = ({ S }: AttributeValue.SMember): AttributeValue.SMember => ({ S: `${S}\u0000` });

@@ -98,11 +98,20 @@ export class Messages {
     });
   }
 
-  /** The newest `limit` messages above a position, newest first, and also the deleted ones in between. */
-  async newest(groupId: GroupId, abovePosition: Position, limit: number): Promise<Message[]> {
+  /**
+   * The newest `limit` messages above a position, and up to `lastPosition` if it is given, newest first, and also the deleted
+   * ones in between.
+   */
+  async newest(
+    groupId: GroupId,
+    abovePosition: Position,
+    limit: number,
+    lastPosition?: Position,
+  ): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
-    for await (const { stored } of this.#pages(groupId, { abovePosition }, () => missing)) {
+    const range = { abovePosition, ...(lastPosition && { lastPosition }) };
+    for await (const { stored } of this.#pages(groupId, range, () => missing)) {
       const messages = stored.map(({ message }) => message);
       found.push(...messages);
       missing -= messages.filter(({ deleted }) => !deleted).length;

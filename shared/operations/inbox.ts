@@ -4,7 +4,7 @@ import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
 import { UnreadableItem } from '../ledger/items.ts';
-import { passingOver } from '../ledger/passed-over.ts';
+import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
 import { headChange } from './message-window.ts';
 import { completeFromLedger, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
@@ -52,16 +52,7 @@ export async function readInbox(
   const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, most, after);
   const entries = await readViews(tidemark, userId, memberships);
   return passingOver(async (passedOver) => {
-    const complete = async (some: readonly InboxEntry[]) => {
-      const groups = await inParallel(some, CONCURRENT_GROUPS, (entry) =>
-        viewOf(tidemark, userId, entry).catch((error: unknown) => {
-          if (!(error instanceof UnreadableItem)) throw error;
-          passedOver.note(error);
-          return null;
-        }),
-      );
-      return groups.filter((group) => group !== null);
-    };
+    const complete = (some: readonly InboxEntry[]) => completeAll(tidemark, userId, some, passedOver);
     if (!unreadOnly) return { groups: await complete(entries), next };
 
     const candidates = entries.filter((entry) => !isAtHead(entry));
@@ -74,6 +65,35 @@ export async function readInbox(
     const groups = unread.slice(0, limit);
     return { groups, next: unread.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
   });
+}
+
+/**
+ * Returns some of a user's groups, each as the user sees it. One call of the cache. A group whose head cannot be read is left
+ * out.
+ */
+export async function viewsOf(
+  tidemark: Tidemark,
+  userId: UserId,
+  memberships: readonly Omit<InboxEntry, 'view'>[],
+): Promise<InboxGroup[]> {
+  const entries = await readViews(tidemark, userId, memberships);
+  return passingOver((passedOver) => completeAll(tidemark, userId, entries, passedOver));
+}
+
+async function completeAll(
+  tidemark: Tidemark,
+  userId: UserId,
+  entries: readonly InboxEntry[],
+  passedOver: PassedOver,
+): Promise<InboxGroup[]> {
+  const groups = await inParallel(entries, CONCURRENT_GROUPS, (entry) =>
+    viewOf(tidemark, userId, entry).catch((error: unknown) => {
+      if (!(error instanceof UnreadableItem)) throw error;
+      passedOver.note(error);
+      return null;
+    }),
+  );
+  return groups.filter((group) => group !== null);
 }
 
 /**

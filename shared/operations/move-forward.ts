@@ -53,7 +53,7 @@ export async function moveForward(
         ...headChanges,
         ...early,
       ]);
-      return overtaken(tidemark, member, marks, { ...written, view: merged });
+      return applyOvertaken(tidemark, member, marks, { ...written, view: merged });
     }
     expected = null;
   }
@@ -125,7 +125,7 @@ function earlyMarks(
  * Applies the clamped marks whose message was recorded in the meantime, before the cache kept the mark: the merge then
  * returned a head at or above them.
  */
-async function overtaken(
+async function applyOvertaken(
   tidemark: Tidemark,
   member: Member,
   marks: readonly Mark[],

@@ -12,7 +12,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import { everyonePast } from './fully-read.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
-import { readAll, type StreamRecord, type Written } from './stream-records.ts';
+import { membershipIn, readAll, type StreamRecord, type Written } from './stream-records.ts';
 
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
@@ -49,7 +49,7 @@ interface Merged {
   readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
   /**
-   * Effect of members who left a position, without those published before. `leftPosition` is the lowest of these
+   * The effects of members who left a position, without those published before. `leftPosition` is the lowest of these
    * positions.
    */
   readonly leaving: readonly Effect[];
@@ -127,7 +127,7 @@ async function publishFullyRead(
 ): Promise<Effect[]> {
   if (!publisher) return [];
   const sources = new Map<TidemarkEvent, readonly Effect[]>();
-  const unknown: Effect[] = [];
+  const undecided: Effect[] = [];
   const end = AbortSignal.timeout(searchesMs);
   await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
     if (!leftPosition) return;
@@ -137,11 +137,11 @@ async function publishFullyRead(
       if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
-      unknown.push(...leaving);
+      undecided.push(...leaving);
     }
   });
   const failed = await publishFrom(publisher, sources);
-  for (const item of unknown) failed.add(item);
+  for (const item of undecided) failed.add(item);
   for (const item of groups.flatMap(({ leaving }) => leaving)) {
     if (!failed.has(item)) published.add(item.sequenceNumber);
   }
@@ -165,7 +165,7 @@ function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
       const { userId, state } = fact;
-      const before = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
+      const before = membershipIn(was);
       const changes = [change.knownMember(userId, state)];
       if (!before && state.kind === 'member') changes.push(change.joined(userId));
       return { ...quiet, changes, leftPosition: leftBehind(before, state) };

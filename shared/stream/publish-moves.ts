@@ -1,10 +1,10 @@
 import type { TidemarkEvent } from '../contract/event.ts';
-import { startOf } from '../domain/membership.ts';
+import { joinAt } from '../domain/membership.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { eventsOf, type MembershipChange } from './membership-changes.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
-import { readAll, type StreamRecord, type Written } from './stream-records.ts';
+import { membershipIn, readAll, type StreamRecord, type Written } from './stream-records.ts';
 
 export interface Publication {
   readonly publisher: Publisher;
@@ -46,11 +46,15 @@ async function publishEvents({ publisher, published }: Publication, moves: reado
  * The move in a record, if there is one. A membership that begins counts as a move from its start: it has moved if it
  * took over marks that were made before.
  */
-function moveIn({ sequenceNumber, was, is }: Written): Move[] {
-  if (is?.kind !== 'membership' || is.state.kind !== 'member') return [];
-  const { groupId, userId, state: after } = is;
-  const former = was?.kind === 'membership' && was.state.kind === 'member' ? was.state : null;
-  const before = former?.generation === after.generation ? former : startOf(after);
+function moveIn({ sequenceNumber, was, is, fact }: Written): Move[] {
+  const after = membershipIn(is);
+  if (!after || fact.kind !== 'membership') return [];
+  const former = membershipIn(was);
+  const { groupId, userId } = fact;
+  const before =
+    former?.generation === after.generation
+      ? former
+      : joinAt(after.joinedAfter, after.generation, after.firstRevision);
   return [{ sequenceNumber, groupId, userId, before, after }];
 }
 

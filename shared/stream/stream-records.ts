@@ -1,3 +1,4 @@
+import type { Membership } from '../domain/membership.ts';
 import { type Fact, type Item, interpretItem } from '../ledger/items.ts';
 
 /** One record of the ledger's stream: an item before and after a write. Each is null if there was no item. */
@@ -14,6 +15,11 @@ export interface Written {
   readonly was: Fact | null;
   readonly is: Fact | null;
   readonly fact: Fact;
+}
+
+/** The membership in a fact; null for a departure and for any other fact. */
+export function membershipIn(fact: Fact | null): Membership | null {
+  return fact?.kind === 'membership' && fact.state.kind === 'member' ? fact.state : null;
 }
 
 /** A record that this service should be able to read, and cannot. */
@@ -76,7 +82,7 @@ function logUnknown(kinds: readonly string[]): void {
 function logBrokenBefore(reasons: readonly string[]): void {
   if (reasons.length === 0) return;
   console.error({
-    message: 'how items were before could not be read; what they are now is carried on',
+    message: 'old images are broken; new ones are used',
     count: reasons.length,
     reasons: reasons.slice(0, MOST_LOGGED),
   });

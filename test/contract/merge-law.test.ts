@@ -42,7 +42,7 @@ const inLedger: Holder = () => {
     if (isMove && result.generation === known.state?.generation) {
       await memberships.change({ groupId, userId }, merged, known.state);
     } else {
-      const begin = (heard: Belonging) => ({ ...heard, state: merged(heard.state) });
+      const begin = (known: Belonging) => ({ ...known, state: merged(known.state) });
       await memberships.changeBelonging({ groupId, userId }, begin, Date.now());
     }
     return memberships.read({ groupId, userId });

@@ -54,7 +54,7 @@ const state: fc.Arbitrary<MembershipState> = fc.oneof(
 
 type Step =
   | {
-      readonly step: 'tell';
+      readonly step: 'merge';
       readonly kind: 'member' | 'knownMember';
       readonly userId: UserId;
       readonly state: MembershipState;
@@ -66,7 +66,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      step: fc.constant('tell' as const),
+      step: fc.constant('merge' as const),
       kind: fc.constantFrom('member' as const, 'knownMember' as const),
       userId: fc.constantFrom(...USERS),
       state,
@@ -105,26 +105,26 @@ test('the index of a group counts the registers of its members, whatever was mer
     fc.asyncProperty(fc.array(aStep, { minLength: 1, maxLength: 25 }), async (steps) => {
       const groupId = aGroup();
       const ledger: Ledger = new Map();
-      const tell = (changes: readonly change.Change[]) => tidemark.cache.merge(groupId, changes);
+      const mergeAll = (changes: readonly change.Change[]) => tidemark.cache.merge(groupId, changes);
       /** The token of a load that has begun. */
       let token: string | null = null;
       for (const [index, step] of steps.entries()) {
-        if (step.step === 'tell') {
+        if (step.step === 'merge') {
           const { kind, userId } = step;
           const known = ledger.get(userId);
           const held = known ? merge(known, step.state) : step.state;
           ledger.set(userId, held);
           // A late record has an earlier state of the ledger, or the current one.
-          const said =
+          const record =
             kind === 'member' ? change.member(userId, held) : change.knownMember(userId, step.state);
-          const reply = await tidemark.cache.mergeFromStream(groupId, [said], null);
+          const reply = await tidemark.cache.mergeFromStream(groupId, [record], null);
           // Members whom the index lacks are read from the ledger.
-          for (const stranger of reply?.unknownMembers ?? []) {
-            const state = ledger.get(stranger);
-            if (state) await tell([change.member(stranger, state)]);
+          for (const unknown of reply?.unknownMembers ?? []) {
+            const state = ledger.get(unknown);
+            if (state) await mergeAll([change.member(unknown, state)]);
           }
           // In the end the stream merges everything.
-          if (kind === 'knownMember') await tell([change.knownMember(userId, held)]);
+          if (kind === 'knownMember') await mergeAll([change.knownMember(userId, held)]);
         } else if (step.step === 'doubt') {
           await tidemark.cache.doubt({ groupId, userId: step.userId }, `doubt-${index}`);
         } else if (step.step === 'lose-members') {
@@ -136,7 +136,7 @@ test('the index of a group counts the registers of its members, whatever was mer
           if (claim?.outcome === 'claimed') token = claim.token;
           if (step.step === 'load' && token && claim?.outcome === 'claimed') {
             const members = [...ledger].filter(([, held]) => held.kind === 'member');
-            await tell([...change.members(members), change.indexed(token)]);
+            await mergeAll([...change.members(members), change.indexed(token)]);
           }
         }
         const sender = USERS[index % USERS.length] as UserId;
@@ -155,7 +155,7 @@ test('the index of a group counts the registers of its members, whatever was mer
       // A load of everything in the ledger always completes an index.
       const claim = await tidemark.cache.receipts.claim(groupId, 'last', T + 100, T + 100);
       if (claim?.outcome === 'claimed') {
-        await tell([...change.members(ledger), change.indexed(claim.token)]);
+        await mergeAll([...change.members(ledger), change.indexed(claim.token)]);
       }
       const counted = await tidemark.cache.receipts.count({ groupId, userId: 'a' as UserId }, [
         { position: position('5'), senderId: 'a' as UserId },

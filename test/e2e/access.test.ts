@@ -118,7 +118,7 @@ test.each(['scope', 'scp'])('a list of scopes in the claim %s is accepted', asyn
   }
 });
 
-const STRANGERS: readonly (readonly [string, () => string | null | Promise<string>])[] = [
+const INVALID_CREDENTIALS: readonly (readonly [string, () => string | null | Promise<string>])[] = [
   ['nothing at all', () => null],
   ['an empty header', () => ''],
   ['an empty bearer', () => 'Bearer '],
@@ -175,7 +175,7 @@ const STRANGERS: readonly (readonly [string, () => string | null | Promise<strin
   ],
 ];
 
-describe.each(STRANGERS)('with %s', (_name, authorization) => {
+describe.each(INVALID_CREDENTIALS)('with %s', (_name, authorization) => {
   test('every route answers 401', async () => {
     const header = await authorization();
     for (const [, route] of EVERY_ROUTE) {
@@ -330,8 +330,8 @@ describe("another user's data", () => {
 });
 
 /** Everything that a caller can distinguish answers by, without the ids of the request and of the group. */
-function visible({ status, contentType, headerNames, text }: Answer, asked: string) {
-  const shown = text.replace(/"requestId":"[^"]+"/, '').replaceAll(asked, 'the group asked for');
+function visible({ status, contentType, headerNames, text }: Answer, id: string) {
+  const shown = text.replace(/"requestId":"[^"]+"/, '').replaceAll(id, 'the group');
   return { status, contentType, headerNames, shown };
 }
 

@@ -721,8 +721,13 @@ describe('tabs and devices', () => {
     await expectEvent(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
 
     const { follow, members } = await page.load<FollowCode>('follow.mjs');
-    const told = await events(groupId);
-    const orders = [told, told.toReversed(), [...told, ...told], [...told.slice(3), ...told.slice(0, 3)]];
+    const published = await events(groupId);
+    const orders = [
+      published,
+      published.toReversed(),
+      [...published, ...published],
+      [...published.slice(3), ...published.slice(0, 3)],
+    ];
     for (const order of orders) {
       members.clear();
       for (const event of order) follow(event);
@@ -742,7 +747,7 @@ describe('events', () => {
     members.clear();
     const groupId = await aGroup('alice', 'bob');
     const seen = () => members.get(`${groupId}/bob`)?.seen;
-    const told = async (to: string): Promise<BusEvent> => {
+    const published = async (to: string): Promise<BusEvent> => {
       await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to });
       const all = await events(groupId, 'WatermarkAdvanced');
       const found = all.find(({ detail }) => detail.userId === 'bob' && detail.to === to);
@@ -758,7 +763,7 @@ describe('events', () => {
 
     // The first membership: its event arrives, and again after the departure and after the next join.
     await mark(groupId, 'bob', '9');
-    const first = await told('9');
+    const first = await published('9');
     follow(first);
     expect(seen()).toBe('9');
     await leave();
@@ -770,7 +775,7 @@ describe('events', () => {
 
     // The second membership: none of its events arrives before it ends.
     await mark(groupId, 'bob', '8');
-    const second = await told('8');
+    const second = await published('8');
     await leave();
     for (const late of [second, first, second]) follow(late);
     expect(seen()).toBeNull();
@@ -778,7 +783,7 @@ describe('events', () => {
     // The third membership is followed, while all events of the others arrive late and twice.
     await rejoin();
     await mark(groupId, 'bob', '4');
-    const third = await told('4');
+    const third = await published('4');
     for (const event of [first, third, second, third, first]) follow(event);
     expect(seen()).toBe('4');
 
@@ -790,7 +795,7 @@ describe('events', () => {
     for (const event of [second, first, third, first]) follow(event);
     expect([seen(), own()?.messageId]).toEqual(['4', '4']);
     await mark(groupId, 'bob', '6');
-    const fourth = await told('6');
+    const fourth = await published('6');
     const { revision } = await markUnread(groupId, 'bob', '3');
     await expectEvent(groupId, 'OwnWatermarkMoved', { userId: 'bob', messageId: '2', revision });
     const all = await events(groupId);

@@ -42,7 +42,7 @@ describe.each(PATHS)('GET %s', (path, type) => {
   ])('is refused to %s', async (_name, headers) => {
     expect(await stack.send({ method: 'GET', path, headers })).toMatchObject({
       status: 403,
-      body: { message: 'Only this machine may ask: the Host or the Origin is foreign.' },
+      body: { message: 'Only this machine may call: the Host or the Origin is foreign.' },
     });
   });
 

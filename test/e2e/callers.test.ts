@@ -194,12 +194,12 @@ describe('if users need no scope', () => {
   /** The status of a route of users, of the same route on a user's behalf, and of a route only for back ends. */
   async function statuses(token: string): Promise<number[]> {
     const group = freshPrefix();
-    const asked = [
+    const answers = [
       await stack.call(token, 'GET', '/v1/inbox'),
       await stack.call(token, 'GET', '/v1/users/bob/inbox'),
       await stack.call(token, 'POST', `/v1/groups/${group}/members`, { userIds: ['bob'] }),
     ];
-    return asked.map(({ status }) => status);
+    return answers.map(({ status }) => status);
   }
 
   test('every token for one of the audiences is a user’s', async () => {

@@ -14,7 +14,8 @@ const stack = withStack();
 const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
 const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 
-const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
+const readView = (groupId: string, userId: string) =>
+  asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
 /** Marks with the id as text. */
 const mark = (groupId: string, userId: string, messageId: string) =>
   asUser(userId, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId });
@@ -56,7 +57,7 @@ function expectNoContent(answer: Answer) {
 describe('a mark', () => {
   test('in a group without messages is not clamped, and the unread count is 0', async () => {
     const groupId = await aGroupOf('bob');
-    expectAnswer(await look(groupId, 'bob'), 200, {
+    expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
       userId: 'bob',
       messageId: null,
@@ -75,7 +76,7 @@ describe('a mark', () => {
       clamped: false,
       unread: { count: 0, exact: true },
     });
-    expectAnswer(await look(groupId, 'bob'), 200, {
+    expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
       userId: 'bob',
       messageId: '5',
@@ -88,7 +89,7 @@ describe('a mark', () => {
 
   test('moves the watermark and the unread count', async () => {
     const groupId = await aChat('1', '2', '3');
-    expectAnswer(await look(groupId, 'bob'), 200, {
+    expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
       userId: 'bob',
       messageId: null,
@@ -125,7 +126,7 @@ describe('a mark', () => {
         unread: { count: 1, exact: true },
       });
     }
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt });
   });
 
   test('on behalf of a user has the same effect as the user’s own', async () => {
@@ -141,7 +142,7 @@ describe('a mark', () => {
       clamped: false,
       unread: { count: 1, exact: true },
     });
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt: A_TIME });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt: A_TIME });
     expect((await asService('PUT', path, { messageId: LARGEST_ID })).body).toMatchObject({
       messageId: '3',
       clamped: true,
@@ -154,7 +155,7 @@ describe('a mark', () => {
     const groupId = await aGroupOf('alice', 'bob', 'carol');
     await record(groupId, '1', 'alice');
     await mark(groupId, 'bob', '1');
-    expect((await look(groupId, 'carol')).body).toMatchObject({
+    expect((await readView(groupId, 'carol')).body).toMatchObject({
       messageId: null,
       readAt: null,
       unread: { count: 1, exact: true },
@@ -180,7 +181,7 @@ describe('a mark', () => {
       '{"messageId":9007199254740991}',
     );
     expect(answer).toMatchObject({ status: 200, body: { messageId: '9007199254740991', advanced: true } });
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '9007199254740991' });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '9007199254740991' });
   });
 });
 
@@ -191,7 +192,7 @@ describe('the main job', () => {
     await mark(groupId, 'bob', '100');
     await record(groupId, '101', 'alice');
 
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '100',
       head: '101',
       unread: { count: 1, exact: true },
@@ -226,7 +227,7 @@ describe('a mark beyond the head', () => {
       unread: NONE_UNREAD,
     });
     expectAnswer(await record(groupId, '102', 'alice'), 201, { groupId, messageId: '102', head: '102' });
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '101',
       head: '102',
       unread: { count: 1, exact: true },
@@ -262,7 +263,7 @@ describe('ids of 64 bits', () => {
       clamped: false,
       unread: { count: 1, exact: true },
     });
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: lower, head: upper });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: lower, head: upper });
     expectAnswer(await statuses(groupId, 'bob', upper, lower), 200, {
       groupId,
       watermark: lower,
@@ -291,7 +292,7 @@ describe('ids of 64 bits', () => {
     const groupId = await aChat('9007199254740992', '9007199254740993');
     expectNoContent(await remove(groupId, '9007199254740992'));
     await mark(groupId, 'bob', '9007199254740992');
-    expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
   });
 
   test('are ordered as numbers, also with fewer digits', async () => {
@@ -351,7 +352,7 @@ describe('a message', () => {
     const groupId = await aGroupOf('alice', 'bob');
     expectAnswer(await record(groupId, '7', 'alice'), 201, { groupId, messageId: '7', head: '7' });
     expectAnswer(await record(groupId, '7', 'alice'), 200, { groupId, messageId: '7', head: '7' });
-    expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
   });
 
   test('can have sentAt, and a JSON integer as its id', async () => {
@@ -367,13 +368,13 @@ describe('a message', () => {
   test('may be recorded out of order: the head stays, and it is unread', async () => {
     const groupId = await aChat('20');
     expectAnswer(await record(groupId, '10', 'alice'), 201, { groupId, messageId: '10', head: '20' });
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '20',
       unread: { count: 2, exact: true },
     });
     expect((await mark(groupId, 'bob', '20')).body).toMatchObject({ unread: NONE_UNREAD });
     await record(groupId, '15', 'alice');
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '20',
       head: '20',
       unread: NONE_UNREAD,
@@ -382,7 +383,7 @@ describe('a message', () => {
 
   test("moves its sender's watermark, and is not unread for the sender", async () => {
     const groupId = await aChat('1', '2');
-    expect((await look(groupId, 'alice')).body).toMatchObject({
+    expect((await readView(groupId, 'alice')).body).toMatchObject({
       messageId: '2',
       head: '2',
       unread: NONE_UNREAD,
@@ -393,8 +394,8 @@ describe('a message', () => {
     });
     await record(groupId, '4', 'bob');
     await record(groupId, '3', 'alice');
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
-    expect((await look(groupId, 'alice')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
+    expect((await readView(groupId, 'alice')).body).toMatchObject({
       messageId: '3',
       unread: { count: 1, exact: true },
     });
@@ -403,8 +404,8 @@ describe('a message', () => {
   test('can have a sender that is not a member, and does not add it', async () => {
     const groupId = await aGroupOf('bob');
     expectAnswer(await record(groupId, '1', 'a-bot'), 201, { groupId, messageId: '1', head: '1' });
-    expect((await look(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
-    expectNotFound(await look(groupId, 'a-bot'));
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expectNotFound(await readView(groupId, 'a-bot'));
     expect((await listMembers(groupId)).body).toMatchObject({ members: [{ userId: 'bob' }] });
   });
 
@@ -412,12 +413,12 @@ describe('a message', () => {
     const groupId = await aChat('1', '2', '3');
     expectNoContent(await remove(groupId, '3'));
     expectNoContent(await remove(groupId, '3'));
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
       unread: { count: 2, exact: true },
     });
     expectNoContent(await remove(groupId, '1'));
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
       unread: { count: 1, exact: true },
     });
@@ -427,7 +428,7 @@ describe('a message', () => {
   test('that was never recorded can be deleted', async () => {
     const groupId = await aChat('1');
     expectNoContent(await remove(groupId, '99'));
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '1',
       unread: { count: 1, exact: true },
     });
@@ -444,7 +445,7 @@ describe('members', () => {
   test('start at the head, which adding them again does not change', async () => {
     const groupId = await aChat('1', '2');
     expectAnswer(await join(groupId, 'carol'), 201, { groupId, userId: 'carol', joinedAfter: '2' });
-    expectAnswer(await look(groupId, 'carol'), 200, {
+    expectAnswer(await readView(groupId, 'carol'), 200, {
       groupId,
       userId: 'carol',
       messageId: '2',
@@ -455,7 +456,7 @@ describe('members', () => {
     });
     await record(groupId, '3', 'alice');
     expectAnswer(await join(groupId, 'carol'), 200, { groupId, userId: 'carol', joinedAfter: '2' });
-    expect((await look(groupId, 'carol')).body).toMatchObject({
+    expect((await readView(groupId, 'carol')).body).toMatchObject({
       messageId: '2',
       unread: { count: 1, exact: true },
     });
@@ -476,7 +477,7 @@ describe('members', () => {
     const groupId = await aChat('1', '2');
     await mark(groupId, 'bob', '1');
     expectNoContent(await leave(groupId, 'bob'));
-    expectNotFound(await look(groupId, 'bob'));
+    expectNotFound(await readView(groupId, 'bob'));
     expectNotFound(await mark(groupId, 'bob', '2'));
     expectNotFound(await statuses(groupId, 'bob', '1'));
     expectNoContent(await leave(groupId, 'bob'));
@@ -490,7 +491,7 @@ describe('members', () => {
     await leave(groupId, 'bob');
     await record(groupId, '3', 'alice');
     expectAnswer(await join(groupId, 'bob'), 201, { groupId, userId: 'bob', joinedAfter: '3' });
-    expectAnswer(await look(groupId, 'bob'), 200, {
+    expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
       userId: 'bob',
       messageId: '3',
@@ -499,7 +500,7 @@ describe('members', () => {
       head: '3',
       unread: NONE_UNREAD,
     });
-    const { revision } = (await look(groupId, 'bob')).body as { revision: number };
+    const { revision } = (await readView(groupId, 'bob')).body as { revision: number };
     expect(revision).toBeGreaterThan(0);
   });
 
@@ -527,7 +528,7 @@ describe('members', () => {
       userId: '.A_z:0@!+=~-',
       messageId: '1',
     });
-    expect((await look(groupId, longest)).body).toMatchObject({ groupId, userId: longest });
+    expect((await readView(groupId, longest)).body).toMatchObject({ groupId, userId: longest });
   });
 
   test('are listed page by page, each once', async () => {
@@ -595,14 +596,14 @@ describe('members', () => {
 describe('an answer', () => {
   test('for a group that does not exist is 404', async () => {
     const groupId = freshPrefix('g');
-    expectNotFound(await look(groupId, 'bob'));
+    expectNotFound(await readView(groupId, 'bob'));
     expectNotFound(await mark(groupId, 'bob', '1'));
     expectNotFound(await statuses(groupId, 'bob', '1'));
   });
 
   test('to a request that failed has a new request id', async () => {
     const groupId = freshPrefix('g');
-    const [one, other] = await Promise.all([look(groupId, 'bob'), look(groupId, 'bob')]);
+    const [one, other] = await Promise.all([readView(groupId, 'bob'), readView(groupId, 'bob')]);
     const idOf = ({ body }: Answer) => (body as { requestId: string }).requestId;
     expect(idOf(one)).not.toBe(idOf(other));
   });
@@ -641,7 +642,7 @@ describe('facts on the bus', () => {
     );
     await happen(deleted(groupId, LARGEST_ID), left(groupId, 'carol'));
 
-    expectAnswer(await look(groupId, 'bob'), 200, {
+    expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
       userId: 'bob',
       messageId: null,
@@ -654,7 +655,7 @@ describe('facts on the bus', () => {
       messageId: '9007199254740992',
       unread: { count: 1, exact: true },
     });
-    expectNotFound(await look(groupId, 'carol'));
+    expectNotFound(await readView(groupId, 'carol'));
     expectAnswer(await listMembers(groupId), 200, {
       members: [
         { userId: 'alice', messageId: LARGEST_ID, joinedAfter: null },
@@ -670,7 +671,7 @@ describe('facts on the bus', () => {
       detailType: 'MessageSent',
       detail: { groupId, messageId: 7, senderId: 'alice', sentAt: '2026-01-31T12:00:00.000Z' },
     });
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '7',
       unread: { count: 1, exact: true },
     });
@@ -689,7 +690,7 @@ describe('facts on the bus', () => {
       deleted(groupId, '1'),
       sent(groupId, '1', 'alice'),
     );
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '1',
       head: '2',
       unread: { count: 1, exact: true },
@@ -707,11 +708,11 @@ describe('facts on the bus', () => {
       sent(groupId, '2', 'alice'),
       sent(groupId, '1', 'alice'),
     );
-    expect((await look(groupId, 'bob')).body).toMatchObject({
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
       unread: { count: 2, exact: true },
     });
-    expect((await look(groupId, 'alice')).body).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
+    expect((await readView(groupId, 'alice')).body).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
   });
 
   test('about members may come in reverse: the latest time counts', async () => {
@@ -725,7 +726,7 @@ describe('facts on the bus', () => {
       at('2026-01-31T12:00:00Z', joined(groupId, 'gone')),
       at('2026-01-31T12:00:00Z', joined(groupId, 'stays')),
     );
-    expectNotFound(await look(groupId, 'gone'));
+    expectNotFound(await readView(groupId, 'gone'));
     expectAnswer(await listMembers(groupId), 200, {
       members: [
         { userId: 'returned', messageId: null, joinedAfter: null },
@@ -737,7 +738,7 @@ describe('facts on the bus', () => {
 
   test('from another source or of another type change nothing', async () => {
     const groupId = await aChat('1');
-    const before = (await look(groupId, 'bob')).body;
+    const before = (await readView(groupId, 'bob')).body;
     const call = await stack.call(null, 'POST', '/_local/events', {
       entries: [
         {
@@ -754,7 +755,7 @@ describe('facts on the bus', () => {
     });
     expect(call.status).toBe(200);
     await happen();
-    expect((await look(groupId, 'bob')).body).toEqual(before);
+    expect((await readView(groupId, 'bob')).body).toEqual(before);
   });
 });
 
@@ -767,13 +768,13 @@ test.each([
   ['no user', 'MemberLeft', {}],
 ])('a fact with %s changes nothing, and does not delay others', async (_name, detailType, fields) => {
   const groupId = await aChat('1');
-  const seen = async () => [(await look(groupId, 'bob')).body, (await listMembers(groupId)).body];
+  const seen = async () => [(await readView(groupId, 'bob')).body, (await listMembers(groupId)).body];
   const before = await seen();
   await stack.putFacts([
     { detailType, detail: { groupId, ...fields } },
     { detailType: 'MemberJoined', detail: { groupId: `${groupId}-next`, userId: 'bob' } },
   ]);
-  await eventually(async () => expect((await look(`${groupId}-next`, 'bob')).status).toBe(200));
+  await eventually(async () => expect((await readView(`${groupId}-next`, 'bob')).status).toBe(200));
   expect(await seen()).toEqual(before);
 });
 

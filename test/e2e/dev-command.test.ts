@@ -18,10 +18,10 @@ afterAll(() => {
 });
 
 /** A user that owns nothing. Only root can run a command as another user. */
-const STRANGER = { uid: 65_534, gid: 65_534 };
+const OTHER_USER = { uid: 65_534, gid: 65_534 };
 const isRoot = process.getuid?.() === 0;
 const canBeStranger =
-  isRoot && spawnSync(process.execPath, ['--eval', '0'], { ...STRANGER, env: {} }).status === 0;
+  isRoot && spawnSync(process.execPath, ['--eval', '0'], { ...OTHER_USER, env: {} }).status === 0;
 
 function run(args: readonly string[], options: object = {}) {
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -54,7 +54,7 @@ describe('a data directory that the user may not use', () => {
     ['dev', ['local/dev.ts', '--port', '0']],
     ['token', ['local/token.ts', 'alice']],
   ])('is reported in one sentence: npm run %s', async (_name, args) => {
-    const options = isRoot ? STRANGER : {};
+    const options = isRoot ? OTHER_USER : {};
     expect(await ending(run([...args, '--data', closed], options))).toEqual({
       stdout: expect.anything(),
       stderr:
@@ -86,9 +86,9 @@ describe('a user without rights', () => {
       mkdirSync(home, { mode: 0o555 });
       const data = join(directory, 'own data');
       mkdirSync(data);
-      chownSync(data, STRANGER.uid, STRANGER.gid);
+      chownSync(data, OTHER_USER.uid, OTHER_USER.gid);
       const dev = run(['local/dev.ts', '--port', '0', '--data', join(data, 'of a chat')], {
-        ...STRANGER,
+        ...OTHER_USER,
         env: { ...process.env, HOME: home },
       });
       const [stdout, stderr] = [text(dev.stdout), text(dev.stderr)];

@@ -13,7 +13,8 @@ const put = (detailType: string, detail: { readonly [name: string]: Json }, time
 
 const asUser: RunningStack['asUser'] = (...call) => stack.asUser(...call);
 const asService: RunningStack['asService'] = (...call) => stack.asService(...call);
-const look = (groupId: string, userId: string) => asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
+const readView = (groupId: string, userId: string) =>
+  asUser(userId, 'GET', `/v1/groups/${groupId}/watermark`);
 
 async function receipts(groupId: string, userId: string, ...messageIds: string[]) {
   const answer = await asUser(userId, 'POST', `/v1/groups/${groupId}/receipts`, { messageIds });
@@ -34,27 +35,27 @@ async function aGroup(...userIds: string[]): Promise<string> {
   const groupId = freshPrefix();
   for (const userId of userIds) await put('MemberJoined', { groupId, userId, joinedAt: timeOf(T) });
   await eventually(async () => {
-    for (const userId of userIds) expect((await look(groupId, userId)).status).toBe(200);
+    for (const userId of userIds) expect((await readView(groupId, userId)).status).toBe(200);
   });
   return groupId;
 }
 
 const joins = async (groupId: string, userId: string, status: number) =>
-  eventually(async () => expect((await look(groupId, userId)).status).toBe(status));
+  eventually(async () => expect((await readView(groupId, userId)).status).toBe(status));
 
 describe('a fact', () => {
   test('with another sender for a known message is ignored, without effect and without another try', async () => {
     const groupId = await aGroup('bob', 'mallory');
     await put('MessageSent', { groupId, messageId: '30', senderId: 'bob' });
     await eventually(async () =>
-      expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '30' }),
+      expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '30' }),
     );
     await put('MessageSent', { groupId, messageId: '30', senderId: 'mallory' });
     await put('MessageSent', { groupId, messageId: '31', senderId: 'bob' });
     await eventually(async () =>
-      expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '31' }),
+      expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '31' }),
     );
-    expect((await look(groupId, 'mallory')).body).toMatchObject({
+    expect((await readView(groupId, 'mallory')).body).toMatchObject({
       messageId: null,
       unread: { count: 2, exact: true },
     });
@@ -74,7 +75,7 @@ describe('a fact', () => {
     await put(type, { groupId, ...about, [name]: time });
     await eventually(async () => expect(await deadLetters(groupId)).toEqual([type]));
     // The group and its cache are unchanged: a later departure of the same user has its usual effect.
-    expect((await look(groupId, 'carol')).status).toBe(404);
+    expect((await readView(groupId, 'carol')).status).toBe(404);
     await put('MemberJoined', { groupId, userId: 'carol', joinedAt: timeOf(T) });
     await joins(groupId, 'carol', 200);
     await put('MessageSent', { groupId, messageId: '10', senderId: 'alice', sentAt: timeOf(T + 10) });
@@ -110,10 +111,12 @@ describe('a fact', () => {
     for (const messageId of ['1', '2', '3']) {
       await put('MessageSent', { groupId, messageId, senderId: 'alice', sentAt: timeOf(T + 1) });
     }
-    await eventually(async () => expect((await look(groupId, 'alice')).body).toMatchObject({ head: '3' }));
+    await eventually(async () =>
+      expect((await readView(groupId, 'alice')).body).toMatchObject({ head: '3' }),
+    );
     await put('MemberJoined', { groupId, userId: 'bob', joinedAt: timeOf(T + 5), joinedAfter: '1' });
     await joins(groupId, 'bob', 200);
-    expect((await look(groupId, 'bob')).body).toMatchObject({ messageId: '1', unread: { count: 2 } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '1', unread: { count: 2 } });
 
     const join = (userId: string, joinedAfter: Json) =>
       asService('PUT', `/v1/groups/${groupId}/members/${userId}`, { joinedAfter });
@@ -126,8 +129,8 @@ describe('a fact', () => {
       body: { groupId, userId: 'carol', joinedAfter: '2' },
     });
     expect(await join('dave', null)).toMatchObject({ status: 201, body: { joinedAfter: null } });
-    expect((await look(groupId, 'dave')).body).toMatchObject({ messageId: null, unread: { count: 3 } });
+    expect((await readView(groupId, 'dave')).body).toMatchObject({ messageId: null, unread: { count: 3 } });
     expect(await join('erin', '0')).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
-    expect((await look(groupId, 'erin')).status).toBe(404);
+    expect((await readView(groupId, 'erin')).status).toBe(404);
   });
 });

@@ -1,8 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import { eventually, freshPrefix } from '../support/engines.ts';
+import { expiringToken } from '../support/expiring-token.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
 import { withFaultStack } from '../support/fault-stack.ts';
-import { changeRole, withBrokenHandler } from '../support/roles.ts';
+import { changeRole } from '../support/roles.ts';
+import { type OpenSocket, opened } from '../support/web-socket-gateway.ts';
 
 /*
  * Every grant of every role is needed by a call that some function makes. So the functions are driven through all that
@@ -13,7 +16,7 @@ import { changeRole, withBrokenHandler } from '../support/roles.ts';
 const faults = withFaultStack({
   // A grant that no call needs: this shows that the test finds such grants.
   changeResources: (resources) =>
-    changeRole(withBrokenHandler(resources, 'notify'), 'mark-read', (statements) => [
+    changeRole(resources, 'mark-read', (statements) => [
       ...statements,
       { Effect: 'Allow', Action: 'dynamodb:DeleteItem', Resource: 'arn:of:a-grant-that-nobody-needs' },
     ]),
@@ -23,7 +26,10 @@ const faults = withFaultStack({
  * What the platform does under a function's role and nothing here plays: Lambda writes the function's log, and sends the
  * traces of routes to X-Ray, which has no resources to name.
  */
-const UNTRACED = ['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'];
+const UNTRACED = [
+  ...['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'],
+  ...['close-connection', 'push-frames'],
+];
 const byPlatform = (functionName: string) => [
   ...(UNTRACED.some((name) => functionName.endsWith(`-${name}`)) ? [] : tracing(functionName)),
   `${functionName} logs:CreateLogStream arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/${functionName}:*`,
@@ -79,7 +85,7 @@ async function callAll(before: () => Promise<void>): Promise<void> {
 }
 
 /** Long enough for a busy machine. */
-const PATIENCE = { deadlineMs: 60_000 };
+const LONG_WAIT = { deadlineMs: 60_000 };
 
 /** Makes every function call the cache again at once. */
 const restartFunctions = () => faults.stack.lambda.kill();
@@ -99,12 +105,92 @@ function putFact(detailType: string, detail: Record<string, unknown>): void {
   expect(faults.putEvent('chat', detailType, detail)).toEqual({ EventId: expect.any(String) });
 }
 
+function putEvent(DetailType: string, detail: object): void {
+  const entry = { EventBusName: 'tidemark-local', Source: 'tidemark', DetailType };
+  faults.stack.bus.put([{ ...entry, Detail: JSON.stringify(detail) }]);
+}
+
+function putDueFrame(kind: string, groupId: string, userId: string): void {
+  const [from, to] = ['0'.padStart(20, '0'), '2'.padStart(20, '0')];
+  const body = { id: freshPrefix(), 'detail-type': 'FrameDue', detail: { groupId, userId, kind, from, to } };
+  faults.queue('push-frames').send({ body: JSON.stringify(body) });
+}
+
+const connectWith = (token: string) =>
+  opened(new WebSocket(faults.stack.description.wsUrl ?? '', ['tidemark.v1', `bearer.${token}`]));
+
+/** Connects more often than one user may, sends each kind of frame, and one after the end of the token. */
+async function useConnections(): Promise<void> {
+  const groupId = await faults.api.openGroup(['ann', 'ben'], 2);
+  const token = await faults.stack.issueToken('ben', 'user');
+  const devices: OpenSocket[] = [];
+  for (let count = 0; count < 21; count += 1) devices.push(await connectWith(token));
+  await devices[0]?.closed;
+  const device = devices.at(-1);
+  const frames = [
+    { action: 'sync', ref: 1 },
+    { action: 'sync', ref: 2, groups: [groupId] },
+    { action: 'mark', ref: 3, groupId, messageId: '1' },
+  ];
+  for (const [index, frame] of frames.entries()) {
+    await faults.emptyCache();
+    device?.socket.send(JSON.stringify(frame));
+    await eventually(() => expect(device?.received.join()).toContain(`"ref":${index + 1}`), LONG_WAIT);
+  }
+  for (const { socket } of devices) socket.close();
+
+  const late = await connectWith(await expiringToken(faults.dataDirectory, 'ben', 3));
+  const asking = setInterval(() => late.socket.send('{"action":"sync"}'), 500);
+  await late.closed;
+  clearInterval(asking);
+}
+
+/** Pushes to connections that are gone and whose tokens have expired: with the cache, without it, and from the queue. */
+async function pushFrames(): Promise<void> {
+  const groupId = await faults.api.openGroup(['ann', 'ben'], 2);
+  const users = ['ann', 'ben'];
+  const openOld = () =>
+    Promise.all(
+      users.map((userId) =>
+        faults.putItem({
+          ...{ PK: { S: `USER#${userId}` }, SK: { S: 'CONN#gone' }, kind: { S: 'connection' } },
+          ...{
+            connectionId: { S: 'gone' },
+            connectedAt: { N: String(Date.now()) },
+            tokenExpiresAt: { N: '1' },
+          },
+        }),
+      ),
+    );
+  const isForgotten = () =>
+    eventually(async () => {
+      for (const userId of users) {
+        expect(await faults.ledgerItem(`USER#${userId}`, 'CONN#gone')).toBeUndefined();
+      }
+    }, LONG_WAIT);
+  const move = { groupId, userId: 'ben', membership: 1, from: null, to: '2', readAt: '', ownRevision: 0 };
+  await withoutCache(async () => {
+    await openOld();
+    putEvent('WatermarkAdvanced', move);
+    await isForgotten();
+    await openOld();
+    putDueFrame('view', groupId, 'ben');
+    putDueFrame('receipts', groupId, 'ann');
+    await isForgotten();
+  });
+  // The second of two at once waits in the queue.
+  await faults.emptyCache();
+  await openOld();
+  for (let count = 0; count < 5; count += 1) putEvent('WatermarkAdvanced', move);
+  await isForgotten();
+}
+
 async function isParked(functionName: string, text: string): Promise<void> {
   await eventually(async () => {
     const letters = await faults.api.deadLetters();
     const own = letters.filter(({ queue }) => queue.endsWith(`:tidemark-local-${functionName}-dead-letters`));
     expect(JSON.stringify(own)).toContain(text);
-  }, PATIENCE);
+  }, LONG_WAIT);
 }
 
 const isTriedAgain = (name: string) =>
@@ -123,7 +209,7 @@ const hasRead = (groupId: string, userId: string, messageId: string) =>
   eventually(async () => {
     const watermark = await faults.api.watermark(groupId, userId);
     expect(watermark).toMatchObject({ status: 200, body: { messageId } });
-  }, PATIENCE);
+  }, LONG_WAIT);
 
 test('every grant is needed by a call, except for those that Lambda itself uses', async () => {
   const { api, proxies, stack } = faults;
@@ -140,13 +226,13 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   expect(await api.mark(early, 'ben', 3)).toMatchObject({ status: 200, body: { clamped: true } });
   putFact('MessageSent', { groupId: early, messageId: '3', senderId: 'ann' });
   await hasRead(early, 'ben', '3');
-  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), PATIENCE);
+  await eventually(async () => expect(await api.fullyReadEvents(early)).toContain('3'), LONG_WAIT);
 
   // If the cache does not know how far everyone has read, project-ledger reads it from the ledger.
-  const told = await api.openGroup(['ann', 'ben'], 2);
+  const readGroup = await api.openGroup(['ann', 'ben'], 2);
   await faults.emptyCache();
-  await api.mark(told, 'ben', 2);
-  await eventually(async () => expect(await api.fullyReadEvents(told)).toContain('2'), PATIENCE);
+  await api.mark(readGroup, 'ben', 2);
+  await eventually(async () => expect(await api.fullyReadEvents(readGroup)).toContain('2'), LONG_WAIT);
 
   // A join without joinedAfter reads the newest message, if there is one.
   const joined = freshPrefix();
@@ -154,6 +240,9 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   putFact('MessageSent', { groupId: joined, messageId: '1', senderId: 'ann' });
   putFact('MemberJoined', { groupId: joined, userId: 'ben' });
   await hasRead(joined, 'ben', '1');
+
+  await useConnections();
+  await pushFrames();
 
   // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();
@@ -171,24 +260,29 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await isParked('apply-facts', broken);
   faults.queue('deliver-webhook').send({ body: 'no event' });
   await isParked('deliver-webhook', 'no event');
-  const posted = await api.openGroup(['ann', 'ben'], 1);
-  await api.mark(posted, 'ben', 1);
-  await isParked('notify', posted);
+  faults.queue('push-frames').send({ body: 'no frame' });
+  await isParked('push-frames', 'no frame');
+  const unreadable = freshPrefix();
+  putEvent('DeliveryAdvanced', { groupId: unreadable, userId: 'no id', from: null, to: '1' });
+  await isParked('notify', unreadable);
 
   // A function sets a pause for events that fail.
   const failing = await api.openGroup(['ann', 'ben'], 1);
   const mendWebhook = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
   const mendLedger = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
+  const mendQueries = proxies.dynamodb.always('Query', INTERNAL_ERROR);
   putFact('MessageSent', { groupId: failing, messageId: '2', senderId: 'ann' });
-  stack.bus.put([{ EventBusName: 'tidemark-local', Source: 'tidemark', DetailType: 'Any', Detail: '{}' }]);
-  for (const name of ['apply-facts', 'deliver-webhook']) await isTriedAgain(name);
+  putEvent('Any', {});
+  putDueFrame('view', failing, 'ben');
+  for (const name of ['apply-facts', 'deliver-webhook', 'push-frames']) await isTriedAgain(name);
   mendWebhook();
   mendLedger();
+  mendQueries();
 
   const functionNames = Object.keys(stack.lambda.sizes());
   const expected = [
     ...functionNames.flatMap(byPlatform),
     'tidemark-local-mark-read dynamodb:DeleteItem arn:of:a-grant-that-nobody-needs',
   ].sort();
-  await eventually(() => expect(unused()).toEqual(expected), PATIENCE);
+  await eventually(() => expect(unused()).toEqual(expected), LONG_WAIT);
 }, 600_000);

@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 
 async function expectBody(answer: Promise<Answer>, status: number, body: unknown): Promise<void> {
-  const { status: given, body: told } = await answer;
-  expect(told).toEqual(body);
+  const { status: given, body: actual } = await answer;
+  expect(actual).toEqual(body);
   expect(given).toBe(status);
 }
 
@@ -157,8 +157,8 @@ describe('an id that URLs normalise away', () => {
       [service, 'POST', '/v1/groups/tea/messages', { messageId: '1', senderId: id }],
     ];
     for (const [token, method, path, body] of bodies) {
-      const { status, body: told } = await stack.call(token, method, path, body);
-      expect([path, status, told]).toMatchObject([path, 400, { code: 'invalid_request' }]);
+      const { status, body: actual } = await stack.call(token, method, path, body);
+      expect([path, status, actual]).toMatchObject([path, 400, { code: 'invalid_request' }]);
     }
     // The refused call added no member.
     expect((await stack.call(service, 'GET', '/v1/groups/tea/members')).body).toMatchObject({ members: [] });

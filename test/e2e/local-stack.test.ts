@@ -291,10 +291,10 @@ describe('a back end with the credentials of dev.json', () => {
 });
 
 describe('a program with other credentials on this machine', () => {
-  const strangers = { accessKeyId: 'local', secretAccessKey: 'local' };
+  const otherCredentials = { accessKeyId: 'local', secretAccessKey: 'local' };
 
   test('reads no secret', async () => {
-    await expect(readSecret(description.eventbridge.endpoint, strangers)).rejects.toMatchObject({
+    await expect(readSecret(description.eventbridge.endpoint, otherCredentials)).rejects.toMatchObject({
       $metadata: { httpStatusCode: 403 },
     });
   });
@@ -302,13 +302,13 @@ describe('a program with other credentials on this machine', () => {
   test('finds no table', async () => {
     const { endpoint, engineEndpoint } = description.dynamodb;
     const region = 'us-east-1';
-    const client = new DynamoDBClient({ region, endpoint, credentials: strangers });
+    const client = new DynamoDBClient({ region, endpoint, credentials: otherCredentials });
     await expect(client.send(new ListTablesCommand({}))).rejects.toMatchObject({
       name: 'UnrecognizedClientException',
     });
     client.destroy();
     // The engine itself checks no signature, but each access key has its own database.
-    for (const credentials of [strangers, description.credentials]) {
+    for (const credentials of [otherCredentials, description.credentials]) {
       const direct = new DynamoDBClient({ region, endpoint: engineEndpoint, credentials });
       expect(await direct.send(new ListTablesCommand({}))).toMatchObject({ TableNames: [] });
       direct.destroy();

@@ -18,7 +18,7 @@ async function aChat(): Promise<string> {
 }
 
 /** The calls of a user, in an order in which no answer is empty. */
-const QUESTIONS: readonly (readonly [string, string, Json?])[] = [
+const CALLS: readonly (readonly [string, string, Json?])[] = [
   ['PUT', '/groups/{g}/watermark', { messageId: '3' }],
   ['PUT', '/groups/{g}/watermark', { messageId: '4', private: true, ifRevision: 0 }],
   ['POST', '/groups/{g}/unread', { messageId: '2' }],
@@ -37,18 +37,18 @@ describe('a back end', () => {
     const [own, onBehalf] = [await aChat(), await aChat()];
     const seen = (groupId: string, { status, text }: { status: number; text: string }) => {
       const times = /\d{4}-\d{2}-\d{2}T[\d:.]+Z/g;
-      const told = text.replaceAll(groupId, '{g}').replaceAll(times, 'A TIME');
-      return [status, told.replace(/"requestId":"[^"]+"/, '"requestId":"ANY"')];
+      const shown = text.replaceAll(groupId, '{g}').replaceAll(times, 'A TIME');
+      return [status, shown.replace(/"requestId":"[^"]+"/, '"requestId":"ANY"')];
     };
     const there = (text: string, groupId: string) => text.replaceAll('{g}', groupId);
-    for (const [method, path, body] of QUESTIONS) {
+    for (const [method, path, body] of CALLS) {
       const bodyOf = (groupId: string) => body && (JSON.parse(there(JSON.stringify(body), groupId)) as Json);
-      const asked = await asUser('bob', method, `/v1${there(path, own)}`, bodyOf(own));
+      const ownAnswer = await asUser('bob', method, `/v1${there(path, own)}`, bodyOf(own));
       const twin = `/v1/users/bob${there(path, onBehalf)}`;
       const answered = await asService(method, twin, bodyOf(onBehalf));
       // Each inbox has both groups.
-      if (!path.startsWith('/inbox')) expect(seen(onBehalf, answered)).toEqual(seen(own, asked));
-      else expect(answered.text).toBe(asked.text);
+      if (!path.startsWith('/inbox')) expect(seen(onBehalf, answered)).toEqual(seen(own, ownAnswer));
+      else expect(answered.text).toBe(ownAnswer.text);
       expect([200, 409]).toContain(answered.status);
     }
   });
@@ -67,7 +67,7 @@ describe('a back end', () => {
 
   test('cannot use the routes of users, nor a user those of back ends', async () => {
     const groupId = await aChat();
-    for (const [method, path, body] of QUESTIONS) {
+    for (const [method, path, body] of CALLS) {
       const filled = path.replaceAll('{g}', groupId);
       expect((await asUser('bob', method, `/v1/users/bob${filled}`, body)).status).toBe(403);
       expect((await asService(method, `/v1${filled}`, body)).status).toBe(403);

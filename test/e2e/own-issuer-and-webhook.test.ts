@@ -83,7 +83,7 @@ async function localToken(...args: string[]): Promise<string> {
 }
 
 let issuer: string;
-let stranger: string;
+let untrusted: string;
 let listening: Listening;
 let hook: string;
 let dev: { readonly text: string };
@@ -92,7 +92,7 @@ let client: ApiClient;
 beforeAll(async () => {
   listening = await listenOnLoopback(receiver);
   hook = `${listening.url}/hook`;
-  [issuer, stranger] = await Promise.all([startIssuer('trusted'), startIssuer('stranger')]);
+  [issuer, untrusted] = await Promise.all([startIssuer('trusted'), startIssuer('untrusted')]);
   dev = run([
     'local/dev.ts',
     ...['--port', '0', '--data', dataDirectory],
@@ -186,25 +186,25 @@ describe('another issuer', () => {
     const page = await codeOf('adopting.md');
     const groupId = await aGroup();
     const sending = jest.spyOn(globalThis, 'fetch');
-    const asked = () => sending.mock.calls.splice(0).map(([url]) => String(url).split('/').at(-1));
+    const requested = () => sending.mock.calls.splice(0).map(([url]) => String(url).split('/').at(-1));
     try {
       const { must } = await page.load<{ must(method: string, path: string): Promise<unknown> }>(
         'tidemark.mjs',
       );
-      const look = () => must('GET', `/v1/groups/${groupId}/members`);
-      await Promise.all([look(), look()]);
-      expect(asked()).toEqual(['token', 'members', 'members']);
-      await look();
-      expect(asked()).toEqual(['members']);
+      const listMembers = () => must('GET', `/v1/groups/${groupId}/members`);
+      await Promise.all([listMembers(), listMembers()]);
+      expect(requested()).toEqual(['token', 'members', 'members']);
+      await listMembers();
+      expect(requested()).toEqual(['members']);
       // Nine tenths of its 15 minutes are over.
       const { now } = Date;
       const clock = jest.spyOn(Date, 'now').mockImplementation(() => now() + 811_000);
-      await look();
+      await listMembers();
       clock.mockRestore();
-      expect(asked()).toEqual(['token', 'members']);
+      expect(requested()).toEqual(['token', 'members']);
       sending.mockImplementationOnce(async () => new Response('{"message":"Unauthorized"}', { status: 401 }));
-      await look();
-      expect(asked()).toEqual(['members', 'token', 'members']);
+      await listMembers();
+      expect(requested()).toEqual(['members', 'token', 'members']);
     } finally {
       sending.mockRestore();
       for (const name of Object.keys(own)) delete env[name];
@@ -223,7 +223,7 @@ describe('another issuer', () => {
   });
 
   test('is the only additional issuer: a token of a third one is refused', async () => {
-    const token = await tokenFrom(stranger, 'session-of-alice');
+    const token = await tokenFrom(untrusted, 'session-of-alice');
     expect((await call(token, 'GET', '/v1/inbox')).status).toBe(401);
   });
 

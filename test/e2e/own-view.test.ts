@@ -41,7 +41,7 @@ describe('a private read', () => {
     });
     await stack.withAndWithoutCache(async () => {
       expectAnswer(
-        await group.look('bob'),
+        await group.readView('bob'),
         200,
         viewOf(group, { messageId: '6', revision: 0, unread: exactly(3) }),
       );
@@ -83,7 +83,7 @@ describe('a private read', () => {
   test('up to an already read message changes nothing', async () => {
     const group = await aChat();
     await group.readsPrivately('bob', '6');
-    const before = (await group.look('bob')).body as { readAt: string };
+    const before = (await group.readView('bob')).body as { readAt: string };
     for (const messageId of ['6', '2']) {
       expectAnswer(await group.mark('bob', { messageId, private: true }), 200, {
         groupId: group.groupId,
@@ -96,7 +96,7 @@ describe('a private read', () => {
         unread: exactly(3),
       });
     }
-    expect((await group.look('bob')).body).toEqual(before);
+    expect((await group.readView('bob')).body).toEqual(before);
   });
 
   test('beyond the head is clamped', async () => {
@@ -173,7 +173,7 @@ describe('marking unread', () => {
     await group.reads('bob', '8');
     const view = viewOf(group, { messageId: expected, revision: 1, unread: exactly(count) });
     expectAnswer(await group.markUnread('bob', messageId), 200, view);
-    await stack.withAndWithoutCache(async () => expectAnswer(await group.look('bob'), 200, view));
+    await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
   });
 
   test('can move the own view far back, several times', async () => {
@@ -192,7 +192,7 @@ describe('marking unread', () => {
         head: '120',
       };
       expectAnswer(await group.markUnread('bob', messageId), 200, view);
-      await stack.withAndWithoutCache(async () => expectAnswer(await group.look('bob'), 200, view));
+      await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
     }
   });
 
@@ -227,7 +227,7 @@ describe('marking unread', () => {
     const view = { ...viewOf(group, { messageId: '3', revision: 1, unread: exactly(2) }), head: '5' };
     expectAnswer(await group.markUnread('bob', '1'), 200, view);
     expectAnswer(await group.markUnread('bob', '1'), 200, view);
-    await stack.withAndWithoutCache(async () => expectAnswer(await group.look('bob'), 200, view));
+    await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
   });
 
   test('that would not move the own view back changes nothing, nor the revision', async () => {
@@ -241,7 +241,7 @@ describe('marking unread', () => {
     for (const messageId of ['1', '5', LARGEST_ID])
       expectAnswer(await group.markUnread('bob', messageId), 200, untouched);
     await group.reads('bob', '4');
-    const { readAt } = (await group.look('bob')).body as { readAt: string };
+    const { readAt } = (await group.readView('bob')).body as { readAt: string };
     for (const messageId of ['5', '9', LARGEST_ID]) {
       expectAnswer(
         await group.markUnread('bob', messageId),
@@ -336,7 +336,7 @@ describe('marking unread', () => {
     await group.markUnread('bob', '4');
     await group.record('bob', '10');
     await stack.withAndWithoutCache(async () =>
-      expect((await group.look('bob')).body).toMatchObject({
+      expect((await group.readView('bob')).body).toMatchObject({
         messageId: '10',
         revision: 1,
         unread: NONE_UNREAD,
@@ -386,7 +386,7 @@ describe('marking unread', () => {
       head: null,
     };
     expectAnswer(await group.markUnread('bob', '3'), 200, view);
-    await stack.withAndWithoutCache(async () => expectAnswer(await group.look('bob'), 200, view));
+    await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
   });
 
   test('has no effect on a later membership, except for a higher revision', async () => {
@@ -397,7 +397,7 @@ describe('marking unread', () => {
     expectNotFound(await group.markUnread('bob', '4'));
     await group.join('bob');
     await stack.withAndWithoutCache(async () => {
-      const answer = await group.look('bob');
+      const answer = await group.readView('bob');
       const { revision } = answer.body as { revision: number };
       expect(revision).toBeGreaterThan(1);
       expectAnswer(
@@ -448,17 +448,17 @@ describe('a mark with an old ifRevision', () => {
 
   const expectStillUnread = async (group: ReceiptsGroup) =>
     expectAnswer(
-      await group.look('bob'),
+      await group.readView('bob'),
       200,
       viewOf(group, { messageId: '2', revision: 1, unread: exactly(7) }),
     );
 
   test('moves the public watermark, but not the own view', async () => {
     const group = await aConflict();
-    const before = (await group.look('bob')).body;
+    const before = (await group.readView('bob')).body;
     expectConflict(await group.mark('bob', { messageId: '7', ifRevision: 0 }), group, { advanced: true });
     await stack.withAndWithoutCache(async () => {
-      expect((await group.look('bob')).body).toEqual(before);
+      expect((await group.readView('bob')).body).toEqual(before);
       expect(await shownOfBob(group)).toBe('7');
       await group.expectReceipts('alice', {
         '7': { sender: 'alice', read: ['bob'], unread: ['carol'], delivered: ['bob'] },
@@ -610,7 +610,7 @@ describe('marking delivered', () => {
     await group.getsDelivered('bob', '4');
     await group.inEveryCache(async () => {
       expectAnswer(
-        await group.look('bob'),
+        await group.readView('bob'),
         200,
         viewOf(group, { messageId: null, readAt: null, revision: 0, unread: exactly(9) }),
       );

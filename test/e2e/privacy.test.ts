@@ -21,8 +21,8 @@ interface Chat {
 }
 
 /**
- * Alice sent 10 to 100, but Carol 50, and 70 is deleted. Dave joined before 100. Of what others can see Carol has read
- * 60 and Bob 20, and to Bob 30 was delivered. All of it has been told.
+ * Alice sent 10 to 100, but Carol sent 50, and 70 is deleted. Dave joined before 100. Publicly, Carol has read 60 and Bob
+ * 20, and Bob has received 30. All events have been published.
  */
 async function aChat(): Promise<Chat> {
   const [alice = '', bob = '', carol = '', dave = ''] = ['alice', 'bob', 'carol', 'dave'].map(freshPrefix);
@@ -47,7 +47,7 @@ async function aChat(): Promise<Chat> {
   return { group, alice, bob, carol, dave };
 }
 
-interface Question {
+interface Call {
   /** The values of the parameters in a route's path. */
   readonly ids?: Readonly<Record<string, string>>;
   readonly query?: string;
@@ -57,13 +57,13 @@ interface Question {
 const MESSAGE_IDS = ['10', '15', '20', '30', '40', '50', '60', '70', '90', '100'];
 const PAGES = ['?state=read', '?state=unread', '?state=delivered', '?state=unread&limit=1', '?limit=1'];
 
-type Questions = Readonly<Record<string, (chat: Chat, observer: string) => readonly Question[]>>;
+type Calls = Readonly<Record<string, (chat: Chat, observer: string) => readonly Call[]>>;
 
 /**
- * What another member, and the service, may ask by each route without moving anything: writes too are answered, and
- * are such here that they change nothing.
+ * Calls of another member or a back end, by route. They change nothing: the writes are such that nothing moves, and their
+ * answers are compared too.
  */
-const OWN_QUESTIONS: Questions = {
+const OWN_CALLS: Calls = {
   'PUT /v1/groups/{groupId}/watermark': () => [
     { body: { messageId: '10' } },
     { body: { messageId: '10', private: true } },
@@ -81,18 +81,18 @@ const OWN_QUESTIONS: Questions = {
 };
 
 /** The same calls by a back end on a user's behalf: the first call of each route. */
-const ON_BEHALF: Questions = Object.fromEntries(
-  Object.entries(OWN_QUESTIONS).map(([key, questions]) => [
+const ON_BEHALF: Calls = Object.fromEntries(
+  Object.entries(OWN_CALLS).map(([key, callsOf]) => [
     key.replace('/v1/', '/v1/users/{userId}/'),
     (chat, observer) =>
-      questions(chat, observer)
+      callsOf(chat, observer)
         .slice(0, 1)
-        .map(({ ids, ...question }) => ({ ...question, ids: { ...ids, userId: observer } })),
+        .map(({ ids, ...call }) => ({ ...call, ids: { ...ids, userId: observer } })),
   ]),
 );
 
-const QUESTIONS: Questions = {
-  ...OWN_QUESTIONS,
+const CALLS: Calls = {
+  ...OWN_CALLS,
   ...ON_BEHALF,
   'PUT /v1/groups/{groupId}/members/{userId}': (chat) =>
     [chat.alice, chat.bob, chat.carol, chat.dave].map((userId) => ({ ids: { userId } })),
@@ -120,7 +120,7 @@ async function seenBy(chat: Chat, observer: string): Promise<Record<string, Json
   const seen: Record<string, Json> = {};
   for (const { key, scopes } of routes) {
     const [method = '', path = ''] = key.split(' ');
-    for (const { ids = {}, query = '', body } of QUESTIONS[key]?.(chat, observer) ?? []) {
+    for (const { ids = {}, query = '', body } of CALLS[key]?.(chat, observer) ?? []) {
       const named: Record<string, string> = { groupId: chat.group.groupId, ...ids };
       const target = path.replace(/\{(\w+)\}/g, (_placeholder, name: string) => named[name] ?? '') + query;
       const token = scopes.includes('tidemark/service')
@@ -151,7 +151,7 @@ function saying({ 'detail-type': type, detail }: BusEvent): string {
 
 describe('what others see', () => {
   test('is read with every route', () => {
-    expect(Object.keys(QUESTIONS).toSorted()).toEqual(routes.map(({ key }) => key).toSorted());
+    expect(Object.keys(CALLS).toSorted()).toEqual(routes.map(({ key }) => key).toSorted());
   });
 
   const markOf = ({ group, bob }: Chat, body: Json) => group.mark(bob, body);
@@ -182,7 +182,7 @@ describe('what others see', () => {
       own: { messageId: '90', revision: 0 },
     },
     {
-      name: 'a private read beside an old public one in a batch',
+      name: 'a private read and an old public one in a batch',
       act: (chat: Chat) => inBatch(chat, { messageId: '90', private: true }, { messageId: '10' }),
       own: { messageId: '90', revision: 0 },
     },
@@ -196,19 +196,19 @@ describe('what others see', () => {
     const { group, bob } = chat;
     // The first calls may load something into the cache.
     await seenByOthers(chat);
-    const [seen, told] = [await seenByOthers(chat), await eventsOf(chat)];
+    const [seen, published] = [await seenByOthers(chat), await eventsOf(chat)];
 
     expect(await act(chat)).toMatchObject({ status: 200 });
     await eventually(async () =>
       expect(await group.details('OwnWatermarkMoved', bob)).toEqual([expect.objectContaining(own)]),
     );
-    expect((await group.look(bob)).body).toMatchObject(own);
+    expect((await group.readView(bob)).body).toMatchObject(own);
     expect(await seenByOthers(chat)).toEqual(seen);
     await stack.emptyCache();
     expect(await seenByOthers(chat)).toEqual(seen);
-    expect((await group.look(bob)).body).toMatchObject(own);
+    expect((await group.readView(bob)).body).toMatchObject(own);
 
-    await expectOnlyPublicEvents(chat, told);
+    await expectOnlyPublicEvents(chat, published);
   });
 
   test('differs after a read that is not private', async () => {
@@ -222,7 +222,7 @@ describe('what others see', () => {
     const chat = await aChat();
     const { group, bob } = chat;
     await seenByOthers(chat);
-    const [seen, told] = [await seenByOthers(chat), await eventsOf(chat)];
+    const [seen, published] = [await seenByOthers(chat), await eventsOf(chat)];
     await group.readsPrivately(bob, '90');
     await group.markUnread(bob, '40');
     await group.readsPrivately(bob, '80');
@@ -230,11 +230,11 @@ describe('what others see', () => {
     expect(await group.mark(bob, { messageId: '100', private: true, ifRevision: 1 })).toMatchObject({
       status: 409,
     });
-    expect((await group.look(bob)).body).toMatchObject({ messageId: '19', revision: 2 });
+    expect((await group.readView(bob)).body).toMatchObject({ messageId: '19', revision: 2 });
     expect(await seenByOthers(chat)).toEqual(seen);
     await stack.emptyCache();
     expect(await seenByOthers(chat)).toEqual(seen);
-    await expectOnlyPublicEvents(chat, told);
+    await expectOnlyPublicEvents(chat, published);
   });
 
   /** Bob reads 25 publicly: this is the first event except for those of his own view. */
@@ -259,7 +259,7 @@ describe('what others see', () => {
 
 describe('a private read cannot be computed', () => {
   const unreadOf = async ({ group }: Chat, userId: string) =>
-    ((await group.look(userId)).body as { unread: unknown }).unread;
+    ((await group.readView(userId)).body as { unread: unknown }).unread;
 
   test('from counts, when all others have read', async () => {
     const chat = await aChat();
@@ -321,7 +321,7 @@ describe('a private read cannot be computed', () => {
         cursor: null,
       });
     });
-    expect((await group.look(bob)).body).toMatchObject({ messageId: '100', revision: 0 });
+    expect((await group.readView(bob)).body).toMatchObject({ messageId: '100', revision: 0 });
     await eventually(async () =>
       expect((await group.details('WatermarkAdvanced', bob)).map(({ from, to }) => [from, to])).toEqual([
         [null, '20'],
@@ -336,7 +336,7 @@ describe('a private read cannot be computed', () => {
   test('from the time, when the same message is later read publicly', async () => {
     const { group, alice, bob } = await aChat();
     await group.readsPrivately(bob, '90');
-    const { readAt } = (await group.look(bob)).body as { readAt: string };
+    const { readAt } = (await group.readView(bob)).body as { readAt: string };
     await eventually(() => expect(new Date().toISOString() > readAt).toBe(true));
     await group.reads(bob, '90');
     await group.inEveryCache(async () => {

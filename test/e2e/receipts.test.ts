@@ -22,7 +22,7 @@ const OF_CHAT = {
 };
 
 async function readAtOf(group: ReceiptsGroup, userId: string): Promise<string> {
-  return ((await group.look(userId)).body as { readAt: string }).readAt;
+  return ((await group.readView(userId)).body as { readAt: string }).readAt;
 }
 
 describe('the receipts of one message', () => {

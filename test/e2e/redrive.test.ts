@@ -59,6 +59,7 @@ test('empty queues are reported with 0 messages', async () => {
       'notify-dead-letters          0 sent again',
       'project-ledger-dead-letters  0 sent again',
       'publish-events-dead-letters  0 sent again',
+      'push-frames-dead-letters     0 sent again',
     ],
     stderr: '',
     code: 0,
@@ -127,13 +128,13 @@ test('an event that notify failed to handle is sent to it again', async () => {
 }, 60_000);
 
 describe('of the stream', () => {
-  const told = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
+  const published = (groupId: string) => faults.api.watermarkEvents(groupId, 'ann');
 
   /** A mark whose event was published, and its record in the stream. */
   async function aMark() {
     const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
     expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
-    await eventually(async () => expect(await told(groupId)).toHaveLength(1));
+    await eventually(async () => expect(await published(groupId)).toHaveLength(1));
     return { groupId, ...(await recordOf(groupId)) };
   }
 
@@ -193,7 +194,7 @@ describe('of the stream', () => {
       lines: ['publish-events-dead-letters  1 sent again'],
       code: 0,
     });
-    const [first, ...again] = (await told(groupId)).map(({ detail }) => detail);
+    const [first, ...again] = (await published(groupId)).map(({ detail }) => detail);
     expect(again).not.toEqual([]);
     for (const detail of again) expect(detail).toEqual(first);
     expect(await parked('publish-events')).toEqual([]);
@@ -225,7 +226,7 @@ describe('of the stream', () => {
     expect(await redrive('publish-events')).toMatchObject({
       lines: ['publish-events-dead-letters  1 sent again'],
     });
-    expect(await told(groupId)).toHaveLength(2);
+    expect(await published(groupId)).toHaveLength(2);
   }, 60_000);
 
   test('a record that still cannot be read is parked again, also by the instance that parked it before', async () => {
@@ -252,7 +253,7 @@ test('an unknown queue is reported with the names of all queues', async () => {
     lines: [''],
     stderr:
       'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
-      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters.\n',
+      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters.\n',
     code: 1,
   });
 }, 60_000);

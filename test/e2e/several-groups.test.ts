@@ -40,8 +40,8 @@ describe('a batch of marks', () => {
     });
     expectAnswer(await markAll('bob', marks), 200, results('advanced'));
     expectAnswer(await markAll('bob', marks), 200, results('unchanged'));
-    expect((await one.look('bob')).body).toMatchObject({ messageId: '9', unread: NONE_UNREAD });
-    expect((await other.look('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+    expect((await one.readView('bob')).body).toMatchObject({ messageId: '9', unread: NONE_UNREAD });
+    expect((await other.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
     await expectEventsOfBob(one, 'WatermarkAdvanced', {
       from: null,
       to: '9',
@@ -79,7 +79,7 @@ describe('a batch of marks', () => {
         result(group, 'unchanged', '5'),
       ],
     });
-    expect((await group.look('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+    expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
   });
 
   test('can have private marks', async () => {
@@ -100,7 +100,7 @@ describe('a batch of marks', () => {
     });
     await stack.withAndWithoutCache(async () => {
       for (const group of [open, hidden, both]) {
-        expect((await group.look('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+        expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
       }
       expect(await shownOfBob(open)).toBe('5');
       expect(await shownOfBob(hidden)).toBe(null);

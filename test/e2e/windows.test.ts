@@ -292,7 +292,7 @@ describe.each([
     }
 
     const unreadOf = async (group: ReceiptsGroup, userId: string) =>
-      ((await group.look(userId)).body as { unread: unknown }).unread;
+      ((await group.readView(userId)).body as { unread: unknown }).unread;
 
     const OF_THE_OTHERS = {
       '1': { sender: 'alice', read: ['bob', 'carol'], unread: [], delivered: ['bob', 'carol'] },

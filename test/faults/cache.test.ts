@@ -14,12 +14,12 @@ import {
 const HEAD = 24;
 const MEMBERS = ['ann', 'ben', 'cleo', 'dan'];
 
-/** So many calls, after the cache was given up, would tell of an instance that goes on asking. */
+/** After the cache has failed, this many calls of it would show an instance that does not stop calling it. */
 const FURTHER_CALLS = 40;
 
 const faults = withFaultStack();
 let groupId: string;
-/** Null where the engine is no process: then a proxy stands in for its failures. */
+/** Null if the engine is no process: then a proxy makes its failures. */
 let redisPid: number | null;
 let mendProxy: () => void = () => undefined;
 const restarted: RunningRedis[] = [];
@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 
 beforeEach(async () => {
-  // No instance remembers the failures of the test before.
+  // New instances, without the failures of the previous test.
   await faults.stack.lambda.kill();
   groupId = await faults.api.openGroup(['sender', ...MEMBERS], HEAD);
 }, 180_000);
@@ -46,19 +46,19 @@ afterAll(async () => {
 });
 
 describe('the cache is killed', () => {
-  test('every call answers as before, in the middle of traffic', async () => {
+  test('calls during traffic get the same answers', async () => {
     const traffic = startTraffic();
     await traffic.reaches(HEAD / 4);
     killRedis();
     await traffic.reaches((HEAD * 3) / 4);
     await startEmptyRedis();
-    // No call fails. A merge that is lost on a starved machine may leave an older mark to be read for a moment, as
-    // docs/failures.md says; what the emptied cache itself must not do is in the tests below.
+    // No call fails. On a busy machine a merge may be lost, and a read may return an older mark for a moment, as
+    // docs/failures.md describes. The tests below check the emptied cache itself.
     await traffic.ends();
     for (const member of MEMBERS) await expectReadUpTo(HEAD, member);
   }, 180_000);
 
-  test('reads are right at once when it is back, empty, and it fills again', async () => {
+  test('when it is back and empty, reads are right at once, and it fills again', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
     killRedis();
     for (const member of MEMBERS) await expectMarked(member, 9);
@@ -72,7 +72,7 @@ describe('the cache is killed', () => {
     }
   }, 180_000);
 
-  test('back and empty, it is not filled with what the projector still has of before', async () => {
+  test('when it is back and empty, the projector does not merge earlier values into it', async () => {
     const tellsOf =
       (messageId: number) =>
       ({ operation, body }: ProxiedRequest) =>
@@ -81,7 +81,7 @@ describe('the cache is killed', () => {
     killRedis();
     await expectMarked('ann', 6);
     await eventually(() => expect(faults.proxies.upstash.requests.some(tellsOf(6))).toBe(true));
-    // The stream is behind: its batch with this mark has yet to come.
+    // The stream is behind: the batch with this mark comes later.
     faults.proxies.upstash.always(tellsOf(7), { kind: 'lose request' });
     await expectMarked('ann', 7);
     await startEmptyRedis();
@@ -90,7 +90,7 @@ describe('the cache is killed', () => {
     await expectReadUpTo(7, 'ann');
   }, 180_000);
 
-  test('back and filled, it does not hide a mark of an instance that still leaves it alone', async () => {
+  test('when it is back and filled, it does not hide a mark of an instance that still does not call it', async () => {
     // The stream is behind.
     faults.proxies.upstash.always(
       ({ operation, body }) => operation === 'merge' && body.includes('"member"'),
@@ -106,12 +106,12 @@ describe('the cache is killed', () => {
     await expectReadUpTo(9, 'ann');
   }, 180_000);
 
-  test('events come all the same, of one batch of the stream after the other', async () => {
+  test('events are still published, one batch of the stream after the other', async () => {
     killRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
   }, 180_000);
 
-  test('an instance stops asking for a while', async () => {
+  test('an instance stops calling it for a while', async () => {
     await expectReadUpTo(0, 'ann');
     killRedis();
     await expectLeftAlone();
@@ -119,7 +119,7 @@ describe('the cache is killed', () => {
 });
 
 describe('the cache hangs', () => {
-  test('every call answers as before, in the middle of traffic, and reads are right when it goes on', async () => {
+  test('calls during traffic get the same answers, and reads are right when it goes on', async () => {
     const traffic = startTraffic();
     await traffic.reaches(HEAD / 4);
     pauseRedis();
@@ -128,7 +128,7 @@ describe('the cache hangs', () => {
     expect(traffic.staleReads.slice(staleBefore)).toEqual([]);
     resumeRedis();
     await traffic.ends();
-    // It goes on with what it held before: until the projector has caught up, reads may tell an older mark.
+    // It goes on with its earlier values: until the projector has caught up, reads may return an older mark.
     for (const member of MEMBERS) {
       expect(await faults.ledgerPosition(groupId, member)).toBe(positionText(HEAD));
       await eventually(() => expectReadUpTo(HEAD, member));
@@ -138,7 +138,7 @@ describe('the cache hangs', () => {
     }
   }, 180_000);
 
-  test('calls are right for as long as it hangs', async () => {
+  test('calls are right while it hangs', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
     pauseRedis();
     for (const position of [6, 7, 8]) {
@@ -149,19 +149,19 @@ describe('the cache hangs', () => {
     }
   }, 180_000);
 
-  test('events come all the same, of one batch of the stream after the other', async () => {
+  test('events are still published, one batch of the stream after the other', async () => {
     pauseRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
   }, 180_000);
 
-  test('an instance stops asking for a while', async () => {
+  test('an instance stops calling it for a while', async () => {
     await expectReadUpTo(0, 'ann');
     pauseRedis();
     await expectLeftAlone();
   }, 180_000);
 });
 
-test('the cache is emptied while all goes on: reads are right at once and it fills again', async () => {
+test('the cache is emptied during traffic: reads are right at once, and it fills again', async () => {
   for (const member of MEMBERS) await expectMarked(member, 11);
   await faults.emptyCache();
   for (const member of MEMBERS) await expectReadUpTo(11, member);
@@ -169,12 +169,12 @@ test('the cache is emptied while all goes on: reads are right at once and it fil
     expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(11));
 }, 180_000);
 
-/** Calls one after the other, so that one instance gets them all. */
+/** Makes calls one after the other, so that one instance handles them all. */
 async function expectLeftAlone(): Promise<void> {
   for (let call = 0; call < 4; call += 1) await expectReadUpTo(0, 'ann', 'watermark alone');
   const before = faults.proxies.upstash.count('readView');
   for (let call = 0; call < FURTHER_CALLS; call += 1) await expectReadUpTo(0, 'ann', 'watermark alone');
-  // Now and then it may look whether the cache is back.
+  // It may sometimes check whether the cache is back.
   expect(faults.proxies.upstash.count('readView') - before).toBeLessThan(FURTHER_CALLS / 8);
 }
 
@@ -224,19 +224,19 @@ function viewAt(messageId: number) {
 interface StaleRead {
   readonly member: string;
   readonly acknowledged: number;
-  readonly told: unknown;
+  readonly returned: unknown;
 }
 
 interface Traffic {
-  /** Resolves once every member has marked this far. Does not wait for it where a call failed. */
+  /** Resolves once every member has marked this far, or a call has failed. */
   reaches(messageId: number): Promise<void>;
-  /** Resolves once all marks are made; rejects where a call failed. */
+  /** Resolves once all marks are made. Rejects if a call failed. */
   ends(): Promise<void>;
-  /** Reads so far that told less than had been acknowledged before they began. */
+  /** The reads that returned less than was acknowledged before they began. */
   readonly staleReads: readonly StaleRead[];
 }
 
-/** For each member one caller marks one message after the other and looks after each, and another looks all the time. */
+/** For each member, one caller marks messages one after the other and reads after each, and another caller reads all the time. */
 function startTraffic(): Traffic {
   const acknowledged = new Map(MEMBERS.map((member) => [member, 0]));
   const failures: unknown[] = [];
@@ -249,11 +249,11 @@ function startTraffic(): Traffic {
       const isTaken = status === 200 && fieldsOf(answer).messageId === String(messageId);
       if (!isTaken) failures.push({ member, status, body });
       acknowledged.set(member, messageId);
-      await look(member);
+      await readView(member);
     }
   });
   const readers = MEMBERS.map(async (member) => {
-    while (!isOver) await look(member);
+    while (!isOver) await readView(member);
   });
   const marking = Promise.allSettled(writers).then((outcomes) => {
     isOver = true;
@@ -276,12 +276,12 @@ function startTraffic(): Traffic {
     },
   };
 
-  async function look(member: string): Promise<void> {
+  async function readView(member: string): Promise<void> {
     const least = acknowledged.get(member) ?? 0;
     const answer = await faults.api.watermark(groupId, member);
     const { messageId } = fieldsOf(answer);
     if (answer.status !== 200) failures.push({ member, status: answer.status, body: answer.body });
-    else if (Number(messageId) < least) staleReads.push({ member, acknowledged: least, told: messageId });
+    else if (Number(messageId) < least) staleReads.push({ member, acknowledged: least, returned: messageId });
   }
 }
 
@@ -314,7 +314,7 @@ function resumeRedis(): void {
   else if (isRunning(redisPid)) process.kill(redisPid, 'SIGCONT');
 }
 
-/** Asked past the proxy, so that no count and no fault of a test is touched. */
+/** Calls the engine without the proxy, so that counts and faults of a test do not change. */
 async function expectCacheAnswers(): Promise<void> {
   const { url, token } = faults.stack.description.upstash;
   await eventually(async () => {

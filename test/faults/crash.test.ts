@@ -5,7 +5,7 @@ import { cachedPositionText, expectCovered, positionText, withFaultStack } from 
 
 const HEAD = 10;
 
-/** The instance is gone before its request has arrived, or before it has heard the answer. */
+/** The instance dies before its request arrives, or before it receives the answer. */
 const BEFORE = 'lose request';
 const AFTER = 'lose answer';
 
@@ -15,7 +15,7 @@ let groupId: string;
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
-  // No event of this is still on its way when a test waits for its own.
+  // Later tests must not see events of this one.
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
   await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('3'));
 }, 180_000);
@@ -30,7 +30,7 @@ describe('mark-read dies', () => {
     ['after the cache was read', 'upstash', 'readView', AFTER],
     ['before the ledger is written', 'dynamodb', 'UpdateItem', BEFORE],
   ] as const)(
-    '%s: nothing has happened, and the repeated mark is as good as the first',
+    '%s: nothing has changed, and the repeated mark has its full effect',
     async (_when, service, operation, kind) => {
       const killed = killAt('mark-read', faults.proxies[service], operation, kind);
       expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(500);
@@ -50,21 +50,18 @@ describe('mark-read dies', () => {
     ['after the ledger was written', 'dynamodb', 'UpdateItem', AFTER],
     ['before the cache is merged', 'upstash', 'mergeFor', BEFORE],
     ['after the cache was merged', 'upstash', 'mergeFor', AFTER],
-  ] as const)(
-    '%s: the mark is made, also where nobody repeats it',
-    async (_when, service, operation, kind) => {
-      const killed = killAt('mark-read', faults.proxies[service], operation, kind);
-      expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(500);
-      expect(killed()).toBe(1);
-      expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(8));
-      await expectConverged(8);
+  ] as const)('%s: the mark is made, also if it is not repeated', async (_when, service, operation, kind) => {
+    const killed = killAt('mark-read', faults.proxies[service], operation, kind);
+    expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(500);
+    expect(killed()).toBe(1);
+    expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(8));
+    await expectConverged(8);
 
-      expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
-        status: 200,
-        body: { messageId: '8', advanced: false },
-      });
-    },
-  );
+    expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
+      status: 200,
+      body: { messageId: '8', advanced: false },
+    });
+  });
 });
 
 describe('get-watermark dies while it fills an empty cache', () => {
@@ -75,7 +72,7 @@ describe('get-watermark dies while it fills an empty cache', () => {
     ['after it handed over messages', '"sent"', AFTER],
     ['before it declares the load done', '"loaded"', BEFORE],
     ['after it declared the load done', '"loaded"', AFTER],
-  ] as const)('%s: the next one tells the same', async (_when, entry, kind) => {
+  ] as const)('%s: the next call returns the same', async (_when, entry, kind) => {
     await faults.emptyCache();
     const isStep: Match = ({ body }) => body.includes(entry) && body.includes(groupId);
     const killed = killAt('get-watermark', faults.proxies.upstash, isStep, kind);
@@ -115,7 +112,7 @@ describe('record-message dies', () => {
   });
 });
 
-describe('what the stream feeds dies', () => {
+describe('a function of the stream dies', () => {
   const mergesTheMark: Match = ({ operation, body }) =>
     operation === 'merge' && body.includes(groupId) && body.includes(cachedPositionText(8));
   const publishes =
@@ -126,15 +123,27 @@ describe('what the stream feeds dies', () => {
   test.each([
     ['project-ledger', 'before the cache is merged', 'upstash', mergesTheMark, BEFORE],
     ['project-ledger', 'after the cache was merged', 'upstash', mergesTheMark, AFTER],
-    ['project-ledger', 'before it tells how far all have read', 'aws', publishes('GroupFullyRead'), BEFORE],
-    ['project-ledger', 'after it told how far all have read', 'aws', publishes('GroupFullyRead'), AFTER],
+    [
+      'project-ledger',
+      'before it publishes how far everyone has read',
+      'aws',
+      publishes('GroupFullyRead'),
+      BEFORE,
+    ],
+    [
+      'project-ledger',
+      'after it published how far everyone has read',
+      'aws',
+      publishes('GroupFullyRead'),
+      AFTER,
+    ],
     ['publish-events', 'before the event is put on the bus', 'aws', publishes('WatermarkAdvanced'), BEFORE],
     ['publish-events', 'after the event was put on the bus', 'aws', publishes('WatermarkAdvanced'), AFTER],
   ] as const)(
-    '%s %s: the cache is repaired and the events come',
+    '%s %s: the cache is repaired, and the events are published',
     async (folder, _when, service, match, kind) => {
       const killed = killAt(folder, faults.proxies[service], match, kind);
-      // Left to the projector alone.
+      // Only the projector merges it.
       faults.proxies.upstash.once('mergeFor', { kind: BEFORE });
       expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
         status: 200,
@@ -142,7 +151,7 @@ describe('what the stream feeds dies', () => {
       });
       await eventually(() => expect(killed()).toBe(1));
       await expectConverged(8);
-      // Nobody else is behind.
+      // All other members have read.
       await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('8'));
     },
   );
@@ -153,8 +162,8 @@ describe('deliver-webhook dies', () => {
     ['before it posts to the webhook', BEFORE, 1],
     ['after it posted to the webhook', AFTER, 2],
   ] as const)('%s: the event is posted again, under the same id', async (_when, kind, posts) => {
-    const tells: Match = ({ body }) => body.includes(groupId) && body.includes('WatermarkAdvanced');
-    const killed = killAt('deliver-webhook', faults.proxies.webhook, tells, kind);
+    const isEventOfGroup: Match = ({ body }) => body.includes(groupId) && body.includes('WatermarkAdvanced');
+    const killed = killAt('deliver-webhook', faults.proxies.webhook, isEventOfGroup, kind);
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
     await eventually(() => expect(killed()).toBe(1));
     const received = await eventually(async () => {
@@ -182,7 +191,7 @@ describe('deliver-webhook dies', () => {
   });
 });
 
-test('every instance dies, again and again, in the middle of traffic: all converges', async () => {
+test('every instance dies several times during traffic: all stores converge', async () => {
   const members = ['ann', 'ben', 'cleo'];
   const group = await faults.api.openGroup(['sender', ...members], 40);
   const reached = new Map(members.map((member) => [member, 0]));
@@ -213,7 +222,7 @@ test('every instance dies, again and again, in the middle of traffic: all conver
   }
 }, 180_000);
 
-/** Kills the function's instances at the next such request. Tells how often that has happened. */
+/** Kills the function's instances at the next such request. Returns a function for the number of kills. */
 function killAt(
   folder: string,
   proxy: FaultProxy,
@@ -237,7 +246,7 @@ async function expectReadUpTo(messageId: number): Promise<void> {
   });
 }
 
-/** Ledger, cache, bus and webhook have it, and a read tells it. */
+/** Ledger, cache, bus and webhook have the mark, and a read returns it. */
 async function expectConverged(messageId: number): Promise<void> {
   expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(messageId));
   await eventually(async () =>

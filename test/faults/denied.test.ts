@@ -5,7 +5,7 @@ import { withFaultStack } from '../support/fault-stack.ts';
 import { withoutAction } from '../support/roles.ts';
 import { startRunningStack } from '../support/running-stack.ts';
 
-/** One action taken out of one role each, of functions that do not need each other. */
+/** One action removed from the role of each of these functions, which do not depend on each other. */
 const TAKEN = [
   ['mark-read', 'dynamodb:UpdateItem'],
   ['get-watermark', 'secretsmanager:GetSecretValue'],
@@ -24,7 +24,7 @@ const faults = withFaultStack({
   },
 });
 
-/** What AWS says when a function does what its role does not allow. */
+/** AWS's message if a function's role lacks a permission. */
 const refusal = (folder: string, action: string, resource: string) =>
   new RegExp(
     `User: arn:aws:sts::000000000000:assumed-role/tidemark-local-[A-Za-z]+${folder.replace('-', '')}role[0-9A-F]{8}/` +
@@ -32,7 +32,7 @@ const refusal = (folder: string, action: string, resource: string) =>
       `because no identity-based policy allows the ${action} action`,
   );
 
-test('a mark that may not be written is not acknowledged, nor made', async () => {
+test('a mark without the permission to write is neither acknowledged nor made', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   const answer = await faults.api.mark(groupId, 'ann', 3);
   expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' } });
@@ -50,7 +50,7 @@ test('a mark that may not be written is not acknowledged, nor made', async () =>
   });
 });
 
-test('a cache whose secret may not be read is done without', async () => {
+test('without the permission to read the cache’s secret, reads use the ledger', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ben'], 3);
   expect(await faults.api.watermark(groupId, 'ben')).toMatchObject({
     status: 200,
@@ -64,7 +64,7 @@ test('a cache whose secret may not be read is done without', async () => {
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
 });
 
-test('an event that may not be put is not on the bus', async () => {
+test('without the permission to put events, an event is not on the bus', async () => {
   const groupId = await faults.api.openGroup(['sender', 'cem'], 3);
   const delivered = `/v1/groups/${groupId}/delivered`;
   expect(await faults.api.asUser('cem', 'PUT', delivered, { messageId: '3' })).toMatchObject({ status: 200 });
@@ -77,7 +77,7 @@ test('an event that may not be put is not on the bus', async () => {
   expect(faults.stack.bus.events).toEqual([]);
 });
 
-test('a fact that may not be set aside stays in the queue, and the log says why', async () => {
+test('without the permission to send to the dead-letter queue, a fact stays in its queue, and the reason is logged', async () => {
   const groupId = freshPrefix();
   faults.putEvent('chat', 'MemberJoined', { groupId, userId: 'not valid' });
   const said = refusal(
@@ -90,7 +90,7 @@ test('a fact that may not be set aside stays in the queue, and the log says why'
   expect(faults.queue('apply-facts').messages()).toHaveLength(1);
 });
 
-/** Why a stack does not start whose template was changed. */
+/** The error with which a stack with a changed template does not start. */
 async function refusalOfStart(changeResources: (resources: RawResources) => RawResources): Promise<string> {
   try {
     const { dynamodbEndpoint, redisUrl } = engines;
@@ -116,17 +116,17 @@ test.each([
     'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
   ],
 ])(
-  'a function that may not %s is not deployed',
+  'a function that may not %s stops the deployment',
   async (_what, folder, action, resource) => {
     const said = await refusalOfStart((resources) => withoutAction(resources, folder, action));
-    // SQS writes the action in small letters.
+    // SQS writes the action in lower case.
     const named = action.startsWith('sqs:') ? 'sqs:receivemessage' : action;
     expect(said).toMatch(refusal(folder, named, resource));
   },
   120_000,
 );
 
-test('a rule that the policy of its queue does not let in is not deployed', async () => {
+test('a rule that its queue’s policy does not allow stops the deployment', async () => {
   const said = await refusalOfStart((resources) =>
     Object.fromEntries(Object.entries(resources).filter(([, { Type }]) => Type !== 'AWS::SQS::QueuePolicy')),
   );

@@ -21,7 +21,7 @@ beforeAll(() => {
 const described = () =>
   JSON.parse(readFileSync(join(running.dataDirectory, 'dev.json'), 'utf8')) as StackDescription;
 
-/** Kills an engine again and again, and waits each time until dev.json names the process that has taken its place. */
+/** Kills an engine several times, and waits each time until dev.json has the new process. */
 async function killAndAwait(engine: 'redis' | 'dynamodb'): Promise<void> {
   const before = described();
   const killed = Number(before[engine].pid);
@@ -31,7 +31,7 @@ async function killAndAwait(engine: 'redis' | 'dynamodb'): Promise<void> {
     expect(isRunning(Number(described()[engine].pid))).toBe(true);
   }, RESTART);
   const { pid } = described()[engine];
-  // Nothing else has changed: the addresses are still true.
+  // Everything else in dev.json is unchanged.
   expect(described()).toEqual({ ...before, [engine]: { ...before[engine], pid } });
   expect(stack.description).toEqual(described());
 }
@@ -58,7 +58,7 @@ async function expectAllWorks(groupId: string, messageId: number): Promise<void>
 const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;
 
 onRealRedis(
-  'a killed Redis is started again, empty, and all works',
+  'a killed Redis is started again, empty, and every call works',
   async () => {
     const groupId = await api.openGroup(['sender', 'ann'], 20);
     await expectAllWorks(groupId, 5);
@@ -75,7 +75,7 @@ onRealRedis(
   120_000,
 );
 
-test('a killed DynamoDB Local is started again, with its data, and all works', async () => {
+test('a killed DynamoDB Local is started again with its data, and every call works', async () => {
   const groupId = await api.openGroup(['sender', 'ann'], 20);
   await expectAllWorks(groupId, 5);
   lines.splice(0);
@@ -88,7 +88,7 @@ test('a killed DynamoDB Local is started again, with its data, and all works', a
   ]);
 }, 120_000);
 
-test('stopped while an engine is down, the stack leaves nothing behind', async () => {
+test('a stack that stops while an engine is down leaves no process behind', async () => {
   const { redis, dynamodb } = described();
   process.kill(Number(dynamodb.pid), 'SIGKILL');
   await eventually(() => expect(isRunning(Number(dynamodb.pid))).toBe(false));

@@ -35,7 +35,7 @@ const refusals: readonly (readonly [string, Fault])[] = [
 ];
 
 describe.each(refusals)('the ledger %s', (_what, fault) => {
-  test('a mark is refused, has not happened, and heals by being repeated', async () => {
+  test('a mark is refused without effect, and succeeds when it is repeated', async () => {
     ledger.always('UpdateItem', fault);
     expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
     await expectReadUpTo(3);
@@ -46,14 +46,14 @@ describe.each(refusals)('the ledger %s', (_what, fault) => {
     await expectMarkTaken(8, { advanced: true });
   });
 
-  test('what the cache knows is still told, and what it does not know is refused', async () => {
+  test('reads that the cache can answer still work, and others are refused', async () => {
     ledger.always(() => true, fault);
     await expectReadUpTo(3);
     expect(await faults.api.statuses(groupId, 'ann', 3, 4)).toMatchObject({
       status: 200,
       body: { statuses: [{ read: true }, { read: false }] },
     });
-    // Marks that move nothing ask the cache alone.
+    // Marks that move nothing call only the cache.
     expect(await faults.api.mark(groupId, 'ann', 2)).toMatchObject({
       status: 200,
       body: { messageId: '3', advanced: false },
@@ -67,7 +67,7 @@ describe.each(refusals)('the ledger %s', (_what, fault) => {
   });
 });
 
-test('during an outage back ends are refused in the same way: members and messages', async () => {
+test('members and messages of back ends are refused in the same way', async () => {
   ledger.always(() => true, INTERNAL_ERROR);
   const refused = [
     await faults.api.asService('PUT', `/v1/groups/${groupId}/members/ben`),
@@ -95,7 +95,7 @@ test('during an outage back ends are refused in the same way: members and messag
 });
 
 describe('the ledger does not answer', () => {
-  test('a mark that nobody heard of is refused and heals by being repeated', async () => {
+  test('a mark that does not arrive is refused, and succeeds when it is repeated', async () => {
     ledger.always('UpdateItem', { kind: 'hang' });
     expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
     await expectReadUpTo(3);
@@ -104,7 +104,7 @@ describe('the ledger does not answer', () => {
     await expectMarkTaken(8, { advanced: true });
   });
 
-  test('a mark that was made, while its answer is lost, is refused, and acknowledged when repeated', async () => {
+  test('a mark whose answer is lost is refused, and acknowledged when it is repeated', async () => {
     ledger.always('UpdateItem', { kind: 'lose answer' });
     expectUnavailable(await faults.api.mark(groupId, 'ann', 8));
     expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(8));
@@ -114,7 +114,7 @@ describe('the ledger does not answer', () => {
     await expectTold(8);
   });
 
-  test('an answer lost once is not noticed: what was made then counts as made by the same call', async () => {
+  test('a single lost answer has no effect: the call’s own write counts as its own', async () => {
     ledger.once('UpdateItem', { kind: 'lose answer' });
     await expectMarkTaken(8, { advanced: true });
     ledger.once('UpdateItem', { kind: 'lose answer' });
@@ -131,7 +131,7 @@ describe('the ledger does not answer', () => {
     expect(recorded).toMatchObject({ status: 201, body: { head: '11' } });
   });
 
-  test('a write made anew that meets what another has written is not taken for its own', async () => {
+  test('a repeated write does not count another call’s write as its own', async () => {
     const others: Answer[] = [];
     const then = async () => {
       others.push(await faults.api.mark(groupId, 'ann', 9));
@@ -144,7 +144,7 @@ describe('the ledger does not answer', () => {
     expect(others).toMatchObject([{ status: 200, body: { messageId: '9', advanced: true } }]);
   });
 
-  test('a message half recorded is whole once it is recorded again', async () => {
+  test('a partly recorded message is complete once it is recorded again', async () => {
     ledger.always(
       ({ operation, body }) => operation === 'UpdateItem' && body.includes('"HEAD"'),
       INTERNAL_ERROR,
@@ -161,7 +161,7 @@ describe('the ledger does not answer', () => {
   });
 });
 
-test('in and out of an outage, whatever was acknowledged is read from then on', async () => {
+test('during and after outages, reads return everything that was acknowledged', async () => {
   const faultsInTurn: readonly (Fault | null)[] = [
     { kind: 'lose request' },
     null,
@@ -203,7 +203,7 @@ async function expectMarkTaken(messageId: number, { advanced }: { advanced: bool
   await expectTold(messageId);
 }
 
-/** Every store, every reader and every listener has it. */
+/** The stores, a read, the bus and the webhook have the mark. */
 async function expectTold(messageId: number): Promise<void> {
   await expectReadUpTo(messageId);
   expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(messageId));

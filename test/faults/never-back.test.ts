@@ -9,7 +9,7 @@ const READERS = 4;
 
 const faults = withFaultStack();
 
-test('500 marks in random order by 10 callers at once, while 4 readers look: nobody sees it go back', async () => {
+test('with 500 marks in random order by 10 callers, 4 readers never see the watermark go back', async () => {
   const { api } = faults;
   const groupId = await api.openGroup(['sender', 'reader'], 0);
   expect((await api.record(groupId, MARKS, 'sender')).status).toBe(201);
@@ -49,11 +49,11 @@ test('500 marks in random order by 10 callers at once, while 4 readers look: nob
   expect(await faults.cachedText(groupId, 'reader')).toContain(cachedPositionText(500));
 
   const events = await eventually(async () => {
-    const told = await api.watermarkEvents(groupId, 'reader');
-    expect(told.at(-1)?.detail.to).toBe('500');
-    return told;
+    const published = await api.watermarkEvents(groupId, 'reader');
+    expect(published.at(-1)?.detail.to).toBe('500');
+    return published;
   });
-  // What is told twice is told in the same words.
+  // A repeated event is identical.
   const moves = [
     ...new Map(events.map(({ detail: { from, to } }) => [`${from} to ${to}`, { from, to }])).values(),
   ];

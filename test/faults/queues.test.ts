@@ -16,11 +16,11 @@ const receives = () =>
     .messages()
     .map(({ receiveCount }) => receiveCount);
 
-test('a ledger that refuses for more than three minutes parks no fact', async () => {
+test('if the ledger refuses for more than three minutes, no fact is parked', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
   putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
-  // The pauses of five receives are more than five minutes of AWS: the fact is tried for the sixth time.
+  // The pauses after five receives are more than five minutes on AWS. The sixth try succeeds.
   await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(6), { deadlineMs: 60_000 });
   faults.proxies.dynamodb.clear();
   await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)), {
@@ -30,7 +30,7 @@ test('a ledger that refuses for more than three minutes parks no fact', async ()
   expect(await faults.api.deadLetters()).toEqual([]);
 }, 120_000);
 
-test('facts of other groups are applied beside one that fails, and it fails alone', async () => {
+test('a fact that fails does not delay facts of other groups', async () => {
   const [groupId, other] = await Promise.all([
     faults.api.openGroup(['sender', 'ann'], 3),
     faults.api.openGroup(['sender', 'ann'], 3),
@@ -49,7 +49,7 @@ test('facts of other groups are applied beside one that fails, and it fails alon
   await eventually(() => expect(receives()).toEqual([]), { deadlineMs: 20_000 });
 }, 120_000);
 
-test('pauses that cannot be set lose nothing: the timeout of the queue is the pause', async () => {
+test('if a pause cannot be set, nothing is lost: the queue’s visibility timeout is the pause', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
   const unset = faults.proxies.aws.count('ChangeMessageVisibilityBatch');
@@ -66,7 +66,7 @@ test('pauses that cannot be set lose nothing: the timeout of the queue is the pa
   await eventually(() => expect(receives()).toEqual([]));
 }, 120_000);
 
-test('a dead-letter queue that refuses a fact that is not valid loses nothing', async () => {
+test('if the dead-letter queue refuses an invalid fact, nothing is lost', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
   const refuse = faults.proxies.aws.always('SendMessage', {
     kind: 'answer',

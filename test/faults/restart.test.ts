@@ -31,14 +31,14 @@ afterEach(async () => {
   await rm(dataDirectory, { recursive: true, force: true });
 }, 30_000);
 
-test('killed and started again on the same data: nothing acknowledged is lost, and its events come', async () => {
+test('after a kill and a new start on the same data, no acknowledged mark is lost, and its events are published', async () => {
   const first = await startDev();
   const groupId = await first.api.openGroup(['sender', 'ann', 'ben'], 10);
   expect((await first.api.mark(groupId, 'ben', 4)).status).toBe(200);
   const joined = await first.api.asService('PUT', `/v1/groups/${groupId}/members/late`);
   expect(joined).toMatchObject({ status: 201, body: { joinedAfter: '10' } });
   expect((await first.api.record(groupId, 11, 'sender')).status).toBe(201);
-  // Right before the end: what it gives rise to cannot all have happened.
+  // Directly before the kill, so that not all of its effects have happened.
   expect((await first.api.mark(groupId, 'ann', 7)).status).toBe(200);
   await first.end('SIGKILL');
 
@@ -78,7 +78,7 @@ test('killed and started again on the same data: nothing acknowledged is lost, a
   }
 }, 120_000);
 
-test('killed in the middle of traffic: every mark that was acknowledged is there, with its events', async () => {
+test('after a kill during traffic, every acknowledged mark is there, with its events', async () => {
   const first = await startDev();
   const members = ['ann', 'ben', 'cleo', 'dan'];
   const groupId = await first.api.openGroup(['sender', ...members], 60);
@@ -107,7 +107,7 @@ test('killed in the middle of traffic: every mark that was acknowledged is there
   }
 }, 120_000);
 
-test('nothing of a killed run is left behind', async () => {
+test('a killed run leaves no process behind', async () => {
   const { description, end } = await startDev();
   const { redis, dynamodb, apiUrl } = description;
   const engines = [dynamodb.pid, redis.pid].filter((pid) => pid !== null);
@@ -116,12 +116,12 @@ test('nothing of a killed run is left behind', async () => {
   await eventually(() => expect(engines.map(isRunning)).not.toContain(true));
   await expect(fetch(dynamodb.endpoint)).rejects.toThrow();
 
-  // The very same port is free again.
+  // The same port is free again.
   const second = await startDev(new URL(apiUrl).port);
   expect(second.description.apiUrl).toBe(apiUrl);
 }, 120_000);
 
-test('a second one on the same data is refused in one sentence, and the first goes on', async () => {
+test('a second stack on the same data is refused in one sentence, and the first goes on', async () => {
   const first = await startDev();
   const second = spawnDev('0');
   const { code, stderr } = await second.exited;
@@ -132,7 +132,7 @@ test('a second one on the same data is refused in one sentence, and the first go
 }, 120_000);
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s stops it and all that it started',
+  '%s stops it and every process that it started',
   async (signal) => {
     const { description, end } = await startDev();
     const { redis, dynamodb, apiUrl, upstash } = description;
@@ -145,7 +145,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   120_000,
 );
 
-test('who calls while it stops is told 503, or nothing, and never that something failed', async () => {
+test('a call while it stops gets 503 or no answer, never 500', async () => {
   const { api, end } = await startDev();
   const statuses: number[] = [];
   let isOver = false;
@@ -171,7 +171,7 @@ interface Exit {
 interface DevProcess {
   readonly description: StackDescription;
   readonly api: Api;
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal, and waits for the end of the process. */
   end(signal: NodeJS.Signals): Promise<Exit>;
 }
 

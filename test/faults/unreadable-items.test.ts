@@ -16,7 +16,7 @@ beforeAll(() => {
 });
 afterEach(() => aws.clear());
 
-/** A membership whose public register was lost. */
+/** A membership without its public register. */
 const brokenMembership = (groupId: string, userId: string) => ({
   PK: { S: `USER#${userId}` },
   SK: { S: `GROUP#${groupId}` },
@@ -29,16 +29,16 @@ const brokenMembership = (groupId: string, userId: string) => ({
   delivered: { S: '00000000000000000000' },
 });
 
-/** The dead letters in which a text occurs. */
+/** The dead letters with a text. */
 async function deadLettersOf(text: string): Promise<DeadLetter[]> {
   const all = await faults.api.deadLetters();
   return all.filter((letter) => JSON.stringify(letter).includes(text));
 }
 
-/** That a mark made now reaches everybody: the cache, the member's event and the group's. */
+/** Checks that a new mark reaches the cache, and that the events of the member and the group are published. */
 async function expectNothingHeldUp(): Promise<void> {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 5);
-  // Left to the stream alone.
+  // Only the stream merges it.
   faults.proxies.upstash.once('mergeFor', { kind: 'lose request' });
   expect((await faults.api.mark(groupId, 'ann', 5)).status).toBe(200);
   await eventually(async () => {
@@ -48,7 +48,7 @@ async function expectNothingHeldUp(): Promise<void> {
   });
 }
 
-test('items of unknown kinds, and of none, are passed over', async () => {
+test('items of an unknown kind, or without a kind, are skipped', async () => {
   const id = freshPrefix('x');
   await faults.putItem({ PK: { S: `CONN#${id}` }, SK: { S: `CONN#${id}` }, kind: { S: 'connection' } });
   await faults.putItem({ PK: { S: `BARE#${id}` }, SK: { S: `BARE#${id}` } });
@@ -86,7 +86,7 @@ test('a broken membership goes to the dead-letter queue of each function at once
   );
 });
 
-test('the others of a group with a broken membership are not held up, nor is any other group', async () => {
+test('a broken membership does not delay other members, nor other groups', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann', 'ben'], 3);
   await faults.putItem(brokenMembership(groupId, 'ben'));
   await faults.emptyCache();
@@ -95,11 +95,11 @@ test('the others of a group with a broken membership are not held up, nor is any
   await eventually(async () =>
     expectCovered(await faults.api.watermarkEvents(groupId, 'ann'), { from: null, to: 3 }),
   );
-  // How far ben has read nobody can know. He is not waited for, as he is not counted in receipts.
+  // Ben's position is unknown. GroupFullyRead does not wait for him, and receipts do not count him.
   await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('3'));
 });
 
-test('a dead-letter queue that does not answer, then refuses, delays and loses nothing', async () => {
+test('a dead-letter queue that does not answer, and then refuses, delays nothing and loses nothing', async () => {
   const before = aws.count('SendMessage');
   aws.once('SendMessage', { kind: 'hang' });
   const refuse = aws.always('SendMessage', {

@@ -3,10 +3,14 @@ import { expectedFunctions } from './expected-functions.ts';
 import { context, contextWithCors, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();
-const routes = Object.values(ofType(template, 'AWS::ApiGatewayV2::Route')).map(
-  ({ Properties }) => Properties,
-);
+const routes = routesOfApi(template);
 const integrations = ofType(template, 'AWS::ApiGatewayV2::Integration');
+
+/** The routes of the HTTP API. Those of the WebSocket API are in live.test.ts. */
+function routesOfApi(of: ReturnType<typeof synthesize>) {
+  const all = Object.values(ofType(of, 'AWS::ApiGatewayV2::Route')).map(({ Properties }) => Properties);
+  return all.filter(({ ApiId }) => ApiId === 'ApiHttp');
+}
 
 /** The function that a route's target invokes. */
 function functionBehind(target: unknown): unknown {
@@ -50,7 +54,7 @@ describe('the API', () => {
 
   test('may invoke a function only for that function’s own paths', () => {
     const permissions = Object.values(ofType(template, 'AWS::Lambda::Permission'))
-      .filter(({ Properties }) => Properties.Principal === 'apigateway.amazonaws.com')
+      .filter(({ Properties }) => String(Properties.SourceArn).includes(':ApiHttp/'))
       .map(({ Properties }) => [Properties.FunctionName, Properties.SourceArn]);
     const api = 'arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:ApiHttp/*/*';
     const pathOf = (route: string) => route.slice(route.indexOf('/'));
@@ -108,9 +112,8 @@ describe('the authorization of routes', () => {
   type Synthesized = ReturnType<typeof synthesize>;
 
   function routesOf(synthesized: Synthesized) {
-    const routes = Object.values(ofType(synthesized, 'AWS::ApiGatewayV2::Route'));
-    const byKey = routes.map(({ Properties }) => {
-      const { RouteKey, AuthorizationType, AuthorizationScopes, AuthorizerId } = Properties;
+    const byKey = routesOfApi(synthesized).map((route) => {
+      const { RouteKey, AuthorizationType, AuthorizationScopes, AuthorizerId } = route;
       return [RouteKey, [AuthorizationType, AuthorizationScopes, AuthorizerId]];
     });
     return Object.fromEntries(byKey) as Record<string, unknown[]>;

@@ -23,14 +23,15 @@ beforeAll(async () => {
   }
 });
 
-const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook'];
+const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook', 'push-frames'];
 
 describe('the client of SQS', () => {
   test('is only in the bundles of functions that read the stream or a queue', () => {
     const names = functionNames.filter((name) =>
       Object.keys(bundles.get(name)?.inputs ?? {}).some((input) => input.includes('@aws-sdk/client-sqs/')),
     );
-    expect(names).toEqual(senders);
+    // notify has a queue of its own, to which it sends all the time.
+    expect(names).toEqual(functionNames.filter((name) => [...senders, 'notify'].includes(name)));
   });
 
   test.each(senders)('is not loaded when %s starts', (name) => {
@@ -48,7 +49,11 @@ describe('the client of SQS', () => {
         !importer.includes('@aws-sdk/client-sqs/') &&
         imports.some(({ path }) => path.includes('@aws-sdk/client-sqs/')),
     );
-    expect(sdkImporters.map(([importer]) => importer)).toEqual(['functions/runtime/sqs.ts']);
+    // push-frames shares a file with notify, of which it uses nothing that sends.
+    const others = name === 'push-frames' ? ['functions/runtime/frame-queue.ts'] : [];
+    expect(sdkImporters.map(([importer]) => importer).sort()).toEqual(
+      [...others, 'functions/runtime/sqs.ts'].sort(),
+    );
   });
 });
 
@@ -66,7 +71,7 @@ describe('a script for Redis', () => {
 
 describe('the contract', () => {
   test('leaves its descriptions out of every bundle', () => {
-    const describing = ['endpoints', 'answers', 'event-details', 'values'].map(
+    const describing = ['endpoints', 'answers', 'event-details', 'server-frames', 'values'].map(
       (name) => `shared/contract/${name}.ts`,
     );
     const found = functionNames.flatMap((name) => {
@@ -84,7 +89,12 @@ describe('the contract', () => {
   test('puts into a bundle only the places of the function’s own endpoints', () => {
     for (const name of functionNames) {
       const places = endpoints.filter(({ at }) => texts.get(name)?.includes(`"${at}"`));
-      const own = endpoints.filter(({ servedBy }) => servedBy === name);
+      const own = endpoints.filter(({ servedBy, name: endpoint }) =>
+        // A frame does what one of these routes does.
+        name === 'answer-frame'
+          ? ['markRead', 'markUnread', 'markDelivered'].includes(endpoint)
+          : servedBy === name,
+      );
       expect([name, places.map(({ at }) => at)]).toEqual([name, own.map(({ at }) => at)]);
     }
   });

@@ -28,6 +28,7 @@ describe('a complete context', () => {
         membership: 'strict',
         messageRetentionDays: 90,
         events: 'on',
+        live: 'on',
         webhookConcurrency: 5,
       },
     });
@@ -78,6 +79,7 @@ describe('a complete context', () => {
     ['userScope', 'https://chat.example.com/read:state'],
     ['serviceScope', 'chat:write'],
     ['serviceAuth', 'iam'],
+    ['live', 'off'],
     ['upstashSecretArn', 'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-b-Ab1Cd2'],
     ['corsOrigins', 'https://chat.example.com'],
     ['corsOrigins', 'https://xn--bcher-kva.example'],

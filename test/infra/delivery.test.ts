@@ -6,12 +6,17 @@ const template = synthesize(contextWithWebhook);
 describe('the stream', () => {
   const isMove = '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["membership"]}}}}';
 
+  // Connections are in the table too. They come and go without an invocation.
+  const isReadState = '{"dynamodb":{"NewImage":{"kind":{"S":["membership","message","head"]}}}}';
+  const isReadStateGone =
+    '{"eventName":["REMOVE"],"dynamodb":{"OldImage":{"kind":{"S":["membership","message","head"]}}}}';
+
   test.each([
-    ['Projection', 'Projectionprojectledger', {}],
-    ['Publication', 'Publicationpublishevents', { FilterCriteria: { Filters: [{ Pattern: isMove }] } }],
+    ['Projection', 'Projectionprojectledger', [isReadState, isReadStateGone]],
+    ['Publication', 'Publicationpublishevents', [isMove]],
   ])(
     'of %s has bounded retries, splits a failing batch, and sends what it gives up to a queue',
-    (owner, consumer, filter) => {
+    (owner, consumer, patterns) => {
       expect(ofType(template, 'AWS::Lambda::EventSourceMapping')[`${owner}Source`]?.Properties).toEqual({
         FunctionName: consumer,
         EventSourceArn: 'LedgerTable.StreamArn',
@@ -24,7 +29,7 @@ describe('the stream', () => {
         MaximumRetryAttempts: 10000,
         MaximumRecordAgeInSeconds: 21600,
         DestinationConfig: { OnFailure: { Destination: `${owner}DeadLetters.Arn` } },
-        ...filter,
+        FilterCriteria: { Filters: patterns.map((Pattern) => ({ Pattern })) },
       });
     },
   );
@@ -101,24 +106,28 @@ describe('notify', () => {
 describe.each([
   ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20, 0],
   ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5, 1],
-])('the queue of %s', (subscription, functionId, name, maximumConcurrency, windowSeconds) => {
+  ['NotifyFrames', 'Notifypushframes', 'tidemark-test-push-frames', 20, 0],
+])('the queue of %s', (owner, functionId, name, maximumConcurrency, windowSeconds) => {
+  // The queue of frames has no rule before it, and so no subscription around it.
+  const [queue, deadLetters] = [owner === 'NotifyFrames' ? owner : `${owner}Queue`, `${owner}DeadLetters`];
+
   test('is encrypted, keeps events longer than the day of tries, and then moves them to its dead-letter queue', () => {
-    expect(template.Resources[`${subscription}Queue`]?.Properties).toEqual({
+    expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
       SqsManagedSseEnabled: true,
       MessageRetentionPeriod: 604800,
       VisibilityTimeout: 360,
-      RedrivePolicy: { deadLetterTargetArn: `${subscription}DeadLetters.Arn`, maxReceiveCount: 32 },
+      RedrivePolicy: { deadLetterTargetArn: `${deadLetters}.Arn`, maxReceiveCount: 32 },
     });
   });
 
   test('is processed by its function with a bounded concurrency, and nothing else invokes the function', () => {
     const [source, ...others] = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping')).filter(
-      ({ Properties }) => Properties.EventSourceArn === `${subscription}Queue.Arn`,
+      ({ Properties }) => Properties.EventSourceArn === `${queue}.Arn`,
     );
     expect(others).toEqual([]);
     expect(source?.Properties).toEqual({
-      EventSourceArn: `${subscription}Queue.Arn`,
+      EventSourceArn: `${queue}.Arn`,
       FunctionName: functionId,
       BatchSize: 10,
       MaximumBatchingWindowInSeconds: windowSeconds,
@@ -160,6 +169,7 @@ describe('each dead-letter queue', () => {
     ['FactsSubscriptionDeadLetters', 'tidemark-test-apply-facts-dead-letters'],
     ['NotifySubscriptionDeadLetters', 'tidemark-test-notify-dead-letters'],
     ['NotifyWebhookDeadLetters', 'tidemark-test-deliver-webhook-dead-letters'],
+    ['NotifyFramesDeadLetters', 'tidemark-test-push-frames-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
     expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
@@ -172,12 +182,13 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of these five', () => {
+  test('is one of these six', () => {
     const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
     expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
       'PublicationDeadLetters',
       'FactsSubscriptionDeadLetters',
+      'NotifyFramesDeadLetters',
       'NotifySubscriptionDeadLetters',
       'NotifyWebhookDeadLetters',
     ]);

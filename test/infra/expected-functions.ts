@@ -5,7 +5,9 @@ interface ExpectedFunction {
   readonly id: string;
   readonly timeoutSeconds: number;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Who may call it and where, in the order of the template. A function without routes is not traced. */
+  /** Whether its calls are traced. @default only if it has routes */
+  readonly isTraced?: true;
+  /** Who may call it and where, in the order of the template. */
   readonly routes: readonly (readonly [who: 'user' | 'service' | 'anyone', route: string])[];
   /** The ends of its alarms' names, in the order of the template. */
   readonly alarms: readonly string[];
@@ -17,6 +19,8 @@ const ledgerAndCache = {
   MESSAGE_RETENTION_DAYS: '90',
   UPSTASH_SECRET_ARN: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tidemark/upstash-Ab1Cd2',
 };
+const connections = { CONNECTIONS_URL: 'https://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live' };
+const { UPSTASH_SECRET_ARN: _, ...ledgerAlone } = ledgerAndCache;
 const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
 const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
 const forMarks = { ...forBoth, MEMBERSHIP: 'strict' };
@@ -206,11 +210,64 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
   },
   {
+    name: 'authorize-connection',
+    id: 'Liveauthorizeconnection',
+    timeoutSeconds: 10,
+    environment: {
+      TOKEN_ISSUERS: '[{"issuer":"https://login.example.com/","audience":["tidemark"]}]',
+      USER_SCOPE: 'tidemark/user',
+      SERVICE_SCOPE: 'tidemark/service',
+    },
+    isTraced: true,
+    routes: [],
+    alarms: ['failing'],
+  },
+  {
+    name: 'open-connection',
+    id: 'Liveopenconnection',
+    timeoutSeconds: 10,
+    environment: { ...ledgerAndCache, ...connections },
+    isTraced: true,
+    routes: [],
+    alarms: ['failing'],
+  },
+  {
+    name: 'close-connection',
+    id: 'Livecloseconnection',
+    timeoutSeconds: 10,
+    environment: ledgerAlone,
+    routes: [],
+    alarms: ['failing'],
+  },
+  {
+    name: 'answer-frame',
+    id: 'Liveanswerframe',
+    timeoutSeconds: 10,
+    environment: { ...ledgerAndCache, ...connections, MEMBERSHIP: 'strict' },
+    isTraced: true,
+    routes: [],
+    alarms: ['failing'],
+  },
+  {
     name: 'notify',
     id: 'Notifynotify',
-    timeoutSeconds: 10,
+    timeoutSeconds: 30,
+    environment: { ...ledgerAndCache, ...connections, FRAMES_QUEUE_URL: 'NotifyFrames' },
     routes: [],
-    alarms: ['failing', 'dead-letters'],
+    alarms: ['failing'],
+  },
+  {
+    name: 'push-frames',
+    id: 'Notifypushframes',
+    timeoutSeconds: 60,
+    environment: {
+      ...ledgerAndCache,
+      ...connections,
+      QUEUE_URL: 'NotifyFrames',
+      DEAD_LETTER_QUEUE_URL: 'NotifyFramesDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
   },
   {
     name: 'deliver-webhook',

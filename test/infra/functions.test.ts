@@ -9,37 +9,54 @@ test('the functions are exactly those of the table', () => {
   expect(Object.keys(functions)).toEqual(expectedFunctions.map(({ id }) => id));
 });
 
-describe.each(expectedFunctions)('$name', ({ name, id, timeoutSeconds, environment, routes }) => {
-  const properties = functions[id]?.Properties;
+describe.each(expectedFunctions)(
+  '$name',
+  ({ name, id, timeoutSeconds, environment, routes, isTraced = routes.length > 0 }) => {
+    const properties = functions[id]?.Properties;
 
-  test('has its own role with a single policy', () => {
-    expect(properties?.Role).toBe(`${id}role.Arn`);
-    expect(Object.keys(template.Resources[`${id}role`]?.Properties ?? {})).toEqual([
-      'AssumeRolePolicyDocument',
-      'Description',
-    ]);
+    test('has its own role with a single policy', () => {
+      expect(properties?.Role).toBe(`${id}role.Arn`);
+      expect(Object.keys(template.Resources[`${id}role`]?.Properties ?? {})).toEqual([
+        'AssumeRolePolicyDocument',
+        'Description',
+      ]);
+    });
+
+    test('has the environment variables that it needs and no others', () => {
+      expect(properties?.Environment).toEqual(environment && { Variables: environment });
+    });
+
+    test('has the common settings and its own timeout', () => {
+      expect(properties).toMatchObject({
+        FunctionName: `tidemark-test-${name}`,
+        Handler: 'index.handler',
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        MemorySize: 256,
+        Timeout: timeoutSeconds,
+        LoggingConfig: { LogFormat: 'JSON', LogGroup: `${id}log`, SystemLogLevel: 'WARN' },
+      });
+      // Only functions that callers wait for are traced. For the others the logs are enough.
+      expect(properties?.TracingConfig).toEqual(isTraced ? { Mode: 'Active' } : undefined);
+      expect(template.Resources[`${id}log`]?.Properties).toEqual({
+        LogGroupName: `/aws/lambda/tidemark-test-${name}`,
+        RetentionInDays: 30,
+      });
+    });
+  },
+);
+
+describe('a deployment without the WebSocket API', () => {
+  const withoutLive = synthesize({ ...contextWithWebhook, live: 'off' });
+
+  test('has none of its resources, and no function that may post to a connection', () => {
+    expect(Object.keys(withoutLive.Resources).filter((id) => /^Live|Frames|pushframes/.test(id))).toEqual([]);
+    expect(JSON.stringify(withoutLive)).not.toMatch(/ManageConnections|WEBSOCKET/);
+    expect(Object.keys(withoutLive.Outputs)).not.toContain('WebSocketUrl');
   });
 
-  test('has the environment variables that it needs and no others', () => {
-    expect(properties?.Environment).toEqual(environment && { Variables: environment });
-  });
-
-  test('has the common settings and its own timeout', () => {
-    expect(properties).toMatchObject({
-      FunctionName: `tidemark-test-${name}`,
-      Handler: 'index.handler',
-      Runtime: 'nodejs24.x',
-      Architectures: ['arm64'],
-      MemorySize: 256,
-      Timeout: timeoutSeconds,
-      LoggingConfig: { LogFormat: 'JSON', LogGroup: `${id}log`, SystemLogLevel: 'WARN' },
-    });
-    // Only functions of routes are traced, because callers wait for them. For the others the logs are enough.
-    expect(properties?.TracingConfig).toEqual(routes.length > 0 ? { Mode: 'Active' } : undefined);
-    expect(template.Resources[`${id}log`]?.Properties).toEqual({
-      LogGroupName: `/aws/lambda/tidemark-test-${name}`,
-      RetentionInDays: 30,
-    });
+  test('gives notify no variables: it only logs', () => {
+    expect(withoutLive.Resources.Notifynotify?.Properties.Environment).toBeUndefined();
   });
 });
 
@@ -69,8 +86,8 @@ describe('the timeout of Lambda', () => {
 
   // 20 s for one fact, 9 s for the calls to the queues.
   test('of a worker of a queue leaves time to report what failed', () => {
-    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook)$/.test(id));
-    expect(ofQueues).toHaveLength(2);
+    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook|pushframes)$/.test(id));
+    expect(ofQueues).toHaveLength(3);
     expect(Math.min(...ofQueues)).toBeGreaterThanOrEqual(29);
   });
 });
@@ -95,6 +112,7 @@ describe('roles', () => {
   test('allow exactly these actions', () => {
     expect([...new Set(allowed.map(({ Effect, action }) => `${Effect} ${action}`))].sort()).toEqual([
       'Allow dynamodb:BatchGetItem',
+      'Allow dynamodb:DeleteItem',
       'Allow dynamodb:DescribeStream',
       'Allow dynamodb:GetItem',
       'Allow dynamodb:GetRecords',
@@ -103,6 +121,7 @@ describe('roles', () => {
       'Allow dynamodb:Query',
       'Allow dynamodb:UpdateItem',
       'Allow events:PutEvents',
+      'Allow execute-api:ManageConnections',
       'Allow logs:CreateLogStream',
       'Allow logs:PutLogEvents',
       'Allow secretsmanager:GetSecretValue',
@@ -116,9 +135,13 @@ describe('roles', () => {
     ]);
   });
 
-  test('name their resources, except for X-Ray, which has no resource ARNs', () => {
+  test('name their resources, except for X-Ray, which has no ARNs, and connections, which have no ids yet', () => {
+    const connections = (method: string) =>
+      `arn:AWS::Partition:execute-api:AWS::Region:AWS::AccountId:LiveWebSockets/live/${method}/@connections/*`;
     const wild = allowed.filter(({ Resource }) => JSON.stringify(Resource).includes('*'));
     expect([...new Set(wild.map(({ action, Resource }) => `${action} ${Resource}`))].sort()).toEqual([
+      `execute-api:ManageConnections ${connections('DELETE')}`,
+      `execute-api:ManageConnections ${connections('DELETE')},${connections('POST')}`,
       'xray:PutTelemetryRecords *',
       'xray:PutTraceSegments *',
     ]);
@@ -136,7 +159,8 @@ describe('a deployment without events', () => {
     expect(names).not.toContain('publish-events');
     expect(names).not.toContain('notify');
     expect(names).not.toContain('deliver-webhook');
-    expect(names).toHaveLength(17);
+    expect(names).not.toContain('push-frames');
+    expect(names).toHaveLength(21);
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
   });
 

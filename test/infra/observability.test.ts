@@ -14,7 +14,12 @@ const alarms: Readonly<Record<string, Resource['Properties']>> = Object.fromEntr
 test('there is an alarm for the API, and those of the table for each function', () => {
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
-    ...expectedFunctions.flatMap(({ name, alarms }) => alarms.map((end) => `tidemark-test-${name}-${end}`)),
+    'tidemark-test-live-faults',
+    ...expectedFunctions.flatMap(({ name, alarms }) => [
+      ...alarms.map((end) => `tidemark-test-${name}-${end}`),
+      // The queue of notify stands behind its subscription, which comes after that of push-frames.
+      ...(name === 'push-frames' ? ['tidemark-test-notify-dead-letters'] : []),
+    ]),
   ]);
 });
 
@@ -58,6 +63,7 @@ test.each([
   ['tidemark-test-apply-facts-dead-letters', 'FactsSubscriptionDeadLetters.QueueName'],
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
   ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
+  ['tidemark-test-push-frames-dead-letters', 'NotifyFramesDeadLetters.QueueName'],
 ])('%s is set off by the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
@@ -71,6 +77,7 @@ test.each([
 describe.each([
   ['apply-facts', 'FactsSubscriptionQueue.QueueName', 'Factsapplyfacts'],
   ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
+  ['push-frames', 'NotifyFrames.QueueName', 'Notifypushframes'],
 ])('%s', (name, queueName, functionId) => {
   test('sets off an alarm if events wait 5 minutes', () => {
     expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({
@@ -115,9 +122,38 @@ test('a function that throws an error or is throttled sets off an alarm, also if
   });
 });
 
+test('an authorizer refuses by throwing, which is no failure: a metric of its own counts those', () => {
+  expect(alarms['tidemark-test-authorize-connection-failing']).toMatchObject({
+    Metrics: [
+      { Expression: 'FILL(errors, 0) + FILL(throttles, 0)' },
+      {
+        Id: 'errors',
+        MetricStat: {
+          Metric: {
+            Namespace: 'Tidemark',
+            MetricName: 'FailedAuthorizations',
+            Dimensions: [{ Name: 'FunctionName', Value: 'Liveauthorizeconnection' }],
+          },
+        },
+      },
+      { Id: 'throttles', MetricStat: { Metric: { Namespace: 'AWS/Lambda', MetricName: 'Throttles' } } },
+    ],
+  });
+});
+
+test('the WebSocket API’s own faults are noticed', () => {
+  expect(alarms['tidemark-test-live-faults']).toMatchObject({
+    Namespace: 'AWS/ApiGateway',
+    MetricName: 'ExecutionError',
+    Dimensions: [{ Name: 'ApiId', Value: 'LiveWebSockets' }],
+    Threshold: 5,
+  });
+});
+
 test('every log keeps its lines for 30 days, and is deleted with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  expect(logs).toHaveLength(21);
+  // One for each function, and the access logs of both APIs.
+  expect(logs).toHaveLength(27);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

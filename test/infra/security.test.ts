@@ -34,15 +34,32 @@ describe('AwsSolutions', () => {
     jest.spyOn(Validations.prototype, 'acknowledge').mockReturnValue();
     expect(findings()).toEqual([
       'AwsSolutions-APIG4 at tidemark-test/Api/Http/GET--v1--health/Resource',
+      ...['$disconnect', '$default', 'sync', 'mark', 'delivered', 'unread', 'ping'].map(
+        (route) => `AwsSolutions-APIG4 at tidemark-test/Live/WebSockets/${route}-Route/Resource`,
+      ),
       ...expectedFunctions
         .filter(({ routes }) => routes.length > 0)
         .map(
           ({ name }) =>
             `AwsSolutions-IAM5[Resource::*] at tidemark-test/Api/${name}-role/DefaultPolicy/Resource`,
         ),
+      ...['authorize-connection', 'open-connection', 'answer-frame'].map(
+        (name) => `AwsSolutions-IAM5[Resource::*] at tidemark-test/Live/${name}-role/DefaultPolicy/Resource`,
+      ),
       'AwsSolutions-SQS3 at tidemark-test/Projection/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Publication/DeadLetters/Resource',
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
+      ...['DELETE', 'POST'].flatMap((method) =>
+        [
+          ...(method === 'DELETE' ? ['Live/open-connection'] : []),
+          ...['Live/answer-frame', 'Notify/notify', 'Notify/push-frames'],
+        ].map(
+          (name) =>
+            'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:' +
+            `<LiveWebSocketsE2BF65F7>/live/${method}/@connections/*] at tidemark-test/${name}-role/DefaultPolicy/Resource`,
+        ),
+      ),
+      'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs] at tidemark-test/Live/LogRole/Resource',
       'AwsSolutions-SMG4 at tidemark-test/Notify/WebhookSecret/Resource',
     ]);
   });
@@ -106,6 +123,7 @@ describe('secrets', () => {
     expect(text).not.toMatch(/\{\{resolve:|"SecretString"|NoEcho|whsec_\w|eyJ|Bearer /);
     expect(template.Outputs).toEqual({
       ApiUrl: { Value: 'ApiHttp.ApiEndpoint' },
+      WebSocketUrl: { Value: 'wss://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live' },
       TableName: { Value: 'LedgerTable' },
       EventBusName: { Value: 'Bus' },
       WebhookSecretArn: { Value: 'NotifyWebhookSecret' },

@@ -19,6 +19,7 @@ export const context: TidemarkContext = {
   messageRetentionDays: 90,
   webhookConcurrency: 5,
   events: 'on',
+  live: 'on',
 };
 
 export const contextWithWebhook: TidemarkContext = {

@@ -28,7 +28,7 @@ const RUNTIME = `
   }
   process.once('message', async ({ bundle, event }) => {
     const { handler } = await import(bundle);
-    await handler(event, {});
+    await handler(event, { getRemainingTimeInMillis: () => 10_000 });
     process.disconnect();
     process.exit();
   });

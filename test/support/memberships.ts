@@ -4,7 +4,7 @@ import type { Position } from '../../shared/domain/position.ts';
 
 const IDS = [0n, 1n, 2n, 99n, 100n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 2n, 2n ** 64n - 1n];
 
-/** Few positions, so that copies meet, with those among them that a double cannot tell apart. */
+/** Few positions, so that copies meet, among them some that are equal as doubles. */
 const position = fc.constantFrom(...IDS).map((id) => String(id).padStart(20, '0') as Position);
 
 /** A register's time belongs to its position: the write that moved it set both. */

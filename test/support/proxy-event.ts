@@ -44,7 +44,7 @@ export function proxyEvent(call: ProxyCall): APIGatewayProxyEventV2WithJWTAuthor
 
 export const CONTEXT = {} as Context;
 
-/** A token with this text as its payload. Its signature is none: the gateway has looked at that before. */
+/** A token with this text as its payload. Its signature is invalid: the gateway has checked signatures before. */
 export function tokenWith(payload: string | Buffer): string {
   const header = Buffer.from('{"alg":"RS256"}').toString('base64url');
   return `${header}.${Buffer.from(payload).toString('base64url')}.c2lnbmF0dXJl`;

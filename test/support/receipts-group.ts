@@ -52,7 +52,7 @@ export interface ReceiptsGroup {
   mark(userId: string, body: Json): Promise<Answer>;
   markUnread(userId: string, messageId: string): Promise<Answer>;
   markDelivered(userId: string, messageId: string): Promise<Answer>;
-  look(userId: string): Promise<Answer>;
+  readView(userId: string): Promise<Answer>;
   receipts(userId: string, messageId: string, query?: string): Promise<Answer>;
   counts(userId: string, ...messageIds: string[]): Promise<Answer>;
   members(): Promise<Answer>;
@@ -130,7 +130,7 @@ function receiptsGroup(stack: ReceiptsStack, groupId: string): ReceiptsGroup {
     mark: (userId, body) => asUser(userId, 'PUT', `${path}/watermark`, body),
     markUnread: (userId, messageId) => asUser(userId, 'POST', `${path}/unread`, { messageId }),
     markDelivered: (userId, messageId) => asUser(userId, 'PUT', `${path}/delivered`, { messageId }),
-    look: (userId) => asUser(userId, 'GET', `${path}/watermark`),
+    readView: (userId) => asUser(userId, 'GET', `${path}/watermark`),
     receipts: (userId, messageId, query = '') =>
       asUser(userId, 'GET', `${path}/messages/${messageId}/receipts${query}`),
     counts: (userId, ...messageIds) => asUser(userId, 'POST', `${path}/receipts`, { messageIds }),

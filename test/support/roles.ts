@@ -47,15 +47,3 @@ export function withoutAction(resources: RawResources, folder: string, action: s
   if (!isFound) throw new Error(`the role of ${folder} does not allow ${action}`);
   return changed;
 }
-
-/** Lets a function fail whenever it is invoked: its bundle exports no such handler. */
-export function withBrokenHandler(resources: RawResources, folder: string): RawResources {
-  const changed = Object.entries(resources).map(([logicalId, resource]) => {
-    const isFunction =
-      resource.Type === 'AWS::Lambda::Function' &&
-      String(resource.Properties.FunctionName).endsWith(`-${folder}`);
-    const Properties = { ...resource.Properties, Handler: 'index.missing' };
-    return [logicalId, isFunction ? { ...resource, Properties } : resource];
-  });
-  return Object.fromEntries(changed);
-}

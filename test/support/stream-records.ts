@@ -64,11 +64,11 @@ export function brokenMembership(userId: string, read = 5): Item {
 export const breakMembership = (userId: string): StreamRecord =>
   recordOf(membership(userId, 5), brokenMembership(userId));
 
-/** A dead-letter queue that keeps what it is sent, but for what it is told to refuse. */
+/** A dead-letter queue that keeps its messages, except those that a test makes it refuse. */
 export class KeptLetters implements DeadLetterQueue {
   readonly functionName = 'a-function';
   readonly messages: string[] = [];
-  /** How often it was asked. */
+  /** The number of calls. */
   tries = 0;
   isDown = false;
 

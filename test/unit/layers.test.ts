@@ -10,6 +10,7 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
   ['shared/cache', 'shared/domain', 'shared/aws'],
   ['shared/ledger', 'shared/domain', 'shared/aws'],
   ['shared/operations', 'shared/domain', 'shared/cache', 'shared/ledger'],
+  ['shared/live', 'shared/domain', 'shared/contract', 'shared/cache', 'shared/ledger', 'shared/operations'],
   [
     'shared/stream',
     'shared/domain',

@@ -11,6 +11,7 @@ type Body = Readonly<Record<string, unknown>>;
 /** Operations on one table, or on one of its indexes. */
 const OF_TABLE = new Set([
   'BatchGetItem',
+  'DeleteItem',
   'DescribeTable',
   'GetItem',
   'PutItem',

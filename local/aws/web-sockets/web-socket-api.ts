@@ -191,7 +191,9 @@ export class WebSocketApi {
     const begun = performance.now();
     const route = this.#api.routes.get('$disconnect');
     const outcome = route && (await this.#run(route, disconnectEvent(client, newId(), code, reason)));
-    this.#log('$disconnect', code, begun, outcome?.ok === false ? outcome.reason : undefined);
+    const failure = outcome?.ok === false ? outcome.reason : undefined;
+    // A function that was ended with the stack has not failed.
+    if (failure === undefined || !this.#isStopping) this.#log('$disconnect', code, begun, failure);
   }
 
   async #run({ integration }: Route, event: object): Promise<Outcome> {

@@ -230,9 +230,10 @@ end
 
 local next_change = 6
 while next_change <= #ARGV do
-  local count, merge_values = unpack(merges[ARGV[next_change]])
-  merge_values(unpack(ARGV, next_change + 1, next_change + count))
-  next_change = next_change + 1 + count
+  local merge_change = merges[ARGV[next_change]]
+  local last_value = next_change + merge_change[1]
+  merge_change[2](unpack(ARGV, next_change + 1, last_value))
+  next_change = last_value + 1
 end
 
 -- The expiry of the receipts is not renewed here: only reads renew it.

@@ -57,12 +57,12 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
   return new GroupCache(connection);
 }
 
-const ask = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
-const tell = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
+const read = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
+const write = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
 
 describe.each([
-  ['read', ask],
-  ['merge', tell],
+  ['read', read],
+  ['merge', write],
 ])('a %s', (_name, call) => {
   test('is answered after the secret was read', async () => {
     const cache = open([holds(RIGHT)]);
@@ -118,9 +118,9 @@ describe.each([
 
 test('many calls with a refused token at the same time read the secret again once', async () => {
   const cache = open([holds(WRONG), holds(RIGHT)]);
-  await Promise.all(Array.from({ length: 20 }, () => tell(cache)));
-  expect(await tell(cache)).toBe(true);
-  expect(await ask(cache)).toBe(true);
+  await Promise.all(Array.from({ length: 20 }, () => write(cache)));
+  expect(await write(cache)).toBe(true);
+  expect(await read(cache)).toBe(true);
   expect(secretReads).toBe(2);
 });
 
@@ -133,6 +133,6 @@ test('the first answer has the rest of the connection’s timeout', async () => 
     http,
   });
   const cache = new GroupCache(connection);
-  expect(await Promise.all([ask(cache), tell(cache)])).toEqual([false, false]);
+  expect(await Promise.all([read(cache), write(cache)])).toEqual([false, false]);
   await silent.close();
 });

@@ -113,9 +113,9 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   },
   mergeFromStream: async ({ groupId, ann, bob }) => {
     const states = await tidemark.ledger.memberships.readMany(groupId, [ann, bob]);
-    const news = [...states].map(([userId, state]) => change.knownMember(userId, state));
+    const changes = [...states].map(([userId, state]) => change.knownMember(userId, state));
     const head = change.knownHead(at(4));
-    const reply = await tidemark.cache.mergeFromStream(groupId, [...news, head], at(1));
+    const reply = await tidemark.cache.mergeFromStream(groupId, [...changes, head], at(1));
     // As the projector does for members whom the cache lacks.
     const unknown = await tidemark.ledger.memberships.readMany(groupId, reply?.unknownMembers ?? []);
     await tidemark.cache.merge(groupId, change.members(unknown));
@@ -221,8 +221,8 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     for (const isIndexed of [true, false]) {
       if (!isIndexed) await tidemark.redis.del(key('receipts'));
       await tidemark.redis.hset(key('members'), ann, 'rubbish');
-      const news = change.knownMember(ann, old);
-      const reply = await tidemark.cache.mergeFromStream(groupId, [news], null);
+      const changes = change.knownMember(ann, old);
+      const reply = await tidemark.cache.mergeFromStream(groupId, [changes], null);
       expect(reply?.unknownMembers).toEqual(isIndexed ? [ann] : []);
       expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
       await countReceipts(tidemark, { groupId, userId: sender }, [at(1)]);

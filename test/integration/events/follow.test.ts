@@ -47,8 +47,8 @@ type Step =
   | { readonly do: 'join'; readonly user: User; readonly after: number | null }
   | { readonly do: 'leave'; readonly user: User }
   | { readonly do: 'rejoin'; readonly user: User; readonly after: number | null }
-  | { readonly do: 'hear of join'; readonly user: User; readonly at: number; readonly after: number | null }
-  | { readonly do: 'hear of leave'; readonly user: User; readonly at: number };
+  | { readonly do: 'receive join'; readonly user: User; readonly at: number; readonly after: number | null }
+  | { readonly do: 'receive leave'; readonly user: User; readonly at: number };
 
 /** The time between two steps of a history. */
 const STEP_MS = 10;
@@ -87,13 +87,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant('hear of join' as const),
+      do: fc.constant('receive join' as const),
       user,
       at: fc.oneof(time, fc.integer({ min: -20, max: -1 })),
       after,
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('hear of leave' as const), user, at: time }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('receive leave' as const), user, at: time }) },
 );
 
 /** The ends of the batches, and the order in which events arrive, each of them twice. */
@@ -127,11 +127,11 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
         const current = state?.kind === 'member' ? state.self.revision : 0;
         if (!first.has(one.user)) first.set(one.user, current);
         const revisions = { none: null, current, first: first.get(one.user) ?? 0 };
-        const marks = one.marks.map((asked) => ({
+        const marks = one.marks.map((mark) => ({
           groupId,
-          position: at(asked.id),
-          kind: asked.kind,
-          ifRevision: revisions[asked.ifRevision],
+          position: at(mark.id),
+          kind: mark.kind,
+          ifRevision: revisions[mark.ifRevision],
         }));
         await markGroups(tidemark, one.user as UserId, marks);
         break;
@@ -149,7 +149,7 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
       case 'leave':
         await removeMember(tidemark, { groupId, userId: one.user as UserId });
         break;
-      case 'hear of join':
+      case 'receive join':
         await applyJoin(
           tidemark,
           { groupId, userId: one.user as UserId },
@@ -159,7 +159,7 @@ async function play(groupId: GroupId, steps: readonly Step[]): Promise<StreamRec
           },
         );
         break;
-      case 'hear of leave':
+      case 'receive leave':
         await applyLeave(tidemark, { groupId, userId: one.user as UserId }, startMs + one.at);
         break;
     }
@@ -199,7 +199,7 @@ interface Followed {
 }
 
 /** Reads an event with the fields that the contract names. */
-interface Told {
+interface Published {
   readonly type: string;
   readonly userId: string;
   readonly membership: number;
@@ -209,7 +209,7 @@ interface Told {
   readonly ownRevision: number | null;
 }
 
-type Follower = (known: Followed, event: Told) => Followed;
+type Follower = (known: Followed, event: Published) => Followed;
 
 const KNOWS_NOTHING: Followed = { membership: 0, own: null, public: null };
 
@@ -244,8 +244,8 @@ function withOwn(known: Followed, own: NonNullable<Followed['own']>): Followed {
 }
 
 function followed(events: readonly TidemarkEvent[], userId: string, follower = follow): Followed {
-  const told = events as readonly unknown[] as readonly Told[];
-  return told.filter((event) => event.userId === userId).reduce(follower, KNOWS_NOTHING);
+  const published = events as readonly unknown[] as readonly Published[];
+  return published.filter((event) => event.userId === userId).reduce(follower, KNOWS_NOTHING);
 }
 
 /** What the ledger holds of a member, and what has moved since it joined. Null if it is not a member. */
@@ -351,8 +351,8 @@ describe('a mark after a mark unread', () => {
     ['with any revision', 'none', { revision: 1, id: 4 }, 1],
   ] as const)('%s is distinguished from the other', async (_, ifRevision, own, ownRevision) => {
     const records = await play(aGroup(), readAgain(ifRevision));
-    const told = await publishedOf(records, [1]);
-    expect(told).toMatchObject([
+    const published = await publishedOf(records, [1]);
+    expect(published).toMatchObject([
       { type: 'WatermarkAdvanced', userId: 'alice', from: null, to: '3', ownRevision: 0 },
       { type: 'OwnWatermarkMoved', userId: 'alice', messageId: '1', revision: 1 },
       { type: 'WatermarkAdvanced', userId: 'alice', from: '3', to: '4', ownRevision },
@@ -384,7 +384,7 @@ test('a join that arrives late does not undo a mark unread', async () => {
     { do: 'record', by: 'guest', sentAt: null },
     { do: 'mark', user: 'alice', marks: [{ id: 1, kind: 'read', ifRevision: 'none' }] },
     { do: 'unread', user: 'alice', id: 1 },
-    { do: 'hear of join', user: 'alice', at: -5, after: null },
+    { do: 'receive join', user: 'alice', at: -5, after: null },
     { do: 'mark', user: 'alice', marks: [{ id: 1, kind: 'read', ifRevision: 'first' }] },
   ]);
   expect(await heldOf(groupId, 'alice')).toMatchObject({ own: { revision: 1, id: 0 }, public: 1 });

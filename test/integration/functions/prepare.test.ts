@@ -80,8 +80,8 @@ async function start(name: FunctionName): Promise<Handler> {
   return handler as Handler;
 }
 
-/** What was asked so far, of each service in any order. */
-const asked = () =>
+/** The calls so far, of each service in any order. */
+const calls = () =>
   Object.fromEntries(
     Object.entries(proxies).map(([name, { requests }]) => [
       name,
@@ -134,7 +134,7 @@ const REHEARSALS: readonly (readonly [
 async function rehearsed(name: FunctionName): Promise<void> {
   const rehearsal = REHEARSALS.find(([known]) => known === name);
   await eventually(() => {
-    const { aws = [], dynamodb: ledger = [], upstash = [] } = asked();
+    const { aws = [], dynamodb: ledger = [], upstash = [] } = calls();
     // A script that Redis does not know yet is sent twice: its digest, then its text.
     expect([name, aws, ledger, [...new Set(upstash)]]).toEqual(rehearsal);
   });
@@ -155,14 +155,14 @@ describe('a function that starts', () => {
 });
 
 describe('the first request of an instance', () => {
-  test('asks the cache and the ledger, and nothing that was asked at the start', async () => {
+  test('calls the cache and the ledger, and repeats no call of the start', async () => {
     const handler = await start('get-watermark');
     await rehearsed('get-watermark');
     for (const { requests } of Object.values(proxies)) requests.length = 0;
     expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
       statusCode: 404,
     });
-    expect(asked()).toEqual({ aws: [], dynamodb: ['GetItem'], upstash: ['readView'] });
+    expect(calls()).toEqual({ aws: [], dynamodb: ['GetItem'], upstash: ['readView'] });
   });
 
   test('is sent once more over connections that have died since the start', async () => {
@@ -174,7 +174,7 @@ describe('the first request of an instance', () => {
     expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
       statusCode: 404,
     });
-    expect(asked()).toEqual({ aws: [], dynamodb: ['GetItem', 'GetItem'], upstash: ['readView', 'readView'] });
+    expect(calls()).toEqual({ aws: [], dynamodb: ['GetItem', 'GetItem'], upstash: ['readView', 'readView'] });
     expect(logged()).toEqual([]);
   });
 });
@@ -192,7 +192,7 @@ describe('a function whose rehearsal fails', () => {
       expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
         statusCode: 404,
       });
-      expect(asked()).toMatchObject({ upstash: [] });
+      expect(calls()).toMatchObject({ upstash: [] });
     },
   );
 

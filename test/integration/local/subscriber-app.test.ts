@@ -56,7 +56,7 @@ test.each([
     'with a resource that the local stack does not play',
     { app: 'node app.mjs' },
     app('AWS::SNS::Platform', '{}'),
-    /One: the local stack does not know AWS::SNS::Platform$/,
+    /One: the local stack does not support AWS::SNS::Platform$/,
   ],
   [
     'with a property that the local stack does not play',

@@ -108,7 +108,7 @@ describe('a handshake', () => {
   ])('of a foreign %s is refused', async (_what, options) => {
     const [status, body] = await refusal(gateway.open(undefined, options));
     expect(status).toBe(403);
-    expect(body).toBe('{"message":"Only this machine may ask: the Host or the Origin is foreign."}');
+    expect(body).toBe('{"message":"Only this machine may call: the Host or the Origin is foreign."}');
   });
 
   test('of a page of this machine is completed', async () => {

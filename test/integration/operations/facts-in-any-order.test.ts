@@ -136,18 +136,18 @@ function shuffled({ facts, contradictions }: History, { ranks, again }: Play): F
     const fact = all[index % Math.max(all.length, 1)];
     return fact ? [{ fact, rank }] : [];
   });
-  const heard: Fact[] = [];
-  const hearFirst = (isFirst: (message: Sent) => boolean) => {
+  const received: Fact[] = [];
+  const receiveFirst = (isFirst: (message: Sent) => boolean) => {
     for (const fact of facts) {
-      if (fact.kind === 'sent' && isFirst(fact) && !heard.includes(fact)) heard.push(fact);
+      if (fact.kind === 'sent' && isFirst(fact) && !received.includes(fact)) received.push(fact);
     }
   };
   for (const { fact } of [...once, ...more].toSorted((a, b) => a.rank - b.rank)) {
-    if (fact.kind === 'joined' && fact.after === null) hearFirst((message) => message.at <= fact.at);
-    if (fact.kind === 'sent') hearFirst((message) => message.id === fact.id);
-    heard.push(fact);
+    if (fact.kind === 'joined' && fact.after === null) receiveFirst((message) => message.at <= fact.at);
+    if (fact.kind === 'sent') receiveFirst((message) => message.id === fact.id);
+    received.push(fact);
   }
-  return heard;
+  return received;
 }
 
 /** In the order of their times. At equal times messages come first, and departures win over joins. */
@@ -233,7 +233,7 @@ function expectedOf(history: History): Sight {
 
 const numberOf = (position: Position | null) => Number((position && formatMessageId(position)) ?? 0);
 
-async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record<User, number | null> }> {
+async function readAll(groupId: GroupId): Promise<{ sight: Sight; revisions: Record<User, number | null> }> {
   const views = await Promise.all(
     USERS.map((name) => readOwnView(tidemark, { groupId, userId: name as UserId })),
   );
@@ -269,7 +269,7 @@ async function look(groupId: GroupId): Promise<{ sight: Sight; revisions: Record
 }
 
 /** Applies a fact like the function that receives facts from the bus. */
-async function hear(groupId: GroupId, fact: Fact): Promise<void> {
+async function apply(groupId: GroupId, fact: Fact): Promise<void> {
   switch (fact.kind) {
     case 'sent': {
       const { by, at: sentAt } = fact;
@@ -296,12 +296,12 @@ async function hear(groupId: GroupId, fact: Fact): Promise<void> {
 async function seenAfter(facts: readonly Fact[], { isWatched }: { readonly isWatched: boolean }) {
   const groupId = aGroup();
   for (const fact of facts) {
-    await hear(groupId, fact);
-    if (isWatched) await look(groupId);
+    await apply(groupId, fact);
+    if (isWatched) await readAll(groupId);
   }
-  const warm = await look(groupId);
+  const warm = await readAll(groupId);
   await forget(tidemark.redis, groupId);
-  return { warm, cold: await look(groupId) };
+  return { warm, cold: await readAll(groupId) };
 }
 
 test('a history of facts has the same result in any order, with repetitions and with any cache', async () => {

@@ -71,9 +71,9 @@ describe('marking unread', () => {
     const { groupId, reader } = await prepare();
     const { ledger } = tidemark;
     // The other device marks unread completely between this one's doubt and its write; then this one's merge is lost.
-    const change: typeof ledger.memberships.change = async (...asked) => {
+    const change: typeof ledger.memberships.change = async (...args) => {
       await markUnread(tidemark, { groupId, userId: reader }, at(8));
-      return ledger.memberships.change(...asked);
+      return ledger.memberships.change(...args);
     };
     const memberships = replacing(ledger.memberships, { change });
     const overtaken = { ...cutOff(), ledger: { ...ledger, memberships } };
@@ -112,9 +112,9 @@ describe('a mark that names a revision', () => {
     const { groupId, reader } = await prepare();
     await recordMessage(tidemark, { groupId, position: at(12), senderId: aUser('guest') });
     const { ledger } = tidemark;
-    const change: typeof ledger.memberships.change = async (...asked) => {
+    const change: typeof ledger.memberships.change = async (...args) => {
       await markUnread(tidemark, { groupId, userId: reader }, at(4));
-      return ledger.memberships.change(...asked);
+      return ledger.memberships.change(...args);
     };
     const memberships = replacing(ledger.memberships, { change });
     const overtaken = { ...tidemark, ledger: { ...ledger, memberships } };

@@ -131,8 +131,8 @@ describe('a mark that overtakes its message', () => {
     const { groupId, reader, send } = await aChat();
     const { ledger } = tidemark;
     const messages = replacing(ledger.messages, {
-      readHead: async (asked) => {
-        const head = await ledger.messages.readHead(asked);
+      readHead: async (groupId) => {
+        const head = await ledger.messages.readHead(groupId);
         await send(2);
         return head;
       },

@@ -171,8 +171,8 @@ describe('the receipts of a group', () => {
     await addMembers(tidemark, groupId, [late]);
     await recordMessage(tidemark, { groupId, position: at(11), senderId: sender });
     const { ledger } = tidemark;
-    const page: typeof ledger.memberships.page = async (...asked) => {
-      const listed = await ledger.memberships.page(...asked);
+    const page: typeof ledger.memberships.page = async (...args) => {
+      const listed = await ledger.memberships.page(...args);
       return { ...listed, members: listed.members.filter(({ userId }) => userId !== late) };
     };
     const behind = {
@@ -212,7 +212,7 @@ describe('the receipts of a group', () => {
       Date.now() + 60_000,
     );
     expect(held?.outcome).toBe('claimed');
-    const asked = countOf(group, [1]);
+    const counted = countOf(group, [1]);
     await eventually(() =>
       expect(tidemark.takeCalls().filter((call) => call === 'cache').length).toBeGreaterThan(1),
     );
@@ -221,16 +221,16 @@ describe('the receipts of a group', () => {
       ...members.map(({ userId, membership }) => change.member(userId, membership)),
       change.indexed('a-token'),
     ]);
-    expect(await asked).toEqual([[1, 0, 0]]);
+    expect(await counted).toEqual([[1, 0, 0]]);
   });
 
   test('are returned to the loader, however long that takes, and a caller who waits too long gets unavailable', async () => {
     const group = await prepare(2);
     let lateMs = 0;
     const { ledger } = tidemark;
-    const page: typeof ledger.memberships.page = async (...asked) => {
+    const page: typeof ledger.memberships.page = async (...args) => {
       lateMs += 60_000;
-      return ledger.memberships.page(...asked);
+      return ledger.memberships.page(...args);
     };
     const memberships = replacing(ledger.memberships, { page });
     const slow = { ...tidemark, ledger: { ...ledger, memberships }, nowMs: () => Date.now() + lateMs };
@@ -239,8 +239,8 @@ describe('the receipts of a group', () => {
 
     await forget(tidemark.redis, group.groupId);
     await tidemark.cache.receipts.claim(group.groupId, 'a-token', Date.now(), Date.now() + 3_600_000);
-    let asked = 0;
-    const waiting = { ...tidemark, nowMs: () => Date.now() + 2_000 * asked++ };
+    let reads = 0;
+    const waiting = { ...tidemark, nowMs: () => Date.now() + 2_000 * reads++ };
     await expect(
       countReceipts(waiting, { groupId: group.groupId, userId: group.sender }, [at(1)]),
     ).rejects.toMatchObject({

@@ -56,12 +56,12 @@ const withMemberships = (methods: Partial<Memberships>, cache = tidemark.cache):
 function lacking(absentee: UserId): Tidemark {
   const { memberships } = tidemark.ledger;
   return withMemberships({
-    page: async (...asked) => {
-      const listed = await memberships.page(...asked);
+    page: async (...args) => {
+      const listed = await memberships.page(...args);
       return { ...listed, members: listed.members.filter(({ userId }) => userId !== absentee) };
     },
-    everyone: async function* (...asked) {
-      for await (const member of memberships.everyone(...asked)) if (member.userId !== absentee) yield member;
+    everyone: async function* (...args) {
+      for await (const member of memberships.everyone(...args)) if (member.userId !== absentee) yield member;
     },
   });
 }
@@ -174,9 +174,9 @@ describe('a doubt of the own view', () => {
   /** An instance that dies after its write of the ledger. `meanwhile` runs just before the write. */
   function dying(meanwhile: () => Promise<unknown>): Tidemark {
     const { memberships } = tidemark.ledger;
-    const change: Memberships['change'] = async (...asked) => {
+    const change: Memberships['change'] = async (...args) => {
       await meanwhile();
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
     return withMemberships({ change }, replacing(tidemark.cache, { mergeFor: async () => null }));
   }
@@ -221,9 +221,9 @@ describe('a doubt of the own view', () => {
   test('is not settled by the call of an earlier doubt', async () => {
     const { groupId, reader } = await prepare();
     const { memberships } = tidemark.ledger;
-    const doubting: Memberships['change'] = async (...asked) => {
+    const doubting: Memberships['change'] = async (...args) => {
       await tidemark.cache.doubt({ groupId, userId: reader }, 'another-doubt');
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
     await markUnread(withMemberships({ change: doubting }), { groupId, userId: reader }, at(6));
     tidemark.takeCalls();
@@ -340,13 +340,13 @@ describe('a departure that the cache missed', () => {
       changes += 1;
       if (changes > 10) throw new Error('it does not come to an end');
     };
-    const change: Memberships['change'] = async (...asked) => {
+    const change: Memberships['change'] = async (...args) => {
       counted();
-      return memberships.change(...asked);
+      return memberships.change(...args);
     };
-    const changeBelonging: Memberships['changeBelonging'] = async (...asked) => {
+    const changeBelonging: Memberships['changeBelonging'] = async (...args) => {
       counted();
-      return memberships.changeBelonging(...asked);
+      return memberships.changeBelonging(...args);
     };
 
     const marked = await markRead(
@@ -421,8 +421,8 @@ describe('a window of messages', () => {
     await send(small, groupId, sender, [1, 2, 3, 4, 5]);
     await forget(tidemark.redis, groupId);
     let newestId = 5;
-    const newest: Tidemark['ledger']['messages']['newest'] = async (...asked) => {
-      const found = await small.ledger.messages.newest(...asked);
+    const newest: Tidemark['ledger']['messages']['newest'] = async (...args) => {
+      const found = await small.ledger.messages.newest(...args);
       newestId += 1;
       await send(small, groupId, sender, [newestId]);
       return found;

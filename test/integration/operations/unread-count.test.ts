@@ -69,7 +69,7 @@ type Step =
   | { readonly do: 'mark all'; readonly user: Reader }
   | { readonly do: 'unread'; readonly user: Reader; readonly which: number }
   | { readonly do: 'evict'; readonly keys: readonly string[] }
-  | { readonly do: 'look'; readonly user: Reader };
+  | { readonly do: 'read view'; readonly user: Reader };
 
 const KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'early'];
 
@@ -94,7 +94,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('evict' as const), keys: fc.subarray(KEYS, { minLength: 1 }) }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('look' as const), user }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('read view' as const), user }) },
 );
 
 /** Begins with more messages than are counted, and more than are kept. */
@@ -201,7 +201,7 @@ async function play(
     }
     case 'evict':
       return forget(tidemark.redis, groupId, [...one.keys]);
-    case 'look':
+    case 'read view':
       expect((await readOwnView(tidemark, { groupId, userId: ids[one.user] }))?.unread).toEqual(
         reference.unreadOf(one.user),
       );

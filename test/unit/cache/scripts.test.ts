@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { LIVE_SCRIPTS } from '../../../shared/cache/live-scripts.ts';
 import { SCRIPTS } from '../../../shared/cache/scripts.ts';
 
-describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
+describe.each(Object.entries({ ...SCRIPTS, ...LIVE_SCRIPTS }))('the script %s', (_name, source) => {
   // Upstash refuses a script with this flag that uses an undeclared key; no local Redis does.
   test('uses only the keys that it declares', () => {
     const touched = [...source.matchAll(/redis\.call\(\s*'\w+',\s*(unpack\(\w+|[\w[\]]+)/g)].map(
@@ -17,6 +18,9 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
       'joined',
       'doubts',
       'early',
+      'online',
+      'gate',
+      'due',
       'set',
       'unpack(KEYS',
     ];
@@ -36,7 +40,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_name, source) => {
   test('never converts a position to a number', () => {
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
-    const allowed = /^(count|first|doubt_end|lease_end|mark_end|limit|ARGV\[\d\])$/;
+    const allowed = /^(count|first|doubt_end|lease_end|mark_end|due_until|known|score|limit|ARGV\[\d\])$/;
     expect(numbers.filter((argument) => !allowed.test(argument ?? ''))).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ const byName: readonly (readonly [string, Request])[] = endpoints.map((endpoint)
 ]);
 
 describe('the contract', () => {
-  test('has every request once, under its own name', () => {
+  test('has every endpoint once, with its own name', () => {
     expect(endpoints.map(({ name }) => name).toSorted()).toEqual(Object.keys(requests).toSorted());
   });
 
@@ -29,13 +29,13 @@ describe('the contract', () => {
     }
   });
 
-  test.each(byName)('has no two inputs of one name in %s', (_name, endpoint) => {
+  test.each(byName)('has no two inputs with the same name in %s', (_name, endpoint) => {
     const { path, query, body } = schemasOf(endpoint);
     const names = [path, query, body].flatMap(({ entries }) => Object.keys(entries));
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test.each(byName)('lets nothing unknown into %s', (_name, endpoint) => {
+  test.each(byName)('refuses unknown inputs of %s', (_name, endpoint) => {
     const { path, query, body } = schemasOf(endpoint);
     for (const schema of [path, query, body]) {
       const faults = v.safeParse(schema, { unheardOf: '1' }).issues ?? [];
@@ -43,7 +43,7 @@ describe('the contract', () => {
     }
   });
 
-  test('gives every problem a status and a title of its own', () => {
+  test('has a status and a title for every problem', () => {
     expect(
       Object.entries(PROBLEMS)
         .map(([code, { status }]) => `${status} ${code}`)

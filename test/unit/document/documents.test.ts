@@ -15,13 +15,17 @@ async function readDocument<T>(name: string): Promise<T> {
   return JSON.parse(await readFile(fileIn(`docs/${name}`), 'utf8')) as T;
 }
 
-test('the documents in docs/ are those of the contract: npm run openapi writes them', async () => {
+test('the documents in docs/ are what npm run openapi writes', async () => {
   const made = await documents();
-  expect(made.map(({ file }) => basename(file))).toEqual(['openapi.json', 'events.schema.json']);
+  expect(made.map(({ file }) => basename(file))).toEqual([
+    'openapi.json',
+    'events.schema.json',
+    'frames.schema.json',
+  ]);
   for (const { file, text } of made) expect(await readFile(file, 'utf8')).toBe(text);
 });
 
-test('the linter of OpenAPI has nothing against the document, and its examples fit their schemas', async () => {
+test('the OpenAPI linter finds nothing, and the examples match their schemas', async () => {
   const cli = fileIn('node_modules/@redocly/cli/bin/cli.js');
   const linted = run(
     process.execPath,
@@ -74,7 +78,7 @@ describe('the OpenAPI document', () => {
     );
   };
 
-  test('has each route, with who may call it', async () => {
+  test('has each route with its security scheme', async () => {
     const found = await operations();
     expect(found.size).toBe(25);
     const security = (route: string) => found.get(route)?.security;
@@ -84,7 +88,7 @@ describe('the OpenAPI document', () => {
     expect(security('get /v1/health')).toEqual([]);
   });
 
-  test('has what a route takes and every answer of it', async () => {
+  test('has the inputs and every answer of a route', async () => {
     const found = await operations();
     const mark = found.get('put /v1/users/{userId}/groups/{groupId}/watermark');
     expect(mark?.operationId).toBe('markReadOf');
@@ -221,9 +225,9 @@ describe('an answer', () => {
   const check = (answer: ReturnType<typeof answerOf>) => () =>
     expectDocumented('POST', '/v1/groups/tea/members', answer);
 
-  test('is taken as the document has it', () => {
+  test('is accepted in the form of the document', () => {
     expect(check(answerOf(200, added))).not.toThrow();
-    // A route that is not there has no answers.
+    // An unknown route has no answers.
     expect(() => expectDocumented('PATCH', '/v1/groups/tea', answerOf(200, {}))).not.toThrow();
   });
 
@@ -300,7 +304,7 @@ describe('an event', () => {
     detail: { version: '1', groupId: 'tea', upTo: '101' },
   };
 
-  test('is taken as the document has it', () => {
+  test('is accepted in the form of the document', () => {
     expect(() => expectDocumentedEvent(event)).not.toThrow();
   });
 

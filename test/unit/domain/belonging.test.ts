@@ -24,7 +24,7 @@ const events: fc.Arbitrary<Event[]> = fc
   })
   .map(({ joinings, departures }) => [...joinings, ...departures]);
 
-const hear = (known: Belonging, { time, after }: Event) =>
+const apply = (known: Belonging, { time, after }: Event) =>
   after === null
     ? applyDeparture(known, T + time)
     : applyJoining(known, { at: T + time, joinedAfter: at(after), receivedAt: T + 100 });
@@ -53,7 +53,7 @@ function inOrder(all: readonly Event[]) {
 }
 
 /** All events in any order, some of them twice. */
-const heard = events.chain((all) =>
+const histories = events.chain((all) =>
   fc.record({
     all: fc.constant(all),
     order: fc.shuffledSubarray(all, { minLength: all.length }),
@@ -63,9 +63,9 @@ const heard = events.chain((all) =>
 
 test('joinings and departures lead to the same state in any order and with repetitions', () => {
   fc.assert(
-    fc.property(heard, ({ all, order, more }) => {
-      const seen = seenIn([...order, ...more].reduce(hear, NO_BELONGING));
-      const first = seenIn(all.toSorted((a, b) => a.time - b.time).reduce(hear, NO_BELONGING));
+    fc.property(histories, ({ all, order, more }) => {
+      const seen = seenIn([...order, ...more].reduce(apply, NO_BELONGING));
+      const first = seenIn(all.toSorted((a, b) => a.time - b.time).reduce(apply, NO_BELONGING));
       expect(seen && { after: seen.after, isLater: seen.revision > 0 }).toEqual(inOrder(all));
       expect(seen?.revision).toBe(first?.revision);
     }),

@@ -9,7 +9,7 @@ const keyOf = (name: string) => ({ PK: { S: name }, SK: { S: name } });
 const itemOf = (name: string): Item => ({ ...keyOf(name), kind: { S: 'head' } });
 
 /** The names that each call requested. */
-let asked: string[][];
+let calls: string[][];
 let pauses: number[];
 let nowMs = 0;
 
@@ -19,9 +19,9 @@ type Share = (call: number, names: readonly string[]) => number | Promise<number
 function tableThatGives(share: Share, { random = 1, callMs = 0 } = {}): Table {
   const send = async ({ input }: BatchGetItemCommand) => {
     const names = input.RequestItems?.t?.Keys?.map(({ PK }) => PK?.S ?? '') ?? [];
-    asked.push(names);
+    calls.push(names);
     nowMs += callMs;
-    const given = await share(asked.length, names);
+    const given = await share(calls.length, names);
     const rest = names.slice(given).map(keyOf);
     return {
       Responses: { t: names.slice(0, given).map(itemOf) },
@@ -43,7 +43,7 @@ const namesIn = (items: readonly Item[]) => items.map(({ PK }) => PK?.S);
 const read = (table: Table, ...names: string[]) => table.getMany(names.map(keyOf));
 
 beforeEach(() => {
-  asked = [];
+  calls = [];
   pauses = [];
   nowMs = 0;
 });
@@ -58,14 +58,14 @@ describe('many items of a table that throttles', () => {
   test('are read again if they were not returned, and only those', async () => {
     const table = tableThatGives(() => 1);
     expect(namesIn(await read(table, 'a', 'b', 'c'))).toEqual(['a', 'b', 'c']);
-    expect(asked).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
+    expect(calls).toEqual([['a', 'b', 'c'], ['b', 'c'], ['c']]);
     expect(pauses).toEqual([50, 100]);
   });
 
   test('are read again after growing pauses, up to seven calls', async () => {
     const table = tableThatGives(() => 0);
     await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
-    expect(asked).toHaveLength(7);
+    expect(calls).toHaveLength(7);
     expect(pauses).toEqual([50, 100, 200, 400, 800, 800]);
   });
 
@@ -81,7 +81,7 @@ describe('many items of a table that throttles', () => {
   test('are not read again 3 s after the first throttling, even after few calls', async () => {
     const table = tableThatGives(() => 0, { callMs: 1_450 });
     await expect(read(table, 'a')).rejects.toMatchObject({ code: 'unavailable' });
-    expect(asked).toHaveLength(3);
+    expect(calls).toHaveLength(3);
     expect(pauses).toEqual([50, 100]);
   });
 
@@ -89,7 +89,7 @@ describe('many items of a table that throttles', () => {
     const names = Array.from({ length: 101 }, (_, index) => `item-${index}`);
     // The batch of one item is throttled for the first time when the other has been throttled for almost 3 s.
     const table = tableThatGives(async (_call, batch) => {
-      if (batch.length > 1) return asked.length > 2 ? batch.length : 0;
+      if (batch.length > 1) return calls.length > 2 ? batch.length : 0;
       await eventually(() => expect(pauses).toEqual([50]));
       nowMs = 2_960;
       return 0;

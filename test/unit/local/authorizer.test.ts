@@ -5,7 +5,7 @@ import { JwtAuthorizer } from '../../../local/aws/gateway/jwt-authorizer.ts';
 import { type Listening, listenOnLoopback } from '../../../local/http/loopback.ts';
 
 const ISSUER = 'https://issuer.example';
-/** Trusted beside it, for an audience of its own. */
+/** A second trusted issuer, with its own audience. */
 const OTHER = 'https://other.example';
 const NOW = Math.floor(Date.now() / 1000);
 const CLAIMS = {
@@ -19,7 +19,7 @@ const CLAIMS = {
 
 const key = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const otherKey = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const unknownKeyPair = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 let keys: Listening;
 let authorizer: JwtAuthorizer;
@@ -59,7 +59,7 @@ async function token(
 }
 
 describe('a JWT authorizer', () => {
-  test('lets a good token in, with its claims as text', async () => {
+  test('accepts a valid token, with its claims as text', async () => {
     const allowed = await authorizer.authorize(`Bearer ${await token({ ...CLAIMS, groups: ['a', 'b'] })}`, [
       'tidemark/user',
     ]);
@@ -70,13 +70,13 @@ describe('a JWT authorizer', () => {
     });
   });
 
-  test('takes the client id where there is no audience', async () => {
+  test('uses the client id if there is no audience', async () => {
     const { aud: _aud, ...claims } = CLAIMS;
     const allowed = await authorizer.authorize(`Bearer ${await token({ ...claims, client_id: 'app' })}`, []);
     expect(allowed.outcome).toBe('allowed');
   });
 
-  test('forbids what the token has no scope for', async () => {
+  test('refuses a route whose scope the token lacks', async () => {
     expect(await authorizer.authorize(`Bearer ${await token(CLAIMS)}`, ['tidemark/service'])).toEqual({
       outcome: 'forbidden',
     });
@@ -85,7 +85,7 @@ describe('a JWT authorizer', () => {
   test.each([
     ['a text', 'tidemark/user'],
     ['a list of texts', ['other', 'tidemark/user']],
-  ])('takes the scopes as %s, in either claim', async (_name, scopes) => {
+  ])('accepts the scopes as %s, in either claim', async (_name, scopes) => {
     for (const claim of ['scope', 'scp']) {
       const { scope: _scope, ...claims } = CLAIMS;
       const header = `Bearer ${await token({ ...claims, [claim]: scopes })}`;
@@ -122,11 +122,11 @@ describe('a JWT authorizer', () => {
     expect((await authorizer.authorize(header, ['tidemark/user'])).outcome).toBe('unauthorized');
   });
 
-  describe('with another issuer beside the first', () => {
+  describe('with a second issuer', () => {
     const OTHERS = { ...CLAIMS, iss: OTHER, aud: 'other-app' };
     const signed = (claims: object) => token(claims, { alg: 'RS256', kid: 'k1' }, otherKey.privateKey);
 
-    test('takes the tokens of both', async () => {
+    test('accepts the tokens of both', async () => {
       for (const good of [await token(CLAIMS), await signed(OTHERS)]) {
         expect(await authorizer.authorize(`Bearer ${good}`, ['tidemark/user'])).toMatchObject({
           outcome: 'allowed',
@@ -135,7 +135,7 @@ describe('a JWT authorizer', () => {
       }
     });
 
-    test('holds each to its own audience, keys, times and scopes', async () => {
+    test('checks each against its own audience, keys, times and scopes', async () => {
       const refused = {
         'the audience of the first': await signed({ ...OTHERS, aud: 'app' }),
         'the first for the audience of the other': await token({ ...CLAIMS, aud: 'other-app' }),
@@ -156,7 +156,7 @@ describe('a JWT authorizer', () => {
     });
   });
 
-  test('refuses what is not signed by the issuer', async () => {
+  test('refuses tokens that the issuer did not sign', async () => {
     const publicPem = key.publicKey.export({ format: 'pem', type: 'spki' }).toString();
     const hmacText = `${base64({ alg: 'HS256', kid: 'k1' })}.${base64(CLAIMS)}`;
     const good = await token(CLAIMS);
@@ -167,7 +167,7 @@ describe('a JWT authorizer', () => {
       'no signature': `Bearer ${base64({ alg: 'none' })}.${base64(CLAIMS)}.`,
       'HMAC with the public key': `Bearer ${hmacText}.${createHmac('sha256', publicPem).update(hmacText).digest('base64url')}`,
       'unknown key': `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k2' })}`,
-      "a stranger's key": `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k1' }, stranger.privateKey)}`,
+      'another key': `Bearer ${await token(CLAIMS, { alg: 'RS256', kid: 'k1' }, unknownKeyPair.privateKey)}`,
       'changed claims': `Bearer ${good.split('.')[0]}.${base64({ ...CLAIMS, sub: 'bob' })}.${good.split('.')[2]}`,
       'another scheme': `Basic ${good}`,
     };

@@ -13,7 +13,7 @@ const BACK_END = { accessKeyId: 'TheAccessKeyOfABackEnd', secretAccessKey: 'of-t
 const OPERATOR = { accessKeyId: 'TheAccessKeyOfAnOperator', secretAccessKey: 'of-the-operator' };
 const BUS = 'arn:aws:events:us-east-1:000000000000:event-bus/bus';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:';
-const STRANGERS = [
+const INVALID_CREDENTIALS = [
   ['no knowledge', { accessKeyId: 'local', secretAccessKey: 'local' }],
   ['the access key alone', { accessKeyId: ACCESS_KEY_ID, secretAccessKey: 'guessed' }],
   ['a secret alone', { accessKeyId: 'guessed', secretAccessKey: 'of-the-functions' }],
@@ -145,7 +145,7 @@ async function invoke(credentials: Credentials, FunctionName: string, payload = 
 }
 
 describe('an operator', () => {
-  test('invokes a function, and hears whether it failed', async () => {
+  test('invokes a function, and learns whether it failed', async () => {
     expect(await invoke(OPERATOR, 'known')).toEqual({
       answer: '{"given":{"a":1}}',
       FunctionError: undefined,
@@ -164,8 +164,8 @@ describe('an operator', () => {
 test.each([
   ['a function', FUNCTIONS],
   ['a back end', BACK_END],
-  ['a stranger', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
-])('%s invokes no function', async (_who, credentials) => {
+  ['an unknown caller', { accessKeyId: 'guessed', secretAccessKey: 'guessed' }],
+])('%s cannot invoke a function', async (_who, credentials) => {
   await expect(invoke(credentials, 'known')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
 });
 
@@ -179,15 +179,15 @@ test('a caller that may not invoke a function gets the error that Lambda has', a
   });
 });
 
-describe.each(STRANGERS)('a stranger with %s', (_name, credentials) => {
-  test('puts no event and reads no secret', async () => {
+describe.each(INVALID_CREDENTIALS)('a caller with %s', (_name, credentials) => {
+  test('cannot put an event or read a secret', async () => {
     await expect(putEvents(credentials)).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
     await expect(readSecret(credentials)).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
     expect(put).toEqual([]);
   });
 });
 
-/** What the SDK sends, for a test to change before it goes on its way. */
+/** The SDK's request, which a test can change before it is sent. */
 async function signed(credentials: Credentials, nowMs = Date.now()) {
   const client = new SecretsManagerClient({
     region: 'us-east-1',
@@ -221,7 +221,7 @@ async function post({ headers, body }: { headers: Record<string, string>; body: 
 }
 
 describe('a signature', () => {
-  test('is good for the request that was signed', async () => {
+  test('is valid for the request that was signed', async () => {
     expect(await post(await signed(FUNCTIONS))).toMatchObject({ status: 200 });
   });
 
@@ -230,13 +230,13 @@ describe('a signature', () => {
     ['another operation', { headers: { 'x-amz-target': 'AWSEvents.PutEvents' } }],
     ['another time', { headers: { 'x-amz-date': '20260101T000000Z' } }],
     ['a hash of the body that the body has not', { headers: { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' } }],
-  ])('is bad for %s', async (_name, change: { body?: string; headers?: Record<string, string> }) => {
+  ])('is not valid for %s', async (_name, change: { body?: string; headers?: Record<string, string> }) => {
     const sent = await signed(FUNCTIONS);
     const changed = { body: change.body ?? sent.body, headers: { ...sent.headers, ...change.headers } };
     expect((await post(changed)).status).toBe(403);
   });
 
-  test('that leaves out the operation is bad, since it would be good for any', async () => {
+  test('that does not cover the operation is not valid, because it would be valid for all', async () => {
     const { headers, body } = await signed(FUNCTIONS);
     const authorization = (headers.authorization ?? '').replace(';x-amz-target', '');
     expect(await post({ headers: { ...headers, authorization }, body })).toMatchObject({
@@ -248,7 +248,7 @@ describe('a signature', () => {
   test.each([
     ['old', -6],
     ['of the future', 6],
-  ])('that is %s is bad', async (_name, minutes) => {
+  ])('that is %s is not valid', async (_name, minutes) => {
     const sent = await signed(FUNCTIONS, Date.now() + minutes * 60_000);
     expect(await post(sent)).toMatchObject({ status: 403, body: { __type: 'InvalidSignatureException' } });
   });
@@ -265,7 +265,7 @@ describe('a signature', () => {
       'one of a name that objects inherit',
       `AWS4-HMAC-SHA256 Credential=${ACCESS_KEY_ID}/20260101/us-east-1/x/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target;__proto__, Signature=${'0'.repeat(64)}`,
     ],
-  ])('must be there: %s will not do', async (_name, authorization) => {
+  ])('is required: %s is refused', async (_name, authorization) => {
     const { headers, body } = await signed(FUNCTIONS);
     const { authorization: _signed, ...others } = headers;
     const answer = await post({
@@ -276,7 +276,7 @@ describe('a signature', () => {
   });
 });
 
-describe('a request that is signed well', () => {
+describe('a request with a valid signature', () => {
   const target = 'AWSEvents.PutEvents';
   test.each([
     ['no JSON', '{'],
@@ -293,7 +293,7 @@ describe('a request that is signed well', () => {
     expect(put).toEqual([]);
   });
 
-  test('is refused where the local stack does not support the operation', async () => {
+  test('is refused if the local stack does not support the operation', async () => {
     expect(await post(await signedAs(FUNCTIONS, 'AWSEvents.DeleteRule', '{}'))).toMatchObject({
       status: 400,
       body: { __type: 'UnknownOperationException' },
@@ -311,7 +311,7 @@ describe('a request that is signed well', () => {
   });
 });
 
-/** Signed by hand, as https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html says. */
+/** Signed without the SDK, as https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html says. */
 async function signedAs({ accessKeyId, secretAccessKey }: Credentials, target: string, body: string) {
   const { createHash, createHmac } = await import('node:crypto');
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -45,7 +45,7 @@ async function deliver(
 describe('delivering a batch of the stream', () => {
   const three = [item('1'), item('2'), item('3')];
 
-  test('goes on where nothing failed', async () => {
+  test('continues if nothing failed', async () => {
     expect(await deliver(three, () => failures())).toEqual({
       batches: [['1', '2', '3']],
       given: [],
@@ -63,7 +63,7 @@ describe('delivering a batch of the stream', () => {
     expect(given).toEqual([]);
   });
 
-  test('gives up a record that always fails, and no other', async () => {
+  test('gives up only a record that always fails', async () => {
     const { batches, given } = await deliver(three, (ids) => failures(...ids.filter((id) => id === '2')));
     expect(given).toEqual(['2']);
     expect(batches.at(0)).toEqual(['1', '2', '3']);
@@ -72,7 +72,7 @@ describe('delivering a batch of the stream', () => {
     expect(batches.at(-1)).toEqual(['3']);
   });
 
-  test('splits a batch that crashes the function until the culprit is alone', async () => {
+  test('splits a batch that crashes the function until the failing record is alone', async () => {
     const { given, batches } = await deliver([...three, item('4')], (ids) =>
       ids.includes('3') ? crash : failures(),
     );
@@ -85,7 +85,7 @@ describe('delivering a batch of the stream', () => {
     expect(await deliver(three, () => crash)).toMatchObject({ given: ['1', '2', '3'], isHandled: true });
   });
 
-  test('gives up what is too old without a try', async () => {
+  test('gives up records that are too old without a try', async () => {
     const { batches, given } = await deliver([item('1', Date.now() - 61_000), item('2')], () => failures(), {
       maxAgeSeconds: 60,
     });
@@ -93,7 +93,7 @@ describe('delivering a batch of the stream', () => {
     expect(batches).toEqual([['2']]);
   });
 
-  test('takes a failure that names no record of the batch for one of the whole', async () => {
+  test('treats a failure that names no record of the batch as a failure of the whole batch', async () => {
     expect((await deliver([item('1')], () => failures('9'))).given).toEqual(['1']);
   });
 });

@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-test('each source goes on from its own place in a shard, also after a restart', () => {
+test('each source continues from its own place in a shard, also after a restart', () => {
   const file = join(directory, 'checkpoints.json');
   const first = new Checkpoints(file);
   first.set('Projection', 'shard', '10');

@@ -22,12 +22,12 @@ test.each([
     'ENOTDIR',
     '/srv/data/dev.json is not a directory (ENOTDIR): choose a data directory of your own with --data.',
   ],
-])('a path that the system refuses with %s is named in one sentence', (code, sentence) => {
+])('a path that the system refuses with %s is reported in one sentence', (code, sentence) => {
   expect(sentenceOf(refused(code, '/srv/data/dev.json'))).toBe(sentence);
 });
 
-test('a mistake of the user is the sentence that it was given', () => {
-  expect(sentenceOf(new UsageError('Say for whom.'))).toBe('Say for whom.');
+test('a mistake of the user is reported with its own message', () => {
+  expect(sentenceOf(new UsageError('Name a user.'))).toBe('Name a user.');
 });
 
 test.each([
@@ -35,6 +35,6 @@ test.each([
   ['a refusal without a path', refused('EACCES')],
   ['another error of the system', refused('EMFILE', '/srv/data/dev.json')],
   ['what is no error', 'text'],
-])('%s has no sentence: its stack says more', (_name, error) => {
+])('%s has no sentence: it is printed with its stack', (_name, error) => {
   expect(sentenceOf(error)).toBeNull();
 });

@@ -72,7 +72,7 @@ describe('a preflight', () => {
 });
 
 describe('an answer', () => {
-  test.each(['https://chat.example.com', 'http://mine.localhost:5173'])('may be read by %s', (origin) => {
+  test.each(['https://chat.example.com', 'http://mine.localhost:5173'])('can be read by %s', (origin) => {
     expect(cors.answerHeaders({ 'content-type': 'application/json' }, origin)).toEqual({
       'content-type': 'application/json',
       'access-control-allow-origin': origin,
@@ -81,7 +81,7 @@ describe('an answer', () => {
     });
   });
 
-  test.each([undefined, 'https://evil.example', 'null'])('is as it was for the origin %p', (origin) => {
+  test.each([undefined, 'https://evil.example', 'null'])('is unchanged for the origin %p', (origin) => {
     const headers = { 'content-type': 'application/json', 'set-cookie': ['a=1', 'b=2'] };
     expect(cors.answerHeaders(headers, origin)).toEqual({
       'content-type': 'application/json',
@@ -90,7 +90,7 @@ describe('an answer', () => {
   });
 
   test.each([undefined, 'https://evil.example'])(
-    'loses what the function says of origins, for the origin %p',
+    'loses the function’s own CORS headers, for the origin %p',
     (origin) => {
       const headers = {
         'Access-Control-Allow-Origin': '*',
@@ -101,7 +101,7 @@ describe('an answer', () => {
     },
   );
 
-  test('keeps what else it varies by', () => {
+  test('keeps its other values of Vary', () => {
     const headers = { Vary: 'Accept', 'Access-Control-Allow-Origin': '*' };
     expect(cors.answerHeaders(headers, 'https://chat.example.com')).toEqual({
       'access-control-allow-origin': 'https://chat.example.com',

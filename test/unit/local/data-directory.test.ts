@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory.path, { recursive: true, force: true }));
 
-/** The permissions of everything below the directory, and of itself as '.'. */
+/** The permissions of everything in the directory, and of the directory as '.'. */
 function modes(): Record<string, string> {
   const names = ['.', ...readdirSync(directory.path, { recursive: true }).map(String)];
   return Object.fromEntries(
@@ -45,8 +45,8 @@ function writeAll(): void {
   new Secrets(directory.file('secrets.json')).generate('upstash', 40);
 }
 
-describe('what the data directory holds', () => {
-  test('is for its user alone', async () => {
+describe('the data directory', () => {
+  test('is private', async () => {
     rmSync(directory.path, { recursive: true });
     await directory.claim(PROBE);
     await Issuer.open(directory.path);
@@ -61,7 +61,7 @@ describe('what the data directory holds', () => {
     });
   });
 
-  test('is closed to others at the next start where an older version left it open', async () => {
+  test('is made private at the next start if an older version left it open', async () => {
     for (const folder of ['dynamodb', 'cdk.out/asset.1']) {
       mkdirSync(join(directory.path, folder), { recursive: true, mode: 0o755 });
     }
@@ -82,7 +82,7 @@ describe('what the data directory holds', () => {
     });
   });
 
-  test('is closed to others where the directory holds more than that, and the rest is left as it is', async () => {
+  test('with other files has private files of its own, and does not change the others', async () => {
     writeFileSync(join(directory.path, 'notes.txt'), '', { mode: 0o644 });
     writeFileSync(directory.file('events.jsonl'), '', { mode: 0o644 });
     chmodSync(directory.path, 0o755);
@@ -97,7 +97,7 @@ describe('what the data directory holds', () => {
 });
 
 describe('every file of the data directory', () => {
-  test('is replaced as a whole, so that a kill in between leaves the one before', async () => {
+  test('is replaced atomically, so that a kill during the write leaves the old file', async () => {
     await directory.claim(PROBE);
     await Issuer.open(directory.path);
     writeAll();
@@ -112,7 +112,7 @@ describe('every file of the data directory', () => {
     }
   });
 
-  test('leaves nothing behind of a write that a kill cut off', async () => {
+  test('leaves no temporary file of an interrupted write', async () => {
     writeFileSync(`${directory.file('secrets.json')}.0b06.new`, '{"upst');
     writeFileSync(`${directory.file('checkpoints.json')}.new`, '{');
     writeFileSync(join(directory.path, 'notes.new'), '');
@@ -120,13 +120,13 @@ describe('every file of the data directory', () => {
     expect(readdirSync(directory.path).toSorted()).toEqual(['notes.new', 'running.json']);
   });
 
-  test('of a stack that was killed does not describe the one that starts', async () => {
+  test('of a killed stack does not describe the next one', async () => {
     writeFileSync(directory.file('dev.json'), JSON.stringify({ apiUrl: 'http://127.0.0.1:9' }));
     await directory.claim(PROBE);
     expect(directory.description()).toBeNull();
   });
 
-  test('is not written again where nothing changes', () => {
+  test('is not written again if nothing changes', () => {
     const file = directory.file('secrets.json');
     const token = new Secrets(file).generate('upstash', 40);
     const before = inodes();
@@ -134,7 +134,7 @@ describe('every file of the data directory', () => {
     expect(inodes()).toEqual(before);
   });
 
-  // An inode number may be used again at once: the birth tells two files apart.
+  // An inode number may be used again at once, so the birth time is compared too.
   function inodes(): Record<string, string> {
     return Object.fromEntries(
       readdirSync(directory.path).map((name) => {
@@ -166,7 +166,7 @@ describe('a file that an older version left half written', () => {
     ['running.json', 'remove it', () => directory.claim(PROBE)],
   ];
 
-  test.each(openers)('is named in one sentence: %s', async (name, remedy, open) => {
+  test.each(openers)('is reported in one sentence: %s', async (name, remedy, open) => {
     const file = directory.file(name);
     for (const half of ['', '{"upstash":"ab']) {
       writeFileSync(file, half);
@@ -179,7 +179,7 @@ describe('a file that an older version left half written', () => {
     }
   });
 
-  test('is named in one sentence: a journal with half a line in its middle', () => {
+  test('is reported in one sentence: a journal with half a line in its middle', () => {
     const file = directory.file('events.jsonl');
     writeFileSync(file, '{"id":1}\n{"id"\n{"id":3}\n');
     expect(() => new Journal(file)).toThrow(
@@ -191,7 +191,7 @@ describe('a file that an older version left half written', () => {
     expect(existsSync(file)).toBe(true);
   });
 
-  test('is used all the same where only the last line of a journal is cut off', () => {
+  test('is still used if only the last line of a journal is incomplete', () => {
     const file = directory.file('events.jsonl');
     writeFileSync(file, '{"id":1}\n{"id"');
     const journal = new Journal<{ id: number }>(file);

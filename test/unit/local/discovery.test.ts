@@ -6,11 +6,11 @@ import { discover } from '../../../local/identity/discovery.ts';
 let server: Listening;
 let issuer: string;
 let answer: { status: number; body: string };
-const asked: (string | undefined)[] = [];
+const requestedUrls: (string | undefined)[] = [];
 beforeAll(async () => {
   server = await listenOnLoopback(
     createServer((request, response) => {
-      asked.push(request.url);
+      requestedUrls.push(request.url);
       response.writeHead(answer.status).end(answer.body);
     }),
   );
@@ -19,16 +19,19 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 describe('an issuer', () => {
-  test.each(['', '/', '/realms/chat', '/realms/chat/'])('at %p is asked where its keys are', async (path) => {
-    const keySetUrl = 'https://keys.example/all.json';
-    answer = { status: 200, body: JSON.stringify({ issuer: issuer + path, jwks_uri: keySetUrl }) };
-    expect(await discover(issuer + path, 'my-chat')).toEqual({
-      issuer: issuer + path,
-      audiences: ['my-chat'],
-      keySetUrl: 'https://keys.example/all.json',
-    });
-    expect(asked.at(-1)).toBe(`${path.replace(/\/$/, '')}/.well-known/openid-configuration`);
-  });
+  test.each(['', '/', '/realms/chat', '/realms/chat/'])(
+    'at %p has the URL of its keys in its discovery document',
+    async (path) => {
+      const keySetUrl = 'https://keys.example/all.json';
+      answer = { status: 200, body: JSON.stringify({ issuer: issuer + path, jwks_uri: keySetUrl }) };
+      expect(await discover(issuer + path, 'my-chat')).toEqual({
+        issuer: issuer + path,
+        audiences: ['my-chat'],
+        keySetUrl: 'https://keys.example/all.json',
+      });
+      expect(requestedUrls.at(-1)).toBe(`${path.replace(/\/$/, '')}/.well-known/openid-configuration`);
+    },
+  );
 
   test.each([
     ['answers with an error', 404, '{}', 'answered 404'],

@@ -34,7 +34,7 @@ describe('an event pattern', () => {
     [{ source: [{ 'anything-but': { prefix: 'c' } }] }],
     [{ source: 'chat' }],
     ['chat'],
-  ])('%j is refused, since it is not known here', (pattern) => {
+  ])('%j is refused, because it is not supported', (pattern) => {
     expect(() => compilePattern(pattern)).toThrow('event pattern');
   });
 });

@@ -11,7 +11,7 @@ const CORS = {
   MaxAge: 600,
 };
 
-/** An API without routes, as a template with these properties of it makes one. */
+/** An API without routes, from a template with these properties. */
 function apiWith(properties: object): HttpApi {
   const api = {
     logicalId: 'Api',
@@ -38,13 +38,13 @@ const preflight = {
 } as IncomingMessage;
 
 describe('an API', () => {
-  test('has no answer to a preflight where the template allows no origin', async () => {
+  test('does not answer a preflight if the template allows no origin', async () => {
     const { statusCode, headers } = await apiWith({}).handle(preflight);
     expect(statusCode).toBe(404);
     expect(headers).toEqual({ 'content-type': 'application/problem+json' });
   });
 
-  test('answers a problem under the title of the contract, with the words of AWS beside it', async () => {
+  test('answers a problem with the title of the contract and the message of AWS', async () => {
     const { body } = await apiWith({}).handle({
       method: 'GET',
       url: '/v1/none',
@@ -61,7 +61,7 @@ describe('an API', () => {
     });
   });
 
-  test('answers it where the template allows one', async () => {
+  test('answers a preflight if the template allows an origin', async () => {
     const { statusCode, headers } = await apiWith({ CorsConfiguration: CORS }).handle(preflight);
     expect(statusCode).toBe(204);
     expect(headers).toMatchObject({ 'access-control-allow-origin': 'https://chat.example.com' });
@@ -74,7 +74,7 @@ describe('an API', () => {
     ['AllowHeaders', ['*'], 'the local stack does not support wildcards here'],
     ['ExposeHeaders', ['*'], 'the local stack does not support wildcards here'],
     ['AllowCredentials', true, 'AllowCredentials'],
-  ])('is not made where %s is %j', (name, value, problem) => {
+  ])('is refused if %s is %j', (name, value, problem) => {
     expect(() => apiWith({ CorsConfiguration: { ...CORS, [name]: value } })).toThrow(problem);
   });
 });

@@ -34,14 +34,14 @@ function aFunction(slots: InstanceSlots, size: number, idleForMs: number | null)
 
 const slotsOf = (max: number) => new InstanceSlots(max, () => NOW_MS);
 
-test('a function without an instance ends the one that has been idle for longest, however short', () => {
+test('for a function without an instance, the longest idle instance ends, however short it was idle', () => {
   const slots = slotsOf(2);
   const [short, shorter] = [aFunction(slots, 1, 5), aFunction(slots, 1, 1)];
   expect(slots.take(aFunction(slots, 0, null))).toBe(false);
   expect([short.ended, shorter.ended]).toEqual([1, 0]);
 });
 
-test('a function with instances of its own ends only what has been idle for a second', () => {
+test('for a function with instances, only instances that were idle for a second end', () => {
   const slots = slotsOf(3);
   const other = aFunction(slots, 1, 999);
   const busy = aFunction(slots, 2, null);
@@ -54,17 +54,17 @@ test('a function with instances of its own ends only what has been idle for a se
   expect(longIdle.ended).toBe(1);
 });
 
-test('functions in line are offered a slot in order, once for each time in line', () => {
+test('waiting functions are offered a slot in order, once for each wait', () => {
   const slots = slotsOf(1);
   aFunction(slots, 1, null);
   const [first, second] = [aFunction(slots, 0, null), aFunction(slots, 0, null)];
   for (const user of [first, second, first]) expect(slots.take(user)).toBe(false);
   slots.free();
-  // Neither has taken the slot, so it went on to the next.
+  // Neither took the slot, so the next one got the offer.
   expect([first.offers, second.offers]).toEqual([1, 1]);
 });
 
-test('no more instances end than there are functions in line', () => {
+test('at most as many instances end as functions wait', () => {
   const slots = slotsOf(3);
   const idle = [3_000, 2_000, 1_000].map((idleForMs) => aFunction(slots, 1, idleForMs));
   const waiting = aFunction(slots, 0, null);
@@ -72,18 +72,18 @@ test('no more instances end than there are functions in line', () => {
   expect(idle.map(({ ended }) => ended)).toEqual([1, 0, 0]);
 });
 
-test('a busy function yields to one without an instance, those with several first', () => {
+test('a busy function ends an instance for one without any; functions with several do so first', () => {
   const slots = slotsOf(3);
   const [one, several] = [aFunction(slots, 1, null), aFunction(slots, 2, null)];
   expect(slots.mustYield(several)).toBe(false);
   expect(slots.take(aFunction(slots, 0, null))).toBe(false);
   expect(slots.mustYield(one)).toBe(false);
   expect(slots.mustYield(several)).toBe(true);
-  // One is enough for one.
+  // One ended instance is enough for one waiting function.
   expect(slots.mustYield(several)).toBe(false);
 });
 
-test('where each has one alone, any of them yields', () => {
+test('if each function has only one instance, any of them ends', () => {
   const slots = slotsOf(2);
   const [one] = [aFunction(slots, 1, null), aFunction(slots, 1, null)];
   expect(slots.take(aFunction(slots, 0, null))).toBe(false);

@@ -3,7 +3,7 @@ import type { ExitStatus } from '../../../local/engines/guarded-process.ts';
 import { KeptEngine } from '../../../local/engines/kept-engine.ts';
 import { eventually } from '../../support/engines.ts';
 
-/** An engine that ends when a test says so. */
+/** An engine that a test can end. */
 function anEngine(pid: number) {
   const { promise: exited, resolve } = Promise.withResolvers<ExitStatus>();
   const calls: string[] = [];
@@ -47,7 +47,7 @@ function kept({ starts = [], livedMs = 0 }: Setting = {}) {
   return { engine, first, pauses, lines, changes, passes: (ms: number) => (now += ms) };
 }
 
-test('an engine that ends is started again, which is said in one line', async () => {
+test('an engine that ends is started again, which is logged in one line', async () => {
   const { engine, first, lines, changes } = kept();
   first.end(137);
   await eventually(() => expect(engine.current.pid).toBe(2));
@@ -56,7 +56,7 @@ test('an engine that ends is started again, which is said in one line', async ()
   await engine.stop();
 });
 
-test('the pauses grow while it keeps ending, up to half a minute, and are short again after it lived long', async () => {
+test('the pauses grow up to half a minute while it keeps ending, and are short again after it ran long', async () => {
   const { engine, pauses, passes } = kept();
   for (let ends = 1; ends <= 12; ends += 1) {
     engine.current.end();
@@ -70,7 +70,7 @@ test('the pauses grow while it keeps ending, up to half a minute, and are short 
   await engine.stop();
 });
 
-test('a start that fails is tried again after a longer pause, and said', async () => {
+test('a start that fails is logged, and tried again after a longer pause', async () => {
   const fails = async () => {
     throw new Error('the port is taken');
   };
@@ -86,7 +86,7 @@ test('a start that fails is tried again after a longer pause, and said', async (
   await engine.stop();
 });
 
-test('one that is stopped stays so', async () => {
+test('a stopped engine is not started again', async () => {
   const { engine, first, lines, changes } = kept();
   await engine.stop();
   expect(first.calls).toEqual(['stop']);
@@ -94,7 +94,7 @@ test('one that is stopped stays so', async () => {
   expect(changes).toEqual([]);
 });
 
-test('stopped while it starts again, the new one is stopped too', async () => {
+test('if it is stopped during a new start, the new engine is stopped too', async () => {
   const second = anEngine(2);
   const starting = Promise.withResolvers<Engine>();
   const { engine, first, lines, changes } = kept({ starts: [() => starting.promise] });

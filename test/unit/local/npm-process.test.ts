@@ -28,7 +28,7 @@ describe('a shell between npm and the script', () => {
   test.each([
     ['npm ends and the shell stays', 1, 20],
     ['both end', 1, 1],
-  ])('%s: npm is gone', async (_name, parentOfShell, ownParent) => {
+  ])('%s: npm has ended', async (_name, parentOfShell, ownParent) => {
     const { table, processes } = tableOf({ ...SHELL_BETWEEN }, 20);
     const npm = await findNpm(SCRIPT, BY_NPM, processes);
     expect(await npm?.isGone()).toBe(false);
@@ -37,14 +37,14 @@ describe('a shell between npm and the script', () => {
     expect(await npm?.isGone()).toBe(true);
   });
 
-  test('the shell that started npm ends: npm is there', async () => {
+  test('the shell that started npm ends: npm still runs', async () => {
     const { table, processes } = tableOf({ ...SHELL_BETWEEN }, 20);
     const npm = await findNpm(SCRIPT, BY_NPM, processes);
     table.entries[10] = [1, 'npm run dev --port 0'];
     expect(await npm?.isGone()).toBe(false);
   });
 
-  test('nothing can be learned for a moment: npm is there', async () => {
+  test('the entry cannot be read for a moment: npm still runs', async () => {
     const { table, processes } = tableOf({ ...SHELL_BETWEEN }, 20);
     const npm = await findNpm(SCRIPT, BY_NPM, processes);
     table.entries = {};
@@ -52,8 +52,8 @@ describe('a shell between npm and the script', () => {
   });
 });
 
-describe('npm is the parent, since its shell replaced itself', () => {
-  test('npm ends: npm is gone', async () => {
+describe('npm is the parent, because its shell replaced itself', () => {
+  test('npm ends: npm has ended', async () => {
     const { table, processes } = tableOf({ 5: [1, 'bash'], 10: [5, 'npm run dev'] }, 10);
     const npm = await findNpm(SCRIPT, BY_NPM, processes);
     expect(await npm?.isGone()).toBe(false);
@@ -61,7 +61,7 @@ describe('npm is the parent, since its shell replaced itself', () => {
     expect(await npm?.isGone()).toBe(true);
   });
 
-  test('the shell that started npm ends: npm is there', async () => {
+  test('the shell that started npm ends: npm still runs', async () => {
     const { table, processes } = tableOf({ 5: [1, 'bash'], 10: [5, 'npm run dev'] }, 10);
     const npm = await findNpm(SCRIPT, BY_NPM, processes);
     table.entries = { 10: [1, 'npm run dev'] };
@@ -72,7 +72,7 @@ describe('npm is the parent, since its shell replaced itself', () => {
 test.each([
   ['a shell', {}],
   ['a shell that another script of npm runs', { npm_lifecycle_event: 'test', npm_lifecycle_script: 'jest' }],
-])('started by %s, there is no npm to end with', async (_name, environment) => {
+])('started by %s, there is no npm to wait for', async (_name, environment) => {
   const { processes } = tableOf({ 20: [1, 'sh'] }, 20);
   expect(await findNpm(SCRIPT, environment, processes)).toBeNull();
 });

@@ -14,7 +14,7 @@ import { queueTemplate } from '../../support/queue-template.ts';
 const WORK = 'arn:aws:sqs:us-east-1:000000000000:work';
 
 test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
-  'a queue is not polled for a function whose role may not do %s',
+  'a queue is not polled for a function whose role lacks %s',
   async (missing) => {
     const Action = ['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage']
       .filter((name) => name !== missing)
@@ -42,7 +42,7 @@ test.each(['DeleteMessage', 'GetQueueAttributes', 'ReceiveMessage'])(
   },
 );
 
-/** A poller of a real queue, whose function takes every batch. */
+/** A poller of a real queue, whose function handles every batch. */
 async function polling(
   windowSeconds: number,
   speed: number,
@@ -81,7 +81,7 @@ async function polling(
   }
 }
 
-test('what comes within the batching window, sped up, goes in one batch', async () => {
+test('messages within the batching window, which is shortened, come in one batch', async () => {
   // Ten minutes, in 3 s.
   await polling(600, 200, async (queues, batches) => {
     const work = queues.get(WORK);
@@ -98,7 +98,7 @@ test('what comes within the batching window, sped up, goes in one batch', async 
   });
 });
 
-test('a batch that is full waits for nothing', async () => {
+test('a full batch is delivered at once', async () => {
   await polling(600, 1, async (queues, batches) => {
     for (let index = 0; index < 10; index += 1) queues.get(WORK).send({ body: String(index) });
     await eventually(async () => {

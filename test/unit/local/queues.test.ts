@@ -36,7 +36,7 @@ const restart = () => {
 const receive = (isForFunction = false) => queues.get(WORK).receive({ most: 10, isForFunction });
 const bodies = () => receive().map(({ message }) => message.body);
 
-test('messages come in the order in which they were sent, each to one receiver', () => {
+test('messages are received in the order in which they were sent, each by one receiver', () => {
   for (const body of ['a', 'b', 'c']) queues.get(WORK).send({ body });
   expect(
     queues
@@ -48,7 +48,7 @@ test('messages come in the order in which they were sent, each to one receiver',
   expect(bodies()).toEqual([]);
 });
 
-test('a pause is sped up', () => {
+test('a pause is shortened', () => {
   queues.get(WORK).send({ body: 'late' });
   const [received] = receive();
   queues.get(WORK).changeVisibility(received?.receiptHandle ?? '', 60);
@@ -68,7 +68,7 @@ test('a delay passes in real time', () => {
   expect(bodies()).toEqual(['delayed']);
 });
 
-test('a message that was not deleted is there again after the visibility timeout, in real time', () => {
+test('a message that was not deleted is visible again after the visibility timeout, in real time', () => {
   queues.get(WORK).send({ body: 'a' });
   expect(receive(true).map(({ message }) => message.receiveCount)).toEqual([1]);
   nowMs += 359_999;
@@ -77,7 +77,7 @@ test('a message that was not deleted is there again after the visibility timeout
   expect(receive(true).map(({ message }) => message.receiveCount)).toEqual([2]);
 });
 
-test('once its function has ended, what is left of the timeout is sped up', () => {
+test('once its function has ended, the rest of the timeout is shortened', () => {
   queues.get(WORK).send({ body: 'a' });
   const [received] = receive(true);
   nowMs += 60_000;
@@ -88,7 +88,7 @@ test('once its function has ended, what is left of the timeout is sped up', () =
   expect(bodies()).toEqual(['a']);
 });
 
-test('a pause that was set is sped up, and stays as it is when the function ends', () => {
+test('a pause that the function set is shortened, and does not change when the function ends', () => {
   queues.get(WORK).send({ body: 'a' });
   const [received] = receive(true);
   const handle = received?.receiptHandle ?? '';
@@ -100,7 +100,7 @@ test('a pause that was set is sped up, and stays as it is when the function ends
   expect(bodies()).toEqual(['a']);
 });
 
-test('a handle is good for its own receive alone', () => {
+test('a handle is valid only for its own receive', () => {
   queues.get(WORK).send({ body: 'a' });
   const [first] = receive();
   nowMs += 360_000;
@@ -113,7 +113,7 @@ test('a handle is good for its own receive alone', () => {
   expect(queues.get(WORK).messages()).toEqual([]);
 });
 
-test('the fourth receive of three goes to the dead-letter queue, which keeps id and time of sending', () => {
+test('after three receives a message goes to the dead-letter queue, with its id and time of sending', () => {
   const { id } = queues.get(WORK).send({ body: '{"a":1}' });
   for (const count of [1, 2, 3]) {
     expect(receive().map(({ message }) => message.receiveCount)).toEqual([count]);
@@ -154,7 +154,7 @@ describe('a restart', () => {
     expect(bodies()).toEqual(['delayed']);
   });
 
-  test('frees what a function had, whose instance has ended with the stack', () => {
+  test('makes messages visible that a function was processing', () => {
     queues.get(WORK).send({ body: 'a' });
     receive(true);
     restart();
@@ -162,7 +162,7 @@ describe('a restart', () => {
     expect(bodies()).toEqual(['a']);
   });
 
-  test('forgets half a line, which a killed run has left', () => {
+  test('skips half a line that a killed run has left', () => {
     queues.get(WORK).send({ body: 'a' });
     store.close();
     appendFileSync(join(directory, 'queues.jsonl'), '{"put":{"id":"b","bod');
@@ -171,7 +171,7 @@ describe('a restart', () => {
   });
 });
 
-test('the file does not grow with what has passed', () => {
+test('the file does not grow with past changes', () => {
   const file = join(directory, 'queues.jsonl');
   for (let round = 0; round < 10_000; round += 1) {
     queues.get(WORK).send({ body: 'x'.repeat(100) });
@@ -183,7 +183,7 @@ test('the file does not grow with what has passed', () => {
   expect(readFileSync(file, 'utf8')).toBe('');
 });
 
-test('a move makes new messages of those that can be received', () => {
+test('a move creates new messages from those that can be received', () => {
   queues.get(DEAD).send({ body: 'later' });
   queues.get(DEAD).receive({ most: 1 });
   const { id } = queues.get(DEAD).send({ body: 'again' });
@@ -194,7 +194,7 @@ test('a move makes new messages of those that can be received', () => {
   expect(moved?.message.id).not.toBe(id);
 });
 
-test('an unknown queue is a fault of the template', () => {
+test('an unknown queue is an error of the template', () => {
   expect(() => queues.get(`${WORK}-2`)).toThrow(TemplateError);
 });
 

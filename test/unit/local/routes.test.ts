@@ -4,7 +4,7 @@ import { bySpecificity, matchPath, parseRouteKey, segmentsOf } from '../../../lo
 describe('matching a path', () => {
   const members = parseRouteKey('PUT /v1/groups/{groupId}/members/{userId}');
 
-  test('gives the parameters as they stand in the path', () => {
+  test('returns the parameters, not decoded', () => {
     expect(matchPath(members, segmentsOf('/v1/groups/a%2Fb/members/x+y'))).toEqual({
       groupId: 'a%2Fb',
       userId: 'x+y',
@@ -17,11 +17,11 @@ describe('matching a path', () => {
     '/v1/groups/a/members/x/',
     '/v1/groups/a/members',
     '/V1/groups/a/members/x',
-  ])('%s is another route', (path) => {
+  ])('%s does not match', (path) => {
     expect(matchPath(members, segmentsOf(path))).toBeNull();
   });
 
-  test('tries what is spelt out before what is a parameter', () => {
+  test('prefers fixed segments to parameters', () => {
     const keys = ['GET /v1/{x}/{y}', 'GET /v1/groups/{y}', 'GET /v1/groups/all'].map(parseRouteKey);
     expect(keys.toSorted(bySpecificity).map(({ segments }) => segments.join('/'))).toEqual([
       'v1/groups/all',

@@ -6,7 +6,7 @@ type Headers = Record<string, string[]>;
 const from = (headersDistinct: Headers) =>
   isFromThisMachine({ headersDistinct } as unknown as IncomingMessage);
 
-describe('a request is of this machine', () => {
+describe('a request comes from this machine', () => {
   test.each([
     '127.0.0.1',
     '127.0.0.1:3000',
@@ -20,7 +20,7 @@ describe('a request is of this machine', () => {
   });
 
   test.each(['http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:8080', 'http://app.localhost'])(
-    'with the origin %s, whatever the browser says of the site',
+    'with the origin %s and any Sec-Fetch-Site',
     (origin) => {
       expect(from({ host: ['127.0.0.1:3000'], origin: [origin], 'sec-fetch-site': ['cross-site'] })).toBe(
         true,
@@ -77,7 +77,7 @@ describe('a request is foreign', () => {
     expect(from({ host: ['127.0.0.1:3000'], origin: ['http://localhost', origin] })).toBe(false);
   });
 
-  test('where a browser says that another site sends it, as for an image or a link', () => {
+  test('if the browser marks it as cross-site, such as an image or a link', () => {
     expect(from({ host: ['127.0.0.1:3000'], 'sec-fetch-site': ['cross-site'] })).toBe(false);
   });
 });

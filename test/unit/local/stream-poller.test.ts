@@ -6,7 +6,7 @@ import { StreamPoller, type StreamPollerOptions } from '../../../local/aws/strea
 const STREAM = 'arn:aws:dynamodb:us-east-1:000000000000:table/ledger/stream/local';
 
 test.each(['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'])(
-  'a stream is not read for a function whose role may not do %s',
+  'a stream is not read for a function whose role lacks %s',
   async (missing) => {
     const Action = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams']
       .filter((name) => name !== missing)
@@ -18,7 +18,7 @@ test.each(['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'])(
       lambda: { pool: () => undefined },
       queues: { get: () => undefined },
       callers: { ofFunction: () => ({ principal }) } as unknown as Callers,
-      // Nothing of the engine is asked.
+      // The engine is not called.
       ...{ dynamodb: undefined, streams: undefined },
     } as unknown as StreamPollerOptions;
     const poller = new StreamPoller(

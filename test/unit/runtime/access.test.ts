@@ -12,7 +12,7 @@ const asService = serve({ name: 'asService', who: 'anyone', at: 'POST /test' }, 
 interface Token {
   /** The payload's text. */
   readonly payload: string | Buffer;
-  /** What the gateway read out of it. */
+  /** The claims that the gateway read. */
   readonly sub?: string;
   readonly scopes?: readonly string[] | null;
   readonly authorization?: (token: string) => string | undefined;
@@ -62,7 +62,7 @@ describe('the subject of a token', () => {
     ['with a zero byte', '"alice\\u0000"', 'alice\u0000'],
     ['with a lone surrogate', '"alice\\ud800"', 'alice\ufffd'],
     ['too long', `"${'a'.repeat(129)}"`, 'a'.repeat(129)],
-  ])('is no user where it is %s', async (_name, value, sub) => {
+  ])('is not a user if it is %s', async (_name, value, sub) => {
     await expectForbidden(asUser, { payload: `{"sub":${value},"scope":"tidemark/user"}`, sub });
   });
 
@@ -70,23 +70,23 @@ describe('the subject of a token', () => {
     ['missing', '{"scope":"tidemark/user"}'],
     ['inherited', '{"__proto__":{"sub":"alice"},"scope":"tidemark/user"}'],
     ['in another case', '{"Sub":"alice","scope":"tidemark/user"}'],
-  ])('is no user where it is %s', async (_name, payload) => {
+  ])('is not a user if it is %s', async (_name, payload) => {
     await expectForbidden(asUser, { payload, sub: 'alice' });
     await expectForbidden(asUser, { payload });
   });
 
-  test('is no user where the gateway read another one', async () => {
+  test('is not a user if the gateway read another one', async () => {
     const payload = '{"sub":"bob","sub":"alice","scope":"tidemark/user"}';
     await expectForbidden(asUser, { payload, sub: 'bob' });
     await expectForbidden(asUser, { payload });
     await expectAlice({ payload, sub: 'alice' });
   });
 
-  test('may be written with escapes', async () => {
+  test('can have escapes', async () => {
     await expectAlice({ payload: '{"sub":"\\u0061lice","scope":"tidemark/user"}', sub: 'alice' });
   });
 
-  test('need be no user for a back end', async () => {
+  test('need not be a user id for a back end', async () => {
     const event = eventOf({ payload: '{"sub":42,"scope":"tidemark/service"}', scopes: ['tidemark/service'] });
     expect((await asService(event, CONTEXT)).statusCode).toBe(200);
   });
@@ -98,7 +98,7 @@ describe('a token', () => {
     ['a bearer in small letters', (token: string) => `bearer ${token}`],
     ['a bearer in capitals', (token: string) => `BEARER ${token}`],
     ['nothing before it', (token: string) => token],
-  ])('is taken with %s', async (_name, authorization) => {
+  ])('is accepted with %s', async (_name, authorization) => {
     await expectAlice({ payload: ALICE, sub: 'alice', authorization });
   });
 
@@ -125,7 +125,7 @@ describe('a token', () => {
     ['no JSON', 'sub=alice'],
     ['after a byte order mark', `\ufeff${ALICE}`],
     ['UTF-16', Buffer.from(ALICE, 'utf16le')],
-  ])('is refused where its payload is %s', async (_name, payload) => {
+  ])('is refused if its payload is %s', async (_name, payload) => {
     await expectForbidden(asUser, { payload, sub: 'alice' });
     await expectForbidden(asService, { payload, sub: 'alice' });
   });
@@ -140,7 +140,7 @@ describe('the scope of a token', () => {
   ];
 
   test.each([...BAD, 'null', 'true', '42'])(
-    'is refused where it is neither text nor a list of texts: %s',
+    'is refused if it is neither text nor a list of texts: %s',
     async (value) => {
       for (const name of ['scope', 'scp']) {
         const payload = `{"sub":"alice","${name}":${value}}`;
@@ -157,19 +157,19 @@ describe('the scope of a token', () => {
     '{"sub":"alice","scope":["openid","tidemark/user"]}',
     '{"sub":"alice","scp":"tidemark/user"}',
     '{"sub":"alice","scp":["tidemark/user"]}',
-  ])('is taken as text and as a list: %s', async (payload) => {
+  ])('is accepted as text and as a list: %s', async (payload) => {
     await expectAlice({ payload, sub: 'alice' });
-    // The gateway may tell the scopes of the token or those that the route asks for.
+    // The gateway may pass the scopes of the token, or those that the route requires.
     await expectAlice({ payload, sub: 'alice', scopes: ['tidemark/user', 'another'] });
   });
 
-  test('is refused where the gateway read another one', async () => {
+  test('is refused if the gateway read another one', async () => {
     const payload = '{"sub":"alice","scope":"tidemark/user","scope":"openid"}';
     await expectForbidden(asUser, { payload, sub: 'alice' });
     await expectForbidden(asService, { payload, sub: 'alice' });
   });
 
-  test('may be missing where the route asks for none', async () => {
+  test('can be missing if the route requires none', async () => {
     await expectAlice({ payload: '{"sub":"alice"}', sub: 'alice', scopes: null });
     await expectAlice({ payload: '{"sub":"alice"}', sub: 'alice', scopes: [] });
   });
@@ -182,12 +182,12 @@ describe('a route without a token', () => {
 
   test('has no caller', async () => {
     expect((await asUser(proxyEvent({}), CONTEXT)).statusCode).toBe(403);
-    // A token that no authorizer has looked at says nothing.
+    // A token that no authorizer has verified is ignored.
     const headers = { authorization: `Bearer ${tokenWith(ALICE)}` };
     expect((await asUser(proxyEvent({ headers }), CONTEXT)).statusCode).toBe(403);
   });
 
-  test('has no caller where another kind of authorizer let it in', async () => {
+  test('has no caller if another kind of authorizer accepted it', async () => {
     const event = proxyEvent({ headers: { authorization: 'AWS4-HMAC-SHA256 Credential=a' } });
     const requestContext = { ...event.requestContext, authorizer: { iam: { accessKey: 'a' } } };
     const signed = { ...event, requestContext } as unknown as typeof event;
@@ -230,7 +230,7 @@ describe('a route for one kind of caller', () => {
     return statusCode === 200 ? JSON.parse(body).userId : statusCode;
   }
 
-  /** For users, and twice for back ends: the route's twin, and one of their own. */
+  /** A route of users, the same on a user's behalf, and a route only for back ends. */
   async function answers(event: typeof NOBODY): Promise<unknown> {
     return [
       await answered(forUsers, event),
@@ -239,7 +239,7 @@ describe('a route for one kind of caller', () => {
     ];
   }
 
-  test('takes the tokens with its scope, and nothing that is signed', async () => {
+  test('accepts tokens with its scope, and no signatures', async () => {
     deployedWith({ USER_SCOPE: 'tidemark/user', SERVICE_SCOPE: 'tidemark/service' });
     expect(await answers(USER)).toEqual(['alice', 403, 403]);
     expect(await answers(SERVICE)).toEqual([403, 'bob', 'bob']);
@@ -251,7 +251,7 @@ describe('a route for one kind of caller', () => {
     expect(await answers(NOBODY)).toEqual([403, 403, 403]);
   });
 
-  test("takes as a user, where users need no scope, every token that is no back end's", async () => {
+  test("accepts every token but a back end's for a user, if users need no scope", async () => {
     deployedWith({ SERVICE_SCOPE: 'tidemark/service' });
     expect(await answers(UNSCOPED)).toEqual(['alice', 403, 403]);
     expect(await answers(withScopes(',"scope":"openid"', null))).toEqual(['alice', 403, 403]);
@@ -267,7 +267,7 @@ describe('a route for one kind of caller', () => {
     }
   });
 
-  test('takes from back ends, where they sign, no token', async () => {
+  test('accepts no token from back ends, if they sign their calls', async () => {
     deployedWith({ USER_SCOPE: 'tidemark/user' });
     expect(await answers(SIGNED)).toEqual([403, 'bob', 'bob']);
     expect(await answers(USER)).toEqual(['alice', 403, 403]);
@@ -280,8 +280,8 @@ describe('a route for one kind of caller', () => {
   });
 });
 
-describe('a caller who may not', () => {
-  test('is told so before the body is looked at', async () => {
+describe('a caller without the permission', () => {
+  test('gets the refusal before the body is checked', async () => {
     const event = { ...eventOf({ payload: '[]', sub: 'alice' }), body: '{' };
     expect((await asService(event, CONTEXT)).statusCode).toBe(403);
   });

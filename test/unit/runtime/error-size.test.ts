@@ -20,7 +20,7 @@ const CODES: readonly ErrorCode[] = [
   'unavailable',
 ];
 
-/** One to six bytes each in JSON, and what JSON escapes. */
+/** Characters of one to six bytes in JSON, also escaped ones. */
 const CHARACTERS = [
   'a',
   '"',
@@ -61,7 +61,7 @@ function expectBounded({ body = '' }: { readonly body?: string }): void {
 }
 
 describe('the answer to an error', () => {
-  test('is never larger than 16 KiB, whatever the error holds', () => {
+  test('is never larger than 16 KiB, for any error', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...CODES),
@@ -78,7 +78,7 @@ describe('the answer to an error', () => {
     );
   });
 
-  test('is never larger than 16 KiB, whatever is wrong with the fields', () => {
+  test('is never larger than 16 KiB, for any wrong fields', () => {
     fc.assert(
       fc.property(fields, (faults) => {
         expectBounded(problemAnswer(invalidFields(faults), 'r'));
@@ -90,7 +90,7 @@ describe('the answer to an error', () => {
     ['no error', undefined],
     ['text', 'x'.repeat(1_000_000)],
     ['a fault of ours', new Error('x'.repeat(1_000_000))],
-  ])('tells nothing of what was thrown: %s', (_name, thrown) => {
+  ])('shows nothing of the thrown error: %s', (_name, thrown) => {
     expect(JSON.parse(problemAnswer(thrown, 'r').body ?? '')).toEqual({
       type: 'about:blank',
       title: 'Something went wrong on our side',
@@ -125,13 +125,13 @@ describe('the answer to an error', () => {
     expect(detail).toMatch(/^f0: is wrong; f1: is wrong; .*; f19: is wrong; and 5 more$/);
   });
 
-  test('counts no others where there are none', () => {
+  test('counts no others if there are none', () => {
     const faults = Array.from({ length: 20 }, (_, index) => ({ path: `f${index}`, message: 'is wrong' }));
     const { detail } = JSON.parse(problemAnswer(invalidFields(faults), 'r').body ?? '');
     expect(detail).toMatch(/; f19: is wrong$/);
   });
 
-  test('shows where it shortened a text', () => {
+  test('marks a shortened text', () => {
     const { errors } = JSON.parse(
       problemAnswer(invalidFields([{ path: 'é'.repeat(60_000), message: 'is wrong' }]), 'r').body ?? '',
     );
@@ -152,13 +152,13 @@ describe('a list', () => {
   test.each([
     ['too long', 32_000],
     ['one too long', 101],
-  ])('that is %s is refused before its entries are looked at', (_name, length) => {
-    const look = jest.fn(() => true);
-    const schema = v.strictObject({ ids: listOf(v.custom(look)) });
+  ])('that is %s is refused before its entries are checked', (_name, length) => {
+    const check = jest.fn(() => true);
+    const schema = v.strictObject({ ids: listOf(v.custom(check)) });
     expect(() => validate(schema, { ids: new Array(length).fill(0) })).toThrow(
       expect.objectContaining({ fields: [{ path: 'ids', message: 'must have at most 100 entries' }] }),
     );
-    expect(look).not.toHaveBeenCalled();
+    expect(check).not.toHaveBeenCalled();
   });
 
   test('that is empty is refused', () => {
@@ -183,7 +183,7 @@ describe('the answer to a request', () => {
     async () => ok({}),
   );
 
-  /** Up to about 64 KiB of JSON that is wrong in many ways. */
+  /** Up to about 64 KiB of JSON with many mistakes. */
   const filled = (entry: string) => `[${new Array(Math.floor(60_000 / (entry.length + 1))).fill(entry)}]`;
   const entry = fc.oneof(
     fc.constantFrom('0', '""', '{}', 'null', '[]', '1e9', '{"groupId":0,"messageId":0,"private":0,"x":0}'),
@@ -225,12 +225,12 @@ describe('the answer to a request', () => {
       .map((count) => Array.from({ length: count }, (_, i) => `k${i % (count / 2)}`).join('&')),
   );
 
-  test('is never larger than 16 KiB, and no fault of ours, whatever comes in', async () => {
+  test('is never larger than 16 KiB and never a 500, for any request', async () => {
     const log = jest.spyOn(console, 'error').mockImplementation(() => undefined);
     await fc.assert(
-      fc.asyncProperty(body, fc.option(query, { nil: '' }), text, async (sent, asked, id) => {
+      fc.asyncProperty(body, fc.option(query, { nil: '' }), text, async (sent, queryString, id) => {
         const answer = await handler(
-          proxyEvent({ body: sent, query: asked, params: { groupId: id } }),
+          proxyEvent({ body: sent, query: queryString, params: { groupId: id } }),
           CONTEXT,
         );
         expectBounded(answer);

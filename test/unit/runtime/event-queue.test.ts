@@ -11,7 +11,7 @@ beforeEach(() => {
     lines.push(String(text));
     return true;
   });
-  // Nothing listens there: the pauses cannot be set, which must not matter.
+  // Nothing listens there, so pauses cannot be set. The tests must pass without them.
   Object.assign(process.env, {
     AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1',
     AWS_REGION: 'us-east-1',
@@ -57,7 +57,7 @@ const run = (
     getRemainingTimeInMillis: remainingMs,
   } as Context);
 
-test('events of a lane are handled in order, lanes side by side', async () => {
+test('events of a lane are handled in order, and lanes at the same time', async () => {
   const begun: string[] = [];
   const open = new Map<string, () => void>();
   const running = run(
@@ -83,13 +83,13 @@ describe('an event that fails', () => {
     if (id === 'a1') throw new Error('no');
   };
 
-  test('is reported alone, and those after it are handled, since events commute', async () => {
+  test('is the only one reported, and later events are handled, because events commute', async () => {
     expect(await run(failing, [record('a1', 'a'), record('a2', 'a'), record('b1', 'b')])).toEqual({
       batchItemFailures: [{ itemIdentifier: 'a1' }],
     });
   });
 
-  test('is counted in a line of its own, as CloudWatch reads metrics from a log', async () => {
+  test('is counted in a separate line, in CloudWatch’s format of metrics in logs', async () => {
     await run(failing, [record('a1', 'a')]);
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
@@ -109,8 +109,8 @@ describe('an event that fails', () => {
   });
 });
 
-test('an event is not begun where the time left would not do for it, and is tried again', async () => {
-  // Looked at for the deadline, for the first event, for the timeout of the whole, and for the second event.
+test('an event is not begun without enough time left, and is tried again', async () => {
+  // Read for the deadline, for the first event, for the timeout of the whole, and for the second event.
   const left = [60_000, 60_000, 60_000, 9_999];
   const handled: string[] = [];
   const answer = await run(
@@ -124,7 +124,7 @@ test('an event is not begun where the time left would not do for it, and is trie
   expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'a2' }] });
 });
 
-test('a message that is no event stays in the queue where the dead-letter queue does not take it', async () => {
+test('a message that is not an event stays in the queue if the dead-letter queue does not accept it', async () => {
   const broken = { ...record('x', 'a'), body: '{' };
   expect(await run(async () => undefined, [broken, record('a1', 'a')])).toEqual({
     batchItemFailures: [{ itemIdentifier: 'x' }],

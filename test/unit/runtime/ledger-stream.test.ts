@@ -32,7 +32,7 @@ afterEach(() => {
 
 const images = { OldImage: membership('a', 2), NewImage: membership('a', 5) };
 
-test('a record without a sequence number is set aside, and the others are handled', async () => {
+test('a record without a sequence number goes to the dead-letter queue, and the others are handled', async () => {
   const sound = { dynamodb: { ...images, SequenceNumber: '1' } };
   expect(await invoke([{ dynamodb: images }, {}, sound])).toEqual({ batchItemFailures: [] });
   expect(published).toMatchObject([{ type: 'WatermarkAdvanced', from: '2', to: '5' }]);
@@ -42,18 +42,18 @@ test('a record without a sequence number is set aside, and the others are handle
   ]);
 });
 
-test('a record without a sequence number fails its batch where it cannot be set aside', async () => {
+test('a record without a sequence number fails its batch if the dead-letter queue does not accept it', async () => {
   letters.isDown = true;
-  // Lambda takes an empty identifier for a failure of the whole batch.
+  // For Lambda an empty identifier is a failure of the whole batch.
   expect(await invoke([{ dynamodb: images }])).toEqual({ batchItemFailures: [{ itemIdentifier: '' }] });
 });
 
-test('what a dead letter holds can be given to the function again', async () => {
+test('the record in a dead letter can be sent to the function again', async () => {
   const broken = { ...images.NewImage, public: { S: 'x' } };
   await invoke([{ dynamodb: { OldImage: images.OldImage, NewImage: broken, SequenceNumber: '7' } }]);
   const { record } = letters.letters[0] ?? {};
   expect(record).toEqual({ dynamodb: { SequenceNumber: '7', NewImage: broken, OldImage: images.OldImage } });
-  // A later version that can read the item would carry it on.
+  // A later version that can read the item would handle it.
   const mended = { dynamodb: { ...(record as DynamoDBRecord).dynamodb, NewImage: images.NewImage } };
   expect(await invoke([mended])).toEqual({ batchItemFailures: [] });
   expect(published).toMatchObject([{ from: '2', to: '5' }]);

@@ -17,12 +17,12 @@ test('the pauses of all receives that the queues allow last a day: 24.4 hours, 2
   expect([total(0.5), total(0), total(1)]).toEqual([87_910, 79_119, 96_701]);
 });
 
-test('pauses differ by up to a tenth, so that what failed together does not come together', () => {
+test('pauses differ by up to a tenth, so that events that failed together are not tried together', () => {
   expect([retryPauseSeconds(12, 0), retryPauseSeconds(12, 0.5), retryPauseSeconds(12, 1)]).toEqual([
     3240, 3600, 3960,
   ]);
 });
 
-test('no count of receives makes a pause longer than the 12 hours that SQS allows, or none', () => {
+test('for every count of receives the pause is positive and within the 12 hours that SQS allows', () => {
   expect([0, -1, 1_000, 1e9].map((count) => retryPauseSeconds(count, 1))).toEqual([11, 11, 3960, 3960]);
 });

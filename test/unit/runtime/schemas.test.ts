@@ -23,7 +23,7 @@ describe('a time', () => {
     ['2024-02-29T00:00:00.000Z', 1_709_164_800_000],
     ['2025-12-31T23:59:59.999Z', 1_767_225_599_999],
     ['1970-01-01T00:00:00.000Z', 0],
-  ])('is taken: %s', (value, ms) => {
+  ])('is accepted: %s', (value, ms) => {
     expect(read(value)).toBe(ms);
   });
 
@@ -91,7 +91,7 @@ describe('a time', () => {
     expect(read(value)).toBeNull();
   });
 
-  test('may be a day ahead, and no more', () => {
+  test('can be a day ahead, and no more', () => {
     expect(read(inMs(DAY_MS - 60_000))).not.toBeNull();
     expect(read(inMs(DAY_MS + 60_000))).toBeNull();
     expect(read('2999-01-01T00:00:00.000Z')).toBeNull();

@@ -25,7 +25,7 @@ describe('an endpoint', () => {
   );
 
   test.each(['userId=alice', 'limit=1', 'Limit=1', 'x', '=', '=1', '__proto__=1', 'constructor=1', '%00=1'])(
-    'that takes no query parameter refuses one: %s',
+    'without query parameters refuses one: %s',
     async (query) => {
       const [path] = [...new URLSearchParams(query).keys()];
       expect(await answerTo(bare, { query })).toMatchObject({
@@ -42,14 +42,14 @@ describe('an endpoint', () => {
     '__proto__=1',
     'toString=1',
     'limit=1&'.concat('%00=1'),
-  ])('refuses a query parameter that it does not know: %s', async (query) => {
+  ])('refuses an unknown query parameter: %s', async (query) => {
     expect(await answerTo(list, { query, params: { groupId: 'tea' } })).toMatchObject({
       statusCode: 400,
       body: { errors: [{ message: 'is not a known parameter' }] },
     });
   });
 
-  test('refuses a path parameter that it does not know', async () => {
+  test('refuses an unknown path parameter', async () => {
     const params = { groupId: 'tea', userId: 'alice' };
     expect(await answerTo(list, { params })).toMatchObject({
       statusCode: 400,
@@ -58,7 +58,7 @@ describe('an endpoint', () => {
     expect(await answerTo(bare, { params })).toMatchObject({ statusCode: 400 });
   });
 
-  test('takes what it knows', async () => {
+  test('accepts known parameters', async () => {
     const params = { groupId: 'tea' };
     expect(await answerTo(list, { params })).toEqual({
       statusCode: 200,
@@ -89,12 +89,12 @@ describe('a body', () => {
   const optional = serve({ ...place, optionalBody: fields }, async ({ joinedAfter }) => ok({ joinedAfter }));
   const none = serve(place, async () => ok({}));
 
-  test('that is absent is the value that an optional one has without it', async () => {
+  test('that is absent becomes the default, if it is optional', async () => {
     expect(await answerTo(optional, {})).toEqual({ statusCode: 200, body: {} });
     expect(await answerTo(optional, { body: '' })).toEqual({ statusCode: 200, body: {} });
   });
 
-  test('that is optional is checked where it is there', async () => {
+  test('that is optional is checked if it is present', async () => {
     expect(await answerTo(optional, { body: '{}' })).toEqual({ statusCode: 200, body: {} });
     const joinedAfter = '00000000000000000007';
     expect(await answerTo(optional, { body: '{"joinedAfter":7}' })).toEqual({
@@ -108,14 +108,14 @@ describe('a body', () => {
     expect(await answerTo(optional, { body: '{}', headers })).toMatchObject({ statusCode: 400 });
   });
 
-  test('that is required is asked for', async () => {
+  test('that is required cannot be absent', async () => {
     expect(await answerTo(required, {})).toMatchObject({
       statusCode: 400,
       body: { errors: [{ path: '', message: 'a JSON body is required' }] },
     });
   });
 
-  test('is refused where none is expected, unless it is empty', async () => {
+  test('is refused if none is expected, unless it is empty', async () => {
     expect(await answerTo(none, { body: '{"x":1}' })).toMatchObject({ statusCode: 400 });
     expect(await answerTo(none, { body: '[]' })).toMatchObject({ statusCode: 400 });
     expect(await answerTo(none, { body: '{}' })).toMatchObject({ statusCode: 200 });
@@ -230,7 +230,7 @@ describe('the log', () => {
         'many',
       ),
     ],
-    ['much beside the message', laden],
+    ['many other fields', laden],
     ['what cannot be read', throwing],
     ['text', 'x'.repeat(1_000_000)],
     ['nothing', undefined],
@@ -252,7 +252,7 @@ describe('the log', () => {
     expect(line).not.toMatch(/messageId|7301/);
   });
 
-  test('says what failed, where and why, and under which id the caller knows it', async () => {
+  test('has the failure, its place, its cause, and the request id of the caller', async () => {
     const error = new TypeError('outer', { cause: new RangeError('inner') });
     await failing(error)(proxyEvent({ ...REQUEST, routeKey: 'GET /v1/inbox' }), CONTEXT);
     expect(lines).toEqual([
@@ -272,14 +272,14 @@ describe('the log', () => {
     ]);
   });
 
-  test('says nothing of a request that was refused', async () => {
+  test('has no line for a refused request', async () => {
     const { statusCode } = await failing(new Error('x'))(proxyEvent({ ...REQUEST, body: '{' }), CONTEXT);
     expect(statusCode).toBe(400);
     expect(lines).toEqual([]);
   });
 });
 
-/** What a line of the log shows of an error where it is given one. */
+/** The fields of an error in a line of the log. */
 function plain(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const { name, stack, cause } = value;

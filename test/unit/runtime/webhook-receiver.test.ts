@@ -49,17 +49,17 @@ test('a start without the secret does not fail; the first post reads it, the sec
   expect([reads, posts]).toEqual([2, 2]);
 });
 
-describe('a receiver that swallows posts', () => {
+describe('a receiver that does not answer posts', () => {
   beforeEach(() => receiver.warm());
 
-  test('is not asked for half a minute after three timeouts in a row, then once', async () => {
+  test('gets no post for half a minute after three consecutive timeouts, then one', async () => {
     await postAll('TimeoutError', 'TimeoutError', 'TimeoutError');
     nowMs += 29_999;
-    await expect(post()).rejects.toThrow('is not asked for a while');
+    await expect(post()).rejects.toThrow('posts pause for a while');
     expect(posts).toBe(3);
     nowMs += 1;
     await postAll('TimeoutError');
-    await expect(post()).rejects.toThrow('is not asked for a while');
+    await expect(post()).rejects.toThrow('posts pause for a while');
     expect(posts).toBe(4);
     nowMs += 30_000;
     await postAll(200, 200);
@@ -71,7 +71,7 @@ describe('a receiver that swallows posts', () => {
     ['a bad answer', 500],
     ['a connection that is refused', 'TypeError'],
   ])(
-    'is asked again at once where %s came in between, since no time was lost to it',
+    'gets the next post at once if %s came in between, because that took no time',
     async (_what, between) => {
       await postAll('TimeoutError', 'TimeoutError', between, 'TimeoutError', 'TimeoutError');
       answers = [200];

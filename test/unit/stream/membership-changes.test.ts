@@ -9,7 +9,7 @@ const T = 1_700_000_000_000;
 const TIME = '2023-11-14T22:13:20.000Z';
 const PRIVATE = { isPrivate: true, ifRevision: null };
 
-const told = (before: Membership, after: Membership) =>
+const eventsOfMove = (before: Membership, after: Membership) =>
   eventsOf({ groupId: 'g' as GroupId, userId: 'u' as UserId, before, after }).map((event) => {
     if (event.type === 'GroupFullyRead') throw new Error('no move of one member says that');
     const { groupId: _, membership, ...rest } = event;
@@ -22,26 +22,26 @@ const read5 = advance(joined, at(5), T);
 
 describe('the events of a member who', () => {
   test('reads: one, from the public watermark before', () => {
-    expect(told(joined, read5)).toEqual([
+    expect(eventsOfMove(joined, read5)).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: null, to: '5', readAt: TIME, ownRevision: 0 },
     ]);
   });
 
   test('reads privately: one about the own view', () => {
-    expect(told(read5, advance(read5, at(7), T, PRIVATE))).toEqual([
+    expect(eventsOfMove(read5, advance(read5, at(7), T, PRIVATE))).toEqual([
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: '7', revision: 0, readAt: TIME },
     ]);
   });
 
   test('marks everything unread: one about the own view, which is at the start', () => {
-    expect(told(read5, retreat(read5, at(1), T))).toEqual([
+    expect(eventsOfMove(read5, retreat(read5, at(1), T))).toEqual([
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: null, revision: 1, readAt: TIME },
     ]);
   });
 
   test('reads in public what it had read privately: one, as for any read', () => {
     const secretly = advance(read5, at(9), T, PRIVATE);
-    expect(told(secretly, advance(secretly, at(8), T))).toEqual([
+    expect(eventsOfMove(secretly, advance(secretly, at(8), T))).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '8', readAt: TIME, ownRevision: null },
     ]);
   });
@@ -49,30 +49,30 @@ describe('the events of a member who', () => {
   test('marks with an old revision: one about the public watermark, and the own view stays', () => {
     const unread = retreat(read5, at(2), T);
     const late = advance(unread, at(6), T, { isPrivate: false, ifRevision: 0 });
-    expect(told(unread, late)).toEqual([
+    expect(eventsOfMove(unread, late)).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '6', readAt: TIME, ownRevision: null },
     ]);
   });
 
   test('received messages that it has not read: one', () => {
-    expect(told(read5, deliver(read5, at(7), T))).toEqual([
+    expect(eventsOfMove(read5, deliver(read5, at(7), T))).toEqual([
       { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '7', at: TIME },
     ]);
   });
 
   test('reads up to what was delivered: only one about the read', () => {
     const delivered = deliver(read5, at(7), T);
-    expect(told(delivered, advance(delivered, at(7), T)).map(({ type }) => type)).toEqual([
+    expect(eventsOfMove(delivered, advance(delivered, at(7), T)).map(({ type }) => type)).toEqual([
       'WatermarkAdvanced',
     ]);
-    expect(told(delivered, advance(delivered, at(6), T)).map(({ type }) => type)).toEqual([
+    expect(eventsOfMove(delivered, advance(delivered, at(6), T)).map(({ type }) => type)).toEqual([
       'WatermarkAdvanced',
     ]);
   });
 
   test('does all of it in several writes that are published together', () => {
     const all = deliver(retreat(advance(read5, at(7), T), at(3), T), at(9), T);
-    expect(told(read5, all)).toEqual([
+    expect(eventsOfMove(read5, all)).toEqual([
       { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME, ownRevision: null },
       { type: 'OwnWatermarkMoved', userId: 'u', messageId: '2', revision: 1, readAt: TIME },
       { type: 'DeliveryAdvanced', userId: 'u', from: '5', to: '9', at: TIME },
@@ -81,10 +81,13 @@ describe('the events of a member who', () => {
 
   test('marks unread and reads again: one with the new revision for the own devices', () => {
     const again = advance(retreat(read5, at(3), T), at(8), T);
-    expect(told(read5, again).map(({ type }) => type)).toEqual(['WatermarkAdvanced', 'OwnWatermarkMoved']);
+    expect(eventsOfMove(read5, again).map(({ type }) => type)).toEqual([
+      'WatermarkAdvanced',
+      'OwnWatermarkMoved',
+    ]);
   });
 
   test('does nothing new: none', () => {
-    expect(told(read5, advance(read5, at(5), T + 1))).toEqual([]);
+    expect(eventsOfMove(read5, advance(read5, at(5), T + 1))).toEqual([]);
   });
 });

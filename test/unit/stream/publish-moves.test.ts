@@ -44,7 +44,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-const told = () =>
+const advances = () =>
   published.flatMap((event) =>
     event.type === 'WatermarkAdvanced' ? [[event.userId, event.from, event.to]] : [],
   );
@@ -52,7 +52,7 @@ const told = () =>
 describe('a move in a batch of the stream', () => {
   test('is published as one move for each member, from the oldest position to the newest', async () => {
     expect(await run([move('a', 0, 5), move('b', 0, 3), move('a', 5, 9), move('a', 9, 20)])).toEqual([]);
-    expect(told()).toEqual([
+    expect(advances()).toEqual([
       ['a', '1', '20'],
       ['b', '1', '3'],
     ]);
@@ -94,7 +94,7 @@ describe('a move in a batch of the stream', () => {
     const rejoined = recordOf(membership('a', 9), membership('a', 0, T + 1));
     const after = recordOf(membership('a', 0, T + 1), membership('a', 30, T + 1));
     await run([move('a', 5, 9), rejoined, after]);
-    expect(told()).toEqual([
+    expect(advances()).toEqual([
       ['a', '5', '9'],
       ['a', '1', '30'],
     ]);
@@ -104,18 +104,18 @@ describe('a move in a batch of the stream', () => {
     refused.add('b');
     const records = [move('a', 0, 5), move('b', 0, 3), move('b', 3, 4), move('c', 0, 7)];
     expect(await run(records)).toEqual([records[1]?.sequenceNumber, records[2]?.sequenceNumber]);
-    expect(told()).toEqual([
+    expect(advances()).toEqual([
       ['a', '1', '5'],
       ['c', '1', '7'],
     ]);
     refused.clear();
     expect(await run(records.slice(1))).toEqual([]);
-    expect(told().slice(2)).toEqual([['b', '1', '4']]);
+    expect(advances().slice(2)).toEqual([['b', '1', '4']]);
   });
 
   test('is published even if the kind of another item is unknown', async () => {
     expect(await run([move('a', 0, 5), unknownKind('connection'), move('b', 0, 3)])).toEqual([]);
-    expect(told()).toHaveLength(2);
+    expect(advances()).toHaveLength(2);
     expect(letters.messages).toEqual([]);
     expect(console.info).toHaveBeenCalledTimes(1);
   });
@@ -127,7 +127,7 @@ describe('a move in a batch of the stream', () => {
     expect(letters.letters).toMatchObject([{ key: { PK: 'USER#c', SK: 'GROUP#g' } }]);
     refused.clear();
     expect(await run(records)).toEqual([]);
-    expect(told()).toEqual([
+    expect(advances()).toEqual([
       ['a', '1', '5'],
       ['b', '1', '3'],
     ]);
@@ -138,12 +138,12 @@ describe('a move in a batch of the stream', () => {
     letters.isDown = true;
     const records = [move('a', 0, 5), breakMembership('c'), move('b', 0, 3)];
     expect(await run(records)).toEqual([records[1]?.sequenceNumber]);
-    expect(told()).toHaveLength(2);
+    expect(advances()).toHaveLength(2);
   });
 
   test('is published from the start of the membership if only the old image is broken', async () => {
     expect(await run([recordOf(brokenMembership('a'), membership('a', 9)), move('a', 9, 12)])).toEqual([]);
-    expect(told()).toEqual([['a', '1', '12']]);
+    expect(advances()).toEqual([['a', '1', '12']]);
     expect(letters.messages).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ const statement = (Action: string, more: Record<string, unknown> = {}) => ({
 });
 const document = (...Statement: unknown[]) => ({ Version: '2012-10-17', Statement });
 
-/** A function `reader` with a role, and these properties of the role and of a policy beside it. */
+/** A function `reader` with a role, and these properties of the role and of a separate policy. */
 function templateOf(role: Record<string, unknown>, policy: Record<string, unknown> | null = null): Template {
   return {
     stackName: 'a-stack',

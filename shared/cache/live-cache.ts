@@ -1,0 +1,198 @@
+import type { GroupId, UserId } from '../domain/ids.ts';
+import type { MembershipState } from '../domain/membership.ts';
+import { type Position, START } from '../domain/position.ts';
+import type { CacheConnection } from './connection.ts';
+import { frameKeysOf, keysOf, ONLINE_KEY } from './keys.ts';
+import { encodePosition } from './position-text.ts';
+import { arrayIn, membershipIn, positionIn, userIn } from './replies.ts';
+
+/** What a frame is about. */
+export type FrameKind = 'view' | 'receipts';
+
+/** The messages above `from`, up to and with `to`. */
+export interface MessageRange {
+  readonly from: Position;
+  readonly to: Position;
+}
+
+/** One kind of frame for one user. All are of one group. */
+export interface FrameClaim {
+  readonly userId: UserId;
+  readonly kind: FrameKind;
+}
+
+/**
+ * Whether a user is connected. `unknown`: ask the ledger. `seen` belongs to what was read: `noteOffline` compares it.
+ */
+export interface Presence {
+  readonly userId: UserId;
+  readonly state: 'online' | 'offline' | 'unknown';
+  readonly seen: string;
+}
+
+/** Whom a move of a member concerns. */
+export interface Concerned {
+  /** The member's state in the cache. Null means "read the ledger". */
+  readonly state: MembershipState | null;
+  readonly member: Presence;
+  /** The senders of the newest messages in the range, without the member. */
+  readonly senders: readonly Presence[];
+  /** The range reaches below the messages that the cache holds: senders may be missing. */
+  readonly isTooShort: boolean;
+}
+
+/** When a frame leaves. `later`: the caller must queue it. `due`: it is queued already. */
+export type FrameTime = 'now' | 'later' | 'due';
+
+const FRAME_TIMES: readonly FrameTime[] = ['now', 'later', 'due'];
+
+export interface LiveCacheOptions {
+  /** The longest life of a connection, in milliseconds. */
+  readonly connectionLifeMs: number;
+  readonly nowMs: () => number;
+}
+
+/** One frame of a kind for a user and group in this time. */
+const GATE_MS = 1_000;
+
+/**
+ * A frame that is due is not queued a second time for so long: a second in the queue, and some for a queue that is slow. If
+ * the queued one got lost, the next move after this time makes a new one.
+ */
+const DUE_MS = 5_000;
+
+/** The range of a due frame is kept for as long as its tries may fail in a row. */
+const RANGE_MS = 15 * 60_000;
+
+/** Only the senders of this many newest messages get receipts. */
+const MOST_MESSAGES = 100;
+
+/** What the cache knows of connections, and the gates that keep frames to one a second. It may be lost at any time. */
+export class LiveCache {
+  readonly #connection: CacheConnection;
+  readonly #options: LiveCacheOptions;
+
+  constructor(connection: CacheConnection, options: LiveCacheOptions) {
+    this.#connection = connection;
+    this.#options = options;
+  }
+
+  /** Notes that a user is connected. False if the cache does not answer. One call. */
+  async noteOnline(userId: UserId, connectedAtMs: number): Promise<boolean> {
+    const { connectionLifeMs, nowMs } = this.#options;
+    const times = [connectedAtMs + connectionLifeMs, nowMs(), connectionLifeMs].map(String);
+    return (await this.#connection.run('noteOnline', [ONLINE_KEY], [userId, ...times], () => true)) ?? false;
+  }
+
+  /** Notes that users have no connections, unless one was opened since `seen`. One call. */
+  async noteOffline(users: readonly Presence[]): Promise<void> {
+    const { connectionLifeMs, nowMs } = this.#options;
+    const seen = users.flatMap((user) => [user.userId, user.seen]);
+    const times = [nowMs(), connectionLifeMs].map(String);
+    await this.#connection.run('noteOffline', [ONLINE_KEY], [...times, ...seen], () => true);
+  }
+
+  /**
+   * Returns whom a move concerns, and whether they are connected; 'nobody' if nobody at all is connected; null if the cache
+   * does not answer. Without a range there are no senders. One call.
+   */
+  async findOnline(
+    groupId: GroupId,
+    userId: UserId,
+    range: MessageRange | null,
+  ): Promise<Concerned | 'nobody' | null> {
+    const { connectionLifeMs, nowMs } = this.#options;
+    const { messages, members } = keysOf(groupId);
+    const bounds = range ? boundsOf(range) : ['', ''];
+    const settings = [String(nowMs()), String(connectionLifeMs), ...bounds, String(MOST_MESSAGES)];
+    return this.#connection.run(
+      'findOnline',
+      [ONLINE_KEY, messages, members],
+      [userId, ...settings],
+      (reply) => (reply === null ? 'nobody' : concernedOf(userId, range, arrayIn(reply))),
+    );
+  }
+
+  /** Decides when each of these frames leaves. Null if the cache does not answer. One call. */
+  async claimFrames(
+    groupId: GroupId,
+    claims: readonly FrameClaim[],
+    range: MessageRange,
+  ): Promise<readonly FrameTime[] | null> {
+    const times = [this.#options.nowMs(), GATE_MS, DUE_MS, RANGE_MS].map(String);
+    return this.#connection.run(
+      'claimFrames',
+      claims.flatMap(({ userId, kind }) => Object.values(frameKeysOf(groupId, userId, kind))),
+      [...times, ...boundsOf(range)],
+      (reply) => arrayIn(reply, claims.length).map(frameTimeIn),
+    );
+  }
+
+  /** Takes a frame that is due. Returns the range that it covers; null if it is not known. One call. */
+  async takeFrame(groupId: GroupId, { userId, kind }: FrameClaim): Promise<MessageRange | null> {
+    const { gate, due } = frameKeysOf(groupId, userId, kind);
+    return this.#connection.run('takeFrame', [gate, due], [String(GATE_MS)], (reply) => {
+      const [from, to] = arrayIn(reply, 2).map(positionIn);
+      return from && to ? { from, to } : null;
+    });
+  }
+
+  /** The frame has left: its range is forgotten, unless more has become due. One call. */
+  async settleFrame(groupId: GroupId, { userId, kind }: FrameClaim, range: MessageRange): Promise<void> {
+    const { due } = frameKeysOf(groupId, userId, kind);
+    await this.#connection.run('settleFrame', [due], boundsOf(range), () => true);
+  }
+
+  /** The newest messages of a user in a range, the newest first. Null if the cache does not know all of them. One call. */
+  async ownMessages(
+    groupId: GroupId,
+    userId: UserId,
+    range: MessageRange,
+    most: number,
+  ): Promise<Position[] | null> {
+    const { messages } = keysOf(groupId);
+    return this.#connection.run(
+      'ownMessages',
+      [messages],
+      [userId, ...boundsOf(range), String(most)],
+      (reply) => (reply === null ? null : arrayIn(reply).flatMap((position) => positionIn(position) ?? [])),
+    );
+  }
+}
+
+function boundsOf({ from, to }: MessageRange): [string, string] {
+  return [encodePosition(from), encodePosition(to)];
+}
+
+function concernedOf(userId: UserId, range: MessageRange | null, reply: readonly unknown[]): Concerned {
+  const [text, floorText, found, member, ...pairs] = reply;
+  const floor = positionIn(floorText);
+  const isCovered = !range || (floor !== null && range.from >= floor) || Number(found) >= MOST_MESSAGES;
+  const senders: Presence[] = [];
+  for (let index = 0; index < pairs.length; index += 2) {
+    senders.push(presenceOf(userIn(pairs[index]), pairs[index + 1]));
+  }
+  return {
+    state: membershipIn(text),
+    member: presenceOf(userId, member),
+    senders,
+    isTooShort: !isCovered,
+  };
+}
+
+function presenceOf(userId: UserId, reply: unknown): Presence {
+  const [state, seen = ''] = String(reply).split(' ');
+  if (state !== 'online' && state !== 'offline' && state !== 'unknown') {
+    throw new Error(`the cache replied no presence: ${reply}`);
+  }
+  return { userId, state, seen };
+}
+
+function frameTimeIn(reply: unknown): FrameTime {
+  const time = FRAME_TIMES.find((one) => one === reply);
+  if (!time) throw new Error(`the cache replied no time of a frame: ${reply}`);
+  return time;
+}
+
+/** The range of a frame that is about no messages. */
+export const NO_MESSAGES: MessageRange = { from: START, to: START };
