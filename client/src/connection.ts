@@ -109,7 +109,7 @@ export function createConnection(options: ConnectionOptions) {
     if (!frame || frame.type === 'error') {
       // What was asked for stays unanswered: after the next connect, everything is asked for.
       if (frame?.code === 'token_expired') refused = line.token;
-      else options.onError(new Error(`frame: ${data}`));
+      else options.onError(new Error(`unexpected frame: ${data}`));
       end(line);
       return;
     }

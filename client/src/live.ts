@@ -27,8 +27,8 @@ export function createLive(parts: LiveParts) {
   const { api, store, wsUrl, onError, signal } = parts;
   let isStarted = false;
   let gatherTimer: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener('abort', () => clearTimeout(gatherTimer));
   let failures = 0;
+  signal.addEventListener('abort', () => clearTimeout(gatherTimer));
   /** The syncs that are not answered, each with the groups that it names. Without groups, it asks for all with something unread. */
   const syncs = new Map<unknown, readonly string[] | undefined>();
   let lastRef = 0;
@@ -68,7 +68,8 @@ export function createLive(parts: LiveParts) {
 
   /** Asks for all that is stale, soon. */
   function gather(pauseMs = GATHER_MS): void {
-    gatherTimer ??= setTimeout(() => {
+    clearTimeout(gatherTimer);
+    gatherTimer = setTimeout(() => {
       gatherTimer = undefined;
       const groups = store.staleGroups();
       // Before it is live, nothing is sent: after the connect, everything is asked for.
@@ -87,8 +88,8 @@ export function createLive(parts: LiveParts) {
       failures = 0;
       store.mergeReceipts(groupId, answer.receipts, asOf);
     } catch (error) {
-      if (!isTemporary(error)) return onError(error);
-      gather(pauseAfter(failures));
+      if (signal.aborted || !isTemporary(error)) return onError(error);
+      if (!gatherTimer) gather(pauseAfter(failures));
       failures += 1;
     }
   }

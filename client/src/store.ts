@@ -139,8 +139,8 @@ export function createStore(userId: string, changed: () => void) {
     },
 
     /**
-     * The `asOf` of an answer to a request that is sent now. Answers over HTTP have none. What such an answer says was read
-     * later than every frame so far; of a frame that comes before the answer, nobody knows, and then the frame counts.
+     * The `asOf` of an answer to a request that is sent now: answers over HTTP have none. What it holds was read later than
+     * every frame so far. Whether it was read later than a frame that comes before it is not known: then the frame counts.
      */
     stamp(): number {
       latest += 2 ** -10;

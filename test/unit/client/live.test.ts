@@ -503,6 +503,15 @@ describe('receipts', () => {
     expect(errors).toEqual([]);
   });
 
+  test('that could not be had delay nothing else', async () => {
+    start({}, () => problem(503, 'unavailable'));
+    listen({ groupId: 'tea', messageIds: ['7'] });
+    const socket = await connect([view('tea', '7', 3)]);
+    listen({ groupId: 'attic' });
+    await pass(20);
+    expect(socket.sent.at(-1)).toMatchObject({ action: 'sync', groups: ['attic'] });
+  });
+
   test('that the user may not see are reported, and not asked for again', async () => {
     start({}, () => problem(404, 'not_found'));
     listen({ groupId: 'tea', messageIds: ['7'] });
