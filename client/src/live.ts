@@ -46,11 +46,12 @@ export function createLive(parts: LiveParts) {
   function onFrame(frame: ServerFrame): void {
     if (frame.type === 'view') store.mergeViews([frame], frame.asOf);
     if (frame.type === 'receipts') {
-      store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
-      if (frame.receipts.length >= MOST_PUSHED) {
-        store.expireReceiptsBelow(frame.groupId, frame.receipts);
+      // What a full frame leaves out may have changed too. That is rare, so everything is asked for, as after a connect.
+      if (frame.receipts.length === MOST_PUSHED) {
+        store.expire();
         gather();
       }
+      store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
     }
     if (frame.type !== 'synced' || !syncs.has(frame.ref)) return;
     const { ref, asOf, complete } = frame;

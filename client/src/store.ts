@@ -138,14 +138,6 @@ export function createStore(userId: string, changed: () => void) {
       }
     },
 
-    /** What is known of messages older than all of these may have changed, but where everybody has read. */
-    expireReceiptsBelow(groupId: string, newer: readonly { readonly messageId: string }[]): void {
-      for (const [id, one] of watched.get(groupId) ?? []) {
-        if (!one.receipt?.readByAll && newer.every(({ messageId }) => isAbove(messageId, id)))
-          one.isStale = true;
-      }
-    },
-
     /**
      * The `asOf` of an answer to a request that is sent now: answers over HTTP have none. What it holds was read later than
      * every frame so far. Whether it was read later than a frame that comes before it is not known: then the frame counts.
