@@ -37,8 +37,8 @@ export interface TidemarkFunctionProps {
    */
   readonly isTraced?: boolean;
   /**
-   * Whether it throws to refuse a caller, as an authorizer does. Lambda counts that as an error, which is none: the alarm then
-   * goes by a metric of the function's own.
+   * Whether it throws to refuse a caller, as an authorizer does. Lambda counts that as an error, but it is not a fault. The
+   * alarm then uses the function's own metric.
    *
    * @default false
    */

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import { AccessLogFormat, CfnAccount } from 'aws-cdk-lib/aws-apigateway';
+import { Stack, Validations } from 'aws-cdk-lib';
 import {
   CfnApi,
   CfnIntegrationResponse,
-  LogGroupLogDestination,
   WebSocketApi,
   WebSocketIntegration,
   WebSocketRoute,
@@ -15,8 +13,6 @@ import {
   WebSocketLambdaIntegration,
   WebSocketMockIntegration,
 } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import {
   CONNECTIONS_URL,
@@ -179,62 +175,18 @@ export class Live extends Construct {
   }
 
   #addStage(): WebSocketStage {
-    const { stackName } = Stack.of(this);
-    const log = new LogGroup(this, 'AccessLog', {
-      logGroupName: `/aws/vendedlogs/${stackName}/live-access`,
-      retention: RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    });
     const stage = new WebSocketStage(this, 'Stage', {
       webSocketApi: this.webSocketApi,
       stageName: STAGE,
       autoDeploy: true,
       // For each route: frames, and the 500 connects a second that an account has.
       throttle: { rateLimit: 2_000, burstLimit: 1_000 },
-      accessLogSettings: {
-        destination: new LogGroupLogDestination(log),
-        // Nothing of the headers: one of them is the token.
-        format: AccessLogFormat.custom(
-          JSON.stringify({
-            requestId: '$context.requestId',
-            time: '$context.requestTime',
-            event: '$context.eventType',
-            route: '$context.routeKey',
-            connection: '$context.connectionId',
-            status: '$context.status',
-            subject: '$context.authorizer.principalId',
-            sourceIp: '$context.identity.sourceIp',
-            integrationLatencyMs: '$context.integrationLatency',
-            integrationError: '$context.integrationErrorMessage',
-            authorizerError: '$context.authorizer.error',
-          }),
-        ),
-      },
     });
-    stage.node.addDependency(this.#allowLogging());
-    return stage;
-  }
-
-  /**
-   * Unlike an HTTP API, a WebSocket API writes its logs with a role that the account has for all its APIs of the region;
-   * without one AWS refuses the stage. The role stays when the stack is deleted, since other APIs then write with it.
-   */
-  #allowLogging(): CfnAccount {
-    const role = new Role(this, 'LogRole', {
-      description: 'Lets API Gateway write the logs of all APIs of the region',
-      assumedBy: new ServicePrincipal('apigateway.amazonaws.com'),
-      managedPolicies: [
-        ManagedPolicy.fromAwsManagedPolicyName('service-role/AmazonAPIGatewayPushToCloudWatchLogs'),
-      ],
-    });
-    role.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    Validations.of(role).acknowledge({
-      id: 'AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]',
+    Validations.of(stage).acknowledge({
+      id: 'AwsSolutions-APIG1',
       reason:
-        'API Gateway refuses a role that may do less: it asks for one that serves all APIs of the region.',
+        'A WebSocket API writes its access log with a role of the whole account, and setting that would replace the one of other APIs. The functions log what fails.',
     });
-    const account = new CfnAccount(this, 'Account', { cloudWatchRoleArn: role.roleArn });
-    account.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    return account;
+    return stage;
   }
 }

@@ -23,10 +23,10 @@ export interface NotifyProps {
   readonly live: Live | null;
 }
 
-/** Slow connections are waited for side by side, each for a bounded time. */
+/** Frames leave in parallel. The wait for a slow connection is bounded. */
 const PUSH_TIMEOUT = Duration.seconds(30);
 
-/** The most instances that push frames of the queue at once. Each pushes ten of them side by side. */
+/** The most instances that push frames of the queue at once. Each pushes ten of them in parallel. */
 const MAXIMUM_PUSHERS = 20;
 
 const eventPattern = { source: [SOURCE] };

@@ -7,7 +7,7 @@ import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 import { StreamSource } from './stream-source.ts';
 
-/** The kinds of items that the cache copies. Connections are none of them: they come and go without an invocation. */
+/** The kinds of items that the cache copies. Connections are not among them, so a client that connects invokes nothing. */
 const isReadState = { kind: { S: FilterRule.or('membership', 'message', 'head') } };
 const CHANGES_OF_READ_STATE = [
   FilterCriteria.filter({ dynamodb: { NewImage: isReadState } }),

@@ -37,7 +37,7 @@ const RENEW_SPREAD_MS = 5 * 60_000;
 const ANSWER_MS = 10_000;
 /**
  * A connection that lasted this long ends the backoff. One that is closed soon after it opened does not: the service closes
- * the oldest where a user has too many, and those would else take turns.
+ * the oldest connection of a user with too many, and two such devices would close each other without a pause.
  */
 const STABLE_MS = 60_000;
 

@@ -119,7 +119,7 @@ function logUnexpected(error: unknown, requestId: string): void {
   if (!(error instanceof TidemarkError)) {
     console.error({ message: 'a frame failed', requestId, error: loggedError(error) });
   } else if (error.code === 'unavailable') {
-    console.warn({ message: 'the ledger is unavailable', requestId, error: loggedError(error.cause) });
+    console.warn({ message: 'the service is unavailable', requestId, error: loggedError(error.cause) });
   }
 }
 

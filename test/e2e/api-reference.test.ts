@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { describeInChromium, FOREIGN_HOST, launchChromium } from '../support/chromium.ts';
 import { freshPrefix } from '../support/engines.ts';
+import { expectedRoutes } from '../support/expected-functions.ts';
 import { withStack } from '../support/running-stack.ts';
 
 const stack = withStack();
@@ -139,8 +140,8 @@ describeInChromium('the page in Chromium', () => {
         'GET /v1/health Reports whether ledger and cache answer',
       ]),
     );
-    expect(operationsInReadme()).toBe(25);
-    expect(shown).toHaveLength(25);
+    expect(operationsInReadme()).toBe(expectedRoutes.length);
+    expect(shown).toHaveLength(expectedRoutes.length);
     expect(faults).toEqual([]);
     expect([...requested].toSorted()).toEqual([
       '/docs',

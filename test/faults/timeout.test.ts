@@ -1,12 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { WebSocket } from 'ws';
 import type { RawResources } from '../../local/aws/cloudformation/template.ts';
 import type { Answer } from '../../local/http/api-client.ts';
 import { eventually } from '../support/engines.ts';
 import type { ProxiedRequest } from '../support/fault-proxy.ts';
 import { positionText, withFaultStack } from '../support/fault-stack.ts';
+import { opened } from '../support/web-socket-gateway.ts';
 
 /** In seconds, shorter than the ledger's bounds: a call that hangs is still under way when the time is over. */
-const TIMEOUTS = { 'mark-read': 2, 'remove-member': 2, 'publish-events': 5 } as const;
+const TIMEOUTS = { 'mark-read': 2, 'remove-member': 2, 'answer-frame': 4, 'publish-events': 5 } as const;
 
 const lines: string[] = [];
 
@@ -66,6 +68,37 @@ describe('a route whose ledger does not answer until the time is over', () => {
     expect((await faults.api.watermark(groupId, 'ann')).status).toBe(200);
   }, 60_000);
 });
+
+test('a frame whose ledger does not answer until the time is over gets an answer 503, and can be sent again', async () => {
+  const url = faults.description.wsUrl ?? '';
+  const token = await faults.userToken('ann');
+  const device = await opened(new WebSocket(url, ['tidemark.v1', `bearer.${token}`]));
+  const answerTo = async (ref: number) => {
+    device.socket.send(JSON.stringify({ action: 'mark', groupId, messageId: '2', ref }));
+    return eventually(
+      () => {
+        const frames = device.received.map(
+          (text) => JSON.parse(text) as { readonly type?: string; readonly ref?: number },
+        );
+        // A frame without a type is the gateway's own.
+        const answer = frames.find((frame) => frame.ref === ref || frame.type === undefined);
+        if (!answer) throw new Error('there is no answer yet');
+        return answer;
+      },
+      { deadlineMs: 30_000 },
+    );
+  };
+  faults.proxies.dynamodb.always('UpdateItem', { kind: 'hang' });
+  expect(await answerTo(1)).toMatchObject({
+    type: 'answer',
+    ref: 1,
+    status: 503,
+    body: { code: 'unavailable' },
+  });
+  faults.proxies.dynamodb.clear();
+  expect(await answerTo(2)).toMatchObject({ type: 'answer', ref: 2, status: 200, body: { messageId: '2' } });
+  device.socket.close();
+}, 90_000);
 
 test('a batch of the stream with a group whose ledger does not answer lets the other groups through', async () => {
   const [first, other] = [await openGroup(), await openGroup()];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { expectedFunctions } from './expected-functions.ts';
+import { expectedFunctions } from '../support/expected-functions.ts';
 import { context, contextWithCors, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize();

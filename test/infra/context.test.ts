@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { readContext } from '../../infra/context.ts';
+import { readContext, type TidemarkContext } from '../../infra/context.ts';
 
 const complete = {
   stage: 'prod',
@@ -11,6 +12,35 @@ const complete = {
 function read(given: Record<string, unknown>) {
   return readContext(given);
 }
+
+test('the README’s table has exactly the settings', () => {
+  // Its type requires every setting here.
+  const settings: Record<keyof TidemarkContext, true> = {
+    stage: true,
+    jwtIssuer: true,
+    jwtAudience: true,
+    userScope: true,
+    serviceScope: true,
+    serviceAuth: true,
+    upstashSecretArn: true,
+    factsSource: true,
+    membership: true,
+    messageRetentionDays: true,
+    webhookUrl: true,
+    webhookConcurrency: true,
+    events: true,
+    corsOrigins: true,
+    alarmEmail: true,
+    alarmTopicArn: true,
+    live: true,
+  };
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, table = ''] = /^\| context \|.*\n((?:\|.*\n)+)/m.exec(readme) ?? [];
+  const named = table
+    .split('\n')
+    .flatMap((row) => [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name));
+  expect(named.toSorted()).toEqual(Object.keys(settings).toSorted());
+});
 
 describe('a complete context', () => {
   test('gets the defaults of optional settings', () => {

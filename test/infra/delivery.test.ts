@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { PARKED_QUEUES } from '../../operate/redrive/parked-queues.ts';
 import { contextWithWebhook, ofType, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
@@ -193,6 +194,14 @@ describe('each dead-letter queue', () => {
       'NotifyWebhookDeadLetters',
     ]);
   });
+});
+
+test('the redrive command knows each dead-letter queue', () => {
+  const queues = Object.values(ofType(template, 'AWS::SQS::Queue')).map(
+    ({ Properties }) => Properties.QueueName,
+  );
+  const parked = PARKED_QUEUES.map(({ functionName }) => `tidemark-test-${functionName}-dead-letters`);
+  expect(parked.toSorted()).toEqual(queues.filter((name) => String(name).endsWith('-dead-letters')).sort());
 });
 
 test('queue policies let only the queue’s own rule send, and only over TLS', () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { expectedFunctions } from './expected-functions.ts';
+import { expectedFunctions } from '../support/expected-functions.ts';
 import { contextWithWebhook, ofType, type Resource, synthesize } from './synthesized.ts';
 
 const template = synthesize(contextWithWebhook);
@@ -152,8 +152,8 @@ test('the WebSocket API’s own faults are noticed', () => {
 
 test('every log keeps its lines for 30 days, and is deleted with the stack', () => {
   const logs = Object.values(ofType(template, 'AWS::Logs::LogGroup'));
-  // One for each function, and the access logs of both APIs.
-  expect(logs).toHaveLength(27);
+  // One for each function, and the access log of the HTTP API.
+  expect(logs).toHaveLength(expectedFunctions.length + 1);
   for (const log of logs) {
     expect(log).toMatchObject({ DeletionPolicy: 'Delete', Properties: { RetentionInDays: 30 } });
   }

@@ -58,7 +58,7 @@ describe.each([
     expect(requests).toBe(2);
   });
 
-  test('is given an event twice, which then is one that the bus did not take', async () => {
+  test('is given an event a second time if it did not accept the event', async () => {
     expect(await createBus().publish([EVENT])).toEqual([EVENT]);
     expect(requests).toBe(2);
   });

@@ -1,4 +1,7 @@
+import { expectedRoutes } from './expected-functions.ts';
 import type { Json } from './running-stack.ts';
+
+type Body = { readonly [name: string]: Json };
 
 export interface Route {
   readonly scope: 'user' | 'service';
@@ -6,51 +9,35 @@ export interface Route {
   /** With `{groupId}`, `{userId}` and `{messageId}` where they stand. */
   readonly path: string;
   /** A valid one, which changes nothing of a prepared group when Bob or a back end sends it. */
-  readonly body?: { readonly [name: string]: Json };
+  readonly body?: Body;
 }
 
-/** What users may ask about themselves, without the token that it takes. */
-const ABOUT_USERS: readonly Omit<Route, 'scope'>[] = [
-  { method: 'PUT', path: '/groups/{groupId}/watermark', body: { messageId: '1' } },
-  { method: 'GET', path: '/groups/{groupId}/watermark' },
-  {
-    method: 'POST',
-    path: '/groups/{groupId}/messages/status',
-    body: { messageIds: ['1'] },
-  },
-  { method: 'POST', path: '/groups/{groupId}/unread', body: { messageId: '3' } },
-  { method: 'PUT', path: '/groups/{groupId}/delivered', body: { messageId: '1' } },
-  {
-    method: 'POST',
-    path: '/watermarks',
-    body: { marks: [{ groupId: '{groupId}', messageId: '1' }] },
-  },
-  { method: 'GET', path: '/inbox' },
-  { method: 'GET', path: '/groups/{groupId}/messages/{messageId}/receipts' },
-  { method: 'POST', path: '/groups/{groupId}/receipts', body: { messageIds: ['1'] } },
-];
+/** The bodies of the routes; null if a route needs none. A route on a user's behalf has the same as the user's. */
+const BODIES: { readonly [route: string]: Body | null } = {
+  'PUT /groups/{groupId}/watermark': { messageId: '1' },
+  'POST /groups/{groupId}/messages/status': { messageIds: ['1'] },
+  'POST /groups/{groupId}/unread': { messageId: '3' },
+  'PUT /groups/{groupId}/delivered': { messageId: '1' },
+  'POST /watermarks': { marks: [{ groupId: '{groupId}', messageId: '1' }] },
+  'POST /groups/{groupId}/receipts': { messageIds: ['1'] },
+  'PUT /groups/{groupId}/members/{userId}': null,
+  'POST /groups/{groupId}/members': { userIds: ['bob'] },
+  'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
+};
+
+function bodyIn(method: string, path: string): Body | null {
+  if (method === 'GET' || method === 'DELETE') return null;
+  const body = BODIES[`${method} ${path.replace(/^\/v1(\/users\/\{userId\})?/, '')}`];
+  if (body === undefined) throw new Error(`BODIES has none for ${method} ${path}`);
+  return body;
+}
 
 /** Every route that asks for a token. */
-export const ROUTES: readonly Route[] = [
-  ...ABOUT_USERS.map((route) => ({ ...route, scope: 'user' as const, path: `/v1${route.path}` })),
-  { scope: 'service', method: 'PUT', path: '/v1/groups/{groupId}/members/{userId}' },
-  { scope: 'service', method: 'POST', path: '/v1/groups/{groupId}/members', body: { userIds: ['bob'] } },
-  { scope: 'service', method: 'GET', path: '/v1/groups/{groupId}/members' },
-  { scope: 'service', method: 'DELETE', path: '/v1/groups/{groupId}/members/{userId}' },
-  {
-    scope: 'service',
-    method: 'POST',
-    path: '/v1/groups/{groupId}/messages',
-    body: { messageId: '1', senderId: 'alice' },
-  },
-  { scope: 'service', method: 'DELETE', path: '/v1/groups/{groupId}/messages/{messageId}' },
-  // What back ends may ask about a user.
-  ...ABOUT_USERS.map((route) => ({
-    ...route,
-    scope: 'service' as const,
-    path: `/v1/users/{userId}${route.path}`,
-  })),
-];
+export const ROUTES: readonly Route[] = expectedRoutes.flatMap(({ who, method, path }) => {
+  if (who === 'anyone') return [];
+  const body = bodyIn(method, path);
+  return [{ scope: who, method, path, ...(body && { body }) }];
+});
 
 type Ids = Readonly<Record<string, string>>;
 

@@ -232,14 +232,9 @@ const SCHEMAS = {
   }),
   'AWS::IAM::Role': v.strictObject({
     ...ignored('AssumeRolePolicyDocument', 'Description'),
-    // The first lets a function write its log, which a function here may do anyway; the second is for a role of API Gateway.
+    // It lets a function write its log, which a function here may do anyway.
     ManagedPolicyArns: v.optional(
-      v.tuple([
-        v.picklist([
-          'arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole',
-          'arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs',
-        ]),
-      ]),
+      v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole')]),
     ),
   }),
   'AWS::SecretsManager::Secret': v.strictObject({
@@ -268,7 +263,6 @@ export interface TypedResource<T extends ResourceType> {
 
 /** Types that have no effect here, or that are read through the types above. */
 const ELSEWHERE = new Set([
-  'AWS::ApiGateway::Account',
   'AWS::ApiGatewayV2::Stage',
   'AWS::CloudWatch::Alarm',
   'AWS::Logs::LogGroup',

@@ -87,8 +87,8 @@ export class Connection {
   }
 
   /**
-   * Sends a text; to a client that has gone meanwhile, nothing. Returns false, and sends nothing, where the client does
-   * not read what was sent before.
+   * Sends a text. Sends nothing if the client has gone. Returns false and sends nothing if the client has not yet read
+   * earlier texts.
    */
   send(text: string): boolean {
     if (this.#socket.bufferedAmount > this.#limits.bufferedBytes) return false;

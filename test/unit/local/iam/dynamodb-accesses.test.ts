@@ -8,6 +8,7 @@ const STREAM = 'arn:aws:dynamodb:ddblocal:000000000000:table/ledger/stream/2026-
 test.each([
   ['GetItem', { TableName: 'ledger' }, [`dynamodb:GetItem ${TABLE}/ledger`]],
   ['UpdateItem', { TableName: `${TABLE}/ledger` }, [`dynamodb:UpdateItem ${TABLE}/ledger`]],
+  ['DeleteItem', { TableName: 'ledger' }, [`dynamodb:DeleteItem ${TABLE}/ledger`]],
   ['Query', { TableName: 'ledger' }, [`dynamodb:Query ${TABLE}/ledger`]],
   ['Query', { TableName: 'ledger', IndexName: 'members' }, [`dynamodb:Query ${TABLE}/ledger/index/members`]],
   ['Scan', { TableName: 'ledger', IndexName: 'members' }, [`dynamodb:Scan ${TABLE}/ledger/index/members`]],
@@ -48,7 +49,6 @@ test.each([
     { TransactItems: [{ Get: { TableName: 'ledger' } }] },
   ],
   ['a batch of writes', 'DynamoDB_20120810.BatchWriteItem', { RequestItems: { ledger: [] } }],
-  ['a deletion', 'DynamoDB_20120810.DeleteItem', { TableName: 'ledger' }],
   ['a list of streams', 'DynamoDBStreams_20120810.ListStreams', {}],
   ['no target', 'undefined', {}],
 ])('%s is nothing that anybody may do', (_what, target, body) => {

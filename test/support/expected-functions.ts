@@ -283,3 +283,11 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
   },
 ];
+
+/** Every route of the table. */
+export const expectedRoutes = expectedFunctions.flatMap(({ routes }) =>
+  routes.map(([who, route]) => {
+    const [method = '', path = ''] = route.split(' ');
+    return { who, method, path };
+  }),
+);
