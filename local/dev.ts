@@ -43,6 +43,7 @@ It prints the steps of the start, then all addresses, then one line for each req
 deployment without a WebSocket API.
 GET <URL>/_local/events lists the events on the bus.
 GET <URL>/_local/notifications lists what the local webhook received: nothing with --webhook.
+<URL>/ in a browser is the demo page: three people in one group chat.
 GET <URL>/docs shows the API's reference in a browser; GET <URL>/openapi.json is the document behind it (OpenAPI 3.1).
 Tokens: npm run --silent token -- --help
 `;
@@ -130,6 +131,7 @@ async function main(): Promise<void> {
   for (const folder of values.subscriber) console.log(`Subscriber ${folder}, on the bus ${eventbridge.bus}`);
   if (context.serviceAuth === 'iam')
     console.log('Back ends  sign their calls for execute-api in us-east-1, with the credentials in dev.json');
+  console.log(`Demo page  ${description.apiUrl}/, three people in one group chat`);
   console.log(`Reference  ${description.apiUrl}/docs, made of ${description.apiUrl}/openapi.json`);
   console.log(`Tidemark ready on ${description.apiUrl}`);
 }

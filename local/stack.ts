@@ -19,6 +19,7 @@ import { API_GATEWAY_LIMITS, type WebSocketLimits } from './aws/web-sockets/limi
 import type { WebSocketApi } from './aws/web-sockets/web-socket-api.ts';
 import { type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
+import { Journal } from './data/journal.ts';
 import { allEnded } from './engines/all-ended.ts';
 import { forgetCache, startEngines } from './engines/engines.ts';
 import { FOREIGN, startFront } from './front/front.ts';
@@ -27,6 +28,8 @@ import { isFromThisMachine } from './http/same-machine.ts';
 import { discover } from './identity/discovery.ts';
 import { Issuer, keySetUrl } from './identity/issuer.ts';
 import { callersOf, issueFor } from './identity/token-callers.ts';
+import { Chat, type ChatEntry, FEED_PATH } from './page/chat.ts';
+import { isForPage, pageAnswer } from './page/page.ts';
 import { isForReference, referenceAnswer } from './reference/reference.ts';
 
 /** A pause of a minute on AWS takes a second here, so that a person can wait for what follows. */
@@ -105,18 +108,20 @@ async function start(
   } = options;
   let serve: Serve = async () => gatewayProblem(503, 'The stack is starting.', '');
   let webSockets: WebSocketApi | null = null;
+  let chat: Chat | null = null;
   const front = await startFront(
     options.port,
     async (request) => {
-      const [path = ''] = (request.url ?? '').split('?');
-      if ((path.startsWith('/_local/') || isForReference(path, request)) && !isFromThisMachine(request)) {
-        return json(403, FOREIGN);
-      }
+      const path = pathOf(request);
+      const isLocal =
+        path.startsWith('/_local/') || isForPage(path, request) || isForReference(path, request);
+      if (isLocal && !isFromThisMachine(request)) return json(403, FOREIGN);
       // Also while the stack starts: with this route a second stack checks whether the data directory is in use.
       return path === '/_local/stack' ? json(200, { pid: process.pid }) : serve(path, request);
     },
     async (request, socket, head) => {
-      if (webSockets) await webSockets.upgrade(request, socket, head);
+      if (chat && pathOf(request) === FEED_PATH) chat.upgrade(request, socket, head);
+      else if (webSockets) await webSockets.upgrade(request, socket, head);
       else refuse(socket, 503, '{"message":"There is no WebSocket API."}');
     },
   );
@@ -201,19 +206,34 @@ async function start(
   const { tableName, lambda, bus, queues } = deployment;
   const tokenCallers = callersOf(template);
   aws.serve({ callers, secrets, bus, queues, lambda, webSockets: deployment.webSockets });
-  const inspected = { ...deployment, otherReceiver: options.webhookUrl ?? null };
+  const issueToken = (subject: string, kind: 'user' | 'service') =>
+    issueFor(issuer, tokenCallers, subject, kind);
+  const journal = new Journal<ChatEntry>(directory.file('chat.jsonl'));
+  resources.defer(() => journal.close());
+  const ownChat = new Chat({ apiUrl: front.url, issueToken, journal, log });
+  resources.defer(() => ownChat.close());
+  const inspected = {
+    ...deployment,
+    chat: ownChat,
+    issueToken,
+    otherReceiver: options.webhookUrl ?? null,
+  };
+  const wsPath = deployment.webSockets && `/${deployment.webSockets.stage}`;
   const stopping = new AbortController();
   serve = async (path, request) => {
     if (path.startsWith('/_local/')) {
       return issuerAnswer(path, issuer, front.url) ?? inspect(request, inspected);
     }
+    if (isForPage(path, request)) return pageAnswer(path, request, wsPath);
     return isForReference(path, request)
       ? referenceAnswer(path, request)
       : callApi(deployment, log, stopping.signal, path, request);
   };
   await deployment.run();
   webSockets = deployment.webSockets;
-  const wsUrl = webSockets ? `${front.url.replace('http:', 'ws:')}/${webSockets.stage}` : null;
+  chat = ownChat;
+  ownChat.resume();
+  const wsUrl = wsPath === null ? null : front.url.replace('http:', 'ws:') + wsPath;
   // Before the functions stop: a request that they cut off then gets 503 and not 500.
   resources.defer(() => stopping.abort());
 
@@ -241,9 +261,8 @@ async function start(
     get description() {
       return describe();
     },
-    ...{ lambda, bus, queues, stop },
+    ...{ lambda, bus, queues, issueToken, stop },
     grants: () => callers.grants(),
-    issueToken: (subject, kind) => issueFor(issuer, tokenCallers, subject, kind),
   };
 }
 
@@ -258,6 +277,11 @@ async function withSubscribers(
     synthesizeSubscriber(folder, join(directory.file('subscribers.out'), String(index)), busName),
   );
   return joinTemplates(own, await allEnded(templates));
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  const [path = ''] = url.split('?');
+  return path;
 }
 
 type Serve = (path: string, request: IncomingMessage) => Promise<ProxyResponse>;

@@ -9,6 +9,8 @@ import type { Store } from './store.ts';
 const GATHER_MS = 20;
 /** A sync names at most this many groups, and a call for receipts this many messages. */
 const MOST_ENTRIES = 100;
+/** A frame has the receipts of at most this many messages, the newest of those that were read or delivered. */
+const MOST_PUSHED = 20;
 const INBOX_LIMIT = 200;
 
 interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen' | 'onLost'> {
@@ -43,7 +45,14 @@ export function createLive(parts: LiveParts) {
 
   function onFrame(frame: ServerFrame): void {
     if (frame.type === 'view') store.mergeViews([frame], frame.asOf);
-    if (frame.type === 'receipts') store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
+    if (frame.type === 'receipts') {
+      // What a full frame leaves out may have changed too. That is rare, so everything is asked for, as after a connect.
+      if (frame.receipts.length === MOST_PUSHED) {
+        store.expire();
+        gather();
+      }
+      store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
+    }
     if (frame.type !== 'synced' || !syncs.has(frame.ref)) return;
     const { ref, asOf, complete } = frame;
     const asked = syncs.get(ref);

@@ -24,6 +24,7 @@ const DATA = [
   'deliveries.jsonl',
   'notifications.jsonl',
   'queues.jsonl',
+  'chat.jsonl',
 ] as const;
 
 /** Keys and secrets. They are kept when the data is deleted, so that issued tokens stay valid. */

@@ -4,8 +4,10 @@ import type { EventBus } from '../aws/events/event-bus.ts';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
 import type { Lambda } from '../aws/lambda/lambda.ts';
 import type { Queues } from '../aws/queues/queues.ts';
+import { UsageError } from '../command/usage-error.ts';
 import { readBody } from '../http/body.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
+import { type Chat, GROUP_ID, PEOPLE } from '../page/chat.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
@@ -13,13 +15,19 @@ export interface Inspected {
   readonly lambda: Lambda;
   readonly queues: Queues;
   readonly webhookSink: WebhookSink;
+  /** The chat of the demo page. */
+  readonly chat: Chat;
+  readonly issueToken: (subject: string, kind: 'user') => Promise<string>;
   /** The receiver that events are posted to instead of the local webhook; null if it is the local webhook. */
   readonly otherReceiver: string | null;
 }
 
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
 
-/** The routes that only the local stack has: they list events and notifications, and accept events and webhook posts. */
+/**
+ * The routes that only the local stack has: they list events and notifications, accept events and webhook posts, and are the
+ * chat of the demo page.
+ */
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/events': (_request, { bus }) => ({ events: bus.events }),
   'POST /_local/events': async (request, { bus }) => {
@@ -49,7 +57,38 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
     if (status !== 200) throw new Refusal(status, 'The webhook is set to this status.');
     return {};
   },
+  'POST /_local/chat/token': async (request, { issueToken }) => {
+    const { userId } = parse(TokenRequest, await readJsonText(request));
+    return { token: await issueToken(userId, 'user') };
+  },
+  'POST /_local/chat/members': async (request, { chat }) => {
+    const { groupId, userId } = parse(JoinRequest, await readJsonText(request));
+    try {
+      await chat.join(groupId, userId);
+    } catch (error) {
+      throw error instanceof UsageError ? new Refusal(409, error.message) : error;
+    }
+    return {};
+  },
+  'POST /_local/chat/messages': async (request, { chat }) => {
+    const { groupId, ...message } = parse(SendRequest, await readJsonText(request));
+    const messageId = chat.send(groupId, message);
+    if (messageId === null) throw new Refusal(403, 'The sender is not a member of the group.');
+    return { messageId };
+  },
 };
+
+const person = v.picklist(PEOPLE);
+const groupId = v.pipe(v.string(), v.regex(GROUP_ID));
+
+const TokenRequest = v.strictObject({ userId: person });
+const JoinRequest = v.strictObject({ groupId, userId: person });
+const SendRequest = v.strictObject({
+  groupId,
+  senderId: person,
+  text: v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(2_000)),
+  key: v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)),
+});
 
 const name = v.pipe(v.string(), v.nonEmpty());
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
+import { pageHeaders } from '../http/page-headers.ts';
 
 interface File {
   readonly url: URL;
@@ -28,24 +29,6 @@ const FILES: Readonly<Record<string, File>> = {
   '/docs/swagger-ui-bundle.js': fileAt(import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js'), SCRIPT),
 };
 
-const HEADERS: Readonly<Record<string, string>> = {
-  // The page needs no other host, so that none may be requested. The package has its icons as data.
-  'content-security-policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  // The next start on this port may be of another version.
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-};
-
 /** Whether a request asks for the OpenAPI document, for the page that shows it, or for a file of the page. */
 export function isForReference(path: string, { method }: Pick<IncomingMessage, 'method'>): boolean {
   return Object.hasOwn(FILES, path) && (method === 'GET' || method === 'HEAD');
@@ -57,7 +40,7 @@ export async function referenceAnswer(path: string, { headers }: IncomingMessage
   const content = await readFile(file.url);
   return {
     statusCode: 200,
-    headers: { ...HEADERS, 'content-type': file.type },
+    headers: { ...pageHeaders(), 'content-type': file.type },
     body: file === DOCUMENT ? withServer(content.toString(), `http://${headers.host}`) : content,
   };
 }

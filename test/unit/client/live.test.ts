@@ -480,6 +480,27 @@ describe('receipts', () => {
     expect(calls.at(-1)?.body).toEqual({ messageIds: ['9'] });
   });
 
+  test('that a full frame leaves out are asked for', async () => {
+    start();
+    listen({ groupId: 'tea', messageIds: ['6', '7', '8', '9', '30'] });
+    const socket = await connect();
+    const before = calls.length;
+    const receipts = (messageIds: readonly string[], readCount: number) => ({
+      type: 'receipts',
+      asOf: 200,
+      groupId: 'tea',
+      receipts: messageIds.map((messageId) => ({ messageId, audience: 1, readCount, deliveredCount: 1 })),
+    });
+    const twenty = Array.from({ length: 20 }, (_, index) => String(30 - index));
+    socket.receive(receipts(['8', '9'], 1));
+    socket.receive(receipts(twenty.slice(0, 19), 1));
+    await pass(20);
+    expect(calls).toHaveLength(before);
+    socket.receive(receipts(twenty, 1));
+    await pass(20);
+    expect(calls.slice(before).map(({ body }) => body)).toEqual([{ messageIds: ['6', '7', '8', '9'] }]);
+  });
+
   test('are asked for again after a connect', async () => {
     start();
     listen({ groupId: 'tea', messageIds: ['7'] });

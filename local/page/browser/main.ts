@@ -1,0 +1,71 @@
+import { button, element, setText } from './dom.ts';
+import { Panel } from './panel.ts';
+import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
+
+const HINT_FOR_ALL =
+  'One person looks at a time, as a window has one focus: the one you point at, type as or choose. What stays in view for a second is read.';
+const HINT_FOR_ONE =
+  'Open the same person in a second tab, or another person, and compare. What stays in view for a second is read, while the window has the focus.';
+
+const DEFAULT_GROUP = 'picnic';
+
+/** The element with this id, which page.html has. Throws an error if it has none. */
+function byId(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`The page has no #${id}.`);
+  return found;
+}
+
+function start(): void {
+  const { searchParams } = new URL(location.href);
+  const groupId = searchParams.get('group') ?? DEFAULT_GROUP;
+  const as = searchParams.get('as');
+  const alone = as !== null && isPerson(as) ? as : null;
+  const meta = document.querySelector('meta[name="tidemark-ws-path"]');
+  const wsPath = meta?.getAttribute('content') || undefined;
+  const people = alone === null ? (Object.keys(PEOPLE) as Person[]) : [alone];
+  document.body.classList.toggle('alone', alone !== null);
+  setText(byId('hint'), alone === null ? HINT_FOR_ALL : HINT_FOR_ONE);
+  const fresh = crypto.randomUUID().slice(0, 6);
+  byId('new-chat').setAttribute('href', `/?group=${DEFAULT_GROUP}-${fresh}`);
+
+  const choices = new Map<Person, HTMLButtonElement>();
+  const panels = new Map<Person, Panel>();
+  const show = (person: Person) => {
+    if (document.body.dataset.shown === person) return;
+    for (const [other, panel] of panels) panel.setActive(other === person);
+    for (const [other, choice] of choices) choice.setAttribute('aria-pressed', String(other === person));
+    document.body.dataset.shown = person;
+  };
+
+  for (const person of people) {
+    const badge = element('span', { class: 'badge', hidden: true });
+    const choice = button({ 'aria-pressed': 'false' }, nameOf(person), () => show(person));
+    choice.append(badge);
+    choices.set(person, choice);
+    const panel = new Panel({
+      ...{ person, groupId, wsPath, isAlone: alone !== null },
+      unreadChanged(count) {
+        badge.hidden = count === 0;
+        badge.replaceChildren(String(count), element('span', { class: 'spoken' }, ' unread'));
+        if (alone !== null) document.title = `${count > 0 ? `(${count}) ` : ''}${nameOf(person)} · Tidemark`;
+      },
+    });
+    panels.set(person, panel);
+    for (const event of ['pointermove', 'pointerdown', 'focusin', 'input'])
+      panel.element.addEventListener(event, () => show(person));
+    byId('panels').append(panel.element);
+    byId('choice').append(choice);
+  }
+
+  // On a small screen one panel is shown, and its person looks. Side by side, nobody looks before somebody is pointed at.
+  const small = window.matchMedia('(max-width: 60rem)');
+  const [first] = people;
+  const chooseFirst = () => {
+    if (first && (alone !== null || small.matches) && !document.body.dataset.shown) show(first);
+  };
+  small.addEventListener('change', chooseFirst);
+  chooseFirst();
+}
+
+start();

@@ -1,0 +1,283 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { refuse } from '../aws/web-sockets/handshake.ts';
+import type { Log } from '../command/log.ts';
+import { UsageError } from '../command/usage-error.ts';
+import type { Journal } from '../data/journal.ts';
+import { type ApiClient, createApiClient, fieldsOf, type Json } from '../http/api-client.ts';
+
+/** The people of the demo page. The first two are members of each group from its start. */
+export const PEOPLE = ['alice', 'bob', 'carol'] as const;
+export type Person = (typeof PEOPLE)[number];
+
+/** The groups of the page. No other group of the stack can be one. */
+export const GROUP_ID = /^picnic(-[a-z0-9]{1,12})?$/;
+
+/** The browser connects here for messages. */
+export const FEED_PATH = '/_local/chat/feed';
+
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5_000;
+
+export interface ChatMember {
+  readonly userId: Person;
+  /** The newest message before the member joined; null for a member from the start. */
+  readonly joinedAfter: string | null;
+}
+
+export interface ChatMessage {
+  readonly messageId: string;
+  readonly senderId: Person;
+  readonly text: string;
+  readonly sentAt: string;
+  /** Chosen by the sender's device. A message that is sent twice under one key is one message. */
+  readonly key: string;
+}
+
+/** A line of the journal. A message is delivered once there is the line that it is recorded. */
+export type ChatEntry =
+  | ({ readonly kind: 'joined'; readonly groupId: string } & ChatMember)
+  | ({ readonly kind: 'sent'; readonly groupId: string } & ChatMessage)
+  | { readonly kind: 'recorded'; readonly groupId: string; readonly messageId: string };
+
+/**
+ * What a device receives: all members, and the messages that it does not have yet, oldest first; or why the chat does not
+ * work.
+ */
+type FeedFrame =
+  | { readonly members: readonly ChatMember[]; readonly messages: readonly ChatMessage[] }
+  | { readonly problem: string };
+
+interface Device {
+  readonly userId: string;
+  readonly socket: WebSocket;
+  /** How many of the group's delivered messages the device has. */
+  has: number;
+}
+
+interface Group {
+  readonly groupId: string;
+  readonly members: ChatMember[];
+  /** Accepted, oldest first. Those at the end may not be recorded yet. */
+  readonly accepted: ChatMessage[];
+  readonly byKey: Map<string, ChatMessage>;
+  /** Recorded with Tidemark, in the order of their ids. */
+  readonly delivered: ChatMessage[];
+  readonly devices: Set<Device>;
+  /** Settles once everything so far is recorded: joins and messages reach Tidemark in the order of the chat. */
+  turn: Promise<void>;
+}
+
+export interface ChatOptions {
+  readonly apiUrl: string;
+  readonly issueToken: (subject: string, kind: 'user' | 'service') => Promise<string>;
+  readonly journal: Pick<Journal<ChatEntry>, 'entries' | 'append'>;
+  readonly log: Log;
+}
+
+/**
+ * The chat of the demo page: members, messages with their texts, and their delivery. As any chat back end, it records each
+ * message with Tidemark before it delivers it. It takes the page's word for who calls, so it is for the local stack alone.
+ */
+export class Chat {
+  readonly #journal: ChatOptions['journal'];
+  readonly #log: Log;
+  readonly #api: ApiClient;
+  readonly #groups = new Map<string, Group>();
+  readonly #server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: 1024 });
+  readonly #closed = new AbortController();
+  #lastId = 0n;
+
+  constructor({ apiUrl, issueToken, journal, log }: ChatOptions) {
+    this.#journal = journal;
+    this.#log = log;
+    this.#api = createApiClient(apiUrl, issueToken);
+    for (const entry of journal.entries) this.#restore(entry);
+  }
+
+  /** Records the messages that an earlier run accepted and did not record. */
+  resume(): void {
+    for (const group of this.#groups.values()) {
+      const delivered = new Set(group.delivered);
+      for (const message of group.accepted) if (!delivered.has(message)) this.#record(group, message);
+    }
+  }
+
+  /** Accepts a message. Returns its id; null if the sender is not a member. The message is delivered once it is recorded. */
+  send(groupId: string, { senderId, text, key }: Omit<ChatMessage, 'messageId' | 'sentAt'>): string | null {
+    const group = this.#groupOf(groupId);
+    const known = group.byKey.get(key);
+    if (known) return known.messageId;
+    if (!isMember(group, senderId)) return null;
+    const nowMs = Date.now();
+    // As snowflakes are made: milliseconds, then 22 bits. They grow over restarts, and a number of JavaScript cannot hold them.
+    const floor = BigInt(nowMs) << 22n;
+    this.#lastId = this.#lastId < floor ? floor : this.#lastId + 1n;
+    const sentAt = new Date(nowMs).toISOString();
+    const message = { messageId: String(this.#lastId), senderId, text, sentAt, key };
+    this.#journal.append({ kind: 'sent', groupId, ...message });
+    accept(group, message);
+    this.#record(group, message);
+    return message.messageId;
+  }
+
+  /**
+   * Makes a person a member, after everything that was sent before.
+   *
+   * @throws UsageError if back ends have no tokens
+   */
+  async join(groupId: string, userId: Person): Promise<void> {
+    const group = this.#groupOf(groupId);
+    await this.#inTurn(group, () => this.#addMembers(group, [userId]));
+  }
+
+  /** Opens the feed of a device: what it does not have, then what follows. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { searchParams } = new URL(request.url ?? '', 'http://localhost');
+    const { group: groupId = '', user: userId = '', after = '0' } = Object.fromEntries(searchParams);
+    const isPerson = PEOPLE.some((person) => person === userId);
+    if (!GROUP_ID.test(groupId) || !isPerson || !/^\d{1,20}$/.test(after)) {
+      refuse(
+        socket,
+        400,
+        '{"message":"The feed takes a group, a user, and the message after which it starts."}',
+      );
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (opened) => {
+      const group = this.#groupOf(groupId);
+      const newer = group.delivered.findIndex(({ messageId }) => BigInt(messageId) > BigInt(after));
+      const device = { userId, socket: opened, has: newer === -1 ? group.delivered.length : newer };
+      // A socket that fails is closed next.
+      opened.on('error', () => undefined);
+      opened.on('close', () => group.devices.delete(device));
+      group.devices.add(device);
+      // A new group starts with its first device.
+      if (group.members.length > 0) deliver(group, device);
+      else this.#start(group, device);
+    });
+  }
+
+  close(): void {
+    this.#closed.abort();
+    for (const { devices } of this.#groups.values()) for (const { socket } of devices) socket.terminate();
+    this.#api.close();
+  }
+
+  #start(group: Group, { socket }: Device): void {
+    this.#inTurn(group, () => this.#addMembers(group, PEOPLE.slice(0, 2))).catch((error: Error) =>
+      socket.send(JSON.stringify({ problem: error.message } satisfies FeedFrame)),
+    );
+  }
+
+  #groupOf(groupId: string): Group {
+    const known = this.#groups.get(groupId);
+    if (known) return known;
+    const group: Group = {
+      groupId,
+      members: [],
+      accepted: [],
+      byKey: new Map(),
+      delivered: [],
+      devices: new Set(),
+      turn: Promise.resolve(),
+    };
+    this.#groups.set(groupId, group);
+    return group;
+  }
+
+  #restore(entry: ChatEntry): void {
+    const group = this.#groupOf(entry.groupId);
+    if (entry.kind === 'joined') {
+      group.members.push({ userId: entry.userId, joinedAfter: entry.joinedAfter });
+    } else if (entry.kind === 'sent') {
+      const { messageId, senderId, text, sentAt, key } = entry;
+      accept(group, { messageId, senderId, text, sentAt, key });
+      const id = BigInt(messageId);
+      if (id > this.#lastId) this.#lastId = id;
+    } else {
+      const message = group.accepted.findLast(({ messageId }) => messageId === entry.messageId);
+      // The journal keeps only its newest lines.
+      if (message) group.delivered.push(message);
+    }
+  }
+
+  #record(group: Group, message: ChatMessage): void {
+    const { groupId } = group;
+    const { messageId, senderId, sentAt } = message;
+    void this.#inTurn(group, async () => {
+      const path = `/v1/groups/${groupId}/messages`;
+      if ((await this.#acknowledged('POST', path, { messageId, senderId, sentAt })) === null) return;
+      this.#journal.append({ kind: 'recorded', groupId, messageId });
+      group.delivered.push(message);
+      deliverToAll(group);
+    });
+  }
+
+  async #addMembers(group: Group, people: readonly Person[]): Promise<void> {
+    const { groupId } = group;
+    for (const userId of people) {
+      if (isMember(group, userId)) continue;
+      const answer = await this.#acknowledged('PUT', `/v1/groups/${groupId}/members/${userId}`);
+      if (answer === null) return;
+      const { joinedAfter } = answer;
+      const member = { userId, joinedAfter: typeof joinedAfter === 'string' ? joinedAfter : null };
+      this.#journal.append({ kind: 'joined', groupId, ...member });
+      group.members.push(member);
+      // A new member gets everything that was sent before, too.
+      for (const device of group.devices) if (device.userId === userId) device.has = 0;
+    }
+    deliverToAll(group);
+  }
+
+  #inTurn(group: Group, task: () => Promise<void>): Promise<void> {
+    const done = group.turn.then(task);
+    group.turn = done.catch((error: unknown) => this.#log.line(`chat ${group.groupId} failed: ${error}`));
+    return done;
+  }
+
+  /**
+   * Calls Tidemark until it acknowledges. Every call may be repeated. Returns null if the stack stops first.
+   *
+   * @throws UsageError if back ends have no tokens
+   */
+  async #acknowledged(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<Readonly<Record<string, Json>> | null> {
+    for (let pauseMs = FIRST_RETRY_MS; !this.#closed.signal.aborted; pauseMs *= 2) {
+      const answer = await this.#api.asService(method, path, body).catch((error: unknown) => error);
+      if (this.#closed.signal.aborted) return null;
+      if (answer instanceof UsageError) throw answer;
+      const { status = 0 } = answer as { readonly status?: number };
+      if (status === 200 || status === 201) return fieldsOf(answer as { readonly body: Json });
+      this.#log.line(`chat calls again: ${method} ${path} ${status === 0 ? answer : status}`);
+      await delay(Math.min(pauseMs, LAST_RETRY_MS), undefined, { ref: false });
+    }
+    return null;
+  }
+}
+
+function accept({ accepted, byKey }: Group, message: ChatMessage): void {
+  accepted.push(message);
+  byKey.set(message.key, message);
+}
+
+function isMember({ members }: Group, userId: string): boolean {
+  return members.some((member) => member.userId === userId);
+}
+
+function deliverToAll(group: Group): void {
+  for (const device of group.devices) deliver(group, device);
+}
+
+/** Sends a device what it does not have. Before it is a member, it gets no message. */
+function deliver(group: Group, device: Device): void {
+  const { members, delivered } = group;
+  const messages = isMember(group, device.userId) ? delivered.slice(device.has) : [];
+  device.has += messages.length;
+  device.socket.send(JSON.stringify({ members, messages } satisfies FeedFrame));
+}

@@ -1,0 +1,548 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import axe from 'axe-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import WebSocket from 'ws';
+import { describeInChromium, launchChromium } from '../support/chromium.ts';
+import { eventually } from '../support/engines.ts';
+import { freePort } from '../support/free-port.ts';
+import { withStack } from '../support/running-stack.ts';
+
+const stack = withStack();
+let apiUrl: string;
+beforeAll(() => {
+  ({ apiUrl } = stack.description);
+});
+
+/** Long, because a test waits for several functions, and other tests run beside it. */
+const SOON = { deadlineMs: 30_000 };
+const LOCATED_SOON = { timeout: SOON.deadlineMs };
+const TEST_MS = 180_000;
+
+let lastGroup = 0;
+function freshGroup(): string {
+  lastGroup += 1;
+  return `picnic-${Date.now().toString(36)}${lastGroup}`;
+}
+
+describe('the files of the page', () => {
+  const FILES = [
+    ['/', 'text/html; charset=utf-8'],
+    ['/page/page.css', 'text/css; charset=utf-8'],
+    ['/page/page.js', 'text/javascript; charset=utf-8'],
+  ] as const;
+
+  test.each(FILES)('GET %s lets the page call this stack alone', async (path, type) => {
+    const { status, headers } = await fetch(apiUrl + path);
+    expect([status, headers.get('content-type'), headers.get('x-content-type-options')]).toEqual([
+      200,
+      type,
+      'nosniff',
+    ]);
+    const { host } = new URL(apiUrl);
+    expect(headers.get('content-security-policy')).toBe(
+      `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws://${host}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+  });
+
+  test.each(FILES)('GET %s is refused to a foreign page', async (path, _type) => {
+    const headers = { origin: 'https://evil.example' };
+    expect((await stack.send({ method: 'GET', path, headers })).status).toBe(403);
+  });
+
+  test.each(['/page/nothing', '/page/main.ts', '/page/../package.json', '/page/constructor'])(
+    'no other file is served: %s',
+    async (path) => {
+      expect((await stack.send({ method: 'GET', path })).status).toBe(404);
+    },
+  );
+});
+
+describe('the routes of the page', () => {
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    stack.send({
+      method: 'POST',
+      path: `/_local/chat/${path}`,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+
+  test('give tokens for the people of the page alone', async () => {
+    expect(await post('token', { userId: 'alice' })).toMatchObject({
+      status: 200,
+      body: { token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/) },
+    });
+    expect((await post('token', { userId: 'mallory' })).status).toBe(400);
+    expect((await post('token', { userId: 'alice' }, { origin: 'https://evil.example' })).status).toBe(403);
+  });
+
+  test('take messages of members alone, and no group of somebody else', async () => {
+    const groupId = freshGroup();
+    const message = { groupId, senderId: 'carol', text: 'Hello', key: 'k1' };
+    expect((await post('messages', message)).status).toBe(403);
+    expect((await post('members', { groupId, userId: 'carol' })).status).toBe(200);
+    expect(await post('messages', message)).toMatchObject({
+      status: 200,
+      body: { messageId: expect.stringMatching(/^\d{19}$/) },
+    });
+    expect((await post('messages', { ...message, text: '  ' })).status).toBe(400);
+    expect((await post('messages', { ...message, groupId: 'tea' })).status).toBe(400);
+  });
+
+  test.each([
+    ['a foreign page', '?group=picnic&user=alice', 'https://evil.example', 403],
+    ['a user who is not of the page', '?group=picnic&user=mallory', 'http://localhost', 400],
+    ['a group that is not of the page', '?group=tea&user=alice', 'http://localhost', 400],
+  ])('refuse the feed to %s', async (_name, query, origin, status) => {
+    const socket = new WebSocket(`${apiUrl.replace('http:', 'ws:')}/_local/chat/feed${query}`, { origin });
+    socket.on('error', () => undefined);
+    const [, response] = await once(socket, 'unexpected-response');
+    expect(response.statusCode).toBe(status);
+    response.destroy();
+  });
+});
+
+describeInChromium('the page in Chromium', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium();
+  }, 180_000);
+  afterAll(() => browser?.close());
+
+  let context: BrowserContext;
+  /** What went wrong in the pages of a test, and what they requested of other hosts. */
+  let faults: string[];
+  afterEach(async () => {
+    await context.close();
+    expect(faults).toEqual([]);
+  });
+
+  interface Tab {
+    readonly page: Page;
+    /** The paths of what the tab has requested, each behind its method. */
+    readonly requests: string[];
+    readonly panel: (person: string) => Locator;
+    /** Sends these messages one after the other, and waits until the chat has delivered them. */
+    say(person: string, ...texts: string[]): Promise<void>;
+    texts(person: string): Promise<string[]>;
+    /** What stands below each own message, such as `Read by 1 of 2`. */
+    receipts(person: string): Promise<string[]>;
+    /** The count of unread messages; null if none is shown. */
+    badge(person: string): Promise<string | null>;
+    /** How many marks the tab has sent. */
+    marks(): number;
+  }
+
+  async function start(options: Parameters<Browser['newContext']>[0] = {}): Promise<void> {
+    context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    faults = [];
+  }
+
+  async function open(query: Readonly<Record<string, string>>, origin = apiUrl): Promise<Tab> {
+    const page = await context.newPage();
+    const requests: string[] = [];
+    page.on('console', (message) => faults.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => faults.push(String(error.stack)));
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.origin === origin) requests.push(`${request.method()} ${url.pathname}`);
+      else if (url.protocol !== 'data:') faults.push(`requests ${url.href}`);
+    });
+    await page.goto(`${origin}/?${new URLSearchParams(query)}`);
+    const panel = (person: string) => page.locator(`#panel-${person}`);
+    const tab: Tab = {
+      ...{ page, requests, panel },
+      async say(person, ...texts) {
+        const input = panel(person).getByLabel(/^Message as /);
+        for (const text of texts) {
+          await input.fill(text, { timeout: SOON.deadlineMs });
+          await input.press('Enter');
+        }
+        const last = panel(person).locator('.own:not(.draft) .text', { hasText: texts.at(-1) ?? '' });
+        await last.last().waitFor({ timeout: SOON.deadlineMs });
+      },
+      texts: (person) => panel(person).locator('.message:not(.draft) .text').allTextContents(),
+      receipts: (person) => panel(person).locator('.receipt').allTextContents(),
+      async badge(person) {
+        const badge = panel(person).locator('header .badge');
+        return (await badge.isVisible()) ? badge.getAttribute('data-count') : null;
+      },
+      marks: () => requests.filter((request) => /^PUT .*\/watermark$/.test(request)).length,
+    };
+    return tab;
+  }
+
+  /** From now on, the tab has the focus only while it is in front, as in a browser that somebody uses. */
+  async function withRealFocus({ page }: Tab): Promise<void> {
+    const session = await context.newCDPSession(page);
+    await session.send('Emulation.setFocusEmulationEnabled', { enabled: false });
+  }
+
+  async function setVisibility({ page }: Tab, state: 'visible' | 'hidden'): Promise<void> {
+    await page.evaluate(
+      `Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' });
+      document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));`,
+    );
+  }
+
+  const focusOf = ({ page }: Tab) => page.evaluate('document.hasFocus()');
+
+  test(
+    'two people chat: what one of them looks at becomes read for the other',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const bob = await open({ as: 'bob', group });
+      const lines = Array.from({ length: 30 }, (_, line) => `Line ${line + 1}`);
+      await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
+      await withRealFocus(bob);
+      await alice.page.bringToFront();
+      await alice.say('alice', ...lines);
+      await eventually(async () => expect(await bob.badge('bob')).toBe('30'), SOON);
+      expect(await bob.texts('bob')).toEqual(lines);
+      await eventually(
+        async () => expect((await alice.receipts('alice')).at(-1)).toBe('Delivered to 1 of 1'),
+        SOON,
+      );
+
+      // The first messages are in view, and the last ones are not.
+      await bob.page.bringToFront();
+      await eventually(async () => expect((await alice.receipts('alice'))[0]).toBe('Read by 1 of 1'), SOON);
+      expect((await alice.receipts('alice')).at(-1)).toBe('Delivered to 1 of 1');
+      await bob.panel('bob').getByRole('button', { name: 'Newest messages' }).click();
+      await eventually(
+        async () => expect(new Set(await alice.receipts('alice'))).toEqual(new Set(['Read by 1 of 1'])),
+        SOON,
+      );
+      await eventually(async () => expect(await bob.badge('bob')).toBeNull(), SOON);
+
+      await bob.say('bob', 'I have read all of it.');
+      await eventually(
+        async () => expect((await alice.texts('alice')).at(-1)).toBe('I have read all of it.'),
+        SOON,
+      );
+    },
+    TEST_MS,
+  );
+
+  test(
+    'a page without the focus reads nothing, and a hidden one neither',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const bob = await open({ as: 'bob', group });
+      await withRealFocus(bob);
+      await bob.page.clock.install();
+      await alice.page.bringToFront();
+      expect(await focusOf(bob)).toBe(false);
+      await alice.say('alice', 'Do you see this?');
+      await eventually(async () => expect(await bob.badge('bob')).toBe('1'), SOON);
+      await bob.page.clock.fastForward(5_000);
+      expect(bob.marks()).toBe(0);
+
+      // In front, but hidden: such as behind the lock of the screen.
+      await setVisibility(bob, 'hidden');
+      await bob.page.bringToFront();
+      expect(await focusOf(bob)).toBe(true);
+      await bob.page.clock.fastForward(5_000);
+      expect(bob.marks()).toBe(0);
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']),
+        SOON,
+      );
+      expect(bob.marks()).toBe(0);
+
+      await setVisibility(bob, 'visible');
+      await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);
+      expect(bob.marks()).toBe(1);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'a badge clears in a second tab, and marking unread brings it back in both',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const first = await open({ as: 'bob', group });
+      const second = await open({ as: 'bob', group });
+      for (const tab of [first, second]) await withRealFocus(tab);
+      await alice.page.bringToFront();
+      await alice.say('alice', 'One', 'Two');
+      const badges = () => Promise.all([first.badge('bob'), second.badge('bob')]);
+      await eventually(async () => expect(await badges()).toEqual(['2', '2']), SOON);
+
+      await first.page.bringToFront();
+      await eventually(async () => expect(await badges()).toEqual([null, null]), SOON);
+      expect([first.marks(), second.marks()]).toEqual([1, 0]);
+
+      await first.panel('bob').getByRole('button', { name: 'Mark unread: Two' }).click();
+      await eventually(async () => expect(await badges()).toEqual(['1', '1']), SOON);
+      for (const tab of [first, second]) {
+        expect(await tab.panel('bob').locator('.new-line + .message .text').allTextContents()).toEqual([
+          'Two',
+        ]);
+      }
+      // Others still see it as read.
+      expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']);
+
+      await first.panel('bob').getByRole('button', { name: 'Mark read' }).click();
+      await eventually(async () => expect(await badges()).toEqual([null, null]), SOON);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'without a network a person misses nothing: ten messages arrive later, and one mark is sent',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const bob = await open({ as: 'bob', group });
+      await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
+      await bob.panel('bob').getByText('Network').click();
+      const before = bob.requests.length;
+      const ten = Array.from({ length: 10 }, (_, line) => `Message ${line + 1}`);
+      await alice.say('alice', ...ten);
+      expect(await alice.receipts('alice')).toEqual(ten.map(() => 'Sent'));
+      expect(await bob.texts('bob')).toEqual([]);
+      expect(bob.requests.slice(before)).toEqual([]);
+
+      await bob.panel('bob').getByText('Network').click();
+      await eventually(async () => expect(await bob.texts('bob')).toEqual(ten), SOON);
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(ten.map(() => 'Read by 1 of 1')),
+        SOON,
+      );
+      expect(bob.marks()).toBe(1);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'what is written and read without a network is sent later',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const bob = await open({ as: 'bob', group });
+      await withRealFocus(bob);
+      await alice.page.bringToFront();
+      await alice.say('alice', 'Are you there?');
+      await eventually(async () => expect(await bob.badge('bob')).toBe('1'), SOON);
+      await bob.panel('bob').getByText('Network').click();
+      await bob.page.bringToFront();
+      await bob.panel('bob').getByText('Are you there?').waitFor();
+      const input = bob.panel('bob').getByLabel('Message as Bob');
+      for (const text of ['Yes', 'In a tunnel']) {
+        await input.fill(text);
+        await input.press('Enter');
+      }
+      await bob.panel('bob').getByText('Waiting to be sent').last().waitFor();
+      expect(await alice.texts('alice')).toEqual(['Are you there?']);
+
+      await bob.panel('bob').getByText('Network').click();
+      await eventually(
+        async () => expect(await alice.texts('alice')).toEqual(['Are you there?', 'Yes', 'In a tunnel']),
+        SOON,
+      );
+      await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);
+      expect(await bob.panel('bob').getByText('Waiting to be sent').count()).toBe(0);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'who reads privately clears the own badge, and nobody else can notice',
+    async () => {
+      await start();
+      const group = freshGroup();
+      const alice = await open({ as: 'alice', group });
+      const bob = await open({ as: 'bob', group });
+      await withRealFocus(bob);
+      await alice.page.bringToFront();
+      await alice.say('alice', 'A secret');
+      await eventually(async () => expect(await bob.badge('bob')).toBe('1'), SOON);
+      await bob.panel('bob').getByText('Read privately').click();
+      await bob.page.bringToFront();
+      await eventually(async () => expect(await bob.badge('bob')).toBeNull(), SOON);
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']),
+        SOON,
+      );
+      await alice.panel('alice').getByRole('button', { name: 'Delivered to 1 of 1' }).click();
+      await eventually(
+        async () =>
+          expect(await alice.panel('alice').locator('.names div').allTextContents()).toEqual([
+            'DeliveredBob',
+          ]),
+        SOON,
+      );
+
+      await bob.panel('bob').getByText('Read privately').click();
+      await alice.say('alice', 'Not a secret');
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']),
+        SOON,
+      );
+    },
+    TEST_MS,
+  );
+
+  test(
+    'side by side, only the person who is pointed at looks; and a late member starts at the newest message',
+    async () => {
+      await start();
+      const { page, say, panel, receipts, badge, texts } = await open({ group: freshGroup() });
+      await say('alice', 'Before');
+      await panel('carol').getByRole('button', { name: 'Join the group' }).click();
+      await panel('carol').getByText('You joined').waitFor(LOCATED_SOON);
+      expect([await badge('carol'), await texts('carol')]).toEqual([null, ['Before']]);
+      await panel('bob').getByText('Carol joined').waitFor(LOCATED_SOON);
+
+      await say('alice', 'After');
+      await eventually(
+        async () => expect(await receipts('alice')).toEqual(['Delivered to 1 of 1', 'Delivered to 2 of 2']),
+        SOON,
+      );
+      expect([await badge('bob'), await badge('carol')]).toEqual(['2', '1']);
+      await panel('carol').hover();
+      await eventually(
+        async () => expect(await receipts('alice')).toEqual(['Delivered to 1 of 1', 'Read by 1 of 2']),
+        SOON,
+      );
+      await panel('alice').getByRole('button', { name: 'Read by 1 of 2' }).click();
+      const names = () => panel('alice').locator('.names div').allTextContents();
+      await eventually(async () => expect(await names()).toEqual(['ReadCarol', 'DeliveredBob']), SOON);
+
+      // By keyboard: who has the focus looks.
+      await panel('bob').getByRole('log').focus();
+      expect(await page.locator('.panel.active h2').allTextContents()).toEqual(['Bob']);
+      await eventually(
+        async () => expect(await receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 2 of 2']),
+        SOON,
+      );
+      await eventually(async () => expect(await names()).toEqual(['ReadBob, Carol']), SOON);
+    },
+    TEST_MS,
+  );
+
+  describe.each([
+    ['wide, light', { width: 1280, height: 800 }, 'light'],
+    ['narrow, dark', { width: 390, height: 800 }, 'dark'],
+  ] as const)('%s', (_name, viewport, colorScheme) => {
+    test(
+      'axe finds nothing serious, and nothing is cut off',
+      async () => {
+        await start({ viewport, colorScheme });
+        const { page, say, panel } = await open({ group: freshGroup() });
+        const isNarrow = viewport.width < 500;
+        const show = async (person: string) => {
+          if (isNarrow) await page.getByRole('button', { name: person }).first().click();
+        };
+        await page.locator('.panel.active, .panel:not(.active)').first().waitFor();
+        expect(await seriousIn(page)).toEqual([]);
+        await say('alice', 'A first message');
+        await panel('alice').locator('.receipt').click();
+        await panel('alice').locator('.names dd').first().waitFor(LOCATED_SOON);
+        await show('Bob');
+        await panel('bob').locator('.message').hover();
+        await panel('bob').getByText('Network').click();
+        await panel('bob').getByLabel('Message as Bob').fill('Later');
+        await panel('bob').getByLabel('Message as Bob').press('Enter');
+        await panel('bob').getByText('Waiting to be sent').waitFor();
+        expect(await seriousIn(page)).toEqual([]);
+        await show('Carol');
+        expect(await seriousIn(page)).toEqual([]);
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
+        if (isNarrow) expect(await page.locator('.panel:visible h2').allTextContents()).toEqual(['Carol']);
+      },
+      TEST_MS,
+    );
+  });
+
+  describe('a stack that is killed and started again', () => {
+    let dataDirectory: string;
+    let child: ChildProcess | undefined;
+    beforeAll(async () => {
+      dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-page-'));
+    });
+    afterAll(async () => {
+      await end('SIGTERM');
+      await rm(dataDirectory, { recursive: true, force: true });
+    });
+
+    async function run(port: number): Promise<void> {
+      const { REDIS_URL: _redis, DYNAMODB_ENDPOINT: _dynamodb, ...environment } = process.env;
+      const started = spawn(
+        process.execPath,
+        ['local/dev.ts', '--port', String(port), '--data', dataDirectory],
+        { env: { ...environment, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
+      );
+      child = started;
+      let printed = '';
+      started.stdout.setEncoding('utf8').on('data', (text: string) => {
+        printed += text;
+      });
+      await eventually(() => expect(printed).toContain('Tidemark ready on '), { deadlineMs: 120_000 });
+    }
+
+    async function end(signal: NodeJS.Signals): Promise<void> {
+      const ended = child && once(child, 'exit');
+      child?.kill(signal);
+      await ended;
+      child = undefined;
+    }
+
+    test('the page recovers by itself, and nothing is lost', async () => {
+      const port = await freePort();
+      await run(port);
+      await start();
+      const group = freshGroup();
+      const origin = `http://127.0.0.1:${port}`;
+      const alice = await open({ as: 'alice', group }, origin);
+      const bob = await open({ as: 'bob', group }, origin);
+      await alice.say('alice', 'Before');
+      await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);
+
+      await end('SIGKILL');
+      await alice.panel('alice').getByText('Connecting').waitFor(LOCATED_SOON);
+      const input = alice.panel('alice').getByLabel('Message as Alice');
+      await input.fill('Meanwhile');
+      await input.press('Enter');
+      await alice.panel('alice').getByText('Waiting to be sent').waitFor();
+      await run(port);
+
+      await eventually(async () => expect(await bob.texts('bob')).toEqual(['Before', 'Meanwhile']), {
+        deadlineMs: 60_000,
+      });
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']),
+        { deadlineMs: 60_000 },
+      );
+      await bob.page.reload();
+      await eventually(async () => expect(await bob.texts('bob')).toEqual(['Before', 'Meanwhile']), SOON);
+      // What the browser itself reports of connections that fail.
+      faults = faults.filter(
+        (fault) =>
+          !/ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection|warning: |status of 503/.test(fault),
+      );
+    }, 420_000);
+  });
+});
+
+/** What axe finds in the page that keeps people out, or makes it hard for them. */
+async function seriousIn(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = (await page.evaluate('axe.run()')) as axe.AxeResults;
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}
