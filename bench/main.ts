@@ -4,6 +4,7 @@ import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
 import { measureCost } from './cost-section.ts';
 import { measureCpu } from './cpu-section.ts';
+import { measureLive } from './live-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -18,6 +19,7 @@ const sections = {
   cost: measureCost,
   cpu: measureCpu,
   storm: measureStorm,
+  live: measureLive,
 };
 
 const HELP = `
@@ -33,6 +35,7 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   cost          what is billed for each route, and a day of a chat, at AWS's prices
   cpu           CPU of all functions for a forward mark and for a message, warm
   storm         everybody in a group of 20,000 reads at once
+  live          200 connections in a group of 500, 50 marks a second for 20 s: frames, and time from mark to frame
 
 Options
   -h, --help    prints this

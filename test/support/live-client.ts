@@ -10,6 +10,8 @@ export interface LiveClientOptions {
   token(): Promise<string>;
   /** Reads the receipts of the user's own messages over HTTP. No frame has those that changed while the user was offline. */
   readReceipts(): Promise<readonly Receipt[]>;
+  /** Called with each frame, after it was merged. */
+  readonly onFrame?: (frame: ServerFrame) => void;
 }
 
 /** Pause before another try to connect or to sync. */
@@ -69,6 +71,7 @@ export class LiveClient {
       const frame = JSON.parse(data.toString()) as ServerFrame;
       this.frames.push(frame);
       this.merged.add(frame);
+      this.#options.onFrame?.(frame);
       if (frame.type === 'synced') work.push(this.#readReceipts(frame.asOf));
       const isRefusedSync = frame.type === 'error' && frame.ref === 'sync';
       if (isRefusedSync) setTimeout(() => socket.readyState === WebSocket.OPEN && sync(), RETRY_MS);
