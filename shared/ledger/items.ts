@@ -1,7 +1,12 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Belonging, Joining } from '../domain/belonging.ts';
 import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
-import type { Membership, MembershipState } from '../domain/membership.ts';
+import {
+  type Membership,
+  type MembershipState,
+  REGISTER_NAMES,
+  type RegisterName,
+} from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, parsePosition } from '../domain/position.ts';
 
@@ -13,9 +18,6 @@ export type Item = Record<string, AttributeValue>;
  */
 export const CURRENT_MEMBER = 'userId';
 export const FORMER_MEMBER = 'formerUserId';
-
-export type RegisterName = 'self' | 'public' | 'delivered';
-export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'delivered'];
 
 /** The attribute with the time when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
