@@ -1,3 +1,4 @@
+import type { Context } from 'aws-lambda';
 import type { ServerFrame } from '../shared/contract/server-frames.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { END } from '../shared/domain/position.ts';
@@ -16,15 +17,20 @@ interface FrameEvent extends ConnectionEvent {
 }
 
 /** Answers a frame of a client. API Gateway sends the body back over the connection. */
-export async function handler(event: FrameEvent) {
-  const frame = await answerTo(event);
+export async function handler(event: FrameEvent, context: Context) {
+  const frame = await answerTo(event, context);
   return { statusCode: 200, ...(frame && { body: JSON.stringify(frame) }) };
 }
 
-async function answerTo(event: FrameEvent): Promise<ServerFrame | null> {
+async function answerTo(event: FrameEvent, context: Context): Promise<ServerFrame | null> {
   const caller = connectionOf(event);
   if (caller.tokenExpiresAtMs > live.tidemark.nowMs()) {
-    return answerFrame(live, { text: event.body, requestId: event.requestContext.requestId, caller });
+    return answerFrame(live, {
+      text: event.body,
+      requestId: event.requestContext.requestId,
+      caller,
+      context,
+    });
   }
   // Posted, not returned: a frame that is returned would arrive after the connection is closed.
   await live.sockets.post(caller.connectionId, TOKEN_EXPIRED);

@@ -1,3 +1,4 @@
+import type { Context } from 'aws-lambda';
 import { SUBPROTOCOL } from '../shared/contract/frames.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { openConnection } from '../shared/live/connect.ts';
@@ -10,8 +11,8 @@ const live = createLive();
 const TOO_MANY_REQUESTS = 429;
 
 /** A client connects. The subprotocol must be in the answer, or the client closes the connection. */
-export async function handler(event: ConnectionEvent) {
-  return statusAfter(event, async () => {
+export async function handler(event: ConnectionEvent, context: Context) {
+  return statusAfter(event, context, async () => {
     const { userId, ...connection } = connectionOf(event);
     const outcome = await openConnection(live, userId, connection);
     if (outcome === 'too-many') return { statusCode: TOO_MANY_REQUESTS };

@@ -4,6 +4,7 @@ import { TidemarkError } from '../../shared/domain/errors.ts';
 import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
+import { inTime, type TimeLeft } from './in-time.ts';
 
 /** An event of a connection. The authorizer's context comes with each one. */
 export interface ConnectionEvent {
@@ -40,13 +41,17 @@ interface Status {
   readonly statusCode: number;
 }
 
-/** Runs the handling of a connection. What fails is logged, and becomes the status with which API Gateway refuses it. */
+/**
+ * Runs the handling of a connection. What fails is logged, and becomes the status with which API Gateway refuses it: 503
+ * also where the handling does not end before the function's deadline.
+ */
 export async function statusAfter<S extends Status>(
   { requestContext }: ConnectionEvent,
+  context: TimeLeft,
   run: () => Promise<S>,
 ): Promise<S | Status> {
   try {
-    return await run();
+    return await inTime(context, run);
   } catch (error) {
     const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
     const { routeKey: route, requestId } = requestContext;

@@ -6,7 +6,7 @@ import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
-import { REHEARSAL, withDeadline } from './with-deadline.ts';
+import { endAt, REHEARSAL, withDeadline } from './with-deadline.ts';
 
 export type QueuedEvent = EventBridgeEvent<string, unknown>;
 
@@ -59,7 +59,16 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     const leftMs = () => context.getRemainingTimeInMillis() - SETTLING_MS;
     const hasTime = () => leftMs() >= options.longestMs;
     const settled = await withDeadline(leftMs(), (deadline) =>
-      handleAll(Records, (event) => endAt(deadline, () => handle(event)), options.laneOf, hasTime),
+      handleAll(
+        Records,
+        (event) =>
+          endAt(
+            deadline,
+            callUntil(deadline, () => handle(event)),
+          ),
+        options.laneOf,
+        hasTime,
+      ),
     );
     const setAside = await setAsideHopeless(settled);
     const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
@@ -100,16 +109,6 @@ async function handleAll(
     }
   });
   return settled;
-}
-
-/** Ends the calls of the work at the deadline, and throws then even if the work does not end. */
-async function endAt(deadline: AbortSignal, work: () => Promise<void>): Promise<void> {
-  await Promise.race([
-    callUntil(deadline, work),
-    new Promise((_resolve, reject) => {
-      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
-    }),
-  ]);
 }
 
 async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {
