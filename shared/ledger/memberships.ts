@@ -99,8 +99,8 @@ export class Memberships {
     passedOver: PassedOver,
   ): Promise<Map<UserId, MembershipState>> {
     const items = await this.#table.getMany(userIds.map((userId) => membershipKey({ groupId, userId })));
-    const facts = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
-    return new Map(facts.map(({ userId, state }) => [userId, state]));
+    const stored = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
+    return new Map(stored.map(({ userId, state }) => [userId, state]));
   }
 
   /** As `read`, with the history of joinings and departures. */
@@ -262,9 +262,9 @@ export class Memberships {
     };
     const { entries, isMore } = await passingOver((passedOver) =>
       this.#pageOf(query, limit, KEY_NAMES, (item) => {
-        const fact = passedOver.read(item, 'membership');
+        const stored = passedOver.read(item, 'membership');
         // The next page begins after this group id. If it differed from the key, pages could go back.
-        if (!fact || membershipKey({ groupId: fact.groupId, userId }).SK.S === item.SK?.S) return fact;
+        if (!stored || membershipKey({ groupId: stored.groupId, userId }).SK.S === item.SK?.S) return stored;
         passedOver.note(corrupt(item, 'groupId'));
         return null;
       }),

@@ -148,23 +148,23 @@ async function publishFullyRead(
   return [...failed];
 }
 
-function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
-  const { groupId } = fact;
+function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
+  const { groupId } = stored;
   const quiet = { sequenceNumber, groupId, leftPosition: null };
-  switch (fact.kind) {
+  switch (stored.kind) {
     case 'head':
-      return { ...quiet, changes: [change.knownHead(fact.position)] };
+      return { ...quiet, changes: [change.knownHead(stored.position)] };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
       return {
         ...quiet,
-        changes: [is ? change.message(fact.message) : change.deleted(fact.message.position)],
+        changes: [is ? change.message(stored.message) : change.deleted(stored.message.position)],
       };
     }
     case 'membership': {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
-      const { userId, state } = fact;
+      const { userId, state } = stored;
       const before = membershipIn(was);
       const changes = [change.knownMember(userId, state)];
       if (!before && state.kind === 'member') changes.push(change.joined(userId));
