@@ -26,7 +26,10 @@ export function connectionOf({ requestContext }: ConnectionEvent): Connection & 
   return { userId, connectionId, connectedAtMs, tokenExpiresAtMs };
 }
 
-/** The token among the subprotocols that a client asks for; null if there is not one of it, or Tidemark's is missing. */
+/**
+ * The token among the subprotocols that a client asks for. null unless there is exactly one token, and Tidemark's own
+ * subprotocol beside it.
+ */
 export function tokenIn(headers: Readonly<Record<string, string | undefined>>): string | null {
   const protocols = Object.entries(headers)
     .filter(([name]) => name.toLowerCase() === 'sec-websocket-protocol')

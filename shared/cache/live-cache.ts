@@ -56,8 +56,8 @@ export interface LiveCacheOptions {
 const GATE_MS = 1_000;
 
 /**
- * A frame that is due is not queued a second time for so long: a second in the queue, and some for a queue that is slow. If
- * the queued one got lost, the next move after this time makes a new one.
+ * While a frame is due, no second one is queued, for at most this time. The frame is a second in the queue; the rest is for
+ * a slow queue. If the queued frame got lost, the first move after this time queues a new one.
  */
 const DUE_MS = 5_000;
 

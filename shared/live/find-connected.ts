@@ -42,7 +42,7 @@ export async function findConnected(live: Live, move: Move): Promise<Connected> 
   return connected;
 }
 
-/** Reads the connections of those users from the ledger of whom the cache does not know whether they are connected. */
+/** If the cache does not know whether a user is connected, reads the user's connections from the ledger. */
 async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerned): Promise<Connected> {
   const everybody = isOwn ? [member, ...senders] : senders;
   const unknown = everybody.filter(({ state }) => state === 'unknown');
