@@ -5,10 +5,10 @@ import { END } from '../shared/domain/position.ts';
 import { TOKEN_EXPIRED } from '../shared/live/push.ts';
 import { markRead } from '../shared/operations/mark-read.ts';
 import { membershipMode } from './runtime/composition.ts';
-import { type ConnectionEvent, connectionOf } from './runtime/connection.ts';
 import { answerFrame } from './runtime/frames.ts';
 import { createLive } from './runtime/live.ts';
 import { prepare } from './runtime/prepare.ts';
+import { type ConnectionEvent, connectionOf } from './runtime/web-socket-event.ts';
 
 const live = createLive(membershipMode());
 

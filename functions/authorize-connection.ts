@@ -3,11 +3,11 @@ import { TOKEN_ISSUERS } from '../shared/contract/environment.ts';
 import { TidemarkError } from '../shared/domain/errors.ts';
 import { loggedError } from '../shared/domain/logged-error.ts';
 import { userOf } from './runtime/access.ts';
-import { tokenIn } from './runtime/connection.ts';
 import { variable } from './runtime/environment.ts';
 import { countMetric } from './runtime/metric.ts';
 import { prepare } from './runtime/prepare.ts';
 import { InvalidToken, TokenVerifier } from './runtime/token-verifier.ts';
+import { tokenIn } from './runtime/web-socket-event.ts';
 import { endAt, withDeadline } from './runtime/with-deadline.ts';
 
 const verifier = new TokenVerifier(JSON.parse(variable(TOKEN_ISSUERS)));

@@ -3,8 +3,8 @@ import { TABLE_NAME } from '../shared/contract/environment.ts';
 import { Connections } from '../shared/ledger/connections.ts';
 import { createLedgerClient } from '../shared/ledger/ledger.ts';
 import { Table } from '../shared/ledger/table.ts';
-import { type ConnectionEvent, connectionOf, statusAfter } from './runtime/connection.ts';
 import { variable } from './runtime/environment.ts';
+import { type ConnectionEvent, connectionOf, statusAfter } from './runtime/web-socket-event.ts';
 
 const connections = new Connections(new Table(createLedgerClient(), variable(TABLE_NAME)));
 

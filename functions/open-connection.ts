@@ -2,9 +2,9 @@ import type { Context } from 'aws-lambda';
 import { SUBPROTOCOL } from '../shared/contract/frames.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { openConnection } from '../shared/live/connect.ts';
-import { type ConnectionEvent, connectionOf, statusAfter } from './runtime/connection.ts';
 import { createLive } from './runtime/live.ts';
 import { prepare } from './runtime/prepare.ts';
+import { type ConnectionEvent, connectionOf, statusAfter } from './runtime/web-socket-event.ts';
 
 const live = createLive();
 

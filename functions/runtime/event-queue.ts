@@ -5,6 +5,7 @@ import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environm
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
+import { countMetric } from './metric.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
 import { endAt, REHEARSAL, withDeadline } from './with-deadline.ts';
 
@@ -181,22 +182,6 @@ function report(failed: readonly Settled[], ofBatch: number): void {
       error: 'error' in outcome ? loggedError(outcome.error) : null,
     })),
   });
-  // Lambda counts no error if records are reported as failed, so an alarm needs this metric. CloudWatch reads it from a
-  // log line. `console` would wrap that line, and the metric would be lost.
-  process.stdout.write(
-    `${JSON.stringify({
-      _aws: {
-        Timestamp: Date.now(),
-        CloudWatchMetrics: [
-          {
-            Namespace: 'Tidemark',
-            Dimensions: [['FunctionName']],
-            Metrics: [{ Name: 'FailedRecords', Unit: 'Count' }],
-          },
-        ],
-      },
-      FunctionName: variable('AWS_LAMBDA_FUNCTION_NAME'),
-      FailedRecords: failed.length,
-    })}\n`,
-  );
+  // Lambda counts no error if records are reported as failed, so an alarm needs this metric.
+  countMetric('FailedRecords', failed.length);
 }

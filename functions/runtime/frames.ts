@@ -5,7 +5,6 @@ import { FUNCTION_PROBLEMS } from '../../shared/contract/problems.ts';
 import type { FrameErrorCode, ServerFrame } from '../../shared/contract/server-frames.ts';
 import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
-import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
 import type { Table } from '../../shared/ledger/table.ts';
 import type { Live } from '../../shared/live/live.ts';
@@ -13,6 +12,7 @@ import { sync } from '../../shared/live/sync.ts';
 import type { Tidemark } from '../../shared/operations/tidemark.ts';
 import { inTime, type TimeLeft } from './in-time.ts';
 import { parseJsonBody } from './json-body.ts';
+import { logFailure } from './log-failure.ts';
 import { answerMarkDelivered, answerMarkRead, answerMarkUnread } from './mark-answers.ts';
 import { problemAnswer } from './problem.ts';
 import type { Call, Reply } from './serve.ts';
@@ -74,7 +74,7 @@ export async function answerFrame(
       ...(await answerAsRoute(live.tidemark, action, call, requestId, caller.userId, context)),
     };
   } catch (error) {
-    logUnexpected(error, requestId);
+    logFailure('a frame failed', { requestId }, error);
     return errorFrame(error, ref);
   }
 }
@@ -113,17 +113,9 @@ async function answerAsRoute<Action extends frames.RouteAction>(
     if (!reply) throw notFound('you are');
     return { status: reply.status, body: { ...reply.body } };
   } catch (error) {
-    logUnexpected(error, requestId);
+    logFailure('a frame failed', { requestId }, error);
     const problem = problemAnswer(error, requestId);
     return { status: problem.statusCode, body: JSON.parse(problem.body ?? '{}') };
-  }
-}
-
-function logUnexpected(error: unknown, requestId: string): void {
-  if (!(error instanceof TidemarkError)) {
-    console.error({ message: 'a frame failed', requestId, error: loggedError(error) });
-  } else if (error.code === 'unavailable') {
-    console.warn({ message: 'the ledger is unavailable', requestId, error: loggedError(error.cause) });
   }
 }
 

@@ -4,12 +4,12 @@ import type * as v from 'valibot';
 import { callUntil } from '../../shared/aws/deadline.ts';
 import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
 import type { AnswersOf } from '../../shared/contract/endpoints.ts';
-import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
+import { invalidFields, notFound } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
-import { loggedError } from '../../shared/domain/logged-error.ts';
 import { callerOf, type Event, scopesAsked } from './access.ts';
 import { ANSWERING_MS, notInTime } from './in-time.ts';
 import { parseJsonBody } from './json-body.ts';
+import { logFailure } from './log-failure.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { validate } from './validate.ts';
 
@@ -158,11 +158,7 @@ function problems(): MiddlewareObj<Event, Answer> {
     onError: (request) => {
       const { error, event } = request;
       const { requestId, routeKey } = event.requestContext;
-      const isExpected = error instanceof TidemarkError;
-      const asked = { route: routeKey, requestId };
-      if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
-      else if (error.code === 'unavailable')
-        console.warn({ message: 'the service is unavailable', ...asked, error: loggedError(error.cause) });
+      logFailure('a request failed', { route: routeKey, requestId }, error);
       request.response = problemAnswer(error, requestId);
     },
   };

@@ -53,7 +53,7 @@ export interface LiveCacheOptions {
 }
 
 /** One frame of a kind for a user and group in this time. */
-const GATE_MS = 1_000;
+export const GATE_MS = 1_000;
 
 /**
  * While a frame is due, no second one is queued, for at most this time. The frame is a second in the queue; the rest is for
@@ -64,8 +64,8 @@ const DUE_MS = 5_000;
 /** The range of a due frame is kept for as long as its tries may fail in a row. */
 const RANGE_MS = 15 * 60_000;
 
-/** Only the senders of this many newest messages get receipts. */
-const MOST_MESSAGES = 100;
+/** Only the senders of this many newest messages get receipts, with the cache and without. */
+export const MOST_MESSAGES = 100;
 
 /** What the cache knows of connections, and the gates that keep frames to one a second. It may be lost at any time. */
 export class LiveCache {

@@ -103,3 +103,8 @@ export function unavailable(cause: unknown): TidemarkError {
     cause,
   });
 }
+
+/** Whether trying again later may help. Such a failure is a warning in the log; any other is an error. */
+export function isUnavailable(error: unknown): error is TidemarkError {
+  return error instanceof TidemarkError && error.code === 'unavailable';
+}

@@ -1,12 +1,9 @@
 import * as change from '../cache/changes.ts';
-import type { Concerned, Presence } from '../cache/live-cache.ts';
+import { type Concerned, MOST_MESSAGES, type Presence } from '../cache/live-cache.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loadWindow } from '../operations/message-window.ts';
 import type { Live } from './live.ts';
 import type { Move } from './move.ts';
-
-/** Without the cache, only the senders of this many newest messages get receipts, as with it. */
-const MOST_MESSAGES = 100;
 
 /** Users whose connections are read at the same time. */
 const CONCURRENT_USERS = 20;

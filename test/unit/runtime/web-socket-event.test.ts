@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { connectionOf, statusAfter, tokenIn } from '../../../functions/runtime/connection.ts';
+import { connectionOf, statusAfter, tokenIn } from '../../../functions/runtime/web-socket-event.ts';
 
 describe('the token among the subprotocols', () => {
   test.each([

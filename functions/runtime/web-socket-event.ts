@@ -1,6 +1,6 @@
 import type { APIGatewayEventWebsocketRequestContextV2 } from 'aws-lambda';
 import { SUBPROTOCOL, TOKEN_PREFIX } from '../../shared/contract/frames.ts';
-import { TidemarkError } from '../../shared/domain/errors.ts';
+import { isUnavailable } from '../../shared/domain/errors.ts';
 import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
@@ -56,7 +56,7 @@ export async function statusAfter<S extends Status>(
   try {
     return await inTime(context, run);
   } catch (error) {
-    const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
+    const isExpected = isUnavailable(error);
     const { routeKey: route, requestId } = requestContext;
     const line = {
       message: 'a connection could not be handled',
