@@ -17,10 +17,12 @@ afterEach(() => aws.stop());
 /** Runs a bundle in a process, as Lambda does an event whose deadline is a moment away. Prints what became of it. */
 const RUNTIME = `
   for (const level of ['info', 'warn', 'error']) console[level] = () => undefined;
+  const causes = [];
+  console.warn = ({ error }) => causes.push(...(error?.causes ?? []));
   process.once('message', async ({ bundle, event }) => {
     const { handler } = await import(bundle);
     const ended = await handler(event, { getRemainingTimeInMillis: () => 510 }).then(
-      (answer) => ({ answer }),
+      (answer) => ({ answer, causes }),
       ({ message, cause }) => ({ thrown: { message, cause: cause?.message ?? null } }),
     );
     process.stdout.write('ended ' + JSON.stringify(ended) + '\\n', () => process.exit());
@@ -82,5 +84,8 @@ test.each(['open-connection', 'close-connection'])('%s answers 503 at its deadli
     ...{ connectionId: 'c1', connectedAt: 5, requestId: 'r', routeKey: '$connect' },
     authorizer: { userId: 'alice', tokenExpiresAtMs: '1800000000000' },
   };
-  expect(await outcomeOf(name, { requestContext })).toEqual({ answer: { statusCode: 503 } });
+  expect(await outcomeOf(name, { requestContext })).toEqual({
+    answer: { statusCode: 503 },
+    causes: expect.arrayContaining(['Error: the request was not answered before its deadline']),
+  });
 });
