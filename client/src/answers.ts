@@ -6,7 +6,7 @@
 /** The messages of others above the own view: exact up to 5,000. */
 export interface Unread {
   count: number;
-  /** False where there are more than `count`. */
+  /** False where there are more than `count`, or where it is not known how many. */
   exact: boolean;
 }
 

@@ -108,7 +108,7 @@ function parse(text: string): unknown {
 function refuseOddScopes(held: readonly string[], taken: Jwt['scopes'] | null): void {
   // Empty if the route needs no scope.
   if (taken && taken.length > 0 && !taken.some((one) => held.includes(one))) {
-    throw forbidden('The token does not hold the scope that it was let in for.');
+    throw forbidden('The token does not contain the scope for which the gateway accepted it.');
   }
 }
 

@@ -5,8 +5,9 @@ import { DEAD_LETTER_QUEUE_URL, QUEUE_URL } from '../../shared/contract/environm
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { variable } from './environment.ts';
+import { countMetric } from './metric.ts';
 import { retryPauseSeconds } from './retry-pause.ts';
-import { REHEARSAL, withDeadline } from './with-deadline.ts';
+import { endAt, REHEARSAL, withDeadline } from './with-deadline.ts';
 
 export type QueuedEvent = EventBridgeEvent<string, unknown>;
 
@@ -59,7 +60,16 @@ export function eventQueue(handle: (event: QueuedEvent) => Promise<void>, option
     const leftMs = () => context.getRemainingTimeInMillis() - SETTLING_MS;
     const hasTime = () => leftMs() >= options.longestMs;
     const settled = await withDeadline(leftMs(), (deadline) =>
-      handleAll(Records, (event) => endAt(deadline, () => handle(event)), options.laneOf, hasTime),
+      handleAll(
+        Records,
+        (event) =>
+          endAt(
+            deadline,
+            callUntil(deadline, () => handle(event)),
+          ),
+        options.laneOf,
+        hasTime,
+      ),
     );
     const setAside = await setAsideHopeless(settled);
     const failed = setAside.filter(({ outcome }) => outcome.kind !== 'done');
@@ -100,16 +110,6 @@ async function handleAll(
     }
   });
   return settled;
-}
-
-/** Ends the calls of the work at the deadline, and throws then even if the work does not end. */
-async function endAt(deadline: AbortSignal, work: () => Promise<void>): Promise<void> {
-  await Promise.race([
-    callUntil(deadline, work),
-    new Promise((_resolve, reject) => {
-      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
-    }),
-  ]);
 }
 
 async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {
@@ -182,22 +182,6 @@ function report(failed: readonly Settled[], ofBatch: number): void {
       error: 'error' in outcome ? loggedError(outcome.error) : null,
     })),
   });
-  // Lambda counts no error if records are reported as failed, so an alarm needs this metric. CloudWatch reads it from a
-  // log line. `console` would wrap that line, and the metric would be lost.
-  process.stdout.write(
-    `${JSON.stringify({
-      _aws: {
-        Timestamp: Date.now(),
-        CloudWatchMetrics: [
-          {
-            Namespace: 'Tidemark',
-            Dimensions: [['FunctionName']],
-            Metrics: [{ Name: 'FailedRecords', Unit: 'Count' }],
-          },
-        ],
-      },
-      FunctionName: variable('AWS_LAMBDA_FUNCTION_NAME'),
-      FailedRecords: failed.length,
-    })}\n`,
-  );
+  // Lambda counts no error if records are reported as failed, so an alarm needs this metric.
+  countMetric('FailedRecords', failed.length);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { boundsOf } from '../../shared/aws/bounds.ts';
 import { lean } from '../../shared/aws/lean.ts';
+import { GATE_MS } from '../../shared/cache/live-cache.ts';
 import { parseGroupId, parseUserId } from '../../shared/domain/ids.ts';
 import { parsePosition } from '../../shared/domain/position.ts';
 import type { DueFrame, FrameQueue } from '../../shared/live/live.ts';
@@ -9,8 +10,8 @@ import { HopelessEvent, type QueuedEvent } from './event-queue.ts';
 
 const DETAIL_TYPE = 'FrameDue';
 
-/** As long as a gate stays closed. */
-const DELAY_SECONDS = 1;
+/** A due frame leaves when the gate opens again. */
+const DELAY_SECONDS = GATE_MS / 1_000;
 
 /** The queue of frames that are due. Two tries of a second: what fails is an event that is tried again as a whole. */
 export function createFrameQueue(url: string): FrameQueue {

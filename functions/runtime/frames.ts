@@ -5,13 +5,14 @@ import { FUNCTION_PROBLEMS } from '../../shared/contract/problems.ts';
 import type { FrameErrorCode, ServerFrame } from '../../shared/contract/server-frames.ts';
 import { invalidFields, notFound, TidemarkError } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
-import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
 import type { Table } from '../../shared/ledger/table.ts';
 import type { Live } from '../../shared/live/live.ts';
 import { sync } from '../../shared/live/sync.ts';
 import type { Tidemark } from '../../shared/operations/tidemark.ts';
+import { inTime, type TimeLeft } from './in-time.ts';
 import { parseJsonBody } from './json-body.ts';
+import { logFailure } from './log-failure.ts';
 import { answerMarkDelivered, answerMarkRead, answerMarkUnread } from './mark-answers.ts';
 import { problemAnswer } from './problem.ts';
 import type { Call, Reply } from './serve.ts';
@@ -22,6 +23,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** A frame as it came, and the user who sent it. */
 export interface SentFrame {
+  readonly context: TimeLeft;
   readonly text: string | undefined;
   readonly requestId: string;
   readonly caller: Connection & { readonly userId: UserId };
@@ -47,11 +49,12 @@ const refField = v.strictObject({ ref: frames.ref });
 
 /**
  * Answers a frame that a client sent. A frame that cannot be read gets an `error`, and changes nothing. What a route would
- * refuse gets an `answer` with the status and the problem of the route.
+ * refuse gets an `answer` with the status and the problem of the route. What is not done before the function's deadline is
+ * unavailable, as for a route.
  */
 export async function answerFrame(
   live: Live & { readonly table: Table },
-  { text, requestId, caller }: SentFrame,
+  { text, requestId, caller, context }: SentFrame,
 ): Promise<ServerFrame> {
   let ref: Ref | null = null;
   try {
@@ -59,7 +62,7 @@ export async function answerFrame(
     ref = refIn(fields);
     if (action === frames.sync.action) {
       const { groups = null } = validate(syncFields, fields);
-      return { ...(await sync(live, live.table, caller, groups)), ref };
+      return { ...(await inTime(context, () => sync(live, live.table, caller, groups))), ref };
     }
     if (!isRouteAction(action))
       throw invalidFields([{ path: 'action', message: `must be one of ${ACTIONS}` }]);
@@ -68,10 +71,10 @@ export async function answerFrame(
     return {
       type: 'answer',
       ref: valid.ref,
-      ...(await answerAsRoute(live.tidemark, action, call, requestId, caller.userId)),
+      ...(await answerAsRoute(live.tidemark, action, call, requestId, caller.userId, context)),
     };
   } catch (error) {
-    logUnexpected(error, requestId);
+    logFailure('a frame failed', { requestId }, error);
     return errorFrame(error, ref);
   }
 }
@@ -100,26 +103,19 @@ async function answerAsRoute<Action extends frames.RouteAction>(
   { groupId, ...body }: Fields,
   requestId: string,
   userId: UserId,
+  context: TimeLeft,
 ): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
   const { schemas, answer }: RouteAnswerer<Action> = ANSWERERS[action];
   try {
     const place = validate(schemas.path, groupId === undefined ? {} : { groupId }, 'parameter');
     const call = { ...validate(schemas.body, body), ...place, userId };
-    const reply = await answer(tidemark, call as unknown as Call<Routes[Action]>);
+    const reply = await inTime(context, () => answer(tidemark, call as unknown as Call<Routes[Action]>));
     if (!reply) throw notFound('you are');
     return { status: reply.status, body: { ...reply.body } };
   } catch (error) {
-    logUnexpected(error, requestId);
+    logFailure('a frame failed', { requestId }, error);
     const problem = problemAnswer(error, requestId);
     return { status: problem.statusCode, body: JSON.parse(problem.body ?? '{}') };
-  }
-}
-
-function logUnexpected(error: unknown, requestId: string): void {
-  if (!(error instanceof TidemarkError)) {
-    console.error({ message: 'a frame failed', requestId, error: loggedError(error) });
-  } else if (error.code === 'unavailable') {
-    console.warn({ message: 'the service is unavailable', requestId, error: loggedError(error.cause) });
   }
 }
 

@@ -9,8 +9,8 @@ import { REHEARSAL, withDeadline } from './with-deadline.ts';
 const REPORTING_MS = 3_000;
 
 /**
- * Returns a handler of the ledger's stream. `handle` resolves to the sequence numbers of the records that failed. An
- * empty number fails the whole batch, since a record without a number cannot be reported alone.
+ * Returns a handler of the ledger's stream. `handle` returns the sequence numbers of the records that failed. Lambda repeats
+ * the batch from the earliest of these, also the records after it that did not fail. An empty number fails the whole batch.
  *
  * If the function times out, Lambda repeats the whole batch. So the batch has an earlier deadline: the calls that are not
  * done by then fail, and only their records are reported.

@@ -4,11 +4,12 @@ import type * as v from 'valibot';
 import { callUntil } from '../../shared/aws/deadline.ts';
 import { type Request, schemasOf, type Taken } from '../../shared/contract/endpoint.ts';
 import type { AnswersOf } from '../../shared/contract/endpoints.ts';
-import { invalidFields, notFound, TidemarkError, unavailable } from '../../shared/domain/errors.ts';
+import { invalidFields, notFound } from '../../shared/domain/errors.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
-import { loggedError } from '../../shared/domain/logged-error.ts';
 import { callerOf, type Event, scopesAsked } from './access.ts';
+import { ANSWERING_MS, notInTime } from './in-time.ts';
 import { parseJsonBody } from './json-body.ts';
+import { logFailure } from './log-failure.ts';
 import { type Answer, problemAnswer } from './problem.ts';
 import { validate } from './validate.ts';
 
@@ -37,12 +38,6 @@ export type Call<R extends Request> = Taken<R> &
   (R['who'] extends 'user' ? { readonly userId: UserId } : unknown);
 
 /**
- * The part of the function's time that is kept for the answer 503. At the timeout itself Lambda would end the instance,
- * and the gateway would answer 500 with a body of its own and without Retry-After.
- */
-const ANSWERING_MS = 500;
-
-/**
  * Returns the Lambda of an endpoint. It checks and reads the request, and answers errors as problems. A request that is
  * not answered half a second before the function's timeout gets a 503. Its work ends there and cannot go on beside a later
  * request: its calls under way fail, and it makes no others. As after any 503, a write under way may have been made.
@@ -57,7 +52,7 @@ export function serve<const R extends Request>(
   const handler = middy<Event, Answer>({
     timeoutEarlyInMillis: ANSWERING_MS,
     timeoutEarlyResponse: () => {
-      throw unavailable(new Error('the request was not answered before its deadline'));
+      throw notInTime();
     },
   })
     .use(problems())
@@ -163,11 +158,7 @@ function problems(): MiddlewareObj<Event, Answer> {
     onError: (request) => {
       const { error, event } = request;
       const { requestId, routeKey } = event.requestContext;
-      const isExpected = error instanceof TidemarkError;
-      const asked = { route: routeKey, requestId };
-      if (!isExpected) console.error({ message: 'a request failed', ...asked, error: loggedError(error) });
-      else if (error.code === 'unavailable')
-        console.warn({ message: 'the service is unavailable', ...asked, error: loggedError(error.cause) });
+      logFailure('a request failed', { route: routeKey, requestId }, error);
       request.response = problemAnswer(error, requestId);
     },
   };

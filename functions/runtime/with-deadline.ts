@@ -11,5 +11,15 @@ export async function withDeadline<T>(ms: number, work: (deadline: AbortSignal) 
   }
 }
 
-/** What a handler gets that is run before the first request: time enough. */
+/** Returns the result of the work. Throws at the deadline, even if the work does not end. */
+export function endAt<T>(deadline: AbortSignal, work: Promise<T>): Promise<T> {
+  return Promise.race([
+    work,
+    new Promise<never>((_resolve, reject) => {
+      deadline.addEventListener('abort', () => reject(new Error('it did not end before the deadline')));
+    }),
+  ]);
+}
+
+/** The context for a handler that runs before the first request. It has enough time left. */
 export const REHEARSAL = { getRemainingTimeInMillis: () => 10_000 } as Context;

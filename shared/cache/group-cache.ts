@@ -136,15 +136,15 @@ export class GroupCache {
   }
 
   /**
-   * Merges changes from the ledger's stream, which may be old. If `leftPosition` is not null, also returns how far
+   * Merges changes from the ledger's stream, which may be old. If `formerPosition` is not null, also returns how far
    * everyone has read. Null if the cache does not answer. One call.
    */
   async mergeFromStream(
     groupId: GroupId,
     changes: readonly Change[],
-    leftPosition: Position | null,
+    formerPosition: Position | null,
   ): Promise<MergedFromStream | null> {
-    return this.#merge(groupId, { leftPosition }, changes, mergedFromStreamIn);
+    return this.#merge(groupId, { formerPosition }, changes, mergedFromStreamIn);
   }
 
   /**
@@ -175,8 +175,8 @@ export class GroupCache {
     groupId: GroupId,
     {
       viewer = '',
-      leftPosition = null,
-    }: { readonly viewer?: string; readonly leftPosition?: Position | null },
+      formerPosition = null,
+    }: { readonly viewer?: string; readonly formerPosition?: Position | null },
     changes: readonly Change[],
     read: (reply: unknown) => T,
   ): Promise<T | null> {
@@ -185,7 +185,7 @@ export class GroupCache {
     return this.#connection.run(
       'mergeGroup',
       [members, messages, receipts, head, joined, doubts, early],
-      [...settings, viewer, leftPosition ? encodePosition(leftPosition) : '', ...changes.flat()],
+      [...settings, viewer, formerPosition ? encodePosition(formerPosition) : '', ...changes.flat()],
       read,
     );
   }

@@ -53,19 +53,19 @@ export interface LiveCacheOptions {
 }
 
 /** One frame of a kind for a user and group in this time. */
-const GATE_MS = 1_000;
+export const GATE_MS = 1_000;
 
 /**
- * A frame that is due is not queued a second time for so long: a second in the queue, and some for a queue that is slow. If
- * the queued one got lost, the next move after this time makes a new one.
+ * While a frame is due, no second one is queued, for at most this time. The frame is a second in the queue; the rest is for
+ * a slow queue. If the queued frame got lost, the first move after this time queues a new one.
  */
 const DUE_MS = 5_000;
 
 /** The range of a due frame is kept for as long as its tries may fail in a row. */
 const RANGE_MS = 15 * 60_000;
 
-/** Only the senders of this many newest messages get receipts. */
-const MOST_MESSAGES = 100;
+/** Only the senders of this many newest messages get receipts, with the cache and without. */
+export const MOST_MESSAGES = 100;
 
 /** What the cache knows of connections, and the gates that keep frames to one a second. It may be lost at any time. */
 export class LiveCache {

@@ -24,7 +24,12 @@ export const unread = v.strictObject({
     v.minValue(0),
     v.description('The messages of others above the own view, at most 5,000'),
   ),
-  exact: v.pipe(v.boolean(), v.description('False where there are more')),
+  exact: v.pipe(
+    v.boolean(),
+    v.description(
+      'False where there are more, or where 8 MB of the ledger do not decide: there is at least one then',
+    ),
+  ),
 });
 
 const ownWatermark = {

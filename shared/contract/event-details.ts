@@ -42,7 +42,7 @@ export const eventDetails = {
       readAt: time,
     }),
     v.description(
-      "The own view moved otherwise than with the public watermark: read privately, or marked unread. For the member's own devices, not for others",
+      "The own view moved in another way than the public watermark: read privately, or marked unread. For the member's own devices, not for others",
     ),
   ),
   DeliveryAdvanced: v.pipe(

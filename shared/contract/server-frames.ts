@@ -9,11 +9,16 @@ import { count, groupId, messageId } from './values.ts';
  * tests, and stay out of the bundles.
  */
 
+const FRAME_ERROR_CODES = [
+  'invalid_request',
+  'too_large',
+  'unavailable',
+  'internal',
+  'token_expired',
+] as const satisfies readonly (ErrorCode | 'internal' | 'token_expired')[];
+
 /** The codes of an `error` frame. */
-export type FrameErrorCode =
-  | Extract<ErrorCode, 'invalid_request' | 'too_large' | 'unavailable'>
-  | 'internal'
-  | 'token_expired';
+export type FrameErrorCode = (typeof FRAME_ERROR_CODES)[number];
 
 const asOf = v.pipe(
   v.number(),
@@ -61,13 +66,7 @@ export const serverFrames = {
     v.strictObject({
       type: v.literal('error'),
       code: v.pipe(
-        v.picklist([
-          'invalid_request',
-          'too_large',
-          'unavailable',
-          'internal',
-          'token_expired',
-        ] satisfies FrameErrorCode[]),
+        v.picklist(FRAME_ERROR_CODES),
         v.description('After `token_expired` the connection is closed'),
       ),
       detail: v.string(),

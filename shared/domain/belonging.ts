@@ -5,6 +5,7 @@ import {
   type Membership,
   type MembershipState,
   type Register,
+  type Registers,
 } from './membership.ts';
 import { laterOf, type Position } from './position.ts';
 
@@ -107,12 +108,13 @@ function membershipFrom(
     return { ...register, position: laterOf(register.position, other.position) };
   };
   const revision = Math.max(before.self.revision, firstRevision);
-  return {
-    ...start,
+  // Typed as all registers: one that is missing here would silently return to its start.
+  const registers: Registers = {
     self: kept({ ...before.self, revision }, start.self),
     public: kept(before.public, start.public),
     delivered: kept(before.delivered, start.delivered),
   };
+  return { ...start, ...registers };
 }
 
 /** The departure has already ended this joining. It still shows that there was a membership before the current one. */

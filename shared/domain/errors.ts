@@ -94,9 +94,17 @@ function listed(fields: readonly InvalidField[]): InvalidField[] {
   }));
 }
 
-/** The ledger refused the call or did not answer. Nothing was acknowledged. */
+/**
+ * The ledger refused the call or did not answer, a membership changed too fast, or the function's deadline passed. Nothing
+ * was acknowledged, but a write under way may have been made.
+ */
 export function unavailable(cause: unknown): TidemarkError {
   return new TidemarkError('unavailable', 'The service cannot take this request right now. Please retry.', {
     cause,
   });
+}
+
+/** Whether trying again later may help. Such a failure is a warning in the log; any other is an error. */
+export function isUnavailable(error: unknown): error is TidemarkError {
+  return error instanceof TidemarkError && error.code === 'unavailable';
 }

@@ -11,11 +11,17 @@ export interface OwnRegister extends Register {
   readonly revision: number;
 }
 
-/**
- * What one member of one group has read. Registers only grow, so two copies merge by taking the larger of each. A
- * register's time belongs to its position: one write of the ledger sets both.
- */
-export interface Membership {
+/** A register's time belongs to its position: one write of the ledger sets both. */
+export interface Registers {
+  readonly self: OwnRegister;
+  readonly public: Register;
+  readonly delivered: Register;
+}
+
+export type RegisterName = keyof Registers;
+
+/** What one member of one group has read. Registers only grow, so two copies merge by taking the larger of each. */
+export interface Membership extends Registers {
   readonly kind: 'member';
   /** Grows with each join (milliseconds since the epoch). Compared before all registers. */
   readonly generation: number;
@@ -25,9 +31,6 @@ export interface Membership {
    * The revision that the own view starts in: 0 for a first membership, above all earlier revisions for a later one.
    */
   readonly firstRevision: number;
-  readonly self: OwnRegister;
-  readonly public: Register;
-  readonly delivered: Register;
 }
 
 /** What remains of a membership after leaving. It stops late copies from bringing the former member back. */
@@ -37,6 +40,20 @@ export interface Departure {
 }
 
 export type MembershipState = Membership | Departure;
+
+/** Each function returns the larger of two values, and the first one if they are equal. */
+type Laws<Fields> = { readonly [Name in keyof Fields]: (a: Fields[Name], b: Fields[Name]) => Fields[Name] };
+type MergedFields = Omit<Membership, 'kind' | 'generation'>;
+
+/**
+ * The list of all registers. Whatever merges, compares or stores memberships goes by it, so a new register has one place
+ * to be added, and the types demand it there.
+ */
+const REGISTER_LAWS: Laws<Registers> = { self: larger, public: larger, delivered: larger };
+const LAWS: Laws<MergedFields> = { joinedAfter: laterOf, firstRevision: Math.max, ...REGISTER_LAWS };
+
+export const REGISTER_NAMES = Object.keys(REGISTER_LAWS) as readonly RegisterName[];
+const MERGED_NAMES = Object.keys(LAWS) as readonly (keyof MergedFields)[];
 
 export function joinAt(joinedAfter: Position, generation: number, firstRevision = 0): Membership {
   const start = { position: joinedAfter, at: null };
@@ -105,15 +122,7 @@ export function merge(a: MembershipState, b: MembershipState): MembershipState {
   if (a.generation !== b.generation) return a.generation > b.generation ? a : b;
   if (a.kind === 'departed') return a;
   if (b.kind === 'departed') return b;
-  return {
-    kind: 'member',
-    generation: a.generation,
-    joinedAfter: laterOf(a.joinedAfter, b.joinedAfter),
-    firstRevision: Math.max(a.firstRevision, b.firstRevision),
-    self: larger(a.self, b.self),
-    public: larger(a.public, b.public),
-    delivered: larger(a.delivered, b.delivered),
-  };
+  return { ...a, ...Object.fromEntries(MERGED_NAMES.map((name) => [name, largerOf(name, a, b)])) };
 }
 
 /** Whether `a` is strictly above `b`. */
@@ -122,14 +131,15 @@ export function isPast(a: Register | OwnRegister, b: Register | OwnRegister): bo
   return revisionA === revisionB ? a.position > b.position : revisionA > revisionB;
 }
 
-/** Whether two states of one membership hold the same registers. */
+/** Whether two states are the same, but for the times of their registers. */
 export function isSame(a: MembershipState, b: MembershipState): boolean {
   if (a.generation !== b.generation || a.kind !== b.kind) return false;
   if (a.kind === 'departed' || b.kind === 'departed') return true;
-  if (a.firstRevision !== b.firstRevision) return false;
-  return (['self', 'public', 'delivered'] as const).every(
-    (register) => !isPast(a[register], b[register]) && !isPast(b[register], a[register]),
-  );
+  return MERGED_NAMES.every((name) => largerOf(name, a, b) === a[name] && largerOf(name, b, a) === b[name]);
+}
+
+function largerOf<Name extends keyof MergedFields>(name: Name, a: MergedFields, b: MergedFields) {
+  return LAWS[name](a[name], b[name]);
 }
 
 function larger<R extends Register>(current: R, other: R): R {

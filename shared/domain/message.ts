@@ -9,8 +9,8 @@ export interface Message {
 }
 
 /**
- * The number of messages above a member's own view that others sent. If there are more than the service counts, `count`
- * is that limit and `exact` is false.
+ * The number of messages above a member's own view that others sent. `exact` is false where the service stopped counting:
+ * there are more than its limit, which `count` then is, or 8 MB of the ledger do not decide. Then `count` is at least 1.
  */
 export interface Unread {
   readonly count: number;

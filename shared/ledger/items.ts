@@ -1,7 +1,12 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Belonging, Joining } from '../domain/belonging.ts';
 import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
-import type { Membership, MembershipState } from '../domain/membership.ts';
+import {
+  type Membership,
+  type MembershipState,
+  REGISTER_NAMES,
+  type RegisterName,
+} from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
 import { type Position, parsePosition } from '../domain/position.ts';
 
@@ -13,9 +18,6 @@ export type Item = Record<string, AttributeValue>;
  */
 export const CURRENT_MEMBER = 'userId';
 export const FORMER_MEMBER = 'formerUserId';
-
-export type RegisterName = 'self' | 'public' | 'delivered';
-export const REGISTER_NAMES: readonly RegisterName[] = ['self', 'public', 'delivered'];
 
 /** The attribute with the time when a register last moved. */
 export const timeOf = (name: RegisterName): string => `${name}At`;
@@ -131,7 +133,7 @@ function firstRevisionIn(item: Item): number {
 }
 
 /** The content of an item of the ledger. */
-export type Fact =
+export type StoredItem =
   | {
       readonly kind: 'membership';
       readonly groupId: GroupId;
@@ -143,21 +145,21 @@ export type Fact =
 
 /** How this version reads an item. Another version may store items of kinds that this one does not know. */
 export type Interpretation =
-  | { readonly outcome: 'fact'; readonly fact: Fact }
+  | { readonly outcome: 'stored'; readonly stored: StoredItem }
   /** `kind` is null if the item has none. */
   | { readonly outcome: 'unknown'; readonly kind: string | null }
   /** The kind is known, but the item is not as this service writes it. */
   | { readonly outcome: 'broken'; readonly reason: string };
 
-/** An item of the ledger cannot be read as a fact, and the caller needs one. Reading it again does not help. */
+/** An item of the ledger cannot be read, and the caller needs its content. Reading it again does not help. */
 export class UnreadableItem extends Error {
   override readonly name = 'UnreadableItem';
 }
 
-/** Reads an item of any kind, from a reply or from the stream. Throws `UnreadableItem` if it is not a fact. */
-export function readItem(item: Item): Fact {
+/** Reads an item of any kind, from a reply or from the stream. Throws `UnreadableItem` if it cannot be read. */
+export function readItem(item: Item): StoredItem {
   const read = interpretItem(item);
-  if (read.outcome === 'fact') return read.fact;
+  if (read.outcome === 'stored') return read.stored;
   throw read.outcome === 'broken' ? new UnreadableItem(read.reason) : corrupt(item, 'kind');
 }
 
@@ -165,14 +167,14 @@ export function interpretItem(item: Item): Interpretation {
   const kind = item.kind?.S ?? null;
   if (kind !== 'membership' && kind !== 'message' && kind !== 'head') return { outcome: 'unknown', kind };
   try {
-    return { outcome: 'fact', fact: factIn(item, kind) };
+    return { outcome: 'stored', stored: storedItemIn(item, kind) };
   } catch (error) {
     if (error instanceof UnreadableItem) return { outcome: 'broken', reason: error.message };
     throw error;
   }
 }
 
-function factIn(item: Item, kind: Fact['kind']): Fact {
+function storedItemIn(item: Item, kind: StoredItem['kind']): StoredItem {
   const groupId = parseGroupId(text(item, 'groupId'));
   if (!groupId) throw corrupt(item, 'groupId');
   switch (kind) {

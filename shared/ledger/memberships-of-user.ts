@@ -16,8 +16,8 @@ export async function readMembershipsOfUser(
   const items = await table.getMany(groupIds.map((groupId) => membershipKey({ groupId, userId })));
   return passingOver(async (passedOver) =>
     items.flatMap((item) => {
-      const fact = passedOver.read(item, 'membership');
-      return fact?.state.kind === 'member' ? [{ groupId: fact.groupId, membership: fact.state }] : [];
+      const stored = passedOver.read(item, 'membership');
+      return stored?.state.kind === 'member' ? [{ groupId: stored.groupId, membership: stored.state }] : [];
     }),
   );
 }

@@ -1,8 +1,15 @@
-import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import { type AttributeValue, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
 import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
-import { isPast, isSame, type Membership, type MembershipState } from '../domain/membership.ts';
+import {
+  isPast,
+  isSame,
+  type Membership,
+  type MembershipState,
+  REGISTER_NAMES,
+  type RegisterName,
+} from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import {
   belongingOf,
@@ -14,8 +21,6 @@ import {
   type Item,
   membershipItem,
   membershipState,
-  REGISTER_NAMES,
-  type RegisterName,
   registerItem,
   registerText,
   revisionPrefix,
@@ -94,8 +99,8 @@ export class Memberships {
     passedOver: PassedOver,
   ): Promise<Map<UserId, MembershipState>> {
     const items = await this.#table.getMany(userIds.map((userId) => membershipKey({ groupId, userId })));
-    const facts = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
-    return new Map(facts.map(({ userId, state }) => [userId, state]));
+    const stored = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
+    return new Map(stored.map(({ userId, state }) => [userId, state]));
   }
 
   /** As `read`, with the history of joinings and departures. */
@@ -161,21 +166,22 @@ export class Memberships {
     at: number,
     generationBelow: number | null = null,
   ): Promise<Raised> {
-    const own = { S: revisionPrefix(0) + position };
-    const reached = { S: position };
+    const reached: Readonly<Record<RegisterName, AttributeValue>> = {
+      self: { S: revisionPrefix(0) + position },
+      public: { S: position },
+      delivered: { S: position },
+    };
     const time = { N: String(at) };
     const { applied, item } = await this.#table.update({
       key: membershipKey(member),
       set: {
-        ...{ self: own, public: reached, delivered: reached },
+        ...reached,
         ...Object.fromEntries(REGISTER_NAMES.map((name) => [timeOf(name), time])),
       },
       conditions: [
         exists(CURRENT_MEMBER),
         beginsWith('self', revisionPrefix(0)),
-        isBelow('self', own),
-        isBelow('public', reached),
-        isBelow('delivered', reached),
+        ...REGISTER_NAMES.map((name) => isBelow(name, reached[name])),
         ...(generationBelow === null ? [] : [isBelow('generation', { N: String(generationBelow) })]),
       ],
     });
@@ -256,9 +262,9 @@ export class Memberships {
     };
     const { entries, isMore } = await passingOver((passedOver) =>
       this.#pageOf(query, limit, KEY_NAMES, (item) => {
-        const fact = passedOver.read(item, 'membership');
+        const stored = passedOver.read(item, 'membership');
         // The next page begins after this group id. If it differed from the key, pages could go back.
-        if (!fact || membershipKey({ groupId: fact.groupId, userId }).SK.S === item.SK?.S) return fact;
+        if (!stored || membershipKey({ groupId: stored.groupId, userId }).SK.S === item.SK?.S) return stored;
         passedOver.note(corrupt(item, 'groupId'));
         return null;
       }),
@@ -354,8 +360,7 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
         CURRENT_MEMBER,
         'joinedAfter',
         'joinings',
-        'public',
-        'delivered',
+        ...REGISTER_NAMES.filter((name) => name !== 'self'),
         ...REGISTER_NAMES.map(timeOf),
       ],
       // A departure ends every membership that began at or before it, whatever its registers, so it needs no read

@@ -39,8 +39,8 @@ export class Messages {
       const heads = new Map<GroupId, Position | null>();
       for (const groupId of groupIds) {
         const item = found.get(headKey(groupId).PK.S);
-        const fact = item && passedOver.read(item, 'head');
-        if (!item || fact) heads.set(groupId, fact?.position ?? null);
+        const stored = item && passedOver.read(item, 'head');
+        if (!item || stored) heads.set(groupId, stored?.position ?? null);
       }
       return heads;
     });
@@ -243,13 +243,15 @@ interface StoredMessage {
 
 function messagesIn(items: readonly Item[], passedOver: PassedOver): StoredMessage[] {
   return items.flatMap((item) => {
-    const fact = passedOver.read(item, 'message');
-    return fact ? [{ message: fact.message, sentAtMs: item.sentAt?.N ? Number(item.sentAt.N) : null }] : [];
+    const stored = passedOver.read(item, 'message');
+    return stored
+      ? [{ message: stored.message, sentAtMs: item.sentAt?.N ? Number(item.sentAt.N) : null }]
+      : [];
   });
 }
 
 function headOf(item: Item): Position {
-  const fact = readItem(item);
-  if (fact.kind !== 'head') throw corrupt(item, 'kind');
-  return fact.position;
+  const stored = readItem(item);
+  if (stored.kind !== 'head') throw corrupt(item, 'kind');
+  return stored.position;
 }

@@ -1,4 +1,4 @@
-import { type Fact, type Item, interpretItem, UnreadableItem } from './items.ts';
+import { type Item, interpretItem, type StoredItem, UnreadableItem } from './items.ts';
 
 /**
  * Collects the unreadable items of one call that reads several. They are left out of the result, so that one broken
@@ -9,10 +9,13 @@ export class PassedOver {
   #first: string | null = null;
   #isBroken = false;
 
-  /** Returns the item's fact if it can be read and is of this kind; otherwise notes the item and returns null. */
-  read<Kind extends Fact['kind']>(item: Item, kind: Kind): Extract<Fact, { readonly kind: Kind }> | null {
+  /** Returns what the item holds if it can be read and is of this kind; otherwise notes the item and returns null. */
+  read<Kind extends StoredItem['kind']>(
+    item: Item,
+    kind: Kind,
+  ): Extract<StoredItem, { readonly kind: Kind }> | null {
     const read = interpretItem(item);
-    if (read.outcome === 'fact' && isOf(read.fact, kind)) return read.fact;
+    if (read.outcome === 'stored' && isOf(read.stored, kind)) return read.stored;
     if (read.outcome === 'broken') this.note(new UnreadableItem(read.reason));
     else this.#add(`an item of the ledger is no ${kind}: ${item.PK?.S} ${item.SK?.S}`);
     return null;
@@ -49,9 +52,9 @@ export async function passingOver<T>(read: (passedOver: PassedOver) => Promise<T
   }
 }
 
-function isOf<Kind extends Fact['kind']>(
-  fact: Fact,
+function isOf<Kind extends StoredItem['kind']>(
+  stored: StoredItem,
   kind: Kind,
-): fact is Extract<Fact, { readonly kind: Kind }> {
-  return fact.kind === kind;
+): stored is Extract<StoredItem, { readonly kind: Kind }> {
+  return stored.kind === kind;
 }

@@ -8,8 +8,8 @@ import type { Live } from './live.ts';
 const CLOSED_AT_ONCE = 10;
 
 /**
- * Opens a connection of a user: 'open', or 'too-many' if the user has opened so many newer ones meanwhile that it would be
- * closed at once. At 20 connections the oldest goes. Each caller first writes its own connection and then reads all: of
+ * Opens a connection of a user and returns 'open'. Returns 'too-many' if the user already has 20 newer connections. If
+ * there are more than 20, the oldest ones are closed. Each caller first writes its own connection and then reads all: of
  * several at the same time, the last one sees all others, so that no more than 20 remain.
  */
 export async function openConnection(

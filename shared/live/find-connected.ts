@@ -1,12 +1,9 @@
 import * as change from '../cache/changes.ts';
-import type { Concerned, Presence } from '../cache/live-cache.ts';
+import { type Concerned, MOST_MESSAGES, type Presence } from '../cache/live-cache.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loadWindow } from '../operations/message-window.ts';
 import type { Live } from './live.ts';
 import type { Move } from './move.ts';
-
-/** Without the cache, only the senders of this many newest messages get receipts, as with it. */
-const MOST_MESSAGES = 100;
 
 /** Users whose connections are read at the same time. */
 const CONCURRENT_USERS = 20;
@@ -42,7 +39,7 @@ export async function findConnected(live: Live, move: Move): Promise<Connected> 
   return connected;
 }
 
-/** Reads the connections of those users from the ledger of whom the cache does not know whether they are connected. */
+/** If the cache does not know whether a user is connected, reads the user's connections from the ledger. */
 async function decide(live: Live, { isOwn }: Move, { member, senders }: Concerned): Promise<Connected> {
   const everybody = isOwn ? [member, ...senders] : senders;
   const unknown = everybody.filter(({ state }) => state === 'unknown');

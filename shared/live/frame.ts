@@ -1,4 +1,4 @@
-import type { MessageRange } from '../cache/live-cache.ts';
+import { type MessageRange, MOST_MESSAGES } from '../cache/live-cache.ts';
 import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import type { Position } from '../domain/position.ts';
@@ -6,9 +6,6 @@ import { formatMessageId, messageIdAt } from '../domain/position.ts';
 import { type OwnView, readOwnView } from '../operations/own-view.ts';
 import { countReceipts } from '../operations/receipts.ts';
 import type { DueFrame, Live } from './live.ts';
-
-/** Without the cache, own messages are searched among this many newest ones of a range. */
-const MOST_MESSAGES = 100;
 
 /**
  * The frame with the state as it is now; null if there is nothing to send. Nothing of a group goes to a user who has left it.

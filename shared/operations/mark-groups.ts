@@ -1,4 +1,4 @@
-import { TidemarkError } from '../domain/errors.ts';
+import { isUnavailable } from '../domain/errors.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
@@ -59,7 +59,9 @@ function outcomeOf(reached: MarkOutcome | undefined): GroupOutcome {
 }
 
 function failed(error: unknown): () => GroupOutcome {
-  const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
-  console[isExpected ? 'warn' : 'error']({ message: 'a mark of a batch failed', error: loggedError(error) });
+  console[isUnavailable(error) ? 'warn' : 'error']({
+    message: 'a mark of a batch failed',
+    error: loggedError(error),
+  });
   return () => ({ outcome: 'failed' });
 }

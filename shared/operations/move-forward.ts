@@ -105,9 +105,14 @@ async function clampFor(
 }
 
 /**
- * The clamped marks, for the cache to keep. Such a mark has often overtaken its message; it is applied when the message
- * is recorded. The largest id is not kept: it means "everything", and everything is read.
+ * Whether a mark may have overtaken its message: it was clamped. The largest id means "everything", and everything is read
+ * already.
  */
+function mayBeEarly({ position }: Mark, outcome: MarkOutcome | undefined): boolean {
+  return outcome?.clamped === true && position !== END;
+}
+
+/** The marks that may have overtaken their message, for the cache to keep. They are applied when it is recorded. */
 function earlyMarks(
   userId: UserId,
   { generation, self }: Membership,
@@ -115,7 +120,7 @@ function earlyMarks(
   outcomes: readonly MarkOutcome[],
 ): change.Change[] {
   return marks
-    .filter(({ position }, index) => outcomes[index]?.clamped && position !== END)
+    .filter((mark, index) => mayBeEarly(mark, outcomes[index]))
     .map(({ position, kind, ifRevision }) => {
       return change.early({ userId, position, generation, revision: ifRevision ?? self.revision, kind });
     });
@@ -132,8 +137,8 @@ async function applyOvertaken(
   moved: Moved,
 ): Promise<Moved> {
   const head = moved.view?.head ?? null;
-  const isDue = ({ position }: Mark, index: number) =>
-    moved.outcomes[index]?.clamped && position !== END && head !== null && position <= head;
+  const isDue = (mark: Mark, index: number) =>
+    head !== null && mark.position <= head && mayBeEarly(mark, moved.outcomes[index]);
   const due = marks.filter(isDue);
   if (due.length === 0) return moved;
   const { revision } = moved.membership.self;

@@ -29,7 +29,8 @@ export async function advanceSender(
   { sentAtMs, isRepeated }: SenderMove,
 ): Promise<MembershipState | null> {
   const at = nowMs();
-  // A generation is never below the time of the joining.
+  // The time of the message is the bound for the generation. A generation is at least the time of the joining, so a
+  // smaller one proves that the sender joined before the message.
   const raised = await ledger.memberships.raise(sender, position, at, sentAtMs);
   if (raised.isRaised) return raised.state;
   const { state, joinings } = raised.known;

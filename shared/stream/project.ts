@@ -39,8 +39,8 @@ interface Effect {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
   readonly changes: readonly change.Change[];
-  /** The position that a member has left. If it was the last member there, everyone has now read past it. */
-  readonly leftPosition: Position | null;
+  /** The public position that a member had before. If it was the last member there, everyone has now read past it. */
+  readonly formerPosition: Position | null;
 }
 
 /** One group of the batch after its effects were merged into the cache. */
@@ -49,11 +49,11 @@ interface Merged {
   readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
   /**
-   * The effects of members who left a position, without those published before. `leftPosition` is the lowest of these
+   * The effects of members who moved on from a position or left the group, without those published before. `formerPosition` is the lowest of these
    * positions.
    */
-  readonly leaving: readonly Effect[];
-  readonly leftPosition: Position | null;
+  readonly moved: readonly Effect[];
+  readonly formerPosition: Position | null;
   readonly reply: MergedFromStream | null;
 }
 
@@ -85,17 +85,17 @@ async function mergeIntoCache(
   const groups = Map.groupBy(effects, ({ groupId }) => groupId);
   return Promise.all(
     [...groups].map(async ([groupId, ofGroup]): Promise<Merged> => {
-      const leaving = ofGroup.filter(
-        ({ leftPosition, sequenceNumber }) => leftPosition && !published.has(sequenceNumber),
+      const moved = ofGroup.filter(
+        ({ formerPosition, sequenceNumber }) => formerPosition && !published.has(sequenceNumber),
       );
-      const leftPosition = leaving.flatMap((item) => item.leftPosition ?? []).toSorted()[0] ?? null;
+      const formerPosition = moved.flatMap((item) => item.formerPosition ?? []).toSorted()[0] ?? null;
       const changes = ofGroup.flatMap((item) => item.changes);
       const reply =
-        changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, leftPosition) : null;
+        changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, formerPosition) : null;
       const isMerged =
         changes.length === 0 ||
         (reply !== null && (await mergeUnknownMembers(tidemark, groupId, reply.unknownMembers)));
-      return { groupId, ofGroup, isMerged, leaving, leftPosition, reply };
+      return { groupId, ofGroup, isMerged, moved, formerPosition, reply };
     }),
   );
 }
@@ -129,52 +129,52 @@ async function publishFullyRead(
   const sources = new Map<TidemarkEvent, readonly Effect[]>();
   const undecided: Effect[] = [];
   const end = AbortSignal.timeout(searchesMs);
-  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, leftPosition, leaving, reply }) => {
-    if (!leftPosition) return;
+  await inParallel(groups, CONCURRENT_GROUPS, async ({ groupId, formerPosition, moved, reply }) => {
+    if (!formerPosition) return;
     try {
-      const position = await callUntil(end, () => everyonePast(tidemark, groupId, leftPosition, reply));
+      const position = await callUntil(end, () => everyonePast(tidemark, groupId, formerPosition, reply));
       const upTo = position && formatMessageId(position);
-      if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, leaving);
+      if (upTo) sources.set({ type: 'GroupFullyRead', groupId, upTo }, moved);
     } catch (error) {
       console.error({ message: 'it is not known how far everyone has read', error: loggedError(error) });
-      undecided.push(...leaving);
+      undecided.push(...moved);
     }
   });
   const failed = await publishFrom(publisher, sources);
   for (const item of undecided) failed.add(item);
-  for (const item of groups.flatMap(({ leaving }) => leaving)) {
+  for (const item of groups.flatMap(({ moved }) => moved)) {
     if (!failed.has(item)) published.add(item.sequenceNumber);
   }
   return [...failed];
 }
 
-function effectOf({ sequenceNumber, was, is, fact }: Written): Effect {
-  const { groupId } = fact;
-  const quiet = { sequenceNumber, groupId, leftPosition: null };
-  switch (fact.kind) {
+function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
+  const { groupId } = stored;
+  const quiet = { sequenceNumber, groupId, formerPosition: null };
+  switch (stored.kind) {
     case 'head':
-      return { ...quiet, changes: [change.knownHead(fact.position)] };
+      return { ...quiet, changes: [change.knownHead(stored.position)] };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
       return {
         ...quiet,
-        changes: [is ? change.message(fact.message) : change.deleted(fact.message.position)],
+        changes: [is ? change.message(stored.message) : change.deleted(stored.message.position)],
       };
     }
     case 'membership': {
       // An expired departure changes nothing.
       if (!is) return { ...quiet, changes: [] };
-      const { userId, state } = fact;
+      const { userId, state } = stored;
       const before = membershipIn(was);
       const changes = [change.knownMember(userId, state)];
       if (!before && state.kind === 'member') changes.push(change.joined(userId));
-      return { ...quiet, changes, leftPosition: leftBehind(before, state) };
+      return { ...quiet, changes, formerPosition: formerPositionOf(before, state) };
     }
   }
 }
 
 /** The public watermark that a member had before it read on or left the group; null if it is still there. */
-function leftBehind(before: Membership | null, state: MembershipState): Position | null {
+function formerPositionOf(before: Membership | null, state: MembershipState): Position | null {
   if (!before) return null;
   const stays = state.kind === 'member' && !isPast(state.public, before.public);
   return stays ? null : before.public.position;

@@ -46,11 +46,11 @@ async function publishEvents({ publisher, published }: Publication, moves: reado
  * The move in a record, if there is one. A membership that begins counts as a move from its start: it has moved if it
  * took over marks that were made before.
  */
-function moveIn({ sequenceNumber, was, is, fact }: Written): Move[] {
+function moveIn({ sequenceNumber, was, is, stored }: Written): Move[] {
   const after = membershipIn(is);
-  if (!after || fact.kind !== 'membership') return [];
+  if (!after || stored.kind !== 'membership') return [];
   const former = membershipIn(was);
-  const { groupId, userId } = fact;
+  const { groupId, userId } = stored;
   const before =
     former?.generation === after.generation
       ? former

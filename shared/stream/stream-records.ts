@@ -1,5 +1,5 @@
 import type { Membership } from '../domain/membership.ts';
-import { type Fact, type Item, interpretItem } from '../ledger/items.ts';
+import { type Item, interpretItem, type StoredItem } from '../ledger/items.ts';
 
 /** One record of the ledger's stream: an item before and after a write. Each is null if there was no item. */
 export interface StreamRecord {
@@ -9,17 +9,17 @@ export interface StreamRecord {
   readonly after: Item | null;
 }
 
-/** A record as facts: `was` before the write, `is` after it. `fact` is `is`, or `was` if the item is gone. */
+/** What a record holds: `was` before the write, `is` after it. `stored` is `is`, or `was` if the item is gone. */
 export interface Written {
   readonly sequenceNumber: string;
-  readonly was: Fact | null;
-  readonly is: Fact | null;
-  readonly fact: Fact;
+  readonly was: StoredItem | null;
+  readonly is: StoredItem | null;
+  readonly stored: StoredItem;
 }
 
-/** The membership in a fact; null for a departure and for any other fact. */
-export function membershipIn(fact: Fact | null): Membership | null {
-  return fact?.kind === 'membership' && fact.state.kind === 'member' ? fact.state : null;
+/** The membership in an item; null for a departure and for an item of another kind. */
+export function membershipIn(stored: StoredItem | null): Membership | null {
+  return stored?.kind === 'membership' && stored.state.kind === 'member' ? stored.state : null;
 }
 
 /** A record that this service should be able to read, and cannot. */
@@ -57,9 +57,9 @@ export function readAll(records: readonly StreamRecord[]): {
       if (is && was?.outcome === 'broken') brokenBefore.push(was.reason);
       readable.push({
         sequenceNumber,
-        was: was?.outcome === 'fact' ? was.fact : null,
-        is: is ? latest.fact : null,
-        fact: latest.fact,
+        was: was?.outcome === 'stored' ? was.stored : null,
+        is: is ? latest.stored : null,
+        stored: latest.stored,
       });
     }
   }

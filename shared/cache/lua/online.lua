@@ -4,7 +4,7 @@
 --   unknown, if it is not: the cache may have lost the user, and the ledger decides
 -- The set is complete when it has existed for as long as a connection lives. The member `#complete` holds that time, as a
 -- negative score; ids contain no `#`. It is in the same key, so Redis evicts all or nothing.
--- Invariant: a user with an open connection is never taken for one without, unless the note of it got lost.
+-- Invariant: a user with an open connection never counts as not connected, unless the write that noted it got lost.
 
 local COMPLETE = '#complete'
 

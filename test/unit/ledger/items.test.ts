@@ -30,7 +30,7 @@ describe('an item of the ledger', () => {
     ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
     ['head', head],
   ])('of kind %s is a fact', (kind, item) => {
-    expect(interpretItem(item)).toMatchObject({ outcome: 'fact', fact: { kind, groupId: 'g' } });
+    expect(interpretItem(item)).toMatchObject({ outcome: 'stored', stored: { kind, groupId: 'g' } });
   });
 
   test.each([

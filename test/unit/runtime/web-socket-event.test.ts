@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
-import { connectionOf, tokenIn } from '../../../functions/runtime/connection.ts';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { connectionOf, statusAfter, tokenIn } from '../../../functions/runtime/web-socket-event.ts';
 
 describe('the token among the subprotocols', () => {
   test.each([
@@ -39,5 +39,29 @@ describe('the connection of an event', () => {
     expect(() => connectionOf({ requestContext: { ...requestContext, authorizer } })).toThrow(
       'no context of its authorizer',
     );
+  });
+});
+
+describe('the handling of a connection', () => {
+  const requestContext = { connectionId: 'c1', connectedAt: 5, requestId: 'r', routeKey: '$connect' };
+  /** What Lambda gives an event whose deadline is a moment away. */
+  const soon = { getRemainingTimeInMillis: () => 510 };
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('that does not end before the deadline refuses the connection with 503', async () => {
+    const warned = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const hanging = () => new Promise<{ statusCode: number }>(() => undefined);
+    expect(await statusAfter({ requestContext }, soon, hanging)).toEqual({ statusCode: 503 });
+    expect(warned.mock.calls).toMatchObject([
+      [{ route: '$connect', requestId: 'r', error: { name: 'TidemarkError' } }],
+    ]);
+  });
+
+  test('that ends in time gives its own status', async () => {
+    expect(await statusAfter({ requestContext }, soon, async () => ({ statusCode: 429 }))).toEqual({
+      statusCode: 429,
+    });
   });
 });

@@ -1,9 +1,10 @@
 import type { APIGatewayEventWebsocketRequestContextV2 } from 'aws-lambda';
 import { SUBPROTOCOL, TOKEN_PREFIX } from '../../shared/contract/frames.ts';
-import { TidemarkError } from '../../shared/domain/errors.ts';
+import { isUnavailable } from '../../shared/domain/errors.ts';
 import { parseUserId, type UserId } from '../../shared/domain/ids.ts';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import type { Connection } from '../../shared/ledger/connections.ts';
+import { inTime, type TimeLeft } from './in-time.ts';
 
 /** An event of a connection. The authorizer's context comes with each one. */
 export interface ConnectionEvent {
@@ -25,7 +26,10 @@ export function connectionOf({ requestContext }: ConnectionEvent): Connection & 
   return { userId, connectionId, connectedAtMs, tokenExpiresAtMs };
 }
 
-/** The token among the subprotocols that a client asks for; null if there is not one of it, or Tidemark's is missing. */
+/**
+ * The token among the subprotocols that a client asks for. null unless there is exactly one token, and Tidemark's own
+ * subprotocol beside it.
+ */
 export function tokenIn(headers: Readonly<Record<string, string | undefined>>): string | null {
   const protocols = Object.entries(headers)
     .filter(([name]) => name.toLowerCase() === 'sec-websocket-protocol')
@@ -40,15 +44,19 @@ interface Status {
   readonly statusCode: number;
 }
 
-/** Runs the handling of a connection. What fails is logged, and becomes the status with which API Gateway refuses it. */
+/**
+ * Runs the handling of a connection. What fails is logged, and becomes the status with which API Gateway refuses it: 503
+ * also where the handling does not end before the function's deadline.
+ */
 export async function statusAfter<S extends Status>(
   { requestContext }: ConnectionEvent,
+  context: TimeLeft,
   run: () => Promise<S>,
 ): Promise<S | Status> {
   try {
-    return await run();
+    return await inTime(context, run);
   } catch (error) {
-    const isExpected = error instanceof TidemarkError && error.code === 'unavailable';
+    const isExpected = isUnavailable(error);
     const { routeKey: route, requestId } = requestContext;
     const line = {
       message: 'a connection could not be handled',
