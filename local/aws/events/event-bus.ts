@@ -44,6 +44,12 @@ interface Rule {
 
 const MAX_ENTRY_BYTES = 262_144;
 
+/**
+ * The events that a rule delivers to a function at the same time. On AWS there is no such limit, and no order either. Here
+ * more instances would only compete for the same processors.
+ */
+const LANES = 4;
+
 export interface EventBusOptions {
   readonly events: Journal<BusEvent>;
   readonly deliveries: Journal<Delivery>;
@@ -57,8 +63,9 @@ export class EventBus {
   readonly name: string;
   readonly #options: EventBusOptions;
   readonly #rules: readonly Rule[];
-  /** The last delivery of each rule. Deliveries follow each other, so that events stay in order if none fails. */
-  readonly #lines = new Map<string, Promise<unknown>>();
+  /** The last delivery in each lane of a rule. */
+  readonly #lanes = new Map<string, Promise<unknown>>();
+  #count = 0;
 
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
@@ -121,7 +128,9 @@ export class EventBus {
       settled();
       return;
     }
-    const before = this.#lines.get(rule.name) ?? Promise.resolve();
+    this.#count += 1;
+    const lane = `${rule.name} ${this.#count % LANES}`;
+    const before = this.#lanes.get(lane) ?? Promise.resolve();
     const delivery = before
       .then(async () => {
         const result = await lambda.invokeAsync(target.functionName, payload, settled);
@@ -130,7 +139,7 @@ export class EventBus {
       })
       // A delivery that fails must not block later ones. It is not stored as done, so the next start repeats it.
       .catch((error: unknown) => log.line(`delivery ${event['detail-type']} failed: ${String(error)}`));
-    this.#lines.set(rule.name, delivery);
+    this.#lanes.set(lane, delivery);
   }
 }
 
