@@ -94,7 +94,7 @@ test('a mark over HTTP ends in the table of the subscriber', async () => {
 
 test('events in any order and repeated end in the larger membership, then the larger 64-bit id', async () => {
   const groupId = freshPrefix();
-  // Numbers of JavaScript cannot tell the first two ids apart.
+  // As numbers of JavaScript the first two ids are equal.
   const events = [
     () => advanced(groupId, 'alice', 1, '18446744073709551615'),
     () => advanced(groupId, 'alice', 1, '18446744073709551614'),

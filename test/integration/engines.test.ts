@@ -73,7 +73,7 @@ describe('a guarded process', () => {
     await server.stop();
   });
 
-  test('tells how it ended and what it printed last', async () => {
+  test('reports how it ended and what it printed last', async () => {
     const failing = await startGuardedProcess('/bin/sh', ['-c', 'echo out; echo "went wrong" >&2; exit 3']);
     expect(await failing.exited).toEqual({ code: 3, signal: null });
     expect(failing.lastOutput().split('\n').sort()).toEqual(['out', 'went wrong']);
@@ -260,7 +260,7 @@ describe('DynamoDB Local', () => {
     import { startDynamoDbLocal } from './dynamodb-local.ts';
     await startDynamoDbLocal().catch((error) => console.log(error.name, '|', error.message));`;
 
-  /** A folder with a bin/java that tells this version and runs nothing; without a version, an empty one. */
+  /** A folder with a bin/java that prints this version and runs nothing; without a version, an empty one. */
   async function aJavaHome(name: string, version?: string): Promise<string> {
     const home = join(directory, name);
     await mkdir(join(home, 'bin'), { recursive: true });

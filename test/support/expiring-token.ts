@@ -8,7 +8,7 @@ export interface OtherClaims {
   readonly scope?: string;
 }
 
-/** A token of the local stack's issuer that expires in so many seconds, or has expired for a negative number. */
+/** A token of the local stack's issuer that expires after this many seconds; with a negative number it has expired. */
 export async function expiringToken(
   dataDirectory: string,
   subject: string,

@@ -232,7 +232,7 @@ export function isRunning(pid: number): boolean {
   }
 }
 
-/** That events lead from one message id to another without a gap; they may repeat what was told before. */
+/** Expects events to lead from one message id to another without a gap. They may repeat. */
 export function expectCovered(
   events: readonly WatermarkEvent[],
   { from, to }: { readonly from: number | null; readonly to: number },
@@ -241,7 +241,7 @@ export function expectCovered(
   for (const { detail } of events) {
     const start = detail.from === null ? null : Number(detail.from);
     if (start !== null && (covered === null || start > covered)) {
-      throw new Error(`nothing tells of what lies between ${covered} and ${start}`);
+      throw new Error(`no event covers what lies between ${covered} and ${start}`);
     }
     covered = Math.max(covered ?? 0, Number(detail.to));
   }

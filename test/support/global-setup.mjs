@@ -3,7 +3,7 @@ import { startRedis } from '../../local/engines/redis.ts';
 import { startUpstashRest } from '../../local/engines/upstash-rest.ts';
 import stopEngines, { started } from './global-teardown.mjs';
 
-/** Starts the engines that all tests of a run share, and tells the test workers where they are. */
+/** Starts the engines that all tests of a run share, and gives the test workers their addresses. */
 export default async function startEngines() {
   const starts = await Promise.allSettled([startLedgerEngine(), startCacheEngine()]);
   const failed = starts.find(({ status }) => status === 'rejected');

@@ -56,7 +56,7 @@ async function prepare(stack: RunningStack, groupId: string): Promise<void> {
   await call(serviceToken(), 'POST', '/members', { userIds: ['bob'] }, `${groupId}-quiet`);
 }
 
-/** What anyone can see of the group: every register of every member, in each list and count that tells of it. */
+/** What anyone can see of the group: every register of every member, in each list and count that has it. */
 async function look({ call, serviceToken, userToken }: RunningStack, groupId: string) {
   const group = `/v1/groups/${groupId}`;
   const ask = async (token: Promise<string>, method: string, path: string, body?: Json) =>

@@ -413,7 +413,7 @@ describe('a sync', () => {
     expect(tidemark.getSnapshot().badge).toEqual({ groups: 2, messages: 7, exact: true });
   });
 
-  test('tells trackers in which revision the user reads', async () => {
+  test('gives trackers the revision in which the user reads', async () => {
     start({}, ({ body }) => ({
       status: 200,
       body: { ...view('tea', (body as { messageId: string }).messageId, 0), advanced: true, clamped: false },
