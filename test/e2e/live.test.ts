@@ -177,6 +177,55 @@ describe('frames', () => {
     device.socket.close();
   });
 
+  const ACTIONS = [
+    ['mark', { messageId: '1' }],
+    ['delivered', { messageId: '1' }],
+    ['unread', { messageId: '1' }],
+  ] as const;
+
+  test.each(ACTIONS)(
+    "%s in somebody else's group is answered as in none, and pushes nothing",
+    async (action, fields) => {
+      const { groupId, alice, bob } = await aGroup();
+      const [stranger, former, ofAlice] = [
+        await connect(freshPrefix('dave')),
+        await connect(bob),
+        await connect(alice),
+      ];
+      expect((await stack.asService('DELETE', `/v1/groups/${groupId}/members/${bob}`)).status).toBe(204);
+      const refused = { status: 404, body: { code: 'not_found', requestId: expect.any(String) } };
+      const unknown = await stranger.ask({ action, groupId: freshPrefix('g'), ...fields });
+      expect(unknown).toMatchObject(refused);
+      for (const device of [stranger, former]) {
+        const answer = await device.ask({ action, groupId, ...fields });
+        const { body } = unknown as unknown as { readonly body: object };
+        expect(answer).toMatchObject({ status: 404, body: { ...body, requestId: expect.any(String) } });
+        expect(device.frames().filter(({ type }) => type !== 'answer')).toEqual([]);
+      }
+      expect(ofAlice.frames()).toEqual([]);
+      const { body: receipts } = await stack.asUser(alice, 'POST', `/v1/groups/${groupId}/receipts`, {
+        messageIds: ['1'],
+      });
+      expect(receipts).toMatchObject({ receipts: [{ audience: 1, readCount: 0, deliveredCount: 0 }] });
+      for (const { socket } of [stranger, former, ofAlice]) socket.close();
+    },
+  );
+
+  test('sync has no view of a group that the user is not in, named or not', async () => {
+    const { groupId, bob } = await aGroup();
+    const stranger = await connect(freshPrefix('dave'));
+    for (const groups of [undefined, [groupId], [groupId, freshPrefix('g')]]) {
+      expect(await stranger.ask({ action: 'sync', ...(groups && { groups }) })).toMatchObject({
+        type: 'synced',
+        views: [],
+        complete: true,
+      });
+    }
+    const device = await connect(bob);
+    expect(await device.ask({ action: 'sync', groups: [groupId] })).toMatchObject({ views: [{ groupId }] });
+    for (const { socket } of [stranger, device]) socket.close();
+  });
+
   test('a ping is answered', async () => {
     const device = await connect(freshPrefix('dave'));
     device.send({ action: 'ping' });

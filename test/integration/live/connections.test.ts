@@ -87,13 +87,20 @@ describe('opening a connection', () => {
     expect(await idsOf(user)).toEqual(all.slice(1).map(({ connectionId }) => connectionId));
   });
 
-  test('many at once leave 20 of them', async () => {
+  test('a thousand, fifty at once, leave 20 of them', async () => {
     const user = aUser();
     const now = Date.now();
-    const all = Array.from({ length: 50 }, (_, index) => connectionAt(now + index));
-    const outcomes = await Promise.all(
-      all.map(async (connection) => [connection.connectionId, await openConnection(live, user, connection)]),
-    );
+    const all = Array.from({ length: 1_000 }, (_, index) => connectionAt(now + index));
+    const outcomes: (readonly [connectionId: string, 'open' | 'too-many'])[] = [];
+    let most = 0;
+    for (let start = 0; start < all.length; start += 50) {
+      const opening = all.slice(start, start + 50).map(async (connection) => {
+        return [connection.connectionId, await openConnection(live, user, connection)] as const;
+      });
+      outcomes.push(...(await Promise.all(opening)));
+      most = Math.max(most, (await idsOf(user)).length);
+    }
+    expect(most).toBe(20);
     const left = await idsOf(user);
     expect(left).toEqual(all.slice(-20).map(({ connectionId }) => connectionId));
     const open = outcomes.filter(([, outcome]) => outcome === 'open').map(([id]) => id);
