@@ -40,7 +40,7 @@ describe('npm run dev', () => {
     expect(output.trimEnd().split('\n').at(-1)).toBe(`Tidemark ready on ${described().apiUrl}`);
     expect(described()).toEqual({
       apiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      wsUrl: null,
+      wsUrl: expect.stringMatching(/^ws:\/\/127\.0\.0\.1:\d+\/live$/),
       pid: dev.pid,
       redis: {
         engine: expect.stringMatching(/^(redis-server|embedded)$/),

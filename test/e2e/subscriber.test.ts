@@ -143,8 +143,10 @@ test('an event that fails for a day waits in the dead-letter queue, and holds up
   const parked = await eventually(
     async () => {
       const all = fieldsOf(await stack.call(null, 'GET', '/_local/dead-letters')).deadLetters;
-      expect(all).toHaveLength(1);
-      return all;
+      // notify gives up the same event, since it cannot read it either.
+      const own = (all as { queue: string }[]).filter(({ queue }) => queue.includes(':tidemark-subscriber-'));
+      expect(own).toHaveLength(1);
+      return own;
     },
     { deadlineMs: 60_000 },
   );
