@@ -39,6 +39,9 @@ const ENVIRONMENT = {
   AWS_LAMBDA_FUNCTION_NAME: 'none',
   WEBHOOK_URL: 'http://127.0.0.1:9',
   WEBHOOK_SECRET_ARN: 'none',
+  TOKEN_ISSUERS: '[]',
+  CONNECTIONS_URL: 'http://127.0.0.1:9',
+  FRAMES_QUEUE_URL: 'http://127.0.0.1:9',
 };
 
 const IMPORT = `
@@ -138,7 +141,7 @@ const unprepared: Plugin = {
 };
 
 async function buildUnprepared(options: BuildOptions): Promise<void> {
-  await build({ ...options, plugins: [unprepared] });
+  await build({ ...options, plugins: [unprepared, ...(options.plugins ?? [])] });
 }
 
 function bundleOf(name: string, file: string): Bundle {
