@@ -8,15 +8,15 @@ import { open } from './openapi.ts';
 /** The JSON Schema of the frames of a WebSocket, in both directions. */
 export function framesSchema(): JsonObject {
   const sent = {
-    sync: sentFrame(sync.action, v.strictObject(sync.fields)),
+    'send-sync': sentFrame(sync.action, v.strictObject(sync.fields)),
     ...Object.fromEntries(
       Object.entries(routeActions).map(([action, request]) => {
         const { path, body } = schemasOf(request);
         const fields = v.strictObject({ ref, groupId: path.entries.groupId ?? v.never(), ...body.entries });
-        return [action, sentFrame(action, fields)];
+        return [`send-${action}`, sentFrame(action, fields)];
       }),
     ),
-    ping: sentFrame(PING, v.strictObject({})),
+    'send-ping': sentFrame(PING, v.strictObject({})),
   };
   const received = Object.fromEntries(
     Object.entries(serverFrames).map(([type, schema]) => [type, open(jsonSchemaOf(schema))]),
@@ -24,18 +24,15 @@ export function framesSchema(): JsonObject {
   const oneOf = (frames: object) => ({
     oneOf: Object.keys(frames).map((name) => ({ $ref: `#/$defs/${name}` })),
   });
-  const sentNames = Object.fromEntries(
-    Object.entries(sent).map(([name, schema]) => [`send-${name}`, schema]),
-  );
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'A frame of Tidemark’s WebSocket API',
     description: `Text of at most ${MAX_FRAME_BYTES} bytes. Frames of the service may get more fields: ignore those that you do not know.`,
     oneOf: [{ $ref: '#/$defs/sent' }, { $ref: '#/$defs/received' }],
     $defs: {
-      sent: { description: 'What a client sends', ...oneOf(sentNames) },
+      sent: { description: 'What a client sends', ...oneOf(sent) },
       received: { description: 'What the service sends', ...oneOf(received) },
-      ...sentNames,
+      ...sent,
       ...received,
       ...ID_SHAPES,
     },

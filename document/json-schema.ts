@@ -104,9 +104,9 @@ interface Choice {
 }
 
 /**
- * One object with the fields of all choices, of which it requires those that all have. Of the others, those of a choice
- * come together. Generators of clients understand it better than a list of choices: from that, some make clients that
- * take no field that a later version adds.
+ * One object with the fields of all choices. Fields that every choice requires are required. The other fields of a
+ * choice must occur together. Client generators support this better than a list of choices: from a list, some generate
+ * clients that refuse fields of later versions.
  */
 function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
   const values = choices.flatMap(({ properties }) => {

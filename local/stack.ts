@@ -17,7 +17,7 @@ import { LOCAL_CONTEXT, synthesize, synthesizeSubscriber } from './aws/synthesis
 import { refuse } from './aws/web-sockets/handshake.ts';
 import { API_GATEWAY_LIMITS, type WebSocketLimits } from './aws/web-sockets/limits.ts';
 import type { WebSocketApi } from './aws/web-sockets/web-socket-api.ts';
-import { type Log, silentLog } from './command/log.ts';
+import { durationSince, type Log, silentLog } from './command/log.ts';
 import { DataDirectory, type StackDescription } from './data/data-directory.ts';
 import { Journal } from './data/journal.ts';
 import { allEnded } from './engines/all-ended.ts';
@@ -298,7 +298,6 @@ async function callApi(
   const handled = await api.handle(request);
   const isCutOff = stopping.aborted && handled.statusCode >= 500;
   const response = isCutOff ? gatewayProblem(503, 'The stack is stopping.', '') : handled;
-  const took = performance.now() - begun;
-  log.line(`${request.method} ${path} ${response.statusCode} ${took.toFixed(took < 10 ? 1 : 0)} ms`);
+  log.line(`${request.method} ${path} ${response.statusCode} ${durationSince(begun)}`);
   return response;
 }

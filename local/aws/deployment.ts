@@ -81,8 +81,9 @@ function withLocalIssuers(
 ): string {
   return JSON.stringify([
     ...v.parse(TokenIssuers, given).map((one) => ({ ...one, keysUrl: keySetUrl(one.issuer) })),
-    ...otherIssuers.map(({ issuer, audiences, keySetUrl: keysUrl }) => ({
-      ...{ issuer, audience: audiences },
+    ...otherIssuers.map(({ issuer, audiences: audience, keySetUrl: keysUrl }) => ({
+      issuer,
+      audience,
       keysUrl,
     })),
   ]);
@@ -108,6 +109,7 @@ export async function deploy(
   );
   const queues = new Queues(template, messages, { nowMs: Date.now, speed });
   const webSocketApi = webSocketApiOf(template);
+  const callbackUrl = webSocketApi && callbackUrlOf(webSocketApi);
   const lambda = new Lambda(template, {
     callers,
     queues,
@@ -121,8 +123,7 @@ export async function deploy(
     },
     localValue: (name, value) => {
       // The SDK knows no address for this service: the functions give it the one that the template has.
-      if (webSocketApi && value === callbackUrlOf(webSocketApi))
-        return `${endpoints.executeApi}/${stageOf(webSocketApi)}`;
+      if (webSocketApi && value === callbackUrl) return `${endpoints.executeApi}/${stageOf(webSocketApi)}`;
       return name === TOKEN_ISSUERS ? withLocalIssuers(value, options) : value;
     },
   });

@@ -34,3 +34,9 @@ export function consoleLog(): Log {
     },
   };
 }
+
+/** The time since `begun`, a value of performance.now(), in the format of log lines. */
+export function durationSince(begun: number): string {
+  const took = performance.now() - begun;
+  return `${took.toFixed(took < 10 ? 1 : 0)} ms`;
+}

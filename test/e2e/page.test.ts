@@ -176,6 +176,13 @@ describeInChromium('the page in Chromium', () => {
     return tab;
   }
 
+  /** Alice and Bob in a new chat, each alone in a tab. */
+  async function openAliceAndBob(): Promise<{ readonly alice: Tab; readonly bob: Tab }> {
+    await start();
+    const group = freshGroup();
+    return { alice: await open({ as: 'alice', group }), bob: await open({ as: 'bob', group }) };
+  }
+
   /** From now on, the tab has the focus only while it is in front, as in a browser that somebody uses. */
   async function withRealFocus({ page }: Tab): Promise<void> {
     const session = await context.newCDPSession(page);
@@ -194,10 +201,7 @@ describeInChromium('the page in Chromium', () => {
   test(
     'two people chat: what one of them looks at becomes read for the other',
     async () => {
-      await start();
-      const group = freshGroup();
-      const alice = await open({ as: 'alice', group });
-      const bob = await open({ as: 'bob', group });
+      const { alice, bob } = await openAliceAndBob();
       const lines = Array.from({ length: 30 }, (_, line) => `Line ${line + 1}`);
       await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
       await withRealFocus(bob);
@@ -233,10 +237,7 @@ describeInChromium('the page in Chromium', () => {
   test(
     'a page without the focus reads nothing, and a hidden one neither',
     async () => {
-      await start();
-      const group = freshGroup();
-      const alice = await open({ as: 'alice', group });
-      const bob = await open({ as: 'bob', group });
+      const { alice, bob } = await openAliceAndBob();
       await withRealFocus(bob);
       await bob.page.clock.install();
       await alice.page.bringToFront();
@@ -302,10 +303,7 @@ describeInChromium('the page in Chromium', () => {
   test(
     'without a network a person misses nothing: ten messages arrive later, and one mark is sent',
     async () => {
-      await start();
-      const group = freshGroup();
-      const alice = await open({ as: 'alice', group });
-      const bob = await open({ as: 'bob', group });
+      const { alice, bob } = await openAliceAndBob();
       await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
       await bob.panel('bob').getByText('Network').click();
       const before = bob.requests.length;
@@ -329,10 +327,7 @@ describeInChromium('the page in Chromium', () => {
   test(
     'what is written and read without a network is sent later',
     async () => {
-      await start();
-      const group = freshGroup();
-      const alice = await open({ as: 'alice', group });
-      const bob = await open({ as: 'bob', group });
+      const { alice, bob } = await openAliceAndBob();
       await withRealFocus(bob);
       await alice.page.bringToFront();
       await alice.say('alice', 'Are you there?');
@@ -362,10 +357,7 @@ describeInChromium('the page in Chromium', () => {
   test(
     'who reads privately clears the own badge, and nobody else can notice',
     async () => {
-      await start();
-      const group = freshGroup();
-      const alice = await open({ as: 'alice', group });
-      const bob = await open({ as: 'bob', group });
+      const { alice, bob } = await openAliceAndBob();
       await withRealFocus(bob);
       await alice.page.bringToFront();
       await alice.say('alice', 'A secret');

@@ -103,6 +103,15 @@ async function expectConverged(
   }, CATCH_UP);
 }
 
+/** Bob has read up to 10: his device has 10 unread messages left, and Alice's that he has read hers up to there. */
+async function expectReadByBob(chat: Chat, ofBob: LiveClient, ofAlice: LiveClient): Promise<void> {
+  await expectConverged(chat, chat.bob, ofBob, { view: { messageId: '10', revision: 0, unread: 10 } });
+  await expectConverged(chat, chat.alice, ofAlice, {
+    view: { messageId: '20', revision: 0, unread: 0 },
+    read: [1, 1, 0],
+  });
+}
+
 const markUnread = (userId: string, groupId: string, messageId: number) =>
   faults.api.asUser(userId, 'POST', `/v1/groups/${groupId}/unread`, { messageId: String(messageId) });
 
@@ -217,11 +226,7 @@ describe('an instance that pushes dies', () => {
       const killed = killAt('notify', service, match, kind);
       await faults.api.mark(groupId, bob, 10);
       await eventually(() => expect(killed()).toBe(1), CATCH_UP);
-      await expectConverged(chat, bob, ofBob, { view: { messageId: '10', revision: 0, unread: 10 } });
-      await expectConverged(chat, alice, ofAlice, {
-        view: { messageId: '20', revision: 0, unread: 0 },
-        read: [1, 1, 0],
-      });
+      await expectReadByBob(chat, ofBob, ofAlice);
     },
     120_000,
   );
@@ -242,11 +247,7 @@ describe('an instance that pushes dies', () => {
       const killed = killAt(folder, 'aws', match, kind);
       await faults.api.mark(groupId, bob, 10);
       await eventually(() => expect(killed()).toBe(1), CATCH_UP);
-      await expectConverged(chat, bob, ofBob, { view: { messageId: '10', revision: 0, unread: 10 } });
-      await expectConverged(chat, alice, ofAlice, {
-        view: { messageId: '20', revision: 0, unread: 0 },
-        read: [1, 1, 0],
-      });
+      await expectReadByBob(chat, ofBob, ofAlice);
     },
     120_000,
   );
@@ -292,11 +293,7 @@ describe('a slow query of connections', () => {
     // Two for each of both: the first tries have ended without an answer.
     await eventually(() => expect(asked() - before).toBeGreaterThanOrEqual(4), CATCH_UP);
     faults.proxies.dynamodb.clear();
-    await expectConverged(chat, bob, ofBob, { view: { messageId: '10', revision: 0, unread: 10 } });
-    await expectConverged(chat, alice, ofAlice, {
-      view: { messageId: '20', revision: 0, unread: 0 },
-      read: [1, 1, 0],
-    });
+    await expectReadByBob(chat, ofBob, ofAlice);
   }, 120_000);
 });
 

@@ -217,7 +217,10 @@ export async function startWebSocketGateway({
   const log = {
     line: () => undefined,
     output: (_name: string, text: string) => {
-      for (const line of text.split('\n')) printed.push(JSON.parse(line).message ?? JSON.parse(line));
+      for (const line of text.split('\n')) {
+        const value = JSON.parse(line);
+        printed.push(value.message ?? value);
+      }
     },
   };
   const aws = await startAwsEndpoint();
@@ -242,12 +245,12 @@ export async function startWebSocketGateway({
     async () => ({ statusCode: 200, headers: {}, body: 'an answer over HTTP' }),
     (request, socket, head) => api.upgrade(request, socket, head),
   );
-  const url = `${front.url.replace('http:', 'ws:')}/live`;
+  const origin = front.url.replace('http:', 'ws:');
+  const url = `${origin}/live`;
   return {
     ...{ url, printed, api },
-    open(subprotocols = ['tidemark.v1', 'bearer.alice'], { query = '', path, ...options } = {}) {
-      const address = path === undefined ? url : `${front.url.replace('http:', 'ws:')}${path}`;
-      return opened(new WebSocket(`${address}${query}`, [...subprotocols], options));
+    open(subprotocols = ['tidemark.v1', 'bearer.alice'], { query = '', path = '/live', ...options } = {}) {
+      return opened(new WebSocket(`${origin}${path}${query}`, [...subprotocols], options));
     },
     async manage(method, path, { body, as = 'message' } = {}) {
       const target = new URL(aws.url + path);

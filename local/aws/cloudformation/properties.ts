@@ -263,7 +263,6 @@ export interface TypedResource<T extends ResourceType> {
 
 /** Types that have no effect here, or that are read through the types above. */
 const ELSEWHERE = new Set([
-  'AWS::ApiGatewayV2::Stage',
   'AWS::CloudWatch::Alarm',
   'AWS::Logs::LogGroup',
   'AWS::SNS::Subscription',

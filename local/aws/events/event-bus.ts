@@ -65,7 +65,8 @@ export class EventBus {
   readonly #rules: readonly Rule[];
   /** The last delivery in each lane of a rule. */
   readonly #lanes = new Map<string, Promise<unknown>>();
-  #count = 0;
+  /** The number of deliveries to functions so far, for each rule. */
+  readonly #counts = new Map<string, number>();
 
   constructor(template: Template, options: EventBusOptions) {
     this.#options = options;
@@ -128,8 +129,9 @@ export class EventBus {
       settled();
       return;
     }
-    this.#count += 1;
-    const lane = `${rule.name} ${this.#count % LANES}`;
+    const count = this.#counts.get(rule.name) ?? 0;
+    this.#counts.set(rule.name, count + 1);
+    const lane = `${rule.name} ${count % LANES}`;
     const before = this.#lanes.get(lane) ?? Promise.resolve();
     const delivery = before
       .then(async () => {

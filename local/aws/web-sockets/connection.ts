@@ -15,13 +15,13 @@ export interface Ending {
 
 /** What API Gateway closes a connection with when its time is over, or when the stack stops. */
 export const GOING_AWAY: Ending = { code: 1001, reason: 'Going away' };
-/** What it closes one with that a back end deletes. */
+/** How API Gateway closes a connection that a back end deletes. */
 export const DELETED: Ending = { code: 1000, reason: 'Connection Closed Normally' };
 const TOO_LARGE: Ending = { code: 1009, reason: 'Message too big' };
 /** https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-binary-media-types.html */
 const BINARY: Ending = { code: 1003, reason: 'Binary frames are not supported' };
 
-/** Codes that no frame carries: what the end of a connection without a close frame, or with an empty one, is called. */
+/** Reasons for codes that are never in a frame: the client sent no close frame, or one without a code. */
 const UNSPOKEN: Readonly<Record<number, string>> = {
   1005: 'Client-side close frame status not set',
   1006: 'Connection closed abnormally',
@@ -110,7 +110,7 @@ export class Connection {
     setTimeout(() => this.#socket.terminate(), CLOSE_MS).unref();
   }
 
-  /** Only messages count, since AWS does not say that pings do: what stays open here does so there. */
+  /** Only messages count as activity. AWS does not say that pings count, so a connection that stays open here also does there. */
   #touch(): void {
     this.#lastActiveAtMs = Date.now();
     this.#idle.refresh();

@@ -69,7 +69,7 @@ export function webSocketRoutesOf(template: Template, api: WebSocketApiDefinitio
     const integration: Integration =
       given.properties.IntegrationType === 'MOCK'
         ? { kind: 'mock', answer: mockAnswer(api, given.logicalId, given.properties, isAnswered) }
-        : { kind: 'function', functionName: functionNameIn(uriTarget(given.properties.IntegrationUri)) };
+        : { kind: 'function', functionName: functionIn(given.properties.IntegrationUri) };
     if (integration.kind === 'function')
       requireInvocation(logicalId, integration.functionName, executeArn(apiId, `${stage}/${routeKey}`));
     return { routeKey, integration, isAnswered, authorizerId: AuthorizerId };
@@ -95,7 +95,7 @@ function authorizerOf(
     .find(({ logicalId }) => logicalId === authorizerId);
   if (!authorizer) throw new TemplateError(`${api.logicalId}: there is no authorizer ${authorizerId}`);
   const { AuthorizerUri, IdentitySource } = authorizer.properties;
-  const functionName = functionNameIn(uriTarget(AuthorizerUri));
+  const functionName = functionIn(AuthorizerUri);
   requireInvocation(authorizerId, functionName, executeArn(api.logicalId, `authorizers/${authorizerId}`));
   return { functionName, header: IdentitySource[0].slice('route.request.header.'.length) };
 }
@@ -116,11 +116,11 @@ function permissionsOf(template: Template): RequireInvocation {
   };
 }
 
-/** The function's ARN in the URI of an invocation, `arn:aws:apigateway:...:lambda:path/.../<ARN>/invocations`. */
-function uriTarget(uri: string): string {
+/** The name of the function in the URI of an invocation, `arn:aws:apigateway:...:lambda:path/.../<ARN>/invocations`. */
+function functionIn(uri: string): string {
   const [, arn] = /\/functions\/(.+)\/invocations$/.exec(uri) ?? [];
   if (arn === undefined) throw new TemplateError(`the local stack does not know the integration ${uri}`);
-  return arn;
+  return functionNameIn(arn);
 }
 
 const MockRequest = v.pipe(

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Log } from '../../command/log.ts';
+import { durationSince, type Log } from '../../command/log.ts';
 import type { InvocationResult } from '../lambda/instance.ts';
 import type { Lambda } from '../lambda/lambda.ts';
 import { AwsError } from '../operation.ts';
@@ -178,7 +178,7 @@ export class WebSocketApi {
     else if (isAnswered && outcome.answer.body !== '') connection.send(outcome.answer.body);
   }
 
-  /** What is no JSON, or names no route, goes to `$default`. A client cannot name a route that begins with `$`. */
+  /** A text that is not JSON, or that has no known route, goes to `$default`. A client cannot select a route that begins with `$`. */
   #routeOf(text: string): Route | undefined {
     const { routes } = this.#api;
     const action = actionIn(text);
@@ -215,9 +215,8 @@ export class WebSocketApi {
   }
 
   #log(routeKey: string, status: number, begun: number, reason?: string): void {
-    const took = performance.now() - begun;
     const why = reason === undefined ? '' : `: ${reason}`;
-    this.#options.log.line(`websocket ${routeKey} ${status} ${took.toFixed(took < 10 ? 1 : 0)} ms${why}`);
+    this.#options.log.line(`websocket ${routeKey} ${status} ${durationSince(begun)}${why}`);
   }
 
   /** The connection of an id. @throws AwsError where it is gone, or its handshake has not ended */

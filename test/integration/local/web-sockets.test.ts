@@ -52,6 +52,21 @@ const refusal = (open: Promise<OpenSocket>) =>
     },
   );
 
+/** What the context of every event has, from a connection of the user agent "a test". */
+const contextOf = (connectionId: unknown) => ({
+  extendedRequestId: ID,
+  requestTime: REQUEST_TIME,
+  messageDirection: 'IN',
+  stage: 'live',
+  connectedAt: TIME,
+  requestTimeEpoch: TIME,
+  identity: { sourceIp: '127.0.0.1', userAgent: 'a test' },
+  requestId: ID,
+  domainName: new URL(gateway.url).host,
+  connectionId,
+  apiId: API_ID,
+});
+
 describe('a handshake', () => {
   test('is completed under the subprotocol that the function of $connect chose', async () => {
     const { socket } = await gateway.open(['tidemark.v1', 'bearer.alice']);
@@ -172,17 +187,7 @@ describe('a handshake', () => {
     const requestContext = {
       routeKey: '$connect',
       eventType: 'CONNECT',
-      extendedRequestId: ID,
-      requestTime: REQUEST_TIME,
-      messageDirection: 'IN',
-      stage: 'live',
-      connectedAt: TIME,
-      requestTimeEpoch: TIME,
-      identity: { sourceIp: '127.0.0.1', userAgent: 'a test' },
-      requestId: ID,
-      domainName: host,
-      connectionId: ID,
-      apiId: API_ID,
+      ...contextOf(ID),
     };
     expect(await printed('authorizer', () => true)).toEqual({
       ...request,
@@ -273,17 +278,7 @@ describe('a message', () => {
         },
         messageId: ID,
         eventType: 'MESSAGE',
-        extendedRequestId: ID,
-        requestTime: REQUEST_TIME,
-        messageDirection: 'IN',
-        stage: 'live',
-        connectedAt: TIME,
-        requestTimeEpoch: TIME,
-        identity: { sourceIp: '127.0.0.1', userAgent: 'a test' },
-        requestId: ID,
-        domainName: new URL(gateway.url).host,
-        connectionId: ID,
-        apiId: API_ID,
+        ...contextOf(ID),
       },
       body: '{"action":"silent","a":"ü"}',
       isBase64Encoded: false,
@@ -387,17 +382,7 @@ describe('the end of a connection', () => {
         disconnectStatusCode: 4000,
         disconnectReason: 'the client has seen enough',
         eventType: 'DISCONNECT',
-        extendedRequestId: ID,
-        requestTime: REQUEST_TIME,
-        messageDirection: 'IN',
-        stage: 'live',
-        connectedAt: TIME,
-        requestTimeEpoch: TIME,
-        identity: { sourceIp: '127.0.0.1', userAgent: 'a test' },
-        requestId: ID,
-        domainName: host,
-        connectionId,
-        apiId: API_ID,
+        ...contextOf(connectionId),
       },
       isBase64Encoded: false,
     });
