@@ -2,7 +2,7 @@ import type { Context } from 'aws-lambda';
 import type { ServerFrame } from '../shared/contract/server-frames.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { END } from '../shared/domain/position.ts';
-import { TOKEN_EXPIRED } from '../shared/live/push.ts';
+import { closeExpired } from '../shared/live/push.ts';
 import { markRead } from '../shared/operations/mark-read.ts';
 import { membershipMode } from './runtime/composition.ts';
 import { answerFrame } from './runtime/frames.ts';
@@ -33,14 +33,13 @@ async function answerTo(event: FrameEvent, context: Context): Promise<ServerFram
     });
   }
   // Posted, not returned: a frame that is returned would arrive after the connection is closed.
-  await live.sockets.post(caller.connectionId, TOKEN_EXPIRED);
-  await live.sockets.close(caller.connectionId);
+  await closeExpired(live.sockets, caller.connectionId);
   return null;
 }
 
 await prepare({
   tidemark: live.tidemark,
-  // Strict whatever the deployment is: nobody must not become a member.
+  // Always strict: in an open deployment the rehearsal would make a member.
   operation: () => markRead({ ...live.tidemark, mode: 'strict' }, NOBODY, END),
   writes: true,
   others: [],

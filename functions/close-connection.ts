@@ -8,7 +8,7 @@ import { type ConnectionEvent, connectionOf, statusAfter } from './runtime/web-s
 
 const connections = new Connections(new Table(createLedgerClient(), variable(TABLE_NAME)));
 
-/** A client has gone. API Gateway calls this by best effort: what stays is forgotten at the next push. */
+/** A client has disconnected. API Gateway may fail to call this. Then the next push removes the connection. */
 export async function handler(event: ConnectionEvent, context: Context) {
   return statusAfter(event, context, async () => {
     const { userId, connectionId } = connectionOf(event);

@@ -80,7 +80,7 @@ export interface QueuedSubscriptionProps extends WorkOffOptions {
 export class QueuedSubscription extends Construct {
   constructor(scope: Construct, id: string, props: QueuedSubscriptionProps) {
     super(scope, id);
-    const { bus, description, eventPattern, handler, maximumConcurrency, batchingWindow } = props;
+    const { bus, description, eventPattern, handler } = props;
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', `${handler.node.id}-dead-letters`);
     const queue = new WorkQueue(this, 'Queue', handler, deadLetters);
 
@@ -98,7 +98,7 @@ export class QueuedSubscription extends Construct {
     // A rule only sends. CDK's `SqsQueue` would also let it read the queue's attributes.
     for (const target of [queue, deadLetters]) allowRule(rule, target);
 
-    queue.workOff(this, { maximumConcurrency, ...(batchingWindow && { batchingWindow }) });
+    queue.workOff(this, props);
   }
 }
 

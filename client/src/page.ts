@@ -25,7 +25,6 @@ export interface Sighting {
 interface Observer {
   observe(element: PageElement): void;
   unobserve(element: PageElement): void;
-  disconnect(): void;
 }
 
 interface Page {

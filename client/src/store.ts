@@ -172,7 +172,7 @@ export function createStore(userId: string, changed: () => void) {
 
     /** The user is no longer in the group, as of this time. */
     removeView(groupId: string, asOf: number): void {
-      if (!((groups.get(groupId)?.view?.asOf ?? 0) > asOf)) groups.delete(groupId);
+      if ((groups.get(groupId)?.view?.asOf ?? 0) <= asOf) groups.delete(groupId);
       publish();
     },
 

@@ -30,11 +30,7 @@ export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
   } else if (who === 'user') {
     refuseBackEnds(payload !== null, scopes);
   }
-  return () => {
-    const subject = payload && payload.sub === jwt?.claims.sub ? parseUserId(payload.sub) : null;
-    if (!subject) throw forbidden("The token's subject is not a user id of this service.");
-    return subject;
-  };
+  return () => subjectOf(payload && payload.sub === jwt?.claims.sub ? payload.sub : null);
 }
 
 /**
@@ -43,7 +39,11 @@ export function callerOf(event: Event, who: Who = 'anyone'): () => UserId {
  */
 export function userOf(payload: Payload): UserId {
   refuseBackEnds(true, scopesOf(payload));
-  const subject = parseUserId(payload.sub);
+  return subjectOf(payload.sub);
+}
+
+function subjectOf(claim: unknown): UserId {
+  const subject = parseUserId(claim);
   if (!subject) throw forbidden("The token's subject is not a user id of this service.");
   return subject;
 }

@@ -14,7 +14,7 @@ import { inTime, type TimeLeft } from './in-time.ts';
 import { parseJsonBody } from './json-body.ts';
 import { logFailure } from './log-failure.ts';
 import { answerMarkDelivered, answerMarkRead, answerMarkUnread } from './mark-answers.ts';
-import { problemAnswer } from './problem.ts';
+import { problemOf } from './problem.ts';
 import type { Call, Reply } from './serve.ts';
 import { validate } from './validate.ts';
 
@@ -114,8 +114,8 @@ async function answerAsRoute<Action extends frames.RouteAction>(
     return { status: reply.status, body: { ...reply.body } };
   } catch (error) {
     logFailure('a frame failed', { requestId }, error);
-    const problem = problemAnswer(error, requestId);
-    return { status: problem.statusCode, body: JSON.parse(problem.body ?? '{}') };
+    const problem = problemOf(error, requestId);
+    return { status: problem.status, body: problem };
   }
 }
 

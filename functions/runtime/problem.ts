@@ -22,28 +22,34 @@ export interface Answer {
  * nothing about the cause.
  */
 export function problemAnswer(error: unknown, requestId: string): Answer {
+  const problem = problemOf(error, requestId);
+  return {
+    statusCode: problem.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(problem.code === 'unavailable' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
+    },
+    body: JSON.stringify(problem),
+  };
+}
+
+/** Returns the problem in that answer. */
+export function problemOf(error: unknown, requestId: string) {
   const known = error instanceof TidemarkError ? error : null;
   const code = known?.code ?? 'internal';
   const { status, title } = FUNCTION_PROBLEMS[code];
   const detail =
     known?.message ?? 'The request failed. It is not known whether it took effect; it may be repeated.';
   return {
-    statusCode: status,
-    headers: {
-      'content-type': 'application/problem+json',
-      ...(code === 'unavailable' && { 'retry-after': String(RETRY_AFTER_SECONDS) }),
-    },
-    body: JSON.stringify({
-      // First, so that no field of the state replaces one of the problem.
-      ...boundedState(known?.state ?? {}),
-      type: 'about:blank',
-      title,
-      status,
-      code,
-      detail,
-      requestId: shortened(requestId, MAX_REQUEST_ID_BYTES),
-      ...(code === 'invalid_request' && { errors: fieldsOf(known) }),
-    }),
+    // First, so that no field of the state replaces one of the problem.
+    ...boundedState(known?.state ?? {}),
+    type: 'about:blank',
+    title,
+    status,
+    code,
+    detail,
+    requestId: shortened(requestId, MAX_REQUEST_ID_BYTES),
+    ...(code === 'invalid_request' && { errors: fieldsOf(known) }),
   };
 }
 

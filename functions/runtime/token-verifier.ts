@@ -23,7 +23,7 @@ export class InvalidToken extends Error {
   override readonly name = 'InvalidToken';
 }
 
-/** An HTTP API accepts RSA signatures alone, and one token must not open one API and be refused at the other. */
+/** As for an HTTP API, which accepts only RSA signatures: both APIs must accept the same tokens. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512'];
 
 /** Keys are read again after this long, so that a key that the issuer has withdrawn is not accepted for ever. */

@@ -14,7 +14,7 @@ export interface ConnectionEvent {
   > & { readonly authorizer?: Readonly<Record<string, unknown>> | undefined };
 }
 
-/** Who is connected, and until when. Throws if the authorizer's context is missing: nothing is done for nobody. */
+/** Who is connected, and until when. Throws if the authorizer's context is missing, because then the user is not known. */
 export function connectionOf({ requestContext }: ConnectionEvent): Connection & { readonly userId: UserId } {
   const { connectionId, connectedAt: connectedAtMs, authorizer } = requestContext;
   const userId = parseUserId(authorizer?.userId);
@@ -58,14 +58,12 @@ export async function statusAfter<S extends Status>(
   } catch (error) {
     const isExpected = isUnavailable(error);
     const { routeKey: route, requestId } = requestContext;
-    const line = {
+    console[isExpected ? 'warn' : 'error']({
       message: 'a connection could not be handled',
       route,
       requestId,
       error: loggedError(error),
-    };
-    if (isExpected) console.warn(line);
-    else console.error(line);
+    });
     return { statusCode: isExpected ? 503 : 500 };
   }
 }

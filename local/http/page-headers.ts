@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /**
  * The headers of a page that the local stack serves, and of its files. The page needs no other host, so
  * that none may be requested.
@@ -22,4 +24,13 @@ export function pageHeaders(connections: readonly string[] = []): Readonly<Recor
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
   };
+}
+
+/** Whether a request is for one of these files, which are listed by path. */
+export function isForFileOf(
+  files: object,
+  path: string,
+  { method }: Pick<IncomingMessage, 'method'>,
+): boolean {
+  return Object.hasOwn(files, path) && (method === 'GET' || method === 'HEAD');
 }

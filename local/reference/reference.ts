@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
-import { pageHeaders } from '../http/page-headers.ts';
+import { isForFileOf, pageHeaders } from '../http/page-headers.ts';
 
 interface File {
   readonly url: URL;
@@ -30,8 +30,8 @@ const FILES: Readonly<Record<string, File>> = {
 };
 
 /** Whether a request asks for the OpenAPI document, for the page that shows it, or for a file of the page. */
-export function isForReference(path: string, { method }: Pick<IncomingMessage, 'method'>): boolean {
-  return Object.hasOwn(FILES, path) && (method === 'GET' || method === 'HEAD');
+export function isForReference(path: string, request: Pick<IncomingMessage, 'method'>): boolean {
+  return isForFileOf(FILES, path, request);
 }
 
 /** Answers a request for which `isForReference` is true. */
@@ -45,7 +45,7 @@ export async function referenceAnswer(path: string, { headers }: IncomingMessage
   };
 }
 
-/** The page calls the origin that it came from, by whatever name of this machine: only that is the same origin to it. */
+/** Makes the page call the host name that the browser used: any other name of this machine would be another origin. */
 function withServer(text: string, url: string): string {
   const document = JSON.parse(text) as Readonly<Record<string, unknown>>;
   return JSON.stringify({ ...document, servers: [{ url, description: 'This local stack' }] }, null, 2);

@@ -6,7 +6,7 @@ import { earlierOf, laterOf } from '../domain/position.ts';
 import type { Connection } from '../ledger/connections.ts';
 import { findConnected } from './find-connected.ts';
 import { frameOf } from './frame.ts';
-import type { DueFrame, FrameQueue, Live, Posted } from './live.ts';
+import type { DueFrame, FrameQueue, Live, Posted, Sockets } from './live.ts';
 import { moveIn } from './move.ts';
 
 /*
@@ -93,10 +93,10 @@ async function pushFrame(live: Live, due: DueFrame): Promise<'done' | 'failed' |
   if (!frame) return 'done';
   const post = async ({ connectionId, tokenExpiresAtMs }: Connection): Promise<Posted> => {
     const isExpired = tokenExpiresAtMs <= tidemark.nowMs();
-    const result = await sockets.post(connectionId, isExpired ? TOKEN_EXPIRED : frame);
-    if (isExpired) await sockets.close(connectionId);
-    if (isExpired || result === 'gone') await connections.remove(userId, connectionId);
-    return isExpired ? 'gone' : result;
+    if (isExpired) await closeExpired(sockets, connectionId);
+    const result = isExpired ? 'gone' : await sockets.post(connectionId, frame);
+    if (result === 'gone') await connections.remove(userId, connectionId);
+    return result;
   };
   const posted = await Promise.all(open.map(post));
   return posted.includes('failed') ? 'failed' : 'done';
@@ -106,9 +106,14 @@ function covering(one: MessageRange, other: MessageRange): MessageRange {
   return { from: earlierOf(one.from, other.from), to: laterOf(one.to, other.to) };
 }
 
-/** Sent before a connection is closed whose token is no longer valid. */
-export const TOKEN_EXPIRED: ServerFrame = {
+const TOKEN_EXPIRED: ServerFrame = {
   type: 'error',
   code: 'token_expired',
   detail: 'The token has expired. Connect again with a new one.',
 };
+
+/** Sends a client the error that its token is no longer valid, then closes the connection. */
+export async function closeExpired(sockets: Sockets, connectionId: string): Promise<void> {
+  await sockets.post(connectionId, TOKEN_EXPIRED);
+  await sockets.close(connectionId);
+}

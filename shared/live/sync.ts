@@ -4,7 +4,7 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Connection } from '../ledger/connections.ts';
 import { readMembershipsOfUser } from '../ledger/memberships-of-user.ts';
 import type { Table } from '../ledger/table.ts';
-import { type InboxGroup, readInbox, viewsOf } from '../operations/inbox.ts';
+import { type InboxGroup, type InboxPage, readInbox, viewsOf } from '../operations/inbox.ts';
 import type { Tidemark } from '../operations/tidemark.ts';
 import { viewIn } from './frame.ts';
 import type { Live } from './live.ts';
@@ -64,11 +64,7 @@ async function unreadViews(tidemark: Tidemark, userId: UserId): Promise<Found> {
   let after: GroupId | null = null;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const limit = MAX_VIEWS - groups.length;
-    const found: Awaited<ReturnType<typeof readInbox>> = await readInbox(tidemark, userId, {
-      unreadOnly: true,
-      limit,
-      after,
-    });
+    const found: InboxPage = await readInbox(tidemark, userId, { unreadOnly: true, limit, after });
     groups.push(...found.groups);
     after = found.next;
     if (!after) return { groups, isAll: true };

@@ -27,7 +27,7 @@ for index = 1, #KEYS, 2 do
   elseif not is_due and redis.call('SET', gate, '1', 'NX', 'PX', gate_ms) then
     replies[#replies + 1] = 'now'
   else
-    redis.call('HSET', due, 'until', string.format('%.0f', now + due_ms), 'by', event)
+    redis.call('HSET', due, 'until', time_text(now + due_ms), 'by', event)
     widen(due)
     replies[#replies + 1] = 'later'
   end

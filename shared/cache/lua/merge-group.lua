@@ -1,9 +1,8 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
--- position
---   that a member has left ('' for none: then the first value of the reply is false), then the changes: the kind of each
---   and the values of that kind (see `merges` below)
+--   position that a member has left ('' for none: then the first value of the reply is false), then the changes: the
+--   kind of each and the values of that kind (see `merges` below)
 -- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
 --   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
 --   five values each (see early-marks.lua) }

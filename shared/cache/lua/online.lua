@@ -16,8 +16,7 @@ local function is_complete(online, now, life)
   return false
 end
 
--- The score as text, not with `%d`, which ends at 2147483647 if Lua is built for 32 bits.
-local function score_text(score) return string.format('%.0f', tonumber(score)) end
+local function score_text(score) return time_text(tonumber(score)) end
 
 -- `online <score>`, `offline` or `unknown`.
 local function presence(online, user, now, complete)
