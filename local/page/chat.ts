@@ -7,10 +7,10 @@ import type { Log } from '../command/log.ts';
 import { UsageError } from '../command/usage-error.ts';
 import type { Journal } from '../data/journal.ts';
 import { type ApiClient, createApiClient, fieldsOf, type Json } from '../http/api-client.ts';
+import { isPerson, PEOPLE as NAMES, type Person } from './browser/people.ts';
 
 /** The people of the demo page. The first two are members of each group from its start. */
-export const PEOPLE = ['alice', 'bob', 'carol'] as const;
-export type Person = (typeof PEOPLE)[number];
+export const PEOPLE = Object.keys(NAMES) as Person[];
 
 /** The groups of the page. No other group of the stack can be one. */
 export const GROUP_ID = /^picnic(-[a-z0-9]{1,12})?$/;
@@ -112,7 +112,7 @@ export class Chat {
     if (known) return known.messageId;
     if (!isMember(group, senderId)) return null;
     const nowMs = Date.now();
-    // As snowflakes are made: milliseconds, then 22 bits. They grow over restarts, and a number of JavaScript cannot hold them.
+    // Made like a snowflake id: milliseconds, then 22 bits. Ids also grow after a restart, and are too large for a JavaScript number.
     const floor = BigInt(nowMs) << 22n;
     this.#lastId = this.#lastId < floor ? floor : this.#lastId + 1n;
     const sentAt = new Date(nowMs).toISOString();
@@ -137,8 +137,7 @@ export class Chat {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { searchParams } = new URL(request.url ?? '', 'http://localhost');
     const { group: groupId = '', user: userId = '', after = '0' } = Object.fromEntries(searchParams);
-    const isPerson = PEOPLE.some((person) => person === userId);
-    if (!GROUP_ID.test(groupId) || !isPerson || !/^\d{1,20}$/.test(after)) {
+    if (!GROUP_ID.test(groupId) || !isPerson(userId) || !/^\d{1,20}$/.test(after)) {
       refuse(
         socket,
         400,

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
-import { pageHeaders } from '../http/page-headers.ts';
+import { isForFileOf, pageHeaders } from '../http/page-headers.ts';
 
 interface File {
   readonly type: string;
@@ -23,8 +23,8 @@ const FILES: Readonly<Record<string, File>> = {
 };
 
 /** Whether a request is for the demo page or a file of it. */
-export function isForPage(path: string, { method }: Pick<IncomingMessage, 'method'>): boolean {
-  return Object.hasOwn(FILES, path) && (method === 'GET' || method === 'HEAD');
+export function isForPage(path: string, request: Pick<IncomingMessage, 'method'>): boolean {
+  return isForFileOf(FILES, path, request);
 }
 
 /**

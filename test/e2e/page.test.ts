@@ -128,6 +128,8 @@ describeInChromium('the page in Chromium', () => {
     readonly panel: (person: string) => Locator;
     /** Sends these messages one after the other, and waits until the chat has delivered them. */
     say(person: string, ...texts: string[]): Promise<void>;
+    /** Cuts the network of a person, once the live connection is open. */
+    cutNetwork(person: string): Promise<void>;
     texts(person: string): Promise<string[]>;
     /** What stands below each own message, such as `Read by 1 of 2`. */
     receipts(person: string): Promise<string[]>;
@@ -152,10 +154,22 @@ describeInChromium('the page in Chromium', () => {
       if (url.origin === origin) requests.push(`${request.method()} ${url.pathname}`);
       else if (url.protocol !== 'data:') faults.push(`requests ${url.href}`);
     });
+    const isConnected = new Promise<void>((resolve) => {
+      page.on('websocket', (socket) =>
+        socket.on('framereceived', ({ payload }) => {
+          if (String(payload).includes('"type":"synced"')) resolve();
+        }),
+      );
+    });
     await page.goto(`${origin}/?${new URLSearchParams(query)}`);
     const panel = (person: string) => page.locator(`#panel-${person}`);
     const tab: Tab = {
       ...{ page, requests, panel },
+      async cutNetwork(person) {
+        // Chromium warns of a socket that is closed before it is open.
+        await isConnected;
+        await panel(person).getByText('Network').click();
+      },
       async say(person, ...texts) {
         const input = panel(person).getByLabel(/^Message as /);
         for (const text of texts) {
@@ -305,7 +319,7 @@ describeInChromium('the page in Chromium', () => {
     async () => {
       const { alice, bob } = await openAliceAndBob();
       await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
-      await bob.panel('bob').getByText('Network').click();
+      await bob.cutNetwork('bob');
       const before = bob.requests.length;
       const ten = Array.from({ length: 10 }, (_, line) => `Message ${line + 1}`);
       await alice.say('alice', ...ten);
@@ -332,7 +346,7 @@ describeInChromium('the page in Chromium', () => {
       await alice.page.bringToFront();
       await alice.say('alice', 'Are you there?');
       await eventually(async () => expect(await bob.badge('bob')).toBe('1'), SOON);
-      await bob.panel('bob').getByText('Network').click();
+      await bob.cutNetwork('bob');
       await bob.page.bringToFront();
       await bob.panel('bob').getByText('Are you there?').waitFor();
       const input = bob.panel('bob').getByLabel('Message as Bob');

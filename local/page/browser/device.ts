@@ -177,9 +177,9 @@ export function createDevice(
     for (const { messageId, senderId } of added) tidemark.noteMessage(groupId, messageId, { senderId });
     const own = new Set(messages.filter(({ senderId }) => senderId === userId).map(({ key }) => key));
     const left = drafts.filter(({ key }) => !own.has(key));
-    if (left.length < drafts.length) keepDrafts(left);
     markDeliveredSoon();
-    changed();
+    if (left.length < drafts.length) keepDrafts(left);
+    else changed();
   }
 
   /** The device has received these messages, also where nobody has looked at them. */

@@ -1,13 +1,11 @@
 import { button, element, setText } from './dom.ts';
 import { Panel } from './panel.ts';
-import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
+import { DEFAULT_GROUP, isPerson, nameOf, PEOPLE, type Person } from './people.ts';
 
 const HINT_FOR_ALL =
-  'One person looks at a time, as a window has one focus: the one you point at, type as or choose. What stays in view for a second is read.';
+  'Only one person looks at a time, because a window has one focus. You choose the person: point at a panel, type in it, or press its name. What stays in view for a second is read.';
 const HINT_FOR_ONE =
   'Open the same person in a second tab, or another person, and compare. What stays in view for a second is read, while the window has the focus.';
-
-const DEFAULT_GROUP = 'picnic';
 
 /** The element with this id, which page.html has. Throws an error if it has none. */
 function byId(id: string): HTMLElement {

@@ -55,8 +55,7 @@ export function createNetwork(): Network {
 
     async fetch(url, init) {
       if (!isOn) throw new TypeError('There is no network.');
-      const { body = null, signal, ...rest } = init;
-      return fetch(url, { ...rest, body, signal: AbortSignal.any([signal, cut.signal]) });
+      return fetch(url, { ...init, signal: AbortSignal.any([init.signal, cut.signal]) });
     },
 
     WebSocket: NetworkSocket as unknown as WebSocketConstructor,

@@ -1,6 +1,6 @@
 import { createDevice, type Device, type Draft, type Message } from './device.ts';
 import { button, element, icon, setText, toggle } from './dom.ts';
-import { nameOf, type Person } from './people.ts';
+import { DEFAULT_GROUP, nameOf, type Person } from './people.ts';
 import { ReceiptLine } from './receipt-line.ts';
 
 /** The list is at its end when this many pixels or fewer are below the view. */
@@ -38,7 +38,7 @@ export class Panel {
   readonly #device: Device;
   readonly #name: string;
   readonly #rows = new Map<string, Row>();
-  /** Messages above the newest one that was there when each member joined. */
+  /** The user ids of the members whose "joined" line is already in the list. */
   readonly #joined = new Set<string>();
   readonly #badge = element('span', { class: 'badge', hidden: true });
   readonly #status = element('p', { class: 'status', role: 'status' });
@@ -117,7 +117,7 @@ export class Panel {
       }),
     );
     const headingId = `name-${person}`;
-    const query = new URLSearchParams({ as: person, ...(groupId !== 'picnic' && { group: groupId }) });
+    const query = new URLSearchParams({ as: person, ...(groupId !== DEFAULT_GROUP && { group: groupId }) });
     this.element = element(
       'section',
       { class: 'panel', id: `panel-${person}`, 'data-person': person, 'aria-labelledby': headingId },
@@ -182,7 +182,6 @@ export class Panel {
     this.#log.setAttribute('aria-live', isLooking ? 'polite' : 'off');
     // After a pause, what is new is what came since.
     if (!isLooking) this.#lineAt = this.#firstUnread();
-    this.#observe();
     this.#update();
   }
 
