@@ -17,7 +17,7 @@ export function watermarkAnswer({ groupId, userId }: Member, { membership, unrea
 
 /** The same answer with the group's head. */
 export function viewAnswer(member: Member, view: OwnView) {
-  return { ...watermarkAnswer(member, view), head: view.head && formatMessageId(view.head) };
+  return { ...watermarkAnswer(member, view), head: formatMessageId(view.head.position) };
 }
 
 /** The time when a register last moved, as RFC 3339; null if it never moved. */

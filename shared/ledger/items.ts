@@ -1,5 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Belonging, Joining } from '../domain/belonging.ts';
+import { type GroupSettings, type Head, NO_HEAD, RECEIPTS_POLICIES } from '../domain/head.ts';
 import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import {
   type Membership,
@@ -8,7 +9,7 @@ import {
   type RegisterName,
 } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
-import { type Position, parsePosition } from '../domain/position.ts';
+import { type Position, parsePosition, START } from '../domain/position.ts';
 
 export type Item = Record<string, AttributeValue>;
 
@@ -141,7 +142,7 @@ export type StoredItem =
       readonly state: MembershipState;
     }
   | { readonly kind: 'message'; readonly groupId: GroupId; readonly message: Message }
-  | { readonly kind: 'head'; readonly groupId: GroupId; readonly position: Position };
+  | { readonly kind: 'head'; readonly groupId: GroupId; readonly head: Head };
 
 /** How this version reads an item. Another version may store items of kinds that this one does not know. */
 export type Interpretation =
@@ -191,7 +192,7 @@ function storedItemIn(item: Item, kind: StoredItem['kind']): StoredItem {
       return { kind, groupId, message };
     }
     case 'head':
-      return { kind, groupId, position: positionIn(item, 'position') };
+      return { kind, groupId, head: headOf(item) };
   }
 }
 
@@ -217,6 +218,27 @@ export function messageOf(item: Item): Message {
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
   };
+}
+
+/** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */
+export function headOf(item: Item): Head {
+  const position = item.position ? positionIn(item, 'position') : START;
+  const loud = item.loud ? positionIn(item, 'loud') : position;
+  if (loud > position) throw corrupt(item, 'loud');
+  return { position, loud, settings: settingsIn(item) };
+}
+
+function settingsIn(item: Item): GroupSettings {
+  const parentId = item.parentId ? parseGroupId(text(item, 'parentId')) : null;
+  if (item.parentId && !parentId) throw corrupt(item, 'parentId');
+  const policy = item.receipts ? text(item, 'receipts') : NO_HEAD.settings.receipts;
+  const receipts = RECEIPTS_POLICIES.find((one) => one === policy);
+  if (!receipts) throw corrupt(item, 'receipts');
+  const isSet = item.parentId !== undefined || item.receipts !== undefined;
+  const revision = item.settings ? number(item, 'settings') : 0;
+  // Settings without a revision would lose every merge.
+  if (isSet && revision === 0) throw corrupt(item, 'settings');
+  return { revision, parentId, receipts };
 }
 
 function timeIn(item: Item, name: RegisterName): number | null {

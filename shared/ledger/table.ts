@@ -22,6 +22,8 @@ export interface Update {
   readonly set: Item;
   /** Attributes to set only if they are absent. */
   readonly setIfAbsent?: Item;
+  /** Values that the ledger computes from the item before the update. */
+  readonly computed?: readonly Assignment[];
   readonly remove?: readonly string[];
   readonly conditions: readonly Clause[];
 }
@@ -32,6 +34,16 @@ export interface Clause {
   readonly names: readonly string[];
   readonly values?: Item;
 }
+
+/** A named assignment, with names and values as a clause has them. */
+export type Assignment = Clause;
+
+/** Sets an attribute that is absent to the value of another one, or to `start` if that is absent too. */
+export const copyIfAbsent = (name: string, from: string, start: Item[string]): Assignment => ({
+  expression: `#${name} = if_not_exists(#${name}, if_not_exists(#${from}, :${name}Start))`,
+  names: [name, from],
+  values: { [`:${name}Start`]: start },
+});
 
 export const isAbsent: Clause = { expression: 'attribute_not_exists(#PK)', names: ['PK'] };
 
@@ -163,17 +175,18 @@ function compare(name: string, operator: string, value: Item[string]): Clause {
   };
 }
 
-function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Update) {
+function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], conditions }: Update) {
   const sets = [
     ...Object.keys(set).map((name) => `#${name} = :${name}`),
     ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
+    ...computed.map(({ expression }) => expression),
   ];
   const removals = remove.map((name) => `#${name}`);
   const names = [
     ...Object.keys(set),
     ...Object.keys(setIfAbsent),
     ...remove,
-    ...conditions.flatMap((clause) => clause.names),
+    ...[...computed, ...conditions].flatMap((clause) => clause.names),
   ];
   const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
   return {
@@ -184,7 +197,7 @@ function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Updat
     ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
     ExpressionAttributeValues: Object.assign(
       Object.fromEntries(values),
-      ...conditions.map((clause) => clause.values ?? {}),
+      ...[...computed, ...conditions].map((clause) => clause.values ?? {}),
     ) as Item,
   };
 }

@@ -28,7 +28,7 @@ export function viewIn(groupId: string, { membership, head, unread }: OwnView) {
     groupId,
     messageId: formatMessageId(position),
     revision,
-    head: head && formatMessageId(head),
+    head: formatMessageId(head.position),
     unread,
   };
 }

@@ -44,7 +44,7 @@ export async function recordMessage(
   const { message, known } = await ledger.messages.record(groupId, position, senderId, sentAt, now);
   if (message.senderId !== senderId) return { outcome: 'conflict' };
   const [head, sender] = await Promise.all([
-    ledger.messages.raiseHead(groupId, position),
+    ledger.heads.raise(groupId, position, false),
     advanceSender(tidemark, { groupId, userId: senderId }, position, {
       sentAtMs: isFact ? sentAt : null,
       isRepeated: known,
@@ -54,7 +54,7 @@ export async function recordMessage(
   if (sender) changes.push(change.member(senderId, sender));
   const due = await cache.mergeRecorded(groupId, changes);
   await applyDueMarks(tidemark, groupId, due ?? []);
-  return { outcome: known ? 'known' : 'recorded', head };
+  return { outcome: known ? 'known' : 'recorded', head: head.position };
 }
 
 /** Applies marks that overtook their message, best effort: the message is recorded even if this fails. */

@@ -5,7 +5,6 @@ import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import { END, laterOf, type Position } from '../domain/position.ts';
 import { join } from './members.ts';
-import { headChange } from './message-window.ts';
 import { memberIn, readMember } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -33,7 +32,7 @@ export async function moveForward(
   const cached = memberIn(view);
   const isTrusted = cached !== null && marks.every(({ ifRevision }) => isRevision(cached, ifRevision));
   const [{ clamp, headChanges }, known] = await Promise.all([
-    clampFor(tidemark, groupId, marks, view?.head ?? null),
+    clampFor(tidemark, groupId, marks, view?.head?.position ?? null),
     isTrusted ? cached : readMember(tidemark, member),
   ]);
   let expected = known;
@@ -100,8 +99,8 @@ async function clampFor(
   if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
     return { clamp: (position) => position, headChanges: [] };
   }
-  const head = await ledger.messages.readHead(groupId);
-  return { clamp: (position) => clampTo(head, position), headChanges: [headChange(head)] };
+  const head = await ledger.heads.read(groupId);
+  return { clamp: (position) => clampTo(head.position, position), headChanges: [change.head(head)] };
 }
 
 /**
@@ -136,7 +135,7 @@ async function applyOvertaken(
   marks: readonly Mark[],
   moved: Moved,
 ): Promise<Moved> {
-  const head = moved.view?.head ?? null;
+  const head = moved.view?.head?.position ?? null;
   const isDue = (mark: Mark, index: number) =>
     head !== null && mark.position <= head && mayBeEarly(mark, moved.outcomes[index]);
   const due = marks.filter(isDue);

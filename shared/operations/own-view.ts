@@ -1,16 +1,17 @@
 import * as change from '../cache/changes.ts';
 import type { InboxView, View, Window } from '../cache/replies.ts';
+import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
-import { headChange, loadWindow } from './message-window.ts';
+import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
-/** What one member sees of a group. Without recorded messages the head is null and nothing is unread. */
+/** What one member sees of a group. Without recorded messages nothing is unread. */
 export interface OwnView {
   readonly membership: Membership;
-  readonly head: Position | null;
+  readonly head: Head;
   readonly unread: Unread;
 }
 
@@ -81,7 +82,7 @@ async function ownViewIn(
   if (!window || !state || !head) return null;
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
-  if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
   const unread = await unreadIn(tidemark, member, membership.self.position, window);
   return unread && { membership, head, unread };
 }
@@ -114,13 +115,14 @@ async function countInLedger(
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
   const [head, { count, isDecided }] = await Promise.all([
-    ledger.messages.readHead(member.groupId),
+    ledger.heads.read(member.groupId),
     ledger.messages.countOfOthers(member, {
       abovePosition: membership.self.position,
       enough: unreadLimit + 1,
     }),
   ]);
-  return { membership, head, unread: head ? unreadOf(unreadLimit, count, isDecided) : NOTHING_UNREAD };
+  const isEmpty = head.position === START;
+  return { membership, head, unread: isEmpty ? NOTHING_UNREAD : unreadOf(unreadLimit, count, isDecided) };
 }
 
 /** An undecided count means only that at least one message is unread. */
@@ -146,7 +148,7 @@ async function fill(
   const { groupId, userId } = member;
   const known = change.member(userId, membership);
   if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
-    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    const lacking = head ? [] : [change.head(await ledger.heads.read(groupId))];
     return cache.mergeFor(member, [known, ...lacking]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);

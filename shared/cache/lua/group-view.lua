@@ -19,11 +19,6 @@ end
 
 local function own_entry(user, position) return '@' .. user .. '#' .. position end
 
--- Whether a text is an id, by the same rule as shared/domain/ids.ts.
-local function is_id(text)
-  return #text <= 128 and string.find(text, '^[%w._:@!+=~|$*-]+$') ~= nil and text ~= '.' and text ~= '..'
-end
-
 -- A position in the state of the window; false if it is missing or unreadable.
 local function position_in(messages, name)
   local position = state(messages, name)
@@ -37,26 +32,20 @@ local function unread_above(messages, user, position)
   return above - own
 end
 
--- The head; false if it is missing or unreadable.
-local function newest_in(head)
-  local newest = redis.call('GET', head)
-  return newest and is_position(newest) and newest
-end
-
--- Returns { membership text, head, floor, messages of others above the own view, messages kept }; text, head and floor
--- are false if unknown. The head is the start if no message is recorded. A member at the head gets it as the floor,
--- since nothing is above it. A member about to read on gets no floor, since the count will change. The number of
+-- Returns { membership text, head text, floor, messages of others above the own view, messages kept }; texts and floor are
+-- false if unknown. The head is at the start if no message is recorded. A member at the head gets its position as the
+-- floor, since nothing is above it. A member about to read on gets no floor, since the count will change. The number of
 -- messages kept is 0 unless the own view is below the floor.
 local function view(members, messages, head, doubts, user, now, about_to_read)
   local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
-  local newest = newest_in(head)
+  local head_text, newest = head_in(head)
   local read
   if parts and not is_departed(parts) then
     read = select(2, own_of(parts[SELF]))
-    if newest and newest <= read then return { text, newest, newest, 0, 0 } end
-    if about_to_read and about_to_read > read then return { text, newest, false, 0, 0 } end
+    if newest and newest <= read then return { text, head_text, newest, 0, 0 } end
+    if about_to_read and about_to_read > read then return { text, head_text, false, 0, 0 } end
   end
   local floor = position_in(messages, 'floor')
-  if not read or not floor then return { text, newest, floor, 0, 0 } end
-  return { text, newest, floor, unread_above(messages, user, read), read < floor and kept(messages) or 0 }
+  if not read or not floor then return { text, head_text, floor, 0, 0 } end
+  return { text, head_text, floor, unread_above(messages, user, read), read < floor and kept(messages) or 0 }
 end

@@ -90,9 +90,10 @@ local function add_message(...)
   redis.call('ZADD', messages, ...)
 end
 
-local function raise_head(position)
-  local current = newest_in(head)
-  if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
+local function put_head(text)
+  local current = redis.call('GET', head)
+  local merged = current and merge_heads(current, text) or text
+  if merged ~= current then redis.call('SET', head, merged, 'PX', ttl) end
 end
 
 -- Forgets the loads that count as dead.
@@ -145,22 +146,22 @@ end }
 
 -- Keeps a clamped mark, unless the head has reached it by now: user, position, generation, revision, kind.
 merges.early = { 5, function(user, position, ...)
-  local newest = newest_in(head)
+  local _, newest = head_in(head)
   if not newest or position > newest then add_early(early, user, now, position, ...) end
 end }
 
 -- Takes out early marks at or below the head, for the reply.
 merges.due = { 1, function(limit)
-  local newest = newest_in(head)
+  local _, newest = head_in(head)
   if newest then due = take_early(early, newest, now, tonumber(limit)) end
 end }
 
--- The start if no message is recorded.
-merges.head = { 1, raise_head }
+-- A head (see head.lua), just read from the ledger.
+merges.head = { 1, put_head }
 
 -- A head that may be old. It is merged only if a head is here.
-merges.knownHead = { 1, function(position)
-  if newest_in(head) then raise_head(position) end
+merges.knownHead = { 1, function(text)
+  if head_in(head) then put_head(text) end
 end }
 
 -- A message. Without a window or a load nothing is kept: a later load finds the message in the ledger.

@@ -4,6 +4,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
@@ -74,7 +75,7 @@ describe('marking a group read', () => {
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
     await tidemark.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
-    await tidemark.ledger.messages.raiseHead(groupId, at(3));
+    await tidemark.ledger.heads.raise(groupId, at(3), false);
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,
       view: { membership: { self: { position: at(3) } } },
@@ -86,13 +87,17 @@ describe('marking a group read', () => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(tidemark, groupId, [userId]);
     expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
-      head: null,
+      head: AT_START,
       unread: { count: 0, exact: true },
     });
     expect(await mark(groupId, userId, 500)).toMatchObject({
       advanced: true,
       clamped: false,
-      view: { head: null, unread: { count: 0, exact: true }, membership: { self: { position: at(500) } } },
+      view: {
+        head: AT_START,
+        unread: { count: 0, exact: true },
+        membership: { self: { position: at(500) } },
+      },
     });
   });
 
@@ -152,7 +157,7 @@ describe('unread counts', () => {
     await deleteMessage(tidemark, groupId, at(2));
     await recordMessage(tidemark, { groupId, position: at(2), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
-      head: at(2),
+      head: headAt(2),
       unread: { count: 0, exact: true },
     });
   });
@@ -173,7 +178,7 @@ describe('unread counts', () => {
     for (const id of [9, 5, 7])
       await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
-      head: at(9),
+      head: headAt(9),
       unread: { count: 3, exact: true },
     });
   });

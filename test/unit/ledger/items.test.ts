@@ -29,8 +29,28 @@ describe('an item of the ledger', () => {
     ['message', message],
     ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
     ['head', head],
+    ['head', without(head, 'position')],
   ])('of kind %s is a fact', (kind, item) => {
     expect(interpretItem(item)).toMatchObject({ outcome: 'stored', stored: { kind, groupId: 'g' } });
+  });
+
+  test('of kind head has defaults for the attributes that it lacks', () => {
+    expect(readItem(head)).toEqual({
+      kind: 'head',
+      groupId: 'g',
+      head: {
+        position: at(7),
+        loud: at(7),
+        settings: { revision: 0, parentId: null, receipts: 'members' },
+      },
+    });
+    const whole = {
+      ...head,
+      ...{ loud: { S: at(5) }, settings: { N: '3' }, parentId: { S: 'p' }, receipts: { S: 'sender' } },
+    };
+    expect(readItem(whole)).toMatchObject({
+      head: { position: at(7), loud: at(5), settings: { revision: 3, parentId: 'p', receipts: 'sender' } },
+    });
   });
 
   test.each([
@@ -73,6 +93,14 @@ describe('an item of the ledger', () => {
     ['deliveredAt', { ...sound, deliveredAt: { N: '101559956668416' } }],
     ['position', without(message, 'position')],
     ['position', { ...head, position: { S: 'x'.repeat(100_000) } }],
+    ['loud', { ...head, loud: { S: '5' } }],
+    ['loud', { ...head, loud: { S: at(8) } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { S: 'a b' } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { N: '1' } }],
+    ['receipts', { ...head, settings: { N: '1' }, receipts: { S: 'some' } }],
+    ['settings', { ...head, settings: { S: '1' } }],
+    ['settings', { ...head, receipts: { S: 'off' } }],
+    ['settings', { ...head, parentId: { S: 'tea' } }],
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],
