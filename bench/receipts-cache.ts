@@ -51,7 +51,7 @@ export class ReceiptsCache {
       const chunk = messages.slice(start, start + CHUNK);
       await this.#merge(
         groupId,
-        chunk.map((message) => change.message({ ...message, deleted: false })),
+        chunk.map((message) => change.message({ ...message, deleted: false, isSilent: false, mentions: [] })),
       );
     }
     await this.#merge(groupId, [

@@ -1,7 +1,7 @@
 import type { UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
-import type { Message } from '../domain/message.ts';
+import type { Mentions, Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
@@ -49,8 +49,11 @@ export const head = (position: Position): Change => entry('head', encodePosition
 export const knownHead = (position: Position): Change => entry('knownHead', encodePosition(position));
 
 /** A message that is recorded or deleted. */
-export const message = ({ position, senderId, deleted: isDeleted }: Message): Change =>
-  isDeleted || senderId === null ? deleted(position) : entry('sent', encodePosition(position), senderId);
+export const message = ({ position, senderId, deleted: isDeleted, isSilent, mentions }: Message): Change => {
+  if (isDeleted || senderId === null) return deleted(position);
+  if (isSilent) return entry('silent', encodePosition(position), senderId);
+  return entry('sent', encodePosition(position), senderId, mentionsText(mentions));
+};
 
 /** A message that no longer counts, whether or not the cache holds it. */
 export const deleted = (position: Position): Change => entry('deleted', encodePosition(position));
@@ -71,6 +74,11 @@ export const indexed = (token: string): Change => entry('indexed', token);
 
 /** The member found behind all others in a search of the ledger. Nobody searches again until it moves. */
 export const laggard = (userId: UserId): Change => entry('laggard', userId);
+
+/** As group-view.lua has it: neither `#` nor a comma is in an id. */
+function mentionsText(mentions: Mentions): string {
+  return mentions === 'all' ? '#all' : mentions.join(',');
+}
 
 function entry(kind: string, ...values: string[]): Change {
   return [kind, ...values] as readonly string[] as Change;
