@@ -257,8 +257,10 @@ function forgetCounted({ view, noted, seen }: Group): void {
 }
 
 function unreadOf({ view, noted }: Pick<Group, 'view' | 'noted'>): Unread {
-  const { count, exact } = view?.unread ?? { count: 0, exact: true };
-  return { count: exact ? count + noted.size : count, exact };
+  const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
+  if (!unread.exact) return unread;
+  const firstId = unread.firstId ?? [...noted].sort((a, b) => (isAbove(a, b) ? 1 : -1))[0] ?? null;
+  return { ...unread, count: unread.count + noted.size, firstId };
 }
 
 function shownView({ view, noted }: Group): [string, View][] {

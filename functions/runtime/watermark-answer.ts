@@ -1,5 +1,6 @@
 import type { Member } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
+import { formatUnread } from '../../shared/domain/unread.ts';
 import type { OwnView } from '../../shared/operations/own-view.ts';
 
 /** The answer of the routes that return a member's own watermark, without the head. */
@@ -11,7 +12,7 @@ export function watermarkAnswer({ groupId, userId }: Member, { membership, unrea
     messageId: formatMessageId(position),
     readAt: timeAnswer(at),
     revision,
-    unread,
+    unread: formatUnread(unread),
   };
 }
 

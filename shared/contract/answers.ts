@@ -22,7 +22,14 @@ export const unread = v.strictObject({
     v.number(),
     v.integer(),
     v.minValue(0),
-    v.description('The messages of others above the own view, at most 5,000'),
+    v.description('The messages of others above the own view that are not silent, at most 5,000'),
+  ),
+  mentions: v.pipe(count, v.description('How many of these messages mention the user')),
+  firstId: v.pipe(
+    messageIdOrNone,
+    v.description(
+      'The oldest of these messages: where the line of new messages belongs; null if there is none',
+    ),
   ),
   exact: v.pipe(
     v.boolean(),

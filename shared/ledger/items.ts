@@ -8,7 +8,7 @@ import {
   REGISTER_NAMES,
   type RegisterName,
 } from '../domain/membership.ts';
-import type { Message } from '../domain/message.ts';
+import type { Mentions, Message } from '../domain/message.ts';
 import { type Position, parsePosition, START } from '../domain/position.ts';
 
 export type Item = Record<string, AttributeValue>;
@@ -217,7 +217,27 @@ export function messageOf(item: Item): Message {
     position: positionIn(item, 'position'),
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
+    isSilent: item.silent?.BOOL === true,
+    mentions: mentionsIn(item),
   };
+}
+
+/** What a message says of itself beside its sender. Each attribute is stored only if it differs from the default. */
+export function messageDetails({ isSilent, mentions }: Pick<Message, 'isSilent' | 'mentions'>): Item {
+  const item: Item = {};
+  if (isSilent) item.silent = { BOOL: true };
+  if (mentions === 'all') item.mentions = { S: mentions };
+  else if (mentions.length > 0) item.mentions = { SS: [...mentions] };
+  return item;
+}
+
+function mentionsIn(item: Item): Mentions {
+  const { mentions } = item;
+  if (mentions === undefined) return [];
+  if (mentions.S === 'all') return mentions.S;
+  const userIds = mentions.SS?.map(parseUserId) ?? [null];
+  if (!userIds.every((userId) => userId !== null)) throw corrupt(item, 'mentions');
+  return userIds;
 }
 
 /** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */

@@ -161,9 +161,14 @@ export class Table {
  */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (
-    Object.entries(set).every(([name, value]) => isDeepStrictEqual(item[name], value)) &&
+    Object.entries(set).every(([name, value]) => isDeepStrictEqual(ordered(item[name]), ordered(value))) &&
     remove.every((name) => !(name in item))
   );
+}
+
+/** DynamoDB returns the texts of a set in any order. */
+function ordered(value: Item[string] | undefined): Item[string] | undefined {
+  return value?.SS ? { SS: value.SS.toSorted() } : value;
 }
 
 function compare(name: string, operator: string, value: Item[string]): Clause {

@@ -4,9 +4,10 @@ import type { Head } from '../domain/head.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
+import { NOTHING_UNREAD } from '../domain/unread.ts';
 import { UnreadableItem } from '../ledger/items.ts';
 import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
-import { completeFromLedger, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
+import { completeFromLedger, type OwnView, unreadIn } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 export interface InboxGroup extends OwnView {

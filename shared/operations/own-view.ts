@@ -3,8 +3,8 @@ import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import type { Unread } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
+import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
 import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -14,8 +14,6 @@ export interface OwnView {
   readonly head: Head;
   readonly unread: Unread;
 }
-
-export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
 /**
  * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
@@ -98,14 +96,15 @@ export async function unreadIn(
   window: Window,
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
-  if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isSparse(window.kept, capacity)) return null;
-  const { count, isDecided } = await ledger.messages.countOfOthers(member, {
+  const { floor, unread, kept } = window;
+  if (position >= floor || unread.count > unreadLimit) return unreadOf(unread, unreadLimit);
+  if (isSparse(kept, capacity)) return null;
+  const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
-    lastPosition: window.floor,
-    enough: unreadLimit + 1 - window.unread,
+    lastPosition: floor,
+    limit: unreadLimit - unread.count,
   });
-  return unreadOf(unreadLimit, window.unread + count, isDecided);
+  return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
 }
 
 async function countInLedger(
@@ -114,24 +113,15 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { count, isDecided }] = await Promise.all([
+  const [head, { tally, isDecided }] = await Promise.all([
     ledger.heads.read(member.groupId),
-    ledger.messages.countOfOthers(member, {
+    ledger.messages.countUnread(member, {
       abovePosition: membership.self.position,
-      enough: unreadLimit + 1,
+      limit: unreadLimit,
     }),
   ]);
   const isEmpty = head.position === START;
-  return { membership, head, unread: isEmpty ? NOTHING_UNREAD : unreadOf(unreadLimit, count, isDecided) };
-}
-
-/** An undecided count means only that at least one message is unread. */
-function unreadOf(limit: number, count: number, isDecided: boolean): Unread {
-  return isDecided ? atMost(limit, count) : { count: Math.min(Math.max(count, 1), limit), exact: false };
-}
-
-function atMost(limit: number, count: number): Unread {
-  return { count: Math.min(count, limit), exact: count <= limit };
+  return { membership, head, unread: isEmpty ? NOTHING_UNREAD : unreadOf(tally, unreadLimit, isDecided) };
 }
 
 /**

@@ -74,7 +74,18 @@ describe('marking a group read', () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
-    await tidemark.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
+    await tidemark.ledger.messages.record(
+      groupId,
+      {
+        position: at(3),
+        senderId: sender,
+        sentAtMs: Date.now(),
+        isSilent: false,
+        mentions: [],
+        ownViewStays: false,
+      },
+      Date.now(),
+    );
     await tidemark.ledger.heads.raise(groupId, at(3), false);
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import type { Mentions } from '../../../shared/domain/message.ts';
 import { END } from '../../../shared/domain/position.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -59,10 +60,22 @@ type Sender = (typeof SENDERS)[number];
 const READERS = ['reader', 'other'] as const;
 type Reader = (typeof READERS)[number];
 
+/** How a message is sent: plainly, silently, or mentioning somebody. */
+const KINDS = ['plain', 'silent', 'to reader', 'to other', 'to both', 'to all'] as const;
+type Kind = (typeof KINDS)[number];
+const MENTIONED: Readonly<Record<Kind, readonly Reader[]>> = {
+  plain: [],
+  silent: [],
+  'to reader': ['reader'],
+  'to other': ['other'],
+  'to both': ['reader', 'other'],
+  'to all': ['reader', 'other'],
+};
+
 /** Numbers select among the existing messages and ids, by modulo. */
 type Step =
-  | { readonly do: 'send'; readonly by: Sender; readonly skipped: number }
-  | { readonly do: 'send late'; readonly by: Sender; readonly which: number }
+  | { readonly do: 'send'; readonly by: Sender; readonly skipped: number; readonly as: Kind }
+  | { readonly do: 'send late'; readonly by: Sender; readonly which: number; readonly as: Kind }
   | { readonly do: 'delete'; readonly which: number }
   | { readonly do: 'delete newest'; readonly count: number }
   | { readonly do: 'mark'; readonly user: Reader; readonly which: number; readonly isPrivate: boolean }
@@ -77,11 +90,12 @@ const user = fc.constantFrom(...READERS);
 const which = fc.nat(100);
 /** The reader sends more than anybody else. */
 const by = fc.constantFrom<Sender>('reader', 'reader', 'reader', 'other', 'guest', 'guest');
-const send = fc.record({ do: fc.constant('send' as const), by, skipped: fc.constantFrom(0, 0, 0, 2) });
+const as = fc.constantFrom<Kind>('plain', 'plain', 'plain', ...KINDS);
+const send = fc.record({ do: fc.constant('send' as const), by, as, skipped: fc.constantFrom(0, 0, 0, 2) });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: send },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('send late' as const), by, which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('send late' as const), by, as, which }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delete newest' as const), count: fc.nat(6) }) },
   {
@@ -104,19 +118,20 @@ const steps = fc
 
 /** The expected count, by plain counting. */
 class Reference {
-  readonly messages = new Map<number, { by: Sender | null; isDeleted: boolean }>();
+  readonly messages = new Map<number, { by: Sender | null; as: Kind; isDeleted: boolean }>();
   readonly own: Record<Reader, number> = { reader: 0, other: 0 };
   head = 0;
 
-  send(id: number, by: Sender): void {
+  send(id: number, by: Sender, as: Kind): void {
     const known = this.messages.get(id);
-    this.messages.set(id, { by, isDeleted: known?.isDeleted ?? false });
+    this.messages.set(id, { by, as, isDeleted: known?.isDeleted ?? false });
     this.head = Math.max(this.head, id);
     if (by !== 'guest') this.own[by] = Math.max(this.own[by], id);
   }
 
   delete(id: number): void {
-    this.messages.set(id, { by: this.messages.get(id)?.by ?? null, isDeleted: true });
+    const { by = null, as = 'plain' } = this.messages.get(id) ?? {};
+    this.messages.set(id, { by, as, isDeleted: true });
   }
 
   mark(user: Reader, id: number): void {
@@ -127,12 +142,19 @@ class Reference {
     this.own[user] = Math.min(this.own[user], id - 1);
   }
 
-  /** The expected count of n unread messages, and whether it is exact. */
+  /** What is unread of n messages: the newest 8 are counted. */
   unreadOf(user: Reader) {
-    const unread = [...this.messages].filter(
-      ([id, { by, isDeleted }]) => id > this.own[user] && by !== null && by !== user && !isDeleted,
-    );
-    return { count: Math.min(unread.length, 8), exact: unread.length <= 8 };
+    const unread = [...this.messages]
+      .filter(([id, { by }]) => id > this.own[user] && by !== null && by !== user)
+      .filter(([, { as, isDeleted }]) => as !== 'silent' && !isDeleted)
+      .toSorted(([one], [other]) => other - one);
+    const counted = unread.slice(0, 8);
+    return {
+      count: counted.length,
+      mentions: counted.filter(([, { as }]) => MENTIONED[as].includes(user)).length,
+      first: counted.map(([id]) => at(id)).at(-1) ?? null,
+      exact: unread.length <= 8,
+    };
   }
 }
 
@@ -156,9 +178,11 @@ async function play(
 ): Promise<void> {
   const known = [...reference.messages.keys()];
   const chosen = (index: number) => known[index % Math.max(known.length, 1)];
-  const record = async (id: number, by: Sender) => {
-    await recordMessage(tidemark, { groupId, position: at(id), senderId: ids[by] });
-    reference.send(id, by);
+  const record = async (id: number, by: Sender, as: Kind) => {
+    const mentions: Mentions = as === 'to all' ? 'all' : MENTIONED[as].map((name) => ids[name]);
+    const sent = { groupId, position: at(id), senderId: ids[by], isSilent: as === 'silent', mentions };
+    await recordMessage(tidemark, sent);
+    reference.send(id, by, as);
   };
   const remove = async (id: number) => {
     await deleteMessage(tidemark, groupId, at(id));
@@ -166,11 +190,11 @@ async function play(
   };
   switch (one.do) {
     case 'send':
-      return record(reference.head + 1 + one.skipped, one.by);
+      return record(reference.head + 1 + one.skipped, one.by, one.as);
     case 'send late': {
       const id = 1 + (one.which % (reference.head + 3));
       // A known message has its sender.
-      if (!reference.messages.get(id)?.by) await record(id, one.by);
+      if (!reference.messages.get(id)?.by) await record(id, one.by, one.as);
       return;
     }
     case 'delete': {
@@ -273,17 +297,23 @@ describe('if 50 messages are counted and 55 are kept', () => {
     await record(groupId, guest, 1, 52);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 50,
+      mentions: 0,
+      first: at(3),
       exact: false,
     });
     for (const id of [50, 51, 52]) await deleteMessage(tidemark, groupId, at(id));
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 49,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
-    expect(await inboxOf(reader)).toEqual([{ count: 49, exact: true }]);
+    expect(await inboxOf(reader)).toEqual([{ count: 49, mentions: 0, first: at(1), exact: true }]);
     await forget(tidemark.redis, groupId);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 49,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
   });
@@ -297,12 +327,16 @@ describe('if 50 messages are counted and 55 are kept', () => {
     await record(groupId, reader, 4, 60);
     expect((await markUnread(tidemark, { groupId, userId: reader }, at(1)))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
-    expect(await inboxOf(reader)).toEqual([{ count: 3, exact: true }]);
+    expect(await inboxOf(reader)).toEqual([{ count: 3, mentions: 0, first: at(1), exact: true }]);
   });
 });

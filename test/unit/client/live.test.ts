@@ -80,7 +80,7 @@ const view = (groupId: string, messageId: string, count: number, fields: object 
   messageId,
   revision: 0,
   head: '10',
-  unread: { count, exact: true },
+  unread: { count, mentions: 0, firstId: count === 0 ? null : '9', exact: true },
   ...fields,
 });
 

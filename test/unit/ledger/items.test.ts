@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Item, interpretItem, readItem, UnreadableItem } from '../../../shared/ledger/items.ts';
+import {
+  type Item,
+  interpretItem,
+  messageDetails,
+  messageOf,
+  readItem,
+  UnreadableItem,
+} from '../../../shared/ledger/items.ts';
 import { at } from '../../support/positions.ts';
 import { membership } from '../../support/stream-records.ts';
 
@@ -104,9 +111,29 @@ describe('an item of the ledger', () => {
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],
+    ['mentions', { ...message, mentions: { S: 'some' } }],
+    ['mentions', { ...message, mentions: { L: [{ S: 'a' }] } }],
+    ['mentions', { ...message, mentions: { SS: ['a', 'a#b'] } }],
   ] as [string, Item][])('without a valid %s is broken', (name, item) => {
     const reason = `an item of the ledger has no valid ${name}: p s`;
     expect(interpretItem(item)).toEqual({ outcome: 'broken', reason });
     expect(() => readItem(item)).toThrow(new UnreadableItem(reason));
+  });
+});
+
+describe('a message', () => {
+  const plain = { position: at(7), senderId: 'a', deleted: false, isSilent: false, mentions: [] };
+
+  test.each<[string, Item, object]>([
+    ['of a version before silent messages and mentions', {}, {}],
+    ['that is silent', { silent: { BOOL: true } }, { isSilent: true }],
+    ['that mentions everybody', { mentions: { S: 'all' } }, { mentions: 'all' }],
+    ['that mentions two', { mentions: { SS: ['b', 'all'] } }, { mentions: ['b', 'all'] }],
+  ])('%s is read', (_, attributes, expected) => {
+    expect(messageOf({ ...message, ...attributes })).toEqual({ ...plain, ...expected });
+  });
+
+  test('has no attributes for what is as usual', () => {
+    expect(messageDetails({ isSilent: false, mentions: [] })).toEqual({});
   });
 });
