@@ -23,6 +23,8 @@ export interface Update {
   /** Attributes to set only if they are absent. */
   readonly setIfAbsent?: Item;
   readonly remove?: readonly string[];
+  /** A number that grows by 1. It counts as 0 if it is absent. */
+  readonly increment?: string;
   readonly conditions: readonly Clause[];
 }
 
@@ -45,6 +47,10 @@ export const lacks = (name: string): Clause => ({
 export const isBelow = (name: string, value: Item[string]): Clause => compare(name, '<', value);
 
 export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
+
+/** Also if the attribute is absent. */
+export const differs = (name: string, value: Item[string]): Clause =>
+  anyOf(lacks(name), compare(name, '<>', value));
 
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
@@ -163,7 +169,7 @@ function compare(name: string, operator: string, value: Item[string]): Clause {
   };
 }
 
-function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Update) {
+function expressionsOf({ set, setIfAbsent = {}, remove = [], increment, conditions }: Update) {
   const sets = [
     ...Object.keys(set).map((name) => `#${name} = :${name}`),
     ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
@@ -173,11 +179,20 @@ function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Updat
     ...Object.keys(set),
     ...Object.keys(setIfAbsent),
     ...remove,
+    ...(increment ? [increment] : []),
     ...conditions.flatMap((clause) => clause.names),
   ];
-  const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
+  const values = Object.entries({
+    ...set,
+    ...setIfAbsent,
+    ...(increment && { [increment]: { N: '1' } }),
+  }).map(([name, value]) => [`:${name}`, value]);
   return {
-    UpdateExpression: `SET ${sets.join(', ')}${removals.length ? ` REMOVE ${removals.join(', ')}` : ''}`,
+    UpdateExpression: [
+      `SET ${sets.join(', ')}`,
+      ...(removals.length ? [`REMOVE ${removals.join(', ')}`] : []),
+      ...(increment ? [`ADD #${increment} :${increment}`] : []),
+    ].join(' '),
     ...(conditions.length && {
       ConditionExpression: conditions.map(({ expression }) => expression).join(' AND '),
     }),

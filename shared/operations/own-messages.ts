@@ -1,6 +1,6 @@
-import { type Belonging, isSentBefore } from '../domain/belonging.ts';
+import { type Belonging, isSentBefore, sentUpTo } from '../domain/belonging.ts';
 import type { Member } from '../domain/ids.ts';
-import { advance, type MembershipState } from '../domain/membership.ts';
+import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -38,12 +38,8 @@ export async function advanceSender(
   const [since] = joinings;
   if (sentAtMs !== null && since && isSentBefore(sentAtMs, since)) return null;
   // The sender moved when the message was first recorded. It may have marked the message unread since then.
-  if (isRepeated && state.public.position >= position) return null;
-  const forward = (current: MembershipState | null) =>
-    current?.kind === 'member' && current.generation === state.generation
-      ? advance(current, position, at)
-      : current;
-  return (await ledger.memberships.change(sender, forward, state)).state;
+  if (isRepeated && sentUpTo(raised.known) >= position) return null;
+  return ledger.memberships.moveSender(sender, position, at, raised.known);
 }
 
 /**
@@ -54,11 +50,12 @@ export async function advanceSender(
 export async function followOwnMessages(
   tidemark: Tidemark,
   member: Member,
-  { state, joinings }: Belonging,
+  belonging: Belonging,
 ): Promise<MembershipState | null> {
+  const { state, joinings } = belonging;
   const [since] = joinings;
   if (state?.kind !== 'member' || !since) return null;
   const { messages } = tidemark.ledger;
-  const newest = await messages.newestOf(member, state.public.position, since.at);
+  const newest = await messages.newestOf(member, sentUpTo(belonging), since.at);
   return newest && advanceSender(tidemark, member, newest, { sentAtMs: null, isRepeated: false });
 }
