@@ -1,5 +1,14 @@
 import * as v from 'valibot';
-import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
+import {
+  count,
+  groupId,
+  messageId,
+  messageIdOrNone,
+  preferences as preferenceValues,
+  revision,
+  timeOrNone,
+  userId,
+} from './values.ts';
 
 /*
  * The answers of the endpoints and their parts. The functions use only the types. The schemas are for the OpenAPI
@@ -123,6 +132,12 @@ export const messageReceipts = v.pipe(
 );
 
 export const receipts = v.strictObject({ groupId, receipts: v.array(messageReceipts) });
+
+export const preferences = v.strictObject({
+  groupId,
+  ...preferenceValues,
+  archived: v.pipe(v.boolean(), v.description('Whether the group counts as archived now')),
+});
 
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 

@@ -21,6 +21,8 @@ export interface Description {
   readonly settings?: readonly (typeof MEMBERSHIP)[];
   /** The body by status. */
   readonly answers: Readonly<Record<number, v.GenericSchema>>;
+  /** Every field of the body may be left out, but not all of them. The function checks it. */
+  readonly needsAnyField?: true;
   /** The problems of this endpoint, besides those that every endpoint of its kind has. */
   readonly problems?: readonly ProblemCode[];
 }
@@ -107,6 +109,23 @@ export const endpoints = [
     listsMembers: true,
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receipts },
+    problems: ['not_found'],
+  },
+  {
+    ...requests.getPreferences,
+    summary: "Returns a member's preferences",
+    servedBy: 'get-preferences',
+    ledger: ['GetItem'],
+    answers: { 200: answers.preferences },
+    problems: ['not_found'],
+  },
+  {
+    ...requests.setPreferences,
+    summary: "Changes some of a member's preferences",
+    servedBy: 'set-preferences',
+    ledger: ['GetItem', 'UpdateItem'],
+    answers: { 200: answers.preferences },
+    needsAnyField: true,
     problems: ['not_found'],
   },
   {

@@ -1,13 +1,17 @@
 import type { Request } from './endpoint.ts';
 import {
+  archive,
   cursor,
   flag,
   flagParameter,
+  hideReceipts,
   ifRevision,
   joinedAfter,
   limitTo200,
   limitTo500,
   marks,
+  mutedUntil,
+  notify,
   parameters,
   position,
   positions,
@@ -93,6 +97,21 @@ export const countReceipts = {
   at: 'POST /groups/{groupId}/receipts',
   path: parameters,
   body: { messageIds: positions },
+} as const satisfies Request;
+
+export const getPreferences = {
+  name: 'getPreferences',
+  who: 'user',
+  at: 'GET /groups/{groupId}/preferences',
+  path: parameters,
+} as const satisfies Request;
+
+export const setPreferences = {
+  name: 'setPreferences',
+  who: 'user',
+  at: 'PATCH /groups/{groupId}/preferences',
+  path: parameters,
+  body: { notify, mutedUntil, hideReceipts, archive },
 } as const satisfies Request;
 
 export const addMember = {

@@ -25,6 +25,8 @@ export interface Update {
   /** Values that the ledger computes from the item before the update. */
   readonly computed?: readonly Assignment[];
   readonly remove?: readonly string[];
+  /** A number that grows by 1. It counts as 0 if it is absent. */
+  readonly increment?: string;
   readonly conditions: readonly Clause[];
 }
 
@@ -57,6 +59,10 @@ export const lacks = (name: string): Clause => ({
 export const isBelow = (name: string, value: Item[string]): Clause => compare(name, '<', value);
 
 export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
+
+/** Also if the attribute is absent. */
+export const differs = (name: string, value: Item[string]): Clause =>
+  anyOf(lacks(name), compare(name, '<>', value));
 
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
@@ -180,7 +186,7 @@ function compare(name: string, operator: string, value: Item[string]): Clause {
   };
 }
 
-function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], conditions }: Update) {
+function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], increment, conditions }: Update) {
   const sets = [
     ...Object.keys(set).map((name) => `#${name} = :${name}`),
     ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
@@ -191,11 +197,20 @@ function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], cond
     ...Object.keys(set),
     ...Object.keys(setIfAbsent),
     ...remove,
+    ...(increment ? [increment] : []),
     ...[...computed, ...conditions].flatMap((clause) => clause.names),
   ];
-  const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
+  const values = Object.entries({
+    ...set,
+    ...setIfAbsent,
+    ...(increment && { [increment]: { N: '1' } }),
+  }).map(([name, value]) => [`:${name}`, value]);
   return {
-    UpdateExpression: `SET ${sets.join(', ')}${removals.length ? ` REMOVE ${removals.join(', ')}` : ''}`,
+    UpdateExpression: [
+      `SET ${sets.join(', ')}`,
+      ...(removals.length ? [`REMOVE ${removals.join(', ')}`] : []),
+      ...(increment ? [`ADD #${increment} :${increment}`] : []),
+    ].join(' '),
     ...(conditions.length && {
       ConditionExpression: conditions.map(({ expression }) => expression).join(' AND '),
     }),
