@@ -13,7 +13,7 @@ export interface View {
   readonly window: Window | null;
 }
 
-/** The messages in the cache: all above `floor`. `unread` counts those of others above the member's own view. */
+/** The messages in the cache: all above `floor`. `unread` counts those of others above the member's own view, up to the head. */
 export interface Window {
   readonly floor: Position;
   readonly unread: number;
@@ -49,7 +49,10 @@ export interface Statuses {
   readonly relations: readonly Relation[] | null;
 }
 
-/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
+/**
+ * What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to, or if the
+ * head is.
+ */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
 /**

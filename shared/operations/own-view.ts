@@ -3,7 +3,7 @@ import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
 import type { Unread } from '../domain/message.ts';
-import { type Position, START } from '../domain/position.ts';
+import { earlierOf, type Position, START } from '../domain/position.ts';
 import { headChange, loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -11,6 +11,10 @@ import type { Tidemark } from './tidemark.ts';
 export interface OwnView {
   readonly membership: Membership;
   readonly head: Position | null;
+  /**
+   * Counts messages up to the head. A message is stored before the head is raised to it: if it counted before, a client that
+   * adds the messages above the head would count it twice.
+   */
   readonly unread: Unread;
 }
 
@@ -82,26 +86,26 @@ async function ownViewIn(
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
   if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(tidemark, member, membership.self.position, window);
+  const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
- * the window. Null if the window is sparse and should be loaded again.
+ * Counts the unread messages above a position and up to the head: in the cache's window and, if that does not decide, in the
+ * ledger below the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  window: Window,
+  { head, window }: { readonly head: Position; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
   if (isSparse(window.kept, capacity)) return null;
   const { count, isDecided } = await ledger.messages.countOfOthers(member, {
     abovePosition: position,
-    lastPosition: window.floor,
+    lastPosition: earlierOf(window.floor, head),
     enough: unreadLimit + 1 - window.unread,
   });
   return unreadOf(unreadLimit, window.unread + count, isDecided);
@@ -113,14 +117,14 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { count, isDecided }] = await Promise.all([
-    ledger.messages.readHead(member.groupId),
-    ledger.messages.countOfOthers(member, {
-      abovePosition: membership.self.position,
-      enough: unreadLimit + 1,
-    }),
-  ]);
-  return { membership, head, unread: head ? unreadOf(unreadLimit, count, isDecided) : NOTHING_UNREAD };
+  const head = await ledger.messages.readHead(member.groupId);
+  if (!head) return { membership, head, unread: NOTHING_UNREAD };
+  const { count, isDecided } = await ledger.messages.countOfOthers(member, {
+    abovePosition: membership.self.position,
+    lastPosition: head,
+    enough: unreadLimit + 1,
+  });
+  return { membership, head, unread: unreadOf(unreadLimit, count, isDecided) };
 }
 
 /** An undecided count means only that at least one message is unread. */

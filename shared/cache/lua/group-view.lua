@@ -30,11 +30,12 @@ local function position_in(messages, name)
   return position and is_position(position) and position or false
 end
 
--- The number of messages above a position that others than `user` sent.
-local function unread_above(messages, user, position)
-  local above = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', MESSAGES_END)
-  local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '(' .. own_entry(user, '4'))
-  return above - own
+-- The number of messages above a position, and up to the head, that others than `user` sent. A message may be here before the
+-- head is raised to it. It is not counted until then: a client adds the messages that it knows above the head.
+local function unread_between(messages, user, position, newest)
+  local all = redis.call('ZLEXCOUNT', messages, '(' .. position .. '}', '(' .. newest .. '}')
+  local own = redis.call('ZLEXCOUNT', messages, '(' .. own_entry(user, position), '[' .. own_entry(user, newest))
+  return all - own
 end
 
 -- The head; false if it is missing or unreadable.
@@ -43,10 +44,10 @@ local function newest_in(head)
   return newest and is_position(newest) and newest
 end
 
--- Returns { membership text, head, floor, messages of others above the own view, messages kept }; text, head and floor
--- are false if unknown. The head is the start if no message is recorded. A member at the head gets it as the floor,
--- since nothing is above it. A member about to read on gets no floor, since the count will change. The number of
--- messages kept is 0 unless the own view is below the floor.
+-- Returns { membership text, head, floor, messages of others above the own view and up to the head, messages kept }; text,
+-- head and floor are false if unknown, and without a head nothing is counted. The head is the start if no message is
+-- recorded. A member at the head gets it as the floor, since nothing is above it. A member about to read on gets no floor,
+-- since the count will change. The number of messages kept is 0 unless the own view is below the floor.
 local function view(members, messages, head, doubts, user, now, about_to_read)
   local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
   local newest = newest_in(head)
@@ -58,5 +59,6 @@ local function view(members, messages, head, doubts, user, now, about_to_read)
   end
   local floor = position_in(messages, 'floor')
   if not read or not floor then return { text, newest, floor, 0, 0 } end
-  return { text, newest, floor, unread_above(messages, user, read), read < floor and kept(messages) or 0 }
+  local unread = newest and unread_between(messages, user, read, newest) or 0
+  return { text, newest, floor, unread, read < floor and kept(messages) or 0 }
 end
