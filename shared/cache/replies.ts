@@ -52,7 +52,10 @@ export interface Statuses {
   readonly relations: readonly Relation[] | null;
 }
 
-/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
+/**
+ * What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to, or if the
+ * head is.
+ */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
 /**

@@ -132,7 +132,7 @@ async function viewOf(tidemark: Tidemark, userId: UserId, entry: InboxEntry): Pr
   const { head = null, window = null } = view ?? {};
   if (head && isAtHead(entry)) return { groupId, membership, head, unread: NOTHING_UNREAD };
   const { position } = membership.self;
-  const unread = head && window && (await unreadIn(tidemark, member, position, window));
+  const unread = head && window && (await unreadIn(tidemark, member, position, { head, window }));
   if (unread) return { groupId, membership, head, unread };
   const completed = await completeFromLedger(tidemark, member, membership, view);
   return { groupId, ...completed };

@@ -3,7 +3,7 @@ import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import { type Position, START } from '../domain/position.ts';
+import { earlierOf, type Position, START } from '../domain/position.ts';
 import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
 import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
@@ -12,6 +12,10 @@ import type { Tidemark } from './tidemark.ts';
 export interface OwnView {
   readonly membership: Membership;
   readonly head: Head;
+  /**
+   * Counts messages up to the head. A message is stored before the head is raised to it: if it counted before, a client that
+   * adds the messages above the head would count it twice.
+   */
   readonly unread: Unread;
 }
 
@@ -81,19 +85,19 @@ async function ownViewIn(
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
   if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(tidemark, member, membership.self.position, window);
+  const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
- * the window. Null if the window is sparse and should be loaded again.
+ * Counts the unread messages above a position and up to the head: in the cache's window and, if that does not decide, in the
+ * ledger below the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  window: Window,
+  { head, window }: { readonly head: Position; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   const { floor, unread, kept } = window;
@@ -101,7 +105,7 @@ export async function unreadIn(
   if (isSparse(kept, capacity)) return null;
   const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
-    lastPosition: floor,
+    lastPosition: earlierOf(floor, head.position),
     limit: unreadLimit - unread.count,
   });
   return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
@@ -113,15 +117,14 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { tally, isDecided }] = await Promise.all([
-    ledger.heads.read(member.groupId),
-    ledger.messages.countUnread(member, {
-      abovePosition: membership.self.position,
-      limit: unreadLimit,
-    }),
-  ]);
-  const isEmpty = head.position === START;
-  return { membership, head, unread: isEmpty ? NOTHING_UNREAD : unreadOf(tally, unreadLimit, isDecided) };
+  const head = await ledger.heads.read(member.groupId);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const { tally, isDecided } = await ledger.messages.countUnread(member, {
+    abovePosition: membership.self.position,
+    lastPosition: head.position,
+    limit: unreadLimit,
+  });
+  return { membership, head, unread: unreadOf(tally, unreadLimit, isDecided) };
 }
 
 /**
