@@ -1,6 +1,6 @@
 import { pauseAfter } from './backoff.ts';
 import type { ClientFrame, ServerFrame } from './frames.ts';
-import type { TokenSource } from './transport.ts';
+import { parseObject, type TokenSource } from './transport.ts';
 
 interface Socket {
   onopen: ((event: never) => unknown) | null;
@@ -105,8 +105,8 @@ export function createConnection(options: ConnectionOptions) {
 
   function receive(line: Line, data: unknown): void {
     if (line !== current) return;
-    const frame = parse(data);
-    if (!frame || frame.type === 'error') {
+    const frame = parseObject(String(data)) as ServerFrame | null;
+    if (!frame?.type || frame.type === 'error') {
       // What was asked for stays unanswered: after the next connect, everything is asked for.
       if (frame?.code === 'token_expired') refused = line.token;
       else options.onError(new Error(`unexpected frame: ${data}`));
@@ -171,14 +171,4 @@ export function createConnection(options: ConnectionOptions) {
       else void open();
     },
   };
-}
-
-/** Null for what is no frame of the service: the gateway's own message that a function has failed. */
-function parse(data: unknown): ServerFrame | null {
-  try {
-    const value = JSON.parse(String(data)) as Partial<ServerFrame> | null;
-    return value?.type ? (value as ServerFrame) : null;
-  } catch {
-    return null;
-  }
 }

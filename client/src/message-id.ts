@@ -6,10 +6,16 @@
 /** The largest id. A mark of it means "everything"; no message has it. */
 export const LARGEST_ID = '18446744073709551615';
 
-/** Whether `a` is larger than `b`. Null is before every message. */
+/** Orders ids, the smallest first. Null is before every message. */
+export function compareIds(a: string | null, b: string | null): number {
+  const one = a ?? '';
+  const other = b ?? '';
+  return one.length - other.length || (one > other ? 1 : one < other ? -1 : 0);
+}
+
+/** Whether `a` is larger than `b`. */
 export function isAbove(a: string | null, b: string | null): boolean {
-  const [one, other] = [a ?? '', b ?? ''];
-  return one.length === other.length ? one > other : one.length > other.length;
+  return compareIds(a, b) > 0;
 }
 
 export function laterOf(a: string | null, b: string | null): string | null {

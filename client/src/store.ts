@@ -1,5 +1,5 @@
 import type { MessageReceipts, Unread } from './answers.ts';
-import { isAbove, laterOf } from './message-id.ts';
+import { compareIds, isAbove, laterOf } from './message-id.ts';
 
 /** Where the user's own view of a group stands. */
 export interface View {
@@ -244,10 +244,12 @@ function receiptOf({ messageId, audience, readCount, deliveredCount }: Omit<Rece
 }
 
 function isLater(a: StampedView, b: StampedView): boolean {
-  if (a.revision !== b.revision) return a.revision > b.revision;
-  if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
-  if (a.asOf !== b.asOf) return a.asOf > b.asOf;
-  return isAbove(a.head, b.head);
+  const order =
+    a.revision - b.revision ||
+    compareIds(a.messageId, b.messageId) ||
+    a.asOf - b.asOf ||
+    compareIds(a.head, b.head);
+  return order > 0;
 }
 
 /** Forgets the notes of messages that are read, or among those that the view counts. */
@@ -257,10 +259,13 @@ function forgetCounted({ view, noted, seen }: Group): void {
 }
 
 function unreadOf({ view, noted }: Pick<Group, 'view' | 'noted'>): Unread {
-  const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
-  if (!unread.exact) return unread;
-  const firstId = unread.firstId ?? [...noted].sort((a, b) => (isAbove(a, b) ? 1 : -1))[0] ?? null;
-  return { ...unread, count: unread.count + noted.size, firstId };
+  const { count = 0, mentions = 0, firstId, exact = true }: Partial<Unread> = view?.unread ?? {};
+  return {
+    count: exact ? count + noted.size : count,
+    mentions,
+    firstId: firstId ?? [...noted].sort(compareIds)[0] ?? null,
+    exact,
+  };
 }
 
 function shownView({ view, noted }: Group): [string, View][] {
