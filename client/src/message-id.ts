@@ -10,7 +10,7 @@ export const LARGEST_ID = '18446744073709551615';
 export function compareIds(a: string | null, b: string | null): number {
   const one = a ?? '';
   const other = b ?? '';
-  return one.length - other.length || (one > other ? 1 : one < other ? -1 : 0);
+  return one.length - other.length || (one < other ? -1 : Number(one > other));
 }
 
 /** Whether `a` is larger than `b`. */
@@ -19,7 +19,7 @@ export function isAbove(a: string | null, b: string | null): boolean {
 }
 
 export function laterOf(a: string | null, b: string | null): string | null {
-  return isAbove(b, a) ? b : a;
+  return compareIds(a, b) < 0 ? b : a;
 }
 
 /** Throws a RangeError for anything else, such as the temporary id of a message that is still being sent. */

@@ -239,8 +239,13 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
 }
 
 function receiptOf({ messageId, audience, readCount, deliveredCount }: Omit<Receipt, 'readByAll'>): Receipt {
-  const readByAll = audience > 0 && readCount === audience;
-  return { messageId, audience, readCount, deliveredCount, readByAll };
+  return {
+    messageId,
+    audience,
+    readCount,
+    deliveredCount,
+    readByAll: audience > 0 && readCount === audience,
+  };
 }
 
 function isLater(a: StampedView, b: StampedView): boolean {
