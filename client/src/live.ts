@@ -81,7 +81,7 @@ export function createLive(parts: LiveParts) {
       const groups = store.takeStaleGroups();
       // Before it is live, nothing is sent: after the connect, everything is asked for.
       if (store.getSnapshot().connection === 'live') for (const some of chunksOf(groups)) sync(some);
-      if (wsUrl === undefined && groups.length > 0) void loadInbox(false);
+      if (!wsUrl && groups.length > 0) void loadInbox(false);
       for (const [groupId, messageIds] of store.staleReceipts()) {
         for (const some of chunksOf(messageIds)) void loadReceipts(groupId, some);
       }
@@ -129,7 +129,7 @@ export function createLive(parts: LiveParts) {
     start(): void {
       if (isStarted) return;
       isStarted = true;
-      if (wsUrl === undefined) {
+      if (!wsUrl) {
         check();
         return;
       }

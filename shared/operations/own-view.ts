@@ -97,7 +97,7 @@ export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  { head, window }: { readonly head: Position; readonly window: Window },
+  { head, window }: { readonly head: Head; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   const { floor, unread, kept } = window;

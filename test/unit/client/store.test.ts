@@ -229,15 +229,15 @@ describe('notes', () => {
       expect(store.takeStaleGroups()).toEqual([]);
       const note = () => store.note('tea', '12', 'bob');
       // The view was read between the records of 13 and 12.
-      const merge = () => store.mergeViews([view('7', { head: '13', unread: { count: 4, exact: true } })], 2);
+      const merge = () => store.mergeViews([view('7', { head: '13', unread: unread(4, '8') })], 2);
       for (const step of orderOf(note, merge)) step();
       expect(store.asked()).toBeGreaterThan(0);
       expect(store.takeStaleGroups()).toEqual(['tea']);
-      store.mergeViews([view('7', { head: '13', unread: { count: 5, exact: true } })], 3);
+      store.mergeViews([view('7', { head: '13', unread: unread(5, '8') })], 3);
       // The chat brings it again.
       note();
       expect(store.takeStaleGroups()).toEqual([]);
-      expect(store.unread()).toEqual({ count: 5, exact: true });
+      expect(store.unread()).toEqual(unread(5, '8'));
     },
   );
 
@@ -246,8 +246,8 @@ describe('notes', () => {
     store.mergeViews([view('7')], 1);
     store.note('tea', '11', 'bob');
     store.note('tea', '12', 'bob');
-    store.mergeViews([view('11', { head: '11', unread: { count: 0, exact: true } })], 2);
-    expect(store.unread()).toEqual({ count: 1, exact: true });
+    store.mergeViews([view('11', { head: '11', unread: unread(0, null) })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
     expect([store.asked(), store.takeStaleGroups()]).toEqual([0, []]);
   });
 
@@ -256,11 +256,11 @@ describe('notes', () => {
     store.mergeViews([view('7')], 1);
     const sent = store.stamp();
     store.note('tea', '12', 'bob');
-    const { head: _head, ...marked } = view('10', { unread: { count: 0, exact: true } });
+    const { head: _head, ...marked } = view('10', { unread: unread(0, null) });
     store.mergeViews([marked], sent);
     expect(store.takeStaleGroups()).toEqual(['tea']);
-    store.mergeViews([view('10', { head: '12', unread: { count: 1, exact: true } })], 2);
-    expect(store.unread()).toEqual({ count: 1, exact: true });
+    store.mergeViews([view('10', { head: '12', unread: unread(1, '12') })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
     expect(store.takeStaleGroups()).toEqual([]);
   });
 
