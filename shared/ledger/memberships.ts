@@ -156,7 +156,7 @@ export class Memberships {
       set: { ...Object.fromEntries(values), [PREFERENCES_AT]: { N: String(at) } },
       remove: attributes.flatMap(([name, value]) => (value ? [] : [name])),
       increment: PREFERENCES_REVISION,
-      conditions: [exists(CURRENT_MEMBER), anyOf(...attributes.map(([name, value]) => changes(name, value)))],
+      conditions: [exists(CURRENT_MEMBER), anyOf(...attributes.flatMap(([name, value]) => changes(name, value)))],
     });
     return item && membershipState(item);
   }
@@ -384,12 +384,12 @@ function moveOf(member: Member, current: Membership, next: Membership): Update {
 }
 
 /**
- * Whether a patch changes an attribute. A group that is archived again stays archived at the later of both messages: the
+ * A patch changes an attribute if one of these holds. A group that is archived again stays archived at the later of both messages: the
  * head that a call has read may be older than that of another call.
  */
-function changes(name: string, value: AttributeValue | null): Clause {
-  if (!value) return exists(name);
-  return name === ARCHIVED_AT ? anyOf(lacks(name), isBelow(name, value)) : differs(name, value);
+function changes(name: string, value: AttributeValue | null): Clause[] {
+  if (!value) return [exists(name)];
+  return [lacks(name), name === ARCHIVED_AT ? isBelow(name, value) : differs(name, value)];
 }
 
 /** The write that moves a sender, and notes the message if its receipts are hidden. */

@@ -60,9 +60,7 @@ export const isBelow = (name: string, value: Item[string]): Clause => compare(na
 
 export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
 
-/** Also if the attribute is absent. */
-export const differs = (name: string, value: Item[string]): Clause =>
-  anyOf(lacks(name), compare(name, '<>', value));
+export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);
 
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
@@ -72,6 +70,7 @@ export const beginsWith = (name: string, prefix: string): Clause => ({
   values: { [`:${name}Prefix`]: { S: prefix } },
 });
 
+/** Clauses may not be nested: DynamoDB refuses redundant parentheses. */
 export const anyOf = (...clauses: readonly Clause[]): Clause => ({
   expression: `(${clauses.map(({ expression }) => expression).join(' OR ')})`,
   names: clauses.flatMap(({ names }) => names),
