@@ -9,8 +9,10 @@ import {
   limitTo500,
   marks,
   parameters,
+  parentId,
   position,
   positions,
+  receiptsPolicy,
   sentAt,
   state,
   userId,
@@ -139,6 +141,21 @@ export const deleteMessage = {
   who: 'service',
   at: 'DELETE /groups/{groupId}/messages/{messageId}',
   path: parameters,
+} as const satisfies Request;
+
+export const getGroup = {
+  name: 'getGroup',
+  who: 'service',
+  at: 'GET /groups/{groupId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const setGroup = {
+  name: 'setGroup',
+  who: 'service',
+  at: 'PUT /groups/{groupId}',
+  path: parameters,
+  body: { parentId, receipts: receiptsPolicy },
 } as const satisfies Request;
 
 export const checkHealth = {

@@ -9,7 +9,7 @@ import {
   type RegisterName,
 } from '../domain/membership.ts';
 import type { Message } from '../domain/message.ts';
-import { type Position, parsePosition, START } from '../domain/position.ts';
+import { type Position, parsePosition } from '../domain/position.ts';
 
 export type Item = Record<string, AttributeValue>;
 
@@ -222,7 +222,7 @@ export function messageOf(item: Item): Message {
 
 /** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */
 export function headOf(item: Item): Head {
-  const position = item.position ? positionIn(item, 'position') : START;
+  const position = positionIn(item, 'position');
   const loud = item.loud ? positionIn(item, 'loud') : position;
   if (loud > position) throw corrupt(item, 'loud');
   return { position, loud, settings: settingsIn(item) };

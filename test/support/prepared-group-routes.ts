@@ -22,6 +22,7 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'POST /groups/{groupId}/receipts': { messageIds: ['1'] },
   'PUT /groups/{groupId}/members/{userId}': null,
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
+  'PUT /groups/{groupId}': { receipts: 'members' },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
 };
 
