@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { RECEIPTS_POLICIES } from '../domain/head.ts';
 import {
   count,
   groupId,
@@ -148,6 +149,16 @@ export const member = v.strictObject({ userId, messageId: messageIdOrNone, joine
 export const membersPage = v.strictObject({ members: v.array(member), cursor });
 
 export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
+
+export const group = v.strictObject({
+  groupId,
+  head: messageIdOrNone,
+  parentId: v.pipe(v.nullable(v.string()), v.description('The group that this one is a thread of')),
+  receipts: v.pipe(
+    v.picklist(RECEIPTS_POLICIES),
+    v.description('Who may see the receipts of a message: the members, only its sender, or nobody'),
+  ),
+});
 
 /** An answer without a body. */
 export const nothing = v.undefined();

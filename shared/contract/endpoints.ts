@@ -173,6 +173,21 @@ export const endpoints = [
     answers: { 204: answers.nothing },
   },
   {
+    ...requests.getGroup,
+    summary: 'Returns the head of a group, its parent and who may see receipts',
+    servedBy: 'get-group',
+    ledger: ['GetItem'],
+    answers: { 200: answers.group },
+  },
+  {
+    ...requests.setGroup,
+    summary: 'Sets the parent of a group, once, and who may see receipts',
+    servedBy: 'set-group',
+    ledger: ['GetItem', 'UpdateItem'],
+    answers: { 200: answers.group },
+    problems: ['conflict'],
+  },
+  {
     ...requests.checkHealth,
     summary: 'Reports whether ledger and cache answer',
     servedBy: 'check-health',

@@ -13,8 +13,10 @@ import {
   mutedUntil,
   notify,
   parameters,
+  parentId,
   position,
   positions,
+  receiptsPolicy,
   sentAt,
   state,
   userId,
@@ -158,6 +160,21 @@ export const deleteMessage = {
   who: 'service',
   at: 'DELETE /groups/{groupId}/messages/{messageId}',
   path: parameters,
+} as const satisfies Request;
+
+export const getGroup = {
+  name: 'getGroup',
+  who: 'service',
+  at: 'GET /groups/{groupId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const setGroup = {
+  name: 'setGroup',
+  who: 'service',
+  at: 'PUT /groups/{groupId}',
+  path: parameters,
+  body: { parentId, receipts: receiptsPolicy },
 } as const satisfies Request;
 
 export const checkHealth = {

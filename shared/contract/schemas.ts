@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { RECEIPTS_POLICIES } from '../domain/head.ts';
 import { ID_RULE, parseGroupId, parseUserId } from '../domain/ids.ts';
 import type { ReceiptState } from '../domain/message.ts';
 import { type Position, parseMessageId, START } from '../domain/position.ts';
@@ -78,6 +79,14 @@ export const sentAt = /* @__PURE__ */ v.optional(time);
 export const positions = listOf(position);
 
 export const userIds = listOf(userId);
+
+/** The group that a thread belongs to; null for none. */
+export const parentId = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(groupId));
+
+/** Who may see receipts. */
+export const receiptsPolicy = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.picklist(RECEIPTS_POLICIES, 'must be one of members, sender, off'),
+);
 
 /** A mark in a batch. */
 export const mark = /* @__PURE__ */ v.pipe(

@@ -1,10 +1,28 @@
-import { type Head, NO_HEAD } from '../domain/head.ts';
+import { type Head, NO_HEAD, type ReceiptsPolicy } from '../domain/head.ts';
 import type { GroupId } from '../domain/ids.ts';
 import { type Position, START } from '../domain/position.ts';
 import { corrupt, type Item, readItem } from './items.ts';
 import { headKey } from './keys.ts';
 import { passingOver } from './passed-over.ts';
-import { anyOf, copyIfAbsent, isBelow, lacks, type Table } from './table.ts';
+import {
+  anyOf,
+  type Clause,
+  copyIfAbsent,
+  differs,
+  equals,
+  exists,
+  increment,
+  isAbsent,
+  isBelow,
+  lacks,
+  type Table,
+} from './table.ts';
+
+/** What a call sets for a group. Undefined stays as it is. */
+export interface SettingsPatch {
+  readonly parentId?: GroupId | null | undefined;
+  readonly receipts?: ReceiptsPolicy | undefined;
+}
 
 /** The heads of groups. They stay when messages expire, and never go back. */
 export class Heads {
@@ -46,7 +64,7 @@ export class Heads {
       set: { kind: { S: 'head' }, groupId: { S: groupId }, position: reached },
       // Without `loud`, the newest message is not silent: all conditions compare with the item before this write.
       ...(isSilent ? { computed: [copyIfAbsent('loud', 'position', { S: START })] } : { remove: ['loud'] }),
-      conditions: [anyOf(lacks('position'), isBelow('position', reached))],
+      conditions: [anyOf(isAbsent, isBelow('position', reached))],
     });
     const head = headIn(item);
     if (isSilent || head.loud >= position) return head;
@@ -57,6 +75,54 @@ export class Heads {
     });
     return headIn(later.item);
   }
+
+  /**
+   * Changes settings in one write without a read before it, and returns the head. If nothing of it is new, nothing is
+   * written. 'conflict' if the group has another parent than the given one, which null also is: then nothing changes.
+   */
+  async set(groupId: GroupId, patch: SettingsPatch): Promise<Head | 'conflict'> {
+    const { parentId } = patch;
+    const news = newsIn(patch);
+    const head = news.length === 0 ? await this.read(groupId) : await this.#write(groupId, patch, news);
+    const isConflict = parentId !== undefined && head.settings.parentId !== parentId;
+    return isConflict ? 'conflict' : head;
+  }
+
+  async #write(
+    groupId: GroupId,
+    { parentId, receipts }: SettingsPatch,
+    news: readonly Clause[],
+  ): Promise<Head> {
+    const parent = parentId ? { S: parentId } : null;
+    const isDefault = receipts === NO_HEAD.settings.receipts;
+    const { item } = await this.#table.update({
+      key: headKey(groupId),
+      set: {
+        ...{ kind: { S: 'head' }, groupId: { S: groupId } },
+        ...(parent && { parentId: parent }),
+        ...(receipts && !isDefault && { receipts: { S: receipts } }),
+      },
+      setIfAbsent: { position: { S: START } },
+      computed: [increment('settings')],
+      ...(isDefault && { remove: ['receipts'] }),
+      conditions: [
+        ...(parent ? [anyOf(lacks('parentId'), equals('parentId', parent))] : []),
+        ...(parentId === null ? [lacks('parentId')] : []),
+        anyOf(...news),
+      ],
+    });
+    // Without an item only the default policy fails its condition: it is not new.
+    return item ? headIn(item) : NO_HEAD;
+  }
+}
+
+/** For each value of a patch, the condition that it is new. No value means no parent, which is never new. */
+function newsIn({ parentId, receipts }: SettingsPatch): Clause[] {
+  const news: Clause[] = [];
+  if (parentId) news.push(lacks('parentId'));
+  if (receipts === NO_HEAD.settings.receipts) news.push(exists('receipts'));
+  else if (receipts) news.push(lacks('receipts'), differs('receipts', { S: receipts }));
+  return news;
 }
 
 /** Throws if there is no item: a condition that an existing head failed has returned it. */

@@ -331,7 +331,7 @@ function mentionsIn(item: Item): Mentions {
 
 /** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */
 export function headOf(item: Item): Head {
-  const position = item.position ? positionIn(item, 'position') : START;
+  const position = positionIn(item, 'position');
   const loud = item.loud ? positionIn(item, 'loud') : position;
   if (loud > position) throw corrupt(item, 'loud');
   return { position, loud, settings: settingsIn(item) };

@@ -40,6 +40,13 @@ export interface Clause {
 /** A named assignment, with names and values as a clause has them. */
 export type Assignment = Clause;
 
+/** Adds 1 to a number; an absent one becomes 1. */
+export const increment = (name: string): Assignment => ({
+  expression: `#${name} = if_not_exists(#${name}, :${name}Zero) + :${name}One`,
+  names: [name],
+  values: { [`:${name}Zero`]: { N: '0' }, [`:${name}One`]: { N: '1' } },
+});
+
 /** Sets an attribute that is absent to the value of another one, or to `start` if that is absent too. */
 export const copyIfAbsent = (name: string, from: string, start: Item[string]): Assignment => ({
   expression: `#${name} = if_not_exists(#${name}, if_not_exists(#${from}, :${name}Start))`,
@@ -63,6 +70,8 @@ export const isAtMost = (name: string, value: Item[string]): Clause => compare(n
 export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);
 
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
+
+export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);
 
 export const beginsWith = (name: string, prefix: string): Clause => ({
   expression: `begins_with(#${name}, :${name}Prefix)`,

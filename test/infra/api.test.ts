@@ -201,6 +201,8 @@ describe('the authorization of routes', () => {
           `${api}/DELETE/v1/groups/*/members/*`,
           `${api}/POST/v1/groups/*/messages`,
           `${api}/DELETE/v1/groups/*/messages/*`,
+          `${api}/GET/v1/groups/*`,
+          `${api}/PUT/v1/groups/*`,
         ].join(','),
       });
     });

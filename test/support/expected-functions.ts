@@ -192,6 +192,22 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'get-group',
+    id: 'Apigetgroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'GET /v1/groups/{groupId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'set-group',
+    id: 'Apisetgroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'PUT /v1/groups/{groupId}']],
+    alarms: ['failing'],
+  },
+  {
     name: 'check-health',
     id: 'Apicheckhealth',
     timeoutSeconds: 10,

@@ -23,6 +23,7 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'PATCH /groups/{groupId}/preferences': { notify: 'all' },
   'PUT /groups/{groupId}/members/{userId}': null,
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
+  'PUT /groups/{groupId}': { receipts: 'members' },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
 };
 

@@ -1,10 +1,11 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Head } from '../../../shared/domain/head.ts';
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
 import { type Position, START } from '../../../shared/domain/position.ts';
-import type { Heads } from '../../../shared/ledger/heads.ts';
+import type { Heads, SettingsPatch } from '../../../shared/ledger/heads.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
 import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
@@ -119,4 +120,107 @@ describe('the head of a group', () => {
       ),
       { numRuns: 60 },
     ));
+});
+
+/** The settings of a head, without their revision. */
+const values = (set: Head | 'conflict') =>
+  set === 'conflict' ? set : [set.settings.parentId, set.settings.receipts];
+
+describe('the settings of a group', () => {
+  const [tea, coffee] = ['tea', 'coffee'] as [GroupId, GroupId];
+
+  /** The calls of the ledger of one change, what it returned, and the revision afterwards. */
+  async function set(groupId: GroupId, patch: SettingsPatch) {
+    tidemark.takeCalls();
+    const returned = await heads.set(groupId, patch);
+    const calls = tidemark.takeCalls();
+    const { settings } = await heads.read(groupId);
+    return { returned: values(returned), calls: calls.length, revision: settings.revision };
+  }
+
+  test('are set in one write, and a new revision comes only with a change', async () => {
+    const groupId = aGroup();
+    const first = { returned: ['tea', 'members'], calls: 1, revision: 1 };
+    expect(await set(groupId, { parentId: tea })).toEqual(first);
+    expect(await set(groupId, { parentId: tea })).toEqual(first);
+    expect(await set(groupId, { receipts: 'members' })).toEqual(first);
+    const second = { returned: ['tea', 'sender'], calls: 1, revision: 2 };
+    expect(await set(groupId, { parentId: tea, receipts: 'sender' })).toEqual(second);
+    expect(await set(groupId, { receipts: 'sender' })).toEqual(second);
+    expect(await set(groupId, { receipts: 'off' })).toEqual({
+      ...{ returned: ['tea', 'off'], calls: 1, revision: 3 },
+    });
+    expect(await set(groupId, { receipts: 'members' })).toEqual({
+      ...{ returned: ['tea', 'members'], calls: 1, revision: 4 },
+    });
+  });
+
+  test('leave nothing in the ledger if they are the defaults', async () => {
+    const groupId = aGroup();
+    for (const patch of [
+      { receipts: 'members' },
+      { parentId: null },
+      { parentId: null, receipts: 'members' },
+    ]) {
+      expect(await set(groupId, patch as SettingsPatch)).toEqual({
+        ...{ returned: [null, 'members'], calls: 1, revision: 0 },
+      });
+    }
+    expect(await heads.read(groupId)).toEqual(AT_START);
+  });
+
+  test.each([coffee, null])('have one parent for good: with %p nothing changes', async (other) => {
+    const groupId = aGroup();
+    await heads.set(groupId, { parentId: tea });
+    for (const patch of [{ parentId: other }, { parentId: other, receipts: 'off' }] as SettingsPatch[]) {
+      expect(await set(groupId, patch)).toEqual({ returned: 'conflict', calls: 1, revision: 1 });
+    }
+    expect(values(await heads.read(groupId))).toEqual(['tea', 'members']);
+  });
+
+  test('can be set without a parent first, and get the parent later', async () => {
+    const groupId = aGroup();
+    expect(await set(groupId, { parentId: null, receipts: 'off' })).toMatchObject({ revision: 1 });
+    expect(await set(groupId, { parentId: tea })).toEqual({
+      ...{ returned: ['tea', 'off'], calls: 1, revision: 2 },
+    });
+  });
+
+  test('stay when messages come, and the head stays when they change', async () => {
+    const groupId = aGroup();
+    await heads.set(groupId, { parentId: tea, receipts: 'off' });
+    const settings = { revision: 1, parentId: tea, receipts: 'off' };
+    expect(await heads.raise(groupId, at(5), true)).toEqual({ position: at(5), loud: START, settings });
+    expect(await heads.raise(groupId, at(4), false)).toEqual({ position: at(5), loud: at(4), settings });
+    expect(await heads.set(groupId, { receipts: 'sender' })).toEqual({
+      ...{ position: at(5), loud: at(4) },
+      settings: { revision: 2, parentId: tea, receipts: 'sender' },
+    });
+  });
+
+  test('of two calls with different parents at the same time, one wins whole', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const groupId = aGroup();
+      const returned = await Promise.all([
+        heads.set(groupId, { parentId: tea, receipts: 'off' }),
+        heads.set(groupId, { parentId: coffee, receipts: 'sender' }),
+      ]);
+      expect(returned.map(values).filter((one) => one === 'conflict')).toHaveLength(1);
+      const { settings } = await heads.read(groupId);
+      expect(settings).toEqual(
+        settings.parentId === tea
+          ? { revision: 1, parentId: tea, receipts: 'off' }
+          : { revision: 1, parentId: coffee, receipts: 'sender' },
+      );
+    }
+  });
+
+  test('of two calls about different settings at the same time, both stay', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const groupId = aGroup();
+      await Promise.all([heads.set(groupId, { parentId: tea }), heads.set(groupId, { receipts: 'off' })]);
+      const { settings } = await heads.read(groupId);
+      expect(settings).toEqual({ revision: 2, parentId: tea, receipts: 'off' });
+    }
+  });
 });
