@@ -1,13 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { RULES, type Rules } from './model.ts';
-import {
-  factsOf,
-  type HistoriesOptions,
-  histories,
-  type OperationRequest,
-  type TimelineFact,
-} from './operations.ts';
+import { ALL_FEATURES } from './features.ts';
+import { type HistoriesOptions, histories } from './histories.ts';
+import { type Attributes, NO_ATTRIBUTES, RULES, type Rules } from './model.ts';
+import { factsOf, type OperationRequest, type TimelineFact } from './operations.ts';
 import { type AnswerPieces, Disagreement, play } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
@@ -22,9 +18,9 @@ async function findDisagreement(
   choices: { appliesLater: boolean },
   rules: Rules,
   numRuns: number,
-  options: HistoriesOptions,
+  options: Omit<HistoriesOptions, 'features'>,
 ): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories(options), async (history) => {
+  const property = fc.asyncProperty(histories({ ...options, features: ALL_FEATURES }), async (history) => {
     await play(simulatedService(choices), history, rules, 0);
   });
   const { errorInstance } = await fc.check(property, { numRuns, endOnFailure: true });
@@ -68,12 +64,17 @@ const join = (userId: string, joinedAfter?: bigint): OperationRequest => ({
   joinedAfter,
 });
 const leave = (userId: string): OperationRequest => ({ kind: 'leave', ...g, userId });
-const record = (messageId: bigint, senderId: string): OperationRequest => ({
+const record = (
+  messageId: bigint,
+  senderId: string,
+  attributes: Partial<Attributes> = {},
+): OperationRequest => ({
   kind: 'record',
   ...g,
   messageId,
   senderId,
   sentAt: undefined,
+  attributes: { ...NO_ATTRIBUTES, ...attributes },
 });
 const mark = (messageId: bigint, ifRevision?: number): OperationRequest => ({
   kind: 'mark',
@@ -102,11 +103,17 @@ const joined = (userId: string, at: number, joinedAfter?: bigint): TimelineFact 
   round: 0,
 });
 const left = (userId: string, at: number): TimelineFact => ({ kind: 'left', userId, at, round: 0 });
-const sent = (messageId: bigint, senderId: string, at: number): TimelineFact => ({
+const sent = (
+  messageId: bigint,
+  senderId: string,
+  at: number,
+  attributes: Partial<Attributes> = {},
+): TimelineFact => ({
   kind: 'sent',
   messageId,
   senderId,
   at,
+  attributes: { ...NO_ATTRIBUTES, ...attributes },
   round: 0,
 });
 
@@ -114,7 +121,12 @@ describe('in a history written by hand', () => {
   test('the largest id marks nothing if no message is recorded', async () => {
     expect(await answerTo([join('ann'), mark(MAX)])).toEqual({
       answer: { status: 200, body: { groupId: 'g', userId: 'ann', advanced: false, clamped: true } },
-      afterwards: { messageId: null, readAt: null, revision: 0, unread: { count: 0, exact: true } },
+      afterwards: {
+        messageId: null,
+        readAt: null,
+        revision: 0,
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
+      },
     });
   });
 
@@ -122,7 +134,7 @@ describe('in a history written by hand', () => {
     const late = [join('ann'), record(1n, 'ben'), mark(1n), unreadFrom(1n), leave('ann'), join('ann')];
     expect(await answerTo([...late, record(3n, 'ben'), mark(3n, 1)])).toMatchObject({
       answer: { status: 409, body: { code: 'revision_conflict', advanced: true, clamped: false } },
-      afterwards: { messageId: '1', unread: { count: 1, exact: true } },
+      afterwards: { messageId: '1', unread: { count: 1, mentions: 0, firstId: '3', exact: true } },
     });
   });
 
@@ -169,7 +181,7 @@ describe('in a history written by hand', () => {
       },
     });
     expect(await answerTo([...before, getWatermark])).toMatchObject({
-      answer: { body: { unread: { count: 1, exact: true } } },
+      answer: { body: { unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
     });
   });
 
@@ -186,7 +198,9 @@ describe('in a history written by hand', () => {
       answer: { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '3' } },
     });
     expect(await answerTo([record(5n, 'ben'), join('ann', 3n), getWatermark])).toMatchObject({
-      answer: { body: { messageId: '3', readAt: null, unread: { count: 1, exact: true } } },
+      answer: {
+        body: { messageId: '3', readAt: null, unread: { count: 1, mentions: 0, firstId: '5', exact: true } },
+      },
     });
   });
 
@@ -207,7 +221,113 @@ describe('in a history written by hand', () => {
     expect(
       await answerTo([...before, unreadFrom(1n), record(2n, 'ben'), getWatermark], choices),
     ).toMatchObject({
-      answer: { body: { messageId: null, revision: 1, unread: { count: 2, exact: true } } },
+      answer: {
+        body: { messageId: null, revision: 1, unread: { count: 2, mentions: 0, firstId: '1', exact: true } },
+      },
+    });
+  });
+
+  test('silent messages raise the head and are not unread', async () => {
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ben', { silent: true, mentions: 'all' })];
+    expect(await answerTo([...before, getWatermark])).toMatchObject({
+      answer: { body: { head: '2', unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
+    });
+    const status: OperationRequest = { kind: 'get status', ...ann, ...byUser, messageIds: [2n] };
+    expect(await answerTo([...before, status])).toMatchObject({
+      answer: { body: { statuses: [{ messageId: '2', read: false }] } },
+    });
+  });
+
+  const mentioning: OperationRequest[] = [
+    join('ann'),
+    record(1n, 'ben'),
+    record(2n, 'ben', { mentions: 'all' }),
+    record(3n, 'ann', { mentions: ['ann', 'ben'], advanceSender: false }),
+    record(4n, 'cem', { mentions: ['ann'] }),
+    record(5n, 'cem', { mentions: ['ben'] }),
+  ];
+
+  test('mentions of the member and of all count, not those by the member', async () => {
+    expect(await answerTo([...mentioning, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 4, mentions: 2, firstId: '1', exact: true } } },
+    });
+  });
+
+  test('mentions fall by reading and by deletion, and return by marking unread', async () => {
+    expect(await answerTo([...mentioning, mark(2n), getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 2, mentions: 1, firstId: '4', exact: true } } },
+    });
+    const deleted: OperationRequest[] = [...mentioning, { kind: 'delete', ...g, messageId: 2n }];
+    expect(await answerTo([...deleted, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 3, mentions: 1, firstId: '1', exact: true } } },
+    });
+    expect(await answerTo([...deleted, mark(5n), unreadFrom(4n), getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 2, mentions: 1, firstId: '4', exact: true } } },
+    });
+  });
+
+  test('what the first recording said stays', async () => {
+    const again = record(4n, 'cem', { silent: true, mentions: ['ben'] });
+    expect(await answerTo([...mentioning, again, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 4, mentions: 2, firstId: '1', exact: true } } },
+    });
+    const facts = [joined('ann', 1), sent(4n, 'ann', 2, { advanceSender: false }), sent(6n, 'ben', 2)];
+    const repeated = putFacts(sent(4n, 'ann', 3, { advanceSender: true, mentions: 'all' }));
+    expect(await answerTo([putFacts(...facts), repeated, getWatermark])).toMatchObject({
+      answer: { body: { messageId: null, unread: { count: 1, mentions: 0, firstId: '6', exact: true } } },
+    });
+  });
+
+  test('a message that does not advance its sender neither reads for them nor undoes what they marked unread', async () => {
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ben'), mark(2n), unreadFrom(2n)];
+    const post = record(3n, 'ann', { advanceSender: false });
+    expect(await answerTo([...before, post, getWatermark])).toMatchObject({
+      answer: {
+        body: { messageId: '1', revision: 1, unread: { count: 1, mentions: 0, firstId: '2', exact: true } },
+      },
+    });
+    expect(await answerTo([...before, post, record(3n, 'ann'), getWatermark])).toMatchObject({
+      answer: { body: { messageId: '1', revision: 1 } },
+    });
+  });
+
+  test('messages of one call are recorded as if sent one after the other', async () => {
+    const sending = (messageId: bigint, senderId: string) => ({
+      ...g,
+      messageId,
+      senderId,
+      attributes: NO_ATTRIBUTES,
+    });
+    const several: OperationRequest = {
+      kind: 'record several',
+      messages: [
+        sending(7n, 'ann'),
+        sending(7n, 'ann'),
+        sending(7n, 'ben'),
+        sending(1n, 'ben'),
+        sending(3n, 'ann'),
+      ],
+    };
+    const before = [join('ann'), record(1n, 'ben'), record(9n, 'ben')];
+    expect(await answerTo([...before, several])).toEqual({
+      answer: {
+        status: 200,
+        inOrder: [
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '1' },
+          { groupId: 'g', messageId: '3' },
+        ],
+      },
+      'entry 0': { outcome: 'recorded' },
+      'entry 1': { outcome: 'known' },
+      'entry 2': { outcome: 'conflict' },
+      'entry 3': { outcome: 'known' },
+      'entry 4': { outcome: 'recorded' },
+    });
+    expect(await answerTo([...before, several, getWatermark])).toMatchObject({
+      answer: { body: { messageId: '7', unread: { count: 1, mentions: 0, firstId: '9', exact: true } } },
     });
   });
 

@@ -15,6 +15,8 @@
  *   *learned*, and later answers must have the same time. A clamped mark leaves a *note*, which may be applied later.
  */
 
+import { ALL_FEATURES, type Features } from './features.ts';
+
 /** The time at which a register moved. The first answer with it determines it, and every later one must agree. */
 export class Moment {
   readonly operation: number;
@@ -111,11 +113,33 @@ export interface Message {
   readonly recordedBy: number | null;
   /** The tick in the fact; null for a call of a route. */
   readonly sentAt: number | null;
+  readonly isSilent: boolean;
+  readonly mentions: Mentions;
+  /** Whether the sender's own watermark moves to it. */
+  readonly advancesSender: boolean;
 }
+
+/** The users that a message mentions. */
+export type Mentions = 'all' | readonly string[];
+
+/** What a back end may say of a message. Undefined if it does not. */
+export interface Attributes {
+  readonly silent: boolean | undefined;
+  readonly mentions: Mentions | undefined;
+  readonly advanceSender: boolean | undefined;
+}
+
+export const NO_ATTRIBUTES: Attributes = { silent: undefined, mentions: undefined, advanceSender: undefined };
 
 /** The facts that the chat puts on the bus. Times are ticks: only their order matters here. */
 export type Fact =
-  | { readonly kind: 'sent'; readonly messageId: bigint; readonly senderId: string; readonly at: number }
+  | {
+      readonly kind: 'sent';
+      readonly messageId: bigint;
+      readonly senderId: string;
+      readonly at: number;
+      readonly attributes: Attributes;
+    }
   | { readonly kind: 'deleted'; readonly messageId: bigint }
   | {
       readonly kind: 'joined';
@@ -172,10 +196,18 @@ export interface View {
 export const MAX_ID = 2n ** 64n - 1n;
 
 export interface Rules {
+  /** What the service has: answers have the fields of these features only. */
+  readonly features: Features;
   clamp(messageId: bigint, head: bigint): bigint;
   /** What a mark moves; `stale` if its ifRevision is not the current revision. */
   moves(mark: { readonly isPrivate: boolean; readonly stale: boolean }): Moves;
   isUnread(message: Message, member: Member): boolean;
+  /** Whether it counts as an unread mention of the member. */
+  isMention(message: Message, member: Member): boolean;
+  /** The first unread message; null if there is none. */
+  firstUnread(unread: readonly Message[], head: bigint): bigint | null;
+  /** What stays of a known message that is recorded again under its sender. */
+  recordedAgain(known: Message, again: Message): Message;
   isRead(messageId: bigint, message: Message | undefined, member: Member): boolean | typeof SOME_BOOLEAN;
   audience(group: Group, message: Message): readonly Member[];
   headAfterDeleting(group: Group, messageId: bigint): bigint;
@@ -189,6 +221,9 @@ export interface Rules {
     /** The message is recorded under this sender. */
     readonly isTheirs: boolean;
     readonly isShownAsRead: boolean;
+    /** What the first recording said. */
+    readonly advances: boolean;
+    readonly isAmongSeveral: boolean;
   }): 'surely' | 'perhaps' | 'never';
   checksRevision(mark: { readonly inBatch: boolean }): boolean;
   /** The state of the member that an entry of a batch is compared with. */
@@ -203,6 +238,7 @@ export interface Rules {
 const NOTHING: Moves = { own: false, shown: false, delivered: false };
 
 export const RULES: Rules = {
+  features: ALL_FEATURES,
   clamp: (messageId, head) => {
     if (head === 0n) return messageId === MAX_ID ? 0n : messageId;
     const isBeyond = messageId > head;
@@ -212,8 +248,12 @@ export const RULES: Rules = {
   isUnread: (message, member) =>
     isRecorded(message) &&
     !message.deleted &&
+    !message.isSilent &&
     message.messageId > member.own &&
     message.senderId !== member.userId,
+  isMention: (message, member) => RULES.isUnread(message, member) && isMentioned(message, member.userId),
+  firstUnread: ([first]) => first?.messageId ?? null,
+  recordedAgain: (known) => known,
   isRead: (messageId, message, member) => {
     if (messageId <= member.own) return true;
     if (message?.senderId !== member.userId) return false;
@@ -227,8 +267,8 @@ export const RULES: Rules = {
   headAfterDeleting: (group) => group.head,
   viewOnJoining: (_group, _userId, from) => from,
   revisionOnJoining: (above) => (above === null ? 0 : { above, isNone: [] }),
-  movesSender: ({ isFirst, isTheirs, isShownAsRead }) => {
-    if (!isTheirs) return 'never';
+  movesSender: ({ isFirst, isTheirs, isShownAsRead, advances }) => {
+    if (!isTheirs || !advances) return 'never';
     if (isFirst) return 'surely';
     // A sender that was not a member then may move or not. A member has moved: a second move would undo a mark unread.
     return isShownAsRead ? 'never' : 'perhaps';
@@ -243,6 +283,9 @@ export const RULES: Rules = {
     return { moves: { ...note.moves, own: note.moves.own && isSameRevision }, isSure: false };
   },
 };
+
+export const isMentioned = ({ mentions }: Message, userId: string) =>
+  mentions === 'all' || mentions.includes(userId);
 
 export const isRecorded = (message: Message) => message.senderId !== null;
 

@@ -1,3 +1,4 @@
+import { NO_ATTRIBUTES } from './model.ts';
 import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
 /**
@@ -46,6 +47,7 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'add members',
   'leave',
   'record',
+  'record several',
   'delete',
   'mark',
   'mark unread',
@@ -57,6 +59,7 @@ const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
 function groupsOf(operation: Operation): readonly string[] {
   if (operation.kind === 'mark several') return operation.marks.map(({ groupId }) => groupId);
+  if (operation.kind === 'record several') return operation.messages.map(({ groupId }) => groupId);
   if (operation.kind === 'inbox') return operation.among;
   return 'groupId' in operation ? [operation.groupId] : [];
 }
@@ -94,6 +97,8 @@ function smaller(operation: Operation): readonly Operation[] {
       return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
     case 'mark several':
       return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'record several':
+      return shorterLists(operation.messages).map((messages) => ({ ...operation, messages }));
     case 'facts':
       return shorterParts(operation.facts).map((facts) => factsOf(operation.groupId, facts));
     case 'join':
@@ -101,8 +106,22 @@ function smaller(operation: Operation): readonly Operation[] {
     case 'get status':
     case 'count receipts':
       return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));
-    case 'record':
-      return operation.sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }];
+    case 'record': {
+      const { sentAt, attributes } = operation;
+      return [
+        ...(sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }]),
+        ...(attributes === NO_ATTRIBUTES ? [] : [{ ...operation, attributes: NO_ATTRIBUTES }]),
+        ...(attributes.silent === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, silent: undefined } }]),
+        ...(attributes.mentions === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, mentions: undefined } }]),
+        ...(attributes.advanceSender === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, advanceSender: undefined } }]),
+      ];
+    }
     case 'mark': {
       const { isPrivate, ifRevision, by } = operation;
       return [

@@ -14,7 +14,8 @@ import {
   withGroup,
 } from './model.ts';
 import { possibleBy } from './overtaking.ts';
-import { partsOf, SILENT } from './parts.ts';
+import { SILENT } from './part.ts';
+import { partsOf } from './parts.ts';
 import type { AnswerPieces, Service } from './play.ts';
 
 /**

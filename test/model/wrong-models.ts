@@ -1,7 +1,46 @@
-import { byTime, isRecorded, type Member, RULES, type Rules } from './model.ts';
+import type { Feature } from './features.ts';
+import { byTime, isMentioned, isRecorded, type Member, RULES, type Rules } from './model.ts';
 
-/** Its behaviour, its rules, and whether only facts show it: without facts a shorter history is found sooner. */
-const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])[] = [
+/** When a message counts as a mention. */
+const MENTIONS: readonly (readonly [string, Rules['isMention']])[] = [
+  [
+    'counts mentions in own messages',
+    (message, member) =>
+      RULES.isUnread({ ...message, senderId: message.senderId && '' }, member) &&
+      isMentioned(message, member.userId),
+  ],
+  [
+    'counts mentions in deleted messages',
+    (message, member) => RULES.isMention({ ...message, deleted: false }, member),
+  ],
+  [
+    'counts mentions in silent messages',
+    (message, member) => RULES.isMention({ ...message, isSilent: false }, member),
+  ],
+  ['counts mentions in read messages', (message, member) => RULES.isMention(message, { ...member, own: 0n })],
+  [
+    'does not count mentions of all',
+    (message, member) => RULES.isMention(message, member) && message.mentions !== 'all',
+  ],
+  [
+    'counts only mentions of all',
+    (message, member) => RULES.isMention(message, member) && message.mentions === 'all',
+  ],
+  [
+    'counts mentions of others',
+    (message, member) => RULES.isUnread(message, member) && message.mentions.length > 0,
+  ],
+];
+
+interface Shown {
+  /** Whether only facts show it: without facts a shorter history is found sooner. */
+  readonly withFacts?: boolean;
+  /** The feature that shows it. */
+  readonly feature?: Feature;
+}
+
+/** Its behaviour, its rules, and what shows it. */
+const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'counts members who joined later',
     { audience: ({ members }, { senderId }) => members.filter(({ userId }) => userId !== senderId) },
@@ -36,7 +75,10 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   ['does not clamp', { clamp: (messageId) => messageId }],
   [
     "counts a member's own messages as unread",
-    { isUnread: (message, { own }) => isRecorded(message) && !message.deleted && message.messageId > own },
+    {
+      isUnread: (message, { own }) =>
+        isRecorded(message) && !message.deleted && !message.isSilent && message.messageId > own,
+    },
   ],
   [
     'does not count read messages as delivered',
@@ -86,7 +128,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
           )
           .toSorted(byTime),
     },
-    true,
+    { withFacts: true },
   ],
   [
     'loses messages if the cache loses some of its keys',
@@ -129,9 +171,41 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
     'marks all future messages as read if no message is recorded',
     { clamp: (messageId, head) => (head === 0n ? messageId : RULES.clamp(messageId, head)) },
   ],
+  [
+    'counts silent messages as unread',
+    { isUnread: (message, member) => RULES.isUnread({ ...message, isSilent: false }, member) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'reads up to the newest message of a member, also if it does not advance its sender',
+    { movesSender: (record) => RULES.movesSender({ ...record, advances: true }) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'keeps what the last recording of a message said',
+    { recordedAgain: ({ deleted, recordedBy }, again) => ({ ...again, deleted, recordedBy }) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'moves no sender of messages in bulk',
+    { movesSender: (record) => (record.isAmongSeveral ? 'never' : RULES.movesSender(record)) },
+    { feature: 'messages in bulk' },
+  ],
+  ...MENTIONS.map(([name, isMention]) => [name, { isMention }, { feature: 'message attributes' }] as const),
+  [
+    'begins to read at the head',
+    { firstUnread: (unread, head) => (unread.length === 0 ? null : head) },
+    { feature: 'unread details' },
+  ],
+  [
+    'begins to read at the newest unread message',
+    { firstUnread: (unread) => unread.at(-1)?.messageId ?? null },
+    { feature: 'unread details' },
+  ],
 ];
 
 /** Models that are wrong on purpose, each in one rule, with their behaviour as names. */
 export const WRONG_MODELS = CHANGED.map(
-  ([name, changed, withFacts = false]) => [name, { rules: { ...RULES, ...changed }, withFacts }] as const,
+  ([name, changed, { withFacts = false, feature } = {}]) =>
+    [name, { rules: { ...RULES, ...changed }, withFacts, feature }] as const,
 );
