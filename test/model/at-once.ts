@@ -95,6 +95,7 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
     case 'record':
     case 'delete':
     case 'mark delivered':
+    case 'set group':
       return operation.groupId === groupId;
     case 'mark':
       return operation.groupId === groupId && operation.isPrivate !== true;

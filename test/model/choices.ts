@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import type { Features } from './features.ts';
-import { type Attributes, MAX_ID as MAX, NO_ATTRIBUTES } from './model.ts';
+import {
+  type Attributes,
+  MAX_ID as MAX,
+  NO_ATTRIBUTES,
+  type PreferencesPatch,
+  type ReceiptsPolicy,
+} from './model.ts';
 import type { Caller, IfRevision, Pick } from './operations.ts';
 
 // Text order is not the order of numbers, nor that of dictionaries.
@@ -18,6 +24,8 @@ export const SENDERS = [...USERS, A_BOT];
 export const WATCHER = 'watcher';
 
 const TWO_53 = 2n ** 53n;
+const PREFERENCES = ['notify', 'mutedUntil', 'hideReceipts', 'archive'] as const;
+
 /** What all operations of a history choose from. */
 export interface Setting {
   readonly ids: readonly bigint[];
@@ -125,6 +133,40 @@ export function anAttributes(features: Features): fc.Arbitrary<Attributes> {
   });
   return fc.oneof({ weight: 2, arbitrary: none }, { weight: 3, arbitrary: some });
 }
+
+/** Times that are over, and times that no test reaches. */
+const MUTED_UNTIL = ['2020-02-29T00:00:00.000Z', '2999-12-31T23:59:59.999Z', '2500-01-01T00:00:00.000Z'];
+
+/** Most calls set one or two preferences. */
+export const aPatch: fc.Arbitrary<PreferencesPatch> = fc
+  .record({
+    notify: fc.constantFrom('all', 'mentions', 'none'),
+    mutedUntil: fc.constantFrom(null, ...MUTED_UNTIL),
+    hideReceipts: fc.boolean(),
+    archive: fc.constantFrom('no', 'untilNew', 'always'),
+    names: fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(...PREFERENCES).map((name) => [name]) },
+      { weight: 1, arbitrary: fc.uniqueArray(fc.constantFrom(...PREFERENCES), { minLength: 2 }) },
+    ),
+  } as const)
+  .map(({ names, ...values }) => ({
+    notify: names.includes('notify') ? values.notify : undefined,
+    mutedUntil: names.includes('mutedUntil') ? values.mutedUntil : undefined,
+    hideReceipts: names.includes('hideReceipts') ? values.hideReceipts : undefined,
+    archive: names.includes('archive') ? values.archive : undefined,
+  }));
+
+/** Settings of a group, at least one. */
+export const aSettings = fc
+  .record({
+    parentId: fc.constantFrom(null, ...GROUPS, ...GROUPS, GROUP_WITHOUT_MEMBERS),
+    receipts: fc.constantFrom<ReceiptsPolicy>('members', 'members', 'sender', 'off'),
+    given: fc.constantFrom('parentId', 'receipts', 'both'),
+  })
+  .map(({ parentId, receipts, given }) => ({
+    parentId: given === 'receipts' ? undefined : parentId,
+    receipts: given === 'parentId' ? undefined : receipts,
+  }));
 
 export const aRecord = (
   { ids, features }: Setting,

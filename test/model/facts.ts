@@ -12,6 +12,7 @@ import {
   Moment,
   memberOf,
   messageOf,
+  privately,
   type Rules,
   upTo,
   withMember,
@@ -152,7 +153,7 @@ function withOwnMessages(
     if (rules.movesSender(record) === 'never') continue;
     moved = advance(
       moved,
-      upTo(messageId, ALL),
+      upTo(messageId, rules.isHidden(moved, 'sending') ? privately(ALL) : ALL),
       (what) => new Moment(operation, `${group.groupId} ${userId} ${what} ${messageId}`, 'none'),
     );
   }

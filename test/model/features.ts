@@ -1,5 +1,11 @@
 /** What the service learns step by step. Each is played on the running stack as soon as the stack has its routes. */
-const FEATURES = ['unread details', 'message attributes', 'messages in bulk'] as const;
+const FEATURES = [
+  'unread details',
+  'message attributes',
+  'messages in bulk',
+  'preferences',
+  'group settings',
+] as const;
 
 export type Feature = (typeof FEATURES)[number];
 export type Features = ReadonlySet<Feature>;

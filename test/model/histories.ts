@@ -7,8 +7,10 @@ import {
   anAttributes,
   anEntry,
   anIfRevision,
+  aPatch,
   aRecord,
   aRecordedId,
+  aSettings,
   aStart,
   by,
   GROUPS,
@@ -27,7 +29,7 @@ import {
 import type { Feature, Features } from './features.ts';
 import { MISTAKES } from './mistakes.ts';
 import type { History, Operation, Step } from './operations.ts';
-import { aScene } from './scenes.ts';
+import { aScene, type Focus } from './scenes.ts';
 import { aTimeline } from './timelines.ts';
 
 /** Reads and marks may be about `anyGroup`. Only facts change the members and messages of a group of facts. */
@@ -144,6 +146,21 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
         ),
       }),
     }),
+    ...ifPlayed(
+      'preferences',
+      { weight: 1, arbitrary: fc.record({ kind: kind('get preferences'), ...ofUser }) },
+      { weight: 4, arbitrary: fc.record({ kind: kind('set preferences'), ...ofUser, patch: aPatch }) },
+    ),
+    ...ifPlayed(
+      'group settings',
+      { weight: 1, arbitrary: fc.record({ kind: kind('get group'), groupId: anyGroup }) },
+      {
+        weight: 1,
+        arbitrary: fc
+          .record({ groupId: anyGroup, settings: aSettings })
+          .map(({ groupId, settings }) => ({ kind: 'set group' as const, groupId, ...settings })),
+      },
+    ),
     { weight: 1, arbitrary: fc.record({ kind: kind('flush') }) },
     { weight: 3, arbitrary: fc.record({ kind: kind('evict'), groupId: anyGroup, picks }) },
   );
@@ -154,11 +171,13 @@ export interface HistoriesOptions {
   /** Whether histories have groups of facts. By default some histories do. */
   readonly withFacts?: boolean | undefined;
   readonly features: Features;
+  /** Most steps are about this. */
+  readonly focus?: Focus | undefined;
 }
 
 function historyOf(
   setting: Setting,
-  { maxSteps, withFacts }: { maxSteps: number; withFacts: boolean },
+  { maxSteps, withFacts, focus }: HistoriesOptions & { withFacts: boolean },
 ): fc.Arbitrary<History> {
   const anyGroup = withFacts ? groupOrOneOfFacts : group;
   const alone = anOperation(setting, anyGroup).map((operation): readonly Step[] => [[operation]]);
@@ -166,7 +185,8 @@ function historyOf(
     { weight: 32, arbitrary: alone },
     { weight: 12, arbitrary: severalAtOnce(anOperation(setting, anyGroup), anyGroup).map((step) => [step]) },
     { weight: 2, arbitrary: sameMessageAtOnce(setting).map((step) => [step]) },
-    { weight: 2, arbitrary: aScene(setting) },
+    { weight: 4, arbitrary: aScene(setting) },
+    ...(focus === undefined ? [] : [{ weight: 30, arbitrary: aScene(setting, focus) }]),
   );
   // Without members and messages most answers would be empty.
   const joinTogether = (groupId: fc.Arbitrary<string>) =>
@@ -215,9 +235,10 @@ function interleaved(
 }
 
 /** Random histories. If one fails, simpler ones are tried. */
-export function histories({ maxSteps, withFacts, features }: HistoriesOptions): fc.Arbitrary<History> {
+export function histories(options: HistoriesOptions): fc.Arbitrary<History> {
+  const { withFacts, features } = options;
   const ofKind = (isWith: boolean) =>
-    fc.oneof(...ID_SETS.map((ids) => historyOf({ ids, features }, { maxSteps, withFacts: isWith })));
+    fc.oneof(...ID_SETS.map((ids) => historyOf({ ids, features }, { ...options, withFacts: isWith })));
   if (withFacts !== undefined) return ofKind(withFacts);
   return fc.oneof({ weight: 4, arbitrary: ofKind(false) }, { weight: 1, arbitrary: ofKind(true) });
 }

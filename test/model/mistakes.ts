@@ -48,6 +48,43 @@ const MISTAKES_IN_GROUP: readonly Mistake[] = [
   },
   ...(
     [
+      ['nothing', {}],
+      ['notify for some', { notify: 'some' }],
+      ['a date alone', { mutedUntil: '2030-01-01' }],
+      ['hideReceipts as text', { hideReceipts: 'yes' }],
+      ['archive as a boolean', { archive: true }],
+      ['an unknown preference', { sound: false }],
+      ['one bad value among several', { notify: 'all', archive: 'never' }],
+    ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
+  ).map(
+    ([name, body]): Mistake => ({
+      name: `preferences with ${name}`,
+      method: 'PATCH',
+      path: '/preferences',
+      body,
+      feature: 'preferences',
+    }),
+  ),
+  ...(
+    [
+      ['nothing', {}],
+      ['receipts for nobody', { receipts: 'nobody' }],
+      ['a bad parent', { parentId: 'two words' }],
+      ['itself as its parent', { parentId: '{groupId}', receipts: 'off' }],
+      ['an unknown setting', { title: 'all' }],
+    ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
+  ).map(
+    ([name, body]): Mistake => ({
+      name: `a group with ${name}`,
+      method: 'PUT',
+      path: '',
+      body,
+      by: 'service',
+      feature: 'group settings',
+    }),
+  ),
+  ...(
+    [
       ['silent as text', { silent: 'yes' }],
       ['a mention of a text', { mentions: 'some' }],
       ['a mention of an empty name', { mentions: ['ann', ''] }],

@@ -2,7 +2,14 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
-import { type Attributes, NO_ATTRIBUTES, RULES, type Rules } from './model.ts';
+import {
+  type Attributes,
+  NO_ATTRIBUTES,
+  NO_PATCH,
+  type PreferencesPatch,
+  RULES,
+  type Rules,
+} from './model.ts';
 import { factsOf, type OperationRequest, type TimelineFact } from './operations.ts';
 import { type AnswerPieces, Disagreement, play } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
@@ -35,8 +42,9 @@ test.each(CHOICES)('the model agrees with a service that %s', async (_name, choi
 
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
-  async (_name, { rules, withFacts }) => {
-    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, { maxSteps: 30, withFacts });
+  async (_name, { rules, withFacts, focus }) => {
+    const options = { maxSteps: 30, withFacts, focus };
+    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, options);
     expect(found).toBeInstanceOf(Disagreement);
   },
   60_000,
@@ -330,6 +338,195 @@ describe('in a history written by hand', () => {
       answer: { body: { messageId: '7', unread: { count: 1, mentions: 0, firstId: '9', exact: true } } },
     });
   });
+
+  const setAs = (userId: string, patch: Partial<PreferencesPatch>): OperationRequest => ({
+    kind: 'set preferences',
+    ...g,
+    userId,
+    ...byUser,
+    patch: { ...NO_PATCH, ...patch },
+  });
+  const set = (patch: Partial<PreferencesPatch>) => setAs('ann', patch);
+  const getPreferences: OperationRequest = { kind: 'get preferences', ...ann, ...byUser };
+  const countAs = (userId: string, ...messageIds: bigint[]): OperationRequest => ({
+    kind: 'count receipts',
+    ...g,
+    userId,
+    ...byUser,
+    messageIds,
+  });
+  const listAs = (userId: string, messageId: bigint): OperationRequest => ({
+    kind: 'list receipts',
+    ...g,
+    userId,
+    ...byUser,
+    messageId,
+    state: undefined,
+    limit: undefined,
+  });
+
+  test('preferences begin with the defaults, and each patch that changes one raises the revision', async () => {
+    const begun = {
+      groupId: 'g',
+      notify: 'all',
+      mutedUntil: null,
+      hideReceipts: false,
+      archive: 'no',
+      archived: false,
+      revision: 0,
+    };
+    expect(await answerTo([join('ann'), getPreferences])).toEqual({ answer: { status: 200, body: begun } });
+    expect(await answerTo([getPreferences])).toMatchObject({ answer: { status: 404 } });
+    const patches = [
+      set({ notify: 'mentions' }),
+      set({ notify: 'mentions' }),
+      set({ mutedUntil: '2999-12-31T23:59:59.999Z', archive: 'always' }),
+      set({ archive: 'always' }),
+    ];
+    expect(await answerTo([join('ann'), ...patches])).toEqual({
+      answer: {
+        status: 200,
+        body: {
+          ...begun,
+          notify: 'mentions',
+          mutedUntil: '2999-12-31T23:59:59.999Z',
+          archive: 'always',
+          archived: true,
+          revision: 2,
+        },
+      },
+    });
+    expect(
+      await answerTo([join('ann'), ...patches, leave('ann'), join('ann'), getPreferences]),
+    ).toMatchObject({
+      answer: { body: { notify: 'all', mutedUntil: null, archive: 'no', archived: false } },
+    });
+  });
+
+  test('reading and sending with hidden receipts is private, and stays private', async () => {
+    const hidden = [join('ann'), join('ben'), record(1n, 'ben'), set({ hideReceipts: true })];
+    const counts = (readCount: number, deliveredCount: number) => ({
+      answer: { body: { receipts: [{ messageId: '1', audience: 1, readCount, deliveredCount }] } },
+    });
+    const count = countAs('ben', 1n);
+    const acts: OperationRequest[] = [mark(1n), record(2n, 'ann')];
+    for (const act of acts) {
+      expect(await answerTo([...hidden, act, count])).toMatchObject(counts(0, 0));
+      const shown = [...hidden, act, set({ hideReceipts: false })];
+      expect(await answerTo([...shown, count])).toMatchObject(counts(0, 0));
+      expect(await answerTo([...shown, act, count])).toMatchObject(
+        act.kind === 'mark' ? counts(1, 1) : counts(0, 0),
+      );
+    }
+    const delivered: OperationRequest = { kind: 'mark delivered', ...ann, ...byUser, messageId: 1n };
+    expect(await answerTo([...hidden, delivered, count])).toMatchObject(counts(0, 1));
+    expect(await answerTo([...hidden, mark(1n), getWatermark])).toMatchObject({
+      answer: { body: { messageId: '1', unread: { count: 0 } } },
+    });
+  });
+
+  test('a clamped mark is applied privately if receipts were hidden before or after it', async () => {
+    const choices = { appliesLater: true };
+    const begun = [join('ann'), join('ben'), record(1n, 'ben')];
+    const hide = set({ hideReceipts: true });
+    for (const marked of [
+      [mark(2n), hide],
+      [hide, mark(2n), set({ hideReceipts: false })],
+    ]) {
+      const history = [...begun, ...marked, record(2n, 'ben')];
+      expect(await answerTo([...history, getWatermark], choices)).toMatchObject({
+        answer: { body: { messageId: '2' } },
+      });
+      expect(await answerTo([...history, countAs('ben', 2n)], choices)).toMatchObject({
+        answer: { body: { receipts: [{ messageId: '2', readCount: 0, deliveredCount: 0 }] } },
+      });
+    }
+  });
+
+  test.each([
+    ['untilNew', { silent: true }, true],
+    ['untilNew', {}, false],
+    ['always', {}, true],
+    ['no', {}, false],
+  ] as const)(
+    'a group with archive %s after a message with %j is archived: %s',
+    async (archive, attributes, archived) => {
+      const history = [join('ann'), record(1n, 'ben'), set({ archive }), record(2n, 'ben', attributes)];
+      expect(await answerTo([...history, getPreferences])).toMatchObject({
+        answer: { body: { archive, archived } },
+      });
+    },
+  );
+
+  test('a group is archived again after it came back', async () => {
+    const archive = set({ archive: 'untilNew' });
+    expect(
+      await answerTo([join('ann'), record(1n, 'ben'), archive, record(2n, 'ben'), archive]),
+    ).toMatchObject({
+      answer: { body: { archived: true, revision: 2 } },
+    });
+  });
+
+  test('the parent of a group is set once, and a conflict changes nothing', async () => {
+    const setGroup = (settings: {
+      parentId?: string | null;
+      receipts?: 'off' | 'sender';
+    }): OperationRequest => ({
+      kind: 'set group',
+      ...g,
+      parentId: undefined,
+      receipts: undefined,
+      ...settings,
+    });
+    const getGroup: OperationRequest = { kind: 'get group', ...g };
+    const answer = (parentId: string | null, receipts: string) => ({
+      answer: { status: 200, body: { groupId: 'g', head: null, parentId, receipts } },
+    });
+    expect(await answerTo([getGroup])).toEqual(answer(null, 'members'));
+    expect(await answerTo([setGroup({ parentId: null })])).toEqual(answer(null, 'members'));
+    const parent = setGroup({ parentId: 'space' });
+    expect(await answerTo([parent, setGroup({ parentId: 'space', receipts: 'off' })])).toEqual(
+      answer('space', 'off'),
+    );
+    for (const parentId of ['another', null]) {
+      const other = setGroup({ parentId, receipts: 'off' });
+      expect(await answerTo([parent, other])).toMatchObject({
+        answer: { status: 409, body: { code: 'conflict' } },
+      });
+      expect(await answerTo([parent, other, getGroup])).toEqual(answer('space', 'members'));
+    }
+    expect(await answerTo([setGroup({ parentId: 'g' })])).toMatchObject({
+      answer: { status: 400, body: { code: 'invalid_request' } },
+    });
+  });
+
+  test.each([
+    ['members', 'ann', true, 200],
+    ['members', 'ben', true, 200],
+    ['sender', 'ann', false, 403],
+    ['sender', 'ben', true, 200],
+    ['off', 'ann', null, 403],
+    ['off', 'ben', null, 403],
+  ] as const)(
+    'with receipts for %s, %s counts: %s, and lists with status %i',
+    async (receipts, userId, known, status) => {
+      const history: OperationRequest[] = [
+        join('ann'),
+        join('ben'),
+        record(1n, 'ben'),
+        { kind: 'set group', ...g, parentId: undefined, receipts },
+      ];
+      const refused = { answer: { status: 403, body: { code: 'receipts_off' } } };
+      const counted = { answer: { status: 200, body: { receipts: [{ messageId: '1', known }] } } };
+      expect(await answerTo([...history, countAs(userId, 1n)])).toMatchObject(
+        known === null ? refused : counted,
+      );
+      expect(await answerTo([...history, listAs(userId, 1n)])).toMatchObject(
+        status === 403 ? refused : { answer: { status, body: { messageId: '1' } } },
+      );
+      expect(await answerTo([...history, listAs('cem', 1n)])).toMatchObject({ answer: { status: 404 } });
+    },
+  );
 
   const list = (...listed: (readonly [string, string | null, string | null])[]) => ({
     answer: {

@@ -168,7 +168,7 @@ describe('a wrong model is detected, with a report of a few lines, if it', () =>
   const played = WRONG_MODELS.filter(([, { feature }]) => feature === undefined || PLAYED.has(feature));
   test.each(played)(
     '%s',
-    async (_name, { rules, withFacts }) => {
+    async (_name, { rules, withFacts, focus }) => {
       let agreed = 0;
       const finding = await search({
         rules: { ...rules, features: PLAYED },
@@ -176,6 +176,7 @@ describe('a wrong model is detected, with a report of a few lines, if it', () =>
         maxHistories: 100,
         maxSteps: 30,
         withFacts,
+        focus,
         factsWithinMs: 1_000,
         shortenForMs: 150_000,
         attempts: 1,

@@ -33,16 +33,26 @@ export class Moment {
 
 /** The revision of a user who joined again: the contract has only a lower bound for it. */
 export class Revision {
-  readonly membership: string;
+  /** The name of the first revision among what is learned. */
+  readonly key: string;
   readonly above: number;
   readonly isNone: readonly number[];
   readonly raises: number;
 
-  constructor(member: Member, base: UnknownRevision) {
-    this.membership = member.membership;
-    this.above = base.above;
-    this.isNone = base.isNone;
-    this.raises = member.raises;
+  constructor(key: string, { above, isNone }: UnknownRevision, raises: number) {
+    this.key = key;
+    this.above = above;
+    this.isNone = isNone;
+    this.raises = raises;
+  }
+}
+
+/** Several answers, if the contract does not say which. */
+export class OneOf {
+  readonly alternatives: readonly [Expected, ...Expected[]];
+
+  constructor(...alternatives: readonly [Expected, ...Expected[]]) {
+    this.alternatives = alternatives;
   }
 }
 
@@ -70,6 +80,7 @@ export type Expected =
   | Moment
   | Revision
   | Optional
+  | OneOf
   | typeof SOME_TEXT
   | typeof SOME_ERRORS
   | typeof SOME_BOOLEAN
@@ -102,7 +113,52 @@ export interface Member {
   readonly shownAt: Moment | null;
   readonly delivered: bigint;
   readonly deliveredAt: Moment | null;
+  readonly preferences: Preferences;
+  /** The messages that it sent while its receipts were hidden. */
+  readonly sentPrivately: readonly bigint[];
 }
+
+/** The values of preferences. */
+export interface PreferenceValues {
+  readonly notify: 'all' | 'mentions' | 'none';
+  readonly mutedUntil: string | null;
+  readonly hideReceipts: boolean;
+  readonly archive: 'no' | 'untilNew' | 'always';
+}
+
+export interface Preferences extends PreferenceValues {
+  /** The head when it was archived. */
+  readonly archivedAt: bigint;
+  /** The revision that they began with. */
+  readonly base: number | UnknownRevision;
+  /** How often they were changed since. */
+  readonly raises: number;
+}
+
+/** The preferences that a call sets. Undefined if it does not. */
+export type PreferencesPatch = {
+  readonly [name in keyof PreferenceValues]: PreferenceValues[name] | undefined;
+};
+
+export const NO_PATCH: PreferencesPatch = {
+  notify: undefined,
+  mutedUntil: undefined,
+  hideReceipts: undefined,
+  archive: undefined,
+};
+
+export const DEFAULT_PREFERENCES: PreferenceValues = {
+  notify: 'all',
+  mutedUntil: null,
+  hideReceipts: false,
+  archive: 'no',
+};
+
+/** Who may read receipts. */
+export type ReceiptsPolicy = 'members' | 'sender' | 'off';
+
+/** What is done when a member's receipts are hidden. */
+export type HiddenWhen = 'reading' | 'sending' | 'applied later';
 
 export interface Message {
   readonly messageId: bigint;
@@ -164,6 +220,8 @@ export interface Note {
 
 export interface Group {
   readonly groupId: string;
+  readonly parentId: string | null;
+  readonly receipts: ReceiptsPolicy;
   readonly head: bigint;
   readonly messages: readonly Message[];
   readonly members: readonly Member[];
@@ -231,6 +289,22 @@ export interface Rules {
   /** The facts that count, in the order in which they happened. */
   inOrder(facts: readonly Fact[]): readonly Fact[];
   afterEviction(group: Group): Group;
+  /** Whether what the member does is hidden from others. */
+  isHidden(member: Member, when: HiddenWhen): boolean;
+  /** The member after its preferences were set, before their revision is raised. */
+  withPreferences(member: Member, patch: PreferencesPatch, head: bigint): Member;
+  /** Whether setting preferences raises their revision. */
+  raisesPreferences(patch: { readonly isDifferent: boolean }): boolean;
+  preferencesOnJoining(group: Group, userId: string): PreferenceValues & { readonly archivedAt: bigint };
+  isArchived(preferences: Preferences, view: View): boolean;
+  /** Whether the group's parent may be set to this one. */
+  mayBecomeParent(group: Group, parentId: string | null): boolean;
+  /** Whether a member may read the receipts of a message. */
+  mayRead(receipts: {
+    readonly policy: ReceiptsPolicy;
+    readonly isSender: boolean;
+    readonly isList: boolean;
+  }): boolean;
   /** What a clamped mark moves when its message is recorded. */
   appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
@@ -277,12 +351,51 @@ export const RULES: Rules = {
   comparesTo: (current) => current,
   inOrder: (facts) => facts.toSorted(byTime),
   afterEviction: (group) => group,
+  isHidden: ({ preferences }) => preferences.hideReceipts,
+  withPreferences: (member, patch, head) => {
+    const { archivedAt } = member.preferences;
+    return {
+      ...member,
+      preferences: {
+        ...member.preferences,
+        ...given(patch),
+        archivedAt: patch.archive === undefined ? archivedAt : head,
+      },
+    };
+  },
+  raisesPreferences: ({ isDifferent }) => isDifferent,
+  preferencesOnJoining: () => ({ ...DEFAULT_PREFERENCES, archivedAt: 0n }),
+  isArchived: ({ archive, archivedAt }, { messages }) => {
+    if (archive === 'untilNew') return newestLoud(messages) <= archivedAt;
+    return archive === 'always';
+  },
+  mayBecomeParent: (group, parentId) => group.parentId === null || group.parentId === parentId,
+  mayRead: ({ policy, isSender }) => policy === 'members' || (policy === 'sender' && isSender),
   appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };
     const isSameRevision = note.raises === member.raises;
-    return { moves: { ...note.moves, own: note.moves.own && isSameRevision }, isSure: false };
+    const isHidden = note.moves.shown && RULES.isHidden(member, 'applied later');
+    const moves = isHidden ? privately(note.moves) : note.moves;
+    return { moves: { ...moves, own: moves.own && isSameRevision }, isSure: false };
   },
 };
+
+/** What a private read moves. */
+export const privately = (moves: Moves): Moves => ({ ...moves, shown: false, delivered: false });
+
+/** The newest message that is not silent, deleted or not; 0n if there is none. */
+export const newestLoud = (messages: readonly Message[]) =>
+  messages.findLast((message) => isRecorded(message) && !message.isSilent)?.messageId ?? 0n;
+
+/** The preferences that the patch sets. */
+export function given({ notify, mutedUntil, hideReceipts, archive }: PreferencesPatch) {
+  return {
+    ...(notify !== undefined && { notify }),
+    ...(mutedUntil !== undefined && { mutedUntil }),
+    ...(hideReceipts !== undefined && { hideReceipts }),
+    ...(archive !== undefined && { archive }),
+  };
+}
 
 export const isMentioned = ({ mentions }: Message, userId: string) =>
   mentions === 'all' || mentions.includes(userId);
@@ -302,6 +415,8 @@ export function groupOf(state: State, groupId: string): Group {
   return (
     state.groups.find((group) => group.groupId === groupId) ?? {
       groupId,
+      parentId: null,
+      receipts: 'members',
       head: 0n,
       messages: [],
       members: [],
@@ -376,6 +491,7 @@ export function advance(member: Member, targets: Targets, now: (what: string) =>
 }
 
 export const keyOfRevision = (membership: string) => `first revision of ${membership}`;
+export const keyOfPreferences = (membership: string) => `first preferences of ${membership}`;
 
 /** The current revision; null until an answer has it. */
 export function revisionOf({ base, raises, membership }: Member, learned: Learned): number | null {
@@ -401,6 +517,8 @@ export interface Joining {
 
 export function join(group: Group, joining: Joining, learned: Learned, rules: Rules): Group {
   const from = rules.viewOnJoining(group, joining.userId, joining.joinedAfter);
+  const { userId } = joining;
+  const isFirst = group.former.every((former) => former.userId !== userId);
   return withMember(group, {
     ...joining,
     base: rules.revisionOnJoining(revisionOfFormer(group, joining.userId, learned)),
@@ -411,6 +529,13 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
     shownAt: null,
     delivered: from,
     deliveredAt: null,
+    preferences: {
+      ...rules.preferencesOnJoining(group, userId),
+      // What they begin with after a departure is not promised.
+      base: isFirst && !group.leftWithoutJoining.includes(userId) ? 0 : { above: -1, isNone: [] },
+      raises: 0,
+    },
+    sentPrivately: [],
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Json } from '../support/running-stack.ts';
 import { WATCHER } from './choices.ts';
 import type { Feature } from './features.ts';
-import type { Attributes, Fact } from './model.ts';
+import type { Attributes, Fact, PreferencesPatch, ReceiptsPolicy } from './model.ts';
 import type { Sending } from './recording.ts';
 
 /**
@@ -94,6 +94,26 @@ export type OperationWith<Revision> =
       readonly userIds: readonly string[];
       /** The messages whose receipts are read. */
       readonly messageIds: readonly bigint[];
+    }
+  | {
+      readonly kind: 'get preferences';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly by: Caller;
+    }
+  | {
+      readonly kind: 'set preferences';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly patch: PreferencesPatch;
+      readonly by: Caller;
+    }
+  | { readonly kind: 'get group'; readonly groupId: string }
+  | {
+      readonly kind: 'set group';
+      readonly groupId: string;
+      readonly parentId: string | null | undefined;
+      readonly receipts: ReceiptsPolicy | undefined;
     }
   | { readonly kind: 'flush' }
   | {
@@ -218,6 +238,14 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `${operation.userId} sends a malformed request in ${operation.groupId}: ${operation.mistake.name}`;
     case 'facts':
       return `the chat puts facts of ${operation.groupId} on the bus: ${operation.facts.map(describeFact).join(', ')}`;
+    case 'get preferences':
+      return `${operation.userId} reads the preferences in ${operation.groupId}${listed(operation)}`;
+    case 'set preferences':
+      return `${operation.userId} sets preferences in ${operation.groupId}${listed({ ...operation.patch, by: operation.by })}`;
+    case 'get group':
+      return `the settings of ${operation.groupId}`;
+    case 'set group':
+      return `the chat sets ${operation.groupId}${listed(operation)}`;
     case 'flush':
       return 'the cache is emptied';
     case 'evict':
@@ -251,6 +279,12 @@ const OPTIONS = [
   'silent',
   'mentions',
   'advanceSender',
+  'notify',
+  'mutedUntil',
+  'hideReceipts',
+  'archive',
+  'parentId',
+  'receipts',
 ] as const;
 
 function listed(options: { readonly [name in (typeof OPTIONS)[number]]?: unknown }): string {

@@ -2,6 +2,7 @@ import {
   type Expected,
   type Group,
   groupOf,
+  keyOfRevision,
   type Learned,
   type Member,
   memberOf,
@@ -67,8 +68,14 @@ export function problem(status: number, code: string, more: Record<string, Expec
 export const NOT_FOUND = problem(404, 'not_found');
 export const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
 
+/** The group's receipts are not for this caller. */
+export const RECEIPTS_OFF = problem(403, 'receipts_off');
+
 export const shownRevision = (member: Member): Expected =>
-  typeof member.base === 'number' ? member.base + member.raises : new Revision(member, member.base);
+  expectedRevision(member, keyOfRevision(member.membership));
+
+export const expectedRevision = ({ base, raises }: Pick<Member, 'base' | 'raises'>, key: string): Expected =>
+  typeof base === 'number' ? base + raises : new Revision(key, base, raises);
 
 /** The parts of one operation. */
 export function partsFor(number: number, rules: Rules) {

@@ -16,6 +16,7 @@ import {
   type Moves,
   memberOf,
   messageOf,
+  OneOf,
   Optional,
   RULES,
   type Rules,
@@ -37,10 +38,13 @@ import {
   pieceOfView,
   problem,
   RECEIPTS,
+  RECEIPTS_OFF,
   SILENT,
   shownRevision,
 } from './part.ts';
+import { expectedPreferences, setPreferences } from './preferences.ts';
 import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
+import { expectedSettings, setGroup } from './settings.ts';
 import { expectedUnread, MAX_UNREAD, unreadOf } from './unread.ts';
 
 /** One mark, of a route or of an entry of a batch. */
@@ -119,9 +123,17 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
   };
   const receiptsOfSeveral = (group: Group, userId: string, messageIds: readonly bigint[]): Expected => {
     if (memberOf(group, userId) === undefined) return NOT_FOUND;
+    const policy = group.receipts;
+    if (policy === 'off' && !rules.mayRead({ policy, isSender: true, isList: false })) return RECEIPTS_OFF;
     const receipts = messageIds.map((messageId): Expected => {
       const message = messageOf(group.messages, messageId);
-      if (message === undefined || !isRecorded(message) || message.deleted) {
+      const isSender = message?.senderId === userId;
+      if (
+        message === undefined ||
+        !isRecorded(message) ||
+        message.deleted ||
+        !rules.mayRead({ policy, isSender, isList: false })
+      ) {
         return { messageId: messageId.toString(), known: false };
       }
       const { audience, read, delivered } = counts(group, message);
@@ -175,7 +187,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     const moves: Moves =
       isDelivered === true
         ? { own: false, shown: false, delivered: true }
-        : rules.moves({ isPrivate: isPrivate === true, stale });
+        : rules.moves({ isPrivate: isPrivate === true || rules.isHidden(member, 'reading'), stale });
     const now = (what: string) => new Moment(number, `${group.groupId} ${member.userId} ${what}`);
     const targets = upTo(target, moves);
     const clamped = target !== messageId;
@@ -462,9 +474,16 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       const { groupId, userId, messageId, state = 'read' } = operation;
       return [
         reads(groupId, 'all', (group) => {
+          if (memberOf(group, userId) === undefined) return NOT_FOUND;
           const message = messageOf(group.messages, messageId);
-          if (memberOf(group, userId) === undefined || message === undefined) return NOT_FOUND;
-          if (!isRecorded(message) || message.deleted) return NOT_FOUND;
+          const policy = group.receipts;
+          const isSender = message?.senderId === userId;
+          const isRefused = !rules.mayRead({ policy, isSender, isList: true });
+          if (message === undefined || !isRecorded(message) || message.deleted) {
+            // The contract does not say which of the two comes first.
+            return isRefused ? new OneOf(NOT_FOUND, RECEIPTS_OFF) : NOT_FOUND;
+          }
+          if (isRefused) return RECEIPTS_OFF;
           const found = counts(group, message);
           return {
             status: 200,
@@ -506,6 +525,29 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
         ),
       ];
     }
+    case 'get preferences': {
+      const { groupId, userId } = operation;
+      return [
+        reads(groupId, [userId], (group, view) => {
+          const member = memberOf(group, userId);
+          return member === undefined ? NOT_FOUND : expectedPreferences(groupId, member, view, rules);
+        }),
+      ];
+    }
+    case 'set preferences': {
+      const { groupId, userId, patch } = operation;
+      return [
+        mayWrite(groupId, [userId], (group, view, learned) => {
+          const member = memberOf(group, userId);
+          if (member === undefined) return [{ group, learned, expected: NOT_FOUND }];
+          return setPreferences(group, member, patch, view, learned, rules);
+        }),
+      ];
+    }
+    case 'get group':
+      return [reads(operation.groupId, [], expectedSettings)];
+    case 'set group':
+      return [writes(operation.groupId, [], (group, view) => setGroup(group, operation, view, rules))];
     case 'evict':
       // The model has no cache. This matters only to a model that is wrong on purpose.
       return rules.afterEviction === RULES.afterEviction

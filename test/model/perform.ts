@@ -1,6 +1,7 @@
 import { freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
+import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
 import { AFTERWARDS, MEMBERS, pieceOfEntry, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './part.ts';
 import type { AnswerPieces, Service } from './play.ts';
@@ -173,6 +174,23 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       }
       await playing.applied(eventIds);
       return observe(playing, operation);
+    }
+    case 'get preferences':
+      return whole(await asUser(operation, 'GET', `${group(operation.groupId)}/preferences`));
+    case 'set preferences':
+      return whole(
+        await asUser(operation, 'PATCH', `${group(operation.groupId)}/preferences`, given(operation.patch)),
+      );
+    case 'get group':
+      return whole(await asService('GET', group(operation.groupId)));
+    case 'set group': {
+      const { groupId, parentId, receipts } = operation;
+      return whole(
+        await asService('PUT', group(groupId), {
+          ...(parentId !== undefined && { parentId: parentId === null ? null : prefix + parentId }),
+          ...(receipts !== undefined && { receipts }),
+        }),
+      );
     }
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;

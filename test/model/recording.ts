@@ -9,6 +9,7 @@ import {
   type Message,
   Moment,
   messageOf,
+  privately,
   type Rules,
   upTo,
   withMessage,
@@ -101,7 +102,7 @@ export function possibleSenders(
         : rules.movesSender({
             isFirst: message.recordedBy === number,
             isTheirs: message.senderId === sender.userId,
-            isShownAsRead: sender.shown >= messageId,
+            isShownAsRead: sender.shown >= messageId || sender.sentPrivately.includes(messageId),
             advances: message.advancesSender,
             isAmongSeveral,
           });
@@ -111,7 +112,12 @@ export function possibleSenders(
     moves.filter(({ move }) => move === wanted).map(({ messageId }) => messageId);
   const surely = idsOf('surely').reduce(larger, 0n);
   const now = (what: string) => new Moment(number, `${group.groupId} ${sender.userId} ${what}`);
-  return [surely, ...idsOf('perhaps').filter((messageId) => messageId > surely)].map((messageId) =>
-    advance(sender, upTo(messageId, ALL), now),
-  );
+  const isHidden = rules.isHidden(sender, 'sending');
+  return [surely, ...idsOf('perhaps').filter((messageId) => messageId > surely)].map((largest) => {
+    const moved = advance(sender, upTo(largest, isHidden ? privately(ALL) : ALL), now);
+    const sent = moves.filter(({ messageId, move }) => move !== 'never' && messageId <= largest);
+    if (!isHidden || sent.length === 0) return moved;
+    const sentPrivately = [...sender.sentPrivately, ...sent.map(({ messageId }) => messageId)];
+    return { ...moved, sentPrivately: [...new Set(sentPrivately)] };
+  });
 }

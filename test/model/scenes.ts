@@ -1,20 +1,15 @@
 import fc from 'fast-check';
-import {
-  A_BOT,
-  anAttributes,
-  aRecordedId,
-  GROUPS,
-  maybe,
-  QUIET_GROUP,
-  SENDERS,
-  type Setting,
-  user,
-} from './choices.ts';
+import { A_BOT, aRecordedId, GROUPS, maybe, QUIET_GROUP, type Setting, user } from './choices.ts';
+import type { Feature } from './features.ts';
 import { MAX_ID as MAX, NO_ATTRIBUTES } from './model.ts';
 import type { IfRevision, Operation, Step } from './operations.ts';
+import { scenesOf } from './scenes-of-features.ts';
 
-/** Sequences of steps that are too rare in random histories. */
-export function aScene({ ids, features }: Setting): fc.Arbitrary<readonly Step[]> {
+/** What most scenes of a history can be about. */
+export type Focus = Feature | 'overtaking';
+
+/** Sequences of steps that are too rare in random histories; with `focus`, only those about it. */
+export function aScene({ ids, features }: Setting, focus?: Focus): fc.Arbitrary<readonly Step[]> {
   const roles = {
     groupId: fc.constantFrom(...GROUPS),
     userId: user,
@@ -118,35 +113,10 @@ export function aScene({ ids, features }: Setting): fc.Arbitrary<readonly Step[]
         { kind: 'get watermark', ...there, ...byUser },
       ];
     });
-  const attributes = anAttributes(features);
-  /** Messages with attributes, recorded again with others. */
-  const attributed = fc
-    .record({
-      ...roles,
-      ofFirst: attributes,
-      ofSecond: attributes,
-      again: attributes,
-      senderId: fc.constantFrom(...SENDERS),
-      isDeleted: fc.boolean(),
-    })
-    .map(({ first, second, ofFirst, ofSecond, again, senderId, isDeleted, ...there }): Operation[] => {
-      const { groupId, userId } = there;
-      const fromUser = { ...sent, groupId, messageId: second, senderId: userId };
-      return [
-        { kind: 'join', ...there, joinedAfter: undefined },
-        { ...sent, groupId, messageId: first, senderId, attributes: ofFirst },
-        { kind: 'mark unread', ...there, ...byUser, messageId: first },
-        { ...fromUser, attributes: ofSecond },
-        { kind: 'get watermark', ...there, ...byUser },
-        { kind: 'mark unread', ...there, ...byUser, messageId: first },
-        { ...fromUser, attributes: again },
-        { ...sent, groupId, messageId: first, senderId, attributes: again },
-        ...(isDeleted ? [{ kind: 'delete' as const, groupId, messageId: first }] : []),
-        { kind: 'get watermark', ...there, ...byUser },
-      ];
-    });
   const scenes = [rejoining, overtaking, ownMessages, everything];
-  return fc
-    .oneof(...scenes, ...(features.has('message attributes') ? [attributed] : []))
-    .map((operations) => operations.map((operation) => [operation]));
+  const known = [...features].flatMap((feature) => scenesOf(feature, { ids, features }));
+  const about = (wanted: Focus) =>
+    wanted === 'overtaking' ? [overtaking] : scenesOf(wanted, { ids, features });
+  const wanted = focus === undefined ? [...scenes, ...known] : about(focus);
+  return fc.oneof(...wanted).map((operations) => operations.map((operation) => [operation]));
 }

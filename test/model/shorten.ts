@@ -1,4 +1,4 @@
-import { NO_ATTRIBUTES } from './model.ts';
+import { given, NO_ATTRIBUTES, NO_PATCH } from './model.ts';
 import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
 /**
@@ -54,6 +54,8 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'mark delivered',
   'mark several',
   'facts',
+  'set preferences',
+  'set group',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
@@ -88,6 +90,15 @@ function shorterParts<T>(list: readonly T[]): readonly (readonly T[])[] {
   const halves = list.length > 3 ? [list.slice(half), list.slice(0, half)] : [];
   return [...halves, ...list.map((_item, index) => without(list, index))];
 }
+
+/** The object without one of its fields, for each; none if it has only one. */
+const withoutOne = <T extends object>(fields: T): Partial<T>[] => {
+  const names = Object.keys(fields);
+  if (names.length < 2) return [];
+  return names.map(
+    (left) => Object.fromEntries(Object.entries(fields).filter(([name]) => name !== left)) as Partial<T>,
+  );
+};
 
 function smaller(operation: Operation): readonly Operation[] {
   const shorterLists = <T>(list: readonly T[]) =>
@@ -128,6 +139,19 @@ function smaller(operation: Operation): readonly Operation[] {
         ...(isPrivate === undefined ? [] : [{ ...operation, isPrivate: undefined }]),
         ...(ifRevision === undefined ? [] : [{ ...operation, ifRevision: undefined }]),
         ...(by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
+      ];
+    }
+    case 'set preferences':
+      return withoutOne(given(operation.patch)).map((patch) => ({
+        ...operation,
+        patch: { ...NO_PATCH, ...patch },
+      }));
+    case 'set group': {
+      const { parentId, receipts } = operation;
+      if (parentId === undefined || receipts === undefined) return [];
+      return [
+        { ...operation, parentId: undefined },
+        { ...operation, receipts: undefined },
       ];
     }
     case 'list receipts':
