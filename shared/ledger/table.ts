@@ -67,8 +67,6 @@ export const isBelow = (name: string, value: Item[string]): Clause => compare(na
 
 export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
 
-export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);
-
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
 export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);

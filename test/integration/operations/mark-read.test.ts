@@ -8,6 +8,7 @@ import { deleteMessage, recordMessage } from '../../../shared/operations/message
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
 let tidemark: CountedTidemark;
@@ -76,18 +77,7 @@ describe('marking a group read', () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
-    await tidemark.ledger.messages.record(
-      groupId,
-      {
-        position: at(3),
-        senderId: sender,
-        sentAtMs: Date.now(),
-        isSilent: false,
-        mentions: [],
-        ownViewStays: false,
-      },
-      Date.now(),
-    );
+    await tidemark.ledger.messages.record(groupId, recordingOf(sender, 3), Date.now());
     await tidemark.ledger.heads.raise(groupId, at(3), false);
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,

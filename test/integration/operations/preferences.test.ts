@@ -13,6 +13,7 @@ import {
 } from '../../../shared/operations/preferences.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
@@ -244,15 +245,15 @@ describe('an archived group', () => {
     const { alice, member, send, set } = await aChat();
     const { ledger } = tidemark;
     // This device has read the head; before it writes, a message arrives and another device archives the group.
-    const messages = replacing(ledger.messages, {
-      readHead: async (groupId) => {
-        const head = await ledger.messages.readHead(groupId);
+    const heads = replacing(ledger.heads, {
+      read: async (groupId) => {
+        const head = await ledger.heads.read(groupId);
         await send(alice, 4);
         await set({ archive: 'untilNew' });
         return head;
       },
     });
-    await set({ archive: 'untilNew' }, { ...tidemark, ledger: { ...ledger, messages } });
+    await set({ archive: 'untilNew' }, { ...tidemark, ledger: { ...ledger, heads } });
     expect(await preferencesIn(member)).toMatchObject({ archivedAt: at(4), revision: 1 });
     expect(await isArchived(member)).toBe(true);
   });
@@ -391,7 +392,7 @@ describe('while receipts are hidden', () => {
     const { bob, groupId, send, set, registers } = await aChat();
     await set({ hideReceipts: true });
     // The first recording ended before it moved the sender.
-    await tidemark.ledger.messages.record(groupId, at(4), bob, Date.now(), Date.now());
+    await tidemark.ledger.messages.record(groupId, recordingOf(bob, 4), Date.now());
     await send(bob, 4);
     expect(await registers()).toEqual([4, 1, 1]);
   });

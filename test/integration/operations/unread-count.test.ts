@@ -15,6 +15,7 @@ import { readOwnView, unreadIn } from '../../../shared/operations/own-view.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 /** The most unread messages that are counted here. */
@@ -353,14 +354,7 @@ describe('a message that is stored, and to which the head is not raised yet,', (
     await recordMessage(tidemark, { groupId, position: at(1), senderId: ids.guest });
     await readOwnView(tidemark, member);
     const now = tidemark.nowMs();
-    const { message } = await tidemark.ledger.messages.record(
-      groupId,
-      {
-        ...{ position: at(2), senderId: ids.guest, sentAtMs: now },
-        ...{ isSilent: false, mentions: [], ownViewStays: false },
-      },
-      now,
-    );
+    const { message } = await tidemark.ledger.messages.record(groupId, recordingOf(ids.guest, 2), now);
     await tidemark.cache.merge(groupId, [change.message(message)]);
     return { groupId, member, guest: ids.guest };
   }
