@@ -13,6 +13,7 @@ import {
   mutedUntil,
   notify,
   parameters,
+  parent,
   parentId,
   position,
   positions,
@@ -82,7 +83,30 @@ export const getInbox = {
   at: 'GET /inbox',
   path: parameters,
   // A larger limit than other lists: a client should get its first screen in one call.
-  query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
+  query: { unreadOnly: flagParameter, archived: flagParameter, parentId: parent, limit: limitTo200, cursor },
+} as const satisfies Request;
+
+export const markAll = {
+  name: 'markAll',
+  who: 'user',
+  at: 'POST /watermarks/all',
+  path: parameters,
+  optionalBody: { parentId: parent, unmutedOnly: flag, cursor },
+} as const satisfies Request;
+
+export const getBadge = {
+  name: 'getBadge',
+  who: 'user',
+  at: 'GET /badge',
+  path: parameters,
+} as const satisfies Request;
+
+export const countBadges = {
+  name: 'countBadges',
+  who: 'service',
+  at: 'POST /badges',
+  path: parameters,
+  body: { userIds },
 } as const satisfies Request;
 
 export const listReceipts = {

@@ -83,6 +83,9 @@ export const userIds = listOf(userId);
 /** The group that a thread belongs to; null for none. */
 export const parentId = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(groupId));
 
+/** Only groups of this parent. */
+export const parent = /* @__PURE__ */ v.optional(groupId);
+
 /** Who may see receipts. */
 export const receiptsPolicy = /* @__PURE__ */ v.optional(
   /* @__PURE__ */ v.picklist(RECEIPTS_POLICIES, 'must be one of members, sender, off'),

@@ -55,3 +55,8 @@ export function laterPreferences(current: Preferences, other: Preferences): Pref
 export function isArchived({ archive, archivedAt }: Preferences, loud: Position): boolean {
   return archive === 'always' || (archive === 'untilNew' && loud <= archivedAt);
 }
+
+/** Whether the member wants no notice of any message. A time that has passed mutes nothing. */
+export function isMuted({ notify, mutedUntil }: Preferences, nowMs: number): boolean {
+  return notify === 'none' || (mutedUntil !== null && mutedUntil > nowMs);
+}
