@@ -156,7 +156,10 @@ export class Memberships {
       set: { ...Object.fromEntries(values), [PREFERENCES_AT]: { N: String(at) } },
       remove: attributes.flatMap(([name, value]) => (value ? [] : [name])),
       increment: PREFERENCES_REVISION,
-      conditions: [exists(CURRENT_MEMBER), anyOf(...attributes.flatMap(([name, value]) => changes(name, value)))],
+      conditions: [
+        exists(CURRENT_MEMBER),
+        anyOf(...attributes.flatMap(([name, value]) => changes(name, value))),
+      ],
     });
     return item && membershipState(item);
   }
