@@ -8,12 +8,12 @@ import {
   limitTo200,
   limitTo500,
   marks,
+  messageFields,
+  messages,
   parameters,
   position,
   positions,
-  sentAt,
   state,
-  userId,
   userIds,
 } from './schemas.ts';
 
@@ -131,7 +131,14 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId: position, senderId: userId, sentAt },
+  body: messageFields,
+} as const satisfies Request;
+
+export const recordMessages = {
+  name: 'recordMessages',
+  who: 'service',
+  at: 'POST /messages',
+  body: { messages },
 } as const satisfies Request;
 
 export const deleteMessage = {

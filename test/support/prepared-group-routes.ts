@@ -23,6 +23,7 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'PUT /groups/{groupId}/members/{userId}': null,
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
+  'POST /messages': { messages: [{ groupId: '{groupId}', messageId: '1', senderId: 'alice' }] },
 };
 
 function bodyIn(method: string, path: string): Body | null {
