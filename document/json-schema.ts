@@ -70,6 +70,16 @@ const PARSED: Shapes = [
       description: 'The member starts after this message; null is the beginning. Without it, at the head.',
     },
   ],
+  [
+    schemas.mentions.wrapped,
+    {
+      anyOf: [
+        { type: 'array', items: reference('UserId'), minItems: 1, maxItems: 100 },
+        { type: 'string', const: 'all' },
+      ],
+      description: 'Whom the message mentions: these users, or everybody in the group',
+    },
+  ],
   [schemas.flagParameter.wrapped, { type: 'boolean' }],
   [schemas.limitTo200.wrapped, integerFrom(1, 200)],
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],

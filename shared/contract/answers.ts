@@ -178,6 +178,18 @@ export const membersPage = v.strictObject({ members: v.array(member), cursor });
 
 export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
 
+/** What became of a message in a batch. */
+export const recordOutcome = v.strictObject({
+  groupId,
+  messageId,
+  outcome: v.pipe(
+    v.picklist(['recorded', 'known', 'conflict', 'failed']),
+    v.description('`conflict`: it is known under another sender. `failed`: send it again'),
+  ),
+});
+
+export const recordOutcomes = v.strictObject({ results: v.array(recordOutcome) });
+
 export const group = v.strictObject({
   groupId,
   head: messageIdOrNone,

@@ -187,6 +187,13 @@ export const endpoints = [
     problems: ['conflict'],
   },
   {
+    ...requests.recordMessages,
+    summary: 'Records messages that were sent in several groups',
+    servedBy: 'record-messages',
+    ledger: ['BatchGetItem', 'UpdateItem'],
+    answers: { 200: answers.recordOutcomes },
+  },
+  {
     ...requests.deleteMessage,
     summary: 'Takes a message out of the unread counts',
     servedBy: 'delete-message',

@@ -10,6 +10,8 @@ import {
   limitTo200,
   limitTo500,
   marks,
+  messageFields,
+  messages,
   mutedUntil,
   notify,
   parameters,
@@ -18,9 +20,7 @@ import {
   position,
   positions,
   receiptsPolicy,
-  sentAt,
   state,
-  userId,
   userIds,
 } from './schemas.ts';
 
@@ -176,7 +176,14 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId: position, senderId: userId, sentAt },
+  body: messageFields,
+} as const satisfies Request;
+
+export const recordMessages = {
+  name: 'recordMessages',
+  who: 'service',
+  at: 'POST /messages',
+  body: { messages },
 } as const satisfies Request;
 
 export const deleteMessage = {

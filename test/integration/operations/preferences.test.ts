@@ -439,7 +439,7 @@ describe('when receipts are shown again', () => {
   test('the repetition of an own message moves nothing public, though a late departure took the own view back', async () => {
     const { alice, bob, member, groupId, send, registers } = await aChat();
     await send(alice, 4);
-    await tidemark.ledger.messages.record(groupId, at(5), bob, Date.now(), Date.now());
+    await tidemark.ledger.messages.record(groupId, recordingOf(bob, 5), Date.now());
     const noteSent = (known: Belonging) => ({ ...known, sentHidden: at(5) });
     await tidemark.ledger.memberships.changeBelonging(member, noteSent, Date.now());
     await send(bob, 5);
