@@ -78,9 +78,15 @@ export interface ServiceCalls {
     MembersPage
   >;
   removeMember: Call<{ groupId: string; userId: string }, undefined>;
-  /** `sentAt` is an RFC 3339 time. */
+  /** `sentAt` is an RFC 3339 time, `remindAfterSeconds` an integer from 60 to 604,800. */
   recordMessage: Call<
-    { groupId: string; messageId: string; senderId: string; sentAt?: string | undefined },
+    {
+      groupId: string;
+      messageId: string;
+      senderId: string;
+      sentAt?: string | undefined;
+      remindAfterSeconds?: number | undefined;
+    },
     MessageRecorded
   >;
   deleteMessage: Call<{ groupId: string; messageId: string }, undefined>;

@@ -11,6 +11,7 @@ import {
   parameters,
   position,
   positions,
+  remindAfterSeconds,
   sentAt,
   state,
   userId,
@@ -131,7 +132,7 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId: position, senderId: userId, sentAt },
+  body: { messageId: position, senderId: userId, sentAt, remindAfterSeconds },
 } as const satisfies Request;
 
 export const deleteMessage = {

@@ -15,6 +15,9 @@ const FIRST_PAGE = 10;
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
 const MOST_FULL_PAGES = 8;
 
+/** The attributes of a message's reminder: when it is due (./due.ts), and how far it has come (./reminders.ts). */
+const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
+
 /** The messages and heads of groups. Messages expire after the retention; heads stay. */
 export class Messages {
   readonly #table: Table;
@@ -64,8 +67,8 @@ export class Messages {
   }
 
   /**
-   * Records a message, once: the first sender and time stay. If its deletion came first, the message
-   * becomes known and stays deleted.
+   * Records a message, once: the first sender, time and reminder stay. If its deletion came first, the message
+   * becomes known and stays deleted. `due` has the attributes of its reminder (./due.ts).
    */
   async record(
     groupId: GroupId,
@@ -73,6 +76,7 @@ export class Messages {
     senderId: UserId,
     sentAtMs: number,
     nowMs: number,
+    due: Item = {},
   ): Promise<{ readonly message: Message; readonly known: boolean }> {
     const { applied, item } = await this.#table.update({
       key: messageKey(groupId, position),
@@ -81,6 +85,7 @@ export class Messages {
         senderId: { S: senderId },
         sentAt: { N: String(sentAtMs) },
         ...this.#expiry(nowMs),
+        ...due,
       },
       conditions: [lacks('senderId')],
     });
@@ -94,6 +99,7 @@ export class Messages {
       key: messageKey(groupId, position),
       set: { ...identity(groupId, position), deletedAt: { N: String(nowMs) } },
       setIfAbsent: this.#expiry(nowMs),
+      remove: REMINDER_NAMES,
       conditions: [lacks('deletedAt')],
     });
   }

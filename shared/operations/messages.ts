@@ -5,6 +5,7 @@ import { loggedError } from '../domain/logged-error.ts';
 import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
+import { dueItem } from '../ledger/due.ts';
 import { advanceSender } from './own-messages.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -14,6 +15,8 @@ export interface Sent {
   readonly senderId: UserId;
   /** Milliseconds since the epoch; now if it is not given. */
   readonly sentAtMs?: number | undefined;
+  /** How long after `sentAtMs` its unread readers are named in events; never if it is not given. */
+  readonly remindAfterSeconds?: number | undefined;
   /** A fact may arrive late: its sender moves to the message only if it was a member when the message was sent. */
   readonly isFact?: boolean;
 }
@@ -36,12 +39,15 @@ const MOST_ROUNDS = 10;
  */
 export async function recordMessage(
   tidemark: Tidemark,
-  { groupId, position, senderId, sentAtMs, isFact = false }: Sent,
+  { groupId, position, senderId, sentAtMs, remindAfterSeconds, isFact = false }: Sent,
 ): Promise<Recorded> {
   const { ledger, cache, nowMs } = tidemark;
   const now = nowMs();
   const sentAt = sentAtMs ?? now;
-  const { message, known } = await ledger.messages.record(groupId, position, senderId, sentAt, now);
+  const reminder = remindAfterSeconds ? dueItem(groupId, position, sentAt + remindAfterSeconds * 1_000) : {};
+  const { message, known } = await ledger.messages.record(
+    ...([groupId, position, senderId, sentAt, now, reminder] as const),
+  );
   if (message.senderId !== senderId) return { outcome: 'conflict' };
   const [head, sender] = await Promise.all([
     ledger.messages.raiseHead(groupId, position),

@@ -121,7 +121,10 @@ describe('the calls of the client', () => {
     addMembers: { groupId: 'tea', userIds: ['ann'] },
     listMembers: { groupId: 'tea', limit: 500, cursor: 'c' },
     removeMember: { groupId: 'tea', userId: 'ann' },
-    recordMessage: { groupId: 'tea', messageId: '1', senderId: 'ann', sentAt: '2026-01-31T12:00:00.000Z' },
+    recordMessage: {
+      ...{ groupId: 'tea', messageId: '1', senderId: 'ann', sentAt: '2026-01-31T12:00:00.000Z' },
+      remindAfterSeconds: 600,
+    },
     deleteMessage: { groupId: 'tea', messageId: '1' },
   } satisfies { [Name in keyof Calls]: FieldsOf<Name> };
   const names = Object.keys(FIELDS) as (keyof Calls)[];
