@@ -37,6 +37,7 @@ export function moveIn(event: TidemarkEvent): Move | null {
       return moveOf(event, null, true, ({ self }) => isAtLeast(self, revision, position));
     }
     case 'GroupFullyRead':
+    case 'MessageStillUnread':
       return null;
   }
 }
