@@ -66,6 +66,14 @@ const PARSED: Shapes = [
       description: 'The member starts after this message; null is the beginning. Without it, at the head.',
     },
   ],
+  [
+    schemas.remindAfterSeconds.wrapped,
+    {
+      ...integerFrom(60, 604_800),
+      description:
+        'So long after the message was sent, MessageStillUnread names the members who have not read it. Without it, never.',
+    },
+  ],
   [schemas.flagParameter.wrapped, { type: 'boolean' }],
   [schemas.limitTo200.wrapped, integerFrom(1, 200)],
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],
