@@ -97,7 +97,7 @@ export const endpoints = [
     listsMembers: true,
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receiptsPage },
-    problems: ['not_found'],
+    problems: ['receipts_off', 'not_found'],
   },
   {
     ...requests.countReceipts,
@@ -107,7 +107,7 @@ export const endpoints = [
     listsMembers: true,
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receipts },
-    problems: ['not_found'],
+    problems: ['receipts_off', 'not_found'],
   },
   {
     ...requests.addMember,
