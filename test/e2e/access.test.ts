@@ -451,7 +451,13 @@ describe('an inbox', () => {
     const { body } = await asUser('mallory', 'GET', '/v1/inbox');
     expect(body).toEqual({
       groups: [
-        { groupId: othersGroupId, messageId: '1', head: '1', revision: 0, unread: { count: 0, exact: true } },
+        {
+          groupId: othersGroupId,
+          messageId: '1',
+          head: '1',
+          revision: 0,
+          unread: { count: 0, mentions: 0, firstId: null, exact: true },
+        },
       ],
       cursor: null,
     });

@@ -694,7 +694,11 @@ describe('ifRevision', () => {
       for (const route of [MARK, MARK_FOR]) {
         const answer = await sendBody(route, `{"messageId":"1","ifRevision":${revision}}`);
         expectProblem(answer, 409, 'revision_conflict');
-        const current = { messageId: '2', revision: 1, unread: { count: 1, exact: true } };
+        const current = {
+          messageId: '2',
+          revision: 1,
+          unread: { count: 1, mentions: 0, firstId: '3', exact: true },
+        };
         expect(answer.body).toMatchObject({ groupId, userId: 'bob', ...current });
       }
     },
