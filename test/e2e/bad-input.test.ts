@@ -829,8 +829,9 @@ describe.each(['unreadOnly', 'archived'])('%s', (name) => {
   });
 });
 
-test.each(BAD_ID_SEGMENTS)('an inbox of a parent with %s is refused', async (_name, segment) => {
-  // In a query, an ampersand and a hash end the value.
+// In a query, an ampersand ends the value.
+const BAD_PARENTS = BAD_ID_SEGMENTS.filter(([, segment]) => !segment.includes('&'));
+test.each(BAD_PARENTS)('an inbox of a parent with %s is refused', async (_name, segment) => {
   expectRefused(await sendTo(INBOX, {}, `?parentId=${segment}`), /parentId/);
 });
 
