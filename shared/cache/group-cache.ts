@@ -72,10 +72,11 @@ export class GroupCache {
   async read({ groupId, userId }: Member, markPosition: Position | null = null): Promise<View | null> {
     const { members, messages, head, doubts } = keysOf(groupId);
     const position = markPosition === null ? '' : encodePosition(markPosition);
+    const settings = [this.#nowMs(), this.unreadLimit].map(String);
     return this.#connection.run(
       'readView',
       [members, messages, head, doubts],
-      [userId, String(this.#nowMs()), position],
+      [userId, ...settings, position],
       viewIn,
     );
   }
@@ -90,7 +91,7 @@ export class GroupCache {
     return this.#connection.run(
       'doubtMember',
       [members, messages, head, doubts],
-      [userId, String(this.#nowMs()), token],
+      [userId, ...[this.#nowMs(), this.unreadLimit].map(String), token],
       doubtedIn,
     );
   }
@@ -120,7 +121,7 @@ export class GroupCache {
     return this.#connection.run(
       'readInbox',
       [...keys.map(({ head }) => head), ...keys.map(({ messages }) => messages)],
-      [userId, ...groups.map(({ position }) => encodePosition(position))],
+      [userId, String(this.unreadLimit), ...groups.map(({ position }) => encodePosition(position))],
       (reply) => arrayIn(reply, groups.length).map(inboxViewIn),
     );
   }
@@ -185,7 +186,10 @@ export class GroupCache {
     return this.#connection.run(
       'mergeGroup',
       [members, messages, receipts, head, joined, doubts, early],
-      [...settings, viewer, formerPosition ? encodePosition(formerPosition) : '', ...changes.flat()],
+      [
+        ...[...settings, viewer, formerPosition ? encodePosition(formerPosition) : ''],
+        ...[String(this.unreadLimit), ...changes.flat()],
+      ],
       read,
     );
   }

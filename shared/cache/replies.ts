@@ -1,22 +1,25 @@
+import type { Head } from '../domain/head.ts';
 import { parseUserId, type UserId } from '../domain/ids.ts';
 import { type EarlyMark, parseMarkKind } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
+import type { Tally } from '../domain/unread.ts';
+import { decodeHead } from './head-text.ts';
 import { decodeMembership } from './membership-text.ts';
 import { decodePosition } from './position-text.ts';
 
 /** What the cache knows of a group for one member. Null means "read the ledger", never "there is none". */
 export interface View {
   readonly state: MembershipState | null;
-  /** The start if no message is recorded. */
-  readonly head: Position | null;
+  readonly head: Head | null;
   readonly window: Window | null;
 }
 
-/** The messages in the cache: all above `floor`. `unread` counts those of others above the member's own view. */
+/** The messages in the cache: all above `floor`. */
 export interface Window {
   readonly floor: Position;
-  readonly unread: number;
+  /** What is unread of them for the member, up to the limit of the cache. */
+  readonly unread: Tally;
   /** The number of messages in the window. It may be 0 if the own view is not below the floor: then nobody needs it. */
   readonly kept: number;
 }
@@ -49,7 +52,10 @@ export interface Statuses {
   readonly relations: readonly Relation[] | null;
 }
 
-/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
+/**
+ * What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to, or if the
+ * head is.
+ */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
 /**
@@ -62,8 +68,8 @@ const RELATIONS = ['below', 'own', 'other', 'unknown'] as const;
 
 /** Decodes the reply of `view` in group-view.lua. Throws on any other. */
 export function viewIn(reply: unknown): View {
-  const [state, head, ...window] = arrayIn(reply, 5);
-  return { state: membershipIn(state), head: positionIn(head), window: windowIn(window) };
+  const [state, head, ...window] = arrayIn(reply, 7);
+  return { state: membershipIn(state), head: headIn(head), window: windowIn(window) };
 }
 
 export function doubtedIn(reply: unknown): Doubted {
@@ -101,13 +107,15 @@ export function dueMarksIn(reply: unknown): EarlyMark[] {
 }
 
 export function inboxViewIn(reply: unknown): InboxView {
-  const [head, ...window] = arrayIn(reply, 4);
-  return { head: positionIn(head), window: windowIn(window) };
+  const [head, ...window] = arrayIn(reply, 6);
+  return { head: headIn(head), window: windowIn(window) };
 }
 
-function windowIn([floor, unread, kept]: readonly unknown[]): Window | null {
-  const known = positionIn(floor);
-  return known && { floor: known, unread: Number(unread), kept: Number(kept) };
+/** Null without a floor, and if the first unread message is unreadable. */
+function windowIn([floorText, unread, mentions, firstText, kept]: readonly unknown[]): Window | null {
+  const [floor, first, count] = [positionIn(floorText), positionIn(firstText), Number(unread)];
+  if (!floor || (count > 0 && !first)) return null;
+  return { floor, unread: { count, mentions: Number(mentions), first }, kept: Number(kept) };
 }
 
 /** The elements of a reply. Throws if it is not a list, or does not have `length` elements. */
@@ -121,6 +129,11 @@ export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
 /** A position; null if the script replied false or a text that this version cannot read. */
 export function positionIn(reply: unknown): Position | null {
   return readable(reply, decodePosition);
+}
+
+/** A head; null if the script replied false or a text that this version cannot read. */
+export function headIn(reply: unknown): Head | null {
+  return readable(reply, decodeHead);
 }
 
 /** A membership; null if the script replied false or a text that this version cannot read. */

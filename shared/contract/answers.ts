@@ -1,5 +1,15 @@
 import * as v from 'valibot';
-import { count, groupId, messageId, messageIdOrNone, revision, timeOrNone, userId } from './values.ts';
+import { RECEIPTS_POLICIES } from '../domain/head.ts';
+import {
+  count,
+  groupId,
+  messageId,
+  messageIdOrNone,
+  preferences as preferenceValues,
+  revision,
+  timeOrNone,
+  userId,
+} from './values.ts';
 
 /*
  * The answers of the endpoints and their parts. The functions use only the types. The schemas are for the OpenAPI
@@ -22,7 +32,14 @@ export const unread = v.strictObject({
     v.number(),
     v.integer(),
     v.minValue(0),
-    v.description('The messages of others above the own view, at most 5,000'),
+    v.description('The messages of others above the own view that are not silent, at most 5,000'),
+  ),
+  mentions: v.pipe(count, v.description('How many of these messages mention the user')),
+  firstId: v.pipe(
+    messageIdOrNone,
+    v.description(
+      'The oldest of these messages: where the line of new messages belongs; null if there is none',
+    ),
   ),
   exact: v.pipe(
     v.boolean(),
@@ -117,6 +134,12 @@ export const messageReceipts = v.pipe(
 
 export const receipts = v.strictObject({ groupId, receipts: v.array(messageReceipts) });
 
+export const preferences = v.strictObject({
+  groupId,
+  ...preferenceValues,
+  archived: v.pipe(v.boolean(), v.description('Whether the group counts as archived now')),
+});
+
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 
 export const membersAdded = v.strictObject({ added: count, existing: count });
@@ -126,6 +149,16 @@ export const member = v.strictObject({ userId, messageId: messageIdOrNone, joine
 export const membersPage = v.strictObject({ members: v.array(member), cursor });
 
 export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
+
+export const group = v.strictObject({
+  groupId,
+  head: messageIdOrNone,
+  parentId: v.pipe(v.nullable(v.string()), v.description('The group that this one is a thread of')),
+  receipts: v.pipe(
+    v.picklist(RECEIPTS_POLICIES),
+    v.description('Who may see the receipts of a message: the members, only its sender, or nobody'),
+  ),
+});
 
 /** An answer without a body. */
 export const nothing = v.undefined();

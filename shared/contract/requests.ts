@@ -1,16 +1,22 @@
 import type { Request } from './endpoint.ts';
 import {
+  archive,
   cursor,
   flag,
   flagParameter,
+  hideReceipts,
   ifRevision,
   joinedAfter,
   limitTo200,
   limitTo500,
   marks,
+  mutedUntil,
+  notify,
   parameters,
+  parentId,
   position,
   positions,
+  receiptsPolicy,
   remindAfterSeconds,
   sentAt,
   state,
@@ -96,6 +102,21 @@ export const countReceipts = {
   body: { messageIds: positions },
 } as const satisfies Request;
 
+export const getPreferences = {
+  name: 'getPreferences',
+  who: 'user',
+  at: 'GET /groups/{groupId}/preferences',
+  path: parameters,
+} as const satisfies Request;
+
+export const setPreferences = {
+  name: 'setPreferences',
+  who: 'user',
+  at: 'PATCH /groups/{groupId}/preferences',
+  path: parameters,
+  body: { notify, mutedUntil, hideReceipts, archive },
+} as const satisfies Request;
+
 export const addMember = {
   name: 'addMember',
   who: 'service',
@@ -140,6 +161,21 @@ export const deleteMessage = {
   who: 'service',
   at: 'DELETE /groups/{groupId}/messages/{messageId}',
   path: parameters,
+} as const satisfies Request;
+
+export const getGroup = {
+  name: 'getGroup',
+  who: 'service',
+  at: 'GET /groups/{groupId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const setGroup = {
+  name: 'setGroup',
+  who: 'service',
+  at: 'PUT /groups/{groupId}',
+  path: parameters,
+  body: { parentId, receipts: receiptsPolicy },
 } as const satisfies Request;
 
 export const checkHealth = {

@@ -3,6 +3,7 @@ import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import type { Position } from '../domain/position.ts';
 import { formatMessageId, messageIdAt } from '../domain/position.ts';
+import { formatUnread } from '../domain/unread.ts';
 import { type OwnView, readOwnView } from '../operations/own-view.ts';
 import { countReceipts } from '../operations/receipts.ts';
 import type { DueFrame, Live } from './live.ts';
@@ -28,8 +29,8 @@ export function viewIn(groupId: string, { membership, head, unread }: OwnView) {
     groupId,
     messageId: formatMessageId(position),
     revision,
-    head: head && formatMessageId(head),
-    unread,
+    head: formatMessageId(head.position),
+    unread: formatUnread(unread),
   };
 }
 

@@ -1,12 +1,13 @@
+import * as change from '../cache/changes.ts';
 import type { InboxView } from '../cache/replies.ts';
+import type { Head } from '../domain/head.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership } from '../domain/membership.ts';
-import { type Position, START } from '../domain/position.ts';
+import { NOTHING_UNREAD } from '../domain/unread.ts';
 import { UnreadableItem } from '../ledger/items.ts';
 import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
-import { headChange } from './message-window.ts';
-import { completeFromLedger, NOTHING_UNREAD, type OwnView, unreadIn } from './own-view.ts';
+import { completeFromLedger, type OwnView, unreadIn } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 export interface InboxGroup extends OwnView {
@@ -121,7 +122,7 @@ async function readViews(
 }
 
 function isAtHead({ membership, view }: InboxEntry): boolean {
-  return view?.head != null && view.head <= membership.self.position;
+  return view?.head != null && view.head.position <= membership.self.position;
 }
 
 /** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. */
@@ -129,10 +130,9 @@ async function viewOf(tidemark: Tidemark, userId: UserId, entry: InboxEntry): Pr
   const { groupId, membership, view } = entry;
   const member: Member = { groupId, userId };
   const { head = null, window = null } = view ?? {};
-  if (head === START) return { groupId, membership, head: null, unread: NOTHING_UNREAD };
-  if (isAtHead(entry)) return { groupId, membership, head, unread: NOTHING_UNREAD };
+  if (head && isAtHead(entry)) return { groupId, membership, head, unread: NOTHING_UNREAD };
   const { position } = membership.self;
-  const unread = head && window && (await unreadIn(tidemark, member, position, window));
+  const unread = head && window && (await unreadIn(tidemark, member, position, { head, window }));
   if (unread) return { groupId, membership, head, unread };
   const completed = await completeFromLedger(tidemark, member, membership, view);
   return { groupId, ...completed };
@@ -143,13 +143,12 @@ async function missingHeads(
   { cache, ledger }: Tidemark,
   memberships: readonly Omit<InboxEntry, 'view'>[],
   views: readonly InboxView[],
-): Promise<ReadonlyMap<GroupId, Position>> {
+): Promise<ReadonlyMap<GroupId, Head>> {
   const missing = memberships.filter((_, index) => !views[index]?.head).map(({ groupId }) => groupId);
   if (missing.length === 0) return new Map();
-  const known = await ledger.messages.readHeads(missing);
-  const heads = new Map([...known].map(([groupId, head]) => [groupId, head ?? START]));
+  const heads = await ledger.heads.readMany(missing);
   await inParallel([...heads], CONCURRENT_GROUPS, ([groupId, head]) =>
-    cache.merge(groupId, [headChange(head)]),
+    cache.merge(groupId, [change.head(head)]),
   );
   return heads;
 }

@@ -1,20 +1,23 @@
 import * as change from '../cache/changes.ts';
 import type { InboxView, View, Window } from '../cache/replies.ts';
+import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import type { Unread } from '../domain/message.ts';
-import { type Position, START } from '../domain/position.ts';
-import { headChange, loadWindow } from './message-window.ts';
+import { earlierOf, type Position, START } from '../domain/position.ts';
+import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
+import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
-/** What one member sees of a group. Without recorded messages the head is null and nothing is unread. */
+/** What one member sees of a group. Without recorded messages nothing is unread. */
 export interface OwnView {
   readonly membership: Membership;
-  readonly head: Position | null;
+  readonly head: Head;
+  /**
+   * Counts messages up to the head. A message is stored before the head is raised to it: if it counted before, a client that
+   * adds the messages above the head would count it twice.
+   */
   readonly unread: Unread;
 }
-
-export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
 /**
  * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
@@ -81,30 +84,31 @@ async function ownViewIn(
   if (!window || !state || !head) return null;
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
-  if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(tidemark, member, membership.self.position, window);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
- * the window. Null if the window is sparse and should be loaded again.
+ * Counts the unread messages above a position and up to the head: in the cache's window and, if that does not decide, in the
+ * ledger below the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  window: Window,
+  { head, window }: { readonly head: Head; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
-  if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isSparse(window.kept, capacity)) return null;
-  const { count, isDecided } = await ledger.messages.countOfOthers(member, {
+  const { floor, unread, kept } = window;
+  if (position >= floor || unread.count > unreadLimit) return unreadOf(unread, unreadLimit);
+  if (isSparse(kept, capacity)) return null;
+  const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
-    lastPosition: window.floor,
-    enough: unreadLimit + 1 - window.unread,
+    lastPosition: earlierOf(floor, head.position),
+    limit: unreadLimit - unread.count,
   });
-  return unreadOf(unreadLimit, window.unread + count, isDecided);
+  return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
 }
 
 async function countInLedger(
@@ -113,23 +117,14 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { count, isDecided }] = await Promise.all([
-    ledger.messages.readHead(member.groupId),
-    ledger.messages.countOfOthers(member, {
-      abovePosition: membership.self.position,
-      enough: unreadLimit + 1,
-    }),
-  ]);
-  return { membership, head, unread: head ? unreadOf(unreadLimit, count, isDecided) : NOTHING_UNREAD };
-}
-
-/** An undecided count means only that at least one message is unread. */
-function unreadOf(limit: number, count: number, isDecided: boolean): Unread {
-  return isDecided ? atMost(limit, count) : { count: Math.min(Math.max(count, 1), limit), exact: false };
-}
-
-function atMost(limit: number, count: number): Unread {
-  return { count: Math.min(count, limit), exact: count <= limit };
+  const head = await ledger.heads.read(member.groupId);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const { tally, isDecided } = await ledger.messages.countUnread(member, {
+    abovePosition: membership.self.position,
+    lastPosition: head.position,
+    limit: unreadLimit,
+  });
+  return { membership, head, unread: unreadOf(tally, unreadLimit, isDecided) };
 }
 
 /**
@@ -146,7 +141,7 @@ async function fill(
   const { groupId, userId } = member;
   const known = change.member(userId, membership);
   if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
-    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    const lacking = head ? [] : [change.head(await ledger.heads.read(groupId))];
     return cache.mergeFor(member, [known, ...lacking]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);

@@ -101,6 +101,8 @@ const CALLS: Calls = {
   'DELETE /v1/groups/{groupId}/members/{userId}': () => [{ ids: { userId: 'nobody' } }],
   'POST /v1/groups/{groupId}/messages': ({ alice }) => [{ body: { messageId: '10', senderId: alice } }],
   'DELETE /v1/groups/{groupId}/messages/{messageId}': () => [{ ids: { messageId: '70' } }],
+  'GET /v1/groups/{groupId}': () => [{}],
+  'PUT /v1/groups/{groupId}': () => [{ body: { receipts: 'members' } }],
   'GET /v1/health': () => [{}],
 };
 

@@ -1,9 +1,11 @@
 import { freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
+import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
-import { AFTERWARDS, MEMBERS, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './parts.ts';
+import { AFTERWARDS, MEMBERS, pieceOfEntry, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './part.ts';
 import type { AnswerPieces, Service } from './play.ts';
+import type { Sending } from './recording.ts';
 
 /** The stack that histories are played on. Several histories can be played at once. */
 export interface Stage {
@@ -92,13 +94,19 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         ),
       );
     case 'record': {
-      const { groupId, messageId, senderId, sentAt } = operation;
+      const { groupId, sentAt } = operation;
       const body = {
-        messageId: idInJson(messageId),
-        senderId: prefix + senderId,
+        ...sendingInJson(operation, prefix),
         ...(sentAt !== undefined && { sentAt }),
       };
       return whole(await asService('POST', `${group(groupId)}/messages`, body));
+    }
+    case 'record several': {
+      const messages = operation.messages.map((sending) => ({
+        groupId: prefix + sending.groupId,
+        ...sendingInJson(sending, prefix),
+      }));
+      return piecesByEntry(await asService('POST', '/messages', { messages }));
     }
     case 'delete':
       return whole(await asService('DELETE', `${group(operation.groupId)}/messages/${operation.messageId}`));
@@ -167,6 +175,23 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       await playing.applied(eventIds);
       return observe(playing, operation);
     }
+    case 'get preferences':
+      return whole(await asUser(operation, 'GET', `${group(operation.groupId)}/preferences`));
+    case 'set preferences':
+      return whole(
+        await asUser(operation, 'PATCH', `${group(operation.groupId)}/preferences`, given(operation.patch)),
+      );
+    case 'get group':
+      return whole(await asService('GET', group(operation.groupId)));
+    case 'set group': {
+      const { groupId, parentId, receipts } = operation;
+      return whole(
+        await asService('PUT', group(groupId), {
+          ...(parentId !== undefined && { parentId: parentId === null ? null : prefix + parentId }),
+          ...(receipts !== undefined && { receipts }),
+        }),
+      );
+    }
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;
       const inGroup = (text: string, name: string) => text.replaceAll('{groupId}', name);
@@ -203,10 +228,9 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
   const time = 'at' in fact ? timeOfTick(fact.at, startedAt) : '';
   switch (fact.kind) {
     case 'sent': {
-      const { messageId, senderId } = fact;
       return {
         detailType: 'MessageSent',
-        detail: { groupId, messageId: idInJson(messageId), senderId: prefix + senderId, sentAt: time },
+        detail: { groupId, ...sendingInJson(fact, prefix), sentAt: time },
       };
     }
     case 'deleted':
@@ -253,6 +277,18 @@ const idInJson = (messageId: bigint): Json =>
   messageId <= BigInt(Number.MAX_SAFE_INTEGER) && messageId % 3n === 0n
     ? Number(messageId)
     : messageId.toString();
+
+function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: string) {
+  const { silent, mentions, advanceSender } = attributes;
+  const mentioned = mentions === 'all' ? mentions : mentions?.map((userId) => prefix + userId);
+  return {
+    messageId: idInJson(messageId),
+    senderId: prefix + senderId,
+    ...(silent !== undefined && { silent }),
+    ...(mentioned !== undefined && { mentions: mentioned }),
+    ...(advanceSender !== undefined && { advanceSender }),
+  };
+}
 
 const whole = (answer: Json): AnswerPieces => ({ [WHOLE]: answer });
 
@@ -333,6 +369,22 @@ function piecesByGroup({ status, body }: StatusAndBody): AnswerPieces {
     pieces.set(piece, [...(pieces.get(piece) ?? []), rest]);
   }
   return { ...whole({ status, groupIds }), ...Object.fromEntries(pieces) };
+}
+
+/** Separates the outcomes of several messages. */
+function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const inOrder: Json[] = [];
+  const pieces: Record<string, Json> = {};
+  for (const [index, result] of body.results.entries()) {
+    if (!isFields(result)) return whole({ status, body });
+    const { groupId = null, messageId = null, ...rest } = result;
+    inOrder.push({ groupId, messageId });
+    pieces[pieceOfEntry(index)] = rest;
+  }
+  return { ...whole({ status, inOrder }), ...pieces };
 }
 
 function piecesOfInbox({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {

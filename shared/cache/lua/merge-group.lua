@@ -1,8 +1,8 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position that a member has left ('' for none: then the first value of the reply is false), then the changes: the
---   kind of each and the values of that kind (see `merges` below)
+--   position that a member has left ('' for none: then the first value of the reply is false), most unread messages to
+--   count for the view, then the changes: the kind of each and the values of that kind (see `merges` below)
 -- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
 --   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
 --   five values each (see early-marks.lua) }
@@ -11,6 +11,7 @@
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
 local now, ttl, capacity, viewer, left_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local limit = tonumber(ARGV[6])
 
 -- A load that takes longer counts as dead.
 local ABANDONED_MS = 60000
@@ -24,11 +25,37 @@ local function is_kept_at(position)
   return floor and position > floor or state(messages, 'load')
 end
 
+-- The entries about whom a message mentions: `mentioned` is as in its `%` entry.
+local function mention_entries(position, sender, mentioned)
+  if mentioned == '' then return {} end
+  local entries = { '%' .. position .. '|' .. mentioned }
+  if mentioned == EVERYBODY then
+    entries[2] = MENTIONS_OF_ALL .. position
+    entries[3] = mentions_of_all_by(sender) .. position
+    return entries
+  end
+  for user in string.gmatch(mentioned, '[^,]+') do entries[#entries + 1] = mentions_of_user(user) .. position end
+  return entries
+end
+
+-- Whom the message at a position mentions, as in its `%` entry; '' for nobody.
+local function mentioned_at(position)
+  local range = redis.call('ZRANGEBYLEX', messages, '[%' .. position .. '|', '(%' .. position .. '}', 'LIMIT', 0, 1)
+  return range[1] and string.sub(range[1], #position + 3) or ''
+end
+
 -- Removes the entries of a message and returns its position; nil if that is unreadable.
 local function drop(entry)
   local position, sender = string.match(entry, '^(%w+)|(.+)$')
-  redis.call('ZREM', messages, entry, own_entry(sender or '', position or ''))
-  return position and is_position(position) and position or nil
+  if not position then
+    redis.call('ZREM', messages, entry)
+    return nil
+  end
+  local mentions = mention_entries(position, sender, mentioned_at(position))
+  local entries = { entry, own_of_user(sender) .. position, SILENT .. position, silent_of_user(sender) .. position }
+  for _, mention in ipairs(mentions) do entries[#entries + 1] = mention end
+  redis.call('ZREM', messages, unpack(entries))
+  return is_position(position) and position or nil
 end
 
 -- Raises the floor or the cut to a position, after messages up to it were dropped.
@@ -85,14 +112,28 @@ local function put(user, current, text, is_past)
   for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
 end
 
-local function add_message(...)
+local function add_entries(entries)
   changed.messages = true
-  redis.call('ZADD', messages, ...)
+  local scored = {}
+  for _, entry in ipairs(entries) do
+    scored[#scored + 1] = 0
+    scored[#scored + 1] = entry
+  end
+  redis.call('ZADD', messages, unpack(scored))
 end
 
-local function raise_head(position)
-  local current = newest_in(head)
-  if not current or position > current then redis.call('SET', head, position, 'PX', ttl) end
+-- Without a window or a load nothing is kept: a later load finds the message in the ledger.
+local function add_message(position, sender, entries)
+  if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
+  entries[#entries + 1] = position .. '|' .. sender
+  add_entries(entries)
+  trim()
+end
+
+local function put_head(text)
+  local current = redis.call('GET', head)
+  local merged = current and merge_heads(current, text) or text
+  if merged ~= current then redis.call('SET', head, merged, 'PX', ttl) end
 end
 
 -- Forgets the loads that count as dead.
@@ -145,42 +186,47 @@ end }
 
 -- Keeps a clamped mark, unless the head has reached it by now: user, position, generation, revision, kind.
 merges.early = { 5, function(user, position, ...)
-  local newest = newest_in(head)
+  local _, newest = head_in(head)
   if not newest or position > newest then add_early(early, user, now, position, ...) end
 end }
 
 -- Takes out early marks at or below the head, for the reply.
 merges.due = { 1, function(limit)
-  local newest = newest_in(head)
+  local _, newest = head_in(head)
   if newest then due = take_early(early, newest, now, tonumber(limit)) end
 end }
 
--- The start if no message is recorded.
-merges.head = { 1, raise_head }
+-- A head (see head.lua), just read from the ledger.
+merges.head = { 1, put_head }
 
 -- A head that may be old. It is merged only if a head is here.
-merges.knownHead = { 1, function(position)
-  if newest_in(head) then raise_head(position) end
+merges.knownHead = { 1, function(text)
+  if head_in(head) then put_head(text) end
 end }
 
--- A message. Without a window or a load nothing is kept: a later load finds the message in the ledger.
-merges.sent = { 2, function(position, sender)
-  if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
-  add_message(0, position .. '|' .. sender, 0, own_entry(sender, position))
-  trim()
+-- A message, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).
+merges.sent = { 3, function(position, sender, mentioned)
+  local entries = mention_entries(position, sender, mentioned)
+  entries[#entries + 1] = own_of_user(sender) .. position
+  add_message(position, sender, entries)
+end }
+
+-- A message that is silent.
+merges.silent = { 2, function(position, sender)
+  add_message(position, sender, { SILENT .. position, silent_of_user(sender) .. position })
 end }
 
 -- A message that no longer counts, whether or not it is here.
 merges.deleted = { 1, function(position)
   local entry = message_at(messages, position)
   if entry then drop(entry) end
-  if is_kept_at(position) then add_message(0, '~' .. position) end
+  if is_kept_at(position) then add_entries({ '~' .. position }) end
 end }
 
 -- A load of the window begins. The token begins with the time in ms.
 merges.load = { 1, function(token)
   drop_abandoned_loads()
-  if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_message(0, '!load|' .. token) end
+  if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_entries({ '!load|' .. token }) end
 end }
 
 -- The load is complete: every message above the position is here. If the token is gone, the key was lost since the load
@@ -227,7 +273,7 @@ local function fully_read()
   return shown <= left_position and shown
 end
 
-local next_change = 6
+local next_change = 7
 while next_change <= #ARGV do
   local merge_change = merges[ARGV[next_change]]
   local last_value = next_change + merge_change[1]
@@ -243,6 +289,6 @@ if changed.joined then
   redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
 end
 
-if viewer ~= '' then return view(members, messages, head, doubts, viewer, now) end
+if viewer ~= '' then return view(members, messages, head, doubts, viewer, now, limit) end
 if left_position == '' then return { false, unknown_members, {}, due } end
 return { fully_read(), unknown_members, recently_joined(joined, now), due }

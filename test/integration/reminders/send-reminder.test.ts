@@ -2,12 +2,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { advance, joinAt } from '../../../shared/domain/membership.ts';
+import type { Mentions } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
 import { messageKey } from '../../../shared/ledger/keys.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
+import { setPreferences } from '../../../shared/operations/preferences.ts';
 import type { ReminderJob } from '../../../shared/reminders/reminder-job.ts';
 import { type Reminding, sendReminder } from '../../../shared/reminders/send-reminder.ts';
 import { at } from '../../support/positions.ts';
@@ -66,14 +68,22 @@ async function sendAll(job: ReminderJob, other: Partial<Reminding> = {}): Promis
   return jobs;
 }
 
-const record = (groupId: GroupId, id: number, senderId: UserId) =>
+const record = (
+  groupId: GroupId,
+  id: number,
+  senderId: UserId,
+  fields: { readonly mentions?: Mentions; readonly isSilent?: boolean } = {},
+) =>
   recordMessage(tidemark, {
+    ...fields,
     groupId,
     position: at(id),
     senderId,
     sentAtMs: NOON - 600_000,
     remindAfterSeconds: 600,
   });
+
+type Seven = [UserId, UserId, UserId, UserId, UserId, UserId, UserId];
 
 interface Chat {
   readonly groupId: GroupId;
@@ -166,6 +176,41 @@ describe.each([
     expect(sender).not.toBe(stays);
     await send(jobOf(groupId, 11), other());
     expect(usersOf(bus.take())).toHaveLength(3);
+  });
+
+  test('names nobody who has muted the group by then, and of those who want mentions only who is mentioned', async () => {
+    const [groupId, sender] = [aGroup(), aUser('sender')];
+    const users = ['all', 'none', 'muted', 'unmuted', 'mentioned', 'unmentioned', 'mentionedMuted'].map(
+      aUser,
+    );
+    const [all, none, muted, unmuted, mentioned, unmentioned, mentionedMuted] = users as Seven;
+    await addMembers(tidemark, groupId, [sender, ...users]);
+    for (const [userId, changed] of [
+      [none, { notify: 'none' }],
+      [muted, { mutedUntil: NOON + 1 }],
+      [unmuted, { mutedUntil: NOON }],
+      [mentioned, { notify: 'mentions' }],
+      [unmentioned, { notify: 'mentions' }],
+      [mentionedMuted, { notify: 'mentions', mutedUntil: NOON + 1 }],
+    ] as const) {
+      await setPreferences(tidemark, { groupId, userId }, changed);
+    }
+    await record(groupId, 10, sender, { mentions: [mentioned, mentionedMuted] });
+    await record(groupId, 11, sender, { mentions: 'all' });
+    await send(jobOf(groupId, 10), other());
+    expect(usersOf(bus.take())).toEqual([all, unmuted, mentioned].toSorted());
+    await send(jobOf(groupId, 11), other());
+    expect(usersOf(bus.take())).toEqual([all, unmuted, mentioned, unmentioned].toSorted());
+  });
+
+  test('names who has archived the group, but no hidden reader who has read the message', async () => {
+    const { groupId, readers } = await aChat(3);
+    const [hidden, archived, stays] = readers as [UserId, UserId, UserId];
+    await setPreferences(tidemark, { groupId, userId: hidden }, { hideReceipts: true });
+    await setPreferences(tidemark, { groupId, userId: archived }, { archive: 'always' });
+    await markRead(tidemark, { groupId, userId: hidden }, at(10));
+    await send(jobOf(groupId, 10), other());
+    expect(usersOf(bus.take())).toEqual([archived, stays].toSorted());
   });
 
   test('that everyone has read has no event', async () => {

@@ -4,6 +4,7 @@ import { SCRIPTS } from '../../../shared/cache/scripts.ts';
 import type { UserId } from '../../../shared/domain/ids.ts';
 import { joinAt } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
+import { AT_START } from '../../support/heads.ts';
 
 const user = 'u' as UserId;
 const state = joinAt(START, 1_700_000_000_000);
@@ -17,9 +18,10 @@ const CHANGES: readonly change.Change[] = [
   change.settled(user, 'token'),
   change.early(mark),
   change.due(100),
-  change.head(START),
-  change.knownHead(START),
-  change.message({ position: START, senderId: user, deleted: false }),
+  change.head(AT_START),
+  change.knownHead(AT_START),
+  change.message({ position: START, senderId: user, deleted: false, isSilent: false, mentions: [] }),
+  change.message({ position: START, senderId: user, deleted: false, isSilent: true, mentions: [] }),
   change.deleted(START),
   change.load('token'),
   change.loaded('token', START),
@@ -36,8 +38,16 @@ test('the script merges each kind of change, and reads as many values as the cha
 });
 
 test('a message without a sender is deleted: only its deletion is known', () => {
-  expect(change.message({ position: START, senderId: null, deleted: true })).toEqual([
-    'deleted',
-    '0000000000000',
-  ]);
+  expect(
+    change.message({ position: START, senderId: null, deleted: true, isSilent: false, mentions: [] }),
+  ).toEqual(['deleted', '0000000000000']);
+});
+
+test.each([
+  ['nobody', [], ''],
+  ['two users', ['a|b', 'all'] as UserId[], 'a|b,all'],
+  ['everybody', 'all', '#all'],
+] as const)('a message that mentions %s', (_, mentions, text) => {
+  const sent = { position: START, senderId: user, deleted: false, isSilent: false };
+  expect(change.message({ ...sent, mentions })).toEqual(['sent', '0000000000000', 'u', text]);
 });

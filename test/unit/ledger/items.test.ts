@@ -1,5 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Item, interpretItem, readItem, UnreadableItem } from '../../../shared/ledger/items.ts';
+import {
+  type Item,
+  interpretItem,
+  messageDetails,
+  messageOf,
+  readItem,
+  UnreadableItem,
+} from '../../../shared/ledger/items.ts';
 import { at } from '../../support/positions.ts';
 import { membership } from '../../support/stream-records.ts';
 
@@ -31,6 +38,25 @@ describe('an item of the ledger', () => {
     ['head', head],
   ])('of kind %s is a fact', (kind, item) => {
     expect(interpretItem(item)).toMatchObject({ outcome: 'stored', stored: { kind, groupId: 'g' } });
+  });
+
+  test('of kind head has defaults for the attributes that it lacks', () => {
+    expect(readItem(head)).toEqual({
+      kind: 'head',
+      groupId: 'g',
+      head: {
+        position: at(7),
+        loud: at(7),
+        settings: { revision: 0, parentId: null, receipts: 'members' },
+      },
+    });
+    const whole = {
+      ...head,
+      ...{ loud: { S: at(5) }, settings: { N: '3' }, parentId: { S: 'p' }, receipts: { S: 'sender' } },
+    };
+    expect(readItem(whole)).toMatchObject({
+      head: { position: at(7), loud: at(5), settings: { revision: 3, parentId: 'p', receipts: 'sender' } },
+    });
   });
 
   test.each([
@@ -73,12 +99,41 @@ describe('an item of the ledger', () => {
     ['deliveredAt', { ...sound, deliveredAt: { N: '101559956668416' } }],
     ['position', without(message, 'position')],
     ['position', { ...head, position: { S: 'x'.repeat(100_000) } }],
+    ['position', without(head, 'position')],
+    ['loud', { ...head, loud: { S: '5' } }],
+    ['loud', { ...head, loud: { S: at(8) } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { S: 'a b' } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { N: '1' } }],
+    ['receipts', { ...head, settings: { N: '1' }, receipts: { S: 'some' } }],
+    ['settings', { ...head, settings: { S: '1' } }],
+    ['settings', { ...head, receipts: { S: 'off' } }],
+    ['settings', { ...head, parentId: { S: 'tea' } }],
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],
+    ['mentions', { ...message, mentions: { S: 'some' } }],
+    ['mentions', { ...message, mentions: { L: [{ S: 'a' }] } }],
+    ['mentions', { ...message, mentions: { SS: ['a', 'a#b'] } }],
   ] as [string, Item][])('without a valid %s is broken', (name, item) => {
     const reason = `an item of the ledger has no valid ${name}: p s`;
     expect(interpretItem(item)).toEqual({ outcome: 'broken', reason });
     expect(() => readItem(item)).toThrow(new UnreadableItem(reason));
+  });
+});
+
+describe('a message', () => {
+  const plain = { position: at(7), senderId: 'a', deleted: false, isSilent: false, mentions: [] };
+
+  test.each<[string, Item, object]>([
+    ['of a version before silent messages and mentions', {}, {}],
+    ['that is silent', { silent: { BOOL: true } }, { isSilent: true }],
+    ['that mentions everybody', { mentions: { S: 'all' } }, { mentions: 'all' }],
+    ['that mentions two', { mentions: { SS: ['b', 'all'] } }, { mentions: ['b', 'all'] }],
+  ])('%s is read', (_, attributes, expected) => {
+    expect(messageOf({ ...message, ...attributes })).toEqual({ ...plain, ...expected });
+  });
+
+  test('has no attributes for what is as usual', () => {
+    expect(messageDetails({ isSilent: false, mentions: [] })).toEqual({});
   });
 });
