@@ -440,7 +440,8 @@ describe('when receipts are shown again', () => {
     const { alice, bob, member, groupId, send, registers } = await aChat();
     await send(alice, 4);
     await tidemark.ledger.messages.record(groupId, recordingOf(bob, 5), Date.now());
-    const noteSent = (known: Belonging) => ({ ...known, sentHidden: at(5) });
+    const known = await tidemark.ledger.memberships.readBelonging(member);
+    const noteSent = (): Belonging => ({ ...known, sentHidden: at(5) });
     await tidemark.ledger.memberships.changeBelonging(member, noteSent, Date.now());
     await send(bob, 5);
     expect(await registers()).toEqual([1, 1, 1]);
