@@ -3,6 +3,7 @@ import * as change from '../shared/cache/changes.ts';
 import { CacheConnection } from '../shared/cache/connection.ts';
 import { GroupCache } from '../shared/cache/group-cache.ts';
 import type { CacheCredentials } from '../shared/cache/upstash.ts';
+import { NO_HEAD } from '../shared/domain/head.ts';
 import type { Position } from '../shared/domain/position.ts';
 import { START } from '../shared/domain/position.ts';
 import type { Counts } from './receipts-plain.ts';
@@ -54,8 +55,9 @@ export class ReceiptsCache {
         chunk.map((message) => change.message({ ...message, deleted: false, isSilent: false, mentions: [] })),
       );
     }
+    const newest = messages.at(-1)?.position ?? START;
     await this.#merge(groupId, [
-      change.head(messages.at(-1)?.position ?? START),
+      change.head({ ...NO_HEAD, position: newest, loud: newest }),
       change.loaded(token, START),
     ]);
   }

@@ -52,6 +52,10 @@ const PARSED: Shapes = [
     },
   ],
   [
+    schemas.anyTime,
+    { type: 'string', format: 'date-time', description: 'RFC 3339, from the year 1970 to the year 9999.' },
+  ],
+  [
     schemas.revision,
     {
       ...integerFrom(0, Number.MAX_SAFE_INTEGER),

@@ -138,7 +138,9 @@ function shapeOf(schema: v.GenericSchema): JsonObject {
 function requestBodies(): (readonly [name: string, JsonObject])[] {
   return endpoints.flatMap((endpoint) => {
     const { body } = schemasOf(endpoint);
-    return Object.keys(body.entries).length > 0 ? [[requestName(endpoint), shapeOf(body)] as const] : [];
+    if (Object.keys(body.entries).length === 0) return [];
+    const isAnyNeeded = (endpoint as Endpoint).needsAnyField === true;
+    return [[requestName(endpoint), { ...shapeOf(body), ...(isAnyNeeded && { minProperties: 1 }) }] as const];
   });
 }
 

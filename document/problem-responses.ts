@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
     'ifRevision is not the current revision: the own view stays where it is.',
   ],
   conflict: [
-    'The message is known under another sender. Nothing has changed.',
+    'The message is known under another sender, or the group has another parent. Nothing has changed.',
     'This message is known under another sender.',
   ],
   too_large: ['The body has more than 64 KiB.', 'The body has 70000 bytes; at most 65536 are taken.'],

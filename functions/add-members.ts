@@ -28,7 +28,7 @@ export const handler: typeof one = ((event, context) =>
 
 await prepare({
   tidemark,
-  operation: () => tidemark.ledger.messages.readHead(NOBODY.groupId),
+  operation: () => tidemark.ledger.heads.read(NOBODY.groupId),
   writes: true,
   others: [one.rehearse, several.rehearse],
 });

@@ -35,7 +35,7 @@ export const handler = eventQueue(
 
 await prepare({
   tidemark,
-  operation: () => tidemark.ledger.messages.readHead(NOBODY.groupId),
+  operation: () => tidemark.ledger.heads.read(NOBODY.groupId),
   writes: true,
   others: [handler.rehearse],
 });

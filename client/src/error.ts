@@ -45,8 +45,13 @@ export class TidemarkError extends Error {
   /** In seconds; null where the answer has no `Retry-After`. */
   declare readonly retryAfter: number | null;
 
-  constructor(status: number, body: object | null, retryAfter: number | null, options?: ErrorOptions) {
-    const problem = (body as Partial<Problem> | null)?.code ? (body as Problem) : null;
+  constructor(
+    status: number,
+    body: Partial<Problem> | null,
+    retryAfter: number | null = null,
+    options?: ErrorOptions,
+  ) {
+    const problem = body?.code ? (body as Problem) : null;
     const code = body ? (problem?.code ?? CODE_BY_STATUS[status] ?? 'internal') : 'network';
     super(`${code}: ${problem?.detail ?? status}`, options);
     Object.assign(this, { name: 'TidemarkError', status, code, problem, retryAfter });

@@ -75,20 +75,18 @@ export async function send(
     const renewed = await token(bearer);
     if (renewed !== bearer) answer = await attempt(renewed);
   }
-  const {
-    response: { ok, status, headers },
-    text,
-  } = answer;
+  const { response, text } = answer;
+  const { ok, status } = response;
   if (status === 204) return undefined;
   const parsed = parseObject(text);
   if (parsed && (ok || status === accepted)) return parsed;
-  throw new TidemarkError(status, parsed, Number(headers.get('retry-after')) || null);
+  throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);
 }
 
-/** Null for what is not the service's, such as the page of a proxy. */
-export function parseObject(text: string): object | null {
+/** Null for what is not the service's, such as the page of a proxy, or a frame that is not text. */
+export function parseObject(text: unknown): object | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(String(text));
     return typeof value === 'object' ? value : null;
   } catch {
     return null;

@@ -1,8 +1,10 @@
+import type { Head } from '../domain/head.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Mentions, Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
+import { encodeHead } from './head-text.ts';
 import { encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
 
@@ -42,11 +44,11 @@ export const early = ({ userId, position, generation, revision, kind }: EarlyMar
 /** Takes out early marks at or below the head, at most `limit`: the reply has them. */
 export const due = (limit: number): Change => entry('due', String(limit));
 
-/** The start if no message is recorded. */
-export const head = (position: Position): Change => entry('head', encodePosition(position));
+/** A head, just read from the ledger. */
+export const head = (state: Head): Change => entry('head', encodeHead(state));
 
 /** A head that may be old. It is merged only if the cache holds a head already. */
-export const knownHead = (position: Position): Change => entry('knownHead', encodePosition(position));
+export const knownHead = (state: Head): Change => entry('knownHead', encodeHead(state));
 
 /** A message that is recorded or deleted. */
 export const message = ({ position, senderId, deleted: isDeleted, isSilent, mentions }: Message): Change => {

@@ -1,6 +1,7 @@
 import claimFrames from './lua/claim-frames.lua';
 import findOnline from './lua/find-online.lua';
 import groupView from './lua/group-view.lua';
+import head from './lua/head.lua';
 import membership from './lua/membership.lua';
 import noteOffline from './lua/note-offline.lua';
 import noteOnline from './lua/note-online.lua';
@@ -14,11 +15,11 @@ import { script } from './scripts.ts';
 export const LIVE_SCRIPTS = {
   noteOnline: script(online, noteOnline),
   noteOffline: script(online, noteOffline),
-  findOnline: script(membership, groupView, online, findOnline),
+  findOnline: script(membership, head, groupView, online, findOnline),
   claimFrames: script(claimFrames),
   takeFrame: script(takeFrame),
   settleFrame: script(settleFrame),
-  ownMessages: script(membership, groupView, ownMessages),
+  ownMessages: script(membership, head, groupView, ownMessages),
 } as const;
 
 export type LiveScriptName = keyof typeof LIVE_SCRIPTS;

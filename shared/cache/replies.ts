@@ -1,16 +1,17 @@
+import type { Head } from '../domain/head.ts';
 import { parseUserId, type UserId } from '../domain/ids.ts';
 import { type EarlyMark, parseMarkKind } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import type { Tally } from '../domain/unread.ts';
+import { decodeHead } from './head-text.ts';
 import { decodeMembership } from './membership-text.ts';
 import { decodePosition } from './position-text.ts';
 
 /** What the cache knows of a group for one member. Null means "read the ledger", never "there is none". */
 export interface View {
   readonly state: MembershipState | null;
-  /** The start if no message is recorded. */
-  readonly head: Position | null;
+  readonly head: Head | null;
   readonly window: Window | null;
 }
 
@@ -51,7 +52,10 @@ export interface Statuses {
   readonly relations: readonly Relation[] | null;
 }
 
-/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
+/**
+ * What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to, or if the
+ * head is.
+ */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
 /**
@@ -65,7 +69,7 @@ const RELATIONS = ['below', 'own', 'other', 'unknown'] as const;
 /** Decodes the reply of `view` in group-view.lua. Throws on any other. */
 export function viewIn(reply: unknown): View {
   const [state, head, ...window] = arrayIn(reply, 7);
-  return { state: membershipIn(state), head: positionIn(head), window: windowIn(window) };
+  return { state: membershipIn(state), head: headIn(head), window: windowIn(window) };
 }
 
 export function doubtedIn(reply: unknown): Doubted {
@@ -104,7 +108,7 @@ export function dueMarksIn(reply: unknown): EarlyMark[] {
 
 export function inboxViewIn(reply: unknown): InboxView {
   const [head, ...window] = arrayIn(reply, 6);
-  return { head: positionIn(head), window: windowIn(window) };
+  return { head: headIn(head), window: windowIn(window) };
 }
 
 /** Null without a floor, and if the first unread message is unreadable. */
@@ -125,6 +129,11 @@ export function arrayIn(reply: unknown, length?: number): readonly unknown[] {
 /** A position; null if the script replied false or a text that this version cannot read. */
 export function positionIn(reply: unknown): Position | null {
   return readable(reply, decodePosition);
+}
+
+/** A head; null if the script replied false or a text that this version cannot read. */
+export function headIn(reply: unknown): Head | null {
+  return readable(reply, decodeHead);
 }
 
 /** A membership; null if the script replied false or a text that this version cannot read. */

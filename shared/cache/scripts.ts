@@ -4,9 +4,12 @@ import doubtMember from './lua/doubt-member.lua';
 import doubts from './lua/doubts.lua';
 import earlyMarks from './lua/early-marks.lua';
 import groupView from './lua/group-view.lua';
+import head from './lua/head.lua';
 import listReceipts from './lua/list-receipts.lua';
 import membership from './lua/membership.lua';
 import mergeGroup from './lua/merge-group.lua';
+import mergeMember from './lua/merge-member.lua';
+import putMember from './lua/put-member.lua';
 import readInbox from './lua/read-inbox.lua';
 import readStatuses from './lua/read-statuses.lua';
 import readView from './lua/read-view.lua';
@@ -23,18 +26,19 @@ export const script = (...parts: readonly string[]): string => [OWN_KEYS_ONLY, s
 
 /** The scripts that read, each with the shared functions that it uses. */
 export const READING_SCRIPTS = {
-  readView: script(membership, doubts, groupView, readView),
-  readInbox: script(membership, groupView, readInbox),
-  readStatuses: script(membership, doubts, groupView, readStatuses),
-  countReceipts: script(membership, groupView, receiptsIndex, countReceipts),
+  readView: script(membership, doubts, head, groupView, readView),
+  readInbox: script(membership, head, groupView, readInbox),
+  readStatuses: script(membership, doubts, head, groupView, readStatuses),
+  countReceipts: script(membership, head, groupView, receiptsIndex, countReceipts),
   listReceipts: script(membership, receiptsIndex, listReceipts),
 } as const;
 
 /** The scripts that write, each with the shared functions that it uses. */
 export const WRITING_SCRIPTS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
-  doubtMember: script(membership, doubts, groupView, doubtMember),
-  mergeGroup: script(membership, doubts, groupView, receiptsIndex, earlyMarks, mergeGroup),
+  doubtMember: script(membership, doubts, head, groupView, doubtMember),
+  mergeGroup: script(membership, doubts, head, groupView, receiptsIndex, earlyMarks, putMember, mergeGroup),
+  mergeMember: script(membership, doubts, receiptsIndex, putMember, mergeMember),
 } as const;
 
 export const SCRIPTS = { ...READING_SCRIPTS, ...WRITING_SCRIPTS } as const;

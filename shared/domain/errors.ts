@@ -78,6 +78,11 @@ export function senderConflict(): TidemarkError {
   return new TidemarkError('conflict', 'This message is known under another sender.');
 }
 
+/** The group has another parent. Nothing has changed. */
+export function parentConflict(): TidemarkError {
+  return new TidemarkError('conflict', 'The parent of a group is set once, and this group has another one.');
+}
+
 /** The detail lists the first 20 faults and counts the others. */
 export function invalidFields(fields: readonly InvalidField[]): TidemarkError {
   const named = listed(fields);

@@ -47,8 +47,8 @@ export interface MarkOutcome {
  * The position that a mark counts as. Nothing beyond the head can be marked. In a group without recorded messages every
  * id can be marked except the largest: it means "everything", and no message is known that it could stand for.
  */
-export function clampTo(head: Position | null, position: Position): Position {
-  if (head) return earlierOf(position, head);
+export function clampTo(head: Position, position: Position): Position {
+  if (head !== START) return earlierOf(position, head);
   return position === END ? START : position;
 }
 

@@ -3,6 +3,7 @@ import { boundsOf } from '../aws/bounds.ts';
 import { lean } from '../aws/lean.ts';
 import { NOBODY } from '../domain/ids.ts';
 import { END } from '../domain/position.ts';
+import { Heads } from './heads.ts';
 import { Memberships } from './memberships.ts';
 import { Messages } from './messages.ts';
 import { Table } from './table.ts';
@@ -18,6 +19,7 @@ export interface LedgerOptions {
 export interface Ledger {
   readonly memberships: Memberships;
   readonly messages: Messages;
+  readonly heads: Heads;
   /** Makes one small read. Throws if the ledger does not answer. */
   probe(): Promise<void>;
   /** Makes a write that fails its own condition, before the first request. It stores nothing and costs a write unit. */
@@ -30,6 +32,7 @@ export function createLedger(client: DynamoDBClient, options: LedgerOptions): Le
   return {
     memberships,
     messages: new Messages(table, options.messageRetentionDays),
+    heads: new Heads(table),
     probe: async () => {
       await table.get({ PK: { S: 'HEALTH' }, SK: { S: 'HEALTH' } });
     },

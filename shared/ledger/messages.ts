@@ -3,10 +3,10 @@ import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { addToTally, EMPTY_TALLY, type Tally } from '../domain/unread.ts';
-import { corrupt, type Item, messageDetails, messageOf, readItem } from './items.ts';
+import { type Item, messageDetails, messageOf } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
-import { anyOf, isAbsent, isBelow, lacks, type Table } from './table.ts';
+import { lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -27,7 +27,7 @@ export interface Recording extends Omit<Message, 'deleted'> {
   readonly ownViewStays: boolean;
 }
 
-/** The messages and heads of groups. Messages expire after the retention; heads stay. */
+/** The messages of groups. They expire after the retention. */
 export class Messages {
   readonly #table: Table;
   readonly #retentionDays: number;
@@ -37,42 +37,11 @@ export class Messages {
     this.#retentionDays = retentionDays;
   }
 
-  /** Null if no message was recorded in the group. */
-  async readHead(groupId: GroupId): Promise<Position | null> {
-    const item = await this.#table.get(headKey(groupId));
-    return item && headOf(item);
-  }
-
-  /** The heads of groups, null if no message was recorded. A group whose head cannot be read is left out. */
-  async readHeads(groupIds: readonly GroupId[]): Promise<Map<GroupId, Position | null>> {
-    const items = await this.#table.getMany(groupIds.map(headKey));
-    const found = new Map(items.map((item) => [item.PK?.S, item]));
-    return passingOver(async (passedOver) => {
-      const heads = new Map<GroupId, Position | null>();
-      for (const groupId of groupIds) {
-        const item = found.get(headKey(groupId).PK.S);
-        const stored = item && passedOver.read(item, 'head');
-        if (!item || stored) heads.set(groupId, stored?.position ?? null);
-      }
-      return heads;
-    });
-  }
-
   /** Returns the messages among `positions` that are recorded or deleted. Leaves out those that cannot be read. */
   async readMany(groupId: GroupId, positions: readonly Position[]): Promise<Message[]> {
     const keys = [...new Set(positions)].map((position) => messageKey(groupId, position));
     const items = await this.#table.getMany(keys);
     return passingOver(async (passedOver) => messagesIn(items, passedOver).map(({ message }) => message));
-  }
-
-  /** Raises the head to a position if it is below it, and returns the head. */
-  async raiseHead(groupId: GroupId, position: Position): Promise<Position> {
-    const { item } = await this.#table.update({
-      key: headKey(groupId),
-      set: { kind: { S: 'head' }, groupId: { S: groupId }, position: { S: position } },
-      conditions: [anyOf(isAbsent, isBelow('position', { S: position }))],
-    });
-    return item ? headOf(item) : position;
   }
 
   /**
@@ -277,10 +246,4 @@ function messagesIn(items: readonly Item[], passedOver: PassedOver): StoredMessa
 
 function staysIn(item: Item): boolean {
   return item[OWN_VIEW_STAYS]?.BOOL === true;
-}
-
-function headOf(item: Item): Position {
-  const stored = readItem(item);
-  if (stored.kind !== 'head') throw corrupt(item, 'kind');
-  return stored.position;
 }

@@ -22,7 +22,11 @@ export interface Update {
   readonly set: Item;
   /** Attributes to set only if they are absent. */
   readonly setIfAbsent?: Item;
+  /** Values that the ledger computes from the item before the update. */
+  readonly computed?: readonly Assignment[];
   readonly remove?: readonly string[];
+  /** A number that grows by 1. It counts as 0 if it is absent. */
+  readonly increment?: string;
   readonly conditions: readonly Clause[];
 }
 
@@ -32,6 +36,23 @@ export interface Clause {
   readonly names: readonly string[];
   readonly values?: Item;
 }
+
+/** A named assignment, with names and values as a clause has them. */
+export type Assignment = Clause;
+
+/** Adds 1 to a number; an absent one becomes 1. */
+export const increment = (name: string): Assignment => ({
+  expression: `#${name} = if_not_exists(#${name}, :${name}Zero) + :${name}One`,
+  names: [name],
+  values: { [`:${name}Zero`]: { N: '0' }, [`:${name}One`]: { N: '1' } },
+});
+
+/** Sets an attribute that is absent to the value of another one, or to `start` if that is absent too. */
+export const copyIfAbsent = (name: string, from: string, start: Item[string]): Assignment => ({
+  expression: `#${name} = if_not_exists(#${name}, if_not_exists(#${from}, :${name}Start))`,
+  names: [name, from],
+  values: { [`:${name}Start`]: start },
+});
 
 export const isAbsent: Clause = { expression: 'attribute_not_exists(#PK)', names: ['PK'] };
 
@@ -48,12 +69,15 @@ export const isAtMost = (name: string, value: Item[string]): Clause => compare(n
 
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
+export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);
+
 export const beginsWith = (name: string, prefix: string): Clause => ({
   expression: `begins_with(#${name}, :${name}Prefix)`,
   names: [name],
   values: { [`:${name}Prefix`]: { S: prefix } },
 });
 
+/** Clauses may not be nested: DynamoDB refuses redundant parentheses. */
 export const anyOf = (...clauses: readonly Clause[]): Clause => ({
   expression: `(${clauses.map(({ expression }) => expression).join(' OR ')})`,
   names: clauses.flatMap(({ names }) => names),
@@ -168,28 +192,38 @@ function compare(name: string, operator: string, value: Item[string]): Clause {
   };
 }
 
-function expressionsOf({ set, setIfAbsent = {}, remove = [], conditions }: Update) {
+function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], increment, conditions }: Update) {
   const sets = [
     ...Object.keys(set).map((name) => `#${name} = :${name}`),
     ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
+    ...computed.map(({ expression }) => expression),
   ];
   const removals = remove.map((name) => `#${name}`);
   const names = [
     ...Object.keys(set),
     ...Object.keys(setIfAbsent),
     ...remove,
-    ...conditions.flatMap((clause) => clause.names),
+    ...(increment ? [increment] : []),
+    ...[...computed, ...conditions].flatMap((clause) => clause.names),
   ];
-  const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
+  const values = Object.entries({
+    ...set,
+    ...setIfAbsent,
+    ...(increment && { [increment]: { N: '1' } }),
+  }).map(([name, value]) => [`:${name}`, value]);
   return {
-    UpdateExpression: `SET ${sets.join(', ')}${removals.length ? ` REMOVE ${removals.join(', ')}` : ''}`,
+    UpdateExpression: [
+      `SET ${sets.join(', ')}`,
+      ...(removals.length ? [`REMOVE ${removals.join(', ')}`] : []),
+      ...(increment ? [`ADD #${increment} :${increment}`] : []),
+    ].join(' '),
     ...(conditions.length && {
       ConditionExpression: conditions.map(({ expression }) => expression).join(' AND '),
     }),
     ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
     ExpressionAttributeValues: Object.assign(
       Object.fromEntries(values),
-      ...conditions.map((clause) => clause.values ?? {}),
+      ...[...computed, ...conditions].map((clause) => clause.values ?? {}),
     ) as Item,
   };
 }

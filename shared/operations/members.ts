@@ -25,9 +25,7 @@ export async function addMembers(
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  const start = isGiven(joinedAfter)
-    ? joinedAfter
-    : ((await tidemark.ledger.messages.readHead(groupId)) ?? START);
+  const start = isGiven(joinedAfter) ? joinedAfter : (await tidemark.ledger.heads.read(groupId)).position;
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
     joinOne(tidemark, { groupId, userId }, start),
   );
@@ -139,7 +137,7 @@ async function mergeOwnMessages(tidemark: Tidemark, member: Member, belonging: B
 async function newestBy({ ledger }: Tidemark, groupId: GroupId, atMs: number): Promise<Position> {
   const newest = await ledger.messages.newestSentBy(groupId, atMs);
   if (newest === 'none by then') return START;
-  if (newest === 'none recorded') return (await ledger.messages.readHead(groupId)) ?? START;
+  if (newest === 'none recorded') return (await ledger.heads.read(groupId)).position;
   return newest;
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import * as change from '../cache/changes.ts';
 import type { GroupId } from '../domain/ids.ts';
-import { type Position, START } from '../domain/position.ts';
+import type { Position } from '../domain/position.ts';
 import type { Tidemark } from './tidemark.ts';
 
 /** Messages merged in one call, so that no call grows with the window. */
@@ -31,7 +31,7 @@ export async function loadWindow(
   const token = `${nowMs()}-${randomUUID()}`;
   if (!(await cache.merge(groupId, [change.load(token)]))) return null;
   const [head, newest] = await Promise.all([
-    ledger.messages.readHead(groupId),
+    ledger.heads.read(groupId),
     ledger.messages.newest(groupId, position, cache.capacity + 1),
   ]);
   const floor = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
@@ -39,10 +39,5 @@ export async function loadWindow(
   for (let start = 0; start < changes.length; start += LOAD_CHUNK) {
     if (!(await cache.merge(groupId, changes.slice(start, start + LOAD_CHUNK)))) return null;
   }
-  return [headChange(head), change.loaded(token, floor)];
-}
-
-/** Null becomes the start: the cache also keeps that no message is recorded, or every read would go to the ledger. */
-export function headChange(head: Position | null): change.Change {
-  return change.head(head ?? START);
+  return [change.head(head), change.loaded(token, floor)];
 }

@@ -1,4 +1,5 @@
 import * as change from '../cache/changes.ts';
+import type { Head } from '../domain/head.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
@@ -72,13 +73,12 @@ export async function recordInGroup(
   messages: readonly Sent[],
   factAtMs: number | null = null,
 ): Promise<Recorded[]> {
-  const { ledger, cache } = tidemark;
+  const { cache } = tidemark;
   const stored = await store(tidemark, groupId, messages);
   const accepted = stored.filter(({ isConflict }) => !isConflict);
-  const newest = accepted.map(({ message }) => message.position).reduce(laterOf, START);
-  if (newest === START) return messages.map(() => ({ outcome: 'conflict' }));
+  if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));
   const [head, senders] = await Promise.all([
-    ledger.messages.raiseHead(groupId, newest),
+    raiseHead(tidemark, groupId, accepted),
     Promise.all(
       [...Map.groupBy(accepted, ({ senderId }) => senderId)].map(async ([userId, sent]) => {
         const moved = await advanceSender(tidemark, { groupId, userId }, newestOf(sent), factAtMs);
@@ -93,8 +93,17 @@ export async function recordInGroup(
   ]);
   await applyDueMarks(tidemark, groupId, due ?? []);
   return stored.map(({ isConflict, known }) =>
-    isConflict ? { outcome: 'conflict' } : { outcome: known ? 'known' : 'recorded', head },
+    isConflict ? { outcome: 'conflict' } : { outcome: known ? 'known' : 'recorded', head: head.position },
   );
+}
+
+/** Raises the head to the newest of these messages. One write, unless that one is silent and another is not. */
+async function raiseHead({ ledger }: Tidemark, groupId: GroupId, accepted: readonly Stored[]): Promise<Head> {
+  const newestOf = (messages: readonly Stored[]) =>
+    messages.map(({ message }) => message.position).reduce(laterOf, START);
+  const [newest, loud] = [newestOf(accepted), newestOf(accepted.filter(({ message }) => !message.isSilent))];
+  if (loud !== newest && loud !== START) await ledger.heads.raise(groupId, loud, false);
+  return ledger.heads.raise(groupId, newest, loud !== newest);
 }
 
 /** A message as the ledger holds it after it was recorded, or before that under another sender. */

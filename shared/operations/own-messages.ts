@@ -1,6 +1,6 @@
-import { type Belonging, isSentBefore } from '../domain/belonging.ts';
+import { type Belonging, isSentBefore, sentUpTo } from '../domain/belonging.ts';
 import type { Member } from '../domain/ids.ts';
-import { advance, type MembershipState } from '../domain/membership.ts';
+import type { MembershipState } from '../domain/membership.ts';
 import { laterOf, type Position, START } from '../domain/position.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -43,13 +43,9 @@ export async function advanceSender(
   const [since] = joinings;
   if (sentAtMs !== null && since && isSentBefore(sentAtMs, since)) return state;
   // The sender moved to a known message when that was first recorded. It may have marked it unread since then.
-  const target = state.public.position >= known ? recorded : newest;
+  const target = sentUpTo(raised.known) >= known ? recorded : newest;
   if (target === START) return state;
-  const forward = (current: MembershipState | null) =>
-    current?.kind === 'member' && current.generation === state.generation
-      ? advance(current, target, at)
-      : current;
-  return (await ledger.memberships.change(sender, forward, state)).state;
+  return ledger.memberships.moveSender(sender, target, at, raised.known);
 }
 
 /**
@@ -60,11 +56,12 @@ export async function advanceSender(
 export async function followOwnMessages(
   tidemark: Tidemark,
   member: Member,
-  { state, joinings }: Belonging,
+  belonging: Belonging,
 ): Promise<MembershipState | null> {
+  const { state, joinings } = belonging;
   const [since] = joinings;
   if (state?.kind !== 'member' || !since) return null;
   const { messages } = tidemark.ledger;
-  const newest = await messages.newestOf(member, state.public.position, since.at);
+  const newest = await messages.newestOf(member, sentUpTo(belonging), since.at);
   return newest && advanceSender(tidemark, member, { recorded: newest, known: START }, null);
 }

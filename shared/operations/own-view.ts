@@ -1,16 +1,21 @@
 import * as change from '../cache/changes.ts';
 import type { InboxView, View, Window } from '../cache/replies.ts';
+import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import { type Position, START } from '../domain/position.ts';
+import { earlierOf, type Position, START } from '../domain/position.ts';
 import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
-import { headChange, loadWindow } from './message-window.ts';
+import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
-/** What one member sees of a group. Without recorded messages the head is null and nothing is unread. */
+/** What one member sees of a group. Without recorded messages nothing is unread. */
 export interface OwnView {
   readonly membership: Membership;
-  readonly head: Position | null;
+  readonly head: Head;
+  /**
+   * Counts messages up to the head. A message is stored before the head is raised to it: if it counted before, a client that
+   * adds the messages above the head would count it twice.
+   */
   readonly unread: Unread;
 }
 
@@ -79,20 +84,20 @@ async function ownViewIn(
   if (!window || !state || !head) return null;
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
-  if (head === START) return { membership, head: null, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(tidemark, member, membership.self.position, window);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
- * the window. Null if the window is sparse and should be loaded again.
+ * Counts the unread messages above a position and up to the head: in the cache's window and, if that does not decide, in the
+ * ledger below the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  window: Window,
+  { head, window }: { readonly head: Head; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
   const { floor, unread, kept } = window;
@@ -100,7 +105,7 @@ export async function unreadIn(
   if (isSparse(kept, capacity)) return null;
   const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
-    lastPosition: floor,
+    lastPosition: earlierOf(floor, head.position),
     limit: unreadLimit - unread.count,
   });
   return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
@@ -112,14 +117,14 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { tally, isDecided }] = await Promise.all([
-    ledger.messages.readHead(member.groupId),
-    ledger.messages.countUnread(member, {
-      abovePosition: membership.self.position,
-      limit: unreadLimit,
-    }),
-  ]);
-  return { membership, head, unread: head ? unreadOf(tally, unreadLimit, isDecided) : NOTHING_UNREAD };
+  const head = await ledger.heads.read(member.groupId);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const { tally, isDecided } = await ledger.messages.countUnread(member, {
+    abovePosition: membership.self.position,
+    lastPosition: head.position,
+    limit: unreadLimit,
+  });
+  return { membership, head, unread: unreadOf(tally, unreadLimit, isDecided) };
 }
 
 /**
@@ -136,7 +141,7 @@ async function fill(
   const { groupId, userId } = member;
   const known = change.member(userId, membership);
   if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
-    const lacking = head ? [] : [headChange(await ledger.messages.readHead(groupId))];
+    const lacking = head ? [] : [change.head(await ledger.heads.read(groupId))];
     return cache.mergeFor(member, [known, ...lacking]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);

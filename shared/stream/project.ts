@@ -2,6 +2,7 @@ import { callUntil } from '../aws/deadline.ts';
 import * as change from '../cache/changes.ts';
 import type { MergedFromStream } from '../cache/replies.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
+import { type Head, mergeHeads } from '../domain/head.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
@@ -39,6 +40,8 @@ interface Effect {
   readonly sequenceNumber: string;
   readonly groupId: GroupId;
   readonly changes: readonly change.Change[];
+  /** The head in the record: the heads of a group in one batch become one change. */
+  readonly head?: Head;
   /** The public position that a member had before. If it was the last member there, everyone has now read past it. */
   readonly formerPosition: Position | null;
 }
@@ -89,7 +92,11 @@ async function mergeIntoCache(
         ({ formerPosition, sequenceNumber }) => formerPosition && !published.has(sequenceNumber),
       );
       const formerPosition = moved.flatMap((item) => item.formerPosition ?? []).toSorted()[0] ?? null;
-      const changes = ofGroup.flatMap((item) => item.changes);
+      const heads = ofGroup.flatMap(({ head }) => head ?? []);
+      const changes = [
+        ...ofGroup.flatMap((item) => item.changes),
+        ...(heads.length > 0 ? [change.knownHead(heads.reduce(mergeHeads))] : []),
+      ];
       const reply =
         changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, formerPosition) : null;
       const isMerged =
@@ -153,7 +160,7 @@ function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
   const quiet = { sequenceNumber, groupId, formerPosition: null };
   switch (stored.kind) {
     case 'head':
-      return { ...quiet, changes: [change.knownHead(stored.position)] };
+      return { ...quiet, changes: [], head: stored.head };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
       return {

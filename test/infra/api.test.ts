@@ -91,7 +91,7 @@ describe('the API', () => {
       ProtocolType: 'HTTP',
       CorsConfiguration: {
         AllowOrigins: ['https://chat.example.com', 'http://localhost:5173'],
-        AllowMethods: ['DELETE', 'GET', 'POST', 'PUT'],
+        AllowMethods: ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'],
         AllowHeaders: ['authorization', 'content-type'],
         ExposeHeaders: ['retry-after'],
         MaxAge: 86400,
@@ -201,6 +201,8 @@ describe('the authorization of routes', () => {
           `${api}/DELETE/v1/groups/*/members/*`,
           `${api}/POST/v1/groups/*/messages`,
           `${api}/DELETE/v1/groups/*/messages/*`,
+          `${api}/GET/v1/groups/*`,
+          `${api}/PUT/v1/groups/*`,
         ].join(','),
       });
     });

@@ -32,6 +32,13 @@ export function expectAnswer(answer: Answer, status: number, body: unknown): voi
   expect(answer.contentType).toMatch(/^application\/json(;|$)/);
 }
 
+/** The answer is this problem. It may have further fields. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  expect(answer.body).toMatchObject(aProblem(status, code));
+  expect(answer.status).toBe(status);
+  expect(answer.contentType).toMatch(PROBLEM_TYPE);
+}
+
 export function expectNotFound(answer: Answer): void {
   expect(answer.body).toEqual(aProblem(404, 'not_found'));
   expect(answer.status).toBe(404);

@@ -127,6 +127,28 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'get-preferences',
+    id: 'Apigetpreferences',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/groups/{groupId}/preferences'],
+      ['service', 'GET /v1/users/{userId}/groups/{groupId}/preferences'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'set-preferences',
+    id: 'Apisetpreferences',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'PATCH /v1/groups/{groupId}/preferences'],
+      ['service', 'PATCH /v1/users/{userId}/groups/{groupId}/preferences'],
+    ],
+    alarms: ['failing'],
+  },
+  {
     name: 'add-members',
     id: 'Apiaddmembers',
     timeoutSeconds: 10,
@@ -175,6 +197,22 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     timeoutSeconds: 10,
     environment: forBackEnds,
     routes: [['service', 'DELETE /v1/groups/{groupId}/messages/{messageId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'get-group',
+    id: 'Apigetgroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'GET /v1/groups/{groupId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'set-group',
+    id: 'Apisetgroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'PUT /v1/groups/{groupId}']],
     alarms: ['failing'],
   },
   {

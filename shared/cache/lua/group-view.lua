@@ -32,24 +32,18 @@ local function silent_of_user(user) return '*' .. user .. '#' end
 local function mentions_of_user(user) return '>' .. user .. '#' end
 local function mentions_of_all_by(user) return '<' .. user .. '#' end
 
--- The number of entries of such a section above a position and, if it is given, up to another.
+-- The number of entries of such a section above a position and up to another.
 local function between(messages, section, above, last)
-  local stop = last and '[' .. section .. last or '(' .. section .. '4'
-  return redis.call('ZLEXCOUNT', messages, '(' .. section .. above, stop)
+  return redis.call('ZLEXCOUNT', messages, '(' .. section .. above, '[' .. section .. last)
 end
 
--- The number of entries of such a section from a position on.
-local function count_from(messages, section, position)
-  return redis.call('ZLEXCOUNT', messages, '[' .. section .. position, '(' .. section .. '4')
+-- The number of entries of such a section from a position on and up to another.
+local function count_within(messages, section, first, last)
+  return redis.call('ZLEXCOUNT', messages, '[' .. section .. first, '[' .. section .. last)
 end
 
 local function is_sent_by(messages, position, user)
   return redis.call('ZSCORE', messages, position .. '|' .. user)
-end
-
--- Whether a text is an id, by the same rule as shared/domain/ids.ts.
-local function is_id(text)
-  return #text <= 128 and string.find(text, '^[%w._:@!+=~|$*-]+$') ~= nil and text ~= '.' and text ~= '..'
 end
 
 -- A position in the state of the window; false if it is missing or unreadable.
@@ -78,50 +72,45 @@ local function first_counted(messages, user, read, passed, uncounted)
   return position_at(low)
 end
 
--- Counts the messages above a position that others than `user` sent and that are not silent. Returns their number, but at
--- most one more than the limit; how many of the newest `limit` of them mention the user; and the position of the oldest of
--- these, false if there is none. O(log N), whatever the number of messages.
-local function unread_in(messages, user, read, limit)
-  local above = redis.call('ZLEXCOUNT', messages, '(' .. read .. '}', MESSAGES_END)
-  if above == 0 then return 0, 0, false end
-  local uncounted = between(messages, own_of_user(user), read) + between(messages, SILENT, read)
-  local count = above - uncounted
+-- Counts the messages above a position and up to the head that others than `user` sent and that are not silent. A message may
+-- be here before the head is raised to it. It is not counted until then: a client adds the messages that it knows above the
+-- head. Returns their number, but at most one more than the limit; how many of the newest `limit` of them mention the user;
+-- and the position of the oldest of these, false if there is none. O(log N), whatever the number of messages.
+local function unread_in(messages, user, read, newest, limit)
+  local all = redis.call('ZLEXCOUNT', messages, '(' .. read .. '}', '(' .. newest .. '}')
+  if all == 0 then return 0, 0, false end
+  local uncounted = between(messages, own_of_user(user), read, newest) + between(messages, SILENT, read, newest)
+  local count = all - uncounted
   if count <= 0 then return 0, 0, false end
   local first = first_counted(messages, user, read, math.max(count - limit, 0), uncounted)
-  local mentions = count_from(messages, mentions_of_user(user), first)
-  local of_all = count_from(messages, MENTIONS_OF_ALL, first)
-  if of_all > 0 then mentions = mentions + of_all - count_from(messages, mentions_of_all_by(user), first) end
+  local mentions = count_within(messages, mentions_of_user(user), first, newest)
+  local of_all = count_within(messages, MENTIONS_OF_ALL, first, newest)
+  if of_all > 0 then mentions = mentions + of_all - count_within(messages, mentions_of_all_by(user), first, newest) end
   return math.min(count, limit + 1), mentions, first
-end
-
--- The head; false if it is missing or unreadable.
-local function newest_in(head)
-  local newest = redis.call('GET', head)
-  return newest and is_position(newest) and newest
 end
 
 -- What is unread above a position, of the messages above the floor: three values of a reply. Messages below the floor may be
 -- here too, left by a load, but then not all of them.
-local function unread_above_floor(messages, user, read, floor, limit)
-  return unread_in(messages, user, read < floor and floor or read, limit)
+local function unread_above_floor(messages, user, read, floor, newest, limit)
+  return unread_in(messages, user, read < floor and floor or read, newest, limit)
 end
 
--- Returns { membership text, head, floor, unread messages, mentions in them, the first of them, messages kept }; text, head,
+-- Returns { membership text, head text, floor, unread messages, mentions in them, the first of them, messages kept }; texts,
 -- floor and first are false if unknown. For the unread ones see `unread_in`: they are those above the own view and the
--- floor. The head is the start if no message is recorded. A member at the head gets it as the floor, since nothing is above
--- it. A member about to read on gets no floor, since the count will change. The number of messages kept is 0 unless the own
--- view is below the floor.
+-- floor; without a head nothing is counted. The head is at the start if no message is recorded. A member at the head gets its position as the floor, since
+-- nothing is above it. A member about to read on gets no floor, since the count will change. The number of messages kept is
+-- 0 unless the own view is below the floor.
 local function view(members, messages, head, doubts, user, now, limit, about_to_read)
   local text, parts = trusted(redis.call('HGET', members, user), doubts, user, now)
-  local newest = newest_in(head)
+  local head_text, newest = head_in(head)
   local read
   if parts and not is_departed(parts) then
     read = select(2, own_of(parts[SELF]))
-    if newest and newest <= read then return { text, newest, newest, 0, 0, false, 0 } end
-    if about_to_read and about_to_read > read then return { text, newest, false, 0, 0, false, 0 } end
+    if newest and newest <= read then return { text, head_text, newest, 0, 0, false, 0 } end
+    if about_to_read and about_to_read > read then return { text, head_text, false, 0, 0, false, 0 } end
   end
   local floor = position_in(messages, 'floor')
-  if not read or not floor then return { text, newest, floor, 0, 0, false, 0 } end
-  local count, mentions, first = unread_above_floor(messages, user, read, floor, limit)
-  return { text, newest, floor, count, mentions, first, read < floor and kept(messages) or 0 }
+  if not read or not floor or not newest then return { text, head_text, floor, 0, 0, false, 0 } end
+  local count, mentions, first = unread_above_floor(messages, user, read, floor, newest, limit)
+  return { text, head_text, floor, count, mentions, first, read < floor and kept(messages) or 0 }
 end

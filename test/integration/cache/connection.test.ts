@@ -7,7 +7,7 @@ import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { CacheCredentials, HttpHandler } from '../../../shared/cache/upstash.ts';
 import { engines, eventually } from '../../support/engines.ts';
-import { at } from '../../support/positions.ts';
+import { headAt } from '../../support/heads.ts';
 import { aGroup, aUser } from '../../support/tidemark.ts';
 
 const RIGHT: CacheCredentials = { url: engines.upstashUrl, token: engines.upstashToken };
@@ -58,7 +58,7 @@ function open(secrets: readonly Secret[], handler: HttpHandler = http): GroupCac
 }
 
 const read = async (cache: GroupCache) => (await cache.read({ groupId: GROUP, userId: USER })) !== null;
-const write = (cache: GroupCache) => cache.merge(GROUP, [change.head(at(1))]);
+const write = (cache: GroupCache) => cache.merge(GROUP, [change.head(headAt(1))]);
 
 describe.each([
   ['read', read],

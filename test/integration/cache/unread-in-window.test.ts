@@ -7,6 +7,7 @@ import { laterOf, type Position, START } from '../../../shared/domain/position.t
 import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
@@ -87,7 +88,7 @@ function countPlainly(messages: readonly Message[], userId: UserId, above: Posit
 
 async function openWindow(groupId: GroupId): Promise<void> {
   const token = `${Date.now()}-load`;
-  const changes = [change.head(at(10_000)), change.load(token), change.loaded(token, START)];
+  const changes = [change.head(headAt(10_000)), change.load(token), change.loaded(token, START)];
   await tidemark().cache.merge(groupId, changes);
 }
 
@@ -174,7 +175,7 @@ test('messages that a load has left below the floor are counted once', async () 
     const plain = { senderId: other, deleted: false, isSilent: false, mentions: [] };
     const merged = (...ids: number[]) => ids.map((id) => change.message({ ...plain, position: at(id) }));
     const token = `${Date.now()}-load`;
-    await cache.merge(groupId, [change.head(at(10)), change.load(token), ...merged(6, 7, 8, 9, 10)]);
+    await cache.merge(groupId, [change.head(headAt(10)), change.load(token), ...merged(6, 7, 8, 9, 10)]);
     await cache.merge(groupId, [change.loaded(token, at(5))]);
     // A load of a larger window dies after its first chunk.
     await whole.cache.merge(groupId, [change.load(`${Date.now()}-dies`), ...merged(3, 5)]);

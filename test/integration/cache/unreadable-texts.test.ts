@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as change from '../../../shared/cache/changes.ts';
+import { mergeHeads } from '../../../shared/domain/head.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt, retreat } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -13,6 +14,7 @@ import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { everyonePast } from '../../../shared/stream/fully-read.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -59,7 +61,7 @@ async function aWholeGroup(): Promise<Group> {
 const own = async (groupId: GroupId, userId: UserId) => {
   const view = await readOwnView(tidemark, { groupId, userId });
   const self = view?.membership.self;
-  return view && [self?.revision, Number(self?.position), Number(view.head), view.unread.count];
+  return view && [self?.revision, Number(self?.position), Number(view.head.position), view.unread.count];
 };
 
 /** The results of the operations in a prepared group, one after the other. */
@@ -79,7 +81,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     for (const unreadOnly of [false, true]) {
       const page = await readInbox(tidemark, ann, { unreadOnly, limit: 10, after: null });
       expect(page).toMatchObject({
-        groups: [{ groupId, head: at(4), unread: { count: 2, mentions: 0, first: at(3), exact: true } }],
+        groups: [{ groupId, head: headAt(4), unread: { count: 2, mentions: 0, first: at(3), exact: true } }],
         next: null,
       });
     }
@@ -114,7 +116,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   mergeFromStream: async ({ groupId, ann, bob }) => {
     const states = await tidemark.ledger.memberships.readMany(groupId, [ann, bob]);
     const changes = [...states].map(([userId, state]) => change.knownMember(userId, state));
-    const head = change.knownHead(at(4));
+    const head = change.knownHead(headAt(4));
     const reply = await tidemark.cache.mergeFromStream(groupId, [...changes, head], at(1));
     // As the projector does for members whom the cache lacks.
     const unknown = await tidemark.ledger.memberships.readMany(groupId, reply?.unknownMembers ?? []);
@@ -135,7 +137,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(marked).toMatchObject({
       view: {
         membership: { self: { position: at(3) } },
-        head: at(5),
+        head: headAt(5),
         unread: { count: 2, mentions: 0, first: at(4), exact: true },
       },
       advanced: true,
@@ -147,7 +149,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     const view = await markUnread(tidemark, { groupId, userId: ann }, at(2));
     expect(view).toMatchObject({
       membership: { self: { position: at(1), revision: 1 } },
-      head: at(5),
+      head: headAt(5),
       unread: { count: 4, mentions: 0, first: at(2), exact: true },
     });
     expect(await own(groupId, ann)).toEqual([1, 1, 5, 4]);
@@ -200,6 +202,13 @@ const MEMBERSHIPS = [
   ['a first revision that no number holds', 'zzzzzzzzz0000000000001|1^99999999999999999999~0000000000001'],
   ['a time that no date holds', 'zzzzzzzzz0000000000001|0000000000001@zzzzzzzzzzzz'],
   ['a time below all dates', 'zzzzzzzzz0000000000001|0000000000001@-zzzzzzzzzzzz'],
+  ['preferences without a time', 'zzzzzzzzz0000000000001;3H'],
+  ['preferences of rubbish', 'zzzzzzzzz0000000000001;3@14Hrubbish'],
+  ['preferences twice', 'zzzzzzzzz0000000000001;3@14H;4@14'],
+  ['preferences of a revision that no number holds', 'zzzzzzzzz0000000000001;9999999999999999@14'],
+  ['preferences of a time that no date holds', 'zzzzzzzzz0000000000001;3@14Uzzzzzzzzzzz'],
+  ['an archived position above the largest', 'zzzzzzzzz0000000000001;3@14A3w5e11264sgsg'],
+  ['preferences of a departure', 'zzzzzzzzz-;3@14'],
   ['a doubt of nothing', '?'],
   ['a doubt of garbage', 'rubbish?'],
   ['several doubts', 'zzzzzzzzz0000000000001???'],
@@ -249,9 +258,11 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     const sound = [
       'zzzzzzzzz0000000000005|2~0000000000009@14|0000000000009@-1|000000000000a@14',
       'zzzzzzzzz0000000000005|2^7~0000000000009',
+      'zzzzzzzzz0000000000005|0000000000009;3@14MU2huwsrkaHA0000000000009',
+      'zzzzzzzzz0000000000005;3@-14NHZ',
       'zzzzzzzzz-',
     ];
-    const character = fc.constantFrom(...'09az|@~^-?#: ');
+    const character = fc.constantFrom(...'09az|@~^-?#: ;UHAZM');
     const text = fc.oneof(
       fc.string(),
       fc
@@ -283,12 +294,47 @@ describe('an unreadable head is a miss', () => {
   test('is not replaced by an old record of the stream', async () => {
     const { groupId, key, ann } = await aWholeGroup();
     await tidemark.redis.set(key('head'), 'zzz');
-    await tidemark.cache.mergeFromStream(groupId, [change.knownHead(at(3))], null);
+    await tidemark.cache.mergeFromStream(groupId, [change.knownHead(headAt(3))], null);
     expect(await own(groupId, ann)).toEqual([0, 2, 4, 2]);
   });
 
-  test.each(['', 'zzz', '5', '3w5e11264sgsg', '0000000000009|x', '9007199254740993'])('%j', async (text) => {
+  test.each([
+    ...['', 'zzz', '5', '3w5e11264sgsg', '0000000000009|x', '9007199254740993'],
+    ...['0000000000009^0000000000009', '0000000000009;999999999999999999o', '0000000000009;9/#'],
+  ])('%j', async (text) => {
     await expectAllRight(({ key }) => tidemark.redis.set(key('head'), text, 'PX', 60_000));
+  });
+
+  test('for any text, and is replaced by a merge from the ledger', async () => {
+    const [groupId, ann] = [aGroup(), aUser('ann')];
+    const sound = [
+      '0000000000009',
+      '0000000000009^0000000000005',
+      '000000000000a^0000000000000;12s/a|s',
+      '0000000000009;2o',
+    ];
+    const character = fc.constantFrom(...'09az|^;/so#. ');
+    const text = fc.oneof(
+      fc.string(),
+      fc
+        .tuple(fc.constantFrom(...sound), fc.nat(40), fc.nat(2), fc.string({ unit: character, maxLength: 4 }))
+        .map(([whole, from, length, other]) => whole.slice(0, from) + other + whole.slice(from + length)),
+    );
+    const held = { ...headAt(5), loud: at(3) };
+    const outcomes = { readable: 0, unreadable: 0 };
+    await fc.assert(
+      fc.asyncProperty(text, async (spoiled) => {
+        await tidemark.redis.set(`tm:{${groupId}}:head`, spoiled);
+        const read = await tidemark.cache.read({ groupId, userId: ann });
+        expect(read).not.toBeNull();
+        const merged = await tidemark.cache.mergeFor({ groupId, userId: ann }, [change.head(held)]);
+        outcomes[read?.head ? 'readable' : 'unreadable'] += 1;
+        expect(merged?.head).toEqual(read?.head ? mergeHeads(read.head, held) : held);
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(outcomes.unreadable).toBeGreaterThan(300);
+    expect(outcomes.readable).toBeGreaterThan(50);
   });
 });
 
@@ -389,7 +435,7 @@ describe('an unreadable entry does no harm', () => {
       await small.redis.zadd(`tm:{${groupId}}:messages`, 0, '0', 0, '0000000000000', 0, '0000000000001');
       for (const id of [6, 7, 8]) await record(id);
       expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
-        head: at(8),
+        head: headAt(8),
         unread: { count: 5, mentions: 0, first: at(4), exact: false },
       });
       small.takeCalls();

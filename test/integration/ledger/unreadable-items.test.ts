@@ -11,6 +11,7 @@ import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { connectDynamoDb, freshPrefix } from '../../support/engines.ts';
+import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
@@ -194,7 +195,7 @@ describe('an unreadable membership', () => {
     await expect(readOwnView(tidemark, { groupId: g1, userId: alice })).rejects.toThrow(
       'has no valid public',
     );
-    expect(await readOwnView(tidemark, { groupId: g1, userId: bob })).toMatchObject({ head: null });
+    expect(await readOwnView(tidemark, { groupId: g1, userId: bob })).toMatchObject({ head: AT_START });
   });
 
   test('is distinguished from an item of another kind, which a newer version may store', async () => {
@@ -261,7 +262,7 @@ describe('an unreadable message', () => {
 
   test('does not fail a read of its group', async () => {
     expect(await readOwnView(tidemark, { groupId, userId: ann })).toMatchObject({
-      head: at(3),
+      head: headAt(3),
       unread: { count: 1 },
     });
     const counted = await countReceipts(tidemark, { groupId, userId: ann }, [at(1), at(2), at(3)]);
@@ -288,9 +289,9 @@ describe('an unreadable head', () => {
   });
 
   test('does not count as the head of a group without messages', async () => {
-    expect([...(await tidemark.ledger.messages.readHeads([g1, g2, g3]))]).toEqual([
-      [g2, at(7)],
-      [g3, null],
+    expect([...(await tidemark.ledger.heads.readMany([g1, g2, g3]))]).toEqual([
+      [g2, headAt(7)],
+      [g3, AT_START],
     ]);
     expect(logged()).toHaveLength(1);
   });
@@ -300,8 +301,8 @@ describe('an unreadable head', () => {
     for (const unreadOnly of [false, true]) {
       const { groups, next } = await readInbox(one, user, { unreadOnly, limit: 10, after: null });
       expect(groups.map(({ groupId, head, unread }) => [groupId, head, unread.count])).toEqual([
-        [g2, at(7), 1],
-        ...(unreadOnly ? [] : [[g3, null, 0]]),
+        [g2, headAt(7), 1],
+        ...(unreadOnly ? [] : [[g3, AT_START, 0]]),
       ]);
       expect(next).toBeNull();
     }

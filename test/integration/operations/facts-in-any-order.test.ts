@@ -11,6 +11,7 @@ import { deleteMessage, recordMessage } from '../../../shared/operations/message
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
@@ -47,8 +48,8 @@ test('memberships and messages do not depend on the order in which facts arrive'
       for (const index of [...shuffled, ...repeated]) await facts[index]?.();
 
       expect(await readOwnView(tidemark, { groupId, userId: leaves })).toBeNull();
-      expect(await readOwnView(tidemark, { groupId, userId: stays })).toMatchObject({ head: at(2) });
-      expect(await readOwnView(tidemark, { groupId, userId: returns })).toMatchObject({ head: at(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: stays })).toMatchObject({ head: headAt(2) });
+      expect(await readOwnView(tidemark, { groupId, userId: returns })).toMatchObject({ head: headAt(2) });
       const live = (
         await tidemark.ledger.messages.newest(groupId, '00000000000000000000' as ReturnType<typeof at>, 10)
       )
@@ -260,7 +261,7 @@ async function readAll(groupId: GroupId): Promise<{ sight: Sight; revisions: Rec
       own: numberOf(self.position),
       public: numberOf(shown.position),
       isLater: self.revision > 0,
-      head: numberOf(view.head),
+      head: numberOf(view.head.position),
       unread: view.unread,
     };
   });
@@ -343,7 +344,7 @@ describe('facts that come late', () => {
     await send(groupId, 101, T + 10);
     await join(groupId, T);
     expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({
-      head: at(101),
+      head: headAt(101),
       unread: { count: 1, mentions: 0, first: at(101), exact: true },
     });
     expect(await countReceipts(tidemark, { groupId, userId: alice }, [at(101)])).toEqual([

@@ -6,6 +6,7 @@ import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
+import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -31,7 +32,7 @@ describe('marking everything marks nothing if no message is recorded', () => {
     expect(await markRead(tidemark, { groupId, userId: reader }, EVERYTHING)).toMatchObject({
       advanced: false,
       clamped: true,
-      view: { head: null, membership: { self: { position: START } } },
+      view: { head: AT_START, membership: { self: { position: START } } },
     });
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({

@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { NO_BELONGING } from '../../../shared/domain/belonging.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { joinAt } from '../../../shared/domain/membership.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
 let tidemark: CountedTidemark;
@@ -80,19 +84,8 @@ describe('marking a group read', () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
-    await tidemark.ledger.messages.record(
-      groupId,
-      {
-        position: at(3),
-        senderId: sender,
-        sentAtMs: Date.now(),
-        isSilent: false,
-        mentions: [],
-        ownViewStays: false,
-      },
-      Date.now(),
-    );
-    await tidemark.ledger.messages.raiseHead(groupId, at(3));
+    await tidemark.ledger.messages.record(groupId, recordingOf(sender, 3), Date.now());
+    await tidemark.ledger.heads.raise(groupId, at(3), false);
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,
       view: { membership: { self: { position: at(3) } } },
@@ -104,14 +97,14 @@ describe('marking a group read', () => {
     const [groupId, userId] = [aGroup(), aUser()];
     await addMembers(tidemark, groupId, [userId]);
     expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
-      head: null,
+      head: AT_START,
       unread: { count: 0, mentions: 0, first: null, exact: true },
     });
     expect(await mark(groupId, userId, 500)).toMatchObject({
       advanced: true,
       clamped: false,
       view: {
-        head: null,
+        head: AT_START,
         unread: { count: 0, mentions: 0, first: null, exact: true },
         membership: { self: { position: at(500) } },
       },
@@ -176,7 +169,7 @@ describe('unread counts', () => {
     await deleteMessage(tidemark, groupId, at(2));
     await recordMessage(tidemark, { groupId, position: at(2), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
-      head: at(2),
+      head: headAt(2),
       unread: { count: 0, mentions: 0, first: null, exact: true },
     });
   });
@@ -197,7 +190,7 @@ describe('unread counts', () => {
     for (const id of [9, 5, 7])
       await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
-      head: at(9),
+      head: headAt(9),
       unread: { count: 3, mentions: 0, first: at(5), exact: true },
     });
   });
@@ -247,7 +240,7 @@ describe('the window of messages in the cache', () => {
       });
       // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
-      const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
+      const began = { ...NO_BELONGING, state: startingAt(0) };
       await small.ledger.memberships.changeBelonging({ groupId, userId: late }, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
@@ -284,15 +277,5 @@ describe('the window of messages in the cache', () => {
 });
 
 function startingAt(id: number) {
-  const position = String(id).padStart(20, '0') as ReturnType<typeof at>;
-  const register = { position, at: null };
-  return {
-    kind: 'member' as const,
-    generation: 1_700_000_000_000,
-    joinedAfter: position,
-    firstRevision: 0,
-    self: { ...register, revision: 0 },
-    public: register,
-    delivered: register,
-  };
+  return joinAt(at(id), 1_700_000_000_000);
 }

@@ -132,14 +132,14 @@ describe('a mark that overtakes its message', () => {
   test('is applied by its own call if the message was recorded in the meantime', async () => {
     const { groupId, reader, send } = await aChat();
     const { ledger } = tidemark;
-    const messages = replacing(ledger.messages, {
-      readHead: async (groupId) => {
-        const head = await ledger.messages.readHead(groupId);
+    const heads = replacing(ledger.heads, {
+      read: async (groupId) => {
+        const head = await ledger.heads.read(groupId);
         await send(2);
         return head;
       },
     });
-    const overtaken = { ...tidemark, ledger: { ...ledger, messages } };
+    const overtaken = { ...tidemark, ledger: { ...ledger, heads } };
     expect(await reads(groupId, reader, 2, overtaken)).toMatchObject({
       advanced: true,
       clamped: false,

@@ -5,6 +5,7 @@ import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -30,7 +31,7 @@ async function expectUnmoved(groupId: GroupId, bob: UserId, mallory: UserId, hea
     public: { position: '00000000000000000000', at: null },
     delivered: { position: '00000000000000000000', at: null },
   });
-  expect(await readOwnView(tidemark, { groupId, userId: mallory })).toMatchObject({ head: at(headId) });
+  expect(await readOwnView(tidemark, { groupId, userId: mallory })).toMatchObject({ head: headAt(headId) });
   expect(countsOf(await countReceipts(tidemark, { groupId, userId: bob }, [at(10), at(20)]))).toEqual([
     [1, 0, 0],
     [1, 0, 0],
@@ -91,8 +92,8 @@ describe('a message that is known', () => {
       throw new Error('the instance dies');
     };
     const memberships = replacing(ledger.memberships, { raise: dies });
-    const messages = replacing(ledger.messages, { raiseHead: dies });
-    const dying = { ...tidemark, ledger: { ...ledger, memberships, messages } };
+    const heads = replacing(ledger.heads, { raise: dies });
+    const dying = { ...tidemark, ledger: { ...ledger, memberships, heads } };
     const sent = { groupId, position: at(40), senderId: bob };
     await expect(recordMessage(dying, sent)).rejects.toThrow('the instance dies');
     expect(await recordMessage(tidemark, sent)).toEqual({ outcome: 'known', head: at(40) });

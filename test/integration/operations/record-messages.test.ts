@@ -8,6 +8,7 @@ import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage, type Sent } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { recordMessages } from '../../../shared/operations/record-messages.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
@@ -84,23 +85,35 @@ describe('messages of several groups', () => {
     expect(tidemark.takeCalls()).toEqual(['ledger UpdateItem']);
   });
 
-  test.each(['record', 'raiseHead'] as const)(
+  test.each(['record', 'raise'] as const)(
     'do not fail with a group whose %s fails, which a repetition completes',
     async (failing) => {
       const [sound, broken, ann] = [aGroup(), aGroup(), aUser('ann')];
       await addMembers(tidemark, sound, [ann]);
       await addMembers(tidemark, broken, [ann]);
-      const { ledger } = tidemark;
-      const fails = async (groupId: GroupId, ...others: never[]) => {
+      const refuse = (groupId: GroupId) => {
         if (groupId === broken) throw unavailable(new Error('the ledger refuses'));
-        return (ledger.messages[failing] as (...given: unknown[]) => Promise<never>).call(
-          ledger.messages,
-          groupId,
-          ...others,
-        );
       };
-      const messages = replacing(ledger.messages, { [failing]: fails });
-      const refusing = { ...tidemark, ledger: { ...ledger, messages } };
+      const { messages, heads } = tidemark.ledger;
+      const failingParts = {
+        record: {
+          messages: replacing(messages, {
+            record: async (groupId, ...others) => {
+              refuse(groupId);
+              return messages.record(groupId, ...others);
+            },
+          }),
+        },
+        raise: {
+          heads: replacing(heads, {
+            raise: async (groupId, ...others) => {
+              refuse(groupId);
+              return heads.raise(groupId, ...others);
+            },
+          }),
+        },
+      };
+      const refusing = { ...tidemark, ledger: { ...tidemark.ledger, ...failingParts[failing] } };
       const sent = [
         message(broken, 1, ann),
         message(sound, 1, ann),
@@ -113,7 +126,7 @@ describe('messages of several groups', () => {
       const outcome = failing === 'record' ? 'recorded' : 'known';
       expect(again).toEqual([outcome, 'known', outcome, 'known']);
       expect(await readOwnView(tidemark, { groupId: broken, userId: ann })).toMatchObject({
-        head: at(2),
+        head: headAt(2),
         membership: { self: { position: at(2) } },
       });
     },

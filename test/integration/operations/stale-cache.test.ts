@@ -18,6 +18,7 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import { engines } from '../../support/engines.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -158,7 +159,7 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
 
     const inbox = await readInbox(tidemark, reader, { unreadOnly: true, limit: 10, after: null });
     expect(inbox.groups).toMatchObject([
-      { groupId, head: at(10), unread: { count: 5, mentions: 0, first: at(6), exact: true } },
+      { groupId, head: headAt(10), unread: { count: 5, mentions: 0, first: at(6), exact: true } },
     ]);
   });
 });
@@ -363,7 +364,7 @@ describe('a departure that the cache missed', () => {
     expect(marked).toMatchObject({
       advanced: false,
       clamped: false,
-      view: { membership: { joinedAfter: at(1), self: { position: at(1), at: null } }, head: at(1) },
+      view: { membership: { joinedAfter: at(1), self: { position: at(1), at: null } }, head: headAt(1) },
     });
     // The mark of a believed member, and the join.
     expect(changes).toBe(2);

@@ -1,18 +1,21 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import type { Mentions } from '../../../shared/domain/message.ts';
-import { END } from '../../../shared/domain/position.ts';
+import { END, START } from '../../../shared/domain/position.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { readOwnView, unreadIn } from '../../../shared/operations/own-view.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 /** The most unread messages that are counted here. */
@@ -338,5 +341,58 @@ describe('if 50 messages are counted and 55 are kept', () => {
       exact: true,
     });
     expect(await inboxOf(reader)).toEqual([{ count: 3, mentions: 0, first: at(1), exact: true }]);
+  });
+});
+
+describe('a message that is stored, and to which the head is not raised yet,', () => {
+  const [capacity = 0] = CAPACITIES;
+
+  /** A group whose second message is stored in the ledger, and merged into the cache from its stream. */
+  async function prepareStored(tidemark: CountedTidemark) {
+    const { groupId, ids } = await prepare(tidemark);
+    const member = { groupId, userId: ids.reader };
+    await recordMessage(tidemark, { groupId, position: at(1), senderId: ids.guest });
+    await readOwnView(tidemark, member);
+    const now = tidemark.nowMs();
+    const { message } = await tidemark.ledger.messages.record(groupId, recordingOf(ids.guest, 2), now);
+    await tidemark.cache.merge(groupId, [change.message(message)]);
+    return { groupId, member, guest: ids.guest };
+  }
+
+  const ONE = { head: headAt(1), unread: { count: 1, mentions: 0, first: at(1), exact: true } };
+  const TWO = { head: headAt(2), unread: { count: 2, mentions: 0, first: at(1), exact: true } };
+  const page = { limit: 200, after: null, unreadOnly: true };
+
+  test.each([
+    ['the cache holds', []],
+    ['the cache holds without the head', ['head']],
+    ['is loaded into the cache', ['messages']],
+    ['the cache has lost with all else', KEYS],
+  ])('and that %s, does not count', async (_name, evicted) => {
+    const tidemark = tidemarkOf(capacity);
+    const { groupId, member, guest } = await prepareStored(tidemark);
+    const evict = () => (evicted.length > 0 ? forget(tidemark.redis, groupId, evicted) : undefined);
+    const inbox = async () => (await readInbox(tidemark, member.userId, page)).groups;
+    await evict();
+    expect(await readOwnView(tidemark, member)).toMatchObject(ONE);
+    await evict();
+    expect(await inbox()).toMatchObject([ONE]);
+    await recordMessage(tidemark, { groupId, position: at(2), senderId: guest });
+    expect(await readOwnView(tidemark, member)).toMatchObject(TWO);
+    expect(await inbox()).toMatchObject([TWO]);
+  });
+
+  test('does not count without a cache', async () => {
+    const tidemark = tidemarkOf(capacity);
+    const { member } = await prepareStored(tidemark);
+    expect(await readOwnView(withoutCache(tidemark, capacity), member)).toMatchObject(ONE);
+  });
+
+  test('does not count below the floor of the window', async () => {
+    const tidemark = tidemarkOf(capacity);
+    const { member } = await prepareStored(tidemark);
+    const window = { floor: at(3), unread: { count: 0, mentions: 0, first: null }, kept: capacity };
+    expect(await unreadIn(tidemark, member, START, { head: headAt(1), window })).toEqual(ONE.unread);
+    expect(await unreadIn(tidemark, member, START, { head: headAt(2), window })).toEqual(TWO.unread);
   });
 });

@@ -4,6 +4,7 @@ import { SCRIPTS } from '../../../shared/cache/scripts.ts';
 import type { UserId } from '../../../shared/domain/ids.ts';
 import { joinAt } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
+import { AT_START } from '../../support/heads.ts';
 
 const user = 'u' as UserId;
 const state = joinAt(START, 1_700_000_000_000);
@@ -17,8 +18,8 @@ const CHANGES: readonly change.Change[] = [
   change.settled(user, 'token'),
   change.early(mark),
   change.due(100),
-  change.head(START),
-  change.knownHead(START),
+  change.head(AT_START),
+  change.knownHead(AT_START),
   change.message({ position: START, senderId: user, deleted: false, isSilent: false, mentions: [] }),
   change.message({ position: START, senderId: user, deleted: false, isSilent: true, mentions: [] }),
   change.deleted(START),

@@ -40,7 +40,8 @@ describe.each(Object.entries({ ...SCRIPTS, ...LIVE_SCRIPTS }))('the script %s', 
   test('never converts a position to a number', () => {
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
-    const allowed = /^(count|first|doubt_end|lease_end|mark_end|due_until|known|score|limit|ARGV\[\d\])$/;
+    const allowed =
+      /^(count|first|revision|doubt_end|lease_end|mark_end|due_until|known|score|limit|ARGV\[\d\])$/;
     expect(numbers.filter((argument) => !allowed.test(argument ?? ''))).toEqual([]);
   });
 });

@@ -19,13 +19,21 @@ const view = (messageId: string | null, fields: Partial<View> = {}): View => ({
 });
 
 function createOwnStore() {
-  let changes = 0;
-  const store = createStore('ann', () => {
-    changes += 1;
-  });
+  let [changes, asked] = [0, 0];
+  const store = createStore(
+    'ann',
+    () => {
+      changes += 1;
+    },
+    () => {
+      asked += 1;
+    },
+  );
   return {
     ...store,
     changes: () => changes,
+    /** How often it was requested to ask for views. */
+    asked: () => asked,
     unread: () => store.getSnapshot().views.get('tea')?.unread,
     badge: () => store.getSnapshot().badge,
   };
@@ -175,7 +183,8 @@ describe('notes', () => {
     store.mergeViews([view('7')], 1);
     store.note('tea', '11', 'bob');
     store.note('tea', '12', 'bob');
-    store.mergeMark(view('11', { unread: unread(1, '12') }), store.stamp());
+    const { head: _head, ...marked } = view('11', { unread: unread(1, '12') });
+    store.mergeViews([marked], store.stamp());
     expect(store.unread()).toEqual(unread(1, '12'));
     expect(store.getSnapshot().views.get('tea')?.messageId).toBe('11');
   });
@@ -206,7 +215,53 @@ describe('notes', () => {
     store.mergeViews([], 1, true);
     store.note('attic', '5', 'bob');
     expect(store.badge()).toEqual({ groups: 1, messages: 1, exact: true });
-    expect(store.staleGroups()).toEqual(['attic']);
+    expect(store.takeStaleGroups()).toEqual(['attic']);
+  });
+
+  test.each([
+    ['comes after it', (note: () => void, merge: () => void) => [merge, note]],
+    ['came before it', (note: () => void, merge: () => void) => [note, merge]],
+  ])(
+    'of a message below the head of a view, which %s, lets the view be asked for, once',
+    (_name, orderOf) => {
+      const store = createOwnStore();
+      store.mergeViews([view('7', { head: '10' })], 1);
+      expect(store.takeStaleGroups()).toEqual([]);
+      const note = () => store.note('tea', '12', 'bob');
+      // The view was read between the records of 13 and 12.
+      const merge = () => store.mergeViews([view('7', { head: '13', unread: unread(4, '8') })], 2);
+      for (const step of orderOf(note, merge)) step();
+      expect(store.asked()).toBeGreaterThan(0);
+      expect(store.takeStaleGroups()).toEqual(['tea']);
+      store.mergeViews([view('7', { head: '13', unread: unread(5, '8') })], 3);
+      // The chat brings it again.
+      note();
+      expect(store.takeStaleGroups()).toEqual([]);
+      expect(store.unread()).toEqual(unread(5, '8'));
+    },
+  );
+
+  test('of messages that are read by then, or that no view has reached, let nothing be asked for', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'bob');
+    store.note('tea', '12', 'bob');
+    store.mergeViews([view('11', { head: '11', unread: unread(0, null) })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
+    expect([store.asked(), store.takeStaleGroups()]).toEqual([0, []]);
+  });
+
+  test('that came after a mark was sent do not stay out of the count', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    const sent = store.stamp();
+    store.note('tea', '12', 'bob');
+    const { head: _head, ...marked } = view('10', { unread: unread(0, null) });
+    store.mergeViews([marked], sent);
+    expect(store.takeStaleGroups()).toEqual(['tea']);
+    store.mergeViews([view('10', { head: '12', unread: unread(1, '12') })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
+    expect(store.takeStaleGroups()).toEqual([]);
   });
 
   test('do not change a count that is not exact', () => {

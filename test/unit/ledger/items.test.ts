@@ -12,6 +12,7 @@ import { membership } from '../../support/stream-records.ts';
 
 const keyed = (item: Item): Item => ({ PK: { S: 'p' }, SK: { S: 's' }, ...item });
 const sound = keyed(membership('a', 5));
+const preferring = { ...sound, preferencesRevision: { N: '1' }, preferencesAt: { N: '1' } };
 const message: Item = keyed({
   kind: { S: 'message' },
   groupId: { S: 'g' },
@@ -33,11 +34,31 @@ describe('an item of the ledger', () => {
   test.each([
     ['membership', sound],
     ['membership', departed],
+    ['membership', { ...preferring, notify: { S: 'none' }, hidden: { BOOL: true } }],
     ['message', message],
     ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
     ['head', head],
   ])('of kind %s is a fact', (kind, item) => {
     expect(interpretItem(item)).toMatchObject({ outcome: 'stored', stored: { kind, groupId: 'g' } });
+  });
+
+  test('of kind head has defaults for the attributes that it lacks', () => {
+    expect(readItem(head)).toEqual({
+      kind: 'head',
+      groupId: 'g',
+      head: {
+        position: at(7),
+        loud: at(7),
+        settings: { revision: 0, parentId: null, receipts: 'members' },
+      },
+    });
+    const whole = {
+      ...head,
+      ...{ loud: { S: at(5) }, settings: { N: '3' }, parentId: { S: 'p' }, receipts: { S: 'sender' } },
+    };
+    expect(readItem(whole)).toMatchObject({
+      head: { position: at(7), loud: at(5), settings: { revision: 3, parentId: 'p', receipts: 'sender' } },
+    });
   });
 
   test.each([
@@ -60,6 +81,13 @@ describe('an item of the ledger', () => {
     ['userId', { ...sound, userId: { N: '1' } }],
     ['formerUserId', without(sound, 'userId')],
     ['formerUserId', { ...departed, formerUserId: { S: '' } }],
+    ['preferencesAt', { ...sound, hidden: { BOOL: true } }],
+    ['preferencesAt', { ...sound, preferencesRevision: { N: '1' } }],
+    ['preferencesRevision', { ...preferring, preferencesRevision: { N: '-1' } }],
+    ['notify', { ...preferring, notify: { S: 'some' } }],
+    ['archive', { ...preferring, archive: { BOOL: true } }],
+    ['archivedAt', { ...preferring, archivedAt: { S: '7' } }],
+    ['mutedUntil', { ...preferring, mutedUntil: { N: '253402300800000' } }],
     ['generation', without(sound, 'generation')],
     ['generation', { ...sound, generation: { S: '1' } }],
     ['generation', { ...sound, generation: { N: '-1' } }],
@@ -80,6 +108,15 @@ describe('an item of the ledger', () => {
     ['deliveredAt', { ...sound, deliveredAt: { N: '101559956668416' } }],
     ['position', without(message, 'position')],
     ['position', { ...head, position: { S: 'x'.repeat(100_000) } }],
+    ['position', without(head, 'position')],
+    ['loud', { ...head, loud: { S: '5' } }],
+    ['loud', { ...head, loud: { S: at(8) } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { S: 'a b' } }],
+    ['parentId', { ...head, settings: { N: '1' }, parentId: { N: '1' } }],
+    ['receipts', { ...head, settings: { N: '1' }, receipts: { S: 'some' } }],
+    ['settings', { ...head, settings: { S: '1' } }],
+    ['settings', { ...head, receipts: { S: 'off' } }],
+    ['settings', { ...head, parentId: { S: 'tea' } }],
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],

@@ -179,6 +179,17 @@ describe('the projector', () => {
     expect(await run([record])).toEqual([record.sequenceNumber]);
   });
 
+  test('merges all heads of a group in a batch as one change', async () => {
+    const head = (values: Item): Item => ({ kind: { S: 'head' }, groupId: { S: 'g' }, ...values });
+    const settings: Item = { settings: { N: '1' }, receipts: { S: 'off' } };
+    await run([
+      recordOf(null, head({ position: { S: at(7) } })),
+      recordOf(null, head({ position: { S: at(9) }, loud: { S: at(8) } })),
+      recordOf(null, head({ position: { S: at(7) }, ...settings })),
+    ]);
+    expect(outside.merged).toEqual([['g', [['knownHead', '0000000000009^0000000000008;1o']]]]);
+  });
+
   test('treats an expired message as deleted, and ignores an expired departure', async () => {
     const message: Item = {
       kind: { S: 'message' },
