@@ -5,9 +5,11 @@ import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
+
 import { countedMentions, type Mentions, type Message } from '../domain/message.ts';
 import { laterOf, type Position, START } from '../domain/position.ts';
 import { advanceSender, type OwnMessages } from './own-messages.ts';
+
 import type { Tidemark } from './tidemark.ts';
 
 export interface Sent {
@@ -22,6 +24,8 @@ export interface Sent {
   readonly mentions?: Mentions | undefined;
   /** Whether the sender moves to it. Not so for what is sent in a user's name without the user. @default true */
   readonly advanceSender?: boolean | undefined;
+  /** How long after `sentAtMs` its unread readers are named in events; never if it is not given. */
+  readonly remindAfterSeconds?: number | undefined;
 }
 
 /** A message that one call records. */
@@ -129,7 +133,8 @@ async function store(
       const { position, senderId, sentAtMs = now, isSilent = false } = sent;
       const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
       const ownViewStays = sent.advanceSender === false;
-      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays };
+      const dueAtMs = sent.remindAfterSeconds && sentAtMs + sent.remindAfterSeconds * 1_000;
+      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays, dueAtMs };
       const written = await ledger.messages.record(groupId, recording, now);
       found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
     }

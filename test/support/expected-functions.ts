@@ -244,6 +244,27 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing', 'dead-letters', 'behind'],
   },
   {
+    name: 'find-reminders',
+    id: 'Remindersfindreminders',
+    timeoutSeconds: 50,
+    environment: { ...ledgerAlone, REMINDERS_INDEX_NAME: 'reminders', REMINDERS_QUEUE_URL: 'RemindersQueue' },
+    routes: [],
+    alarms: ['failing'],
+  },
+  {
+    name: 'send-reminders',
+    id: 'Reminderssendreminders',
+    timeoutSeconds: 60,
+    environment: {
+      ...ledgerAndCache,
+      EVENT_BUS_NAME: 'Bus',
+      QUEUE_URL: 'RemindersQueue',
+      DEAD_LETTER_QUEUE_URL: 'RemindersDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
+  },
+  {
     name: 'apply-facts',
     id: 'Factsapplyfacts',
     timeoutSeconds: 60,
