@@ -327,6 +327,20 @@ describe('pushes', () => {
     for (const { socket } of [phone, laptop, ofAlice, ofCarol, ofStranger]) socket.close();
   });
 
+  test('where nobody may see receipts, a mark reaches the own devices alone', async () => {
+    const [{ groupId, alice, bob }, shown] = [await aGroup(), await aGroup()];
+    const policy = { receipts: 'off' };
+    expect((await stack.asService('PUT', `/v1/groups/${groupId}`, policy)).status).toBe(200);
+    const [ofBob, ofAlice, ofOther] = [await connect(bob), await connect(alice), await connect(shown.alice)];
+    await stack.asUser(bob, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '2' });
+    await eventually(() => expect(ofType(ofBob, 'view').at(-1)).toMatchObject({ groupId, messageId: '2' }));
+    // A later mark in a group whose senders get receipts.
+    await stack.asUser(shown.bob, 'PUT', `/v1/groups/${shown.groupId}/watermark`, { messageId: '2' });
+    await eventually(() => expect(ofType(ofOther, 'receipts')).toHaveLength(1));
+    expect(ofAlice.frames()).toEqual([]);
+    for (const { socket } of [ofBob, ofAlice, ofOther]) socket.close();
+  });
+
   test('of many marks at once the last state arrives, in few frames', async () => {
     const { groupId, alice, bob } = await aGroup();
     for (let id = 4; id <= 30; id += 1) {

@@ -13,6 +13,7 @@ import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
 import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { shown } from '../../support/receipt-counts.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 let tidemark: CountedTidemark;
@@ -248,7 +249,7 @@ async function readAll(groupId: GroupId): Promise<{ sight: Sight; revisions: Rec
   const { members } = await tidemark.ledger.memberships.page(groupId, 100, null);
   const caller = members[0]?.userId;
   const receipts = caller ? await countReceipts(tidemark, { groupId, userId: caller }, IDS.map(at)) : null;
-  const receiptSights = receipts?.map((receipt): ReceiptSight | null => {
+  const receiptSights = shown(receipts)?.map((receipt): ReceiptSight | null => {
     if (!receipt) return null;
     const { position: _, ...rest } = receipt;
     return rest;

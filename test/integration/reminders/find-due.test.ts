@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
+import { dueItem } from '../../../shared/ledger/due.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { findDue } from '../../../shared/reminders/find-due.ts';
 import type { ReminderJob } from '../../../shared/reminders/reminder-job.ts';
 import { at } from '../../support/positions.ts';
-import { recordingOf } from '../../support/recordings.ts';
 import { JobsInMemory, type RemindersOfTable, remindersOf } from '../../support/reminders.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -87,6 +87,14 @@ describe('a message', () => {
     expect(queue.take()).toEqual([]);
   });
 
+  test('that is silent has no reminder: it is never unread', async () => {
+    const groupId = aGroup();
+    const sent = { groupId, position: at(1), senderId: sender, sentAtMs: NOON, remindAfterSeconds: 60 };
+    await recordMessage(tidemark, { ...sent, isSilent: true });
+    expect(await table.attributes(groupId, at(1))).toEqual({});
+    expect(await table.inIndex()).toEqual([]);
+  });
+
   test('whose time is over when it is recorded is found by the next run', async () => {
     const groupId = aGroup();
     await find(NOON + 60 * MINUTE);
@@ -124,7 +132,14 @@ describe('missed runs', () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => index + 1);
     const { messages } = tidemark.ledger;
     await inParallel(ids, 20, (id) =>
-      messages.record(groupId, { ...recordingOf(sender, id), dueAtMs: NOON + MINUTE }, NOON),
+      messages.record(
+        groupId,
+        {
+          ...{ position: at(id), senderId: sender, sentAtMs: NOON, ownViewStays: false },
+          ...{ isSilent: false, mentions: [], reminder: dueItem(groupId, at(id), NOON + MINUTE) },
+        },
+        NOON,
+      ),
     );
     // One page of each shard.
     expect((await find(NOON + MINUTE, table.messages, () => false)).queued).toBeLessThanOrEqual(800);
