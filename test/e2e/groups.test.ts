@@ -39,7 +39,7 @@ describe('the settings of a group', () => {
       expectAnswer(await get(groupId), 200, { groupId, head: '9', parentId, receipts: 'sender' });
       expect((await group.readView('bob')).body).toMatchObject({
         head: '9',
-        unread: { count: 1, exact: true },
+        unread: { count: 1, mentions: 0, firstId: '8', exact: true },
       });
     });
   });
@@ -93,7 +93,9 @@ describe('the settings of a group', () => {
     await thread.record('carol', '5');
     expectAnswer(await get(parent.groupId), 200, { groupId: parent.groupId, ...DEFAULTS });
     expect((await thread.readView('alice')).status).toBe(404);
-    expect((await thread.readView('bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await thread.readView('bob')).body).toMatchObject({
+      unread: { count: 1, mentions: 0, firstId: '5', exact: true },
+    });
     expect((await parent.readView('bob')).body).toMatchObject({ head: null, unread: { count: 0 } });
   });
 });

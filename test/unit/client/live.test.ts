@@ -451,7 +451,7 @@ describe('a view that may not count a message', () => {
   });
 
   test('is not asked for again if the user reads the message', async () => {
-    start({}, () => marked('12', { unread: { count: 0, exact: true } }));
+    start({}, () => marked('12', { unread: { count: 0, mentions: 0, firstId: null, exact: true } }));
     listen();
     const socket = await connect([view('tea', '7', 3)]);
     tidemark.tracker('tea');

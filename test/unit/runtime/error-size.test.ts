@@ -105,14 +105,14 @@ describe('the answer to an error', () => {
     const current = {
       groupId: 'g'.repeat(128),
       messageId: '3',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '4', exact: true },
       status: 1,
     };
     const error = new TidemarkError('revision_conflict', 'no', { state: current });
     expect(JSON.parse(problemAnswer(error, 'r').body ?? '')).toMatchObject({
       groupId: 'g'.repeat(128),
       messageId: '3',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '4', exact: true },
       status: 409,
     });
   });
