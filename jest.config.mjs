@@ -4,6 +4,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts', '.lua'],
   moduleFileExtensions: ['ts', 'mjs', 'js', 'json', 'lua', 'node'],
   transform: { '\\.(ts|lua)$': '<rootDir>/test/support/transform.mjs' },
+  // The code of the pages in docs/ imports the client as an app does.
+  moduleNameMapper: { '^tidemark-client/(\\w+)$': '<rootDir>/client/src/$1.ts' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/cdk.out', '<rootDir>/.tidemark'],
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',

@@ -52,7 +52,7 @@ export class ReceiptsCache {
       const chunk = messages.slice(start, start + CHUNK);
       await this.#merge(
         groupId,
-        chunk.map((message) => change.message({ ...message, deleted: false })),
+        chunk.map((message) => change.message({ ...message, deleted: false, isSilent: false, mentions: [] })),
       );
     }
     const newest = messages.at(-1)?.position ?? START;

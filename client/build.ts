@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build } from 'esbuild';
 
-const ENTRIES = ['index', 'react'];
+const ENTRIES = ['index', 'ids', 'react'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(here, 'dist');

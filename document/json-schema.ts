@@ -52,6 +52,10 @@ const PARSED: Shapes = [
     },
   ],
   [
+    schemas.anyTime,
+    { type: 'string', format: 'date-time', description: 'RFC 3339, from the year 1970 to the year 9999.' },
+  ],
+  [
     schemas.revision,
     {
       ...integerFrom(0, Number.MAX_SAFE_INTEGER),
@@ -64,6 +68,16 @@ const PARSED: Shapes = [
     {
       anyOf: [reference('MessageId'), { type: 'null' }],
       description: 'The member starts after this message; null is the beginning. Without it, at the head.',
+    },
+  ],
+  [
+    schemas.mentions.wrapped,
+    {
+      anyOf: [
+        { type: 'array', items: reference('UserId'), minItems: 1, maxItems: 100 },
+        { type: 'string', const: 'all' },
+      ],
+      description: 'Whom the message mentions: these users, or everybody in the group',
     },
   ],
   [schemas.flagParameter.wrapped, { type: 'boolean' }],

@@ -3,9 +3,13 @@
  * strings, times are RFC 3339 in UTC.
  */
 
-/** The messages of others above the own view: exact up to 5,000. */
+/** The messages of others above the own view that are not silent: exact up to 5,000. */
 export interface Unread {
   count: number;
+  /** How many of these messages mention the user. */
+  mentions: number;
+  /** The oldest of these messages; null where there is none. */
+  firstId: string | null;
   /** False where there are more than `count`, or where it is not known how many. */
   exact: boolean;
 }

@@ -78,9 +78,20 @@ export interface ServiceCalls {
     MembersPage
   >;
   removeMember: Call<{ groupId: string; userId: string }, undefined>;
-  /** `sentAt` is an RFC 3339 time. */
+  /**
+   * `sentAt` is an RFC 3339 time. A `silent` message is never unread. `advanceSender: false` leaves the sender's watermark
+   * where it is.
+   */
   recordMessage: Call<
-    { groupId: string; messageId: string; senderId: string; sentAt?: string | undefined },
+    {
+      groupId: string;
+      messageId: string;
+      senderId: string;
+      sentAt?: string | undefined;
+      silent?: boolean | undefined;
+      mentions?: readonly string[] | 'all' | undefined;
+      advanceSender?: boolean | undefined;
+    },
     MessageRecorded
   >;
   deleteMessage: Call<{ groupId: string; messageId: string }, undefined>;

@@ -1,6 +1,6 @@
 import { pauseAfter } from './backoff.ts';
 import type { ClientFrame, ServerFrame } from './frames.ts';
-import type { TokenSource } from './transport.ts';
+import { parseObject, type TokenSource } from './transport.ts';
 
 interface Socket {
   onopen: ((event: never) => unknown) | null;
@@ -105,8 +105,9 @@ export function createConnection(options: ConnectionOptions) {
 
   function receive(line: Line, data: unknown): void {
     if (line !== current) return;
-    const frame = parse(data);
-    if (!frame || frame.type === 'error') {
+    const frame = parseObject(data) as ServerFrame | null;
+    // What has no type is the gateway's own message that a function has failed.
+    if (!frame?.type || frame.type === 'error') {
       // What was asked for stays unanswered: after the next connect, everything is asked for.
       if (frame?.code === 'token_expired') refused = line.token;
       else options.onError(new Error(`unexpected frame: ${data}`));
@@ -122,16 +123,19 @@ export function createConnection(options: ConnectionOptions) {
     clearInterval(line.pingTimer);
     clearTimeout(line.renewTimer);
     clearTimeout(line.answerTimer);
-    const isOpening = line === next;
-    const isUsed = line === current;
-    if (isOpening) next = null;
-    if (isUsed) current = null;
     line.socket?.close();
-    if (isUsed && Date.now() - line.openedMs > STABLE_MS) failures = 0;
-    // A refused token looks like any other failure to open: every second time, a new one is asked for.
-    if (isOpening && failures % 2 === 1) refused = line.token;
-    if (isUsed) options.onLost();
-    if (isStopped || next || !(isUsed || isOpening)) return;
+    if (line === next) {
+      next = null;
+      // A refused token looks like any other failure to open: every second time, a new one is asked for.
+      if (failures % 2) refused = line.token;
+    } else if (line === current) {
+      current = null;
+      if (Date.now() - line.openedMs > STABLE_MS) failures = 0;
+      options.onLost();
+    } else {
+      return;
+    }
+    if (isStopped || next) return;
     clearTimeout(retryTimer);
     retryTimer = setTimeout(() => void open(), pauseAfter(failures));
     failures += 1;
@@ -171,14 +175,4 @@ export function createConnection(options: ConnectionOptions) {
       else void open();
     },
   };
-}
-
-/** Null for what is no frame of the service: the gateway's own message that a function has failed. */
-function parse(data: unknown): ServerFrame | null {
-  try {
-    const value = JSON.parse(String(data)) as Partial<ServerFrame> | null;
-    return value?.type ? (value as ServerFrame) : null;
-  } catch {
-    return null;
-  }
 }

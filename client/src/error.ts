@@ -46,10 +46,14 @@ export class TidemarkError extends Error {
   /** In seconds; null where the answer has no `Retry-After`. */
   declare readonly retryAfter: number | null;
 
-  constructor(status: number, body: unknown, retryAfter: number | null = null, options?: ErrorOptions) {
-    const fields = typeof body === 'object' && body !== null ? (body as Partial<Problem>) : null;
-    const problem = fields?.code ? (fields as Problem) : null;
-    const code = fields ? (problem?.code ?? CODE_BY_STATUS[status] ?? 'internal') : 'network';
+  constructor(
+    status: number,
+    body: Partial<Problem> | null,
+    retryAfter: number | null = null,
+    options?: ErrorOptions,
+  ) {
+    const problem = body?.code ? (body as Problem) : null;
+    const code = body ? (problem?.code ?? CODE_BY_STATUS[status] ?? 'internal') : 'network';
     super(`${code}: ${problem?.detail ?? status}`, options);
     Object.assign(this, { name: 'TidemarkError', status, code, problem, retryAfter });
   }

@@ -7,6 +7,8 @@ import type { Store } from './store.ts';
 
 /** What is asked for within this time is asked for together. */
 const GATHER_MS = 20;
+/** A view that may not count a message is asked for after the pause of this many failures, at most 4 s: by then, it is often read. */
+const RECHECK = 2;
 /** A sync names at most this many groups, and a call for receipts this many messages. */
 const MOST_ENTRIES = 100;
 /** A frame has the receipts of at most this many messages, the newest of those that were read or delivered. */
@@ -31,16 +33,15 @@ export function createLive(parts: LiveParts) {
   let gatherTimer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
   signal.addEventListener('abort', () => clearTimeout(gatherTimer));
-  /** The syncs that are not answered, each with the groups that it names. Without groups, it asks for all with something unread. */
+  /** The syncs of a connection by `ref`, each with the groups that it names. Without groups, it asks for all with something unread. */
   const syncs = new Map<unknown, readonly string[] | undefined>();
-  let lastRef = 0;
 
   let connection: ReturnType<typeof createConnection> | undefined;
 
   function sync(groups?: readonly string[]): void {
-    lastRef += 1;
-    syncs.set(lastRef, groups);
-    connection?.send({ action: 'sync', ref: lastRef, ...(groups && { groups }) });
+    const ref = syncs.size + 1;
+    syncs.set(ref, groups);
+    connection?.send({ action: 'sync', ref, ...(groups && { groups }) });
   }
 
   function onFrame(frame: ServerFrame): void {
@@ -54,22 +55,19 @@ export function createLive(parts: LiveParts) {
       store.mergeReceipts(frame.groupId, frame.receipts, frame.asOf);
     }
     if (frame.type !== 'synced' || !syncs.has(frame.ref)) return;
-    const { ref, asOf, complete } = frame;
+    const { ref, asOf, views, complete } = frame;
     const asked = syncs.get(ref);
-    syncs.delete(ref);
     if (asked) {
-      store.mergeViews(frame.views, asOf);
-      // The user is not in a group that was asked for and is absent.
-      const present = frame.views.map(({ groupId }) => groupId);
-      const absent = asked.filter((groupId) => complete && !present.includes(groupId));
-      for (const groupId of absent) store.removeView(groupId, asOf);
-      // A frame is not large enough for all of them.
-      if (!complete && present.length > 0) gather();
+      store.mergeViews(views, asOf);
+      const absent = asked.filter((id) => !views.some(({ groupId }) => groupId === id));
+      // A frame may not be large enough for all of them. Otherwise the user is not in a group that is absent.
+      if (complete) for (const id of absent) store.removeView(id, asOf);
+      else if (views.length) sync(absent);
       return;
     }
     // A group that is absent here has nothing unread, but where its view stands is not known.
     store.expire();
-    store.mergeViews(frame.views, asOf, complete);
+    store.mergeViews(views, asOf, complete);
     store.setConnection('live');
     gather();
     if (!complete) void loadInbox(true);
@@ -80,14 +78,18 @@ export function createLive(parts: LiveParts) {
     clearTimeout(gatherTimer);
     gatherTimer = setTimeout(() => {
       gatherTimer = undefined;
-      const groups = store.staleGroups();
+      const groups = store.takeStaleGroups();
       // Before it is live, nothing is sent: after the connect, everything is asked for.
       if (store.getSnapshot().connection === 'live') for (const some of chunksOf(groups)) sync(some);
-      if (wsUrl === undefined && groups.length > 0) void loadInbox(false);
+      if (!wsUrl && groups.length > 0) void loadInbox(false);
       for (const [groupId, messageIds] of store.staleReceipts()) {
         for (const some of chunksOf(messageIds)) void loadReceipts(groupId, some);
       }
     }, pauseMs);
+  }
+
+  function gatherLater(attempts: number): void {
+    if (!gatherTimer) gather(pauseAfter(attempts));
   }
 
   async function loadReceipts(groupId: string, messageIds: readonly string[]): Promise<void> {
@@ -98,7 +100,7 @@ export function createLive(parts: LiveParts) {
       store.mergeReceipts(groupId, answer.receipts, asOf);
     } catch (error) {
       if (signal.aborted || !isTemporary(error)) return onError(error);
-      if (!gatherTimer) gather(pauseAfter(failures));
+      gatherLater(failures);
       failures += 1;
     }
   }
@@ -113,6 +115,7 @@ export function createLive(parts: LiveParts) {
         store.mergeViews(page.groups, asOf, !cursor);
       } while (cursor);
     } catch (error) {
+      store.expire();
       onError(error);
     }
   }
@@ -126,7 +129,7 @@ export function createLive(parts: LiveParts) {
     start(): void {
       if (isStarted) return;
       isStarted = true;
-      if (wsUrl === undefined) {
+      if (!wsUrl) {
         check();
         return;
       }
@@ -145,6 +148,11 @@ export function createLive(parts: LiveParts) {
 
     /** The page came back, or the network. */
     check,
+
+    /** Asks for the views that are stale, after a pause. */
+    recheck(): void {
+      if (!signal.aborted) gatherLater(RECHECK);
+    },
 
     stop(): void {
       isStarted = false;

@@ -1,15 +1,18 @@
 /**
  * Message ids are unsigned 64-bit integers as decimal text without leading zeros. A JavaScript number would round them,
- * so they are compared as text: the longer one is larger, and of the same length the later one in text order.
+ * so they are compared as text of the same length: a space is before every digit.
  */
 
 /** The largest id. A mark of it means "everything"; no message has it. */
 export const LARGEST_ID = '18446744073709551615';
 
-/** Whether `a` is larger than `b`. Null is before every message. */
-export function isAbove(a: string | null, b: string | null): boolean {
-  const [one, other] = [a ?? '', b ?? ''];
-  return one.length === other.length ? one > other : one.length > other.length;
+/** Whether `a` is larger than `b`. Without an id, it is before every message. */
+export function isAbove(a: string | null | undefined, b: string | null | undefined): boolean {
+  return padded(a) > padded(b);
+}
+
+function padded(id: string | null | undefined): string {
+  return (id ?? '').padStart(20);
 }
 
 export function laterOf(a: string | null, b: string | null): string | null {

@@ -1,4 +1,4 @@
-import { isAbove } from './message-id.ts';
+import { isAbove, LARGEST_ID } from './message-id.ts';
 import { isPageHidden, onPage, type PageElement, page, type Sighting } from './page.ts';
 
 /** How long a message must be looked at to be read. */
@@ -25,8 +25,8 @@ interface Watched {
  */
 export function createReading(onRead: (messageId: string) => void, signal: AbortSignal) {
   const all = new Set<Watched>();
-  /** Messages above this one are held: they were just marked unread. Undefined where none are. */
-  let heldAbove: string | null | undefined;
+  /** Messages above this one are held: they were just marked unread. None is above the largest id. */
+  let heldAbove: string | null = LARGEST_ID;
   let releaseTimer: Timer;
   const observer = page.IntersectionObserver && new page.IntersectionObserver(see, { threshold: THRESHOLDS });
   onPage(['visibilitychange', 'focus', 'blur'], signal, update);
@@ -47,15 +47,15 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
         onRead(one.messageId);
       });
     }
-    const isOver = heldAbove !== undefined && ![...all].some((one) => one.isInView && isHeld(one));
-    releaseTimer = dwell(isOver, releaseTimer, () => hold(undefined));
+    const isOver = heldAbove !== LARGEST_ID && ![...all].some((one) => one.isInView && isHeld(one));
+    releaseTimer = dwell(isOver, releaseTimer, hold);
   }
 
   function isHeld({ messageId }: Watched): boolean {
-    return heldAbove !== undefined && isAbove(messageId, heldAbove);
+    return isAbove(messageId, heldAbove);
   }
 
-  function hold(above: string | null | undefined): void {
+  function hold(above: string | null = LARGEST_ID): void {
     heldAbove = above;
     update();
   }
@@ -73,7 +73,7 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
       };
     },
 
-    /** Everything above this message was marked unread; undefined where that is over. */
+    /** Everything above this message was marked unread; without a message, that is over. */
     hold,
   };
 }

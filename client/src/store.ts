@@ -44,6 +44,9 @@ export interface Snapshot {
   readonly badge: Badge;
 }
 
+/** A view as the service sends it. The answer to a mark has no head. */
+type GivenView = Omit<View, 'head'> & Partial<View>;
+
 /** A view as a frame carries it, with the time in ms at which it was read. */
 interface StampedView extends View {
   readonly asOf: number;
@@ -54,8 +57,11 @@ interface Group {
   isStale: boolean;
   /** As the service sent it last. */
   view: StampedView | null;
-  /** Messages of others that the chat brought, and that the view does not count yet. */
-  readonly noted: Set<string>;
+  /**
+   * Messages of others that the chat brought, and that are not read. Those above the head count besides the view. True until
+   * the view is asked for.
+   */
+  readonly noted: Map<string, boolean>;
   /** What the user has seen since the last mark unread. A message that the chat brings twice does not become unread by it. */
   seen: string | null;
 }
@@ -74,8 +80,20 @@ export type Store = ReturnType<typeof createStore>;
 /**
  * The state, merged from frames and answers in any order. A view is replaced by one that is later by (revision, position,
  * asOf), a receipt by one with a larger `asOf`. So repeated, reordered and lost frames do no harm.
+ *
+ * A view counts the messages up to its head that were recorded when it was read. Messages may be recorded out of order:
+ *
+ *     service    records 13    reads the view    records 12                 reads the view
+ *     client                                     gets head 13, 1 unread;    asks again, gets head 13, 2 unread
+ *                                                gets 12 from the chat
+ *
+ * The client cannot know whether the first view counts 12. It asks again, unless 12 is read by then. A view that was asked for
+ * after the chat brought a message counts it, because a chat records a message before it delivers it.
+ *
+ * @param changed called when the snapshot has changed
+ * @param askSoon called after a change, if views are to be asked for
  */
-export function createStore(userId: string, changed: () => void) {
+export function createStore(userId: string, changed: () => void, askSoon: () => void) {
   const groups = new Map<string, Group>();
   const watched = new Map<string, Map<string, WatchedReceipt>>();
   let connection: Connection = 'idle';
@@ -84,25 +102,30 @@ export function createStore(userId: string, changed: () => void) {
   let snapshot: Snapshot = { connection, views: new Map(), receipts: new Map(), badge: badge() };
 
   function groupOf(groupId: string): Group {
-    const group = groups.get(groupId) ?? { isStale: true, view: null, noted: new Set(), seen: null };
+    const group = groups.get(groupId) ?? { isStale: true, view: null, noted: new Map(), seen: null };
     groups.set(groupId, group);
     return group;
   }
 
-  function mergeView(view: StampedView): void {
-    const group = groupOf(view.groupId);
-    latest = Math.max(latest, view.asOf);
-    group.isStale = false;
-    if (group.view && !isLater(view, group.view)) return;
-    if (group.view && view.revision > group.view.revision) group.seen = null;
-    group.view = view;
-    forgetCounted(group);
-  }
-
-  function publish(): void {
+  /** Follows each change. */
+  function publish(asOf = 0): void {
+    latest = Math.max(latest, asOf);
+    const views = new Map<string, View>();
+    for (const [groupId, group] of groups) {
+      const { view, noted, seen } = group;
+      for (const [id, isNew] of noted) {
+        if (!isAbove(id, view?.messageId) || !isAbove(id, seen)) noted.delete(id);
+        else if (isNew && view && !isAbove(id, view.head)) group.isStale = true;
+      }
+      // After a connect, everything is asked for.
+      if (group.isStale && connection !== 'connecting') askSoon();
+      if (!view) continue;
+      const { messageId, revision } = view;
+      views.set(groupId, { groupId, messageId, revision, head: headOf(group), unread: unreadOf(group) });
+    }
     const next: Snapshot = {
       connection,
-      views: kept(snapshot.views, new Map([...groups.values()].flatMap(shownView))),
+      views: kept(snapshot.views, views),
       receipts: kept(snapshot.receipts, new Map([...watched].map(shownReceipts))),
       badge: kept(snapshot.badge, badge()),
     };
@@ -126,7 +149,15 @@ export function createStore(userId: string, changed: () => void) {
     /** Where the service last said the own view is; null where that is not known. */
     viewOf: (groupId: string): View | null => groups.get(groupId)?.view ?? null,
 
-    staleGroups: () => staleOf(groups),
+    /** The groups whose views are to be asked for. The caller asks for them now; or for everything, after the next connect. */
+    takeStaleGroups(): readonly string[] {
+      const stale = staleOf(groups);
+      for (const group of stale.map(groupOf)) {
+        group.isStale = false;
+        for (const id of group.noted.keys()) group.noted.set(id, false);
+      }
+      return stale;
+    },
 
     /** The messages whose receipts are to be asked for, by group. */
     staleReceipts: () => [...watched].map(([groupId, messages]) => [groupId, staleOf(messages)] as const),
@@ -153,21 +184,18 @@ export function createStore(userId: string, changed: () => void) {
     },
 
     /** Merges views that were read at one time. `complete` says whether there is no other group with something unread. */
-    mergeViews(views: readonly View[], asOf: number, complete?: boolean): void {
-      for (const view of views) mergeView({ ...view, asOf });
+    mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
+      for (const given of views) {
+        const group = groupOf(given.groupId);
+        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
+        const view = { head: laterOf(headOf(group), given.messageId), ...given, asOf };
+        group.isStale = false;
+        if (group.view && !isLater(view, group.view)) continue;
+        if (group.view && view.revision > group.view.revision) group.seen = null;
+        group.view = view;
+      }
       isComplete = complete ?? isComplete;
-      publish();
-    },
-
-    /** Merges the answer to a mark, which has no head. */
-    mergeMark(view: Omit<View, 'head'>, asOf: number): void {
-      const group = groupOf(view.groupId);
-      const head = laterOf(group.view?.head ?? null, view.messageId);
-      // Which of the noted messages the answer counts is not known: all that it can.
-      const noted = [...group.noted].filter((id) => isAbove(id, head)).length;
-      const count = Math.max(view.unread.count - noted, 0);
-      mergeView({ ...view, head, unread: { ...view.unread, count }, asOf });
-      publish();
+      publish(asOf);
     },
 
     /** The user is no longer in the group, as of this time. */
@@ -177,15 +205,11 @@ export function createStore(userId: string, changed: () => void) {
     },
 
     /** From now on, the view of the group is kept. */
-    add(groupId: string): void {
-      groupOf(groupId);
-    },
+    add: groupOf as (groupId: string) => void,
 
     note(groupId: string, messageId: string, senderId: string): void {
-      const group = groupOf(groupId);
-      if (senderId === userId) return;
-      group.noted.add(messageId);
-      forgetCounted(group);
+      const { noted } = groupOf(groupId);
+      if (senderId !== userId) noted.set(messageId, noted.get(messageId) ?? true);
       publish();
     },
 
@@ -193,7 +217,6 @@ export function createStore(userId: string, changed: () => void) {
     see(groupId: string, messageId: string): void {
       const group = groupOf(groupId);
       group.seen = laterOf(group.seen, messageId);
-      forgetCounted(group);
       publish();
     },
 
@@ -208,9 +231,10 @@ export function createStore(userId: string, changed: () => void) {
     unwatchReceipt(groupId: string, messageId: string): void {
       const messages = watched.get(groupId);
       const known = messages?.get(messageId);
-      if (known) known.watchers -= 1;
-      if (known?.watchers === 0) messages?.delete(messageId);
-      if (messages?.size === 0) watched.delete(groupId);
+      if (!messages || !known) return;
+      known.watchers -= 1;
+      if (known.watchers === 0) messages.delete(messageId);
+      if (messages.size === 0) watched.delete(groupId);
       publish();
     },
 
@@ -220,16 +244,19 @@ export function createStore(userId: string, changed: () => void) {
       receipts: readonly (Omit<Receipt, 'readByAll'> | MessageReceipts)[],
       asOf: number,
     ): void {
-      latest = Math.max(latest, asOf);
       for (const given of receipts) {
         const known = watched.get(groupId)?.get(given.messageId);
         if (!known) continue;
         known.isStale = false;
         if (known.asOf > asOf) continue;
         known.asOf = asOf;
-        known.receipt = 'audience' in given ? receiptOf(given) : null;
+        known.receipt = null;
+        if (!('audience' in given)) continue;
+        const { messageId, audience, readCount, deliveredCount } = given;
+        const readByAll = audience > 0 && readCount === audience;
+        known.receipt = { messageId, audience, readCount, deliveredCount, readByAll };
       }
-      publish();
+      publish(asOf);
     },
   };
 }
@@ -238,34 +265,23 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
   return [...all].filter(([, { isStale }]) => isStale).map(([id]) => id);
 }
 
-function receiptOf({ messageId, audience, readCount, deliveredCount }: Omit<Receipt, 'readByAll'>): Receipt {
-  const readByAll = audience > 0 && readCount === audience;
-  return { messageId, audience, readCount, deliveredCount, readByAll };
-}
-
 function isLater(a: StampedView, b: StampedView): boolean {
   if (a.revision !== b.revision) return a.revision > b.revision;
   if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
-  if (a.asOf !== b.asOf) return a.asOf > b.asOf;
-  return isAbove(a.head, b.head);
+  return a.asOf === b.asOf ? isAbove(a.head, b.head) : a.asOf > b.asOf;
 }
 
-/** Forgets the notes of messages that are read, or among those that the view counts. */
-function forgetCounted({ view, noted, seen }: Group): void {
-  const bound = [view?.messageId ?? null, view?.head ?? null, seen].reduce(laterOf);
-  for (const id of noted) if (!isAbove(id, bound)) noted.delete(id);
+/** The newest message that is known. */
+function headOf({ view, noted }: Group): string | null {
+  return [...noted.keys()].reduce(laterOf, view?.head ?? null);
 }
 
-function unreadOf({ view, noted }: Pick<Group, 'view' | 'noted'>): Unread {
-  const { count, exact } = view?.unread ?? { count: 0, exact: true };
-  return { count: exact ? count + noted.size : count, exact };
-}
-
-function shownView({ view, noted }: Group): [string, View][] {
-  if (!view) return [];
-  const { groupId, messageId, revision } = view;
-  const head = [...noted].reduce(laterOf, view.head);
-  return [[groupId, { groupId, messageId, revision, head, unread: unreadOf({ view, noted }) }]];
+function unreadOf({ view, noted }: Group): Unread {
+  const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
+  if (!unread.exact) return unread;
+  const above = [...noted.keys()].filter((id) => isAbove(id, view?.head));
+  const firstId = unread.firstId ?? above.sort((a, b) => (isAbove(a, b) ? 1 : -1))[0] ?? null;
+  return { ...unread, count: unread.count + above.length, firstId };
 }
 
 function shownReceipts([groupId, messages]: [string, ReadonlyMap<string, WatchedReceipt>]) {
@@ -278,12 +294,12 @@ function shownReceipts([groupId, messages]: [string, ReadonlyMap<string, Watched
 /** `after`, but `before` itself where it is equal, and so with each part: what has not changed stays the same object. */
 function kept<T>(before: T | undefined, after: T): T {
   if (!(after instanceof Map))
-    return JSON.stringify(before) === JSON.stringify(after) ? (before ?? after) : after;
-  const old: ReadonlyMap<unknown, unknown> = before instanceof Map ? before : new Map();
+    return before && JSON.stringify(before) === JSON.stringify(after) ? before : after;
+  const old = (before ?? new Map()) as T & ReadonlyMap<unknown, unknown>;
   let isSame = old.size === after.size;
   for (const [key, value] of after) {
     after.set(key, kept(old.get(key), value));
     isSame &&= old.get(key) === after.get(key);
   }
-  return isSame ? (before ?? after) : after;
+  return isSame ? old : after;
 }

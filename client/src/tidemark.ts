@@ -44,7 +44,7 @@ export interface Tidemark {
   getSnapshot(): Snapshot;
   /**
    * The chat brought a message. The badge rises at once, but not for an own message, and not twice for the same; the
-   * service's next view of the group takes its place.
+   * service's next view of the group takes its place. Where the view may not count it, it is asked for within seconds.
    */
   noteMessage(groupId: string, messageId: string, message: { readonly senderId: string }): void;
   /** The tracker of a group: the same each time. */
@@ -77,10 +77,14 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const lingering = new Set<ReturnType<typeof setTimeout>>();
   const trackers = new Map<string, ReturnType<typeof createTracker>>();
   const api = createUserApi(options);
-  const store = createStore(userId, () => {
-    for (const tracker of trackers.values()) tracker.viewChanged();
-    for (const listener of listeners) listener();
-  });
+  const store = createStore(
+    userId,
+    () => {
+      for (const tracker of trackers.values()) tracker.viewChanged();
+      for (const listener of listeners) listener();
+    },
+    () => live.recheck(),
+  );
   const live = createLive({ ...options, api, store, onError, signal });
   const outbox = createOutbox(storage, userId, onError);
 
@@ -132,7 +136,6 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     noteMessage(groupId, messageId, { senderId }) {
       checkMessageId(messageId);
       store.note(groupId, messageId, senderId);
-      live.need(groupId, []);
     },
 
     async close() {

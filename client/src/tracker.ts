@@ -76,7 +76,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
   signal.addEventListener('abort', () => clearTimeout(timer));
 
   function isRead({ messageId }: PendingMark): boolean {
-    return view !== null && !isAbove(messageId, view.messageId);
+    return !isAbove(messageId, view?.messageId);
   }
 
   function add(mark: PendingMark): void {
@@ -144,7 +144,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
       retryAtMs = Date.now() + pauseAfter(clampedAnswers);
       clampedAnswers += 1;
     }
-    store.mergeMark(answer, asOf);
+    store.mergeViews([answer], asOf);
   }
 
   function drop(mark: PendingMark, error: TidemarkError | null): void {
@@ -179,7 +179,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
         const asOf = store.stamp();
         store.mergeViews([await api.markUnread({ groupId, messageId })], asOf);
       } catch (error) {
-        reading.hold(undefined);
+        reading.hold();
         throw error;
       }
     },
@@ -196,11 +196,8 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
       const before = view;
       view = store.viewOf(groupId);
       if (view === before || view === null) return;
-      if (before && view.revision > before.revision && isAbove(before.messageId, view.messageId)) {
-        reading.hold(view.messageId);
-      } else if (before && isAbove(view.messageId, before.messageId)) {
-        reading.hold(undefined);
-      }
+      if (before && isAbove(before.messageId, view.messageId)) reading.hold(view.messageId);
+      if (before && isAbove(view.messageId, before.messageId)) reading.hold();
       const left = marks.filter((mark) => inFlight.has(mark) || !isRead(mark));
       if (left.length < marks.length) keep(left, view.messageId);
     },

@@ -83,10 +83,10 @@ export async function send(
   throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);
 }
 
-/** Null for what is not the service's, such as the page of a proxy. */
-function parseObject(text: string): object | null {
+/** Null for what is not the service's, such as the page of a proxy, or a frame that is not text. */
+export function parseObject(text: unknown): object | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = JSON.parse(String(text));
     return typeof value === 'object' ? value : null;
   } catch {
     return null;

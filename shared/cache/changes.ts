@@ -2,7 +2,7 @@ import type { Head } from '../domain/head.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
-import type { Message } from '../domain/message.ts';
+import type { Mentions, Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { encodeHead } from './head-text.ts';
 import { encodeMembership } from './membership-text.ts';
@@ -51,8 +51,11 @@ export const head = (state: Head): Change => entry('head', encodeHead(state));
 export const knownHead = (state: Head): Change => entry('knownHead', encodeHead(state));
 
 /** A message that is recorded or deleted. */
-export const message = ({ position, senderId, deleted: isDeleted }: Message): Change =>
-  isDeleted || senderId === null ? deleted(position) : entry('sent', encodePosition(position), senderId);
+export const message = ({ position, senderId, deleted: isDeleted, isSilent, mentions }: Message): Change => {
+  if (isDeleted || senderId === null) return deleted(position);
+  if (isSilent) return entry('silent', encodePosition(position), senderId);
+  return entry('sent', encodePosition(position), senderId, mentionsText(mentions));
+};
 
 /** A message that no longer counts, whether or not the cache holds it. */
 export const deleted = (position: Position): Change => entry('deleted', encodePosition(position));
@@ -73,6 +76,11 @@ export const indexed = (token: string): Change => entry('indexed', token);
 
 /** The member found behind all others in a search of the ledger. Nobody searches again until it moves. */
 export const laggard = (userId: UserId): Change => entry('laggard', userId);
+
+/** As group-view.lua has it: neither `#` nor a comma is in an id. */
+function mentionsText(mentions: Mentions): string {
+  return mentions === 'all' ? '#all' : mentions.join(',');
+}
 
 function entry(kind: string, ...values: string[]): Change {
   return [kind, ...values] as readonly string[] as Change;

@@ -3,6 +3,7 @@ import { parseUserId, type UserId } from '../domain/ids.ts';
 import { type EarlyMark, parseMarkKind } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
+import type { Tally } from '../domain/unread.ts';
 import { decodeHead } from './head-text.ts';
 import { decodeMembership } from './membership-text.ts';
 import { decodePosition } from './position-text.ts';
@@ -14,10 +15,11 @@ export interface View {
   readonly window: Window | null;
 }
 
-/** The messages in the cache: all above `floor`. `unread` counts those of others above the member's own view. */
+/** The messages in the cache: all above `floor`. */
 export interface Window {
   readonly floor: Position;
-  readonly unread: number;
+  /** What is unread of them for the member, up to the limit of the cache. */
+  readonly unread: Tally;
   /** The number of messages in the window. It may be 0 if the own view is not below the floor: then nobody needs it. */
   readonly kept: number;
 }
@@ -50,7 +52,10 @@ export interface Statuses {
   readonly relations: readonly Relation[] | null;
 }
 
-/** What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to. */
+/**
+ * What the cache knows of one group of the inbox. The window is null if nothing is above the position read up to, or if the
+ * head is.
+ */
 export type InboxView = Pick<View, 'head' | 'window'>;
 
 /**
@@ -63,7 +68,7 @@ const RELATIONS = ['below', 'own', 'other', 'unknown'] as const;
 
 /** Decodes the reply of `view` in group-view.lua. Throws on any other. */
 export function viewIn(reply: unknown): View {
-  const [state, head, ...window] = arrayIn(reply, 5);
+  const [state, head, ...window] = arrayIn(reply, 7);
   return { state: membershipIn(state), head: headIn(head), window: windowIn(window) };
 }
 
@@ -102,13 +107,15 @@ export function dueMarksIn(reply: unknown): EarlyMark[] {
 }
 
 export function inboxViewIn(reply: unknown): InboxView {
-  const [head, ...window] = arrayIn(reply, 4);
+  const [head, ...window] = arrayIn(reply, 6);
   return { head: headIn(head), window: windowIn(window) };
 }
 
-function windowIn([floor, unread, kept]: readonly unknown[]): Window | null {
-  const known = positionIn(floor);
-  return known && { floor: known, unread: Number(unread), kept: Number(kept) };
+/** Null without a floor, and if the first unread message is unreadable. */
+function windowIn([floorText, unread, mentions, firstText, kept]: readonly unknown[]): Window | null {
+  const [floor, first, count] = [positionIn(floorText), positionIn(firstText), Number(unread)];
+  if (!floor || (count > 0 && !first)) return null;
+  return { floor, unread: { count, mentions: Number(mentions), first }, kept: Number(kept) };
 }
 
 /** The elements of a reply. Throws if it is not a list, or does not have `length` elements. */

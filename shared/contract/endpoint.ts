@@ -3,7 +3,7 @@ import * as v from 'valibot';
 /** Who may call an endpoint. An endpoint for users has a second route for back ends, whose path names the user. */
 export type Who = 'user' | 'service' | 'anyone';
 
-type Method = 'DELETE' | 'GET' | 'POST' | 'PUT';
+type Method = 'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT';
 
 type Entries = Readonly<Record<string, v.GenericSchema>>;
 

@@ -21,6 +21,8 @@ export interface Description {
   readonly settings?: readonly (typeof MEMBERSHIP)[];
   /** The body by status. */
   readonly answers: Readonly<Record<number, v.GenericSchema>>;
+  /** Every field of the body may be left out, but not all of them. The function checks it. */
+  readonly needsAnyField?: true;
   /** The problems of this endpoint, besides those that every endpoint of its kind has. */
   readonly problems?: readonly ProblemCode[];
 }
@@ -90,6 +92,27 @@ export const endpoints = [
     answers: { 200: answers.inboxPage },
   },
   {
+    ...requests.markAll,
+    summary: "Moves a user's watermarks to the heads, a page of groups at a time",
+    servedBy: 'mark-all',
+    ledger: ['BatchGetItem', 'Query', 'UpdateItem'],
+    answers: { 200: answers.markAllOutcomes },
+  },
+  {
+    ...requests.getBadge,
+    summary: "Counts what is unread in a user's groups together",
+    servedBy: 'get-badge',
+    ledger: ['BatchGetItem', 'GetItem', 'Query'],
+    answers: { 200: answers.badge },
+  },
+  {
+    ...requests.countBadges,
+    summary: 'Counts what is unread for several users',
+    servedBy: 'count-badges',
+    ledger: ['BatchGetItem', 'GetItem', 'Query'],
+    answers: { 200: answers.badges },
+  },
+  {
     ...requests.listReceipts,
     summary: 'Lists who has read a message',
     servedBy: 'list-receipts',
@@ -108,6 +131,23 @@ export const endpoints = [
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receipts },
     problems: ['receipts_off', 'not_found'],
+  },
+  {
+    ...requests.getPreferences,
+    summary: "Returns a member's preferences",
+    servedBy: 'get-preferences',
+    ledger: ['GetItem'],
+    answers: { 200: answers.preferences },
+    problems: ['not_found'],
+  },
+  {
+    ...requests.setPreferences,
+    summary: "Changes some of a member's preferences",
+    servedBy: 'set-preferences',
+    ledger: ['GetItem', 'UpdateItem'],
+    answers: { 200: answers.preferences },
+    needsAnyField: true,
+    problems: ['not_found'],
   },
   {
     ...requests.addMember,
@@ -145,6 +185,13 @@ export const endpoints = [
     ledger: ['BatchGetItem', 'UpdateItem'],
     answers: { 200: answers.messageRecorded, 201: answers.messageRecorded },
     problems: ['conflict'],
+  },
+  {
+    ...requests.recordMessages,
+    summary: 'Records messages that were sent in several groups',
+    servedBy: 'record-messages',
+    ledger: ['BatchGetItem', 'UpdateItem'],
+    answers: { 200: answers.recordOutcomes },
   },
   {
     ...requests.deleteMessage,

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { groupId, messageId, messageIdOrNone, revision, time, userId } from './values.ts';
+import { groupId, messageId, messageIdOrNone, preferences, revision, time, userId } from './values.ts';
 
 /** What the events of a member have in common. */
 const ofMember = {
@@ -49,6 +49,12 @@ export const eventDetails = {
     v.strictObject({ ...ofMember, from, to: messageId, at: time }),
     v.description(
       'The messages above `from`, up to and with `to`, were delivered to the user, who has not read all of them',
+    ),
+  ),
+  PreferencesChanged: v.pipe(
+    v.strictObject({ ...ofMember, ...preferences }),
+    v.description(
+      "The user changed its preferences of the group. For the member's own devices, not for others",
     ),
   ),
   GroupFullyRead: v.pipe(

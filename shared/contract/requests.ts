@@ -1,21 +1,26 @@
 import type { Request } from './endpoint.ts';
 import {
+  archive,
   cursor,
   flag,
   flagParameter,
+  hideReceipts,
   ifRevision,
   joinedAfter,
   limitTo200,
   limitTo500,
   marks,
+  messageFields,
+  messages,
+  mutedUntil,
+  notify,
   parameters,
+  parent,
   parentId,
   position,
   positions,
   receiptsPolicy,
-  sentAt,
   state,
-  userId,
   userIds,
 } from './schemas.ts';
 
@@ -78,7 +83,30 @@ export const getInbox = {
   at: 'GET /inbox',
   path: parameters,
   // A larger limit than other lists: a client should get its first screen in one call.
-  query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
+  query: { unreadOnly: flagParameter, archived: flagParameter, parentId: parent, limit: limitTo200, cursor },
+} as const satisfies Request;
+
+export const markAll = {
+  name: 'markAll',
+  who: 'user',
+  at: 'POST /watermarks/all',
+  path: parameters,
+  optionalBody: { parentId: parent, unmutedOnly: flag, cursor },
+} as const satisfies Request;
+
+export const getBadge = {
+  name: 'getBadge',
+  who: 'user',
+  at: 'GET /badge',
+  path: parameters,
+} as const satisfies Request;
+
+export const countBadges = {
+  name: 'countBadges',
+  who: 'service',
+  at: 'POST /badges',
+  path: parameters,
+  body: { userIds },
 } as const satisfies Request;
 
 export const listReceipts = {
@@ -95,6 +123,21 @@ export const countReceipts = {
   at: 'POST /groups/{groupId}/receipts',
   path: parameters,
   body: { messageIds: positions },
+} as const satisfies Request;
+
+export const getPreferences = {
+  name: 'getPreferences',
+  who: 'user',
+  at: 'GET /groups/{groupId}/preferences',
+  path: parameters,
+} as const satisfies Request;
+
+export const setPreferences = {
+  name: 'setPreferences',
+  who: 'user',
+  at: 'PATCH /groups/{groupId}/preferences',
+  path: parameters,
+  body: { notify, mutedUntil, hideReceipts, archive },
 } as const satisfies Request;
 
 export const addMember = {
@@ -133,7 +176,14 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId: position, senderId: userId, sentAt },
+  body: messageFields,
+} as const satisfies Request;
+
+export const recordMessages = {
+  name: 'recordMessages',
+  who: 'service',
+  at: 'POST /messages',
+  body: { messages },
 } as const satisfies Request;
 
 export const deleteMessage = {

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
 import { RECEIPTS_POLICIES } from '../domain/head.ts';
 import { ID_RULE, parseGroupId, parseUserId } from '../domain/ids.ts';
-import type { ReceiptState } from '../domain/message.ts';
+import type { Mentions, ReceiptState } from '../domain/message.ts';
 import { type Position, parseMessageId, START } from '../domain/position.ts';
+import { ARCHIVE_MODES, LAST_TIME_MS, NOTIFY_LEVELS } from '../domain/preferences.ts';
 
 /** Arrays have at most 100 entries. */
 const MAX_ENTRIES = 100;
@@ -29,14 +30,20 @@ export const time = parsed(
   'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, from 1970 on and at most a day ahead',
 );
 
+/** An RFC 3339 time that may be far ahead, exactly as it is written. */
+export const anyTime = parsed(
+  (value) => (typeof value === 'string' ? millisecondsIn(value) : null),
+  'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, from the year 1970 to the year 9999',
+);
+
 /**
  * A list of 1 to 100 entries. Their number is checked first, so that a list that is too long costs little.
  *
  * @__NO_SIDE_EFFECTS__
  */
-export function listOf<T>(entry: v.GenericSchema<unknown, T>) {
+export function listOf<T>(entry: v.GenericSchema<unknown, T>, rule = 'must be an array') {
   return v.pipe(
-    v.array(v.unknown(), 'must be an array'),
+    v.array(v.unknown(), rule),
     v.minLength(1, 'must have at least 1 entry'),
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
     v.array(entry),
@@ -54,6 +61,19 @@ export const revision = parsed(
 
 export const ifRevision = /* @__PURE__ */ v.optional(revision);
 
+export const notify = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.picklist(NOTIFY_LEVELS, 'must be one of all, mentions, none'),
+);
+
+/** Null means not muted. */
+export const mutedUntil = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(anyTime));
+
+export const hideReceipts = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.boolean('must be true or false'));
+
+export const archive = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.picklist(ARCHIVE_MODES, 'must be one of no, untilNew, always'),
+);
+
 export const sentAt = /* @__PURE__ */ v.optional(time);
 
 export const positions = listOf(position);
@@ -63,9 +83,33 @@ export const userIds = listOf(userId);
 /** The group that a thread belongs to; null for none. */
 export const parentId = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(groupId));
 
+/** Only groups of this parent. */
+export const parent = /* @__PURE__ */ v.optional(groupId);
+
 /** Who may see receipts. */
 export const receiptsPolicy = /* @__PURE__ */ v.optional(
   /* @__PURE__ */ v.picklist(RECEIPTS_POLICIES, 'must be one of members, sender, off'),
+);
+
+const everybody = /* @__PURE__ */ v.literal('all');
+
+/** A user who is named twice is mentioned once. */
+const mentionedUsers = /* @__PURE__ */ v.pipe(
+  /* @__PURE__ */ listOf(userId, 'must be an array of user ids, or "all"'),
+  /* @__PURE__ */ v.transform((userIds) => [...new Set(userIds)]),
+);
+
+/** Whom a message mentions; nobody if it is missing. */
+export const mentions = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.lazy((given): v.GenericSchema<unknown, Mentions> => {
+    return given === 'all' ? everybody : mentionedUsers;
+  }),
+);
+
+/** Whether the sender of a message moves to it; true if it is missing. */
+export const advanceSender = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.boolean('must be true or false'),
+  true,
 );
 
 /** A mark in a batch. */
@@ -84,6 +128,21 @@ export const mark = /* @__PURE__ */ v.pipe(
 );
 
 export const marks = listOf(mark);
+
+/** The fields of a message that is recorded, beside its group. */
+export const messageFields = {
+  messageId: position,
+  senderId: userId,
+  sentAt,
+  silent: flag,
+  mentions,
+  advanceSender,
+};
+
+/** A message in a batch. */
+export const message = /* @__PURE__ */ v.strictObject({ groupId, ...messageFields });
+
+export const messages = /* @__PURE__ */ listOf(message);
 
 /**
  * The most entries of a page, as a query parameter; 100 if it is missing.
@@ -135,11 +194,16 @@ const RFC_3339 =
  * any moment of it.
  */
 export function instantOf(text: string, nowMs = Date.now()): number | null {
-  const parts = RFC_3339.exec(text);
-  if (!parts || !isDay(text)) return null;
+  const ms = millisecondsIn(text);
+  if (ms === null || ms > nowMs + DAY_MS) return null;
+  return RFC_3339.exec(text)?.groups?.fraction === undefined ? ms + 999 : ms;
+}
+
+/** Returns an RFC 3339 time as milliseconds since 1970. Null for any other text, and for times out of 1970 to 9999. */
+function millisecondsIn(text: string): number | null {
+  if (!RFC_3339.test(text) || !isDay(text)) return null;
   const ms = Date.parse(text.toUpperCase());
-  if (Number.isNaN(ms) || ms < 0 || ms > nowMs + DAY_MS) return null;
-  return parts.groups?.fraction === undefined ? ms + 999 : ms;
+  return ms >= 0 && ms <= LAST_TIME_MS ? ms : null;
 }
 
 /** Whether the day exists: `Date.parse` reads 30 February as 2 March. */

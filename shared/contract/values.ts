@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { MESSAGE_ID_PATTERN } from '../domain/position.ts';
+import { ARCHIVE_MODES, NOTIFY_LEVELS } from '../domain/preferences.ts';
 
 /* What answers and events hold. Ids and times are text. */
 
@@ -28,3 +29,23 @@ export const revision = v.pipe(
   v.minValue(0),
   v.description('Grows when the user marks unread: the larger one is the later view'),
 );
+
+/** The values of a member's preferences, as answers and events hold them. */
+export const preferences = {
+  notify: v.pipe(v.picklist(NOTIFY_LEVELS), v.description('Which messages to notify the user of')),
+  mutedUntil: v.pipe(timeOrNone, v.description('Not muted where it is null or has passed')),
+  hideReceipts: v.pipe(
+    v.boolean(),
+    v.description('True where every reading and sending of the user is private'),
+  ),
+  archive: v.pipe(
+    v.picklist(ARCHIVE_MODES),
+    v.description('`untilNew`: until a message comes that is not silent'),
+  ),
+  revision: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(0),
+    v.description('Grows with each change: the larger one has the later preferences'),
+  ),
+};

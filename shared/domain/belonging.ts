@@ -1,13 +1,16 @@
 import {
+  advance,
   type Departure,
   isPast,
+  isSame,
   joinAt,
   type Membership,
   type MembershipState,
   type Register,
   type Registers,
 } from './membership.ts';
-import { laterOf, type Position } from './position.ts';
+import { laterOf, type Position, START } from './position.ts';
+import { NO_PREFERENCES } from './preferences.ts';
 
 /** A joining that the service knows of. Times are milliseconds since the epoch. */
 export interface Joining {
@@ -33,9 +36,20 @@ export interface Belonging {
   readonly joinings: readonly Joining[];
   /** The last revision of the earlier memberships; null if there was none or its record has expired. */
   readonly lastRevision: number | null;
+  /**
+   * The newest own message that moved only the own view, since the receipts were hidden; null if there was none. The
+   * public watermark does not show it, and a repetition of the message must not move the member again.
+   */
+  readonly sentHidden: Position | null;
 }
 
-export const NO_BELONGING: Belonging = { state: null, leftAt: null, joinings: [], lastRevision: null };
+export const NO_BELONGING: Belonging = {
+  state: null,
+  leftAt: null,
+  joinings: [],
+  lastRevision: null,
+  sentHidden: null,
+};
 
 /**
  * The most joinings that are kept. A second joining matters only if the departure between the two arrives late, so few
@@ -72,14 +86,36 @@ export function applyDeparture(belonging: Belonging, leftAt: number): Belonging 
   const left = { ...belonging, leftAt, joinings: joined };
   if (state?.kind !== 'member') return { ...left, state: departure(state, leftAt) };
   const lastRevision = state.self.revision;
-  if (!first) return { ...left, lastRevision, state: departure(state, leftAt) };
+  if (!first) return { ...left, lastRevision, sentHidden: null, state: departure(state, leftAt) };
   if (first === joinings[0]) {
     return belonging.lastRevision === null ? left : { ...left, state: raiseRevision(state, leftAt) };
   }
   // A mark made before the service received the joining belongs to the membership that has ended.
-  const isOfThisOne = ({ at }: Register) => at !== null && at > Math.max(first.at, first.receivedAt);
+  const isOfThisOne = ({ at }: Timed) => at !== null && at > Math.max(first.at, first.receivedAt);
   const firstRevision = revisionAfter(leftAt, lastRevision);
-  return { ...left, lastRevision, state: membershipFrom(state, first, firstRevision, isOfThisOne) };
+  const next = membershipFrom(state, first, firstRevision, isOfThisOne);
+  // It belongs to the preferences that hid the receipts.
+  const sentHidden = next.preferences === state.preferences ? belonging.sentHidden : null;
+  return { ...left, lastRevision, sentHidden, state: next };
+}
+
+/**
+ * Moves a member up to its own message. While its receipts are hidden, notes the message. Returns the same object if that
+ * changes nothing.
+ */
+export function applySending(belonging: Belonging, position: Position, at: number): Belonging {
+  const { state } = belonging;
+  if (state?.kind !== 'member') return belonging;
+  const next = advance(state, position, at);
+  const isNoted = state.preferences.hideReceipts && position > sentUpTo(belonging);
+  if (isSame(state, next) && !isNoted) return belonging;
+  return { ...belonging, state: next, ...(isNoted && { sentHidden: position }) };
+}
+
+/** The newest position that sending has moved the member to. A public reading may have moved it there too. */
+export function sentUpTo({ state, sentHidden }: Belonging): Position {
+  const shown = state?.kind === 'member' ? state.public.position : START;
+  return laterOf(shown, sentHidden ?? START);
 }
 
 /**
@@ -98,7 +134,7 @@ function membershipFrom(
   before: MembershipState | null,
   { at, joinedAfter }: Joining,
   firstRevision: number,
-  isOfThisOne: (register: Register) => boolean,
+  isOfThisOne: (register: Timed) => boolean,
 ): Membership {
   const generation = Math.max(at, (before?.generation ?? -1) + 1);
   const start = joinAt(joinedAfter, generation, firstRevision);
@@ -114,8 +150,12 @@ function membershipFrom(
     public: kept(before.public, start.public),
     delivered: kept(before.delivered, start.delivered),
   };
-  return { ...start, ...registers };
+  const preferences = isOfThisOne(before.preferences) ? before.preferences : NO_PREFERENCES;
+  return { ...start, ...registers, preferences };
 }
+
+/** A register with the time when it last moved. */
+type Timed = Pick<Register, 'at'>;
 
 /** The departure has already ended this joining. It still shows that there was a membership before the current one. */
 function applyEndedJoining(belonging: Belonging, leftAt: number): Belonging {

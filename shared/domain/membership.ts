@@ -1,4 +1,5 @@
 import { before, laterOf, type Position } from './position.ts';
+import { laterPreferences, NO_PREFERENCES, type Preferences } from './preferences.ts';
 
 /** How far a register has moved, and when: milliseconds since the epoch, null until it first moves. */
 export interface Register {
@@ -31,6 +32,8 @@ export interface Membership extends Registers {
    * The revision that the own view starts in: 0 for a first membership, above all earlier revisions for a later one.
    */
   readonly firstRevision: number;
+  /** What the member wants of the group. Leaving forgets them. */
+  readonly preferences: Preferences;
 }
 
 /** What remains of a membership after leaving. It stops late copies from bringing the former member back. */
@@ -50,7 +53,12 @@ type MergedFields = Omit<Membership, 'kind' | 'generation'>;
  * to be added, and the types demand it there.
  */
 const REGISTER_LAWS: Laws<Registers> = { self: larger, public: larger, delivered: larger };
-const LAWS: Laws<MergedFields> = { joinedAfter: laterOf, firstRevision: Math.max, ...REGISTER_LAWS };
+const LAWS: Laws<MergedFields> = {
+  joinedAfter: laterOf,
+  firstRevision: Math.max,
+  preferences: laterPreferences,
+  ...REGISTER_LAWS,
+};
 
 export const REGISTER_NAMES = Object.keys(REGISTER_LAWS) as readonly RegisterName[];
 const MERGED_NAMES = Object.keys(LAWS) as readonly (keyof MergedFields)[];
@@ -65,6 +73,7 @@ export function joinAt(joinedAfter: Position, generation: number, firstRevision 
     self: { ...start, revision: firstRevision },
     public: start,
     delivered: start,
+    preferences: NO_PREFERENCES,
   };
 }
 
@@ -78,7 +87,10 @@ export interface Reading {
 
 export const PLAIN_READING: Reading = { isPrivate: false, ifRevision: null };
 
-/** Reads up to a position. Moves the own view, the public watermark and delivery, each only forward. */
+/**
+ * Reads up to a position. Moves the own view, the public watermark and delivery, each only forward. Every reading of a
+ * member whose receipts are hidden is private.
+ */
 export function advance(
   membership: Membership,
   position: Position,
@@ -91,14 +103,14 @@ export function advance(
   return {
     ...membership,
     ...(own && { self: larger(membership.self, { ...reached, revision }) }),
-    ...(!isPrivate && {
+    ...(!(isPrivate || membership.preferences.hideReceipts) && {
       public: larger(membership.public, reached),
       delivered: larger(membership.delivered, reached),
     }),
   };
 }
 
-/** Moves delivery up to a position, and nothing else. */
+/** Moves delivery up to a position, and nothing else. Hidden receipts hide only what is read. */
 export function deliver(membership: Membership, position: Position, at: number): Membership {
   return { ...membership, delivered: larger(membership.delivered, { position, at }) };
 }
@@ -112,6 +124,14 @@ export function retreat(membership: Membership, position: Position, at: number):
   const ownPosition = laterOf(before(position), joinedAfter);
   if (ownPosition >= self.position) return membership;
   return { ...membership, self: { position: ownPosition, at, revision: self.revision + 1 } };
+}
+
+/**
+ * The revision of the preferences as callers see it. A later membership starts in a higher one, so that a client can take
+ * the larger of two. A membership counts its own changes from 0.
+ */
+export function preferencesRevision({ firstRevision, preferences }: Membership): number {
+  return firstRevision + preferences.revision;
 }
 
 /**

@@ -1,20 +1,28 @@
 import type { UserId } from './ids.ts';
 import type { Position } from './position.ts';
 
+/** Whom a message mentions: everybody in the group, or these users. */
+export type Mentions = 'all' | readonly UserId[];
+
 /** A message. The sender is null if the service knows only of its deletion. */
 export interface Message {
   readonly position: Position;
   readonly senderId: UserId | null;
   readonly deleted: boolean;
+  /** It raises the head, and is never unread. */
+  readonly isSilent: boolean;
+  /** Without its sender. A silent message mentions nobody. */
+  readonly mentions: Mentions;
 }
 
-/**
- * The number of messages above a member's own view that others sent. `exact` is false where the service stopped counting:
- * there are more than its limit, which `count` then is, or 8 MB of the ledger do not decide. Then `count` is at least 1.
- */
-export interface Unread {
-  readonly count: number;
-  readonly exact: boolean;
+/** The mentions of a message that count. */
+export function countedMentions(senderId: UserId, isSilent: boolean, mentions: Mentions): Mentions {
+  if (isSilent) return [];
+  return mentions === 'all' ? mentions : mentions.filter((userId) => userId !== senderId);
+}
+
+export function isMentioned({ mentions }: Message, userId: UserId): boolean {
+  return mentions === 'all' || mentions.includes(userId);
 }
 
 /** How many have read one message. The audience is all current members who joined before it, without its sender. */

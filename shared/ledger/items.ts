@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { Belonging, Joining } from '../domain/belonging.ts';
+import { type Belonging, type Joining, NO_BELONGING } from '../domain/belonging.ts';
 import { type GroupSettings, type Head, NO_HEAD, RECEIPTS_POLICIES } from '../domain/head.ts';
 import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import {
@@ -8,8 +8,16 @@ import {
   REGISTER_NAMES,
   type RegisterName,
 } from '../domain/membership.ts';
-import type { Message } from '../domain/message.ts';
-import { type Position, parsePosition } from '../domain/position.ts';
+import type { Mentions, Message } from '../domain/message.ts';
+import { type Position, parsePosition, START } from '../domain/position.ts';
+import {
+  ARCHIVE_MODES,
+  LAST_TIME_MS,
+  NO_PREFERENCES,
+  NOTIFY_LEVELS,
+  type Preferences,
+  type PreferencesPatch,
+} from '../domain/preferences.ts';
 
 export type Item = Record<string, AttributeValue>;
 
@@ -54,7 +62,7 @@ export function membershipItem({ groupId, userId }: Member, membership: Membersh
   };
   if (membership.firstRevision > 0) item.firstRevision = { N: String(membership.firstRevision) };
   for (const name of REGISTER_NAMES) Object.assign(item, registerItem(membership, name));
-  return item;
+  return { ...item, ...preferencesItem(membership.preferences) };
 }
 
 /** The attributes of a register: its text, and its time if it has moved. */
@@ -64,14 +72,92 @@ export function registerItem(membership: Membership, name: RegisterName): Item {
   return at === null ? value : { ...value, [timeOf(name)]: { N: String(at) } };
 }
 
-/**
- * The attributes of the history of joinings and departures. Each is stored only if the membership does not imply it.
- */
-export const HISTORY_NAMES = ['leftAt', 'joinings', 'lastRevision'] as const;
+/** The attributes of the values of the preferences. An attribute that is absent has the value of `NO_PREFERENCES`. */
+const PREFERENCE_ATTRIBUTES = {
+  notify: 'notify',
+  mutedUntil: 'mutedUntil',
+  hideReceipts: 'hidden',
+  archive: 'archive',
+  archivedAt: 'archivedAt',
+} as const satisfies Readonly<Record<keyof PreferencesPatch, string>>;
 
-export function historyItem({ state, leftAt, joinings, lastRevision }: Belonging): Item {
+const PREFERENCE_FIELDS = Object.keys(PREFERENCE_ATTRIBUTES) as readonly (keyof PreferencesPatch)[];
+
+/** The attribute of a member whose receipts are hidden. */
+export const HIDDEN = PREFERENCE_ATTRIBUTES.hideReceipts;
+
+export const ARCHIVED_AT = PREFERENCE_ATTRIBUTES.archivedAt;
+
+/** The number of changes of the preferences, and the time of the last one. */
+export const PREFERENCES_REVISION = 'preferencesRevision';
+export const PREFERENCES_AT = 'preferencesAt';
+
+export const PREFERENCES_NAMES: readonly string[] = [
+  ...Object.values(PREFERENCE_ATTRIBUTES),
+  PREFERENCES_REVISION,
+  PREFERENCES_AT,
+];
+
+/** All attributes of the preferences; none if the member never changed them. */
+function preferencesItem({ revision, at, ...values }: Preferences): Item {
+  if (at === null) return {};
+  const stored = patchAttributes(values).flatMap(([name, value]) => (value ? [[name, value] as const] : []));
+  return {
+    ...Object.fromEntries(stored),
+    [PREFERENCES_REVISION]: { N: String(revision) },
+    [PREFERENCES_AT]: { N: String(at) },
+  };
+}
+
+/** The attributes that a patch sets; null for one that it removes. */
+export function patchAttributes(patch: PreferencesPatch): [name: string, value: AttributeValue | null][] {
+  return PREFERENCE_FIELDS.flatMap((field) => {
+    const value = patch[field];
+    if (value === undefined) return [];
+    return [[PREFERENCE_ATTRIBUTES[field], value === NO_PREFERENCES[field] ? null : attributeOf(value)]];
+  });
+}
+
+function attributeOf(value: boolean | number | string | null): AttributeValue | null {
+  if (typeof value === 'boolean') return { BOOL: value };
+  if (typeof value === 'number') return { N: String(value) };
+  return value === null ? null : { S: value };
+}
+
+function preferencesIn(item: Item): Preferences {
+  const revision = item[PREFERENCES_REVISION] ? number(item, PREFERENCES_REVISION) : 0;
+  if (revision === 0 && !item[HIDDEN]) return NO_PREFERENCES;
+  const mutedUntil = item.mutedUntil ? number(item, 'mutedUntil') : null;
+  if (mutedUntil !== null && mutedUntil > LAST_TIME_MS) throw corrupt(item, 'mutedUntil');
+  return {
+    revision,
+    at: time(item, PREFERENCES_AT),
+    notify: oneOf(NOTIFY_LEVELS, item, 'notify') ?? NO_PREFERENCES.notify,
+    mutedUntil,
+    hideReceipts: item[HIDDEN] !== undefined,
+    archive: oneOf(ARCHIVE_MODES, item, 'archive') ?? NO_PREFERENCES.archive,
+    archivedAt: item.archivedAt ? positionIn(item, 'archivedAt') : START,
+  };
+}
+
+/** One of several texts; null if the attribute is absent. */
+function oneOf<T extends string>(known: readonly T[], item: Item, name: string): T | null {
+  if (!item[name]) return null;
+  const found = known.find((one) => one === item[name]?.S);
+  if (!found) throw corrupt(item, name);
+  return found;
+}
+
+/**
+ * The attributes of the history of joinings, departures and messages sent. Each is stored only if the membership does not
+ * imply it.
+ */
+export const HISTORY_NAMES = ['leftAt', 'joinings', 'lastRevision', 'sentHidden'] as const;
+
+export function historyItem({ state, leftAt, joinings, lastRevision, sentHidden }: Belonging): Item {
   const item: Item = {};
   if (leftAt !== null) item.leftAt = { N: String(leftAt) };
+  if (sentHidden !== null) item.sentHidden = { S: sentHidden };
   if (state?.kind !== 'member') {
     if (lastRevision !== null) item.lastRevision = { N: String(lastRevision) };
     return item;
@@ -91,13 +177,15 @@ export function belongingOf(item: Item): Belonging {
   const state = membershipState(item);
   const leftAt = item.leftAt ? number(item, 'leftAt') : null;
   if (state.kind === 'departed') {
-    return { state, leftAt: leftAt ?? state.generation, joinings: [], lastRevision: lastRevisionIn(item) };
+    const lastRevision = lastRevisionIn(item);
+    return { ...NO_BELONGING, state, leftAt: leftAt ?? state.generation, lastRevision };
   }
   const { generation, joinedAfter, firstRevision } = state;
   const joinings = item.joinings?.L?.map(({ S = '' }) => joiningIn(item, S)) ?? [
     { at: generation, joinedAfter, receivedAt: generation },
   ];
-  return { state, leftAt, joinings, lastRevision: firstRevision > 0 ? firstRevision - 1 : null };
+  const sentHidden = item.sentHidden ? positionIn(item, 'sentHidden') : null;
+  return { state, leftAt, joinings, lastRevision: firstRevision > 0 ? firstRevision - 1 : null, sentHidden };
 }
 
 function joiningText({ at, joinedAfter, receivedAt, isGiven }: Joining): string {
@@ -209,6 +297,7 @@ export function membershipState(item: Item): MembershipState {
     self: { revision: firstRevision + count, position, at: timeIn(item, 'self') },
     public: { position: positionIn(item, 'public'), at: timeIn(item, 'public') },
     delivered: { position: positionIn(item, 'delivered'), at: timeIn(item, 'delivered') },
+    preferences: preferencesIn(item),
   };
 }
 
@@ -217,7 +306,27 @@ export function messageOf(item: Item): Message {
     position: positionIn(item, 'position'),
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
+    isSilent: item.silent?.BOOL === true,
+    mentions: mentionsIn(item),
   };
+}
+
+/** What a message says of itself beside its sender. Each attribute is stored only if it differs from the default. */
+export function messageDetails({ isSilent, mentions }: Pick<Message, 'isSilent' | 'mentions'>): Item {
+  const item: Item = {};
+  if (isSilent) item.silent = { BOOL: true };
+  if (mentions === 'all') item.mentions = { S: mentions };
+  else if (mentions.length > 0) item.mentions = { SS: [...mentions] };
+  return item;
+}
+
+function mentionsIn(item: Item): Mentions {
+  const { mentions } = item;
+  if (mentions === undefined) return [];
+  if (mentions.S === 'all') return mentions.S;
+  const userIds = mentions.SS?.map(parseUserId) ?? [null];
+  if (!userIds.every((userId) => userId !== null)) throw corrupt(item, 'mentions');
+  return userIds;
 }
 
 /** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */

@@ -1,5 +1,5 @@
 import { type AttributeValue, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
-import { type Belonging, NO_BELONGING } from '../domain/belonging.ts';
+import { applySending, type Belonging, NO_BELONGING } from '../domain/belonging.ts';
 import { unavailable } from '../domain/errors.ts';
 import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
 import {
@@ -11,16 +11,23 @@ import {
   type RegisterName,
 } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
+import type { PreferencesPatch } from '../domain/preferences.ts';
 import {
+  ARCHIVED_AT,
   belongingOf,
   CURRENT_MEMBER,
   corrupt,
   FORMER_MEMBER,
+  HIDDEN,
   HISTORY_NAMES,
   historyItem,
   type Item,
   membershipItem,
   membershipState,
+  PREFERENCES_AT,
+  PREFERENCES_NAMES,
+  PREFERENCES_REVISION,
+  patchAttributes,
   registerItem,
   registerText,
   revisionPrefix,
@@ -32,6 +39,7 @@ import {
   anyOf,
   beginsWith,
   type Clause,
+  differs,
   equals,
   exists,
   isAbsent,
@@ -126,11 +134,34 @@ export class Memberships {
       if (current?.kind !== 'member' || next.kind !== 'member') {
         throw new Error('a move of a membership may neither begin nor end it');
       }
+      if (next.preferences.revision !== current.preferences.revision) {
+        throw new Error('a move of a membership may not change its preferences');
+      }
       const { applied, item } = await this.#table.update(moveOf(member, current, next));
       if (applied) return { state: membershipState(item), changed: true };
       current = item && membershipState(item);
     }
     throw unavailable(new Error('a membership changed faster than it could be written'));
+  }
+
+  /**
+   * Changes some of a member's preferences, without reading them first: what other calls change at the same time stays.
+   * Returns what the ledger then holds. Nothing is written if the user is not a member or has these values already.
+   */
+  async setPreferences(member: Member, patch: PreferencesPatch, at: number): Promise<MembershipState | null> {
+    const attributes = patchAttributes(patch);
+    const values = attributes.flatMap(([name, value]) => (value ? [[name, value] as const] : []));
+    const { item } = await this.#table.update({
+      key: membershipKey(member),
+      set: { ...Object.fromEntries(values), [PREFERENCES_AT]: { N: String(at) } },
+      remove: attributes.flatMap(([name, value]) => (value ? [] : [name])),
+      increment: PREFERENCES_REVISION,
+      conditions: [
+        exists(CURRENT_MEMBER),
+        anyOf(...attributes.flatMap(([name, value]) => changes(name, value))),
+      ],
+    });
+    return item && membershipState(item);
   }
 
   /**
@@ -156,9 +187,9 @@ export class Memberships {
 
   /**
    * Moves all registers of a member up to a position without reading them first. The write assumes what is nearly
-   * always true of a sender and its message: all registers are below the position, and the member has marked nothing
-   * unread in this membership. If `generationBelow` is given, the generation must also be below it. If one of these is
-   * not so, nothing changes and the result has what the ledger holds.
+   * always true of a sender and its message: all registers are below the position, the member has marked nothing unread in
+   * this membership, and its receipts are not hidden. If `generationBelow` is given, the generation must also be below it.
+   * If one of these is not so, nothing changes and the result has what the ledger holds.
    */
   async raise(
     member: Member,
@@ -181,12 +212,36 @@ export class Memberships {
       conditions: [
         exists(CURRENT_MEMBER),
         beginsWith('self', revisionPrefix(0)),
+        lacks(HIDDEN),
         ...REGISTER_NAMES.map((name) => isBelow(name, reached[name])),
+        anyOf(lacks('sentHidden'), isBelow('sentHidden', { S: position })),
         ...(generationBelow === null ? [] : [isBelow('generation', { N: String(generationBelow) })]),
       ],
     });
     if (applied) return { isRaised: true, state: membershipState(item) };
     return { isRaised: false, known: item ? belongingOf(item) : NO_BELONGING };
+  }
+
+  /**
+   * Moves a sender up to its message, in the membership that is known. Returns the state that the ledger then holds.
+   */
+  async moveSender(
+    sender: Member,
+    position: Position,
+    at: number,
+    known: Belonging,
+  ): Promise<MembershipState | null> {
+    let before = known;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const after = applySending(before, position, at);
+      const [current, next] = [before.state, after.state];
+      if (after === before || current?.kind !== 'member' || next?.kind !== 'member') return current;
+      if (current.generation !== known.state?.generation) return current;
+      const { applied, item } = await this.#table.update(sendingOf(sender, before, after, current, next));
+      if (applied) return membershipState(item);
+      before = item ? belongingOf(item) : NO_BELONGING;
+    }
+    throw unavailable(new Error('a membership changed faster than it could be written'));
   }
 
   /**
@@ -325,12 +380,49 @@ function moveOf(member: Member, current: Membership, next: Membership): Update {
       ...moved.map((name) => isBelow(name, { S: registerText(next, name) })),
       // The transition was computed for this revision; a later one must recompute it, even if `self` did not move.
       beginsWith('self', revisionPrefix(current.self.revision - current.firstRevision)),
+      // The same: what is read while the receipts are hidden moves nothing public.
+      current.preferences.hideReceipts ? exists(HIDDEN) : lacks(HIDDEN),
     ],
   };
 }
 
+/**
+ * A patch changes an attribute if one of these holds. A group that is archived again stays archived at the later of both messages: the
+ * head that a call has read may be older than that of another call.
+ */
+function changes(name: string, value: AttributeValue | null): Clause[] {
+  if (!value) return [exists(name)];
+  return [lacks(name), name === ARCHIVED_AT ? isBelow(name, value) : differs(name, value)];
+}
+
+/** The write that moves a sender, and notes the message if its receipts are hidden. */
+function sendingOf(
+  sender: Member,
+  before: Belonging,
+  after: Belonging,
+  current: Membership,
+  next: Membership,
+): Update {
+  const move = moveOf(sender, current, next);
+  const { sentHidden } = after;
+  if (sentHidden === null || sentHidden === before.sentHidden) return move;
+  const noted = { S: sentHidden };
+  return {
+    ...move,
+    set: { ...move.set, sentHidden: noted },
+    conditions: [...move.conditions, anyOf(lacks('sentHidden'), isBelow('sentHidden', noted))],
+  };
+}
+
 /** A write of a whole belonging is conditioned on these attributes: they must be as they were read. */
-const COMPARED_NAMES = [CURRENT_MEMBER, 'generation', 'firstRevision', ...REGISTER_NAMES, ...HISTORY_NAMES];
+const COMPARED_NAMES = [
+  CURRENT_MEMBER,
+  'generation',
+  'firstRevision',
+  PREFERENCES_REVISION,
+  ...REGISTER_NAMES,
+  ...HISTORY_NAMES,
+];
 
 /** The write that replaces a whole belonging. `item` is what was read before, null if nothing was. */
 function belongingUpdate(member: Member, item: Item | null, next: Belonging, nowMs: number): Update {
@@ -360,6 +452,8 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
         CURRENT_MEMBER,
         'joinedAfter',
         'joinings',
+        'sentHidden',
+        ...PREFERENCES_NAMES,
         ...REGISTER_NAMES.filter((name) => name !== 'self'),
         ...REGISTER_NAMES.map(timeOf),
       ],
@@ -378,7 +472,7 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
       FORMER_MEMBER,
       'expiresAt',
       ...timeless(state, REGISTER_NAMES),
-      ...without(['firstRevision', ...HISTORY_NAMES], set),
+      ...without(['firstRevision', ...PREFERENCES_NAMES, ...HISTORY_NAMES], set),
     ],
     conditions: item ? unchanged(item) : [isAbsent],
   };

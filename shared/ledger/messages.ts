@@ -2,7 +2,8 @@ import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
-import { type Item, messageOf } from './items.ts';
+import { addToTally, EMPTY_TALLY, type Tally } from '../domain/unread.ts';
+import { type Item, messageDetails, messageOf } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
 import { lacks, type Table } from './table.ts';
@@ -14,6 +15,17 @@ const FIRST_PAGE = 10;
 
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
 const MOST_FULL_PAGES = 8;
+
+/** The attribute of a message that leaves the own view of its sender where it is. */
+const OWN_VIEW_STAYS = 'ownViewStays';
+
+/** A message as it is recorded. */
+export interface Recording extends Omit<Message, 'deleted'> {
+  readonly senderId: UserId;
+  readonly sentAtMs: number;
+  /** Its sender does not move to it. */
+  readonly ownViewStays: boolean;
+}
 
 /** The messages of groups. They expire after the retention. */
 export class Messages {
@@ -33,28 +45,29 @@ export class Messages {
   }
 
   /**
-   * Records a message, once: the first sender and time stay. If its deletion came first, the message
-   * becomes known and stays deleted.
+   * Records a message, once: what the first recording said stays. If its deletion came first, the message becomes known
+   * and stays deleted. Returns what the ledger then holds.
    */
   async record(
     groupId: GroupId,
-    position: Position,
-    senderId: UserId,
-    sentAtMs: number,
+    { sentAtMs, ownViewStays, ...sent }: Recording,
     nowMs: number,
-  ): Promise<{ readonly message: Message; readonly known: boolean }> {
+  ): Promise<{ readonly message: Message; readonly ownViewStays: boolean; readonly known: boolean }> {
+    const { position, senderId } = sent;
     const { applied, item } = await this.#table.update({
       key: messageKey(groupId, position),
       set: {
         ...identity(groupId, position),
         senderId: { S: senderId },
         sentAt: { N: String(sentAtMs) },
+        ...messageDetails(sent),
+        ...(ownViewStays && { [OWN_VIEW_STAYS]: { BOOL: true } }),
         ...this.#expiry(nowMs),
       },
       conditions: [lacks('senderId')],
     });
-    const message = item ? messageOf(item) : { position, senderId, deleted: false };
-    return { message, known: !applied };
+    if (!item) return { message: { ...sent, deleted: false }, ownViewStays, known: !applied };
+    return { message: messageOf(item), ownViewStays: staysIn(item), known: !applied };
   }
 
   /** Deletes a message, whether or not it is known yet. The stored deletion stops a late recording from reviving it. */
@@ -90,33 +103,33 @@ export class Messages {
   }
 
   /**
-   * Counts the messages of other users above a position, and up to `lastPosition` if it is given. Stops at `enough`. If
-   * 8 MB of messages do not decide the count, `isDecided` is false.
+   * Counts what is unread for a user above a position, and up to `lastPosition` if it is given: at most one more than the
+   * limit. If 8 MB of messages do not decide the count, `isDecided` is false.
    */
-  async countOfOthers(
+  async countUnread(
     { groupId, userId }: Member,
     {
       abovePosition,
       lastPosition,
-      enough,
-    }: { readonly abovePosition: Position; readonly lastPosition?: Position; readonly enough: number },
-  ): Promise<{ readonly count: number; readonly isDecided: boolean }> {
-    const isUnread = ({ senderId, deleted }: Message) => senderId !== null && senderId !== userId && !deleted;
-    let count = 0;
+      limit,
+    }: { readonly abovePosition: Position; readonly lastPosition?: Position; readonly limit: number },
+  ): Promise<{ readonly tally: Tally; readonly isDecided: boolean }> {
+    let tally = EMPTY_TALLY;
     let pages = 0;
-    // The first page has `enough` messages, which nearly always decides. Later pages are as large as the ledger allows.
-    const limit = () => (pages === 0 ? enough : undefined);
+    // The first page nearly always decides. Later pages are as large as the ledger allows.
+    const pageSize = () => (pages === 0 ? limit + 1 : undefined);
     for await (const { stored, isLast } of this.#pages(
       groupId,
       { abovePosition, ...(lastPosition && { lastPosition }) },
-      limit,
+      pageSize,
     )) {
-      count += stored.filter(({ message }) => isUnread(message)).length;
-      if (count >= enough || isLast) break;
-      if (pages === MOST_FULL_PAGES) return { count, isDecided: false };
+      const messages = stored.map(({ message }) => message);
+      tally = addToTally(tally, messages, userId, limit);
+      if (tally.count > limit || isLast) break;
+      if (pages === MOST_FULL_PAGES) return { tally, isDecided: false };
       pages += 1;
     }
-    return { count, isDecided: true };
+    return { tally, isDecided: true };
   }
 
   /** The newest message sent at or before a time, including deleted ones. */
@@ -133,7 +146,10 @@ export class Messages {
     return isAnyRecorded ? 'none by then' : 'none recorded';
   }
 
-  /** The newest message above a position that a user sent after a time; null if there is none. */
+  /**
+   * The newest message above a position that a user sent after a time, without those that leave the own view of their
+   * sender where it is; null if there is none.
+   */
   async newestOf(
     { groupId, userId }: Member,
     abovePosition: Position,
@@ -143,7 +159,8 @@ export class Messages {
     for await (const { stored } of this.#pages(groupId, { abovePosition }, () => limit)) {
       limit = undefined;
       const newest = stored.find(
-        ({ message, sentAtMs }) => message.senderId === userId && sentAtMs !== null && sentAtMs > afterMs,
+        ({ message, sentAtMs, ownViewStays }) =>
+          message.senderId === userId && !ownViewStays && sentAtMs !== null && sentAtMs > afterMs,
       );
       if (newest) return newest.message.position;
     }
@@ -175,7 +192,7 @@ export class Messages {
         const command = new QueryCommand({
           TableName: this.#table.name,
           KeyConditionExpression: 'PK = :group AND SK BETWEEN :from AND :to',
-          ProjectionExpression: 'SK, kind, #position, senderId, sentAt, deletedAt',
+          ProjectionExpression: `SK, kind, #position, senderId, sentAt, deletedAt, silent, mentions, ${OWN_VIEW_STAYS}`,
           ExpressionAttributeNames: { '#position': 'position' },
           ExpressionAttributeValues: { ':group': PK, ':from': from, ':to': to },
           ScanIndexForward: false,
@@ -204,17 +221,29 @@ function identity(groupId: GroupId, position: Position): Item {
   return { kind: { S: 'message' }, groupId: { S: groupId }, position: { S: position } };
 }
 
-/** A message, and the time when it was sent; null if only its deletion is known. */
+/** A message with what the ledger alone knows of it. */
 interface StoredMessage {
   readonly message: Message;
+  /** When it was sent; null if only its deletion is known. */
   readonly sentAtMs: number | null;
+  readonly ownViewStays: boolean;
 }
 
 function messagesIn(items: readonly Item[], passedOver: PassedOver): StoredMessage[] {
   return items.flatMap((item) => {
     const stored = passedOver.read(item, 'message');
     return stored
-      ? [{ message: stored.message, sentAtMs: item.sentAt?.N ? Number(item.sentAt.N) : null }]
+      ? [
+          {
+            message: stored.message,
+            sentAtMs: item.sentAt?.N ? Number(item.sentAt.N) : null,
+            ownViewStays: staysIn(item),
+          },
+        ]
       : [];
   });
+}
+
+function staysIn(item: Item): boolean {
+  return item[OWN_VIEW_STAYS]?.BOOL === true;
 }

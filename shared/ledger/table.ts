@@ -25,6 +25,8 @@ export interface Update {
   /** Values that the ledger computes from the item before the update. */
   readonly computed?: readonly Assignment[];
   readonly remove?: readonly string[];
+  /** A number that grows by 1. It counts as 0 if it is absent. */
+  readonly increment?: string;
   readonly conditions: readonly Clause[];
 }
 
@@ -75,6 +77,7 @@ export const beginsWith = (name: string, prefix: string): Clause => ({
   values: { [`:${name}Prefix`]: { S: prefix } },
 });
 
+/** Clauses may not be nested: DynamoDB refuses redundant parentheses. */
 export const anyOf = (...clauses: readonly Clause[]): Clause => ({
   expression: `(${clauses.map(({ expression }) => expression).join(' OR ')})`,
   names: clauses.flatMap(({ names }) => names),
@@ -170,9 +173,14 @@ export class Table {
  */
 function isResultOf({ set, remove = [] }: Update, item: Item): boolean {
   return (
-    Object.entries(set).every(([name, value]) => isDeepStrictEqual(item[name], value)) &&
+    Object.entries(set).every(([name, value]) => isDeepStrictEqual(ordered(item[name]), ordered(value))) &&
     remove.every((name) => !(name in item))
   );
+}
+
+/** DynamoDB returns the texts of a set in any order. */
+function ordered(value: Item[string] | undefined): Item[string] | undefined {
+  return value?.SS ? { SS: value.SS.toSorted() } : value;
 }
 
 function compare(name: string, operator: string, value: Item[string]): Clause {
@@ -184,7 +192,7 @@ function compare(name: string, operator: string, value: Item[string]): Clause {
   };
 }
 
-function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], conditions }: Update) {
+function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], increment, conditions }: Update) {
   const sets = [
     ...Object.keys(set).map((name) => `#${name} = :${name}`),
     ...Object.keys(setIfAbsent).map((name) => `#${name} = if_not_exists(#${name}, :${name})`),
@@ -195,11 +203,20 @@ function expressionsOf({ set, setIfAbsent = {}, computed = [], remove = [], cond
     ...Object.keys(set),
     ...Object.keys(setIfAbsent),
     ...remove,
+    ...(increment ? [increment] : []),
     ...[...computed, ...conditions].flatMap((clause) => clause.names),
   ];
-  const values = Object.entries({ ...set, ...setIfAbsent }).map(([name, value]) => [`:${name}`, value]);
+  const values = Object.entries({
+    ...set,
+    ...setIfAbsent,
+    ...(increment && { [increment]: { N: '1' } }),
+  }).map(([name, value]) => [`:${name}`, value]);
   return {
-    UpdateExpression: `SET ${sets.join(', ')}${removals.length ? ` REMOVE ${removals.join(', ')}` : ''}`,
+    UpdateExpression: [
+      `SET ${sets.join(', ')}`,
+      ...(removals.length ? [`REMOVE ${removals.join(', ')}`] : []),
+      ...(increment ? [`ADD #${increment} :${increment}`] : []),
+    ].join(' '),
     ...(conditions.length && {
       ConditionExpression: conditions.map(({ expression }) => expression).join(' AND '),
     }),

@@ -1,8 +1,10 @@
 import { type MessageRange, MOST_MESSAGES } from '../cache/live-cache.ts';
 import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
+import { formatPlace } from '../domain/place.ts';
 import type { Position } from '../domain/position.ts';
 import { formatMessageId, messageIdAt } from '../domain/position.ts';
+import { formatUnread } from '../domain/unread.ts';
 import { type OwnView, readOwnView } from '../operations/own-view.ts';
 import { countReceipts } from '../operations/receipts.ts';
 import type { DueFrame, Live } from './live.ts';
@@ -29,7 +31,8 @@ export function viewIn(groupId: string, { membership, head, unread }: OwnView) {
     messageId: formatMessageId(position),
     revision,
     head: formatMessageId(head.position),
-    unread,
+    unread: formatUnread(unread),
+    ...formatPlace(head, membership),
   };
 }
 

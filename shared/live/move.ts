@@ -36,6 +36,7 @@ export function moveIn(event: TidemarkEvent): Move | null {
       const position = positionOf(messageId);
       return moveOf(event, null, true, ({ self }) => isAtLeast(self, revision, position));
     }
+    case 'PreferencesChanged':
     case 'GroupFullyRead':
       return null;
   }

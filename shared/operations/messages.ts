@@ -1,11 +1,13 @@
 import * as change from '../cache/changes.ts';
+import type { Head } from '../domain/head.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
-import type { Position } from '../domain/position.ts';
-import { advanceSender } from './own-messages.ts';
+import { countedMentions, type Mentions, type Message } from '../domain/message.ts';
+import { laterOf, type Position, START } from '../domain/position.ts';
+import { advanceSender, type OwnMessages } from './own-messages.ts';
 import type { Tidemark } from './tidemark.ts';
 
 export interface Sent {
@@ -14,6 +16,16 @@ export interface Sent {
   readonly senderId: UserId;
   /** Milliseconds since the epoch; now if it is not given. */
   readonly sentAtMs?: number | undefined;
+  /** It raises the head, and is never unread. @default false */
+  readonly isSilent?: boolean | undefined;
+  /** Its sender among them does not count. @default none */
+  readonly mentions?: Mentions | undefined;
+  /** Whether the sender moves to it. Not so for what is sent in a user's name without the user. @default true */
+  readonly advanceSender?: boolean | undefined;
+}
+
+/** A message that one call records. */
+export interface SentAlone extends Sent {
   /** A fact may arrive late: its sender moves to the message only if it was a member when the message was sent. */
   readonly isFact?: boolean;
 }
@@ -23,38 +35,119 @@ export type Recorded =
   /** The message is known under another sender. Nothing has changed. */
   | { readonly outcome: 'conflict' };
 
+/** Messages of one group that are written at the same time. */
+const CONCURRENT_MESSAGES = 10;
+
 /** Memberships written at the same time when early marks are applied. */
 const CONCURRENT_MARKS = 20;
 
 /** One message takes due marks out of the cache at most this often. The rest waits for the next message. */
 const MOST_ROUNDS = 10;
 
-/**
- * Records a message. First comes the message itself, since it may be known under another sender; then, in parallel, the
- * head and the sender's watermark; then the cache. Each step is correct alone and repeatable, so the caller's retry
- * completes what a failure interrupted.
- */
+/** Records a message: see `recordInGroup`. */
 export async function recordMessage(
   tidemark: Tidemark,
-  { groupId, position, senderId, sentAtMs, isFact = false }: Sent,
+  { isFact = false, sentAtMs = tidemark.nowMs(), ...sent }: SentAlone,
 ): Promise<Recorded> {
-  const { ledger, cache, nowMs } = tidemark;
-  const now = nowMs();
-  const sentAt = sentAtMs ?? now;
-  const { message, known } = await ledger.messages.record(groupId, position, senderId, sentAt, now);
-  if (message.senderId !== senderId) return { outcome: 'conflict' };
-  const [head, sender] = await Promise.all([
-    ledger.heads.raise(groupId, position, false),
-    advanceSender(tidemark, { groupId, userId: senderId }, position, {
-      sentAtMs: isFact ? sentAt : null,
-      isRepeated: known,
-    }),
+  const [recorded] = await recordInGroup(
+    tidemark,
+    sent.groupId,
+    [{ ...sent, sentAtMs }],
+    isFact ? sentAtMs : null,
+  );
+  if (!recorded) throw new Error('a message has no outcome');
+  return recorded;
+}
+
+/**
+ * Records messages of one group. Returns one outcome for each, in their order. First come the messages themselves, since
+ * they may be known under another sender; then, in parallel, the head and the watermark of each sender, each in one write;
+ * then the cache, in one call. Each step is correct alone and repeatable, so the caller's retry completes what a failure
+ * interrupted.
+ *
+ * @param factAtMs if the messages are a fact, the time when they were sent: a sender that joined later does not move
+ */
+export async function recordInGroup(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  messages: readonly Sent[],
+  factAtMs: number | null = null,
+): Promise<Recorded[]> {
+  const { cache } = tidemark;
+  const stored = await store(tidemark, groupId, messages);
+  const accepted = stored.filter(({ isConflict }) => !isConflict);
+  if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));
+  const [head, senders] = await Promise.all([
+    raiseHead(tidemark, groupId, accepted),
+    Promise.all(
+      [...Map.groupBy(accepted, ({ senderId }) => senderId)].map(async ([userId, sent]) => {
+        const moved = await advanceSender(tidemark, { groupId, userId }, newestOf(sent), factAtMs);
+        return moved && change.member(userId, moved);
+      }),
+    ),
   ]);
-  const changes = [change.message(message), change.head(head)];
-  if (sender) changes.push(change.member(senderId, sender));
-  const due = await cache.mergeRecorded(groupId, changes);
+  const due = await cache.mergeRecorded(groupId, [
+    ...accepted.map(({ message }) => change.message(message)),
+    change.head(head),
+    ...senders.filter((sender) => sender !== null),
+  ]);
   await applyDueMarks(tidemark, groupId, due ?? []);
-  return { outcome: known ? 'known' : 'recorded', head: head.position };
+  return stored.map(({ isConflict, known }) =>
+    isConflict ? { outcome: 'conflict' } : { outcome: known ? 'known' : 'recorded', head: head.position },
+  );
+}
+
+/** Raises the head to the newest of these messages. One write, unless that one is silent and another is not. */
+async function raiseHead({ ledger }: Tidemark, groupId: GroupId, accepted: readonly Stored[]): Promise<Head> {
+  const newestOf = (messages: readonly Stored[]) =>
+    messages.map(({ message }) => message.position).reduce(laterOf, START);
+  const [newest, loud] = [newestOf(accepted), newestOf(accepted.filter(({ message }) => !message.isSilent))];
+  if (loud !== newest && loud !== START) await ledger.heads.raise(groupId, loud, false);
+  return ledger.heads.raise(groupId, newest, loud !== newest);
+}
+
+/** A message as the ledger holds it after it was recorded, or before that under another sender. */
+interface Stored {
+  readonly senderId: UserId;
+  readonly message: Message;
+  readonly ownViewStays: boolean;
+  readonly known: boolean;
+  readonly isConflict: boolean;
+}
+
+/** Writes messages, those of one position one after the other. Returns them in their order. */
+async function store(
+  { ledger, nowMs }: Tidemark,
+  groupId: GroupId,
+  messages: readonly Sent[],
+): Promise<Stored[]> {
+  const now = nowMs();
+  const positions = [...Map.groupBy(messages.entries(), ([, { position }]) => position).values()];
+  const stored = await inParallel(positions, CONCURRENT_MESSAGES, async (ofPosition) => {
+    const found: [number, Stored][] = [];
+    for (const [index, sent] of ofPosition) {
+      const { position, senderId, sentAtMs = now, isSilent = false } = sent;
+      const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
+      const ownViewStays = sent.advanceSender === false;
+      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays };
+      const written = await ledger.messages.record(groupId, recording, now);
+      found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
+    }
+    return found;
+  });
+  const inOrder = stored.flat().toSorted(([one], [other]) => one - other);
+  return inOrder.map(([, one]) => one);
+}
+
+/** The newest of a sender's messages that move it: of those that were recorded now, and of those that were known. */
+function newestOf(stored: readonly Stored[]): OwnMessages {
+  const moving = stored.filter(({ ownViewStays }) => !ownViewStays);
+  const newest = (isKnown: boolean) =>
+    moving
+      .filter(({ known }) => known === isKnown)
+      .map(({ message }) => message.position)
+      .reduce(laterOf, START);
+  return { recorded: newest(false), known: newest(true) };
 }
 
 /** Applies marks that overtook their message, best effort: the message is recorded even if this fails. */

@@ -41,7 +41,7 @@ export async function moveForward(
   for (let attempt = 0; attempt < 2; attempt += 1) {
     expected ??= mode === 'open' ? await join(tidemark, member) : null;
     if (!expected) return null;
-    const written = await write(tidemark, member, expected, marks, clamp);
+    const written = await writeMarks(tidemark, member, expected, marks, clamp, isTrusted);
     if (written) {
       const { membership, changed, outcomes } = written;
       const early = earlyMarks(userId, membership, marks, outcomes);
@@ -63,16 +63,29 @@ function isRevision({ self }: Membership, ifRevision: number | null): boolean {
   return ifRevision === null || ifRevision === self.revision;
 }
 
-/** Writes the marks to the ledger, if they move anything. Null if the ledger no longer holds a membership. */
-async function write(
-  { ledger, nowMs }: Tidemark,
+/**
+ * Writes the marks to the ledger, if they move anything. Null if the ledger no longer holds a membership. If nothing moves
+ * and `known` is the cache's copy, reads the member from the ledger for a mark that may be early: the copy may be old, and
+ * a mark of hidden receipts must be noted as private.
+ */
+export async function writeMarks(
+  tidemark: Tidemark,
   member: Member,
-  expected: Membership,
+  known: Membership,
   marks: readonly Mark[],
   clamp: Clamp,
+  isCached: boolean,
 ): Promise<Omit<Moved, 'view'> | null> {
+  const { ledger, nowMs } = tidemark;
   const at = nowMs();
+  let expected = known;
   let applied = applyMarks(expected, marks, clamp, at);
+  if (isCached && isSame(expected, applied.membership) && isReadEarly(marks, applied.outcomes)) {
+    const current = await readMember(tidemark, member);
+    if (!current) return null;
+    expected = current;
+    applied = applyMarks(expected, marks, clamp, at);
+  }
   if (isSame(expected, applied.membership)) {
     return { membership: expected, changed: false, outcomes: applied.outcomes };
   }
@@ -111,16 +124,24 @@ function mayBeEarly({ position }: Mark, outcome: MarkOutcome | undefined): boole
   return outcome?.clamped === true && position !== END;
 }
 
-/** The marks that may have overtaken their message, for the cache to keep. They are applied when it is recorded. */
+function isReadEarly(marks: readonly Mark[], outcomes: readonly MarkOutcome[]): boolean {
+  return marks.some((mark, index) => mark.kind === 'read' && mayBeEarly(mark, outcomes[index]));
+}
+
+/**
+ * The marks that may have overtaken their message, for the cache to keep. They are applied when it is recorded. A mark
+ * made while the receipts are hidden stays private, even if they are shown by then.
+ */
 function earlyMarks(
   userId: UserId,
-  { generation, self }: Membership,
+  { generation, self, preferences }: Membership,
   marks: readonly Mark[],
   outcomes: readonly MarkOutcome[],
 ): change.Change[] {
   return marks
     .filter((mark, index) => mayBeEarly(mark, outcomes[index]))
-    .map(({ position, kind, ifRevision }) => {
+    .map(({ position, kind: asked, ifRevision }) => {
+      const kind = asked === 'read' && preferences.hideReceipts ? 'private' : asked;
       return change.early({ userId, position, generation, revision: ifRevision ?? self.revision, kind });
     });
 }
@@ -142,7 +163,7 @@ async function applyOvertaken(
   if (due.length === 0) return moved;
   const { revision } = moved.membership.self;
   const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
-  const written = await write(tidemark, member, moved.membership, again, (position) => position);
+  const written = await writeMarks(tidemark, member, moved.membership, again, (position) => position, false);
   if (!written) return moved;
   const { membership } = written;
   const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);

@@ -3,8 +3,8 @@ import type { InboxView, View, Window } from '../cache/replies.ts';
 import type { Head } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import { isSame, type Membership, merge } from '../domain/membership.ts';
-import type { Unread } from '../domain/message.ts';
-import { type Position, START } from '../domain/position.ts';
+import { earlierOf, type Position, START } from '../domain/position.ts';
+import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
 import { loadWindow } from './message-window.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -12,10 +12,12 @@ import type { Tidemark } from './tidemark.ts';
 export interface OwnView {
   readonly membership: Membership;
   readonly head: Head;
+  /**
+   * Counts messages up to the head. A message is stored before the head is raised to it: if it counted before, a client that
+   * adds the messages above the head would count it twice.
+   */
   readonly unread: Unread;
 }
-
-export const NOTHING_UNREAD: Unread = { count: 0, exact: true };
 
 /**
  * A window with fewer messages than this share of its capacity is sparse, since messages were deleted. It is loaded
@@ -83,29 +85,30 @@ async function ownViewIn(
   const membership = merge(known, state);
   if (membership.kind === 'departed' || !isSame(membership, state)) return null;
   if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
-  const unread = await unreadIn(tidemark, member, membership.self.position, window);
+  const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
 }
 
 /**
- * Counts the unread messages above a position: in the cache's window and, if that does not decide, in the ledger below
- * the window. Null if the window is sparse and should be loaded again.
+ * Counts the unread messages above a position and up to the head: in the cache's window and, if that does not decide, in the
+ * ledger below the window. Null if the window is sparse and should be loaded again.
  */
 export async function unreadIn(
   { cache, ledger }: Tidemark,
   member: Member,
   position: Position,
-  window: Window,
+  { head, window }: { readonly head: Head; readonly window: Window },
 ): Promise<Unread | null> {
   const { unreadLimit, capacity } = cache;
-  if (position >= window.floor || window.unread > unreadLimit) return atMost(unreadLimit, window.unread);
-  if (isSparse(window.kept, capacity)) return null;
-  const { count, isDecided } = await ledger.messages.countOfOthers(member, {
+  const { floor, unread, kept } = window;
+  if (position >= floor || unread.count > unreadLimit) return unreadOf(unread, unreadLimit);
+  if (isSparse(kept, capacity)) return null;
+  const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
-    lastPosition: window.floor,
-    enough: unreadLimit + 1 - window.unread,
+    lastPosition: earlierOf(floor, head.position),
+    limit: unreadLimit - unread.count,
   });
-  return unreadOf(unreadLimit, window.unread + count, isDecided);
+  return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
 }
 
 async function countInLedger(
@@ -114,24 +117,14 @@ async function countInLedger(
   membership: Membership,
 ): Promise<OwnView> {
   const { unreadLimit } = cache;
-  const [head, { count, isDecided }] = await Promise.all([
-    ledger.heads.read(member.groupId),
-    ledger.messages.countOfOthers(member, {
-      abovePosition: membership.self.position,
-      enough: unreadLimit + 1,
-    }),
-  ]);
-  const isEmpty = head.position === START;
-  return { membership, head, unread: isEmpty ? NOTHING_UNREAD : unreadOf(unreadLimit, count, isDecided) };
-}
-
-/** An undecided count means only that at least one message is unread. */
-function unreadOf(limit: number, count: number, isDecided: boolean): Unread {
-  return isDecided ? atMost(limit, count) : { count: Math.min(Math.max(count, 1), limit), exact: false };
-}
-
-function atMost(limit: number, count: number): Unread {
-  return { count: Math.min(count, limit), exact: count <= limit };
+  const head = await ledger.heads.read(member.groupId);
+  if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
+  const { tally, isDecided } = await ledger.messages.countUnread(member, {
+    abovePosition: membership.self.position,
+    lastPosition: head.position,
+    limit: unreadLimit,
+  });
+  return { membership, head, unread: unreadOf(tally, unreadLimit, isDecided) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { TidemarkEvent } from '../contract/event.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
-import { isPast, type Membership, type Register } from '../domain/membership.ts';
+import { isPast, type Membership, preferencesRevision, type Register } from '../domain/membership.ts';
 import { formatMessageId } from '../domain/position.ts';
 
 /** How one membership moved, in one write or in several consecutive ones. */
@@ -12,12 +12,13 @@ export interface MembershipChange {
 }
 
 /**
- * The events of a move. Subscribers can follow each own view, its revision and the public watermark from
+ * The events of a move. Subscribers can follow each own view, its revision, the public watermark and the preferences from
  * the events alone, in any order and with repetitions: the larger membership counts, then the larger
  * revision, then the larger position.
  */
 export function eventsOf(change: MembershipChange): TidemarkEvent[] {
-  return [readingOf(change), ownViewOf(change), deliveryOf(change)].filter((event) => event !== null);
+  const events = [readingOf(change), ownViewOf(change), deliveryOf(change), preferencesOf(change)];
+  return events.filter((event) => event !== null);
 }
 
 function readingOf(change: MembershipChange): TidemarkEvent | null {
@@ -53,6 +54,22 @@ function deliveryOf(change: MembershipChange): TidemarkEvent | null {
   // Reading implies delivery.
   if (!move || after.delivered.position === after.public.position) return null;
   return { type: 'DeliveryAdvanced', ...memberOf(change), ...move };
+}
+
+function preferencesOf(change: MembershipChange): TidemarkEvent | null {
+  const { before, after } = change;
+  const revision = preferencesRevision(after);
+  const { at, notify, mutedUntil, hideReceipts, archive } = after.preferences;
+  if (at === null || revision <= preferencesRevision(before)) return null;
+  return {
+    type: 'PreferencesChanged',
+    ...memberOf(change),
+    notify,
+    mutedUntil: mutedUntil === null ? null : timeText(mutedUntil),
+    hideReceipts,
+    archive,
+    revision,
+  };
 }
 
 function memberOf({ groupId, userId, after }: MembershipChange) {

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { member } from '../../shared/cache/changes.ts';
 import type { Belonging } from '../../shared/domain/belonging.ts';
 import { type MembershipState, merge } from '../../shared/domain/membership.ts';
+import { NO_PREFERENCES } from '../../shared/domain/preferences.ts';
 import { copy } from '../support/memberships.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
 
@@ -38,8 +39,12 @@ const inLedger: Holder = () => {
     const merged = (current: MembershipState | null) => (current ? merge(current, next) : next);
     const known = await memberships.readBelonging({ groupId, userId });
     const result = merged(known.state);
-    const isMove = known.state?.kind === 'member' && result.kind === 'member';
-    if (isMove && result.generation === known.state?.generation) {
+    const isMove =
+      known.state?.kind === 'member' &&
+      result.kind === 'member' &&
+      result.generation === known.state.generation &&
+      result.preferences.revision === known.state.preferences.revision;
+    if (isMove) {
       await memberships.change({ groupId, userId }, merged, known.state);
     } else {
       const begin = (known: Belonging) => ({ ...known, state: merged(known.state) });
@@ -109,7 +114,12 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
     ));
 
   test('holds the larger of each register', async () => {
-    const member = (self: [number, string], shown: string, delivered: string): MembershipState => ({
+    const member = (
+      self: [number, string],
+      shown: string,
+      delivered: string,
+      revision: number,
+    ): MembershipState => ({
       kind: 'member',
       generation: 1_700_000_000_000,
       joinedAfter: position('1'),
@@ -117,12 +127,13 @@ describe.each(holders)('the merge of registers in %s', (_name, holder, numRuns) 
       self: { revision: self[0], position: position(self[1]), at: 7 },
       public: { position: position(shown), at: 7 },
       delivered: { position: position(delivered), at: 7 },
+      preferences: { ...NO_PREFERENCES, revision, at: 1_700_000_000_000 + revision, mutedUntil: revision },
     });
     const merged = await final(holder, [
-      member([2, '5'], '9007199254740993', '10'),
-      member([1, '18446744073709551615'], '9007199254740992', '18446744073709551615'),
+      member([2, '5'], '9007199254740993', '10', 10),
+      member([1, '18446744073709551615'], '9007199254740992', '18446744073709551615', 9),
     ]);
-    expect(merged).toEqual(member([2, '5'], '9007199254740993', '18446744073709551615'));
+    expect(merged).toEqual(member([2, '5'], '9007199254740993', '18446744073709551615', 10));
   });
 });
 
@@ -132,6 +143,7 @@ function expectNotBack(before: MembershipState, after: MembershipState): void {
   if (before.kind === 'departed') throw new Error('a departure was undone within its generation');
   expect(after.public.position >= before.public.position).toBe(true);
   expect(after.delivered.position >= before.delivered.position).toBe(true);
+  expect(after.preferences.revision).toBeGreaterThanOrEqual(before.preferences.revision);
   const revisions = [before.self.revision, after.self.revision] as const;
   expect(revisions[1]).toBeGreaterThanOrEqual(revisions[0]);
   if (revisions[0] === revisions[1]) expect(after.self.position >= before.self.position).toBe(true);

@@ -65,6 +65,7 @@ test('the page shows every event, and each route at least once', () => {
     'DeliveryAdvanced',
     'GroupFullyRead',
     'OwnWatermarkMoved',
+    'PreferencesChanged',
     'WatermarkAdvanced',
   ]);
   expect(page.events.map(({ name }) => name).toSorted()).toEqual(Object.keys(eventDetails).toSorted());

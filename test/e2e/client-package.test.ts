@@ -85,6 +85,7 @@ describe('the package', () => {
       expect.arrayContaining([
         ...['./package.json', './README.md', './dist/LICENSE'],
         ...['./dist/index.js', './dist/index.d.ts', './dist/react.js', './dist/react.d.ts'],
+        ...['./dist/ids.js', './dist/ids.d.ts'],
       ]),
     );
     expect(files.filter((file) => !/\.(d\.ts|js|json|md)$|LICENSE$/.test(file))).toEqual([]);
@@ -119,6 +120,14 @@ describe('the package', () => {
     const all = await bundled("export * from 'tidemark-client';");
     expect(gzipSync(all, { level: 9 }).length).toBeLessThan(6 * 1_024);
   });
+
+  test('has ids as an entry of its own, smaller than 1 KB', async () => {
+    const ids = await bundled("export * from 'tidemark-client/ids';");
+    expect(gzipSync(ids, { level: 9 }).length).toBeLessThan(1_024);
+    const mark = 'a UUID of version 7';
+    expect(ids).toContain(mark);
+    expect(await bundled("export * from 'tidemark-client';")).not.toContain(mark);
+  });
 });
 
 describe('a bundler', () => {
@@ -144,12 +153,14 @@ describe('a bundler', () => {
   });
 
   test('leaves everything out where nothing is used', async () => {
-    expect(await bundled("import 'tidemark-client'; import 'tidemark-client/react';")).toBe('');
+    const names = ['tidemark-client', 'tidemark-client/ids', 'tidemark-client/react'];
+    expect(await bundled(names.map((name) => `import '${name}';`).join(' '))).toBe('');
   });
 });
 
 const CALLS = `
 import { createServiceApi, createTidemark, TidemarkError, type Snapshot } from 'tidemark-client';
+import { messageIdFromTime, messageIdFromUuidV7 } from 'tidemark-client/ids';
 
 export async function backEnd(url: string): Promise<string> {
   const api = createServiceApi({ url, token: () => 'a-token' });
@@ -159,6 +170,9 @@ export async function backEnd(url: string): Promise<string> {
   for (const one of receipts) if (one.known) console.log(one.readByAll);
   // @ts-expect-error a number would lose the last digits
   await api.deleteMessage({ groupId: 'tea', messageId: 102 });
+  await api.deleteMessage({ groupId: 'tea', messageId: messageIdFromTime(Date.now(), 'a-uuid') });
+  // @ts-expect-error the text of a UUID alone
+  messageIdFromUuidV7({ toString: () => 'a-uuid' });
   return head;
 }
 

@@ -51,7 +51,7 @@ describe('a preflight', () => {
       expect(answer.status).toBe(204);
       expect(corsHeaders(answer)).toEqual({
         'access-control-allow-origin': origin,
-        'access-control-allow-methods': 'DELETE,GET,POST,PUT',
+        'access-control-allow-methods': 'DELETE,GET,PATCH,POST,PUT',
         'access-control-allow-headers': 'authorization,content-type',
         'access-control-max-age': '86400',
         vary: 'Origin',

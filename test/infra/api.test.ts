@@ -91,7 +91,7 @@ describe('the API', () => {
       ProtocolType: 'HTTP',
       CorsConfiguration: {
         AllowOrigins: ['https://chat.example.com', 'http://localhost:5173'],
-        AllowMethods: ['DELETE', 'GET', 'POST', 'PUT'],
+        AllowMethods: ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'],
         AllowHeaders: ['authorization', 'content-type'],
         ExposeHeaders: ['retry-after'],
         MaxAge: 86400,

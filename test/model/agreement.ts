@@ -1,9 +1,9 @@
 import type { Json } from '../support/running-stack.ts';
 import {
   type Expected,
-  keyOfRevision,
   type Learned,
   Moment,
+  OneOf,
   Optional,
   Revision,
   SOME_BOOLEAN,
@@ -32,6 +32,13 @@ export function agree(
 ): Learned | null {
   if (expected instanceof Optional) {
     return seen === undefined ? learned : agree(expected.expected, seen, learned, spanOf);
+  }
+  if (expected instanceof OneOf) {
+    for (const alternative of expected.alternatives) {
+      const known = agree(alternative, seen, learned, spanOf);
+      if (known !== null) return known;
+    }
+    return null;
   }
   if (seen === undefined) return null;
   if (expected === SOME_TEXT) return typeof seen === 'string' && seen !== '' ? learned : null;
@@ -77,12 +84,11 @@ function agreeOnMoment(
 }
 
 function agreeOnRevision(
-  { membership, above, isNone, raises }: Revision,
+  { key, above, isNone, raises }: Revision,
   seen: Json,
   learned: Learned,
 ): Learned | null {
   if (typeof seen !== 'number' || !Number.isSafeInteger(seen)) return null;
-  const key = keyOfRevision(membership);
   const known = learned[key];
   const first = seen - raises;
   if (known !== undefined) return known === first ? learned : null;
@@ -96,8 +102,9 @@ export function describeExpected(expected: Expected, learned: Learned): string {
     if (value === SOME_ERRORS) return '<some errors>';
     if (value === SOME_BOOLEAN) return '<true or false>';
     if (value instanceof Optional) return value.expected;
+    if (value instanceof OneOf) return { 'one of': value.alternatives };
     if (value instanceof Revision) {
-      const first = learned[keyOfRevision(value.membership)];
+      const first = learned[value.key];
       return typeof first === 'number'
         ? first + value.raises
         : `<a revision above ${value.above + value.raises}>`;

@@ -12,11 +12,13 @@ import {
   Moment,
   memberOf,
   messageOf,
+  privately,
   type Rules,
   upTo,
   withMember,
   withMessage,
 } from './model.ts';
+import { messageFrom, withoutMessage } from './recording.ts';
 
 /**
  * The group after facts arrived. In any order, the result is as if they had arrived when they happened. This holds
@@ -40,13 +42,7 @@ export function applyFacts(
     if (fact.kind !== 'sent') continue;
     const before = messageOf(changed.messages, fact.messageId);
     if (before !== undefined && isRecorded(before)) continue;
-    const message = {
-      messageId: fact.messageId,
-      senderId: fact.senderId,
-      deleted: before?.deleted ?? false,
-      recordedBy: operation,
-      sentAt: fact.at,
-    };
+    const message = messageFrom(fact, before, { recordedBy: operation, sentAt: fact.at });
     sent.push(message);
     changed = {
       ...changed,
@@ -56,18 +52,16 @@ export function applyFacts(
   }
   for (const fact of fresh) {
     if (fact.kind !== 'deleted') continue;
-    const before = messageOf(changed.messages, fact.messageId);
-    const message = before ?? { senderId: null, recordedBy: null, sentAt: null };
     changed = {
       ...changed,
       head: rules.headAfterDeleting(changed, fact.messageId),
-      messages: withMessage(changed.messages, { ...message, messageId: fact.messageId, deleted: true }),
+      messages: withoutMessage(changed.messages, fact.messageId),
     };
   }
   const userIds = new Set(allFacts.flatMap((fact) => ('userId' in fact ? [fact.userId] : [])));
   for (const userId of [...userIds].sort()) {
     changed = withMemberships(changed, userId, operation, learned, rules);
-    changed = withOwnMessages(changed, userId, operation, group, sent);
+    changed = withOwnMessages(changed, userId, operation, group, sent, rules);
   }
   return changed;
 }
@@ -75,7 +69,7 @@ export function applyFacts(
 export function nameOf(fact: Fact): string {
   switch (fact.kind) {
     case 'sent':
-      return `sent ${fact.messageId} ${fact.senderId} ${fact.at}`;
+      return `sent ${fact.messageId} ${fact.senderId} ${fact.at} ${JSON.stringify(fact.attributes)}`;
     case 'deleted':
       return `deleted ${fact.messageId}`;
     case 'joined':
@@ -133,24 +127,33 @@ const newestSentBy = ({ messages }: Group, time: number) =>
     .filter(({ sentAt }) => sentAt !== null && sentAt <= time)
     .reduce((newest, { messageId }) => larger(newest, messageId), 0n);
 
-/** A sender that was a member when it sent a message has read up to the message. */
+/** A sender that was a member when it sent a message has read up to the message, unless the message says otherwise. */
 function withOwnMessages(
   group: Group,
   userId: string,
   operation: number,
   before: Group,
   fresh: readonly Message[],
+  rules: Rules,
 ): Group {
   const member = memberOf(group, userId);
   if (member === undefined) return group;
   const { joinedAt } = member;
   const isNew = memberOf(before, userId)?.membership !== member.membership;
   let moved = member;
-  for (const { messageId, senderId, sentAt } of isNew ? group.messages : fresh) {
+  for (const { messageId, senderId, sentAt, advancesSender } of isNew ? group.messages : fresh) {
     if (senderId !== userId || sentAt === null || joinedAt === null || sentAt <= joinedAt) continue;
+    const record = {
+      isFirst: true,
+      isTheirs: true,
+      isShownAsRead: false,
+      advances: advancesSender,
+      isAmongSeveral: false,
+    };
+    if (rules.movesSender(record) === 'never') continue;
     moved = advance(
       moved,
-      upTo(messageId, ALL),
+      upTo(messageId, rules.isHidden(moved, 'sending') ? privately(ALL) : ALL),
       (what) => new Moment(operation, `${group.groupId} ${userId} ${what} ${messageId}`, 'none'),
     );
   }

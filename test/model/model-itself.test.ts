@@ -1,13 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { RULES, type Rules } from './model.ts';
+import { ALL_FEATURES } from './features.ts';
+import { type HistoriesOptions, histories } from './histories.ts';
+import { manyGroups, manyMessages } from './large-histories.ts';
 import {
-  factsOf,
-  type HistoriesOptions,
-  histories,
-  type OperationRequest,
-  type TimelineFact,
-} from './operations.ts';
+  type Attributes,
+  NO_ATTRIBUTES,
+  NO_PATCH,
+  type PreferencesPatch,
+  RULES,
+  type Rules,
+} from './model.ts';
+import { factsOf, type History, type OperationRequest, type TimelineFact } from './operations.ts';
 import { type AnswerPieces, Disagreement, play } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
@@ -22,9 +26,9 @@ async function findDisagreement(
   choices: { appliesLater: boolean },
   rules: Rules,
   numRuns: number,
-  options: HistoriesOptions,
+  options: Omit<HistoriesOptions, 'features'>,
 ): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories(options), async (history) => {
+  const property = fc.asyncProperty(histories({ ...options, features: ALL_FEATURES }), async (history) => {
     await play(simulatedService(choices), history, rules, 0);
   });
   const { errorInstance } = await fc.check(property, { numRuns, endOnFailure: true });
@@ -39,12 +43,34 @@ test.each(CHOICES)('the model agrees with a service that %s', async (_name, choi
 
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
-  async (_name, { rules, withFacts }) => {
-    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, { maxSteps: 30, withFacts });
+  async (_name, { rules, withFacts, focus }) => {
+    const options = { maxSteps: 30, withFacts, focus };
+    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, options);
     expect(found).toBeInstanceOf(Disagreement);
   },
   60_000,
 );
+
+/** Plays large histories until one disagrees. */
+async function findAmongLarge(large: fc.Arbitrary<History>, rules: Rules): Promise<unknown> {
+  const property = fc.asyncProperty(large, async (history) => {
+    await play(simulatedService({ appliesLater: false }), history, rules, 0);
+  });
+  return (await fc.check(property, { numRuns: 5, endOnFailure: true })).errorInstance;
+}
+
+test.each([
+  ['many messages', manyMessages(500)],
+  ['many groups', manyGroups],
+])('the model agrees with a service that has %s', async (_name, large) => {
+  expect(await findAmongLarge(large, RULES)).toBeNull();
+});
+
+test('a model whose badge counts more than 500 messages of a group does not agree with the contract', async () => {
+  expect(await findAmongLarge(manyMessages(503), { ...RULES, badgeLimit: 5_000 })).toBeInstanceOf(
+    Disagreement,
+  );
+});
 
 /** Performs these one after the other, and returns the model's answer to the last. */
 async function answerTo(
@@ -68,12 +94,17 @@ const join = (userId: string, joinedAfter?: bigint): OperationRequest => ({
   joinedAfter,
 });
 const leave = (userId: string): OperationRequest => ({ kind: 'leave', ...g, userId });
-const record = (messageId: bigint, senderId: string): OperationRequest => ({
+const record = (
+  messageId: bigint,
+  senderId: string,
+  attributes: Partial<Attributes> = {},
+): OperationRequest => ({
   kind: 'record',
   ...g,
   messageId,
   senderId,
   sentAt: undefined,
+  attributes: { ...NO_ATTRIBUTES, ...attributes },
 });
 const mark = (messageId: bigint, ifRevision?: number): OperationRequest => ({
   kind: 'mark',
@@ -102,11 +133,17 @@ const joined = (userId: string, at: number, joinedAfter?: bigint): TimelineFact 
   round: 0,
 });
 const left = (userId: string, at: number): TimelineFact => ({ kind: 'left', userId, at, round: 0 });
-const sent = (messageId: bigint, senderId: string, at: number): TimelineFact => ({
+const sent = (
+  messageId: bigint,
+  senderId: string,
+  at: number,
+  attributes: Partial<Attributes> = {},
+): TimelineFact => ({
   kind: 'sent',
   messageId,
   senderId,
   at,
+  attributes: { ...NO_ATTRIBUTES, ...attributes },
   round: 0,
 });
 
@@ -114,7 +151,12 @@ describe('in a history written by hand', () => {
   test('the largest id marks nothing if no message is recorded', async () => {
     expect(await answerTo([join('ann'), mark(MAX)])).toEqual({
       answer: { status: 200, body: { groupId: 'g', userId: 'ann', advanced: false, clamped: true } },
-      afterwards: { messageId: null, readAt: null, revision: 0, unread: { count: 0, exact: true } },
+      afterwards: {
+        messageId: null,
+        readAt: null,
+        revision: 0,
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
+      },
     });
   });
 
@@ -122,7 +164,7 @@ describe('in a history written by hand', () => {
     const late = [join('ann'), record(1n, 'ben'), mark(1n), unreadFrom(1n), leave('ann'), join('ann')];
     expect(await answerTo([...late, record(3n, 'ben'), mark(3n, 1)])).toMatchObject({
       answer: { status: 409, body: { code: 'revision_conflict', advanced: true, clamped: false } },
-      afterwards: { messageId: '1', unread: { count: 1, exact: true } },
+      afterwards: { messageId: '1', unread: { count: 1, mentions: 0, firstId: '3', exact: true } },
     });
   });
 
@@ -169,7 +211,7 @@ describe('in a history written by hand', () => {
       },
     });
     expect(await answerTo([...before, getWatermark])).toMatchObject({
-      answer: { body: { unread: { count: 1, exact: true } } },
+      answer: { body: { unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
     });
   });
 
@@ -186,7 +228,9 @@ describe('in a history written by hand', () => {
       answer: { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '3' } },
     });
     expect(await answerTo([record(5n, 'ben'), join('ann', 3n), getWatermark])).toMatchObject({
-      answer: { body: { messageId: '3', readAt: null, unread: { count: 1, exact: true } } },
+      answer: {
+        body: { messageId: '3', readAt: null, unread: { count: 1, mentions: 0, firstId: '5', exact: true } },
+      },
     });
   });
 
@@ -207,7 +251,410 @@ describe('in a history written by hand', () => {
     expect(
       await answerTo([...before, unreadFrom(1n), record(2n, 'ben'), getWatermark], choices),
     ).toMatchObject({
-      answer: { body: { messageId: null, revision: 1, unread: { count: 2, exact: true } } },
+      answer: {
+        body: { messageId: null, revision: 1, unread: { count: 2, mentions: 0, firstId: '1', exact: true } },
+      },
+    });
+  });
+
+  test('silent messages raise the head and are not unread', async () => {
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ben', { silent: true, mentions: 'all' })];
+    expect(await answerTo([...before, getWatermark])).toMatchObject({
+      answer: { body: { head: '2', unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
+    });
+    const status: OperationRequest = { kind: 'get status', ...ann, ...byUser, messageIds: [2n] };
+    expect(await answerTo([...before, status])).toMatchObject({
+      answer: { body: { statuses: [{ messageId: '2', read: false }] } },
+    });
+  });
+
+  const mentioning: OperationRequest[] = [
+    join('ann'),
+    record(1n, 'ben'),
+    record(2n, 'ben', { mentions: 'all' }),
+    record(3n, 'ann', { mentions: ['ann', 'ben'], advanceSender: false }),
+    record(4n, 'cem', { mentions: ['ann'] }),
+    record(5n, 'cem', { mentions: ['ben'] }),
+  ];
+
+  test('mentions of the member and of all count, not those by the member', async () => {
+    expect(await answerTo([...mentioning, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 4, mentions: 2, firstId: '1', exact: true } } },
+    });
+  });
+
+  test('mentions fall by reading and by deletion, and return by marking unread', async () => {
+    expect(await answerTo([...mentioning, mark(2n), getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 2, mentions: 1, firstId: '4', exact: true } } },
+    });
+    const deleted: OperationRequest[] = [...mentioning, { kind: 'delete', ...g, messageId: 2n }];
+    expect(await answerTo([...deleted, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 3, mentions: 1, firstId: '1', exact: true } } },
+    });
+    expect(await answerTo([...deleted, mark(5n), unreadFrom(4n), getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 2, mentions: 1, firstId: '4', exact: true } } },
+    });
+  });
+
+  test('what the first recording said stays', async () => {
+    const again = record(4n, 'cem', { silent: true, mentions: ['ben'] });
+    expect(await answerTo([...mentioning, again, getWatermark])).toMatchObject({
+      answer: { body: { unread: { count: 4, mentions: 2, firstId: '1', exact: true } } },
+    });
+    const facts = [joined('ann', 1), sent(4n, 'ann', 2, { advanceSender: false }), sent(6n, 'ben', 2)];
+    const repeated = putFacts(sent(4n, 'ann', 3, { advanceSender: true, mentions: 'all' }));
+    expect(await answerTo([putFacts(...facts), repeated, getWatermark])).toMatchObject({
+      answer: { body: { messageId: null, unread: { count: 1, mentions: 0, firstId: '6', exact: true } } },
+    });
+  });
+
+  test('a message that does not advance its sender neither reads for them nor undoes what they marked unread', async () => {
+    const before = [join('ann'), record(1n, 'ben'), record(2n, 'ben'), mark(2n), unreadFrom(2n)];
+    const post = record(3n, 'ann', { advanceSender: false });
+    expect(await answerTo([...before, post, getWatermark])).toMatchObject({
+      answer: {
+        body: { messageId: '1', revision: 1, unread: { count: 1, mentions: 0, firstId: '2', exact: true } },
+      },
+    });
+    expect(await answerTo([...before, post, record(3n, 'ann'), getWatermark])).toMatchObject({
+      answer: { body: { messageId: '1', revision: 1 } },
+    });
+  });
+
+  test('messages of one call are recorded as if sent one after the other', async () => {
+    const sending = (messageId: bigint, senderId: string) => ({
+      ...g,
+      messageId,
+      senderId,
+      attributes: NO_ATTRIBUTES,
+    });
+    const several: OperationRequest = {
+      kind: 'record several',
+      messages: [
+        sending(7n, 'ann'),
+        sending(7n, 'ann'),
+        sending(7n, 'ben'),
+        sending(1n, 'ben'),
+        sending(3n, 'ann'),
+      ],
+    };
+    const before = [join('ann'), record(1n, 'ben'), record(9n, 'ben')];
+    expect(await answerTo([...before, several])).toEqual({
+      answer: {
+        status: 200,
+        inOrder: [
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '7' },
+          { groupId: 'g', messageId: '1' },
+          { groupId: 'g', messageId: '3' },
+        ],
+      },
+      'entry 0': { outcome: 'recorded' },
+      'entry 1': { outcome: 'known' },
+      'entry 2': { outcome: 'conflict' },
+      'entry 3': { outcome: 'known' },
+      'entry 4': { outcome: 'recorded' },
+    });
+    expect(await answerTo([...before, several, getWatermark])).toMatchObject({
+      answer: { body: { messageId: '7', unread: { count: 1, mentions: 0, firstId: '9', exact: true } } },
+    });
+  });
+
+  const setAs = (userId: string, patch: Partial<PreferencesPatch>): OperationRequest => ({
+    kind: 'set preferences',
+    ...g,
+    userId,
+    ...byUser,
+    patch: { ...NO_PATCH, ...patch },
+  });
+  const set = (patch: Partial<PreferencesPatch>) => setAs('ann', patch);
+  const getPreferences: OperationRequest = { kind: 'get preferences', ...ann, ...byUser };
+  const countAs = (userId: string, ...messageIds: bigint[]): OperationRequest => ({
+    kind: 'count receipts',
+    ...g,
+    userId,
+    ...byUser,
+    messageIds,
+  });
+  const listAs = (userId: string, messageId: bigint): OperationRequest => ({
+    kind: 'list receipts',
+    ...g,
+    userId,
+    ...byUser,
+    messageId,
+    state: undefined,
+    limit: undefined,
+  });
+
+  test('preferences begin with the defaults, and each patch that changes one raises the revision', async () => {
+    const begun = {
+      groupId: 'g',
+      notify: 'all',
+      mutedUntil: null,
+      hideReceipts: false,
+      archive: 'no',
+      archived: false,
+      revision: 0,
+    };
+    expect(await answerTo([join('ann'), getPreferences])).toEqual({ answer: { status: 200, body: begun } });
+    expect(await answerTo([getPreferences])).toMatchObject({ answer: { status: 404 } });
+    const patches = [
+      set({ notify: 'mentions' }),
+      set({ notify: 'mentions' }),
+      set({ mutedUntil: '2999-12-31T23:59:59.999Z', archive: 'always' }),
+      set({ archive: 'always' }),
+    ];
+    expect(await answerTo([join('ann'), ...patches])).toEqual({
+      answer: {
+        status: 200,
+        body: {
+          ...begun,
+          notify: 'mentions',
+          mutedUntil: '2999-12-31T23:59:59.999Z',
+          archive: 'always',
+          archived: true,
+          revision: 2,
+        },
+      },
+    });
+    expect(
+      await answerTo([join('ann'), ...patches, leave('ann'), join('ann'), getPreferences]),
+    ).toMatchObject({
+      answer: { body: { notify: 'all', mutedUntil: null, archive: 'no', archived: false } },
+    });
+  });
+
+  test('reading and sending with hidden receipts is private, and stays private', async () => {
+    const hidden = [join('ann'), join('ben'), record(1n, 'ben'), set({ hideReceipts: true })];
+    const counts = (readCount: number, deliveredCount: number) => ({
+      answer: { body: { receipts: [{ messageId: '1', audience: 1, readCount, deliveredCount }] } },
+    });
+    const count = countAs('ben', 1n);
+    const acts: OperationRequest[] = [mark(1n), record(2n, 'ann')];
+    for (const act of acts) {
+      expect(await answerTo([...hidden, act, count])).toMatchObject(counts(0, 0));
+      const shown = [...hidden, act, set({ hideReceipts: false })];
+      expect(await answerTo([...shown, count])).toMatchObject(counts(0, 0));
+      expect(await answerTo([...shown, act, count])).toMatchObject(
+        act.kind === 'mark' ? counts(1, 1) : counts(0, 0),
+      );
+    }
+    const delivered: OperationRequest = { kind: 'mark delivered', ...ann, ...byUser, messageId: 1n };
+    expect(await answerTo([...hidden, delivered, count])).toMatchObject(counts(0, 1));
+    expect(await answerTo([...hidden, mark(1n), getWatermark])).toMatchObject({
+      answer: { body: { messageId: '1', unread: { count: 0 } } },
+    });
+  });
+
+  test('a clamped mark is applied privately if receipts were hidden before or after it', async () => {
+    const choices = { appliesLater: true };
+    const begun = [join('ann'), join('ben'), record(1n, 'ben')];
+    const hide = set({ hideReceipts: true });
+    for (const marked of [
+      [mark(2n), hide],
+      [hide, mark(2n), set({ hideReceipts: false })],
+    ]) {
+      const history = [...begun, ...marked, record(2n, 'ben')];
+      expect(await answerTo([...history, getWatermark], choices)).toMatchObject({
+        answer: { body: { messageId: '2' } },
+      });
+      expect(await answerTo([...history, countAs('ben', 2n)], choices)).toMatchObject({
+        answer: { body: { receipts: [{ messageId: '2', readCount: 0, deliveredCount: 0 }] } },
+      });
+    }
+  });
+
+  test.each([
+    ['untilNew', { silent: true }, true],
+    ['untilNew', {}, false],
+    ['always', {}, true],
+    ['no', {}, false],
+  ] as const)(
+    'a group with archive %s after a message with %j is archived: %s',
+    async (archive, attributes, archived) => {
+      const history = [join('ann'), record(1n, 'ben'), set({ archive }), record(2n, 'ben', attributes)];
+      expect(await answerTo([...history, getPreferences])).toMatchObject({
+        answer: { body: { archive, archived } },
+      });
+    },
+  );
+
+  test('a group is archived again after it came back', async () => {
+    const archive = set({ archive: 'untilNew' });
+    expect(
+      await answerTo([join('ann'), record(1n, 'ben'), archive, record(2n, 'ben'), archive]),
+    ).toMatchObject({
+      answer: { body: { archived: true, revision: 2 } },
+    });
+  });
+
+  test('the parent of a group is set once, and a conflict changes nothing', async () => {
+    const setGroup = (settings: {
+      parentId?: string | null;
+      receipts?: 'off' | 'sender';
+    }): OperationRequest => ({
+      kind: 'set group',
+      ...g,
+      parentId: undefined,
+      receipts: undefined,
+      ...settings,
+    });
+    const getGroup: OperationRequest = { kind: 'get group', ...g };
+    const answer = (parentId: string | null, receipts: string) => ({
+      answer: { status: 200, body: { groupId: 'g', head: null, parentId, receipts } },
+    });
+    expect(await answerTo([getGroup])).toEqual(answer(null, 'members'));
+    expect(await answerTo([setGroup({ parentId: null })])).toEqual(answer(null, 'members'));
+    const parent = setGroup({ parentId: 'space' });
+    expect(await answerTo([parent, setGroup({ parentId: 'space', receipts: 'off' })])).toEqual(
+      answer('space', 'off'),
+    );
+    for (const parentId of ['another', null]) {
+      const other = setGroup({ parentId, receipts: 'off' });
+      expect(await answerTo([parent, other])).toMatchObject({
+        answer: { status: 409, body: { code: 'conflict' } },
+      });
+      expect(await answerTo([parent, other, getGroup])).toEqual(answer('space', 'members'));
+    }
+    expect(await answerTo([setGroup({ parentId: 'g' })])).toMatchObject({
+      answer: { status: 400, body: { code: 'invalid_request' } },
+    });
+  });
+
+  test.each([
+    ['members', 'ann', true, 200],
+    ['members', 'ben', true, 200],
+    ['sender', 'ann', false, 403],
+    ['sender', 'ben', true, 200],
+    ['off', 'ann', null, 403],
+    ['off', 'ben', null, 403],
+  ] as const)(
+    'with receipts for %s, %s counts: %s, and lists with status %i',
+    async (receipts, userId, known, status) => {
+      const history: OperationRequest[] = [
+        join('ann'),
+        join('ben'),
+        record(1n, 'ben'),
+        { kind: 'set group', ...g, parentId: undefined, receipts },
+      ];
+      const refused = { answer: { status: 403, body: { code: 'receipts_off' } } };
+      const counted = { answer: { status: 200, body: { receipts: [{ messageId: '1', known }] } } };
+      expect(await answerTo([...history, countAs(userId, 1n)])).toMatchObject(
+        known === null ? refused : counted,
+      );
+      expect(await answerTo([...history, listAs(userId, 1n)])).toMatchObject(
+        status === 403 ? refused : { answer: { status, body: { messageId: '1' } } },
+      );
+      expect(await answerTo([...history, listAs('cem', 1n)])).toMatchObject({ answer: { status: 404 } });
+    },
+  );
+
+  const inOther = (operation: OperationRequest): OperationRequest =>
+    ({ ...operation, groupId: 'other' }) as OperationRequest;
+  const badge: OperationRequest = { kind: 'get badge', userId: 'ann', ...byUser };
+  /** Two unread messages in each group, of which one mentions ann. */
+  const inTwoGroups = [join('ann'), record(1n, 'ben'), record(2n, 'ben', { mentions: ['ann'] })].flatMap(
+    (operation) => [operation, inOther(operation)],
+  );
+  const badgeOf = (groups: number, messages: number, mentions: number) => ({
+    answer: { status: 200, body: { groups, messages, mentions, exact: true } },
+  });
+
+  test.each([
+    [{}, 2, 4, 2],
+    [{ notify: 'none' }, 1, 2, 1],
+    [{ notify: 'mentions' }, 2, 3, 2],
+    [{ mutedUntil: '2999-12-31T23:59:59.999Z' }, 1, 2, 1],
+    [{ mutedUntil: '2020-02-29T00:00:00.000Z' }, 2, 4, 2],
+    [{ archive: 'always' }, 1, 2, 1],
+    [{ archive: 'untilNew' }, 1, 2, 1],
+  ] as const)(
+    'with preferences %j the badge has %i groups, %i messages and %i mentions',
+    async (patch, groups, messages, mentions) => {
+      const preferences: OperationRequest = {
+        kind: 'set preferences',
+        ...ann,
+        ...byUser,
+        patch: { ...NO_PATCH, ...patch },
+      };
+      expect(await answerTo([...inTwoGroups, preferences, badge])).toEqual(
+        badgeOf(groups, messages, mentions),
+      );
+    },
+  );
+
+  test('badges of several users come in the order asked', async () => {
+    const badges: OperationRequest = { kind: 'count badges', userIds: ['cem', 'ann'] };
+    expect(await answerTo([...inTwoGroups, badges])).toEqual({
+      answer: { status: 200, userIds: ['cem', 'ann'] },
+      'badge of cem': { groups: 0, messages: 0, mentions: 0, exact: true },
+      'badge of ann': { groups: 2, messages: 4, mentions: 2, exact: true },
+    });
+  });
+
+  const among = ['g', 'other'];
+  const markAll = (wanted: { parentId?: string; unmutedOnly?: boolean } = {}): OperationRequest => ({
+    kind: 'mark all',
+    userId: 'ann',
+    ...byUser,
+    parentId: undefined,
+    unmutedOnly: undefined,
+    ...wanted,
+    among,
+  });
+  const inSpace: OperationRequest = { kind: 'set group', ...g, parentId: 'space', receipts: undefined };
+
+  test('all groups are marked up to their heads, or those of a parent, or those that are not muted', async () => {
+    const marked = { outcome: 'advanced', messageId: '2', revision: 0, clamped: false };
+    const answer = { status: 200, areDistinct: true, others: [] };
+    expect(await answerTo([...inTwoGroups, mark(2n), markAll()])).toEqual({
+      answer,
+      'group g': { ...marked, outcome: 'unchanged' },
+      'group other': marked,
+    });
+    expect(await answerTo([...inTwoGroups, inSpace, markAll({ parentId: 'space' })])).toEqual({
+      answer,
+      'group g': marked,
+      'group other': null,
+    });
+    expect(await answerTo([...inTwoGroups, set({ notify: 'none' }), markAll({ unmutedOnly: true })])).toEqual(
+      {
+        answer,
+        'group g': null,
+        'group other': marked,
+      },
+    );
+    expect(await answerTo([...inTwoGroups, markAll(), badge])).toEqual(badgeOf(0, 0, 0));
+  });
+
+  test('an inbox lists archived groups only if asked, and those of one parent', async () => {
+    const inbox = (wanted: { parentId?: string; archived?: boolean }): OperationRequest => ({
+      kind: 'inbox',
+      userId: 'ann',
+      ...byUser,
+      unreadOnly: undefined,
+      limit: undefined,
+      parentId: undefined,
+      archived: undefined,
+      ...wanted,
+      among,
+    });
+    const history = [...inTwoGroups, inSpace, set({ archive: 'always', notify: 'mentions' })];
+    const listed = { parentId: 'space', notify: 'mentions', archived: true };
+    const other = { parentId: null, notify: 'all', archived: false };
+    expect(await answerTo([...history, inbox({})])).toMatchObject({ 'group g': null, 'group other': other });
+    expect(await answerTo([...history, inbox({ archived: true })])).toMatchObject({
+      'group g': listed,
+      'group other': null,
+    });
+    expect(await answerTo([...history, inbox({ archived: true, parentId: 'space' })])).toMatchObject({
+      'group g': listed,
+      'group other': null,
+    });
+    expect(await answerTo([...inTwoGroups, inSpace, inbox({ parentId: 'space' })])).toMatchObject({
+      'group g': { parentId: 'space', notify: 'all', archived: false },
+      'group other': null,
     });
   });
 

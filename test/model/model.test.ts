@@ -3,14 +3,22 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { startRunningStack } from '../support/running-stack.ts';
+import { PLAYED } from './features.ts';
+import { type HistoriesOptions, histories } from './histories.ts';
+import {
+  FEATURES_OF_MANY_GROUPS,
+  FEATURES_OF_MANY_MESSAGES,
+  manyGroups,
+  manyMessages,
+} from './large-histories.ts';
 import { RULES, type Rules } from './model.ts';
-import { type HistoriesOptions, type History, histories } from './operations.ts';
+import type { History } from './operations.ts';
 import { type Stage, serviceOf } from './perform.ts';
 import { Disagreement, play } from './play.ts';
 import { shorten } from './shorten.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
-const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
+const OPERATIONS = process.env.CI === undefined ? 2_000 : 20_000;
 /** The number of histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
@@ -56,7 +64,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => stage?.stop());
 
-interface Search extends HistoriesOptions {
+interface Search extends Omit<HistoriesOptions, 'features'> {
   readonly rules: Rules;
   readonly seed: number;
   readonly maxHistories: number;
@@ -75,7 +83,10 @@ interface Search extends HistoriesOptions {
  * If the cache did not answer in time, a merge is lost, and answers are not promised until the stream has merged it
  * again: such a history is played again. On a busy machine this happens sometimes.
  */
-async function playOnCache(history: History, { rules, factsWithinMs }: Search): Promise<number> {
+async function playOnCache(
+  history: History,
+  { rules, factsWithinMs }: Pick<Search, 'rules' | 'factsWithinMs'>,
+): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const failures = stage.stack.cacheFailures();
     try {
@@ -90,7 +101,7 @@ async function playOnCache(history: History, { rules, factsWithinMs }: Search): 
 
 /** Plays random histories until one disagrees, and returns the shortest history found that still disagrees. */
 async function search(given: Search): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories(given), async (history) => {
+  const property = fc.asyncProperty(histories({ ...given, features: PLAYED }), async (history) => {
     if (!given.isEnough()) given.onPlayed(await playOnCache(history, given));
   });
   // fast-check only makes the histories. It would shorten them more slowly: it does not use that the steps after a
@@ -134,7 +145,7 @@ test(
       for (let round = lane; compared < OPERATIONS && !hasFailed; round += LANES) {
         const seed = SEED + round;
         const finding = await search({
-          rules: RULES,
+          rules: { ...RULES, features: PLAYED },
           seed,
           maxHistories: HISTORIES_OF_A_SEED,
           maxSteps: 50,
@@ -159,20 +170,46 @@ test(
     expect(compared).toBeGreaterThanOrEqual(OPERATIONS);
     console.info(`${compared} operations agreed`);
   },
-  20 * 60_000,
+  60 * 60_000,
+);
+
+const LARGE = [
+  { name: 'many unread messages', history: manyMessages(500), features: FEATURES_OF_MANY_MESSAGES },
+  { name: 'many groups', history: manyGroups, features: FEATURES_OF_MANY_GROUPS },
+  ...(process.env.CI === undefined
+    ? []
+    : [
+        {
+          name: 'more messages than the cache keeps',
+          history: manyMessages(5_000),
+          features: FEATURES_OF_MANY_MESSAGES,
+        },
+      ]),
+].filter(({ features }) => features.every((feature) => PLAYED.has(feature)));
+
+test.each(LARGE)(
+  'the model and the service give the same answers in a history with $name',
+  async ({ history: large }) => {
+    console.info(`TIDEMARK_MODEL_SEED=${SEED}`);
+    const [history = []] = fc.sample(large, { numRuns: 1, seed: SEED });
+    await playOnCache(history, { rules: { ...RULES, features: PLAYED }, factsWithinMs: 0 });
+  },
+  10 * 60_000,
 );
 
 describe('a wrong model is detected, with a report of a few lines, if it', () => {
-  test.each(WRONG_MODELS)(
+  const played = WRONG_MODELS.filter(([, { feature }]) => feature === undefined || PLAYED.has(feature));
+  test.each(played)(
     '%s',
-    async (_name, { rules, withFacts }) => {
+    async (_name, { rules, withFacts, focus }) => {
       let agreed = 0;
       const finding = await search({
-        rules,
+        rules: { ...rules, features: PLAYED },
         seed: SEED_OF_WRONG_MODELS,
         maxHistories: 100,
         maxSteps: 30,
         withFacts,
+        focus,
         factsWithinMs: 1_000,
         shortenForMs: 150_000,
         attempts: 1,

@@ -15,6 +15,8 @@
  *   *learned*, and later answers must have the same time. A clamped mark leaves a *note*, which may be applied later.
  */
 
+import { ALL_FEATURES, type Features } from './features.ts';
+
 /** The time at which a register moved. The first answer with it determines it, and every later one must agree. */
 export class Moment {
   readonly operation: number;
@@ -31,16 +33,26 @@ export class Moment {
 
 /** The revision of a user who joined again: the contract has only a lower bound for it. */
 export class Revision {
-  readonly membership: string;
+  /** The name of the first revision among what is learned. */
+  readonly key: string;
   readonly above: number;
   readonly isNone: readonly number[];
   readonly raises: number;
 
-  constructor(member: Member, base: UnknownRevision) {
-    this.membership = member.membership;
-    this.above = base.above;
-    this.isNone = base.isNone;
-    this.raises = member.raises;
+  constructor(key: string, { above, isNone }: UnknownRevision, raises: number) {
+    this.key = key;
+    this.above = above;
+    this.isNone = isNone;
+    this.raises = raises;
+  }
+}
+
+/** Several answers, if the contract does not say which. */
+export class OneOf {
+  readonly alternatives: readonly [Expected, ...Expected[]];
+
+  constructor(...alternatives: readonly [Expected, ...Expected[]]) {
+    this.alternatives = alternatives;
   }
 }
 
@@ -68,6 +80,7 @@ export type Expected =
   | Moment
   | Revision
   | Optional
+  | OneOf
   | typeof SOME_TEXT
   | typeof SOME_ERRORS
   | typeof SOME_BOOLEAN
@@ -100,7 +113,58 @@ export interface Member {
   readonly shownAt: Moment | null;
   readonly delivered: bigint;
   readonly deliveredAt: Moment | null;
+  readonly preferences: Preferences;
+  /** The messages that it sent while its receipts were hidden. */
+  readonly sentPrivately: readonly bigint[];
 }
+
+/** The values of preferences. */
+export interface PreferenceValues {
+  readonly notify: 'all' | 'mentions' | 'none';
+  readonly mutedUntil: string | null;
+  readonly hideReceipts: boolean;
+  readonly archive: 'no' | 'untilNew' | 'always';
+}
+
+export interface Preferences extends PreferenceValues {
+  /** The head when it was archived. */
+  readonly archivedAt: bigint;
+  /** The revision that they began with. */
+  readonly base: number | UnknownRevision;
+  /** How often they were changed since. */
+  readonly raises: number;
+}
+
+/** The preferences that a call sets. Undefined if it does not. */
+export type PreferencesPatch = {
+  readonly [name in keyof PreferenceValues]: PreferenceValues[name] | undefined;
+};
+
+export const NO_PATCH: PreferencesPatch = {
+  notify: undefined,
+  mutedUntil: undefined,
+  hideReceipts: undefined,
+  archive: undefined,
+};
+
+export const DEFAULT_PREFERENCES: PreferenceValues = {
+  notify: 'all',
+  mutedUntil: null,
+  hideReceipts: false,
+  archive: 'no',
+};
+
+/** Which groups a call marks. */
+export interface AllWanted {
+  readonly parentId: string | undefined;
+  readonly unmutedOnly: boolean | undefined;
+}
+
+/** Who may read receipts. */
+export type ReceiptsPolicy = 'members' | 'sender' | 'off';
+
+/** What is done when a member's receipts are hidden. */
+export type HiddenWhen = 'reading' | 'sending' | 'applied later';
 
 export interface Message {
   readonly messageId: bigint;
@@ -111,11 +175,33 @@ export interface Message {
   readonly recordedBy: number | null;
   /** The tick in the fact; null for a call of a route. */
   readonly sentAt: number | null;
+  readonly isSilent: boolean;
+  readonly mentions: Mentions;
+  /** Whether the sender's own watermark moves to it. */
+  readonly advancesSender: boolean;
 }
+
+/** The users that a message mentions. */
+export type Mentions = 'all' | readonly string[];
+
+/** What a back end may say of a message. Undefined if it does not. */
+export interface Attributes {
+  readonly silent: boolean | undefined;
+  readonly mentions: Mentions | undefined;
+  readonly advanceSender: boolean | undefined;
+}
+
+export const NO_ATTRIBUTES: Attributes = { silent: undefined, mentions: undefined, advanceSender: undefined };
 
 /** The facts that the chat puts on the bus. Times are ticks: only their order matters here. */
 export type Fact =
-  | { readonly kind: 'sent'; readonly messageId: bigint; readonly senderId: string; readonly at: number }
+  | {
+      readonly kind: 'sent';
+      readonly messageId: bigint;
+      readonly senderId: string;
+      readonly at: number;
+      readonly attributes: Attributes;
+    }
   | { readonly kind: 'deleted'; readonly messageId: bigint }
   | {
       readonly kind: 'joined';
@@ -140,6 +226,8 @@ export interface Note {
 
 export interface Group {
   readonly groupId: string;
+  readonly parentId: string | null;
+  readonly receipts: ReceiptsPolicy;
   readonly head: bigint;
   readonly messages: readonly Message[];
   readonly members: readonly Member[];
@@ -172,10 +260,18 @@ export interface View {
 export const MAX_ID = 2n ** 64n - 1n;
 
 export interface Rules {
+  /** What the service has: answers have the fields of these features only. */
+  readonly features: Features;
   clamp(messageId: bigint, head: bigint): bigint;
   /** What a mark moves; `stale` if its ifRevision is not the current revision. */
   moves(mark: { readonly isPrivate: boolean; readonly stale: boolean }): Moves;
   isUnread(message: Message, member: Member): boolean;
+  /** Whether it counts as an unread mention of the member. */
+  isMention(message: Message, member: Member): boolean;
+  /** The first unread message; null if there is none. */
+  firstUnread(unread: readonly Message[], head: bigint): bigint | null;
+  /** What stays of a known message that is recorded again under its sender. */
+  recordedAgain(known: Message, again: Message): Message;
   isRead(messageId: bigint, message: Message | undefined, member: Member): boolean | typeof SOME_BOOLEAN;
   audience(group: Group, message: Message): readonly Member[];
   headAfterDeleting(group: Group, messageId: bigint): bigint;
@@ -189,6 +285,9 @@ export interface Rules {
     /** The message is recorded under this sender. */
     readonly isTheirs: boolean;
     readonly isShownAsRead: boolean;
+    /** What the first recording said. */
+    readonly advances: boolean;
+    readonly isAmongSeveral: boolean;
   }): 'surely' | 'perhaps' | 'never';
   checksRevision(mark: { readonly inBatch: boolean }): boolean;
   /** The state of the member that an entry of a batch is compared with. */
@@ -196,6 +295,34 @@ export interface Rules {
   /** The facts that count, in the order in which they happened. */
   inOrder(facts: readonly Fact[]): readonly Fact[];
   afterEviction(group: Group): Group;
+  /** Whether what the member does is hidden from others. */
+  isHidden(member: Member, when: HiddenWhen): boolean;
+  /** The member after its preferences were set, before their revision is raised. */
+  withPreferences(member: Member, patch: PreferencesPatch, head: bigint): Member;
+  /** Whether setting preferences raises their revision. */
+  raisesPreferences(patch: { readonly isDifferent: boolean }): boolean;
+  preferencesOnJoining(group: Group, userId: string): PreferenceValues & { readonly archivedAt: bigint };
+  isArchived(preferences: Preferences, view: View): boolean;
+  /** Whether the group's parent may be set to this one. */
+  mayBecomeParent(group: Group, parentId: string | null): boolean;
+  /** Whether a member may read the receipts of a message. */
+  mayRead(receipts: {
+    readonly policy: ReceiptsPolicy;
+    readonly isSender: boolean;
+    readonly isList: boolean;
+  }): boolean;
+  /** Whether an inbox lists a group; `asked` is the request's parameter. */
+  isListed(group: { readonly isArchived: boolean; readonly asked: boolean | undefined }): boolean;
+  /** What of a member's group counts in the badge. */
+  countsInBadge(group: {
+    readonly isArchived: boolean;
+    readonly isMuted: boolean;
+    readonly notify: PreferenceValues['notify'];
+  }): 'messages' | 'mentions' | 'nothing';
+  /** The badge counts at most so many messages of one group. */
+  readonly badgeLimit: number;
+  /** Whether a call that marks all groups marks this one. */
+  isAmongAll(group: Group, member: Member, wanted: AllWanted): boolean;
   /** What a clamped mark moves when its message is recorded. */
   appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
@@ -203,6 +330,7 @@ export interface Rules {
 const NOTHING: Moves = { own: false, shown: false, delivered: false };
 
 export const RULES: Rules = {
+  features: ALL_FEATURES,
   clamp: (messageId, head) => {
     if (head === 0n) return messageId === MAX_ID ? 0n : messageId;
     const isBeyond = messageId > head;
@@ -212,8 +340,12 @@ export const RULES: Rules = {
   isUnread: (message, member) =>
     isRecorded(message) &&
     !message.deleted &&
+    !message.isSilent &&
     message.messageId > member.own &&
     message.senderId !== member.userId,
+  isMention: (message, member) => RULES.isUnread(message, member) && isMentioned(message, member.userId),
+  firstUnread: ([first]) => first?.messageId ?? null,
+  recordedAgain: (known) => known,
   isRead: (messageId, message, member) => {
     if (messageId <= member.own) return true;
     if (message?.senderId !== member.userId) return false;
@@ -227,8 +359,8 @@ export const RULES: Rules = {
   headAfterDeleting: (group) => group.head,
   viewOnJoining: (_group, _userId, from) => from,
   revisionOnJoining: (above) => (above === null ? 0 : { above, isNone: [] }),
-  movesSender: ({ isFirst, isTheirs, isShownAsRead }) => {
-    if (!isTheirs) return 'never';
+  movesSender: ({ isFirst, isTheirs, isShownAsRead, advances }) => {
+    if (!isTheirs || !advances) return 'never';
     if (isFirst) return 'surely';
     // A sender that was not a member then may move or not. A member has moved: a second move would undo a mark unread.
     return isShownAsRead ? 'never' : 'perhaps';
@@ -237,12 +369,67 @@ export const RULES: Rules = {
   comparesTo: (current) => current,
   inOrder: (facts) => facts.toSorted(byTime),
   afterEviction: (group) => group,
+  isHidden: ({ preferences }) => preferences.hideReceipts,
+  withPreferences: (member, patch, head) => {
+    const { archivedAt } = member.preferences;
+    return {
+      ...member,
+      preferences: {
+        ...member.preferences,
+        ...given(patch),
+        archivedAt: patch.archive === undefined ? archivedAt : head,
+      },
+    };
+  },
+  raisesPreferences: ({ isDifferent }) => isDifferent,
+  preferencesOnJoining: () => ({ ...DEFAULT_PREFERENCES, archivedAt: 0n }),
+  isArchived: ({ archive, archivedAt }, { messages }) => {
+    if (archive === 'untilNew') return newestLoud(messages) <= archivedAt;
+    return archive === 'always';
+  },
+  mayBecomeParent: (group, parentId) => group.parentId === null || group.parentId === parentId,
+  isListed: ({ isArchived, asked = false }) => isArchived === asked,
+  countsInBadge: ({ isArchived, isMuted, notify }) => {
+    if (isArchived || isMuted) return 'nothing';
+    return notify === 'mentions' ? 'mentions' : 'messages';
+  },
+  badgeLimit: 500,
+  isAmongAll: ({ parentId }, { preferences }, wanted) => {
+    if (wanted.parentId !== undefined && parentId !== wanted.parentId) return false;
+    return wanted.unmutedOnly !== true || !isMuted(preferences);
+  },
+  mayRead: ({ policy, isSender }) => policy === 'members' || (policy === 'sender' && isSender),
   appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };
     const isSameRevision = note.raises === member.raises;
-    return { moves: { ...note.moves, own: note.moves.own && isSameRevision }, isSure: false };
+    const isHidden = note.moves.shown && RULES.isHidden(member, 'applied later');
+    const moves = isHidden ? privately(note.moves) : note.moves;
+    return { moves: { ...moves, own: moves.own && isSameRevision }, isSure: false };
   },
 };
+
+export const isMuted = ({ notify, mutedUntil }: PreferenceValues) =>
+  notify === 'none' || (mutedUntil !== null && Date.parse(mutedUntil) > Date.now());
+
+/** What a private read moves. */
+export const privately = (moves: Moves): Moves => ({ ...moves, shown: false, delivered: false });
+
+/** The newest message that is not silent, deleted or not; 0n if there is none. */
+export const newestLoud = (messages: readonly Message[]) =>
+  messages.findLast((message) => isRecorded(message) && !message.isSilent)?.messageId ?? 0n;
+
+/** The preferences that the patch sets. */
+export function given({ notify, mutedUntil, hideReceipts, archive }: PreferencesPatch) {
+  return {
+    ...(notify !== undefined && { notify }),
+    ...(mutedUntil !== undefined && { mutedUntil }),
+    ...(hideReceipts !== undefined && { hideReceipts }),
+    ...(archive !== undefined && { archive }),
+  };
+}
+
+export const isMentioned = ({ mentions }: Message, userId: string) =>
+  mentions === 'all' || mentions.includes(userId);
 
 export const isRecorded = (message: Message) => message.senderId !== null;
 
@@ -259,6 +446,8 @@ export function groupOf(state: State, groupId: string): Group {
   return (
     state.groups.find((group) => group.groupId === groupId) ?? {
       groupId,
+      parentId: null,
+      receipts: 'members',
       head: 0n,
       messages: [],
       members: [],
@@ -333,6 +522,7 @@ export function advance(member: Member, targets: Targets, now: (what: string) =>
 }
 
 export const keyOfRevision = (membership: string) => `first revision of ${membership}`;
+export const keyOfPreferences = (membership: string) => `first preferences of ${membership}`;
 
 /** The current revision; null until an answer has it. */
 export function revisionOf({ base, raises, membership }: Member, learned: Learned): number | null {
@@ -358,6 +548,8 @@ export interface Joining {
 
 export function join(group: Group, joining: Joining, learned: Learned, rules: Rules): Group {
   const from = rules.viewOnJoining(group, joining.userId, joining.joinedAfter);
+  const { userId } = joining;
+  const isFirst = group.former.every((former) => former.userId !== userId);
   return withMember(group, {
     ...joining,
     base: rules.revisionOnJoining(revisionOfFormer(group, joining.userId, learned)),
@@ -368,6 +560,13 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
     shownAt: null,
     delivered: from,
     deliveredAt: null,
+    preferences: {
+      ...rules.preferencesOnJoining(group, userId),
+      // What they begin with after a departure is not promised.
+      base: isFirst && !group.leftWithoutJoining.includes(userId) ? 0 : { above: -1, isNone: [] },
+      raises: 0,
+    },
+    sentPrivately: [],
   });
 }
 

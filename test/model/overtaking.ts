@@ -39,7 +39,10 @@ const textOf = ({ userId, membership, raises, messageId, moves, dueSince }: Note
 
 function canStillMove(group: Group, note: Note, rules: Rules): boolean {
   const member = memberOf(group, note.userId);
-  if (member !== undefined) return withNoteApplied(group.groupId, member, note, rules) !== member;
+  if (member !== undefined) {
+    const shown = { ...member, preferences: { ...member.preferences, hideReceipts: false } };
+    return withNoteApplied(group.groupId, shown, note, rules) !== shown;
+  }
   const former = group.former.findLast(({ userId }) => userId === note.userId);
   if (former === undefined) return false;
   const { moves } = rules.appliesLater(note, { ...former, membership: 'another' });

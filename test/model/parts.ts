@@ -1,10 +1,10 @@
+import { badgeOf } from './badge.ts';
 import { applyFacts } from './facts.ts';
+import { fieldsOfEntry, isListed } from './inbox.ts';
 import {
-  ALL,
   advance,
   type Expected,
   type Group,
-  groupOf,
   isRecorded,
   join,
   keyOfRevision,
@@ -18,74 +18,37 @@ import {
   type Moves,
   memberOf,
   messageOf,
+  OneOf,
   Optional,
-  Revision,
   RULES,
   type Rules,
   revisionOf,
-  SOME_ERRORS,
-  SOME_TEXT,
-  type State,
   upTo,
   type View,
-  withGroup,
   withMember,
-  withMessage,
 } from './model.ts';
 import type { OperationRequest } from './operations.ts';
-import { withNotes } from './overtaking.ts';
-
-/** One possible outcome, and the answer that it leads to. */
-export interface Outcome {
-  readonly next: State;
-  readonly expected: Expected;
-}
-
-/** An atomic part of an operation: it makes one change, and gives one piece of the answer. */
-export interface Part {
-  readonly piece: string;
-  /** The group that it reads or changes; null if the state does not matter. */
-  readonly groupId: string | null;
-  /** The users whose registers it reads or moves. */
-  readonly touches: 'all' | readonly string[];
-  readonly changes: boolean;
-  /** Whether it runs after the part before it, and only if the answer has its piece. */
-  readonly follows: boolean;
-  /** All outcomes that the contract allows. */
-  run(state: State, view: View): readonly Outcome[];
-}
-
-/** For parts without a piece in the answer. */
-export const SILENT = 'silent';
-/** The answer, except for fields that have a piece of their own. */
-export const WHOLE = 'answer';
-/** The caller's state in the answer, which is read after the change. Another operation may have moved it in between. */
-export const AFTERWARDS = 'afterwards';
-export const MEMBERS = 'members';
-export const RECEIPTS = 'receipts';
-export const pieceOfGroup = (groupId: string) => `group ${groupId}`;
-export const pieceOfView = (userId: string) => `view of ${userId}`;
-
-const idText = (messageId: bigint) => (messageId === 0n ? null : messageId.toString());
-
-function problem(status: number, code: string, more: Record<string, Expected> = {}): Expected {
-  const body: Record<string, Expected> = {
-    type: SOME_TEXT,
-    title: SOME_TEXT,
-    status,
-    code,
-    detail: SOME_TEXT,
-    requestId: SOME_TEXT,
-    ...more,
-  };
-  return { status, body };
-}
-
-const NOT_FOUND = problem(404, 'not_found');
-const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
-
-const shownRevision = (member: Member): Expected =>
-  typeof member.base === 'number' ? member.base + member.raises : new Revision(member, member.base);
+import {
+  INVALID,
+  idText,
+  MEMBERS,
+  NOT_FOUND,
+  type Part,
+  partsFor,
+  pieceOfBadge,
+  pieceOfEntry,
+  pieceOfGroup,
+  pieceOfView,
+  problem,
+  RECEIPTS,
+  RECEIPTS_OFF,
+  SILENT,
+  shownRevision,
+} from './part.ts';
+import { expectedPreferences, setPreferences } from './preferences.ts';
+import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
+import { expectedSettings, setGroup } from './settings.ts';
+import { expectedUnread, MAX_UNREAD, unreadOf } from './unread.ts';
 
 /** One mark, of a route or of an entry of a batch. */
 interface Mark {
@@ -126,10 +89,9 @@ function possibleRevisions(
 
 /** The parts of an operation, in an order that is possible if nothing else runs. */
 export function partsOf(operation: OperationRequest, number: number, rules: Rules = RULES): readonly Part[] {
-  const unread = (member: Member, { messages }: View): Expected => ({
-    count: messages.filter((message) => rules.isUnread(message, member)).length,
-    exact: true,
-  });
+  const { reads, readsAll, mayWrite, writes, endsWith, answersWith } = partsFor(number, rules);
+  const unread = (member: Member, view: View) =>
+    expectedUnread(unreadOf(view, member, MAX_UNREAD, rules), rules);
   const ownView = (member: Member, view: View): Record<string, Expected> => ({
     messageId: idText(member.own),
     readAt: member.ownAt,
@@ -164,9 +126,17 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
   };
   const receiptsOfSeveral = (group: Group, userId: string, messageIds: readonly bigint[]): Expected => {
     if (memberOf(group, userId) === undefined) return NOT_FOUND;
+    const policy = group.receipts;
+    if (policy === 'off' && !rules.mayRead({ policy, isSender: true, isList: false })) return RECEIPTS_OFF;
     const receipts = messageIds.map((messageId): Expected => {
       const message = messageOf(group.messages, messageId);
-      if (message === undefined || !isRecorded(message) || message.deleted) {
+      const isSender = message?.senderId === userId;
+      if (
+        message === undefined ||
+        !isRecorded(message) ||
+        message.deleted ||
+        !rules.mayRead({ policy, isSender, isList: false })
+      ) {
         return { messageId: messageId.toString(), known: false };
       }
       const { audience, read, delivered } = counts(group, message);
@@ -182,91 +152,27 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     return { status: 200, body: { groupId: group.groupId, receipts } };
   };
 
-  /** A part that reads one group and changes nothing. */
-  const reads = (
-    groupId: string,
-    touches: Part['touches'],
-    expect: (group: Group, view: View) => Expected,
-    piece = WHOLE,
-  ): Part => ({
-    piece,
-    groupId,
-    touches,
-    changes: false,
-    follows: false,
-    run: (state, view) => [{ next: state, expected: expect(groupOf(state, groupId), view) }],
-  });
-  /** A part that may change one group, in one of several ways. */
-  const mayWrite = (
-    groupId: string,
-    touches: readonly string[],
-    change: (
-      group: Group,
-      view: View,
-      learned: Learned,
-    ) => readonly { readonly group: Group; readonly learned: Learned; readonly expected: Expected }[],
-    piece = WHOLE,
-  ): Part => ({
-    piece,
-    groupId,
-    touches,
-    changes: true,
-    follows: false,
-    run: (state, view) =>
-      change(groupOf(state, groupId), view, state.learned).map(({ group, learned, expected }) => ({
-        next: { ...withGroup(state, withNotes(group, number, rules)), learned },
-        expected,
-      })),
-  });
-  /** A part that may change one group. */
-  const writes = (
-    groupId: string,
-    touches: readonly string[],
-    change: (group: Group, view: View, learned: Learned) => readonly [Group, Expected],
-    piece = WHOLE,
-  ): Part =>
-    mayWrite(
-      groupId,
-      touches,
-      (before, view, learned) => {
-        const [group, expected] = change(before, view, learned);
-        return [{ group, learned, expected }];
-      },
-      piece,
-    );
-  /** The caller's state at the end of the answer. If the user has left in between, it is the user's last state. */
-  const endsWith = (
-    groupId: string,
-    userId: string,
-    expect: (member: Member, view: View) => Expected,
-    piece = AFTERWARDS,
-  ): Part => ({
-    ...reads(
-      groupId,
-      [userId],
-      (group, view) => {
-        const member = memberOf(group, userId) ?? group.former.findLast((former) => former.userId === userId);
-        return member === undefined ? null : expect(member, view);
-      },
-      piece,
-    ),
-    follows: true,
-  });
-  const answersWith = (expected: Expected): Part => ({
-    piece: WHOLE,
-    groupId: null,
-    touches: [],
-    changes: false,
-    follows: false,
-    run: (state) => [{ next: state, expected }],
-  });
-
   const joining = (group: Group, userId: string, joinedAfter: bigint, learned: Learned) =>
     join(
       group,
       { userId, membership: `${group.groupId} ${userId} ${number}`, joinedAt: null, joinedAfter },
       learned,
       rules,
+    );
+  /** The sender of messages that this operation has recorded reads up to them. */
+  const movesSender = (groupId: string, senderId: string, sent: Sent) =>
+    mayWrite(
+      groupId,
+      [senderId],
+      (group, _view, learned) => {
+        const member = memberOf(group, senderId);
+        const possible =
+          member === undefined
+            ? [group]
+            : possibleSenders(group, member, sent, number, rules).map((moved) => withMember(group, moved));
+        return possible.map((changed) => ({ group: changed, learned, expected: null }));
+      },
+      SILENT,
     );
   const mark = (
     group: Group,
@@ -284,7 +190,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     const moves: Moves =
       isDelivered === true
         ? { own: false, shown: false, delivered: true }
-        : rules.moves({ isPrivate: isPrivate === true, stale });
+        : rules.moves({ isPrivate: isPrivate === true || rules.isHidden(member, 'reading'), stale });
     const now = (what: string) => new Moment(number, `${group.groupId} ${member.userId} ${what}`);
     const targets = upTo(target, moves);
     const clamped = target !== messageId;
@@ -351,63 +257,72 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     case 'record': {
       const { groupId, messageId, senderId } = operation;
       const message = writes(groupId, [], (group) => {
-        const known = messageOf(group.messages, messageId);
-        const head = larger(group.head, messageId);
-        const body = { groupId, messageId: messageId.toString(), head: head.toString() };
-        if (known !== undefined && isRecorded(known)) {
-          if (known.senderId !== senderId) return [group, problem(409, 'conflict')];
-          return [group, { status: 200, body }];
-        }
-        const recorded = {
-          messageId,
-          senderId,
-          deleted: known?.deleted ?? false,
-          recordedBy: number,
-          sentAt: null,
+        const [changed, outcome] = record(group, operation, number, rules);
+        if (outcome === 'conflict') return [changed, problem(409, 'conflict')];
+        const body = {
+          groupId,
+          messageId: messageId.toString(),
+          head: larger(group.head, messageId).toString(),
         };
-        return [
-          { ...group, head, messages: withMessage(group.messages, recorded) },
-          { status: 201, body },
-        ];
+        return [changed, { status: outcome === 'recorded' ? 201 : 200, body }];
       });
-      const sender = mayWrite(
-        groupId,
-        [senderId],
-        (group, _view, learned) => {
-          const stays = { group, learned, expected: null };
-          const member = memberOf(group, senderId);
-          const recorded = messageOf(group.messages, messageId);
-          if (member === undefined || recorded === undefined) return [stays];
-          const move = rules.movesSender({
-            isFirst: recorded.recordedBy === number,
-            isTheirs: recorded.senderId === senderId,
-            isShownAsRead: member.shown >= messageId,
-          });
-          const now = (what: string) => new Moment(number, `${groupId} ${senderId} ${what}`);
-          const moved = { ...stays, group: withMember(group, advance(member, upTo(messageId, ALL), now)) };
-          if (move === 'surely') return [moved];
-          return move === 'perhaps' ? [stays, moved] : [stays];
+      return [
+        { ...message, changesMessages: true },
+        {
+          ...movesSender(groupId, senderId, { messageIds: [messageId], isAmongSeveral: false }),
+          follows: true,
         },
-        SILENT,
-      );
-      return [message, { ...sender, follows: true }];
+      ];
+    }
+    case 'record several': {
+      const { messages } = operation;
+      const groupIds = [...new Set(messages.map(({ groupId }) => groupId))];
+      const inOrder = messages.map(({ groupId, messageId }) => ({
+        groupId,
+        messageId: messageId.toString(),
+      }));
+      return [
+        answersWith({ status: 200, inOrder }),
+        ...groupIds.flatMap((groupId) => {
+          const sendings = [...messages.entries()].filter(([, sending]) => sending.groupId === groupId);
+          const senderIds = new Set(sendings.map(([, { senderId }]) => senderId));
+          const parts = [
+            ...sendings.map(([index, sending]) => ({
+              ...writes(
+                groupId,
+                [],
+                (group) => {
+                  const [changed, outcome] = record(group, sending, number, rules);
+                  return [changed, { outcome }];
+                },
+                pieceOfEntry(index),
+              ),
+              changesMessages: true,
+            })),
+            ...[...senderIds].map((senderId) =>
+              movesSender(groupId, senderId, {
+                messageIds: sendings.flatMap(([, sending]) =>
+                  sending.senderId === senderId ? [sending.messageId] : [],
+                ),
+                isAmongSeveral: true,
+              }),
+            ),
+          ];
+          return parts.map((part, index) => ({ ...part, follows: index > 0 }));
+        }),
+      ];
     }
     case 'delete': {
       const { groupId, messageId } = operation;
-      return [
-        writes(groupId, [], (group) => {
-          const known = messageOf(group.messages, messageId);
-          const message = known ?? { messageId, senderId: null, recordedBy: null, sentAt: null };
-          return [
-            {
-              ...group,
-              head: rules.headAfterDeleting(group, messageId),
-              messages: withMessage(group.messages, { ...message, deleted: true }),
-            },
-            { status: 204, body: null },
-          ];
-        }),
-      ];
+      const deletion = writes(groupId, [], (group) => [
+        {
+          ...group,
+          head: rules.headAfterDeleting(group, messageId),
+          messages: withoutMessage(group.messages, messageId),
+        },
+        { status: 204, body: null },
+      ]);
+      return [{ ...deletion, changesMessages: true }];
     }
     case 'mark': {
       const { groupId, userId, ifRevision } = operation;
@@ -539,7 +454,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       ];
     }
     case 'inbox': {
-      const { userId, unreadOnly, among } = operation;
+      const { userId, among } = operation;
       return [
         answersWith({ status: 200, inOrder: true, others: [] }),
         ...among.map((groupId) =>
@@ -548,13 +463,62 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
             [userId],
             (group, view) => {
               const member = memberOf(group, userId);
-              if (member === undefined) return null;
+              if (member === undefined || !isListed(group, member, operation, view, rules)) return null;
               const { readAt: _readAt, ...entry } = withHead(member, view);
-              const hasUnread = view.messages.some((message) => rules.isUnread(message, member));
-              return unreadOnly === true && !hasUnread ? null : { groupId, ...entry };
+              return { groupId, ...entry, ...fieldsOfEntry(group, member, view, rules) };
             },
             pieceOfGroup(groupId),
           ),
+        ),
+      ];
+    }
+    case 'mark all': {
+      const { userId, among } = operation;
+      return [
+        answersWith({ status: 200, areDistinct: true, others: [] }),
+        ...among.map((groupId) =>
+          mayWrite(
+            groupId,
+            [userId],
+            (group, view, learned) => {
+              const member = memberOf(group, userId);
+              if (member === undefined || !rules.isAmongAll(group, member, operation)) {
+                return [{ group, learned, expected: null }];
+              }
+              const { headBefore } = view;
+              const given = { messageId: headBefore };
+              const marked = mark(group, member, member, given, headBefore, learned, true);
+              const withOutcome = (changed: Group, after: Member, outcome: string) => {
+                const expected: Expected = {
+                  outcome,
+                  messageId: idText(after.own),
+                  revision: shownRevision(after),
+                  clamped: new Optional(false),
+                };
+                return { group: changed, learned, expected };
+              };
+              const unchanged = withOutcome(group, member, 'unchanged');
+              if (!marked.advanced) return [unchanged];
+              const advanced = withOutcome(marked.group, marked.member, 'advanced');
+              const hasUnread = view.messages.some((message) => rules.isUnread(message, member));
+              // If nothing is unread below the head, it need not be written.
+              return hasUnread ? [advanced] : [unchanged, advanced];
+            },
+            pieceOfGroup(groupId),
+          ),
+        ),
+      ];
+    }
+    case 'get badge': {
+      const { userId } = operation;
+      return [readsAll(userId, (state) => ({ status: 200, body: badgeOf(state, userId, rules) }))];
+    }
+    case 'count badges': {
+      const { userIds } = operation;
+      return [
+        answersWith({ status: 200, userIds }),
+        ...userIds.map((userId) =>
+          readsAll(userId, (state) => badgeOf(state, userId, rules), pieceOfBadge(userId)),
         ),
       ];
     }
@@ -562,9 +526,16 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       const { groupId, userId, messageId, state = 'read' } = operation;
       return [
         reads(groupId, 'all', (group) => {
+          if (memberOf(group, userId) === undefined) return NOT_FOUND;
           const message = messageOf(group.messages, messageId);
-          if (memberOf(group, userId) === undefined || message === undefined) return NOT_FOUND;
-          if (!isRecorded(message) || message.deleted) return NOT_FOUND;
+          const policy = group.receipts;
+          const isSender = message?.senderId === userId;
+          const isRefused = !rules.mayRead({ policy, isSender, isList: true });
+          if (message === undefined || !isRecorded(message) || message.deleted) {
+            // The contract does not say which of the two comes first.
+            return isRefused ? new OneOf(NOT_FOUND, RECEIPTS_OFF) : NOT_FOUND;
+          }
+          if (isRefused) return RECEIPTS_OFF;
           const found = counts(group, message);
           return {
             status: 200,
@@ -606,6 +577,29 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
         ),
       ];
     }
+    case 'get preferences': {
+      const { groupId, userId } = operation;
+      return [
+        reads(groupId, [userId], (group, view) => {
+          const member = memberOf(group, userId);
+          return member === undefined ? NOT_FOUND : expectedPreferences(groupId, member, view, rules);
+        }),
+      ];
+    }
+    case 'set preferences': {
+      const { groupId, userId, patch } = operation;
+      return [
+        mayWrite(groupId, [userId], (group, view, learned) => {
+          const member = memberOf(group, userId);
+          if (member === undefined) return [{ group, learned, expected: NOT_FOUND }];
+          return setPreferences(group, member, patch, view, learned, rules);
+        }),
+      ];
+    }
+    case 'get group':
+      return [reads(operation.groupId, [], expectedSettings)];
+    case 'set group':
+      return [writes(operation.groupId, [], (group, view) => setGroup(group, operation, view, rules))];
     case 'evict':
       // The model has no cache. This matters only to a model that is wrong on purpose.
       return rules.afterEviction === RULES.afterEviction

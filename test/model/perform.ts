@@ -1,9 +1,20 @@
 import { freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
+import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
-import { AFTERWARDS, MEMBERS, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './parts.ts';
+import {
+  AFTERWARDS,
+  MEMBERS,
+  pieceOfBadge,
+  pieceOfEntry,
+  pieceOfGroup,
+  pieceOfView,
+  RECEIPTS,
+  WHOLE,
+} from './part.ts';
 import type { AnswerPieces, Service } from './play.ts';
+import type { Sending } from './recording.ts';
 
 /** The stack that histories are played on. Several histories can be played at once. */
 export interface Stage {
@@ -92,13 +103,19 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         ),
       );
     case 'record': {
-      const { groupId, messageId, senderId, sentAt } = operation;
+      const { groupId, sentAt } = operation;
       const body = {
-        messageId: idInJson(messageId),
-        senderId: prefix + senderId,
+        ...sendingInJson(operation, prefix),
         ...(sentAt !== undefined && { sentAt }),
       };
       return whole(await asService('POST', `${group(groupId)}/messages`, body));
+    }
+    case 'record several': {
+      const messages = operation.messages.map((sending) => ({
+        groupId: prefix + sending.groupId,
+        ...sendingInJson(sending, prefix),
+      }));
+      return piecesByEntry(await asService('POST', '/messages', { messages }));
     }
     case 'delete':
       return whole(await asService('DELETE', `${group(operation.groupId)}/messages/${operation.messageId}`));
@@ -141,13 +158,24 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         }),
       );
     }
-    case 'inbox':
+    case 'inbox': {
+      const { parentId, limit, among } = operation;
+      const options = { ...operation, parentId: parentId === undefined ? undefined : prefix + parentId };
       return piecesOfInbox(
-        await everyPage('groups', operation.limit ?? 200, operation, (query) =>
+        await everyPage('groups', limit ?? 200, options, (query) =>
           asUser(operation, 'GET', `/inbox${query}`),
         ),
-        operation.among,
+        among,
       );
+    }
+    case 'mark all':
+      return piecesOfAll(await markAll(playing, operation), operation.among);
+    case 'get badge':
+      return whole(await asUser(operation, 'GET', '/badge'));
+    case 'count badges': {
+      const userIds = operation.userIds.map((userId) => prefix + userId);
+      return piecesByUser(await asService('POST', '/badges', { userIds }));
+    }
     case 'list receipts': {
       const { groupId, messageId, limit } = operation;
       return whole(
@@ -166,6 +194,23 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       }
       await playing.applied(eventIds);
       return observe(playing, operation);
+    }
+    case 'get preferences':
+      return whole(await asUser(operation, 'GET', `${group(operation.groupId)}/preferences`));
+    case 'set preferences':
+      return whole(
+        await asUser(operation, 'PATCH', `${group(operation.groupId)}/preferences`, given(operation.patch)),
+      );
+    case 'get group':
+      return whole(await asService('GET', group(operation.groupId)));
+    case 'set group': {
+      const { groupId, parentId, receipts } = operation;
+      return whole(
+        await asService('PUT', group(groupId), {
+          ...(parentId !== undefined && { parentId: parentId === null ? null : prefix + parentId }),
+          ...(receipts !== undefined && { receipts }),
+        }),
+      );
     }
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;
@@ -203,10 +248,9 @@ function onBus(fact: TimelineFact, group: string, { prefix, startedAt }: Playing
   const time = 'at' in fact ? timeOfTick(fact.at, startedAt) : '';
   switch (fact.kind) {
     case 'sent': {
-      const { messageId, senderId } = fact;
       return {
         detailType: 'MessageSent',
-        detail: { groupId, messageId: idInJson(messageId), senderId: prefix + senderId, sentAt: time },
+        detail: { groupId, ...sendingInJson(fact, prefix), sentAt: time },
       };
     }
     case 'deleted':
@@ -254,6 +298,18 @@ const idInJson = (messageId: bigint): Json =>
     ? Number(messageId)
     : messageId.toString();
 
+function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: string) {
+  const { silent, mentions, advanceSender } = attributes;
+  const mentioned = mentions === 'all' ? mentions : mentions?.map((userId) => prefix + userId);
+  return {
+    messageId: idInJson(messageId),
+    senderId: prefix + senderId,
+    ...(silent !== undefined && { silent }),
+    ...(mentioned !== undefined && { mentions: mentioned }),
+    ...(advanceSender !== undefined && { advanceSender }),
+  };
+}
+
 const whole = (answer: Json): AnswerPieces => ({ [WHOLE]: answer });
 
 function hasRightType({ status, contentType, text }: Answer): boolean {
@@ -272,7 +328,7 @@ async function everyPage(
   fetchPage: (query: string) => Promise<StatusAndBody>,
 ): Promise<StatusAndBody> {
   const query = new URLSearchParams();
-  for (const name of ['state', 'unreadOnly', 'limit'] as const) {
+  for (const name of ['state', 'unreadOnly', 'parentId', 'archived', 'limit'] as const) {
     const value: unknown = Reflect.get(options, name);
     if (value !== undefined) query.set(name, String(value));
   }
@@ -333,6 +389,83 @@ function piecesByGroup({ status, body }: StatusAndBody): AnswerPieces {
     pieces.set(piece, [...(pieces.get(piece) ?? []), rest]);
   }
   return { ...whole({ status, groupIds }), ...Object.fromEntries(pieces) };
+}
+
+/** Separates the outcomes of several messages. */
+function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const inOrder: Json[] = [];
+  const pieces: Record<string, Json> = {};
+  for (const [index, result] of body.results.entries()) {
+    if (!isFields(result)) return whole({ status, body });
+    const { groupId = null, messageId = null, ...rest } = result;
+    inOrder.push({ groupId, messageId });
+    pieces[pieceOfEntry(index)] = rest;
+  }
+  return { ...whole({ status, inOrder }), ...pieces };
+}
+
+/** The most groups that one call marks. */
+const GROUPS_AT_ONCE = 100;
+
+/** Marks all groups, a page at a time. */
+async function markAll(
+  playing: Playing,
+  operation: Extract<OperationRequest, { kind: 'mark all' }>,
+): Promise<StatusAndBody> {
+  const { parentId, unmutedOnly } = operation;
+  const body = {
+    ...(parentId !== undefined && { parentId: playing.prefix + parentId }),
+    ...(unmutedOnly !== undefined && { unmutedOnly }),
+  };
+  const results: Json[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const answer: StatusAndBody = await callerOf(playing).asUser(operation, 'POST', '/watermarks/all', {
+      ...body,
+      ...(cursor !== null && { cursor }),
+    });
+    if (answer.status !== 200 || !isFields(answer.body)) return answer;
+    const { results: marked, cursor: next, ...rest } = answer.body;
+    const isPage = Array.isArray(marked) && marked.length <= GROUPS_AT_ONCE;
+    if (!isPage || (next !== null && typeof next !== 'string')) return answer;
+    results.push(...marked);
+    if (next === null) return { status: 200, body: { ...rest, results } };
+    cursor = next;
+  }
+  return { status: 200, body: 'there is no end to the pages' };
+}
+
+function piecesOfAll({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const results = body.results.filter(isFields);
+  const groupIds = results.map(({ groupId }) => String(groupId));
+  const pieces: Record<string, Json> = {};
+  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
+  for (const { groupId, ...rest } of results) pieces[pieceOfGroup(String(groupId))] = rest;
+  const areDistinct = new Set(groupIds).size === body.results.length;
+  const others = groupIds.filter((groupId) => !among.includes(groupId));
+  return { ...whole({ status, areDistinct, others }), ...pieces };
+}
+
+/** Separates the badges of several users. */
+function piecesByUser({ status, body }: StatusAndBody): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.badges) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const userIds: Json[] = [];
+  const pieces: Record<string, Json> = {};
+  for (const badge of body.badges) {
+    if (!isFields(badge)) return whole({ status, body });
+    const { userId = null, ...rest } = badge;
+    userIds.push(userId);
+    pieces[pieceOfBadge(String(userId))] = rest;
+  }
+  return { ...whole({ status, userIds }), ...pieces };
 }
 
 function piecesOfInbox({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {

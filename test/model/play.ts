@@ -1,5 +1,6 @@
 import type { Json } from '../support/running-stack.ts';
 import { agree, describeExpected, isFields, type Span } from './agreement.ts';
+import { WATCHER } from './choices.ts';
 import { nameOf } from './facts.ts';
 import {
   EMPTY,
@@ -20,10 +21,10 @@ import {
   type Operation,
   type OperationRequest,
   type TimelineFact,
-  WATCHER,
 } from './operations.ts';
 import { possibleBy } from './overtaking.ts';
-import { type Part, partsOf, SILENT, WHOLE } from './parts.ts';
+import { type Part, SILENT, WHOLE } from './part.ts';
+import { partsOf } from './parts.ts';
 
 /** The pieces of an answer. */
 export type AnswerPieces = { readonly [piece: string]: Json };
@@ -295,15 +296,28 @@ function statesAfter(
     }
     return found;
   };
-  const [first = state, ...others] =
-    groupId === null
-      ? [state]
-      : possibleBy(groupOf(state, groupId), part.touches, rules).map((group, index) =>
-          index === 0 ? state : withGroup(state, group),
-        );
+  const [first = state, ...others] = possibleStates(state, part, rules);
   const found = after(first);
   if (!part.changes && found.length > 0) return { found, isOnlySeen: true };
   return { found: [...found, ...others.flatMap(after)], isOnlySeen: false };
+}
+
+/** The possible states before a part: marks that overtook their messages were applied by then, or not. */
+function possibleStates(
+  state: State,
+  { groupId, isAboutAll, touches }: Part,
+  rules: Rules,
+): readonly State[] {
+  const groups = isAboutAll ? state.groups : groupId === null ? [] : [groupOf(state, groupId)];
+  let possible: readonly State[] = [state];
+  for (const group of groups) {
+    const [, ...applied] = possibleBy(group, touches, rules);
+    possible = [
+      ...possible,
+      ...possible.flatMap((sofar) => applied.map((changed) => withGroup(sofar, changed))),
+    ];
+  }
+  return possible;
 }
 
 function inOrder(start: State, parts: readonly Answered[], after: After): readonly State[] {
@@ -359,15 +373,18 @@ function viewsOf(
   played: readonly Played[],
   rules: Rules,
 ): readonly View[] | undefined {
-  const changes = played.flatMap(({ operation, number }) => {
-    const isAboutMessages = operation.kind === 'record' || operation.kind === 'delete';
-    if (!isAboutMessages || operation.groupId !== groupId) return [];
-    return partsOf(operation, number, rules).filter(({ piece }) => piece === WHOLE);
-  });
+  const changes = played.flatMap(({ operation, number }) =>
+    partsOf(operation, number, rules).filter((part) => part.changesMessages && part.groupId === groupId),
+  );
   if (groupId === null || changes.length === 0) return undefined;
   const moments = new Map<string, State>();
+  const visited = new Set<string>();
   const visit = (state: State, open: readonly Part[]): void => {
-    moments.set(keyOf(state), state);
+    const key = keyOf(state);
+    const way = `${open.map((part) => changes.indexOf(part)).join(' ')} ${key}`;
+    if (visited.has(way)) return;
+    visited.add(way);
+    moments.set(key, state);
     for (const part of open) {
       for (const { next } of part.run(state, viewOf(state, groupId))) {
         visit(

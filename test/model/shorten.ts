@@ -1,3 +1,4 @@
+import { given, NO_ATTRIBUTES, NO_PATCH } from './model.ts';
 import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
 /**
@@ -46,18 +47,23 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'add members',
   'leave',
   'record',
+  'record several',
   'delete',
   'mark',
   'mark unread',
   'mark delivered',
   'mark several',
   'facts',
+  'set preferences',
+  'set group',
+  'mark all',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
 function groupsOf(operation: Operation): readonly string[] {
   if (operation.kind === 'mark several') return operation.marks.map(({ groupId }) => groupId);
-  if (operation.kind === 'inbox') return operation.among;
+  if (operation.kind === 'record several') return operation.messages.map(({ groupId }) => groupId);
+  if (operation.kind === 'inbox' || operation.kind === 'mark all') return operation.among;
   return 'groupId' in operation ? [operation.groupId] : [];
 }
 
@@ -86,6 +92,15 @@ function shorterParts<T>(list: readonly T[]): readonly (readonly T[])[] {
   return [...halves, ...list.map((_item, index) => without(list, index))];
 }
 
+/** The object without one of its fields, for each; none if it has only one. */
+const withoutOne = <T extends object>(fields: T): Partial<T>[] => {
+  const names = Object.keys(fields);
+  if (names.length < 2) return [];
+  return names.map(
+    (left) => Object.fromEntries(Object.entries(fields).filter(([name]) => name !== left)) as Partial<T>,
+  );
+};
+
 function smaller(operation: Operation): readonly Operation[] {
   const shorterLists = <T>(list: readonly T[]) =>
     list.length === 1 ? [] : list.map((_item, index) => without(list, index));
@@ -94,6 +109,8 @@ function smaller(operation: Operation): readonly Operation[] {
       return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
     case 'mark several':
       return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'record several':
+      return shorterLists(operation.messages).map((messages) => ({ ...operation, messages }));
     case 'facts':
       return shorterParts(operation.facts).map((facts) => factsOf(operation.groupId, facts));
     case 'join':
@@ -101,8 +118,22 @@ function smaller(operation: Operation): readonly Operation[] {
     case 'get status':
     case 'count receipts':
       return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));
-    case 'record':
-      return operation.sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }];
+    case 'record': {
+      const { sentAt, attributes } = operation;
+      return [
+        ...(sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }]),
+        ...(attributes === NO_ATTRIBUTES ? [] : [{ ...operation, attributes: NO_ATTRIBUTES }]),
+        ...(attributes.silent === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, silent: undefined } }]),
+        ...(attributes.mentions === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, mentions: undefined } }]),
+        ...(attributes.advanceSender === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, advanceSender: undefined } }]),
+      ];
+    }
     case 'mark': {
       const { isPrivate, ifRevision, by } = operation;
       return [
@@ -111,6 +142,26 @@ function smaller(operation: Operation): readonly Operation[] {
         ...(by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
       ];
     }
+    case 'set preferences':
+      return withoutOne(given(operation.patch)).map((patch) => ({
+        ...operation,
+        patch: { ...NO_PATCH, ...patch },
+      }));
+    case 'set group': {
+      const { parentId, receipts } = operation;
+      if (parentId === undefined || receipts === undefined) return [];
+      return [
+        { ...operation, parentId: undefined },
+        { ...operation, receipts: undefined },
+      ];
+    }
+    case 'count badges':
+      return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
+    case 'mark all':
+      return [
+        ...(operation.parentId === undefined ? [] : [{ ...operation, parentId: undefined }]),
+        ...(operation.unmutedOnly === undefined ? [] : [{ ...operation, unmutedOnly: undefined }]),
+      ];
     case 'list receipts':
     case 'list members':
     case 'inbox':

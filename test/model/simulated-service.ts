@@ -4,7 +4,9 @@ import {
   type Expected,
   groupOf,
   Moment,
+  OneOf,
   Optional,
+  Revision,
   RULES,
   type Rules,
   SOME_BOOLEAN,
@@ -14,7 +16,8 @@ import {
   withGroup,
 } from './model.ts';
 import { possibleBy } from './overtaking.ts';
-import { partsOf, SILENT } from './parts.ts';
+import { SILENT } from './part.ts';
+import { partsOf } from './parts.ts';
 import type { AnswerPieces, Service } from './play.ts';
 
 /**
@@ -34,6 +37,8 @@ export function simulatedService({ appliesLater }: { readonly appliesLater: bool
     if (expected === SOME_BOOLEAN) return appliesLater;
     if (expected === SOME_ERRORS) return [{ path: 'some path', message: 'some message' }];
     if (expected instanceof Optional) return answerFor(expected.expected);
+    if (expected instanceof OneOf) return answerFor(expected.alternatives[0]);
+    if (expected instanceof Revision) return expected.above + 2 + expected.raises;
     if (expected instanceof Moment) return times[expected.operation] ?? null;
     if (expected === null || typeof expected !== 'object') return expected as Json;
     if (Array.isArray(expected)) return expected.map((item: Expected) => answerFor(item));
@@ -45,9 +50,10 @@ export function simulatedService({ appliesLater }: { readonly appliesLater: bool
     times[number] ??= new Date().toISOString();
     for (const part of partsOf(operation, number, rules)) {
       const groupId = part.groupId ?? '';
-      if (part.groupId !== null && appliesLater) {
-        const applied = possibleBy(groupOf(state, groupId), part.touches, rules).at(-1);
-        if (applied !== undefined) state = withGroup(state, applied);
+      const groups = part.isAboutAll ? state.groups : [groupOf(state, groupId)];
+      for (const group of groups) {
+        const applied = possibleBy(group, part.touches, rules).at(-1);
+        if (applied !== undefined && appliesLater && group.groupId !== '') state = withGroup(state, applied);
       }
       const [outcome] = part.run(state, viewOf(state, groupId));
       if (outcome === undefined) continue;

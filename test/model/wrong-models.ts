@@ -1,7 +1,121 @@
-import { byTime, isRecorded, type Member, RULES, type Rules } from './model.ts';
+import type { Feature } from './features.ts';
+import {
+  byTime,
+  DEFAULT_PREFERENCES,
+  isMentioned,
+  isRecorded,
+  type Member,
+  newestLoud,
+  RULES,
+  type Rules,
+} from './model.ts';
+import type { Focus } from './scenes.ts';
 
-/** Its behaviour, its rules, and whether only facts show it: without facts a shorter history is found sooner. */
-const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])[] = [
+/** When a message counts as a mention. */
+const MENTIONS: readonly (readonly [string, Rules['isMention']])[] = [
+  [
+    'counts mentions in own messages',
+    (message, member) =>
+      RULES.isUnread({ ...message, senderId: message.senderId && '' }, member) &&
+      isMentioned(message, member.userId),
+  ],
+  [
+    'counts mentions in deleted messages',
+    (message, member) => RULES.isMention({ ...message, deleted: false }, member),
+  ],
+  [
+    'counts mentions in silent messages',
+    (message, member) => RULES.isMention({ ...message, isSilent: false }, member),
+  ],
+  ['counts mentions in read messages', (message, member) => RULES.isMention(message, { ...member, own: 0n })],
+  [
+    'does not count mentions of all',
+    (message, member) => RULES.isMention(message, member) && message.mentions !== 'all',
+  ],
+  [
+    'counts only mentions of all',
+    (message, member) => RULES.isMention(message, member) && message.mentions === 'all',
+  ],
+  [
+    'counts mentions of others',
+    (message, member) => RULES.isUnread(message, member) && message.mentions.length > 0,
+  ],
+];
+
+/** Who may read the receipts of a message. */
+const POLICIES: readonly (readonly [string, Rules['mayRead']])[] = [
+  ['shows receipts to all, whatever the policy of the group', () => true],
+  [
+    'shows the counts of the messages of others if receipts are for senders',
+    (receipts) => RULES.mayRead({ ...receipts, isSender: receipts.isSender || !receipts.isList }),
+  ],
+  [
+    'lists the readers of the messages of others if receipts are for senders',
+    (receipts) => RULES.mayRead({ ...receipts, isSender: receipts.isSender || receipts.isList }),
+  ],
+  ['shows no receipts if they are for senders', ({ policy }) => policy === 'members'],
+  ['shows receipts to senders if they are off', ({ policy, isSender }) => policy === 'members' || isSender],
+];
+
+/** What the badge counts. */
+const BADGES: readonly (readonly [string, Rules['countsInBadge']])[] = [
+  ['counts archived groups in the badge', (group) => RULES.countsInBadge({ ...group, isArchived: false })],
+  ['counts muted groups in the badge', (group) => RULES.countsInBadge({ ...group, isMuted: false })],
+  [
+    'counts all messages of a group in the badge that notifies of mentions',
+    (group) => RULES.countsInBadge({ ...group, notify: 'all' }),
+  ],
+  [
+    'counts nothing in the badge of a group that notifies of mentions',
+    (group) => (group.notify === 'mentions' ? 'nothing' : RULES.countsInBadge(group)),
+  ],
+  [
+    'counts only mentions in the badge',
+    (group) => (RULES.countsInBadge(group) === 'nothing' ? 'nothing' : 'mentions'),
+  ],
+];
+
+/** Which groups are marked by a call that marks all. */
+const ALL: readonly (readonly [string, Rules['isAmongAll']])[] = [
+  [
+    'marks muted groups with all unmuted ones',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, unmutedOnly: false }),
+  ],
+  [
+    'marks no muted group with all groups',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, unmutedOnly: true }),
+  ],
+  [
+    'marks groups of other parents',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, parentId: undefined }),
+  ],
+  [
+    'marks a parent with its groups',
+    (group, member, wanted) =>
+      RULES.isAmongAll(
+        group.groupId === wanted.parentId ? { ...group, parentId: group.groupId } : group,
+        member,
+        wanted,
+      ),
+  ],
+  [
+    'marks no archived group with all groups',
+    (group, member, wanted) =>
+      member.preferences.archive !== 'always' && RULES.isAmongAll(group, member, wanted),
+  ],
+];
+
+interface Shown {
+  /** Whether only facts show it: without facts a shorter history is found sooner. */
+  readonly withFacts?: boolean;
+  /** The feature that it is about. */
+  readonly feature?: Feature;
+  /** What shows it, if it is not the feature. */
+  readonly focus?: Focus;
+}
+
+/** Its behaviour, its rules, and what shows it. */
+const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'counts members who joined later',
     { audience: ({ members }, { senderId }) => members.filter(({ userId }) => userId !== senderId) },
@@ -36,7 +150,10 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
   ['does not clamp', { clamp: (messageId) => messageId }],
   [
     "counts a member's own messages as unread",
-    { isUnread: (message, { own }) => isRecorded(message) && !message.deleted && message.messageId > own },
+    {
+      isUnread: (message, { own }) =>
+        isRecorded(message) && !message.deleted && !message.isSilent && message.messageId > own,
+    },
   ],
   [
     'does not count read messages as delivered',
@@ -86,7 +203,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
           )
           .toSorted(byTime),
     },
-    true,
+    { withFacts: true },
   ],
   [
     'loses messages if the cache loses some of its keys',
@@ -115,6 +232,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
           ? RULES.appliesLater(note, member)
           : { moves: note.moves, isSure: true },
     },
+    { focus: 'overtaking' },
   ],
   [
     'applies a clamped mark from before a mark unread later',
@@ -124,14 +242,169 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, withFacts?: boolean])
         return { moves: note.moves, isSure: note.raises !== member.raises };
       },
     },
+    { focus: 'overtaking' },
   ],
   [
     'marks all future messages as read if no message is recorded',
     { clamp: (messageId, head) => (head === 0n ? messageId : RULES.clamp(messageId, head)) },
   ],
+  [
+    'counts silent messages as unread',
+    { isUnread: (message, member) => RULES.isUnread({ ...message, isSilent: false }, member) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'reads up to the newest message of a member, also if it does not advance its sender',
+    { movesSender: (record) => RULES.movesSender({ ...record, advances: true }) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'keeps what the last recording of a message said',
+    { recordedAgain: ({ deleted, recordedBy }, again) => ({ ...again, deleted, recordedBy }) },
+    { feature: 'message attributes' },
+  ],
+  [
+    'moves no sender of messages in bulk',
+    { movesSender: (record) => (record.isAmongSeveral ? 'never' : RULES.movesSender(record)) },
+    { feature: 'messages in bulk' },
+  ],
+  ...MENTIONS.map(([name, isMention]) => [name, { isMention }, { feature: 'message attributes' }] as const),
+  [
+    'begins to read at the head',
+    { firstUnread: (unread, head) => (unread.length === 0 ? null : head) },
+    { feature: 'unread details' },
+  ],
+  [
+    'begins to read at the newest unread message',
+    { firstUnread: (unread) => unread.at(-1)?.messageId ?? null },
+    { feature: 'unread details' },
+  ],
+  [
+    'shows what a member with hidden receipts reads',
+    { isHidden: (member, when) => when !== 'reading' && RULES.isHidden(member, when) },
+    { feature: 'preferences' },
+  ],
+  [
+    'shows what a member with hidden receipts sends',
+    { isHidden: (member, when) => when !== 'sending' && RULES.isHidden(member, when) },
+    { feature: 'preferences' },
+  ],
+  [
+    'shows a clamped mark of a member that then hides its receipts later',
+    {
+      appliesLater: (note, member) => {
+        const isToBeHidden = note.moves.shown && member.preferences.hideReceipts;
+        return isToBeHidden ? { moves: note.moves, isSure: true } : RULES.appliesLater(note, member);
+      },
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'hides a member’s receipts forever',
+    {
+      withPreferences: (member, patch, head) => {
+        const changed = RULES.withPreferences(member, patch, head);
+        const hideReceipts = changed.preferences.hideReceipts || member.preferences.hideReceipts;
+        return { ...changed, preferences: { ...changed.preferences, hideReceipts } };
+      },
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'shows what was read while receipts were hidden as soon as they are shown',
+    {
+      withPreferences: (member, patch, head) => {
+        const changed = RULES.withPreferences(member, patch, head);
+        return patch.hideReceipts === false
+          ? { ...changed, shown: changed.own, shownAt: changed.ownAt }
+          : changed;
+      },
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'does not wait for members with hidden receipts',
+    {
+      audience: (group, message) =>
+        RULES.audience(group, message).filter(({ preferences }) => !preferences.hideReceipts),
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'sets preferences that a call does not have to their defaults',
+    {
+      withPreferences: (member, patch, head) => {
+        const preferences = { ...member.preferences, ...DEFAULT_PREFERENCES };
+        return RULES.withPreferences({ ...member, preferences }, patch, head);
+      },
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'raises the revision of preferences that stay the same',
+    { raisesPreferences: () => true },
+    { feature: 'preferences' },
+  ],
+  [
+    'does not raise the revision of preferences',
+    { raisesPreferences: () => false },
+    { feature: 'preferences' },
+  ],
+  [
+    'keeps the preferences of a member that left',
+    {
+      preferencesOnJoining: (group, userId) =>
+        group.former.findLast((member) => member.userId === userId)?.preferences ??
+        RULES.preferencesOnJoining(group, userId),
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'lets a silent message bring an archived group back',
+    {
+      isArchived: (preferences, view) =>
+        RULES.isArchived(preferences, view) &&
+        (preferences.archive === 'always' || view.head <= preferences.archivedAt),
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'lets a message bring a group back that is always archived',
+    {
+      isArchived: (preferences, view) =>
+        preferences.archive !== 'no' && newestLoud(view.messages) <= preferences.archivedAt,
+    },
+    { feature: 'preferences' },
+  ],
+  [
+    'does not bring an archived group back',
+    { isArchived: ({ archive }) => archive !== 'no' },
+    { feature: 'preferences' },
+  ],
+  ['changes the parent of a group', { mayBecomeParent: () => true }, { feature: 'group settings' }],
+  [
+    'does not accept the same parent again',
+    { mayBecomeParent: ({ parentId }, given) => parentId === null || given === null },
+    { feature: 'group settings' },
+  ],
+  ...POLICIES.map(([name, mayRead]) => [name, { mayRead }, { feature: 'group settings' }] as const),
+  [
+    'lists archived groups in the inbox without being asked',
+    { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
+    { feature: 'inbox filters' },
+  ],
+  [
+    'never lists archived groups in the inbox',
+    { isListed: ({ isArchived, asked = false }) => !isArchived && !asked },
+    { feature: 'inbox filters' },
+  ],
+  ...BADGES.map(([name, countsInBadge]) => [name, { countsInBadge }, { feature: 'badge' }] as const),
+  ['counts each group once in the badge', { badgeLimit: 1 }, { feature: 'badge' }],
+  ...ALL.map(([name, isAmongAll]) => [name, { isAmongAll }, { feature: 'mark all' }] as const),
 ];
 
 /** Models that are wrong on purpose, each in one rule, with their behaviour as names. */
 export const WRONG_MODELS = CHANGED.map(
-  ([name, changed, withFacts = false]) => [name, { rules: { ...RULES, ...changed }, withFacts }] as const,
+  ([name, changed, { withFacts = false, feature, focus } = {}]) =>
+    [name, { rules: { ...RULES, ...changed }, withFacts, feature, focus: focus ?? feature }] as const,
 );

@@ -127,6 +127,28 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'get-preferences',
+    id: 'Apigetpreferences',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/groups/{groupId}/preferences'],
+      ['service', 'GET /v1/users/{userId}/groups/{groupId}/preferences'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'set-preferences',
+    id: 'Apisetpreferences',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'PATCH /v1/groups/{groupId}/preferences'],
+      ['service', 'PATCH /v1/users/{userId}/groups/{groupId}/preferences'],
+    ],
+    alarms: ['failing'],
+  },
+  {
     name: 'add-members',
     id: 'Apiaddmembers',
     timeoutSeconds: 10,
@@ -159,6 +181,14 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     timeoutSeconds: 10,
     environment: forBackEnds,
     routes: [['service', 'POST /v1/groups/{groupId}/messages']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'record-messages',
+    id: 'Apirecordmessages',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'POST /v1/messages']],
     alarms: ['failing'],
   },
   {

@@ -20,10 +20,12 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'PUT /groups/{groupId}/delivered': { messageId: '1' },
   'POST /watermarks': { marks: [{ groupId: '{groupId}', messageId: '1' }] },
   'POST /groups/{groupId}/receipts': { messageIds: ['1'] },
+  'PATCH /groups/{groupId}/preferences': { notify: 'all' },
   'PUT /groups/{groupId}/members/{userId}': null,
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
   'PUT /groups/{groupId}': { receipts: 'members' },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
+  'POST /messages': { messages: [{ groupId: '{groupId}', messageId: '1', senderId: 'alice' }] },
 };
 
 function bodyIn(method: string, path: string): Body | null {

@@ -1,17 +1,23 @@
 -- Functions about the text of a membership:
 --   <generation><joinedAfter>|<self>|<public>|<delivered>   trailing parts equal to the part before them are left out
+--   ...;<preferences>                                       if the member has changed them
 --   <generation>-                                           a departure
 --   ...?                                                    the own view is in doubt (see doubts.lua)
 -- A register is a position, then `@` and a time since the generation began if it has moved. `self` begins with its
 -- revision if that is not 0: `<count>~` in a first membership, `<count>^<first>~` in a later one, where the revision is
--- the sum of both. Positions and generations are in base 36, have a fixed width and are compared as text.
+-- the sum of both. Preferences are `<revision>@<time>`, then only what differs from the default: `M` or `N` to be notified
+-- of mentions or of nothing, `U<ms>` muted until then, `H` with hidden receipts, `A<position>` archived until a newer
+-- message, `Z` archived always. Positions and generations are in base 36, have a fixed width and are compared as text.
 -- Invariant: the merge of two texts is commutative, associative and idempotent, and no register goes back.
 
-local GENERATION, JOINED, SELF, PUBLIC, DELIVERED = 1, 2, 3, 4, 5
+local GENERATION, JOINED, SELF, PUBLIC, DELIVERED, PREFERENCES = 1, 2, 3, 4, 5, 6
 local GENERATION_WIDTH, POSITION_WIDTH = 9, 13
 
 -- The most digits of both numbers of a revision.
 local COUNT_WIDTH, FIRST_WIDTH = 10, 15
+
+-- The most digits of the revision of preferences, and of the time until which a group is muted.
+local PREFERENCES_WIDTH, MUTED_WIDTH = 15, 10
 
 -- The position of the largest message id.
 local LARGEST = '3w5e11264sgsf'
@@ -49,26 +55,43 @@ local function is_own_register(text)
   return count ~= nil and #count <= COUNT_WIDTH and #first <= FIRST_WIDTH and is_register(register)
 end
 
+-- The revision of preferences; 0 if there are none, nil if the text is unreadable.
+local function preferences_revision(text)
+  if text == '' then return 0 end
+  local count, time, values = string.match(text, '^(%d+)@%-?([0-9a-z]+)(.*)$')
+  if not count or #count > PREFERENCES_WIDTH or #time > GENERATION_WIDTH then return nil end
+  values = string.match(values, '^[MN]?(.*)$')
+  local muted, rest = string.match(values, '^U([0-9a-z]+)(.*)$')
+  if muted and #muted > MUTED_WIDTH then return nil end
+  local archived = string.match(rest or values, '^H?(.*)$')
+  local is_sound = archived == '' or archived == 'Z'
+    or string.sub(archived, 1, 1) == 'A' and is_position(string.sub(archived, 2))
+  return is_sound and tonumber(count) or nil
+end
+
 -- The parts of a membership; nil if the text is unreadable, such as that of another version. It counts as missing.
 local function decode(text)
   text = plain(text)
   local rest = string.match(text, GENERATION_PATTERN)
   if not rest then return nil end
+  local registers, preferences = string.match(rest, '^([^;]*);?(.*)$')
   local parts = { string.sub(text, 1, GENERATION_WIDTH) }
-  for part in string.gmatch(rest .. '|', '([^|]*)|') do parts[#parts + 1] = part end
+  for part in string.gmatch(registers .. '|', '([^|]*)|') do parts[#parts + 1] = part end
   local found = #parts
   if found < JOINED or found > DELIVERED then return nil end
   for index = found + 1, DELIVERED do parts[index] = parts[index - 1] end
-  if parts[JOINED] == '-' then return found == JOINED and parts or nil end
+  if parts[JOINED] == '-' then return rest == '-' and parts or nil end
+  parts[PREFERENCES] = preferences
   local is_sound = is_position(parts[JOINED]) and is_own_register(parts[SELF])
-    and is_register(parts[PUBLIC]) and is_register(parts[DELIVERED])
+    and is_register(parts[PUBLIC]) and is_register(parts[DELIVERED]) and preferences_revision(preferences) ~= nil
   return is_sound and parts or nil
 end
 
 local function encode(parts)
   local last = DELIVERED
   while last > JOINED and parts[last] == parts[last - 1] do last = last - 1 end
-  return parts[GENERATION] .. table.concat(parts, '|', JOINED, last)
+  local preferences = parts[PREFERENCES] == '' and '' or ';' .. parts[PREFERENCES]
+  return parts[GENERATION] .. table.concat(parts, '|', JOINED, last) .. preferences
 end
 
 local function is_departed(parts) return parts[JOINED] == '-' end
@@ -96,6 +119,10 @@ local function larger_own(current, other)
   return other_position > current_position and other or current
 end
 
+local function later_preferences(current, other)
+  return preferences_revision(other) > preferences_revision(current) and other or current
+end
+
 -- The larger of each register. An unreadable text loses.
 local function merge(current, other)
   local a, b = decode(current), decode(other)
@@ -110,5 +137,6 @@ local function merge(current, other)
     larger_own(a[SELF], b[SELF]),
     larger(a[PUBLIC], b[PUBLIC]),
     larger(a[DELIVERED], b[DELIVERED]),
+    later_preferences(a[PREFERENCES], b[PREFERENCES]),
   })
 end

@@ -1,8 +1,8 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position that a member has left ('' for none: then the first value of the reply is false), then the changes: the
---   kind of each and the values of that kind (see `merges` below)
+--   position that a member has left ('' for none: then the first value of the reply is false), most unread messages to
+--   count for the view, then the changes: the kind of each and the values of that kind (see `merges` below)
 -- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
 --   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
 --   five values each (see early-marks.lua) }
@@ -11,6 +11,7 @@
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
 local now, ttl, capacity, viewer, left_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local limit = tonumber(ARGV[6])
 
 -- A load that takes longer counts as dead.
 local ABANDONED_MS = 60000
@@ -24,11 +25,37 @@ local function is_kept_at(position)
   return floor and position > floor or state(messages, 'load')
 end
 
+-- The entries about whom a message mentions: `mentioned` is as in its `%` entry.
+local function mention_entries(position, sender, mentioned)
+  if mentioned == '' then return {} end
+  local entries = { '%' .. position .. '|' .. mentioned }
+  if mentioned == EVERYBODY then
+    entries[2] = MENTIONS_OF_ALL .. position
+    entries[3] = mentions_of_all_by(sender) .. position
+    return entries
+  end
+  for user in string.gmatch(mentioned, '[^,]+') do entries[#entries + 1] = mentions_of_user(user) .. position end
+  return entries
+end
+
+-- Whom the message at a position mentions, as in its `%` entry; '' for nobody.
+local function mentioned_at(position)
+  local range = redis.call('ZRANGEBYLEX', messages, '[%' .. position .. '|', '(%' .. position .. '}', 'LIMIT', 0, 1)
+  return range[1] and string.sub(range[1], #position + 3) or ''
+end
+
 -- Removes the entries of a message and returns its position; nil if that is unreadable.
 local function drop(entry)
   local position, sender = string.match(entry, '^(%w+)|(.+)$')
-  redis.call('ZREM', messages, entry, own_entry(sender or '', position or ''))
-  return position and is_position(position) and position or nil
+  if not position then
+    redis.call('ZREM', messages, entry)
+    return nil
+  end
+  local mentions = mention_entries(position, sender, mentioned_at(position))
+  local entries = { entry, own_of_user(sender) .. position, SILENT .. position, silent_of_user(sender) .. position }
+  for _, mention in ipairs(mentions) do entries[#entries + 1] = mention end
+  redis.call('ZREM', messages, unpack(entries))
+  return is_position(position) and position or nil
 end
 
 -- Raises the floor or the cut to a position, after messages up to it were dropped.
@@ -50,44 +77,27 @@ local function trim()
   redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
 end
 
--- Whether merged members are indexed. If the members hash was lost, the index misses members too, so it is deleted.
-local indexing
-local function is_indexing()
-  if indexing ~= nil then return indexing end
-  local states = redis.call('ZRANGEBYLEX', receipts, '[!index|', '(!load}')
-  indexing = #states > 0 and string.match(states[#states], '|(.+)$') == redis.call('HGET', members, '#index')
-  if #states > 0 and not indexing then redis.call('UNLINK', receipts) end
-  return indexing
-end
+local group = { members = members, receipts = receipts, doubts = doubts, now = now }
 
 -- The keys that have changed: their expiry is renewed.
 local changed = {}
 
--- Merges a text into a member's. The `?` of a doubt goes only if the text is current and no token is left.
-local function put(user, current, text, is_past)
-  changed.members = true
-  local before = current and decode(current)
-  local merged = before and merge(plain(current), text) or text
-  if current and is_in_doubt(current) and (is_past or #live_doubts(doubts, user, now) > 0) then
-    merged = merged .. '?'
+local function add_entries(entries)
+  changed.messages = true
+  local scored = {}
+  for _, entry in ipairs(entries) do
+    scored[#scored + 1] = 0
+    scored[#scored + 1] = entry
   end
-  if merged ~= current then redis.call('HSET', members, user, merged) end
-  if not is_indexing() then return end
-  if current and not before then
-    -- The old text is unreadable, so its entries in the index are unknown.
-    redis.call('UNLINK', receipts)
-    indexing = false
-    return
-  end
-  if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
-  local after = decode(merged)
-  if not after or is_departed(after) then return end
-  for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
+  redis.call('ZADD', messages, unpack(scored))
 end
 
-local function add_message(...)
-  changed.messages = true
-  redis.call('ZADD', messages, ...)
+-- Without a window or a load nothing is kept: a later load finds the message in the ledger.
+local function add_message(position, sender, entries)
+  if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
+  entries[#entries + 1] = position .. '|' .. sender
+  add_entries(entries)
+  trim()
 end
 
 local function put_head(text)
@@ -109,7 +119,7 @@ local unknown_members, due = {}, {}
 local merges = {}
 
 -- A membership or departure, just read from the ledger.
-merges.member = { 2, function(user, text) put(user, redis.call('HGET', members, user), text) end }
+merges.member = { 2, function(user, text) put(group, user, redis.call('HGET', members, user), text) end }
 
 -- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old
 -- copy would hide that.
@@ -118,8 +128,8 @@ merges.knownMember = { 2, function(user, text)
   local parts = decode(text)
   if not parts then return end
   if current and decode(current) or is_departed(parts) then
-    put(user, current, text, true)
-  elseif is_indexing() then
+    put(group, user, current, text, true)
+  elseif is_indexing(group) then
     unknown_members[#unknown_members + 1] = user
   end
 end }
@@ -164,24 +174,29 @@ merges.knownHead = { 1, function(text)
   if head_in(head) then put_head(text) end
 end }
 
--- A message. Without a window or a load nothing is kept: a later load finds the message in the ledger.
-merges.sent = { 2, function(position, sender)
-  if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
-  add_message(0, position .. '|' .. sender, 0, own_entry(sender, position))
-  trim()
+-- A message, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).
+merges.sent = { 3, function(position, sender, mentioned)
+  local entries = mention_entries(position, sender, mentioned)
+  entries[#entries + 1] = own_of_user(sender) .. position
+  add_message(position, sender, entries)
+end }
+
+-- A message that is silent.
+merges.silent = { 2, function(position, sender)
+  add_message(position, sender, { SILENT .. position, silent_of_user(sender) .. position })
 end }
 
 -- A message that no longer counts, whether or not it is here.
 merges.deleted = { 1, function(position)
   local entry = message_at(messages, position)
   if entry then drop(entry) end
-  if is_kept_at(position) then add_message(0, '~' .. position) end
+  if is_kept_at(position) then add_entries({ '~' .. position }) end
 end }
 
 -- A load of the window begins. The token begins with the time in ms.
 merges.load = { 1, function(token)
   drop_abandoned_loads()
-  if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_message(0, '!load|' .. token) end
+  if redis.call('ZLEXCOUNT', messages, '[!load|', '(!load}') < MOST_LOADS then add_entries({ '!load|' .. token }) end
 end }
 
 -- The load is complete: every message above the position is here. If the token is gone, the key was lost since the load
@@ -199,14 +214,14 @@ end }
 
 -- A step of a load of the receipts: the members up to this one are here.
 merges.index = { 3, function(token, lease, user)
-  if not is_indexing() or state(receipts, 'load') ~= token then return end
+  if not is_indexing(group) or state(receipts, 'load') ~= token then return end
   set_state(receipts, 'lease', lease)
   set_state(receipts, 'after', user)
 end }
 
 -- The load of the receipts is complete: every member is here.
 merges.indexed = { 1, function(token)
-  if not is_indexing() or state(receipts, 'load') ~= token then return end
+  if not is_indexing(group) or state(receipts, 'load') ~= token then return end
   redis.call('ZREMRANGEBYLEX', receipts, '[!', '(!}')
   set_state(receipts, 'index', token)
 end }
@@ -219,7 +234,7 @@ end }
 
 -- How far everyone has read. Without an index, a known member who is not past the position is enough for an answer.
 local function fully_read()
-  if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
+  if is_indexing(group) and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '#laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(text)
@@ -228,7 +243,7 @@ local function fully_read()
   return shown <= left_position and shown
 end
 
-local next_change = 6
+local next_change = 7
 while next_change <= #ARGV do
   local merge_change = merges[ARGV[next_change]]
   local last_value = next_change + merge_change[1]
@@ -237,13 +252,13 @@ while next_change <= #ARGV do
 end
 
 -- The expiry of the receipts is not renewed here: only reads renew it.
-if changed.members then redis.call('PEXPIRE', members, ttl) end
+if changed.members or group.is_changed then redis.call('PEXPIRE', members, ttl) end
 if changed.messages then redis.call('PEXPIRE', messages, ttl) end
 if changed.joined then
   redis.call('PEXPIRE', joined, RECENT_MS)
   redis.call('ZREMRANGEBYSCORE', joined, '-inf', now - RECENT_MS)
 end
 
-if viewer ~= '' then return view(members, messages, head, doubts, viewer, now) end
+if viewer ~= '' then return view(members, messages, head, doubts, viewer, now, limit) end
 if left_position == '' then return { false, unknown_members, {}, due } end
 return { fully_read(), unknown_members, recently_joined(joined, now), due }

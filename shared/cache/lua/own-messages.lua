@@ -5,11 +5,20 @@
 --   the newest first
 -- Invariant: changes nothing.
 
-local messages, user = KEYS[1], ARGV[1]
-local newest, oldest = '[' .. own_entry(user, ARGV[3]), '(' .. own_entry(user, ARGV[2])
-local entries = redis.call('ZREVRANGEBYLEX', messages, newest, oldest, 'LIMIT', 0, tonumber(ARGV[4]))
+local messages, user, begin, last, most = KEYS[1], ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local floor = position_in(messages, 'floor')
-if #entries < tonumber(ARGV[4]) and (not floor or ARGV[2] < floor) then return false end
+if not floor then return false end
+-- Below the floor a load may have left some messages, but not all.
+local above = begin < floor and floor or begin
+
 local positions = {}
-for index, entry in ipairs(entries) do positions[index] = string.match(entry, '#(%w+)$') end
+for _, section in ipairs({ own_of_user(user), silent_of_user(user) }) do
+  local newest, oldest = '[' .. section .. last, '(' .. section .. above
+  for _, entry in ipairs(redis.call('ZREVRANGEBYLEX', messages, newest, oldest, 'LIMIT', 0, most)) do
+    positions[#positions + 1] = string.match(entry, '#(%w+)$')
+  end
+end
+if #positions < most and begin < floor then return false end
+table.sort(positions, function(a, b) return a > b end)
+while #positions > most do table.remove(positions) end
 return positions

@@ -22,7 +22,7 @@ for index = 3, #ARGV do
       -- The sender of a deleted message is not kept here.
       reply[index - 1] = 'unknown'
     else
-      reply[index - 1] = redis.call('ZSCORE', messages, own_entry(user, position)) and 'own' or 'other'
+      reply[index - 1] = is_sent_by(messages, position, user) and 'own' or 'other'
     end
   end
 end

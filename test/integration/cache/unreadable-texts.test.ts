@@ -198,6 +198,13 @@ const MEMBERSHIPS = [
   ['a first revision that no number holds', 'zzzzzzzzz0000000000001|1^99999999999999999999~0000000000001'],
   ['a time that no date holds', 'zzzzzzzzz0000000000001|0000000000001@zzzzzzzzzzzz'],
   ['a time below all dates', 'zzzzzzzzz0000000000001|0000000000001@-zzzzzzzzzzzz'],
+  ['preferences without a time', 'zzzzzzzzz0000000000001;3H'],
+  ['preferences of rubbish', 'zzzzzzzzz0000000000001;3@14Hrubbish'],
+  ['preferences twice', 'zzzzzzzzz0000000000001;3@14H;4@14'],
+  ['preferences of a revision that no number holds', 'zzzzzzzzz0000000000001;9999999999999999@14'],
+  ['preferences of a time that no date holds', 'zzzzzzzzz0000000000001;3@14Uzzzzzzzzzzz'],
+  ['an archived position above the largest', 'zzzzzzzzz0000000000001;3@14A3w5e11264sgsg'],
+  ['preferences of a departure', 'zzzzzzzzz-;3@14'],
   ['a doubt of nothing', '?'],
   ['a doubt of garbage', 'rubbish?'],
   ['several doubts', 'zzzzzzzzz0000000000001???'],
@@ -247,9 +254,11 @@ describe('an unreadable text of a membership is a miss only for that member', ()
     const sound = [
       'zzzzzzzzz0000000000005|2~0000000000009@14|0000000000009@-1|000000000000a@14',
       'zzzzzzzzz0000000000005|2^7~0000000000009',
+      'zzzzzzzzz0000000000005|0000000000009;3@14MU2huwsrkaHA0000000000009',
+      'zzzzzzzzz0000000000005;3@-14NHZ',
       'zzzzzzzzz-',
     ];
-    const character = fc.constantFrom(...'09az|@~^-?#: ');
+    const character = fc.constantFrom(...'09az|@~^-?#: ;UHAZM');
     const text = fc.oneof(
       fc.string(),
       fc

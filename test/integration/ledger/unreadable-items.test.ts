@@ -243,13 +243,11 @@ describe('an unreadable message', () => {
   });
 
   test('is left out by every read of several messages, and logged in one line', async () => {
-    const readable = { position: at(1), senderId: sender, deleted: false };
+    const readable = { position: at(1), senderId: sender, deleted: false, isSilent: false, mentions: [] };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
     expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
-    expect(
-      await messages.countOfOthers({ groupId, userId: ann }, { abovePosition: START, enough: 2 }),
-    ).toEqual({
-      count: 1,
+    expect(await messages.countUnread({ groupId, userId: ann }, { abovePosition: START, limit: 1 })).toEqual({
+      tally: { count: 1, mentions: 0, first: at(1) },
       isDecided: true,
     });
     expect(await messages.newestSentBy(groupId, 1_700_000_000_009)).toEqual(at(1));

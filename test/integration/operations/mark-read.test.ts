@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { NO_BELONGING } from '../../../shared/domain/belonging.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { joinAt } from '../../../shared/domain/membership.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
 let tidemark: CountedTidemark;
@@ -74,7 +77,7 @@ describe('marking a group read', () => {
     const { groupId, sender, reader } = await aGroupOfTwo(2);
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
-    await tidemark.ledger.messages.record(groupId, at(3), sender, Date.now(), Date.now());
+    await tidemark.ledger.messages.record(groupId, recordingOf(sender, 3), Date.now());
     await tidemark.ledger.heads.raise(groupId, at(3), false);
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,
@@ -220,7 +223,7 @@ describe('the window of messages in the cache', () => {
       });
       // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
-      const began = { state: startingAt(0), leftAt: null, joinings: [], lastRevision: null };
+      const began = { ...NO_BELONGING, state: startingAt(0) };
       await small.ledger.memberships.changeBelonging({ groupId, userId: late }, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
@@ -253,15 +256,5 @@ describe('the window of messages in the cache', () => {
 });
 
 function startingAt(id: number) {
-  const position = String(id).padStart(20, '0') as ReturnType<typeof at>;
-  const register = { position, at: null };
-  return {
-    kind: 'member' as const,
-    generation: 1_700_000_000_000,
-    joinedAfter: position,
-    firstRevision: 0,
-    self: { ...register, revision: 0 },
-    public: register,
-    delivered: register,
-  };
+  return joinAt(at(id), 1_700_000_000_000);
 }

@@ -1,17 +1,21 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import * as change from '../../../shared/cache/changes.ts';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import { END } from '../../../shared/domain/position.ts';
+import type { Mentions } from '../../../shared/domain/message.ts';
+import { END, START } from '../../../shared/domain/position.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
-import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { readOwnView, unreadIn } from '../../../shared/operations/own-view.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
+import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { recordingOf } from '../../support/recordings.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 /** The most unread messages that are counted here. */
@@ -59,10 +63,22 @@ type Sender = (typeof SENDERS)[number];
 const READERS = ['reader', 'other'] as const;
 type Reader = (typeof READERS)[number];
 
+/** How a message is sent: plainly, silently, or mentioning somebody. */
+const KINDS = ['plain', 'silent', 'to reader', 'to other', 'to both', 'to all'] as const;
+type Kind = (typeof KINDS)[number];
+const MENTIONED: Readonly<Record<Kind, readonly Reader[]>> = {
+  plain: [],
+  silent: [],
+  'to reader': ['reader'],
+  'to other': ['other'],
+  'to both': ['reader', 'other'],
+  'to all': ['reader', 'other'],
+};
+
 /** Numbers select among the existing messages and ids, by modulo. */
 type Step =
-  | { readonly do: 'send'; readonly by: Sender; readonly skipped: number }
-  | { readonly do: 'send late'; readonly by: Sender; readonly which: number }
+  | { readonly do: 'send'; readonly by: Sender; readonly skipped: number; readonly as: Kind }
+  | { readonly do: 'send late'; readonly by: Sender; readonly which: number; readonly as: Kind }
   | { readonly do: 'delete'; readonly which: number }
   | { readonly do: 'delete newest'; readonly count: number }
   | { readonly do: 'mark'; readonly user: Reader; readonly which: number; readonly isPrivate: boolean }
@@ -77,11 +93,12 @@ const user = fc.constantFrom(...READERS);
 const which = fc.nat(100);
 /** The reader sends more than anybody else. */
 const by = fc.constantFrom<Sender>('reader', 'reader', 'reader', 'other', 'guest', 'guest');
-const send = fc.record({ do: fc.constant('send' as const), by, skipped: fc.constantFrom(0, 0, 0, 2) });
+const as = fc.constantFrom<Kind>('plain', 'plain', 'plain', ...KINDS);
+const send = fc.record({ do: fc.constant('send' as const), by, as, skipped: fc.constantFrom(0, 0, 0, 2) });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: send },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('send late' as const), by, which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('send late' as const), by, as, which }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('delete' as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('delete newest' as const), count: fc.nat(6) }) },
   {
@@ -104,19 +121,20 @@ const steps = fc
 
 /** The expected count, by plain counting. */
 class Reference {
-  readonly messages = new Map<number, { by: Sender | null; isDeleted: boolean }>();
+  readonly messages = new Map<number, { by: Sender | null; as: Kind; isDeleted: boolean }>();
   readonly own: Record<Reader, number> = { reader: 0, other: 0 };
   head = 0;
 
-  send(id: number, by: Sender): void {
+  send(id: number, by: Sender, as: Kind): void {
     const known = this.messages.get(id);
-    this.messages.set(id, { by, isDeleted: known?.isDeleted ?? false });
+    this.messages.set(id, { by, as, isDeleted: known?.isDeleted ?? false });
     this.head = Math.max(this.head, id);
     if (by !== 'guest') this.own[by] = Math.max(this.own[by], id);
   }
 
   delete(id: number): void {
-    this.messages.set(id, { by: this.messages.get(id)?.by ?? null, isDeleted: true });
+    const { by = null, as = 'plain' } = this.messages.get(id) ?? {};
+    this.messages.set(id, { by, as, isDeleted: true });
   }
 
   mark(user: Reader, id: number): void {
@@ -127,12 +145,19 @@ class Reference {
     this.own[user] = Math.min(this.own[user], id - 1);
   }
 
-  /** The expected count of n unread messages, and whether it is exact. */
+  /** What is unread of n messages: the newest 8 are counted. */
   unreadOf(user: Reader) {
-    const unread = [...this.messages].filter(
-      ([id, { by, isDeleted }]) => id > this.own[user] && by !== null && by !== user && !isDeleted,
-    );
-    return { count: Math.min(unread.length, 8), exact: unread.length <= 8 };
+    const unread = [...this.messages]
+      .filter(([id, { by }]) => id > this.own[user] && by !== null && by !== user)
+      .filter(([, { as, isDeleted }]) => as !== 'silent' && !isDeleted)
+      .toSorted(([one], [other]) => other - one);
+    const counted = unread.slice(0, 8);
+    return {
+      count: counted.length,
+      mentions: counted.filter(([, { as }]) => MENTIONED[as].includes(user)).length,
+      first: counted.map(([id]) => at(id)).at(-1) ?? null,
+      exact: unread.length <= 8,
+    };
   }
 }
 
@@ -156,9 +181,11 @@ async function play(
 ): Promise<void> {
   const known = [...reference.messages.keys()];
   const chosen = (index: number) => known[index % Math.max(known.length, 1)];
-  const record = async (id: number, by: Sender) => {
-    await recordMessage(tidemark, { groupId, position: at(id), senderId: ids[by] });
-    reference.send(id, by);
+  const record = async (id: number, by: Sender, as: Kind) => {
+    const mentions: Mentions = as === 'to all' ? 'all' : MENTIONED[as].map((name) => ids[name]);
+    const sent = { groupId, position: at(id), senderId: ids[by], isSilent: as === 'silent', mentions };
+    await recordMessage(tidemark, sent);
+    reference.send(id, by, as);
   };
   const remove = async (id: number) => {
     await deleteMessage(tidemark, groupId, at(id));
@@ -166,11 +193,11 @@ async function play(
   };
   switch (one.do) {
     case 'send':
-      return record(reference.head + 1 + one.skipped, one.by);
+      return record(reference.head + 1 + one.skipped, one.by, one.as);
     case 'send late': {
       const id = 1 + (one.which % (reference.head + 3));
       // A known message has its sender.
-      if (!reference.messages.get(id)?.by) await record(id, one.by);
+      if (!reference.messages.get(id)?.by) await record(id, one.by, one.as);
       return;
     }
     case 'delete': {
@@ -273,17 +300,23 @@ describe('if 50 messages are counted and 55 are kept', () => {
     await record(groupId, guest, 1, 52);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 50,
+      mentions: 0,
+      first: at(3),
       exact: false,
     });
     for (const id of [50, 51, 52]) await deleteMessage(tidemark, groupId, at(id));
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 49,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
-    expect(await inboxOf(reader)).toEqual([{ count: 49, exact: true }]);
+    expect(await inboxOf(reader)).toEqual([{ count: 49, mentions: 0, first: at(1), exact: true }]);
     await forget(tidemark.redis, groupId);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 49,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
   });
@@ -297,12 +330,69 @@ describe('if 50 messages are counted and 55 are kept', () => {
     await record(groupId, reader, 4, 60);
     expect((await markUnread(tidemark, { groupId, userId: reader }, at(1)))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
-    expect(await inboxOf(reader)).toEqual([{ count: 3, exact: true }]);
+    expect(await inboxOf(reader)).toEqual([{ count: 3, mentions: 0, first: at(1), exact: true }]);
+  });
+});
+
+describe('a message that is stored, and to which the head is not raised yet,', () => {
+  const [capacity = 0] = CAPACITIES;
+
+  /** A group whose second message is stored in the ledger, and merged into the cache from its stream. */
+  async function prepareStored(tidemark: CountedTidemark) {
+    const { groupId, ids } = await prepare(tidemark);
+    const member = { groupId, userId: ids.reader };
+    await recordMessage(tidemark, { groupId, position: at(1), senderId: ids.guest });
+    await readOwnView(tidemark, member);
+    const now = tidemark.nowMs();
+    const { message } = await tidemark.ledger.messages.record(groupId, recordingOf(ids.guest, 2), now);
+    await tidemark.cache.merge(groupId, [change.message(message)]);
+    return { groupId, member, guest: ids.guest };
+  }
+
+  const ONE = { head: headAt(1), unread: { count: 1, mentions: 0, first: at(1), exact: true } };
+  const TWO = { head: headAt(2), unread: { count: 2, mentions: 0, first: at(1), exact: true } };
+  const page = { limit: 200, after: null, unreadOnly: true };
+
+  test.each([
+    ['the cache holds', []],
+    ['the cache holds without the head', ['head']],
+    ['is loaded into the cache', ['messages']],
+    ['the cache has lost with all else', KEYS],
+  ])('and that %s, does not count', async (_name, evicted) => {
+    const tidemark = tidemarkOf(capacity);
+    const { groupId, member, guest } = await prepareStored(tidemark);
+    const evict = () => (evicted.length > 0 ? forget(tidemark.redis, groupId, evicted) : undefined);
+    const inbox = async () => (await readInbox(tidemark, member.userId, page)).groups;
+    await evict();
+    expect(await readOwnView(tidemark, member)).toMatchObject(ONE);
+    await evict();
+    expect(await inbox()).toMatchObject([ONE]);
+    await recordMessage(tidemark, { groupId, position: at(2), senderId: guest });
+    expect(await readOwnView(tidemark, member)).toMatchObject(TWO);
+    expect(await inbox()).toMatchObject([TWO]);
+  });
+
+  test('does not count without a cache', async () => {
+    const tidemark = tidemarkOf(capacity);
+    const { member } = await prepareStored(tidemark);
+    expect(await readOwnView(withoutCache(tidemark, capacity), member)).toMatchObject(ONE);
+  });
+
+  test('does not count below the floor of the window', async () => {
+    const tidemark = tidemarkOf(capacity);
+    const { member } = await prepareStored(tidemark);
+    const window = { floor: at(3), unread: { count: 0, mentions: 0, first: null }, kept: capacity };
+    expect(await unreadIn(tidemark, member, START, { head: headAt(1), window })).toEqual(ONE.unread);
+    expect(await unreadIn(tidemark, member, START, { head: headAt(2), window })).toEqual(TWO.unread);
   });
 });

@@ -20,7 +20,8 @@ const CHANGES: readonly change.Change[] = [
   change.due(100),
   change.head(AT_START),
   change.knownHead(AT_START),
-  change.message({ position: START, senderId: user, deleted: false }),
+  change.message({ position: START, senderId: user, deleted: false, isSilent: false, mentions: [] }),
+  change.message({ position: START, senderId: user, deleted: false, isSilent: true, mentions: [] }),
   change.deleted(START),
   change.load('token'),
   change.loaded('token', START),
@@ -37,8 +38,16 @@ test('the script merges each kind of change, and reads as many values as the cha
 });
 
 test('a message without a sender is deleted: only its deletion is known', () => {
-  expect(change.message({ position: START, senderId: null, deleted: true })).toEqual([
-    'deleted',
-    '0000000000000',
-  ]);
+  expect(
+    change.message({ position: START, senderId: null, deleted: true, isSilent: false, mentions: [] }),
+  ).toEqual(['deleted', '0000000000000']);
+});
+
+test.each([
+  ['nobody', [], ''],
+  ['two users', ['a|b', 'all'] as UserId[], 'a|b,all'],
+  ['everybody', 'all', '#all'],
+] as const)('a message that mentions %s', (_, mentions, text) => {
+  const sent = { position: START, senderId: user, deleted: false, isSilent: false };
+  expect(change.message({ ...sent, mentions })).toEqual(['sent', '0000000000000', 'u', text]);
 });

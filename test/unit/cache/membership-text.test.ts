@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { decodeMembership, encodeMembership } from '../../../shared/cache/membership-text.ts';
 import { advance, joinAt } from '../../../shared/domain/membership.ts';
+import { NO_PREFERENCES } from '../../../shared/domain/preferences.ts';
 import { copy } from '../../support/memberships.ts';
 import { at } from '../../support/positions.ts';
 
@@ -12,6 +13,16 @@ describe('the text of a membership', () => {
     expect(encodeMembership(joinAt(at(5), T))).toBe('0loyw3v280000000000005');
     expect(encodeMembership(advance(joinAt(at(5), T), at(9), T + 40))).toBe(
       '0loyw3v280000000000005|0000000000009@14',
+    );
+  });
+
+  test('has preferences at its end, with what differs from the default', () => {
+    const preferences = { ...NO_PREFERENCES, revision: 3, at: T + 40, hideReceipts: true };
+    const hidden = { ...joinAt(at(5), T), preferences };
+    expect(encodeMembership(hidden)).toBe('0loyw3v280000000000005;3@14H');
+    const archived = { ...preferences, mutedUntil: 36, archive: 'untilNew' as const, archivedAt: at(9) };
+    expect(encodeMembership({ ...hidden, preferences: { ...archived, notify: 'none' } })).toBe(
+      '0loyw3v280000000000005;3@14NU10HA0000000000009',
     );
   });
 
@@ -32,6 +43,10 @@ describe('the text of a membership', () => {
     '0loyw3v280000000000005|nine',
     '0loyw3v280000000000005@0123456789',
     '0loyw3v280000000000005@-',
+    '0loyw3v280000000000005;1',
+    '0loyw3v280000000000005;1@14X',
+    '0loyw3v280000000000005;1@14A5',
+    '0loyw3v280000000000005;1@14;',
   ])('%j is refused', (text) => {
     expect(() => decodeMembership(text)).toThrow('not a ');
   });

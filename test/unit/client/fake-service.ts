@@ -52,7 +52,7 @@ export function marked(messageId: string | null, fields: object = {}): Reply {
       messageId,
       readAt: '2026-11-25T18:55:25.402Z',
       revision: 0,
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, firstId: null, exact: true },
       advanced: true,
       clamped: false,
       ...fields,

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import fc from 'fast-check';
 import { createTidemark, type Tidemark, type TidemarkOptions } from '../../../client/src/tidemark.ts';
 import { putFakePage } from './fake-page.ts';
-import { type Call, createFakeService, type Outcome, problem } from './fake-service.ts';
+import { type Call, createFakeService, marked, type Outcome, problem } from './fake-service.ts';
 import { createFakeSockets, type FakeSocket } from './fake-socket.ts';
 
 const MINUTE = 60_000;
@@ -80,7 +80,7 @@ const view = (groupId: string, messageId: string, count: number, fields: object 
   messageId,
   revision: 0,
   head: '10',
-  unread: { count, exact: true },
+  unread: { count, mentions: 0, firstId: count === 0 ? null : '9', exact: true },
   ...fields,
 });
 
@@ -424,6 +424,59 @@ describe('a sync', () => {
     tidemark.tracker('tea').shown('8');
     await pass(500);
     expect(calls.map(({ body }) => body)).toEqual([{ messageId: '8', private: false, ifRevision: 4 }]);
+  });
+});
+
+describe('a view that may not count a message', () => {
+  const syncsOf = (socket: FakeSocket) => socket.sent.filter(({ action }) => action === 'sync').slice(1);
+
+  test('is asked for again, once for many messages', async () => {
+    start();
+    listen();
+    const socket = await connect([view('tea', '7', 3)]);
+    for (const id of ['8', '9', '10']) tidemark.noteMessage('tea', id, { senderId: 'bob' });
+    await pass(4_000);
+    expect(syncsOf(socket)).toEqual([{ action: 'sync', ref: 2, groups: ['tea'] }]);
+    tidemark.noteMessage('tea', '12', { senderId: 'bob' });
+    expect(unread('tea')).toBe(4);
+    const views = [view('tea', '7', 5, { head: '12' })];
+    socket.receive({ type: 'synced', ref: 2, asOf: 200, views, complete: true });
+    await pass(4_000);
+    // 12 came after the sync was sent.
+    expect(syncsOf(socket)).toHaveLength(2);
+    socket.receive({ type: 'synced', ref: 3, asOf: 300, views, complete: true });
+    await pass(MINUTE);
+    expect(syncsOf(socket)).toHaveLength(2);
+    expect(unread('tea')).toBe(5);
+  });
+
+  test('is not asked for again if the user reads the message', async () => {
+    start({}, () => marked('12', { unread: { count: 0, exact: true } }));
+    listen();
+    const socket = await connect([view('tea', '7', 3)]);
+    tidemark.tracker('tea');
+    await pass(20);
+    const before = syncsOf(socket).length;
+    tidemark.noteMessage('tea', '12', { senderId: 'bob' });
+    tidemark.tracker('tea').shown('12');
+    socket.receive({ type: 'view', asOf: 200, ...view('tea', '7', 4, { head: '12' }) });
+    await pass(MINUTE);
+    expect(syncsOf(socket)).toHaveLength(before);
+    expect(unread('tea')).toBe(0);
+  });
+
+  test('is asked for again without a WebSocket API, in the inbox', async () => {
+    let groups = [view('tea', '7', 3)];
+    start({ wsUrl: undefined }, () => ({ status: 200, body: { groups, cursor: null } }));
+    listen();
+    await pass(0);
+    groups = [view('tea', '7', 4)];
+    tidemark.noteMessage('tea', '9', { senderId: 'bob' });
+    tidemark.noteMessage('left', '9', { senderId: 'bob' });
+    await pass(4_000);
+    expect(unread('tea')).toBe(4);
+    await pass(10 * MINUTE);
+    expect(calls).toHaveLength(2);
   });
 });
 

@@ -2,23 +2,38 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createStore, type View } from '../../../client/src/store.ts';
 
+const unread = (count: number, firstId: string | null, exact = true) => ({
+  count,
+  mentions: 1,
+  firstId,
+  exact,
+});
+
 const view = (messageId: string | null, fields: Partial<View> = {}): View => ({
   groupId: 'tea',
   messageId,
   revision: 0,
   head: '10',
-  unread: { count: 3, exact: true },
+  unread: unread(3, '8'),
   ...fields,
 });
 
 function createOwnStore() {
-  let changes = 0;
-  const store = createStore('ann', () => {
-    changes += 1;
-  });
+  let [changes, asked] = [0, 0];
+  const store = createStore(
+    'ann',
+    () => {
+      changes += 1;
+    },
+    () => {
+      asked += 1;
+    },
+  );
   return {
     ...store,
     changes: () => changes,
+    /** How often it was requested to ask for views. */
+    asked: () => asked,
     unread: () => store.getSnapshot().views.get('tea')?.unread,
     badge: () => store.getSnapshot().badge,
   };
@@ -28,7 +43,7 @@ describe('views', () => {
   test.each([
     ['a larger revision, though it stands lower', view('5', { revision: 1 }), 1, '5'],
     ['a larger position, though it was read before', view('9'), 1, '9'],
-    ['a later time, where all else is the same', view('7', { unread: { count: 0, exact: true } }), 3, '7'],
+    ['a later time, where all else is the same', view('7', { unread: unread(0, null) }), 3, '7'],
   ])('are replaced by one with %s', (_name, later, asOf, expected) => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 2);
@@ -40,7 +55,7 @@ describe('views', () => {
     ['a smaller revision', view('9', { revision: 0 })],
     ['a smaller position', view('6', { revision: 1 })],
     ['nothing read', view(null, { revision: 1 })],
-    ['an earlier time', view('7', { revision: 1, unread: { count: 0, exact: true } })],
+    ['an earlier time', view('7', { revision: 1, unread: unread(0, null) })],
   ])('stay where one with %s comes late', (_name, earlier) => {
     const store = createOwnStore();
     store.mergeViews([view('7', { revision: 1 })], 5);
@@ -63,11 +78,11 @@ describe('views', () => {
     store.mergeViews([view('7')], 100);
     const first = store.stamp();
     const second = store.stamp();
-    store.mergeViews([view('7', { unread: { count: 2, exact: true } })], first);
-    expect(store.unread()).toEqual({ count: 2, exact: true });
-    store.mergeViews([view('7', { unread: { count: 1, exact: true } })], 101);
-    store.mergeViews([view('7', { unread: { count: 9, exact: true } })], second);
-    expect(store.unread()).toEqual({ count: 1, exact: true });
+    store.mergeViews([view('7', { unread: unread(2, '8') })], first);
+    expect(store.unread()).toEqual(unread(2, '8'));
+    store.mergeViews([view('7', { unread: unread(1, '8') })], 101);
+    store.mergeViews([view('7', { unread: unread(9, '8') })], second);
+    expect(store.unread()).toEqual(unread(1, '8'));
   });
 
   test('go with the membership', () => {
@@ -97,9 +112,9 @@ describe('views', () => {
       if (kind === 'message') head += BigInt(by);
       else if (kind === 'read') own = own + BigInt(by) < head ? own + BigInt(by) : head;
       else [own, revision] = [own - BigInt(by), revision + 1];
-      const unread = { count: Number(head - own), exact: true };
+      const left = unread(Number(head - own), head === own ? null : String(own + 1n));
       return {
-        view: { groupId: 'tea', messageId: String(own), revision, head: String(head), unread },
+        view: { groupId: 'tea', messageId: String(own), revision, head: String(head), unread: left },
         asOf: 1_000 + index,
       };
     });
@@ -137,7 +152,7 @@ describe('notes', () => {
     store.note('tea', '11', 'bob');
     store.note('tea', '11', 'bob');
     store.note('tea', '12', 'bob');
-    expect(store.unread()).toEqual({ count: 5, exact: true });
+    expect(store.unread()).toEqual(unread(5, '8'));
     expect(store.getSnapshot().views.get('tea')?.head).toBe('12');
   });
 
@@ -147,7 +162,7 @@ describe('notes', () => {
     store.note('tea', '11', 'ann');
     store.note('tea', '10', 'bob');
     store.note('tea', '7', 'bob');
-    expect(store.unread()).toEqual({ count: 3, exact: true });
+    expect(store.unread()).toEqual(unread(3, '8'));
   });
 
   test('give way to the next view that knows the message', () => {
@@ -155,12 +170,12 @@ describe('notes', () => {
     store.mergeViews([view('7')], 1);
     store.note('tea', '11', 'bob');
     store.note('tea', '12', 'bob');
-    store.mergeViews([view('7', { head: '11', unread: { count: 4, exact: true } })], 2);
-    expect(store.unread()).toEqual({ count: 5, exact: true });
-    store.mergeViews([view('7', { head: '12', unread: { count: 5, exact: true } })], 3);
-    expect(store.unread()).toEqual({ count: 5, exact: true });
+    store.mergeViews([view('7', { head: '11', unread: unread(4, '8') })], 2);
+    expect(store.unread()).toEqual(unread(5, '8'));
+    store.mergeViews([view('7', { head: '12', unread: unread(5, '8') })], 3);
+    expect(store.unread()).toEqual(unread(5, '8'));
     store.note('tea', '12', 'bob');
-    expect(store.unread()).toEqual({ count: 5, exact: true });
+    expect(store.unread()).toEqual(unread(5, '8'));
   });
 
   test('are not counted twice with the answer to a mark, which has no head', () => {
@@ -168,22 +183,31 @@ describe('notes', () => {
     store.mergeViews([view('7')], 1);
     store.note('tea', '11', 'bob');
     store.note('tea', '12', 'bob');
-    store.mergeMark(view('11', { unread: { count: 1, exact: true } }), store.stamp());
-    expect(store.unread()).toEqual({ count: 1, exact: true });
+    const { head: _head, ...marked } = view('11', { unread: unread(1, '12') });
+    store.mergeViews([marked], store.stamp());
+    expect(store.unread()).toEqual(unread(1, '12'));
     expect(store.getSnapshot().views.get('tea')?.messageId).toBe('11');
   });
 
   test('go when the user sees the message, and do not come back until it is marked unread', () => {
     const store = createOwnStore();
-    store.mergeViews([view('10', { unread: { count: 0, exact: true } })], 1);
+    store.mergeViews([view('10', { unread: unread(0, null) })], 1);
     store.note('tea', '12', 'bob');
     store.see('tea', '12');
-    expect(store.unread()).toEqual({ count: 0, exact: true });
+    expect(store.unread()).toEqual(unread(0, null));
     store.note('tea', '12', 'bob');
-    expect(store.unread()).toEqual({ count: 0, exact: true });
-    store.mergeViews([view('9', { revision: 1, unread: { count: 1, exact: true } })], 2);
+    expect(store.unread()).toEqual(unread(0, null));
+    store.mergeViews([view('9', { revision: 1, unread: unread(1, '10') })], 2);
     store.note('tea', '12', 'bob');
-    expect(store.unread()).toEqual({ count: 2, exact: true });
+    expect(store.unread()).toEqual(unread(2, '10'));
+  });
+
+  test('have the first unread message where nothing else is unread', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('10', { unread: unread(0, null) })], 1);
+    store.note('tea', '9007199254740993', 'bob');
+    store.note('tea', '12', 'bob');
+    expect(store.unread()).toEqual(unread(2, '12'));
   });
 
   test('raise the badge even in a group that is not known yet', () => {
@@ -191,14 +215,60 @@ describe('notes', () => {
     store.mergeViews([], 1, true);
     store.note('attic', '5', 'bob');
     expect(store.badge()).toEqual({ groups: 1, messages: 1, exact: true });
-    expect(store.staleGroups()).toEqual(['attic']);
+    expect(store.takeStaleGroups()).toEqual(['attic']);
+  });
+
+  test.each([
+    ['comes after it', (note: () => void, merge: () => void) => [merge, note]],
+    ['came before it', (note: () => void, merge: () => void) => [note, merge]],
+  ])(
+    'of a message below the head of a view, which %s, lets the view be asked for, once',
+    (_name, orderOf) => {
+      const store = createOwnStore();
+      store.mergeViews([view('7', { head: '10' })], 1);
+      expect(store.takeStaleGroups()).toEqual([]);
+      const note = () => store.note('tea', '12', 'bob');
+      // The view was read between the records of 13 and 12.
+      const merge = () => store.mergeViews([view('7', { head: '13', unread: unread(4, '8') })], 2);
+      for (const step of orderOf(note, merge)) step();
+      expect(store.asked()).toBeGreaterThan(0);
+      expect(store.takeStaleGroups()).toEqual(['tea']);
+      store.mergeViews([view('7', { head: '13', unread: unread(5, '8') })], 3);
+      // The chat brings it again.
+      note();
+      expect(store.takeStaleGroups()).toEqual([]);
+      expect(store.unread()).toEqual(unread(5, '8'));
+    },
+  );
+
+  test('of messages that are read by then, or that no view has reached, let nothing be asked for', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.note('tea', '11', 'bob');
+    store.note('tea', '12', 'bob');
+    store.mergeViews([view('11', { head: '11', unread: unread(0, null) })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
+    expect([store.asked(), store.takeStaleGroups()]).toEqual([0, []]);
+  });
+
+  test('that came after a mark was sent do not stay out of the count', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    const sent = store.stamp();
+    store.note('tea', '12', 'bob');
+    const { head: _head, ...marked } = view('10', { unread: unread(0, null) });
+    store.mergeViews([marked], sent);
+    expect(store.takeStaleGroups()).toEqual(['tea']);
+    store.mergeViews([view('10', { head: '12', unread: unread(1, '12') })], 2);
+    expect(store.unread()).toEqual(unread(1, '12'));
+    expect(store.takeStaleGroups()).toEqual([]);
   });
 
   test('do not change a count that is not exact', () => {
     const store = createOwnStore();
-    store.mergeViews([view('7', { unread: { count: 5_000, exact: false } })], 1);
+    store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 1);
     store.note('tea', '11', 'bob');
-    expect(store.unread()).toEqual({ count: 5_000, exact: false });
+    expect(store.unread()).toEqual(unread(5_000, '8', false));
   });
 });
 
@@ -283,9 +353,9 @@ describe('a snapshot', () => {
     const store = createOwnStore();
     store.mergeViews([view('7'), view('1', { groupId: 'attic' })], 1, false);
     expect(store.badge()).toEqual({ groups: 2, messages: 6, exact: false });
-    store.mergeViews([view('2', { groupId: 'attic', unread: { count: 0, exact: true } })], 2, true);
+    store.mergeViews([view('2', { groupId: 'attic', unread: unread(0, null) })], 2, true);
     expect(store.badge()).toEqual({ groups: 1, messages: 3, exact: true });
-    store.mergeViews([view('7', { unread: { count: 5_000, exact: false } })], 3);
+    store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 3);
     expect(store.badge()).toEqual({ groups: 1, messages: 5_000, exact: false });
   });
 });

@@ -3,8 +3,20 @@ import { applyDeparture, applyJoining, NO_BELONGING } from '../../../shared/doma
 import { NOBODY } from '../../../shared/domain/ids.ts';
 import { isSame, type Membership, merge } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
+import type { Preferences } from '../../../shared/domain/preferences.ts';
 import { membershipItem, membershipState } from '../../../shared/ledger/items.ts';
 import { at } from '../../support/positions.ts';
+
+/** Every value differs from its default. A value that is added must be added here, by its type. */
+const PREFERENCES: Preferences = {
+  revision: 3,
+  at: 9_000,
+  notify: 'mentions',
+  mutedUntil: 253_402_300_799_999,
+  hideReceipts: true,
+  archive: 'untilNew',
+  archivedAt: at(4),
+};
 
 /** A membership with every register beyond the start. A register that is added must be added here, by its type. */
 const MOVED: Membership = {
@@ -15,6 +27,7 @@ const MOVED: Membership = {
   self: { position: at(5), at: 9_000, revision: 1 },
   public: { position: at(6), at: 9_000 },
   delivered: { position: at(7), at: 9_000 },
+  preferences: PREFERENCES,
 };
 
 /** Each differs from `MOVED` in one field. The keys are typed, so that no field is left out. */
@@ -25,6 +38,7 @@ const LARGER: { readonly [Name in Exclude<keyof Membership, 'kind'>]: Membership
   self: { ...MOVED, self: { position: at(6), at: 9_000, revision: 1 } },
   public: { ...MOVED, public: { position: at(7), at: 9_000 } },
   delivered: { ...MOVED, delivered: { position: at(8), at: 9_000 } },
+  preferences: { ...MOVED, preferences: { ...PREFERENCES, revision: 4 } },
 };
 
 describe.each(Object.entries(LARGER))('a larger %s', (_name, larger) => {
@@ -63,10 +77,22 @@ test('a late departure keeps every register that has moved after the joining', (
     self: { position: at(5), at: 9_000, revision: 1_500 },
     public: { position: at(6), at: 9_000 },
     delivered: { position: at(7), at: 9_000 },
+    preferences: PREFERENCES,
   });
+});
+
+test('a late departure forgets preferences of the membership that has ended', () => {
+  const first = { at: 500, joinedAfter: START, receivedAt: 500 };
+  const second = { at: 2_000, joinedAfter: at(2), receivedAt: 9_000 };
+  const known = { ...NO_BELONGING, state: MOVED, joinings: [first, second], sentHidden: at(3) };
+  const { state, sentHidden } = applyDeparture(known, 1_500);
+  expect(state).toMatchObject({ preferences: { revision: 0, hideReceipts: false, archive: 'no' } });
+  expect(sentHidden).toBeNull();
 });
 
 test('an item of the ledger holds every register', () => {
   const item = membershipItem(NOBODY, MOVED);
   expect(membershipState(item)).toEqual(MOVED);
+  const always = { ...MOVED, preferences: { ...PREFERENCES, archive: 'always' as const } };
+  expect(membershipState(membershipItem(NOBODY, always))).toEqual(always);
 });

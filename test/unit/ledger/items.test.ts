@@ -1,10 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Item, interpretItem, readItem, UnreadableItem } from '../../../shared/ledger/items.ts';
+import {
+  type Item,
+  interpretItem,
+  messageDetails,
+  messageOf,
+  readItem,
+  UnreadableItem,
+} from '../../../shared/ledger/items.ts';
 import { at } from '../../support/positions.ts';
 import { membership } from '../../support/stream-records.ts';
 
 const keyed = (item: Item): Item => ({ PK: { S: 'p' }, SK: { S: 's' }, ...item });
 const sound = keyed(membership('a', 5));
+const preferring = { ...sound, preferencesRevision: { N: '1' }, preferencesAt: { N: '1' } };
 const message: Item = keyed({
   kind: { S: 'message' },
   groupId: { S: 'g' },
@@ -26,6 +34,7 @@ describe('an item of the ledger', () => {
   test.each([
     ['membership', sound],
     ['membership', departed],
+    ['membership', { ...preferring, notify: { S: 'none' }, hidden: { BOOL: true } }],
     ['message', message],
     ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
     ['head', head],
@@ -72,6 +81,13 @@ describe('an item of the ledger', () => {
     ['userId', { ...sound, userId: { N: '1' } }],
     ['formerUserId', without(sound, 'userId')],
     ['formerUserId', { ...departed, formerUserId: { S: '' } }],
+    ['preferencesAt', { ...sound, hidden: { BOOL: true } }],
+    ['preferencesAt', { ...sound, preferencesRevision: { N: '1' } }],
+    ['preferencesRevision', { ...preferring, preferencesRevision: { N: '-1' } }],
+    ['notify', { ...preferring, notify: { S: 'some' } }],
+    ['archive', { ...preferring, archive: { BOOL: true } }],
+    ['archivedAt', { ...preferring, archivedAt: { S: '7' } }],
+    ['mutedUntil', { ...preferring, mutedUntil: { N: '253402300800000' } }],
     ['generation', without(sound, 'generation')],
     ['generation', { ...sound, generation: { S: '1' } }],
     ['generation', { ...sound, generation: { N: '-1' } }],
@@ -104,9 +120,29 @@ describe('an item of the ledger', () => {
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],
+    ['mentions', { ...message, mentions: { S: 'some' } }],
+    ['mentions', { ...message, mentions: { L: [{ S: 'a' }] } }],
+    ['mentions', { ...message, mentions: { SS: ['a', 'a#b'] } }],
   ] as [string, Item][])('without a valid %s is broken', (name, item) => {
     const reason = `an item of the ledger has no valid ${name}: p s`;
     expect(interpretItem(item)).toEqual({ outcome: 'broken', reason });
     expect(() => readItem(item)).toThrow(new UnreadableItem(reason));
+  });
+});
+
+describe('a message', () => {
+  const plain = { position: at(7), senderId: 'a', deleted: false, isSilent: false, mentions: [] };
+
+  test.each<[string, Item, object]>([
+    ['of a version before silent messages and mentions', {}, {}],
+    ['that is silent', { silent: { BOOL: true } }, { isSilent: true }],
+    ['that mentions everybody', { mentions: { S: 'all' } }, { mentions: 'all' }],
+    ['that mentions two', { mentions: { SS: ['b', 'all'] } }, { mentions: ['b', 'all'] }],
+  ])('%s is read', (_, attributes, expected) => {
+    expect(messageOf({ ...message, ...attributes })).toEqual({ ...plain, ...expected });
+  });
+
+  test('has no attributes for what is as usual', () => {
+    expect(messageDetails({ isSilent: false, mentions: [] })).toEqual({});
   });
 });

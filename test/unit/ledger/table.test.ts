@@ -1,4 +1,8 @@
-import { type BatchGetItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  type BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Item } from '../../../shared/ledger/items.ts';
 import { Table } from '../../../shared/ledger/table.ts';
@@ -96,5 +100,32 @@ describe('many items of a table that throttles', () => {
     });
     await expect(read(table, ...names)).rejects.toMatchObject({ code: 'unavailable' });
     expect(pauses).toEqual([50]);
+  });
+});
+
+describe('an update whose condition failed', () => {
+  const set: Item = { senderId: { S: 'a' }, mentions: { SS: ['b', 'c'] } };
+
+  async function updated(item: Item, attempts: number): Promise<boolean> {
+    const failure = new ConditionalCheckFailedException({
+      message: 'The conditional request failed',
+      Item: { ...keyOf('m'), ...item },
+      $metadata: { attempts },
+    });
+    const send = async () => {
+      throw failure;
+    };
+    const client = replacing(new DynamoDBClient({ region: 'us-east-1' }), { send: send as never });
+    return (await new Table(client, 't').update({ key: keyOf('m'), set, conditions: [] })).applied;
+  }
+
+  // DynamoDB keeps no order of a set.
+  test.each([
+    ['counts as applied if it was sent again and the item has its values', set, 2, true],
+    ['also if a set has another order', { ...set, mentions: { SS: ['c', 'b'] } }, 2, true],
+    ['not if a set has other members', { ...set, mentions: { SS: ['b', 'd'] } }, 2, false],
+    ['not if it was sent once', set, 1, false],
+  ])('%s', async (_, item, attempts, isApplied) => {
+    expect(await updated(item, attempts)).toBe(isApplied);
   });
 });

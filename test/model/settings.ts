@@ -1,0 +1,20 @@
+import type { Expected, Group, ReceiptsPolicy, Rules, View } from './model.ts';
+import { INVALID, idText, problem } from './part.ts';
+
+/** The answer of the routes. */
+export function expectedSettings({ groupId, parentId, receipts }: Group, view: View): Expected {
+  return { status: 200, body: { groupId, head: idText(view.head), parentId, receipts } };
+}
+
+export function setGroup(
+  group: Group,
+  set: { readonly parentId: string | null | undefined; readonly receipts: ReceiptsPolicy | undefined },
+  view: View,
+  rules: Rules,
+): readonly [Group, Expected] {
+  const { parentId = group.parentId, receipts = group.receipts } = set;
+  if (parentId === group.groupId) return [group, INVALID];
+  if (!rules.mayBecomeParent(group, parentId)) return [group, problem(409, 'conflict')];
+  const changed = { ...group, parentId, receipts };
+  return [changed, expectedSettings(changed, view)];
+}

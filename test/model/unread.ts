@@ -1,0 +1,35 @@
+import type { Expected, Member, Rules, View } from './model.ts';
+import { idText } from './part.ts';
+
+/** Above this, the count of one group is not exact. */
+export const MAX_UNREAD = 5_000;
+
+export interface Unread {
+  readonly count: number;
+  readonly mentions: number;
+  /** The first of the counted messages; null if there is none. */
+  readonly first: bigint | null;
+  readonly exact: boolean;
+}
+
+/** What is unread for the member. If there are more messages than `limit`, it is about the newest of them. */
+export function unreadOf({ head, messages }: View, member: Member, limit: number, rules: Rules): Unread {
+  const unread = messages.filter((message) => rules.isUnread(message, member));
+  const counted = unread.slice(-limit);
+  const exact = counted.length === unread.length;
+  const from = exact ? 0n : (counted[0]?.messageId ?? 0n);
+  const mentions = messages.filter(
+    (message) => message.messageId >= from && rules.isMention(message, member),
+  );
+  return {
+    count: counted.length,
+    mentions: mentions.length,
+    first: rules.firstUnread(counted, head),
+    exact,
+  };
+}
+
+export function expectedUnread({ count, mentions, first, exact }: Unread, rules: Rules): Expected {
+  if (!rules.features.has('unread details')) return { count, exact };
+  return { count, mentions, firstId: first === null ? null : idText(first), exact };
+}
