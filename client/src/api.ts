@@ -80,7 +80,7 @@ export interface ServiceCalls {
   removeMember: Call<{ groupId: string; userId: string }, undefined>;
   /**
    * `sentAt` is an RFC 3339 time. A `silent` message is never unread. `advanceSender: false` leaves the sender's watermark
-   * where it is.
+   * where it is. `remindAfterSeconds` is an integer from 60 to 604,800.
    */
   recordMessage: Call<
     {
@@ -91,6 +91,7 @@ export interface ServiceCalls {
       silent?: boolean | undefined;
       mentions?: readonly string[] | 'all' | undefined;
       advanceSender?: boolean | undefined;
+      remindAfterSeconds?: number | undefined;
     },
     MessageRecorded
   >;

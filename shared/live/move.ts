@@ -38,6 +38,7 @@ export function moveIn(event: TidemarkEvent): Move | null {
     }
     case 'PreferencesChanged':
     case 'GroupFullyRead':
+    case 'MessageStillUnread':
       return null;
   }
 }

@@ -141,7 +141,8 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     await inEveryCache(groupId, async (one) => {
       for (const [index, userId] of USERS.entries()) {
         const view = await readOwnView(one, { groupId, userId });
-        expect([userId, view?.unread]).toEqual([userId, { count: userId === 'a' ? 31 : 32, exact: true }]);
+        const [count, first] = [userId === 'a' ? 31 : 32, at(userId === '!' ? 2 : 1)];
+        expect([userId, view?.unread]).toEqual([userId, { count, mentions: 0, first, exact: true }]);
         const ids = Array.from({ length: 33 }, (_, id) => at(id + 1));
         const read = await readStatuses(one, { groupId, userId }, ids);
         const own = read?.statuses.flatMap(({ isRead }, id) => (isRead ? [id + 1] : []));
@@ -277,11 +278,11 @@ describe.each(kinds)('ids with every character, on %s', (kind) => {
     expect(entries.filter((entry) => entry.startsWith('!'))).toEqual(['!floor|000000000000m']);
     // None of the ten is its own.
     expect(await readOwnView(small, { groupId, userId: '!floor|' as UserId })).toMatchObject({
-      unread: { count: 10, exact: false },
+      unread: { count: 10, mentions: 0, first: at(23), exact: false },
     });
     await markUnread(small, { groupId, userId: '~' as UserId }, at(23));
     expect(await readOwnView(small, { groupId, userId: '~' as UserId })).toMatchObject({
-      unread: { count: 9, exact: true },
+      unread: { count: 9, mentions: 0, first: at(23), exact: true },
     });
   });
 

@@ -92,7 +92,7 @@ describe('a mark', () => {
       messageId: '3',
       revision: 0,
       head: '4',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '4', exact: true },
     };
     const receipts = {
       type: 'receipts',
@@ -265,7 +265,7 @@ describe('what only the member may know', () => {
           type: 'view',
           messageId: '1',
           revision: 1,
-          unread: { count: 3, exact: true },
+          unread: { count: 3, mentions: 0, firstId: '2', exact: true },
         }),
       },
     ]);
@@ -490,7 +490,7 @@ describe('the cache', () => {
     await forget(live.tidemark.redis, group.groupId);
     await push(events);
     expect(live.posted.map(({ frame }) => frame)).toMatchObject([
-      { type: 'view', messageId: '3', unread: { count: 1, exact: true } },
+      { type: 'view', messageId: '3', unread: { count: 1, mentions: 0, firstId: '4', exact: true } },
       {
         type: 'receipts',
         receipts: [

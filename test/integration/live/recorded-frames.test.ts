@@ -140,7 +140,7 @@ test('the recorded frames hold many states, and what the service says in the end
     messageId: '15',
     revision: 2,
     head: '20',
-    unread: { count: 5, exact: true },
+    unread: { count: 5, mentions: 0, firstId: '16', exact: true },
   });
   expect([15, 16, 19, 20].map(countsOf)).toEqual([
     { messageId: '15', audience: 2, readCount: 2, deliveredCount: 2 },
