@@ -21,7 +21,7 @@ export interface InboxQuery {
   /** Only groups with something unread. */
   readonly unreadOnly: boolean;
   /** Only groups that the user has archived, or only the others. @default both */
-  readonly archived?: boolean;
+  readonly archived?: boolean | undefined;
   /** Only groups of this parent. @default all */
   readonly parentId?: GroupId | undefined;
   readonly limit: number;
@@ -37,13 +37,25 @@ const MOST_READ = 1_000;
  * one. A group whose head cannot be read is left out.
  */
 export async function readInbox(tidemark: Tidemark, userId: UserId, query: InboxQuery): Promise<InboxPage> {
-  const { unreadOnly, archived, parentId, limit, after } = query;
+  const { unreadOnly, archived, parentId, limit } = query;
+  const isNarrow = unreadOnly || archived || parentId !== undefined;
+  const page = await readPage(tidemark, userId, query, isNarrow ? MOST_READ : limit);
+  // Most users archive few groups, so the archived ones among `limit` are left out. If nothing is left, the page looks further.
+  if (isNarrow || page.groups.length > 0 || !page.next) return page;
+  return readPage(tidemark, userId, { ...query, after: page.next }, MOST_READ);
+}
+
+/** As `readInbox`, of at most `most` memberships. */
+async function readPage(
+  tidemark: Tidemark,
+  userId: UserId,
+  { unreadOnly, archived, parentId, limit, after }: InboxQuery,
+  most: number,
+): Promise<InboxPage> {
   const isWanted = (group: GroupOfUser) =>
-    (archived === undefined || isInArchive(group) === archived) &&
+    isInWantedArchive(group, archived) &&
     (parentId === undefined || group.head.settings.parentId === parentId) &&
     !(unreadOnly && isAtHead(group));
-  // Few groups are archived, so this filter alone reads no more than a page.
-  const most = unreadOnly || archived || parentId !== undefined ? MOST_READ : limit;
   const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, most, after);
   const candidates = (await readGroups(tidemark, userId, memberships)).filter(isWanted);
   const found: GroupView[] = [];
@@ -52,8 +64,14 @@ export async function readInbox(tidemark: Tidemark, userId: UserId, query: Inbox
   // One more than needed shows whether more follow.
   for (let start = 0; start < candidates.length && found.length <= limit; start += step) {
     const views = await countGroups(tidemark, userId, candidates.slice(start, start + step));
-    found.push(...views.filter(({ unread }) => !unreadOnly || unread.count > 0));
+    // Counting may also find a newer head, which takes a group out of the archive.
+    const wanted = views.filter((view) => isInWantedArchive(view, archived));
+    found.push(...wanted.filter(({ unread }) => !unreadOnly || unread.count > 0));
   }
   const groups = found.slice(0, limit);
   return { groups, next: found.length > limit ? (groups.at(-1)?.groupId ?? null) : next };
+}
+
+function isInWantedArchive(group: Pick<GroupOfUser, 'membership' | 'head'>, archived: boolean | undefined) {
+  return archived === undefined || isInArchive(group) === archived;
 }

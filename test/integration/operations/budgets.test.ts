@@ -1,8 +1,10 @@
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
+import { countBadge } from '../../../shared/operations/badge.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
+import { type MarkAllQuery, markAll } from '../../../shared/operations/mark-all.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
@@ -12,8 +14,10 @@ import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { readPreferences, setPreferences } from '../../../shared/operations/preferences.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
+import { withoutCache } from '../../support/cache-states.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { headAt } from '../../support/heads.ts';
+import { joinManyGroups } from '../../support/many-groups.ts';
 import { at } from '../../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
@@ -25,6 +29,8 @@ beforeAll(async () => {
   await tidemark.cache.merge(aGroup(), []);
   await tidemark.cache.doubt({ groupId: aGroup(), userId: aUser() }, 'a-doubt');
   await tidemark.cache.readStatuses({ groupId: aGroup(), userId: aUser() }, []);
+  await tidemark.cache.readInbox(aUser(), [{ groupId: aGroup(), position: at(1) }]);
+  await tidemark.cache.mergeMember(aUser(), []);
 });
 afterAll(() => tidemark.close());
 
@@ -173,6 +179,65 @@ describe('network calls', () => {
     expect(calls).toEqual(['ledger Query', 'cache']);
   }, 180_000);
 
+  const ALL: MarkAllQuery = { unmutedOnly: false, after: null };
+
+  test('the badge of 200 groups: one query, one call of the cache', async () => {
+    const reader = await inManyGroups(200, 40);
+    const badge = { groups: 5, messages: 5, mentions: 0, exact: true };
+    const calls = await callsOf(async () => expect(await countBadge(tidemark, reader)).toEqual(badge));
+    expect(calls).toEqual(['ledger Query', 'cache']);
+    const warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const off = withoutCache(tidemark);
+    const offCalls = await callsOf(async () => expect(await countBadge(off, reader)).toEqual(badge));
+    // The heads in two calls; then for each unread group its head once more and its messages.
+    expect(offCalls.toSorted()).toEqual([
+      ...Array(2).fill('ledger BatchGetItem'),
+      ...Array(5).fill('ledger GetItem'),
+      ...Array(1 + 5).fill('ledger Query'),
+    ]);
+    warnings.mockRestore();
+  }, 60_000);
+
+  test('the badge of 2,000 groups: one query, a call of the cache for each 500', async () => {
+    const reader = await inManyGroups(2_000, 100);
+    const badge = { groups: 20, messages: 20, mentions: 0, exact: true };
+    const calls = await callsOf(async () => expect(await countBadge(tidemark, reader)).toEqual(badge));
+    expect(calls).toEqual(['ledger Query', ...Array(4).fill('cache')]);
+  }, 180_000);
+
+  test('marking all of 100 groups: query, cache, a write for each unread group, cache', async () => {
+    const reader = await inManyGroups(200, 40);
+    const marked: (string | null)[] = [];
+    const markPage = async (after: GroupId | null) => {
+      const { results, next } = await markAll(tidemark, reader, { ...ALL, after });
+      marked.push(...results.map(({ outcome: { outcome } }) => outcome));
+      return next;
+    };
+    let next: GroupId | null = null;
+    const first = await callsOf(async () => {
+      next = await markPage(null);
+    });
+    expect(first).toEqual(['ledger Query', 'cache', ...Array(3).fill('ledger UpdateItem'), 'cache']);
+    const second = await callsOf(() => markPage(next));
+    expect(second).toEqual(['ledger Query', 'cache', ...Array(2).fill('ledger UpdateItem'), 'cache']);
+    expect(Map.groupBy(marked, (outcome) => outcome).get('advanced')).toHaveLength(5);
+    expect(marked).toHaveLength(200);
+    // Nothing is unread any more.
+    expect(await callsOf(() => markPage(null))).toEqual(['ledger Query', 'cache']);
+  }, 60_000);
+
+  test('marking all without a cache: also the heads, and the messages above the own view', async () => {
+    const reader = await inManyGroups(200, 40);
+    const warnings = jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const calls = await callsOf(() => markAll(withoutCache(tidemark), reader, ALL));
+    warnings.mockRestore();
+    expect(calls.toSorted()).toEqual([
+      'ledger BatchGetItem',
+      ...Array(1 + 3).fill('ledger Query'),
+      ...Array(3).fill('ledger UpdateItem'),
+    ]);
+  }, 60_000);
+
   // The embedded Redis has no MONITOR.
   const onRealRedis = engines.redisEngine === 'redis-server' ? test : test.skip;
   onRealRedis(
@@ -239,6 +304,14 @@ describe('network calls', () => {
     ]);
   });
 });
+
+/** A reader in many groups, which the cache holds. One of `every` has one unread message. */
+async function inManyGroups(count: number, every: number) {
+  const reader = aUser('reader');
+  await joinManyGroups(tidemark, reader, count, every);
+  await countBadge(tidemark, reader);
+  return reader;
+}
 
 /** A reader's 200 groups, of which five have one unread message. */
 async function aFullInbox() {
