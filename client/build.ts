@@ -5,17 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build } from 'esbuild';
 
-const ENTRIES = ['index', 'ids', 'react'];
+const ENTRIES = ['index', 'ids', 'react', 'service'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(here, 'dist');
 
-/** One file for each entry. It is not minified: the bundler of the app does that. */
+/**
+ * One file for each entry, and one for what entries share: a TidemarkError of each is the same class. They are not minified:
+ * the bundler of the app does that.
+ */
 const bundles: BuildOptions = {
   absWorkingDir: here,
   entryPoints: ENTRIES.map((name) => `src/${name}.ts`),
   outdir: dist,
   bundle: true,
+  splitting: true,
   packages: 'external',
   format: 'esm',
   target: 'es2022',

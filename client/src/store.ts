@@ -1,16 +1,9 @@
-import type { MessageReceipts, Unread } from './answers.ts';
+import type { Badge, InboxGroup, MessageReceipts, Preferences, Unread } from './answers.ts';
+import { countBadge, muteLeftMs } from './badge.ts';
 import { isAbove, laterOf } from './message-id.ts';
 
-/** Where the user's own view of a group stands. */
-export interface View {
-  readonly groupId: string;
-  /** The own watermark; null where nothing is read. */
-  readonly messageId: string | null;
-  readonly revision: number;
-  /** The newest message; null where there is none. */
-  readonly head: string | null;
-  readonly unread: Readonly<Unread>;
-}
+/** Where the user's own view of a group stands, and what the user wants of the group. */
+export type View = Readonly<Omit<InboxGroup, 'preferencesRevision'>>;
 
 /** How many have read and received a message. */
 export interface Receipt {
@@ -20,15 +13,6 @@ export interface Receipt {
   readonly deliveredCount: number;
   /** False where the audience is empty. */
   readonly readByAll: boolean;
-}
-
-export interface Badge {
-  /** The groups with something unread. */
-  readonly groups: number;
-  /** The unread messages in them. */
-  readonly messages: number;
-  /** False where there may be more. */
-  readonly exact: boolean;
 }
 
 /** `idle` without listeners, `live` once the service has sent the current state, and `connecting` between. */
@@ -41,29 +25,58 @@ export interface Snapshot {
   readonly views: ReadonlyMap<string, View>;
   /** The receipts of the messages that listeners asked for, by group and message. */
   readonly receipts: ReadonlyMap<string, ReadonlyMap<string, Receipt>>;
-  readonly badge: Badge;
+  readonly badge: Readonly<Badge>;
 }
 
-/** A view as the service sends it. The answer to a mark has no head. */
-type GivenView = Omit<View, 'head'> & Partial<View>;
+/** A view as the service sends it. The answer to a mark has the own view alone. */
+type GivenView = Pick<InboxGroup, 'groupId' | 'messageId' | 'revision' | 'unread'> & Partial<InboxGroup>;
 
 /** A view as a frame carries it, with the time in ms at which it was read. */
-interface StampedView extends View {
+interface StampedView extends Readonly<InboxGroup> {
   readonly asOf: number;
 }
+
+/** What is shown of a group as long as only the chat or the answer to a mark names it. Every view of the group is later. */
+const NO_VIEW = {
+  groupId: '',
+  messageId: null,
+  revision: 0,
+  parentId: null,
+  notify: 'all',
+  mutedUntil: null,
+  archive: 'no',
+  archived: false,
+  preferencesRevision: -1,
+} as const;
 
 interface Group {
   /** Whether the view is to be asked for. */
   isStale: boolean;
   /** As the service sent it last. */
   view: StampedView | null;
-  /**
-   * Messages of others that the chat brought, and that are not read. Those above the head count besides the view. True until
-   * the view is asked for.
-   */
-  readonly noted: Map<string, boolean>;
+  /** What the user has chosen here, as long as the view has older preferences. */
+  chosen: Pick<InboxGroup, 'notify' | 'mutedUntil' | 'archive' | 'archived' | 'preferencesRevision'> | null;
+  /** Messages of others that the chat brought, and that are not read. Those above the head count besides the view. */
+  readonly noted: Map<string, Noted>;
+  /** The newest message that the chat brought and that is not silent. */
+  loud: string | null;
   /** What the user has seen since the last mark unread. A message that the chat brings twice does not become unread by it. */
   seen: string | null;
+}
+
+interface Noted {
+  /** Until the view is asked for. */
+  isNew: boolean;
+  readonly isMention: boolean;
+}
+
+/** What the chat says of a message. */
+export interface NotedMessage {
+  readonly senderId: string;
+  /** A silent message is never unread. */
+  readonly silent?: boolean | undefined;
+  /** The users whom it mentions. */
+  readonly mentions?: readonly string[] | 'all' | undefined;
 }
 
 interface WatchedReceipt {
@@ -75,11 +88,14 @@ interface WatchedReceipt {
   asOf: number;
 }
 
+/** The longest time that a timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export type Store = ReturnType<typeof createStore>;
 
 /**
  * The state, merged from frames and answers in any order. A view is replaced by one that is later by (revision, position,
- * asOf), a receipt by one with a larger `asOf`. So repeated, reordered and lost frames do no harm.
+ * revision of the preferences, asOf), a receipt by one with a larger `asOf`. So repeated, reordered and lost frames do no harm.
  *
  * A view counts the messages up to its head that were recorded when it was read. Messages may be recorded out of order:
  *
@@ -97,12 +113,22 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
   const groups = new Map<string, Group>();
   const watched = new Map<string, Map<string, WatchedReceipt>>();
   let connection: Connection = 'idle';
+  let isUsed = false;
   let isComplete = false;
   let latest = 0;
-  let snapshot: Snapshot = { connection, views: new Map(), receipts: new Map(), badge: badge() };
+  let muteTimer: ReturnType<typeof setTimeout> | undefined;
+  let snapshot: Snapshot = {
+    connection,
+    views: new Map(),
+    receipts: new Map(),
+    badge: countBadge([], false),
+  };
 
   function groupOf(groupId: string): Group {
-    const group = groups.get(groupId) ?? { isStale: true, view: null, noted: new Map(), seen: null };
+    const group: Group = groups.get(groupId) ?? {
+      ...{ isStale: true, view: null, chosen: null },
+      ...{ noted: new Map(), loud: null, seen: null },
+    };
     groups.set(groupId, group);
     return group;
   }
@@ -111,36 +137,37 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
   function publish(asOf = 0): void {
     latest = Math.max(latest, asOf);
     const views = new Map<string, View>();
+    const all: View[] = [];
     for (const [groupId, group] of groups) {
       const { view, noted, seen } = group;
-      for (const [id, isNew] of noted) {
+      for (const [id, { isNew }] of noted) {
         if (!isAbove(id, view?.messageId) || !isAbove(id, seen)) noted.delete(id);
         else if (isNew && view && !isAbove(id, view.head)) group.isStale = true;
       }
       // After a connect, everything is asked for.
       if (group.isStale && connection !== 'connecting') askSoon();
-      if (!view) continue;
-      const { messageId, revision } = view;
-      views.set(groupId, { groupId, messageId, revision, head: headOf(group), unread: unreadOf(group) });
+      const shown = shownView(group);
+      all.push(shown);
+      if (view) views.set(groupId, shown);
     }
+    endMuteLater(all);
     const next: Snapshot = {
       connection,
       views: kept(snapshot.views, views),
       receipts: kept(snapshot.receipts, new Map([...watched].map(shownReceipts))),
-      badge: kept(snapshot.badge, badge()),
+      badge: kept(snapshot.badge, countBadge(all, isComplete)),
     };
     if (Object.entries(next).every(([name, value]) => snapshot[name as keyof Snapshot] === value)) return;
     snapshot = next;
     changed();
   }
 
-  function badge(): Badge {
-    const unread = [...groups.values()].map(unreadOf).filter(({ count }) => count > 0);
-    return {
-      groups: unread.length,
-      messages: unread.reduce((sum, { count }) => sum + count, 0),
-      exact: isComplete && unread.every(({ exact }) => exact),
-    };
+  /** The badge rises when the next mute ends, though nothing arrives. */
+  function endMuteLater(views: readonly View[]): void {
+    clearTimeout(muteTimer);
+    const left = views.map(({ mutedUntil }) => muteLeftMs(mutedUntil)).filter((ms) => ms > 0);
+    if (!isUsed || left.length === 0) return;
+    muteTimer = setTimeout(() => publish(), Math.min(LONGEST_TIMER_MS, ...left));
   }
 
   return {
@@ -154,7 +181,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       const stale = staleOf(groups);
       for (const group of stale.map(groupOf)) {
         group.isStale = false;
-        for (const id of group.noted.keys()) group.noted.set(id, false);
+        for (const one of group.noted.values()) one.isNew = false;
       }
       return stale;
     },
@@ -167,6 +194,8 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       for (const messages of [groups, ...watched.values()]) {
         for (const one of messages.values()) one.isStale = true;
       }
+      // A user who left and joined again has chosen nothing.
+      for (const group of groups.values()) group.chosen = null;
     },
 
     /**
@@ -178,8 +207,10 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       return latest;
     },
 
-    setConnection(to: Connection): void {
+    /** `isUsedNow`: there are listeners. */
+    setConnection(to: Connection, isUsedNow = to !== 'idle'): void {
       connection = to;
+      isUsed = isUsedNow;
       publish();
     },
 
@@ -187,12 +218,16 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
       for (const given of views) {
         const group = groupOf(given.groupId);
+        const known = group.view;
         // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
-        const view = { head: laterOf(headOf(group), given.messageId), ...given, asOf };
-        group.isStale = false;
-        if (group.view && !isLater(view, group.view)) continue;
-        if (group.view && view.revision > group.view.revision) group.seen = null;
+        const head = laterOf(headOf(group), given.messageId);
+        const view = { ...NO_VIEW, ...known, archived: shownView(group).archived, head, ...given, asOf };
+        // The rest of a view is still to be asked for.
+        if (known || given.notify) group.isStale = false;
+        if (known && !isLater(view, known)) continue;
+        if (known && view.revision > known.revision) group.seen = null;
         group.view = view;
+        if (group.chosen && group.chosen.preferencesRevision <= view.preferencesRevision) group.chosen = null;
       }
       isComplete = complete ?? isComplete;
       publish(asOf);
@@ -207,9 +242,26 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     /** From now on, the view of the group is kept. */
     add: groupOf as (groupId: string) => void,
 
-    note(groupId: string, messageId: string, senderId: string): void {
-      const { noted } = groupOf(groupId);
-      if (senderId !== userId) noted.set(messageId, noted.get(messageId) ?? true);
+    /** Merges the answer to a change of preferences. */
+    mergePreferences({ groupId, notify, mutedUntil, archive, archived, revision }: Preferences): void {
+      const group = groupOf(groupId);
+      const known = group.chosen ?? group.view;
+      if (known && revision <= known.preferencesRevision) return;
+      group.chosen = { notify, mutedUntil, archive, archived, preferencesRevision: revision };
+      // Whether the group was archived after a message that came before this answer is in the answer.
+      group.loud = null;
+      publish();
+    },
+
+    note(groupId: string, messageId: string, { senderId, silent, mentions }: NotedMessage): void {
+      const group = groupOf(groupId);
+      if (!silent) {
+        group.loud = laterOf(group.loud, messageId);
+        const isMention = mentions === 'all' || !!mentions?.includes(userId);
+        if (senderId !== userId && !group.noted.has(messageId)) {
+          group.noted.set(messageId, { isNew: true, isMention });
+        }
+      }
       publish();
     },
 
@@ -268,6 +320,7 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
 function isLater(a: StampedView, b: StampedView): boolean {
   if (a.revision !== b.revision) return a.revision > b.revision;
   if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
+  if (a.preferencesRevision !== b.preferencesRevision) return a.preferencesRevision > b.preferencesRevision;
   return a.asOf === b.asOf ? isAbove(a.head, b.head) : a.asOf > b.asOf;
 }
 
@@ -279,9 +332,29 @@ function headOf({ view, noted }: Group): string | null {
 function unreadOf({ view, noted }: Group): Unread {
   const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
   if (!unread.exact) return unread;
-  const above = [...noted.keys()].filter((id) => isAbove(id, view?.head));
-  const firstId = unread.firstId ?? above.sort((a, b) => (isAbove(a, b) ? 1 : -1))[0] ?? null;
-  return { ...unread, count: unread.count + above.length, firstId };
+  let { count, mentions, firstId } = unread;
+  for (const [id, { isMention }] of noted) {
+    if (!isAbove(id, view?.head)) continue;
+    if (count === 0 || isAbove(firstId, id)) firstId = id;
+    count += 1;
+    if (isMention) mentions += 1;
+  }
+  return { count, mentions, firstId, exact: true };
+}
+
+/** As it is shown: with the messages that the chat brought since, and with what the user has chosen since. */
+function shownView(group: Group): View {
+  const { view, chosen, loud } = group;
+  const { groupId, messageId, revision, parentId, notify, mutedUntil, archive, archived } = {
+    ...NO_VIEW,
+    ...view,
+    ...chosen,
+  };
+  return {
+    ...{ groupId, messageId, revision, head: headOf(group), unread: unreadOf(group) },
+    ...{ parentId, notify, mutedUntil, archive },
+    archived: archived && !(archive === 'untilNew' && isAbove(loud, view?.head)),
+  };
 }
 
 function shownReceipts([groupId, messages]: [string, ReadonlyMap<string, WatchedReceipt>]) {

@@ -4,7 +4,7 @@ import { createLive } from './live.ts';
 import { checkMessageId } from './message-id.ts';
 import { createOutbox, type MarkStorage } from './outbox.ts';
 import { isPageHidden, onPage } from './page.ts';
-import { createStore, type Snapshot } from './store.ts';
+import { createStore, type NotedMessage, type Snapshot } from './store.ts';
 import { createTracker, type DroppedMark, type Tracker } from './tracker.ts';
 import type { ApiOptions, TokenSource } from './transport.ts';
 
@@ -33,7 +33,7 @@ export interface Interest {
 }
 
 export interface Tidemark {
-  /** The calls of the user's routes. */
+  /** The calls of the user's routes. The answer of `setPreferences` is in the next snapshot. */
   readonly api: UserApi;
   /**
    * Calls the listener when the snapshot has changed. While there is a listener, there is a connection. Returns a function
@@ -46,7 +46,7 @@ export interface Tidemark {
    * The chat brought a message. The badge rises at once, but not for an own message, and not twice for the same; the
    * service's next view of the group takes its place. Where the view may not count it, it is asked for within seconds.
    */
-  noteMessage(groupId: string, messageId: string, message: { readonly senderId: string }): void;
+  noteMessage(groupId: string, messageId: string, message: NotedMessage): void;
   /** The tracker of a group: the same each time. */
   tracker(groupId: string): Tracker;
   /** Sends what is pending, and ends everything. */
@@ -76,7 +76,21 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const listeners = new Set<() => void>();
   const lingering = new Set<ReturnType<typeof setTimeout>>();
   const trackers = new Map<string, ReturnType<typeof createTracker>>();
-  const api = createUserApi(options);
+  const calls = createUserApi(options);
+  const api: UserApi = {
+    ...calls,
+    async setPreferences(...given) {
+      const answer = await calls.setPreferences(...given);
+      store.mergePreferences(answer);
+      return answer;
+    },
+    async markAll(...given) {
+      const answer = await calls.markAll(...given);
+      // Without a connection, nothing else brings the views.
+      if (!answer.cursor) live.check();
+      return answer;
+    },
+  };
   const store = createStore(
     userId,
     () => {
@@ -133,9 +147,9 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
       };
     },
 
-    noteMessage(groupId, messageId, { senderId }) {
+    noteMessage(groupId, messageId, message) {
       checkMessageId(messageId);
-      store.note(groupId, messageId, senderId);
+      store.note(groupId, messageId, message);
     },
 
     async close() {

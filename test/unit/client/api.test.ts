@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { createServiceApi, createUserApi } from '../../../client/src/api.ts';
+import { createUserApi } from '../../../client/src/api.ts';
 import { TidemarkError } from '../../../client/src/error.ts';
+import { createServiceApi } from '../../../client/src/service.ts';
 import { createFakeService, marked, type Outcome, problem } from './fake-service.ts';
 
 const MARK = { groupId: 'tea', messageId: '7' };

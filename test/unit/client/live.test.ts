@@ -81,6 +81,7 @@ const view = (groupId: string, messageId: string, count: number, fields: object 
   revision: 0,
   head: '10',
   unread: { count, mentions: 0, firstId: count === 0 ? null : '9', exact: true },
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false, preferencesRevision: 0 },
   ...fields,
 });
 
@@ -341,7 +342,7 @@ describe('a sync', () => {
     listen();
     const first = await connect([view('tea', '7', 3)]);
     expect(first.sent).toEqual([{ action: 'sync', ref: 1 }]);
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 3, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 3, mentions: 0, exact: true });
     first.drop();
     await pass(1_000);
     // The group is absent where nothing is unread in it: its view is asked for.
@@ -349,7 +350,7 @@ describe('a sync', () => {
     expect(second.sent.at(-1)).toMatchObject({ action: 'sync', groups: ['tea'] });
     const ref = second.sent.at(-1)?.ref;
     second.receive({ type: 'synced', ref, asOf: 200, views: [view('tea', '10', 0)], complete: true });
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 0, messages: 0, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 0, messages: 0, mentions: 0, exact: true });
   });
 
   test('asks for the groups that somebody shows, a hundred at once', async () => {
@@ -410,7 +411,7 @@ describe('a sync', () => {
       '/inbox?unreadOnly=true&limit=200',
       '/inbox?unreadOnly=true&limit=200&cursor=next',
     ]);
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 2, messages: 7, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 2, messages: 7, mentions: 0, exact: true });
   });
 
   test('gives trackers the revision in which the user reads', async () => {

@@ -4,7 +4,7 @@ import { createStore, type View } from '../../../client/src/store.ts';
 
 const unread = (count: number, firstId: string | null, exact = true) => ({
   count,
-  mentions: 1,
+  mentions: Math.min(count, 1),
   firstId,
   exact,
 });
@@ -15,6 +15,7 @@ const view = (messageId: string | null, fields: Partial<View> = {}): View => ({
   revision: 0,
   head: '10',
   unread: unread(3, '8'),
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
   ...fields,
 });
 
@@ -92,7 +93,7 @@ describe('views', () => {
     expect(store.getSnapshot().views.size).toBe(1);
     store.removeView('tea', 11);
     expect(store.getSnapshot().views.size).toBe(0);
-    expect(store.badge()).toEqual({ groups: 0, messages: 0, exact: false });
+    expect(store.badge()).toEqual({ groups: 0, messages: 0, mentions: 0, exact: false });
   });
 
   interface Step {
@@ -114,7 +115,7 @@ describe('views', () => {
       else [own, revision] = [own - BigInt(by), revision + 1];
       const left = unread(Number(head - own), head === own ? null : String(own + 1n));
       return {
-        view: { groupId: 'tea', messageId: String(own), revision, head: String(head), unread: left },
+        view: view(String(own), { revision, head: String(head), unread: left }),
         asOf: 1_000 + index,
       };
     });
@@ -149,9 +150,9 @@ describe('notes', () => {
   test('raise the unread count at once, each message once', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5, '8'));
     expect(store.getSnapshot().views.get('tea')?.head).toBe('12');
   });
@@ -159,30 +160,30 @@ describe('notes', () => {
   test('leave out own messages, and what the view counts or has read', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'ann');
-    store.note('tea', '10', 'bob');
-    store.note('tea', '7', 'bob');
+    store.note('tea', '11', { senderId: 'ann' });
+    store.note('tea', '10', { senderId: 'bob' });
+    store.note('tea', '7', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(3, '8'));
   });
 
   test('give way to the next view that knows the message', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     store.mergeViews([view('7', { head: '11', unread: unread(4, '8') })], 2);
     expect(store.unread()).toEqual(unread(5, '8'));
     store.mergeViews([view('7', { head: '12', unread: unread(5, '8') })], 3);
     expect(store.unread()).toEqual(unread(5, '8'));
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5, '8'));
   });
 
   test('are not counted twice with the answer to a mark, which has no head', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     const { head: _head, ...marked } = view('11', { unread: unread(1, '12') });
     store.mergeViews([marked], store.stamp());
     expect(store.unread()).toEqual(unread(1, '12'));
@@ -192,29 +193,29 @@ describe('notes', () => {
   test('go when the user sees the message, and do not come back until it is marked unread', () => {
     const store = createOwnStore();
     store.mergeViews([view('10', { unread: unread(0, null) })], 1);
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     store.see('tea', '12');
     expect(store.unread()).toEqual(unread(0, null));
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(0, null));
     store.mergeViews([view('9', { revision: 1, unread: unread(1, '10') })], 2);
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(2, '10'));
   });
 
   test('have the first unread message where nothing else is unread', () => {
     const store = createOwnStore();
     store.mergeViews([view('10', { unread: unread(0, null) })], 1);
-    store.note('tea', '9007199254740993', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '9007199254740993', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(2, '12'));
   });
 
   test('raise the badge even in a group that is not known yet', () => {
     const store = createOwnStore();
     store.mergeViews([], 1, true);
-    store.note('attic', '5', 'bob');
-    expect(store.badge()).toEqual({ groups: 1, messages: 1, exact: true });
+    store.note('attic', '5', { senderId: 'bob' });
+    expect(store.badge()).toEqual({ groups: 1, messages: 1, mentions: 0, exact: true });
     expect(store.takeStaleGroups()).toEqual(['attic']);
   });
 
@@ -227,7 +228,7 @@ describe('notes', () => {
       const store = createOwnStore();
       store.mergeViews([view('7', { head: '10' })], 1);
       expect(store.takeStaleGroups()).toEqual([]);
-      const note = () => store.note('tea', '12', 'bob');
+      const note = () => store.note('tea', '12', { senderId: 'bob' });
       // The view was read between the records of 13 and 12.
       const merge = () => store.mergeViews([view('7', { head: '13', unread: unread(4, '8') })], 2);
       for (const step of orderOf(note, merge)) step();
@@ -244,8 +245,8 @@ describe('notes', () => {
   test('of messages that are read by then, or that no view has reached, let nothing be asked for', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     store.mergeViews([view('11', { head: '11', unread: unread(0, null) })], 2);
     expect(store.unread()).toEqual(unread(1, '12'));
     expect([store.asked(), store.takeStaleGroups()]).toEqual([0, []]);
@@ -255,7 +256,7 @@ describe('notes', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
     const sent = store.stamp();
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     const { head: _head, ...marked } = view('10', { unread: unread(0, null) });
     store.mergeViews([marked], sent);
     expect(store.takeStaleGroups()).toEqual(['tea']);
@@ -267,7 +268,7 @@ describe('notes', () => {
   test('do not change a count that is not exact', () => {
     const store = createOwnStore();
     store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 1);
-    store.note('tea', '11', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5_000, '8', false));
   });
 });
@@ -352,10 +353,10 @@ describe('a snapshot', () => {
   test('has the badge of all groups, exact only where nothing is left out', () => {
     const store = createOwnStore();
     store.mergeViews([view('7'), view('1', { groupId: 'attic' })], 1, false);
-    expect(store.badge()).toEqual({ groups: 2, messages: 6, exact: false });
+    expect(store.badge()).toEqual({ groups: 2, messages: 6, mentions: 2, exact: false });
     store.mergeViews([view('2', { groupId: 'attic', unread: unread(0, null) })], 2, true);
-    expect(store.badge()).toEqual({ groups: 1, messages: 3, exact: true });
+    expect(store.badge()).toEqual({ groups: 1, messages: 3, mentions: 1, exact: true });
     store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 3);
-    expect(store.badge()).toEqual({ groups: 1, messages: 5_000, exact: false });
+    expect(store.badge()).toEqual({ groups: 1, messages: 5_000, mentions: 1, exact: false });
   });
 });
