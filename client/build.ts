@@ -5,7 +5,17 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build } from 'esbuild';
 
-const ENTRIES = ['index', 'ids', 'react', 'service'];
+const ENTRIES = ['index', 'ids', 'reading', 'react', 'service'];
+
+/**
+ * Names that only the client's own modules use among themselves, shortened in the package: an app's bundler cannot know that
+ * it may shorten them. None of them may be the name of an option, or of a field of an answer or frame.
+ */
+const OWN_NAMES = [
+  ...['takeStaleGroups', 'staleReceipts', 'setConnection', 'mergeViews', 'removeView', 'mergePreferences'],
+  ...['watchReceipt', 'unwatchReceipt', 'mergeReceipts', 'viewChanged', 'watchers', 'isStale', 'isMention'],
+  ...['openedMs', 'answerTimer', 'pingTimer', 'renewTimer'],
+];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(here, 'dist');
@@ -20,6 +30,7 @@ const bundles: BuildOptions = {
   outdir: dist,
   bundle: true,
   splitting: true,
+  mangleProps: new RegExp(`^(${OWN_NAMES.join('|')})$`),
   packages: 'external',
   format: 'esm',
   target: 'es2022',

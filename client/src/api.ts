@@ -1,7 +1,6 @@
 import type {
   Badge,
   DeliveredMoved,
-  Health,
   InboxPage,
   MarkAllOutcomes,
   MarkOutcomes,
@@ -91,11 +90,6 @@ export interface UserCalls {
   >;
 }
 
-export interface UserApi extends UserCalls {
-  /** Returns also what is not healthy. */
-  checkHealth(options?: CallOptions): Promise<Health>;
-}
-
 export type Routes<Calls> = {
   readonly [Name in keyof Calls]: `${'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT'} /${string}`;
 };
@@ -117,13 +111,8 @@ export const USER_ROUTES: Routes<UserCalls> = {
 };
 
 /** The calls of a user, with the user's token. */
-export function createUserApi(options: ApiOptions): UserApi {
-  return { ...callsOf(options, USER_ROUTES), ...healthOf(options) };
-}
-
-export function healthOf(options: ApiOptions): Pick<UserApi, 'checkHealth'> {
-  const request = { method: 'GET', path: '/health' };
-  return { checkHealth: (given) => send(options, request, given, 503) as Promise<Health> };
+export function createUserApi(options: ApiOptions): UserCalls {
+  return callsOf(options, USER_ROUTES);
 }
 
 /** The types of the calls are those of `Calls`; what is sent follows from the route alone. */

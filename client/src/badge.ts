@@ -9,8 +9,9 @@ export function countBadge(
   isComplete: boolean,
 ): Badge {
   const badge: Badge = { groups: 0, messages: 0, mentions: 0, exact: isComplete };
-  for (const { unread, notify, mutedUntil, archived } of views) {
-    if (archived || notify === 'none' || muteLeftMs(mutedUntil) > 0) continue;
+  for (const view of views) {
+    const { unread, notify } = view;
+    if (view.archived || notify === 'none' || muteLeftMs(view) > 0) continue;
     const messages = notify === 'all' ? unread.count : unread.mentions;
     if (messages > 0) badge.groups += 1;
     badge.messages += messages;
@@ -20,7 +21,7 @@ export function countBadge(
   return badge;
 }
 
-/** How long a group is still muted, in milliseconds. */
-export function muteLeftMs(mutedUntil: string | null): number {
-  return mutedUntil ? Date.parse(mutedUntil) - Date.now() : 0;
+/** How long a group is still muted, in milliseconds; NaN where it has not been muted. */
+export function muteLeftMs({ mutedUntil }: Pick<InboxGroup, 'mutedUntil'>): number {
+  return Date.parse(mutedUntil ?? '') - Date.now();
 }

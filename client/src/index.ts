@@ -1,5 +1,5 @@
 export type * from './answers.ts';
-export { createUserApi, type Mark, type UserApi, type UserCalls } from './api.ts';
+export { createUserApi, type Mark, type UserCalls } from './api.ts';
 export type { WebSocketConstructor } from './connection.ts';
 export { type ErrorCode, type Problem, TidemarkError } from './error.ts';
 export { LARGEST_ID } from './message-id.ts';

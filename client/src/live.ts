@@ -1,4 +1,4 @@
-import type { UserApi } from './api.ts';
+import type { UserCalls } from './api.ts';
 import { pauseAfter } from './backoff.ts';
 import { type ConnectionOptions, createConnection } from './connection.ts';
 import { isTemporary } from './error.ts';
@@ -16,7 +16,7 @@ const MOST_PUSHED = 20;
 const INBOX_LIMIT = 200;
 
 interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen' | 'onLost'> {
-  readonly api: UserApi;
+  readonly api: UserCalls;
   readonly store: Store;
   readonly wsUrl?: string | undefined;
   /** Aborted when the client is closed. */

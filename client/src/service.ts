@@ -8,8 +8,8 @@ import type {
   MessageRecorded,
   RecordOutcomes,
 } from './answers.ts';
-import { type Call, callsOf, healthOf, type Routes, segment, USER_ROUTES, type UserCalls } from './api.ts';
-import type { ApiOptions, CallOptions } from './transport.ts';
+import { type Call, callsOf, type Routes, segment, USER_ROUTES, type UserCalls } from './api.ts';
+import { type ApiOptions, type CallOptions, send } from './transport.ts';
 
 export type * from './answers.ts';
 export type { Mark, UserCalls } from './api.ts';
@@ -63,6 +63,7 @@ export interface ServiceCalls {
 export interface ServiceApi extends ServiceCalls {
   /** The routes of a user, called by a back end on the user's behalf. */
   onBehalfOf(userId: string): UserCalls;
+  /** Returns also what is not healthy. */
   checkHealth(options?: CallOptions): Promise<Health>;
 }
 
@@ -83,7 +84,7 @@ export const SERVICE_ROUTES: Routes<ServiceCalls> = {
 export function createServiceApi(options: ApiOptions): ServiceApi {
   return {
     ...callsOf(options, SERVICE_ROUTES),
-    ...healthOf(options),
+    checkHealth: (given) => send(options, { method: 'GET', path: '/health' }, given, 503) as Promise<Health>,
     onBehalfOf: (userId) => callsOf(options, USER_ROUTES, `/users/${segment(userId)}`),
   };
 }

@@ -3,7 +3,7 @@ import { countBadge, muteLeftMs } from './badge.ts';
 import { isAbove, laterOf } from './message-id.ts';
 
 /** Where the user's own view of a group stands, and what the user wants of the group. */
-export type View = Readonly<Omit<InboxGroup, 'preferencesRevision'>>;
+export type View = Readonly<InboxGroup>;
 
 /** How many have read and received a message. */
 export interface Receipt {
@@ -29,33 +29,23 @@ export interface Snapshot {
 }
 
 /** A view as the service sends it. The answer to a mark has the own view alone. */
-type GivenView = Pick<InboxGroup, 'groupId' | 'messageId' | 'revision' | 'unread'> & Partial<InboxGroup>;
+type GivenView = Pick<View, 'groupId' | 'messageId' | 'revision' | 'unread'> & Partial<View>;
 
-/** A view as a frame carries it, with the time in ms at which it was read. */
-interface StampedView extends Readonly<InboxGroup> {
-  readonly asOf: number;
-}
-
-/** What is shown of a group as long as only the chat or the answer to a mark names it. Every view of the group is later. */
-const NO_VIEW = {
-  groupId: '',
-  messageId: null,
-  revision: 0,
-  parentId: null,
-  notify: 'all',
-  mutedUntil: null,
-  archive: 'no',
-  archived: false,
-  preferencesRevision: -1,
-} as const;
+/** As long as only the chat or the answer to a mark names the group. */
+const NO_VIEW: View = {
+  ...{ groupId: '', messageId: null, revision: 0, head: null },
+  unread: { count: 0, mentions: 0, firstId: null, exact: true },
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+  preferencesRevision: 0,
+};
 
 interface Group {
   /** Whether the view is to be asked for. */
   isStale: boolean;
   /** As the service sent it last. */
-  view: StampedView | null;
-  /** What the user has chosen here, as long as the view has older preferences. */
-  chosen: Pick<InboxGroup, 'notify' | 'mutedUntil' | 'archive' | 'archived' | 'preferencesRevision'> | null;
+  view: View;
+  /** When the view was read, in milliseconds; -1 until it is known. */
+  asOf: number;
   /** Messages of others that the chat brought, and that are not read. Those above the head count besides the view. */
   readonly noted: Map<string, Noted>;
   /** The newest message that the chat brought and that is not silent. */
@@ -126,7 +116,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
 
   function groupOf(groupId: string): Group {
     const group: Group = groups.get(groupId) ?? {
-      ...{ isStale: true, view: null, chosen: null },
+      ...{ isStale: true, view: { ...NO_VIEW, groupId }, asOf: -1 },
       ...{ noted: new Map(), loud: null, seen: null },
     };
     groups.set(groupId, group);
@@ -141,16 +131,19 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     for (const [groupId, group] of groups) {
       const { view, noted, seen } = group;
       for (const [id, { isNew }] of noted) {
-        if (!isAbove(id, view?.messageId) || !isAbove(id, seen)) noted.delete(id);
-        else if (isNew && view && !isAbove(id, view.head)) group.isStale = true;
+        if (!isAbove(id, view.messageId) || !isAbove(id, seen)) noted.delete(id);
+        else if (isNew && group.asOf >= 0 && !isAbove(id, view.head)) group.isStale = true;
       }
       // After a connect, everything is asked for.
       if (group.isStale && connection !== 'connecting') askSoon();
       const shown = shownView(group);
       all.push(shown);
-      if (view) views.set(groupId, shown);
+      if (group.asOf >= 0) views.set(groupId, shown);
     }
-    endMuteLater(all);
+    clearTimeout(muteTimer);
+    // The badge rises when the next mute ends, though nothing arrives.
+    const mutesMs = all.map(muteLeftMs).filter((ms) => ms > 0);
+    if (isUsed) muteTimer = setTimeout(publish, Math.min(LONGEST_TIMER_MS, ...mutesMs));
     const next: Snapshot = {
       connection,
       views: kept(snapshot.views, views),
@@ -162,19 +155,37 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     changed();
   }
 
-  /** The badge rises when the next mute ends, though nothing arrives. */
-  function endMuteLater(views: readonly View[]): void {
-    clearTimeout(muteTimer);
-    const left = views.map(({ mutedUntil }) => muteLeftMs(mutedUntil)).filter((ms) => ms > 0);
-    if (!isUsed || left.length === 0) return;
-    muteTimer = setTimeout(() => publish(), Math.min(LONGEST_TIMER_MS, ...left));
+  /** Merges views that were read at one time. `complete` says whether there is no other group with something unread. */
+  function mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
+    for (const given of views) {
+      const group = groupOf(given.groupId);
+      const known = group.view;
+      const isKnown = group.asOf >= 0;
+      const shown = shownView(group);
+      const view: View = {
+        ...shown,
+        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
+        head: laterOf(shown.head, given.messageId),
+        // Frames and answers have other fields too.
+        ...Object.fromEntries(Object.entries(given).filter(([name]) => name in NO_VIEW)),
+      };
+      // The rest of a view is still to be asked for.
+      if (isKnown || given.notify) group.isStale = false;
+      if (!isLater(view, asOf, known, group.asOf)) continue;
+      const { messageId, head, unread, revision } = view;
+      const isNewRevision = isKnown && revision > known.revision;
+      if (isNewRevision) group.seen = null;
+      // A user who joins again has a new revision, and no preferences.
+      const isOlderChoice = view.preferencesRevision < known.preferencesRevision && !isNewRevision;
+      group.view = isOlderChoice ? { ...known, messageId, head, unread } : view;
+      group.asOf = asOf;
+    }
+    isComplete = complete ?? isComplete;
+    publish(asOf);
   }
 
   return {
     getSnapshot: () => snapshot,
-
-    /** Where the service last said the own view is; null where that is not known. */
-    viewOf: (groupId: string): View | null => groups.get(groupId)?.view ?? null,
 
     /** The groups whose views are to be asked for. The caller asks for them now; or for everything, after the next connect. */
     takeStaleGroups(): readonly string[] {
@@ -194,8 +205,6 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       for (const messages of [groups, ...watched.values()]) {
         for (const one of messages.values()) one.isStale = true;
       }
-      // A user who left and joined again has chosen nothing.
-      for (const group of groups.values()) group.chosen = null;
     },
 
     /**
@@ -214,28 +223,11 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       publish();
     },
 
-    /** Merges views that were read at one time. `complete` says whether there is no other group with something unread. */
-    mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
-      for (const given of views) {
-        const group = groupOf(given.groupId);
-        const known = group.view;
-        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
-        const head = laterOf(headOf(group), given.messageId);
-        const view = { ...NO_VIEW, ...known, archived: shownView(group).archived, head, ...given, asOf };
-        // The rest of a view is still to be asked for.
-        if (known || given.notify) group.isStale = false;
-        if (known && !isLater(view, known)) continue;
-        if (known && view.revision > known.revision) group.seen = null;
-        group.view = view;
-        if (group.chosen && group.chosen.preferencesRevision <= view.preferencesRevision) group.chosen = null;
-      }
-      isComplete = complete ?? isComplete;
-      publish(asOf);
-    },
+    mergeViews,
 
     /** The user is no longer in the group, as of this time. */
     removeView(groupId: string, asOf: number): void {
-      if ((groups.get(groupId)?.view?.asOf ?? 0) <= asOf) groups.delete(groupId);
+      if ((groups.get(groupId)?.asOf ?? 0) <= asOf) groups.delete(groupId);
       publish();
     },
 
@@ -243,14 +235,13 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     add: groupOf as (groupId: string) => void,
 
     /** Merges the answer to a change of preferences. */
-    mergePreferences({ groupId, notify, mutedUntil, archive, archived, revision }: Preferences): void {
-      const group = groupOf(groupId);
-      const known = group.chosen ?? group.view;
-      if (known && revision <= known.preferencesRevision) return;
-      group.chosen = { notify, mutedUntil, archive, archived, preferencesRevision: revision };
-      // Whether the group was archived after a message that came before this answer is in the answer.
-      group.loud = null;
-      publish();
+    mergePreferences({ revision, ...values }: Preferences): void {
+      const group = groupOf(values.groupId);
+      const { view, asOf, isStale } = group;
+      // Whether a message that came before has taken the group out again is in the answer.
+      if (revision > view.preferencesRevision) group.loud = null;
+      mergeViews([{ ...view, ...values, preferencesRevision: revision }], asOf);
+      group.isStale ||= isStale;
     },
 
     note(groupId: string, messageId: string, { senderId, silent, mentions }: NotedMessage): void {
@@ -317,43 +308,38 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
   return [...all].filter(([, { isStale }]) => isStale).map(([id]) => id);
 }
 
-function isLater(a: StampedView, b: StampedView): boolean {
+function isLater(a: View, aAsOf: number, b: View, bAsOf: number): boolean {
   if (a.revision !== b.revision) return a.revision > b.revision;
   if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
   if (a.preferencesRevision !== b.preferencesRevision) return a.preferencesRevision > b.preferencesRevision;
-  return a.asOf === b.asOf ? isAbove(a.head, b.head) : a.asOf > b.asOf;
+  return aAsOf === bAsOf ? isAbove(a.head, b.head) : aAsOf > bAsOf;
 }
 
 /** The newest message that is known. */
 function headOf({ view, noted }: Group): string | null {
-  return [...noted.keys()].reduce(laterOf, view?.head ?? null);
+  return [...noted.keys()].reduce(laterOf, view.head);
 }
 
 function unreadOf({ view, noted }: Group): Unread {
-  const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
-  if (!unread.exact) return unread;
-  let { count, mentions, firstId } = unread;
+  let { count, mentions, firstId, exact } = view.unread;
+  if (!exact) return view.unread;
   for (const [id, { isMention }] of noted) {
-    if (!isAbove(id, view?.head)) continue;
+    if (!isAbove(id, view.head)) continue;
     if (count === 0 || isAbove(firstId, id)) firstId = id;
     count += 1;
     if (isMention) mentions += 1;
   }
-  return { count, mentions, firstId, exact: true };
+  return { count, mentions, firstId, exact };
 }
 
-/** As it is shown: with the messages that the chat brought since, and with what the user has chosen since. */
+/** The view with the messages that the chat brought since. */
 function shownView(group: Group): View {
-  const { view, chosen, loud } = group;
-  const { groupId, messageId, revision, parentId, notify, mutedUntil, archive, archived } = {
-    ...NO_VIEW,
-    ...view,
-    ...chosen,
-  };
+  const { archive, archived, head } = group.view;
   return {
-    ...{ groupId, messageId, revision, head: headOf(group), unread: unreadOf(group) },
-    ...{ parentId, notify, mutedUntil, archive },
-    archived: archived && !(archive === 'untilNew' && isAbove(loud, view?.head)),
+    ...group.view,
+    head: headOf(group),
+    unread: unreadOf(group),
+    archived: archived && !(archive === 'untilNew' && isAbove(group.loud, head)),
   };
 }
 

@@ -1,9 +1,10 @@
-import { createUserApi, type UserApi } from './api.ts';
+import { createUserApi, type UserCalls } from './api.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import { createLive } from './live.ts';
 import { checkMessageId } from './message-id.ts';
 import { createOutbox, type MarkStorage } from './outbox.ts';
 import { isPageHidden, onPage } from './page.ts';
+import type { CreateReading } from './reading.ts';
 import { createStore, type NotedMessage, type Snapshot } from './store.ts';
 import { createTracker, type DroppedMark, type Tracker } from './tracker.ts';
 import type { ApiOptions, TokenSource } from './transport.ts';
@@ -16,6 +17,8 @@ export interface TidemarkOptions extends ApiOptions {
   readonly wsUrl?: string | undefined;
   /** In place of the global `WebSocket`, which Node.js has from version 22 on. */
   readonly WebSocket?: WebSocketConstructor;
+  /** That of `tidemark-client/reading`, for the trackers' `observe`. Without it, the app calls `shown`. */
+  readonly createReading?: CreateReading;
   /** Where marks survive a reload. */
   readonly storage?: MarkStorage;
   /** Whether what the user reads now is read privately, so that nobody else can notice. */
@@ -34,7 +37,7 @@ export interface Interest {
 
 export interface Tidemark {
   /** The calls of the user's routes. The answer of `setPreferences` is in the next snapshot. */
-  readonly api: UserApi;
+  readonly api: UserCalls;
   /**
    * Calls the listener when the snapshot has changed. While there is a listener, there is a connection. Returns a function
    * that ends it.
@@ -67,6 +70,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const {
     userId,
     storage = NO_STORAGE,
+    createReading,
     isPrivate = nothing,
     onDropped = nothing,
     onError = nothing,
@@ -77,7 +81,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const lingering = new Set<ReturnType<typeof setTimeout>>();
   const trackers = new Map<string, ReturnType<typeof createTracker>>();
   const calls = createUserApi(options);
-  const api: UserApi = {
+  const api: UserCalls = {
     ...calls,
     async setPreferences(...given) {
       const answer = await calls.setPreferences(...given);
@@ -105,7 +109,16 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   function trackerOf(groupId: string) {
     const known = trackers.get(groupId);
     if (known) return known;
-    const tracker = createTracker({ groupId, api, store, outbox, isPrivate, onDropped, signal });
+    const tracker = createTracker({
+      groupId,
+      api,
+      store,
+      outbox,
+      createReading,
+      isPrivate,
+      onDropped,
+      signal,
+    });
     trackers.set(groupId, tracker);
     // A mark says in which revision of the view the message was read.
     live.need(groupId, []);

@@ -123,7 +123,7 @@ describe('a call', () => {
 
   test('returns the health, also where that is not well', async () => {
     const ill = { status: 'unavailable', ledger: 'unavailable', cache: 'ok' };
-    const { api } = apiOf([{ status: 503, body: ill }]);
+    const api = createServiceApi(createFakeService(() => ({ status: 503, body: ill })));
     expect(await api.checkHealth()).toEqual(ill);
   });
 
