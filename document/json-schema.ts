@@ -80,6 +80,14 @@ const PARSED: Shapes = [
       description: 'Whom the message mentions: these users, or everybody in the group',
     },
   ],
+  [
+    schemas.remindAfterSeconds.wrapped,
+    {
+      ...integerFrom(60, 604_800),
+      description:
+        'So long after the message was sent, MessageStillUnread names the members who have not read it. Without it, never.',
+    },
+  ],
   [schemas.flagParameter.wrapped, { type: 'boolean' }],
   [schemas.limitTo200.wrapped, integerFrom(1, 200)],
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],

@@ -12,6 +12,8 @@ const consumerNames = [
   'apply-facts',
   'project-ledger',
   'publish-events',
+  'find-reminders',
+  'send-reminders',
   'notify',
   'deliver-webhook',
   'authorize-connection',

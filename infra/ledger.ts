@@ -3,10 +3,16 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, ProjectionType, StreamViewType, Table } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { LedgerAction } from '../shared/contract/endpoints.ts';
-import { MEMBERS_INDEX_NAME, MESSAGE_RETENTION_DAYS, TABLE_NAME } from '../shared/contract/environment.ts';
+import {
+  MEMBERS_INDEX_NAME,
+  MESSAGE_RETENTION_DAYS,
+  REMINDERS_INDEX_NAME,
+  TABLE_NAME,
+} from '../shared/contract/environment.ts';
 import type { TidemarkFunction } from './function.ts';
 
 const membersIndexName = 'members';
+const remindersIndexName = 'reminders';
 
 /** The DynamoDB table, which is the truth, and its stream, which feeds the cache and the events. */
 export class Ledger extends Construct {
@@ -35,6 +41,13 @@ export class Ledger extends Construct {
       sortKey: { name: 'userId', type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     });
+    // Only messages whose reminder is not due yet have these attributes: other messages cost no write to the index.
+    table.addGlobalSecondaryIndex({
+      indexName: remindersIndexName,
+      partitionKey: { name: 'dueShard', type: AttributeType.STRING },
+      sortKey: { name: 'due', type: AttributeType.STRING },
+      projectionType: ProjectionType.KEYS_ONLY,
+    });
     this.tableName = table.tableName;
     this.#tableArn = table.tableArn;
     assert(table.tableStreamArn !== undefined, 'the table has a stream');
@@ -55,6 +68,12 @@ export class Ledger extends Construct {
   /** Lets a function list the members of a group. */
   allowListingMembers(user: TidemarkFunction): void {
     user.allow(['dynamodb:Query'], `${this.#tableArn}/index/${membersIndexName}`);
+  }
+
+  /** Lets a function find the reminders that are due. */
+  allowFindingReminders(user: TidemarkFunction): void {
+    user.addEnvironment(REMINDERS_INDEX_NAME, remindersIndexName);
+    user.allow(['dynamodb:Query'], `${this.#tableArn}/index/${remindersIndexName}`);
   }
 
   /** Lets a function read the stream. */

@@ -17,6 +17,7 @@ import type { TidemarkContext } from './context.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import { WorkQueue } from './queued-subscription.ts';
+import type { Reminders } from './reminders.ts';
 import { StreamSource } from './stream-source.ts';
 
 export interface ObservabilityProps {
@@ -24,6 +25,8 @@ export interface ObservabilityProps {
   readonly httpApi: HttpApi;
   /** Null in a deployment without the WebSocket API. */
   readonly webSocketApi: WebSocketApi | null;
+  /** Null in a deployment without events. */
+  readonly reminders: Reminders | null;
 }
 
 interface AlarmRule {
@@ -53,7 +56,11 @@ function ownMetric({ functionName }: TidemarkFunction, metricName: string): Metr
 export class Observability extends Construct {
   readonly #topics: readonly ITopic[];
 
-  constructor(scope: Construct, id: string, { context, httpApi, webSocketApi }: ObservabilityProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { context, httpApi, webSocketApi, reminders }: ObservabilityProps,
+  ) {
     super(scope, id);
     this.#topics = this.#topicsOf(context);
     this.#alarm('api-server-errors', {
@@ -72,12 +79,47 @@ export class Observability extends Construct {
         help: 'The API answers with faults',
       });
     }
+    if (reminders) this.#watchReminders(reminders);
     for (const construct of Stack.of(this).node.findAll()) {
       if (construct instanceof TidemarkFunction) this.#watchFunction(construct);
       if (construct instanceof StreamSource) this.#watchSource(construct);
       if (construct instanceof WorkQueue) this.#watchQueue(construct);
       if (construct instanceof DeadLetterQueue) this.#watchDeadLetters(construct);
     }
+  }
+
+  #watchReminders({ finder, scheduleGroupName }: Reminders): void {
+    const ofSchedule = (metricName: string) =>
+      new Metric({
+        namespace: 'AWS/Scheduler',
+        metricName,
+        dimensionsMap: { ScheduleGroup: scheduleGroupName },
+        period,
+        statistic: 'Sum',
+      });
+    this.#alarm('reminders-schedule-failing', {
+      metric: new MathExpression({
+        // A metric of the schedule has data only where it counted something.
+        expression: 'FILL(refused, 0) + FILL(dropped, 0)',
+        usingMetrics: {
+          refused: ofSchedule('TargetErrorCount'),
+          dropped: ofSchedule('InvocationDroppedCount'),
+        },
+        label: 'failed invocations',
+        period,
+      }),
+      threshold: 1,
+      meaning: 'The schedule could not invoke find-reminders',
+      users: finder.whenItFails,
+      help: 'Reminders come late',
+    });
+    this.#alarm('reminders-late', {
+      metric: ownMetric(finder, 'LateReminders'),
+      threshold: 1,
+      meaning: 'find-reminders found reminders that were due 5 minutes ago or longer',
+      users: finder.whenItFails,
+      help: 'Reminders come late',
+    });
   }
 
   #watchFunction(watched: TidemarkFunction): void {

@@ -9,8 +9,10 @@ import { StreamSource } from './stream-source.ts';
 
 /** The kinds of items that the cache copies. Connections are not among them, so a client that connects invokes nothing. */
 const isReadState = { kind: { S: FilterRule.or('membership', 'message', 'head') } };
+/** The writes of a reminder change nothing that the cache copies, and leave this attribute until the message is deleted. */
+const isNotReminded = { reminder: { S: FilterRule.notExists() } };
 const CHANGES_OF_READ_STATE = [
-  FilterCriteria.filter({ dynamodb: { NewImage: isReadState } }),
+  FilterCriteria.filter({ dynamodb: { NewImage: { ...isReadState, ...isNotReminded } } }),
   FilterCriteria.filter({ eventName: FilterRule.isEqual('REMOVE'), dynamodb: { OldImage: isReadState } }),
 ];
 

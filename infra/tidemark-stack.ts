@@ -11,6 +11,7 @@ import { Notify } from './notify.ts';
 import { Observability } from './observability.ts';
 import { Projection } from './projection.ts';
 import { Publication } from './publication.ts';
+import { Reminders } from './reminders.ts';
 
 export interface TidemarkStackProps {
   readonly context: TidemarkContext;
@@ -29,10 +30,14 @@ export class TidemarkStack extends Stack {
     const publishes = context.events === 'on';
     new Projection(this, 'Projection', { bundles, ledger, cache, bus: publishes ? bus : null });
     if (publishes) new Publication(this, 'Publication', { bundles, ledger, bus });
+    const reminders = publishes ? new Reminders(this, 'Reminders', { bundles, ledger, cache, bus }) : null;
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const live = context.live === 'on' ? new Live(this, 'Live', { context, bundles, ledger, cache }) : null;
     const { webhookSecret } = new Notify(this, 'Notify', { context, bundles, ledger, cache, bus, live });
-    new Observability(this, 'Observability', { context, httpApi, webSocketApi: live?.webSocketApi ?? null });
+    new Observability(this, 'Observability', {
+      ...{ context, httpApi, reminders },
+      webSocketApi: live?.webSocketApi ?? null,
+    });
 
     new CfnOutput(this, 'ApiUrl', { value: httpApi.apiEndpoint });
     if (live) new CfnOutput(this, 'WebSocketUrl', { value: live.url });

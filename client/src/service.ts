@@ -29,6 +29,8 @@ export interface SentMessage {
   mentions?: readonly string[] | 'all' | undefined;
   /** False leaves the sender's watermark where it is. */
   advanceSender?: boolean | undefined;
+  /** From 60 to 604,800. */
+  remindAfterSeconds?: number | undefined;
 }
 
 /** The routes of a back end. */

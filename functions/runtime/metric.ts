@@ -4,7 +4,10 @@ import { variable } from './environment.ts';
  * Counts in a metric of the function's own. CloudWatch reads it from the log, from a line of its own: `console` would wrap
  * it.
  */
-export function countMetric(name: 'FailedAuthorizations' | 'FailedRecords', count: number): void {
+export function countMetric(
+  name: 'FailedAuthorizations' | 'FailedRecords' | 'LateReminders',
+  count: number,
+): void {
   const metric = {
     Namespace: 'Tidemark',
     Dimensions: [['FunctionName']],

@@ -18,6 +18,7 @@ import { ensureTables } from './ledger-table.ts';
 import { MessageStore } from './queues/message-store.ts';
 import { QueuePoller } from './queues/queue-poller.ts';
 import { Queues } from './queues/queues.ts';
+import { Schedules } from './schedules/schedules.ts';
 import { Checkpoints } from './streams/checkpoints.ts';
 import { StreamPoller } from './streams/stream-poller.ts';
 import type { WebSocketLimits } from './web-sockets/limits.ts';
@@ -60,6 +61,7 @@ export interface Deployment {
   /** Null where the template has no WebSocket API. */
   readonly webSockets: WebSocketApi | null;
   readonly queues: Queues;
+  readonly schedules: Schedules;
   readonly webhookSink: WebhookSink;
   /** Starts to read the stream and the queues, and delivers events that the bus has not delivered yet. */
   run(): Promise<void>;
@@ -134,6 +136,7 @@ export async function deploy(
     queues,
     log,
   });
+  const schedules = new Schedules(template, { lambda, log, nowMs: Date.now });
   const checkpoints = new Checkpoints(directory.file('checkpoints.json'));
   const polling = { dynamodb, streams, tableName, lambda, callers, queues, checkpoints, log };
   const pollers = [
@@ -160,18 +163,20 @@ export async function deploy(
     api,
     webSockets,
     queues,
+    schedules,
     webhookSink,
     async run() {
-      // Pollers stop before the functions: a poller waits for the function that it has invoked.
+      // Pollers and schedules stop before the functions: each waits for the function that it has invoked.
       resources.defer(async () => {
-        const polled = Promise.all(pollers.map((poller) => poller.stop()));
+        const ended = Promise.all([schedules.stop(), ...pollers.map((poller) => poller.stop())]);
         await lambda.stop();
-        await polled;
+        await ended;
       });
       // Before the functions, which $disconnect needs.
       resources.defer(() => webSockets?.stop());
       await Promise.all(pollers.map((poller) => poller.start()));
       bus.resume();
+      schedules.start();
     },
   };
 }

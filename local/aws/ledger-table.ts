@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import {
   CreateTableCommand,
   DeleteTableCommand,
@@ -5,11 +7,15 @@ import {
   type DynamoDBClient,
   ResourceNotFoundException,
   type TableDescription,
+  UpdateTableCommand,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { UsageError } from '../command/usage-error.ts';
 import { ledgerTableOf, resourcesOf, type TypedResource } from './cloudformation/properties.ts';
 import type { Template } from './cloudformation/template.ts';
+
+/** The pause between two looks at an index that is being built. */
+const POLL_MS = 50;
 
 /** Creates the template's tables that do not exist yet or must be fresh. Returns the name of the ledger. */
 export async function ensureTables(
@@ -42,11 +48,7 @@ async function ensureTable(
     existing = undefined;
   }
   if (existing) {
-    const declared = GlobalSecondaryIndexes.map(({ IndexName }) => IndexName).toSorted();
-    const present = (existing.GlobalSecondaryIndexes ?? []).map(({ IndexName }) => IndexName).toSorted();
-    if (JSON.stringify(declared) !== JSON.stringify(present)) {
-      throw new UsageError('The data is from another version of the table; start once with --fresh.');
-    }
+    await addMissingIndexes(client, existing, properties);
     return;
   }
   await client.send(
@@ -62,6 +64,43 @@ async function ensureTable(
   );
   if (TimeToLiveSpecification) {
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }));
+  }
+}
+
+/**
+ * Adds the declared indexes that a table of an earlier version lacks, one after the other, as an update of a deployed stack
+ * does. Throws a UsageError if the table differs in another way.
+ */
+async function addMissingIndexes(
+  client: DynamoDBClient,
+  existing: TableDescription,
+  { AttributeDefinitions, GlobalSecondaryIndexes }: TypedResource<'AWS::DynamoDB::Table'>['properties'],
+): Promise<void> {
+  const present = new Map(
+    existing.GlobalSecondaryIndexes?.map((index) => [index.IndexName, index.KeySchema]),
+  );
+  const isOfEarlierVersion = [...present].every(([name, keys]) =>
+    GlobalSecondaryIndexes.some(
+      ({ IndexName, KeySchema }) => IndexName === name && isDeepStrictEqual(KeySchema, keys),
+    ),
+  );
+  if (!isOfEarlierVersion)
+    throw new UsageError('The data is from another version of the table; start once with --fresh.');
+  for (const index of GlobalSecondaryIndexes.filter(({ IndexName }) => !present.has(IndexName))) {
+    const { TableName } = existing;
+    const update = { AttributeDefinitions, GlobalSecondaryIndexUpdates: [{ Create: index }] };
+    await client.send(new UpdateTableCommand({ TableName, ...update }));
+    await whenActive(client, TableName);
+  }
+}
+
+/** Until then the table takes no other update, and the index has no items. */
+async function whenActive(client: DynamoDBClient, TableName: string | undefined): Promise<void> {
+  for (;;) {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName }));
+    const indexes = Table?.GlobalSecondaryIndexes ?? [];
+    if (indexes.every(({ IndexStatus }) => IndexStatus === 'ACTIVE')) return;
+    await delay(POLL_MS);
   }
 }
 

@@ -4,6 +4,7 @@ import type { EventBus } from '../aws/events/event-bus.ts';
 import type { ProxyResponse } from '../aws/gateway/http-api.ts';
 import type { Lambda } from '../aws/lambda/lambda.ts';
 import type { Queues } from '../aws/queues/queues.ts';
+import type { Schedules } from '../aws/schedules/schedules.ts';
 import { UsageError } from '../command/usage-error.ts';
 import { readBody } from '../http/body.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
@@ -14,6 +15,7 @@ export interface Inspected {
   readonly bus: EventBus;
   readonly lambda: Lambda;
   readonly queues: Queues;
+  readonly schedules: Schedules;
   readonly webhookSink: WebhookSink;
   /** The chat of the demo page. */
   readonly chat: Chat;
@@ -25,8 +27,8 @@ export interface Inspected {
 type Handler = (request: IncomingMessage, inspected: Inspected) => unknown;
 
 /**
- * The routes that only the local stack has: they list events and notifications, accept events and webhook posts, and are the
- * chat of the demo page.
+ * The routes that only the local stack has: they list events and notifications, accept events and webhook posts, play
+ * the schedules, and are the chat of the demo page.
  */
 const HANDLERS: Readonly<Record<string, Handler>> = {
   'GET /_local/events': (_request, { bus }) => ({ events: bus.events }),
@@ -45,6 +47,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'GET /_local/notifications': (_request, { webhookSink }) => ({ notifications: webhookSink.notifications }),
   'GET /_local/dead-letters': (_request, { queues }) => ({ deadLetters: queues.deadLetters }),
+  'POST /_local/clock': async (request, { schedules }) => {
+    const { advanceSeconds } = parse(Advance, await readJsonText(request));
+    return { time: new Date(await schedules.advance(advanceSeconds)).toISOString() };
+  },
   'GET /_local/functions': (_request, { lambda }) => ({ instances: lambda.sizes() }),
   'GET /_local/webhook': (_request, inspected) => usedSink(inspected).answer,
   'PUT /_local/webhook': async (request, inspected) => {
@@ -115,6 +121,11 @@ const PutRequest = v.strictObject({
 const SinkAnswer = v.strictObject({
   status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)),
   delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(60_000)), 0),
+});
+
+const Advance = v.strictObject({
+  // At most the longest time of a reminder.
+  advanceSeconds: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(604_800)),
 });
 
 const MAX_BODY_BYTES = 1024 * 1024;

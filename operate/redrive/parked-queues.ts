@@ -26,6 +26,7 @@ export const PARKED_QUEUES: readonly ParkedQueue[] = [
     forgotten: 'these events are lost; the next event of the same member has its whole state',
   },
   { functionName: 'push-frames', from: 'queue', forgotten: NEVER_FORGOTTEN },
+  { functionName: 'send-reminders', from: 'queue', forgotten: NEVER_FORGOTTEN },
 ];
 
 /** The dead-letter queue's name without the stack's. */

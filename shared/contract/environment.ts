@@ -7,6 +7,8 @@
 export const TABLE_NAME = 'TABLE_NAME';
 /** The name of the index that lists the members of a group. */
 export const MEMBERS_INDEX_NAME = 'MEMBERS_INDEX_NAME';
+/** The name of the index that lists messages by the time of their reminder. */
+export const REMINDERS_INDEX_NAME = 'REMINDERS_INDEX_NAME';
 /** How many days a message stays in the ledger after it was recorded. */
 export const MESSAGE_RETENTION_DAYS = 'MESSAGE_RETENTION_DAYS';
 /** The ARN of the secret that holds the URL and the token of the cache. */
@@ -29,6 +31,8 @@ export const TOKEN_ISSUERS = 'TOKEN_ISSUERS';
 export const CONNECTIONS_URL = 'CONNECTIONS_URL';
 /** The URL of the queue of frames that are due in a moment. */
 export const FRAMES_QUEUE_URL = 'FRAMES_QUEUE_URL';
+/** The URL of the queue of reminders that are due. */
+export const REMINDERS_QUEUE_URL = 'REMINDERS_QUEUE_URL';
 /** The URL that events are posted to. */
 export const WEBHOOK_URL = 'WEBHOOK_URL';
 /** The ARN of the secret that signs the posts to the webhook. */

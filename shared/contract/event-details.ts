@@ -61,4 +61,21 @@ export const eventDetails = {
     v.strictObject({ groupId, upTo: messageId }),
     v.description('Every member has read up to here. Of several events, the largest `upTo` counts'),
   ),
+  MessageStillUnread: v.pipe(
+    v.strictObject({
+      groupId,
+      messageId,
+      userIds: v.pipe(
+        v.array(userId),
+        v.maxLength(100),
+        v.description(
+          "Members of the message's audience who have not read it, privately or not. Empty only in a last event",
+        ),
+      ),
+      isLast: v.pipe(v.boolean(), v.description('True in the last event of this message')),
+    }),
+    v.description(
+      'The time of `remindAfterSeconds` is over. A message has as many events as its unread readers need, and none if everyone has read it. For the back end, not for other users: it shows private reads',
+    ),
+  ),
 };

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+
 import { groupId, joinedAfter, messageFields, position, time, userId } from './schemas.ts';
 
 /**

@@ -76,6 +76,17 @@ export const archive = /* @__PURE__ */ v.optional(
 
 export const sentAt = /* @__PURE__ */ v.optional(time);
 
+/** How long after a message was sent its unread readers are named in an event: a minute to a week. */
+export const remindAfterSeconds = /* @__PURE__ */ v.optional(
+  parsed(
+    (value) =>
+      Number.isSafeInteger(value) && (value as number) >= 60 && (value as number) <= 604_800
+        ? (value as number)
+        : null,
+    'must be an integer from 60 to 604800',
+  ),
+);
+
 export const positions = listOf(position);
 
 export const userIds = listOf(userId);
@@ -137,6 +148,7 @@ export const messageFields = {
   silent: flag,
   mentions,
   advanceSender,
+  remindAfterSeconds,
 };
 
 /** A message in a batch. */

@@ -16,6 +16,9 @@ export const messageKey = (groupId: GroupId, position: Position): Key =>
 export const connectionKey = (userId: UserId, connectionId: string): Key =>
   key(userPartition(userId), { S: `CONN#${connectionId}` });
 
+/** The key of an item that was read, from its texts. */
+export const storedKey = (PK: string, SK: string): Key => key({ S: PK }, { S: SK });
+
 export const userPartition = (userId: UserId): AttributeValue.SMember => ({ S: `USER#${userId}` });
 
 /** Below and above the sort key of every membership: `$` is just above `#`. */

@@ -19,12 +19,17 @@ const MOST_FULL_PAGES = 8;
 /** The attribute of a message that leaves the own view of its sender where it is. */
 const OWN_VIEW_STAYS = 'ownViewStays';
 
+/** The attributes of a message's reminder: when it is due (./due.ts), and how far it has come (./reminders.ts). */
+const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
+
 /** A message as it is recorded. */
 export interface Recording extends Omit<Message, 'deleted'> {
   readonly senderId: UserId;
   readonly sentAtMs: number;
   /** Its sender does not move to it. */
   readonly ownViewStays: boolean;
+  /** The attributes of its reminder (./due.ts), if it has one. */
+  readonly reminder?: Item;
 }
 
 /** The messages of groups. They expire after the retention. */
@@ -50,7 +55,7 @@ export class Messages {
    */
   async record(
     groupId: GroupId,
-    { sentAtMs, ownViewStays, ...sent }: Recording,
+    { sentAtMs, ownViewStays, reminder, ...sent }: Recording,
     nowMs: number,
   ): Promise<{ readonly message: Message; readonly ownViewStays: boolean; readonly known: boolean }> {
     const { position, senderId } = sent;
@@ -63,6 +68,7 @@ export class Messages {
         ...messageDetails(sent),
         ...(ownViewStays && { [OWN_VIEW_STAYS]: { BOOL: true } }),
         ...this.#expiry(nowMs),
+        ...reminder,
       },
       conditions: [lacks('senderId')],
     });
@@ -76,6 +82,7 @@ export class Messages {
       key: messageKey(groupId, position),
       set: { ...identity(groupId, position), deletedAt: { N: String(nowMs) } },
       setIfAbsent: this.#expiry(nowMs),
+      remove: REMINDER_NAMES,
       conditions: [lacks('deletedAt')],
     });
   }

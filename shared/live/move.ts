@@ -41,6 +41,7 @@ export function moveIn(event: TidemarkEvent): Move | null {
       return moveOf(event, null, true, ({ preferences }) => preferences.revision >= revision);
     }
     case 'GroupFullyRead':
+    case 'MessageStillUnread':
       return null;
   }
 }

@@ -7,6 +7,7 @@ import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import { countedMentions, type Mentions, type Message } from '../domain/message.ts';
 import { laterOf, type Position, START } from '../domain/position.ts';
+import { dueItem } from '../ledger/due.ts';
 import { advanceSender, type OwnMessages } from './own-messages.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -22,6 +23,8 @@ export interface Sent {
   readonly mentions?: Mentions | undefined;
   /** Whether the sender moves to it. Not so for what is sent in a user's name without the user. @default true */
   readonly advanceSender?: boolean | undefined;
+  /** How long after `sentAtMs` events name who has not read it. Never if it is silent. @default never */
+  readonly remindAfterSeconds?: number | undefined;
 }
 
 /** A message that one call records. */
@@ -126,10 +129,14 @@ async function store(
   const stored = await inParallel(positions, CONCURRENT_MESSAGES, async (ofPosition) => {
     const found: [number, Stored][] = [];
     for (const [index, sent] of ofPosition) {
-      const { position, senderId, sentAtMs = now, isSilent = false } = sent;
+      const { position, senderId, sentAtMs = now, isSilent = false, remindAfterSeconds } = sent;
       const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
       const ownViewStays = sent.advanceSender === false;
-      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays };
+      const reminder =
+        remindAfterSeconds === undefined || isSilent
+          ? {}
+          : dueItem(groupId, position, sentAtMs + remindAfterSeconds * 1_000);
+      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays, reminder };
       const written = await ledger.messages.record(groupId, recording, now);
       found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
     }

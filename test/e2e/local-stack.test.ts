@@ -53,6 +53,7 @@ describe.each(FOREIGN)('%s', (_name, headers) => {
     ['GET', '/_local/events?x=1'],
     ['GET', '/_local/nothing'],
     ['PUT', '/_local/webhook'],
+    ['POST', '/_local/clock'],
     ['OPTIONS', '/_local/events'],
   ])('is refused: %s %s', async (method, path) => {
     const answer = await stack.send({ method, path, headers: { ...headers, ...JSON_TYPE } });

@@ -24,14 +24,15 @@ beforeAll(async () => {
 });
 
 const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook', 'push-frames'];
+/** These have a queue of their own, to which they send all the time. */
+const OWN_QUEUE = ['notify', 'find-reminders', 'send-reminders'];
 
 describe('the client of SQS', () => {
   test('is only in the bundles of functions that read the stream or a queue', () => {
     const names = functionNames.filter((name) =>
       Object.keys(bundles.get(name)?.inputs ?? {}).some((input) => input.includes('@aws-sdk/client-sqs/')),
     );
-    // notify has a queue of its own, to which it sends all the time.
-    expect(names).toEqual(functionNames.filter((name) => [...senders, 'notify'].includes(name)));
+    expect(names).toEqual(functionNames.filter((name) => [...senders, ...OWN_QUEUE].includes(name)));
   });
 
   test.each(senders)('is not loaded when %s starts', (name) => {

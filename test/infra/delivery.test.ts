@@ -8,7 +8,9 @@ describe('the stream', () => {
   const isMove = '{"eventName":["MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["membership"]}}}}';
 
   // Connections are in the table too. They come and go without an invocation.
-  const isReadState = '{"dynamodb":{"NewImage":{"kind":{"S":["membership","message","head"]}}}}';
+  // Nor do the writes of a reminder: they change nothing that the cache copies.
+  const isReadState =
+    '{"dynamodb":{"NewImage":{"kind":{"S":["membership","message","head"]},"reminder":{"S":[{"exists":false}]}}}}';
   const isReadStateGone =
     '{"eventName":["REMOVE"],"dynamodb":{"OldImage":{"kind":{"S":["membership","message","head"]}}}}';
 
@@ -108,6 +110,7 @@ describe.each([
   ['FactsSubscription', 'Factsapplyfacts', 'tidemark-test-apply-facts', 20, 0],
   ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5, 1],
   ['NotifyFrames', 'Notifypushframes', 'tidemark-test-push-frames', 20, 0],
+  ['Reminders', 'Reminderssendreminders', 'tidemark-test-send-reminders', 10, 0],
 ])('the queue of %s', (owner, functionId, name, maximumConcurrency, windowSeconds) => {
   // The queue of frames has no rule before it, and so no subscription around it.
   const [queue, deadLetters] = [owner === 'NotifyFrames' ? owner : `${owner}Queue`, `${owner}DeadLetters`];
@@ -145,6 +148,52 @@ describe.each([
   });
 });
 
+describe('the schedule of reminders', () => {
+  test('invokes find-reminders each minute with the time for which it does, and never again', () => {
+    expect(ofType(template, 'AWS::Scheduler::Schedule')).toMatchObject({
+      RemindersSchedule: {
+        Properties: {
+          Name: 'tidemark-test-find-reminders',
+          GroupName: 'RemindersScheduleGroup',
+          ScheduleExpression: 'rate(1 minute)',
+          FlexibleTimeWindow: { Mode: 'OFF' },
+          Target: {
+            Arn: 'Remindersfindreminders.Arn',
+            RoleArn: 'RemindersScheduleRole.Arn',
+            Input: '{"scheduledAt":"<aws.scheduler.scheduled-time>"}',
+            RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+          },
+        },
+      },
+    });
+    expect(template.Resources.RemindersfindremindersEventInvokeConfig?.Properties).toEqual({
+      FunctionName: 'Remindersfindreminders',
+      Qualifier: '$LATEST',
+      MaximumRetryAttempts: 0,
+      MaximumEventAgeInSeconds: 60,
+    });
+  });
+
+  test('has a role that only this account’s schedules may use, for this function alone', () => {
+    const { Properties: role } = template.Resources.RemindersScheduleRole ?? {};
+    expect(role?.AssumeRolePolicyDocument).toMatchObject({
+      Statement: [
+        {
+          Principal: { Service: 'scheduler.amazonaws.com' },
+          Condition: { StringEquals: { 'aws:SourceAccount': 'AWS::AccountId' } },
+        },
+      ],
+    });
+    const policies = Object.values(ofType(template, 'AWS::IAM::Policy')).filter(({ Properties }) =>
+      (Properties.Roles as string[]).includes('RemindersScheduleRole'),
+    );
+    expect(policies.map(({ Properties }) => Properties.PolicyDocument)).toMatchObject([
+      { Statement: [{ Action: 'lambda:InvokeFunction', Resource: 'Remindersfindreminders.Arn' }] },
+    ]);
+    expect(policies).toHaveLength(1);
+  });
+});
+
 test('webhookConcurrency limits the instances of the webhook’s function', () => {
   const many = synthesize({ ...contextWithWebhook, webhookConcurrency: 40 });
   expect(many.Resources.NotifyWebhookSource?.Properties.ScalingConfig).toEqual({ MaximumConcurrency: 40 });
@@ -171,6 +220,7 @@ describe('each dead-letter queue', () => {
     ['NotifySubscriptionDeadLetters', 'tidemark-test-notify-dead-letters'],
     ['NotifyWebhookDeadLetters', 'tidemark-test-deliver-webhook-dead-letters'],
     ['NotifyFramesDeadLetters', 'tidemark-test-push-frames-dead-letters'],
+    ['RemindersDeadLetters', 'tidemark-test-send-reminders-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
     expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
@@ -183,11 +233,12 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of these six', () => {
+  test('is one of these seven', () => {
     const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
     expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
       'PublicationDeadLetters',
+      'RemindersDeadLetters',
       'FactsSubscriptionDeadLetters',
       'NotifyFramesDeadLetters',
       'NotifySubscriptionDeadLetters',

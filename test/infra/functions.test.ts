@@ -84,10 +84,10 @@ describe('the timeout of Lambda', () => {
     expect(Math.min(...ofStream)).toBeGreaterThanOrEqual(21);
   });
 
-  // 20 s for one fact or frame, 9 s for the calls to the queues.
+  // 20 s for one fact, frame or reminder, 9 s for the calls to the queues.
   test('of a worker of a queue leaves time to report what failed', () => {
-    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook|pushframes)$/.test(id));
-    expect(ofQueues).toHaveLength(3);
+    const ofQueues = timeouts((id) => /(applyfacts|deliverwebhook|pushframes|sendreminders)$/.test(id));
+    expect(ofQueues).toHaveLength(4);
     expect(Math.min(...ofQueues)).toBeGreaterThanOrEqual(29);
   });
 });
@@ -122,6 +122,8 @@ describe('roles', () => {
       'Allow dynamodb:UpdateItem',
       'Allow events:PutEvents',
       'Allow execute-api:ManageConnections',
+      // Of the schedule's role alone.
+      'Allow lambda:InvokeFunction',
       'Allow logs:CreateLogStream',
       'Allow logs:PutLogEvents',
       'Allow secretsmanager:GetSecretValue',
@@ -156,11 +158,15 @@ describe('a deployment without events', () => {
     const names = Object.values(ofType(silent, 'AWS::Lambda::Function')).map(({ Properties }) =>
       String(Properties.FunctionName).replace('tidemark-test-', ''),
     );
-    const ofEvents = ['publish-events', 'notify', 'deliver-webhook', 'push-frames'];
+    const ofEvents = [
+      ...['publish-events', 'find-reminders', 'send-reminders'],
+      ...['notify', 'deliver-webhook', 'push-frames'],
+    ];
     expect(names).toEqual(
       expectedFunctions.map(({ name }) => name).filter((name) => !ofEvents.includes(name)),
     );
     expect(JSON.stringify(silent.Resources)).not.toContain('events:PutEvents');
+    expect(Object.keys(silent.Resources).filter((id) => id.startsWith('Reminders'))).toEqual([]);
   });
 
   test('still receives facts, and keeps the signing secret for when events are turned on again', () => {

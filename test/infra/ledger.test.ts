@@ -26,7 +26,7 @@ test('a failed first deployment leaves only the table behind, whose generated na
   }
 });
 
-test('the ledger is one on-demand table with a stream, expiry and the index of members', () => {
+test('the ledger is one on-demand table with a stream, expiry, the index of members and the one of reminders', () => {
   expect(template.Resources.LedgerTable?.Properties).toMatchObject({
     BillingMode: 'PAY_PER_REQUEST',
     KeySchema: [
@@ -38,6 +38,8 @@ test('the ledger is one on-demand table with a stream, expiry and the index of m
       { AttributeName: 'SK', AttributeType: 'S' },
       { AttributeName: 'groupId', AttributeType: 'S' },
       { AttributeName: 'userId', AttributeType: 'S' },
+      { AttributeName: 'dueShard', AttributeType: 'S' },
+      { AttributeName: 'due', AttributeType: 'S' },
     ],
     GlobalSecondaryIndexes: [
       {
@@ -45,6 +47,14 @@ test('the ledger is one on-demand table with a stream, expiry and the index of m
         KeySchema: [
           { AttributeName: 'groupId', KeyType: 'HASH' },
           { AttributeName: 'userId', KeyType: 'RANGE' },
+        ],
+        Projection: { ProjectionType: 'KEYS_ONLY' },
+      },
+      {
+        IndexName: 'reminders',
+        KeySchema: [
+          { AttributeName: 'dueShard', KeyType: 'HASH' },
+          { AttributeName: 'due', KeyType: 'RANGE' },
         ],
         Projection: { ProjectionType: 'KEYS_ONLY' },
       },

@@ -15,6 +15,8 @@ test('there is an alarm for the API, and those of the table for each function', 
   expect(Object.keys(alarms)).toEqual([
     'tidemark-test-api-server-errors',
     'tidemark-test-live-faults',
+    'tidemark-test-reminders-schedule-failing',
+    'tidemark-test-reminders-late',
     ...expectedFunctions.flatMap(({ name, alarms }) => [
       ...alarms.map((end) => `tidemark-test-${name}-${end}`),
       // The queue of notify stands behind its subscription, which comes after that of push-frames.
@@ -64,6 +66,7 @@ test.each([
   ['tidemark-test-notify-dead-letters', 'NotifySubscriptionDeadLetters.QueueName'],
   ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
   ['tidemark-test-push-frames-dead-letters', 'NotifyFramesDeadLetters.QueueName'],
+  ['tidemark-test-send-reminders-dead-letters', 'RemindersDeadLetters.QueueName'],
 ])('%s is set off by the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
@@ -78,6 +81,7 @@ describe.each([
   ['apply-facts', 'FactsSubscriptionQueue.QueueName', 'Factsapplyfacts'],
   ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
   ['push-frames', 'NotifyFrames.QueueName', 'Notifypushframes'],
+  ['send-reminders', 'RemindersQueue.QueueName', 'Reminderssendreminders'],
 ])('%s', (name, queueName, functionId) => {
   test('sets off an alarm if events wait 5 minutes', () => {
     expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({
@@ -138,6 +142,35 @@ test('an authorizer refuses by throwing, which is no failure: a metric of its ow
       },
       { Id: 'throttles', MetricStat: { Metric: { Namespace: 'AWS/Lambda', MetricName: 'Throttles' } } },
     ],
+  });
+});
+
+test('a schedule that cannot invoke its function sets off an alarm, and so do reminders that come late', () => {
+  const metric = (MetricName: string) => ({
+    MetricStat: {
+      Metric: {
+        Namespace: 'AWS/Scheduler',
+        MetricName,
+        Dimensions: [{ Name: 'ScheduleGroup', Value: 'tidemark-test-reminders' }],
+      },
+      Stat: 'Sum',
+    },
+  });
+  expect(alarms['tidemark-test-reminders-schedule-failing']).toMatchObject({
+    Threshold: 1,
+    Metrics: [
+      { Expression: 'FILL(refused, 0) + FILL(dropped, 0)' },
+      { Id: 'refused', ReturnData: false, ...metric('TargetErrorCount') },
+      { Id: 'dropped', ReturnData: false, ...metric('InvocationDroppedCount') },
+    ],
+  });
+  expect(template.Resources.RemindersScheduleGroup?.Properties).toEqual({ Name: 'tidemark-test-reminders' });
+  expect(alarms['tidemark-test-reminders-late']).toMatchObject({
+    Namespace: 'Tidemark',
+    MetricName: 'LateReminders',
+    Dimensions: [{ Name: 'FunctionName', Value: 'Remindersfindreminders' }],
+    Statistic: 'Sum',
+    Threshold: 1,
   });
 });
 

@@ -59,6 +59,8 @@ export async function createLedgerTable(tableName: string): Promise<void> {
         { AttributeName: 'SK', AttributeType: 'S' },
         { AttributeName: 'groupId', AttributeType: 'S' },
         { AttributeName: 'userId', AttributeType: 'S' },
+        { AttributeName: 'dueShard', AttributeType: 'S' },
+        { AttributeName: 'due', AttributeType: 'S' },
       ],
       KeySchema: [
         { AttributeName: 'PK', KeyType: 'HASH' },
@@ -70,6 +72,14 @@ export async function createLedgerTable(tableName: string): Promise<void> {
           KeySchema: [
             { AttributeName: 'groupId', KeyType: 'HASH' },
             { AttributeName: 'userId', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+        {
+          IndexName: 'reminders',
+          KeySchema: [
+            { AttributeName: 'dueShard', KeyType: 'HASH' },
+            { AttributeName: 'due', KeyType: 'RANGE' },
           ],
           Projection: { ProjectionType: 'KEYS_ONLY' },
         },

@@ -20,6 +20,17 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
     'shared/ledger',
     'shared/operations',
   ],
+  [
+    'shared/reminders',
+    ...[
+      'shared/domain',
+      'shared/contract',
+      'shared/cache',
+      'shared/ledger',
+      'shared/operations',
+      'shared/stream',
+    ],
+  ],
   // The documents that are made of the contract.
   ['document', 'shared/contract', 'shared/domain'],
   // Adapters are built here: of what the service does, and of what it runs on.

@@ -163,6 +163,13 @@ const WEB_SOCKET_PARTS = {
   }),
 } as const;
 
+/** The keyword in the input of a schedule that stands for the time for which it invokes its target. */
+export const SCHEDULED_TIME = '<aws.scheduler.scheduled-time>';
+
+function hasOnlyTime(input: string): boolean {
+  return !input.replaceAll(SCHEDULED_TIME, '').includes('<aws.scheduler.');
+}
+
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
@@ -181,7 +188,7 @@ const SCHEMAS = {
     Qualifier: v.literal('$LATEST'),
     FunctionName: text,
     MaximumRetryAttempts: count,
-    DestinationConfig: failureDestination,
+    DestinationConfig: v.optional(failureDestination),
   }),
   'AWS::Lambda::EventSourceMapping': v.variant('EventSourceArn', [StreamSource, QueueSource]),
   'AWS::Lambda::Permission': v.strictObject({
@@ -237,6 +244,19 @@ const SCHEMAS = {
       v.tuple([v.literal('arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole')]),
     ),
   }),
+  'AWS::Scheduler::Schedule': v.strictObject({
+    ...ignored('Description', 'GroupName', 'Name'),
+    ScheduleExpression: v.literal('rate(1 minute)', 'the local stack plays only schedules of each minute'),
+    FlexibleTimeWindow: v.strictObject({ Mode: v.literal('OFF') }),
+    Target: v.strictObject({
+      Arn: v.pipe(text, v.includes(':function:', 'the local stack plays only schedules of functions')),
+      RoleArn: text,
+      Input: v.pipe(text, v.check(hasOnlyTime, 'the local stack knows only <aws.scheduler.scheduled-time>')),
+      // Ignored: here a schedule never fails to invoke a function.
+      ...ignored('RetryPolicy'),
+    }),
+  }),
+  'AWS::Scheduler::ScheduleGroup': v.strictObject({ Name: text }),
   'AWS::SecretsManager::Secret': v.strictObject({
     ...ignored('Description'),
     GenerateSecretString: v.strictObject({ PasswordLength: count, ExcludePunctuation: v.literal(true) }),

@@ -205,6 +205,7 @@ const IDENTITIES: Readonly<Record<string, (self: Self) => Identity>> = {
     const name = self.name('RoleName');
     return { ref: name, attributes: { Arn: `arn:aws:iam::${ACCOUNT_ID}:role/${name}` } };
   },
+  'AWS::Scheduler::ScheduleGroup': (self) => ({ ref: self.name('Name'), attributes: {} }),
   'AWS::Logs::LogGroup': (self) => {
     const name = self.name('LogGroupName');
     return { ref: name, attributes: { Arn: arn('logs', `log-group:${name}:*`) } };

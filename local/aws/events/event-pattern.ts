@@ -3,8 +3,8 @@ import { TemplateError } from '../cloudformation/template.ts';
 type Test = (value: unknown) => boolean;
 
 /**
- * Compiles an EventBridge pattern of a rule or a stream filter into a test for events. It supports only values, because
- * nothing deployed uses operators such as `prefix`.
+ * Compiles an EventBridge pattern of a rule or a stream filter into a test for events. It supports only values and
+ * `{ exists: false }`, because nothing deployed uses other operators such as `prefix`.
  * https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
  *
  * @throws TemplateError for any other pattern
@@ -25,6 +25,7 @@ export function compilePattern(pattern: unknown): Test {
 
 function compileMatcher(matcher: unknown): Test {
   if (typeof matcher !== 'object' || matcher === null) return (value) => value === matcher;
+  if (JSON.stringify(matcher) === '{"exists":false}') return (value) => value === undefined;
   throw new TemplateError(`the local stack does not support the event pattern ${JSON.stringify(matcher)}`);
 }
 

@@ -31,7 +31,8 @@ export interface LambdaOptions {
 
 interface AsyncSettings {
   readonly maxRetries: number;
-  readonly onFailure: string;
+  /** The queue for what is given up. Null if it is dropped. */
+  readonly onFailure: string | null;
 }
 
 /** The template's functions. */
@@ -76,8 +77,8 @@ export class Lambda {
       this.#pools.set(name, new FunctionPool(definition, (line) => options.log.output(name, line), slots));
     }
     for (const { properties } of resourcesOf(template, 'AWS::Lambda::EventInvokeConfig')) {
-      const onFailure = properties.DestinationConfig.OnFailure.Destination;
-      options.queues.get(onFailure);
+      const onFailure = properties.DestinationConfig?.OnFailure.Destination ?? null;
+      if (onFailure !== null) options.queues.get(onFailure);
       this.#asyncSettings.set(functionNameIn(properties.FunctionName), {
         maxRetries: properties.MaximumRetryAttempts,
         onFailure,
@@ -137,10 +138,12 @@ export class Lambda {
       }, pauseMs / this.#options.speed).unref();
       return result;
     }
-    const { callers, queues, log } = this.#options;
-    const { principal } = callers.ofFunction(nameOrArn);
-    const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
-    giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
+    if (settings.onFailure !== null) {
+      const { callers, queues, log } = this.#options;
+      const { principal } = callers.ofFunction(nameOrArn);
+      const body = JSON.stringify(failureOf(this.pool(nameOrArn), payload, attempt + 1, result));
+      giveUp(principal, queues.get(settings.onFailure), { body, reason: result.errorMessage }, log);
+    }
     settled();
     return result;
   }

@@ -29,11 +29,20 @@ const Attributes = v.optional(
   {},
 );
 
-const SendMessageRequest = v.object({
-  QueueUrl: v.string(),
+const Message = {
   MessageBody: v.string(),
   MessageAttributes: Attributes,
   DelaySeconds: v.optional(seconds(FIFTEEN_MINUTES), 0),
+};
+const SendMessageRequest = v.object({ QueueUrl: v.string(), ...Message });
+const SendMessagesRequest = v.object({
+  QueueUrl: v.string(),
+  Entries: v.pipe(
+    v.array(v.object({ Id: v.string(), ...Message })),
+    v.minLength(1),
+    v.maxLength(10),
+    v.check((entries) => new Set(entries.map(({ Id }) => Id)).size === entries.length, 'an Id is not unique'),
+  ),
 });
 
 const ReceiveMessageRequest = v.object({
@@ -81,22 +90,37 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
   [
     'AmazonSQS.SendMessage',
     operation('sqs:SendMessage', SendMessageRequest, theQueue, (request, { queues }) => {
-      const { MessageBody: body, MessageAttributes, DelaySeconds: delaySeconds } = request;
-      const queue = queueOf(request, queues);
-      const attributes = Object.fromEntries(
-        Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
-      );
-      // The names and values of attributes count too.
-      const bytes = Buffer.byteLength(body + Object.entries(attributes).flat().join(''));
-      if (body === '' || bytes > MAX_MESSAGE_BYTES) {
+      const sent = sentOf(request);
+      if (request.MessageBody === '' || sent.bytes > MAX_MESSAGE_BYTES) {
         throw new AwsError(
           'InvalidParameterValue',
-          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+          `a message has 1 to ${MAX_MESSAGE_BYTES} bytes, not ${sent.bytes}`,
         );
       }
-      const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
-      const { id } = queue.send({ body, attributes, delaySeconds, reason });
-      return { MessageId: id, MD5OfMessageBody: md5(body) };
+      return send(queueOf(request, queues), sent);
+    }),
+  ],
+  [
+    'AmazonSQS.SendMessageBatch',
+    operation('sqs:SendMessage', SendMessagesRequest, theQueue, (request, { queues }) => {
+      const queue = queueOf(request, queues);
+      const entries = request.Entries.map((entry) => ({ Id: entry.Id, sent: sentOf(entry) }));
+      const bytes = entries.reduce((sum, { sent }) => sum + sent.bytes, 0);
+      if (bytes > MAX_MESSAGE_BYTES) {
+        throw new AwsError(
+          'BatchRequestTooLong',
+          `a batch has at most ${MAX_MESSAGE_BYTES} bytes, not ${bytes}`,
+        );
+      }
+      const isEmpty = ({ sent }: (typeof entries)[number]) => sent.body === '';
+      return {
+        Successful: entries
+          .filter((entry) => !isEmpty(entry))
+          .map(({ Id, sent }) => ({ Id, ...send(queue, sent) })),
+        Failed: entries
+          .filter(isEmpty)
+          .map(({ Id }) => ({ Id, Code: 'InvalidParameterValue', SenderFault: true })),
+      };
     }),
   ],
   [
@@ -193,6 +217,25 @@ export const SQS_OPERATIONS: ReadonlyMap<string, Operation<OfQueues>> = new Map<
     ),
   ],
 ]);
+
+/** A message to send, and its bytes: the names and values of attributes count too. */
+function sentOf({
+  MessageBody: body,
+  MessageAttributes,
+  DelaySeconds: delaySeconds,
+}: v.InferOutput<v.ObjectSchema<typeof Message, undefined>>) {
+  const attributes = Object.fromEntries(
+    Object.entries(MessageAttributes).map(([name, { StringValue }]) => [name, StringValue]),
+  );
+  const bytes = Buffer.byteLength(body + Object.entries(attributes).flat().join(''));
+  return { body, attributes, delaySeconds, bytes };
+}
+
+function send(queue: Queue, { body, attributes, delaySeconds }: ReturnType<typeof sentOf>) {
+  const reason = attributes.ERROR_MESSAGE ?? reasonIn(body);
+  const { id } = queue.send({ body, attributes, delaySeconds, reason });
+  return { MessageId: id, MD5OfMessageBody: md5(body) };
+}
 
 /** The ARN of a request's queue. A queue's URL has its account and its name. */
 function theQueue({ QueueUrl }: v.InferOutput<typeof OfQueue>): readonly string[] {

@@ -10,6 +10,7 @@ import {
   GetQueueUrlCommand,
   ListMessageMoveTasksCommand,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
   SendMessageCommand,
   SQSClient,
   StartMessageMoveTaskCommand,
@@ -118,6 +119,30 @@ test('a message that the sender may not send is refused as SQS does', async () =
 
 test('the largest message is taken', async () => {
   await expect(send('ü'.repeat(131_072))).resolves.toMatchObject({ MessageId: expect.any(String) });
+});
+
+const sendBatch = (...bodies: string[]) =>
+  client.send(
+    new SendMessageBatchCommand({
+      QueueUrl: WORK,
+      Entries: bodies.map((MessageBody, index) => ({ Id: `m${index}`, MessageBody })),
+    }),
+  );
+
+test('a batch is sent, but for the messages that a queue does not take', async () => {
+  const { Successful, Failed } = await sendBatch('a', '', 'c');
+  expect(Successful?.map(({ Id }) => Id)).toEqual(['m0', 'm2']);
+  expect(Failed).toEqual([{ Id: 'm1', Code: 'InvalidParameterValue', SenderFault: true }]);
+  const { Messages = [] } = await receive();
+  expect(Messages.map(({ Body }) => Body)).toEqual(['a', 'c']);
+});
+
+test.each([
+  ['of more bytes than a queue takes', ['a'.repeat(131_073), 'b'.repeat(131_072)], 'BatchRequestTooLong'],
+  ['of more than ten messages', Array.from({ length: 11 }, () => 'a'), 'ValidationException'],
+])('a batch %s is refused', async (_what, bodies, name) => {
+  await expect(sendBatch(...bodies)).rejects.toMatchObject({ name });
+  expect((await receive()).Messages ?? []).toEqual([]);
 });
 
 test('a message is kept with its attributes, received, hidden, and deleted', async () => {

@@ -139,6 +139,7 @@ describe('the calls of the client', () => {
     recordMessage: {
       ...{ groupId: 'tea', messageId: '1', senderId: 'ann', sentAt: '2026-01-31T12:00:00.000Z' },
       ...{ silent: true, mentions: 'all', advanceSender: false },
+      remindAfterSeconds: 600,
     },
     recordMessages: {
       messages: [
