@@ -5,17 +5,32 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build } from 'esbuild';
 
-const ENTRIES = ['index', 'ids', 'react'];
+const ENTRIES = ['index', 'ids', 'reading', 'react', 'service'];
+
+/**
+ * Names that only the client's own modules use among themselves, shortened in the package: an app's bundler cannot know that
+ * it may shorten them. None of them may be the name of an option, or of a field of an answer or frame.
+ */
+const OWN_NAMES = [
+  ...['takeStaleGroups', 'staleReceipts', 'setConnection', 'mergeViews', 'removeView', 'mergePreferences'],
+  ...['watchReceipt', 'unwatchReceipt', 'mergeReceipts', 'viewChanged', 'watchers', 'isStale', 'isMention'],
+  ...['openedMs', 'answerTimer', 'pingTimer', 'renewTimer'],
+];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(here, 'dist');
 
-/** One file for each entry. It is not minified: the bundler of the app does that. */
+/**
+ * One file for each entry, and one for what entries share: a TidemarkError of each is the same class. They are not minified:
+ * the bundler of the app does that.
+ */
 const bundles: BuildOptions = {
   absWorkingDir: here,
   entryPoints: ENTRIES.map((name) => `src/${name}.ts`),
   outdir: dist,
   bundle: true,
+  splitting: true,
+  mangleProps: new RegExp(`^(${OWN_NAMES.join('|')})$`),
   packages: 'external',
   format: 'esm',
   target: 'es2022',

@@ -63,22 +63,78 @@ export interface MarkOutcomes {
   results: MarkOutcome[];
 }
 
+/** Of at most 100 groups. */
+export interface MarkAllOutcomes {
+  results: MarkOutcome[];
+  /** For the next groups; null at the end. */
+  cursor: string | null;
+}
+
 export interface MessageStatuses {
   groupId: string;
   watermark: string | null;
   statuses: { messageId: string; read: boolean }[];
 }
 
+/** Where the own view of a group stands, and what the user wants of the group. */
+export interface InboxGroup {
+  groupId: string;
+  messageId: string | null;
+  head: string | null;
+  revision: number;
+  unread: Unread;
+  /** The group that this one is a thread of. */
+  parentId: string | null;
+  notify: 'all' | 'mentions' | 'none';
+  /** The group is muted while this time is in the future. */
+  mutedUntil: string | null;
+  archive: 'no' | 'untilNew' | 'always';
+  /** Whether the group counts as archived now. */
+  archived: boolean;
+  /** Grows with each change of the preferences. */
+  preferencesRevision: number;
+}
+
 export interface InboxPage {
-  groups: {
-    groupId: string;
-    messageId: string | null;
-    head: string | null;
-    revision: number;
-    unread: Unread;
-  }[];
+  groups: InboxGroup[];
   /** For the next page; null at the end. */
   cursor: string | null;
+}
+
+/** What is unread in all groups together that are neither archived nor muted. */
+export interface Badge {
+  /** The groups with something unread. */
+  groups: number;
+  /** The unread messages in them; in groups with `notify: 'mentions'` only those that mention the user. */
+  messages: number;
+  /** How many of these messages mention the user. */
+  mentions: number;
+  /** False where there may be more. */
+  exact: boolean;
+}
+
+export interface Badges {
+  badges: {
+    userId: string;
+    groups: number;
+    messages: number;
+    mentions: number;
+    exact: boolean;
+  }[];
+}
+
+/** What a member wants of a group. */
+export interface Preferences {
+  groupId: string;
+  notify: 'all' | 'mentions' | 'none';
+  mutedUntil: string | null;
+  /** Every reading and sending is private. */
+  hideReceipts: boolean;
+  /** `untilNew`: until a message comes that is not silent. */
+  archive: 'no' | 'untilNew' | 'always';
+  archived: boolean;
+  /** Grows with each change. */
+  revision: number;
 }
 
 export interface ReceiptsPage {
@@ -129,6 +185,25 @@ export interface MessageRecorded {
   groupId: string;
   messageId: string;
   head: string;
+}
+
+export interface RecordOutcomes {
+  results: {
+    groupId: string;
+    messageId: string;
+    /** `conflict`: it is known under another sender. `failed`: send it again. */
+    outcome: 'recorded' | 'known' | 'conflict' | 'failed';
+  }[];
+}
+
+export interface Group {
+  groupId: string;
+  /** The newest message; null where there is none. */
+  head: string | null;
+  /** The group that this one is a thread of. */
+  parentId: string | null;
+  /** Who may see the receipts of a message: the members, only its sender, or nobody. */
+  receipts: 'members' | 'sender' | 'off';
 }
 
 export interface Health {

@@ -1,13 +1,11 @@
 import type {
+  Badge,
   DeliveredMoved,
-  Health,
   InboxPage,
+  MarkAllOutcomes,
   MarkOutcomes,
-  MemberJoined,
-  MembersAdded,
-  MembersPage,
-  MessageRecorded,
   MessageStatuses,
+  Preferences,
   Receipts,
   ReceiptsPage,
   Watermark,
@@ -16,7 +14,7 @@ import type {
 import { type ApiOptions, type CallOptions, send } from './transport.ts';
 
 /** A call takes the fields of the path, the query and the body together. It throws a TidemarkError. */
-type Call<Fields, Answer> = (fields: Fields, options?: CallOptions) => Promise<Answer>;
+export type Call<Fields, Answer> = (fields: Fields, options?: CallOptions) => Promise<Answer>;
 
 /** A mark of a batch. */
 export interface Mark {
@@ -47,11 +45,24 @@ export interface UserCalls {
   markGroups: Call<{ marks: readonly Mark[] }, MarkOutcomes>;
   getWatermark: Call<{ groupId: string }, Watermark>;
   getMessageStatus: Call<{ groupId: string; messageIds: readonly string[] }, MessageStatuses>;
-  /** `limit` is at most 200. */
+  /** Without `archived`, no group that is archived; with `parentId`, only the threads of that group. `limit` is at most 200. */
   getInbox: Call<
-    { unreadOnly?: boolean | undefined; limit?: number | undefined; cursor?: string | undefined },
+    {
+      unreadOnly?: boolean | undefined;
+      archived?: boolean | undefined;
+      parentId?: string | undefined;
+      limit?: number | undefined;
+      cursor?: string | undefined;
+    },
     InboxPage
   >;
+  /** Marks up to 100 groups read up to their heads; with `parentId`, only the threads of that group. */
+  markAll: Call<
+    { parentId?: string | undefined; unmutedOnly?: boolean | undefined; cursor?: string | undefined },
+    MarkAllOutcomes
+  >;
+  /** Counts at most 500 messages of a group. */
+  getBadge: Call<Readonly<Record<never, never>>, Badge>;
   /** Who has read a message, has not, or has received it. `limit` is at most 500. */
   listReceipts: Call<
     {
@@ -65,51 +76,23 @@ export interface UserCalls {
   >;
   /** How many have read each of at most 100 messages. */
   countReceipts: Call<{ groupId: string; messageIds: readonly string[] }, Receipts>;
-}
-
-/** The routes of a back end. */
-export interface ServiceCalls {
-  /** `joinedAfter` is where the member starts; null is before the first message, and without it it is the head. */
-  addMember: Call<{ groupId: string; userId: string; joinedAfter?: string | null | undefined }, MemberJoined>;
-  /** At most 100 users. */
-  addMembers: Call<{ groupId: string; userIds: readonly string[] }, MembersAdded>;
-  listMembers: Call<
-    { groupId: string; limit?: number | undefined; cursor?: string | undefined },
-    MembersPage
-  >;
-  removeMember: Call<{ groupId: string; userId: string }, undefined>;
-  /**
-   * `sentAt` is an RFC 3339 time. A `silent` message is never unread. `advanceSender: false` leaves the sender's watermark
-   * where it is. `remindAfterSeconds` is an integer from 60 to 604,800.
-   */
-  recordMessage: Call<
+  getPreferences: Call<{ groupId: string }, Preferences>;
+  /** What is left out stays as it is. `mutedUntil` is an RFC 3339 time, or null. */
+  setPreferences: Call<
     {
       groupId: string;
-      messageId: string;
-      senderId: string;
-      sentAt?: string | undefined;
-      silent?: boolean | undefined;
-      mentions?: readonly string[] | 'all' | undefined;
-      advanceSender?: boolean | undefined;
-      remindAfterSeconds?: number | undefined;
+      notify?: 'all' | 'mentions' | 'none' | undefined;
+      mutedUntil?: string | null | undefined;
+      hideReceipts?: boolean | undefined;
+      archive?: 'no' | 'untilNew' | 'always' | undefined;
     },
-    MessageRecorded
+    Preferences
   >;
-  deleteMessage: Call<{ groupId: string; messageId: string }, undefined>;
 }
 
-export interface UserApi extends UserCalls {
-  /** Returns also what is not healthy. */
-  checkHealth(options?: CallOptions): Promise<Health>;
-}
-
-export interface ServiceApi extends ServiceCalls {
-  /** The routes of a user, called by a back end on the user's behalf. */
-  onBehalfOf(userId: string): UserCalls;
-  checkHealth(options?: CallOptions): Promise<Health>;
-}
-
-type Routes<Calls> = { readonly [Name in keyof Calls]: `${'DELETE' | 'GET' | 'POST' | 'PUT'} /${string}` };
+export type Routes<Calls> = {
+  readonly [Name in keyof Calls]: `${'DELETE' | 'GET' | 'PATCH' | 'POST' | 'PUT'} /${string}`;
+};
 
 export const USER_ROUTES: Routes<UserCalls> = {
   markRead: 'PUT /groups/{groupId}/watermark',
@@ -119,40 +102,21 @@ export const USER_ROUTES: Routes<UserCalls> = {
   getWatermark: 'GET /groups/{groupId}/watermark',
   getMessageStatus: 'POST /groups/{groupId}/messages/status',
   getInbox: 'GET /inbox',
+  markAll: 'POST /watermarks/all',
+  getBadge: 'GET /badge',
   listReceipts: 'GET /groups/{groupId}/messages/{messageId}/receipts',
   countReceipts: 'POST /groups/{groupId}/receipts',
-};
-
-export const SERVICE_ROUTES: Routes<ServiceCalls> = {
-  addMember: 'PUT /groups/{groupId}/members/{userId}',
-  addMembers: 'POST /groups/{groupId}/members',
-  listMembers: 'GET /groups/{groupId}/members',
-  removeMember: 'DELETE /groups/{groupId}/members/{userId}',
-  recordMessage: 'POST /groups/{groupId}/messages',
-  deleteMessage: 'DELETE /groups/{groupId}/messages/{messageId}',
+  getPreferences: 'GET /groups/{groupId}/preferences',
+  setPreferences: 'PATCH /groups/{groupId}/preferences',
 };
 
 /** The calls of a user, with the user's token. */
-export function createUserApi(options: ApiOptions): UserApi {
-  return { ...callsOf(options, USER_ROUTES), ...healthOf(options) };
-}
-
-/** The calls of a back end, with a token for services. */
-export function createServiceApi(options: ApiOptions): ServiceApi {
-  return {
-    ...callsOf(options, SERVICE_ROUTES),
-    ...healthOf(options),
-    onBehalfOf: (userId) => callsOf(options, USER_ROUTES, `/users/${segment(userId)}`),
-  };
-}
-
-function healthOf(options: ApiOptions): Pick<UserApi, 'checkHealth'> {
-  const request = { method: 'GET', path: '/health' };
-  return { checkHealth: (given) => send(options, request, given, 503) as Promise<Health> };
+export function createUserApi(options: ApiOptions): UserCalls {
+  return callsOf(options, USER_ROUTES);
 }
 
 /** The types of the calls are those of `Calls`; what is sent follows from the route alone. */
-function callsOf<Calls>(options: ApiOptions, routes: Routes<Calls>, prefix = ''): Calls {
+export function callsOf<Calls>(options: ApiOptions, routes: Routes<Calls>, prefix = ''): Calls {
   return Object.fromEntries(
     Object.entries<string>(routes).map(([name, route]) => [
       name,
@@ -177,7 +141,7 @@ function requestOf(route: string, prefix: string, fields: Readonly<Record<string
 }
 
 /** Throws a RangeError where a URL would lose the segment, so that the call would reach another route. */
-function segment(id: string): string {
+export function segment(id: string): string {
   if (/^\.{0,2}$/.test(id)) throw new RangeError(`not an id: ${id}`);
   return encodeURIComponent(id);
 }

@@ -1,20 +1,12 @@
-import type { Unread } from './answers.ts';
+import type { InboxGroup } from './answers.ts';
 
 /* The frames of the WebSocket API that the client uses. A test holds them equal to those of the service's contract. */
 
 export type ClientFrame = { action: 'sync'; ref: number; groups?: readonly string[] } | { action: 'ping' };
 
-interface ViewFields {
-  groupId: string;
-  messageId: string | null;
-  revision: number;
-  head: string | null;
-  unread: Unread;
-}
-
 export type ServerFrame =
-  | { type: 'synced'; ref: string | number | null; asOf: number; views: ViewFields[]; complete: boolean }
-  | ({ type: 'view'; asOf: number } & ViewFields)
+  | { type: 'synced'; ref: string | number | null; asOf: number; views: InboxGroup[]; complete: boolean }
+  | ({ type: 'view'; asOf: number } & InboxGroup)
   | {
       type: 'receipts';
       asOf: number;

@@ -1,4 +1,4 @@
-import type { UserApi } from './api.ts';
+import type { UserCalls } from './api.ts';
 import { pauseAfter } from './backoff.ts';
 import { type ConnectionOptions, createConnection } from './connection.ts';
 import { isTemporary } from './error.ts';
@@ -16,7 +16,7 @@ const MOST_PUSHED = 20;
 const INBOX_LIMIT = 200;
 
 interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen' | 'onLost'> {
-  readonly api: UserApi;
+  readonly api: UserCalls;
   readonly store: Store;
   readonly wsUrl?: string | undefined;
   /** Aborted when the client is closed. */
@@ -105,15 +105,22 @@ export function createLive(parts: LiveParts) {
     }
   }
 
-  async function loadInbox(unreadOnly: boolean): Promise<void> {
+  async function loadInbox(unreadOnly: boolean, archived = false): Promise<void> {
     try {
       let cursor: string | undefined;
       do {
         const asOf = store.stamp();
-        const page = await api.getInbox({ unreadOnly, limit: INBOX_LIMIT, cursor });
+        const page = await api.getInbox({
+          unreadOnly,
+          archived: archived || undefined,
+          limit: INBOX_LIMIT,
+          cursor,
+        });
         cursor = page.cursor ?? undefined;
-        store.mergeViews(page.groups, asOf, !cursor);
+        store.mergeViews(page.groups, asOf, archived ? undefined : !cursor);
       } while (cursor);
+      // The badge is complete without the archived groups, but a listener may show one.
+      if (!unreadOnly && !archived) await loadInbox(false, true);
     } catch (error) {
       store.expire();
       onError(error);
@@ -130,6 +137,7 @@ export function createLive(parts: LiveParts) {
       if (isStarted) return;
       isStarted = true;
       if (!wsUrl) {
+        store.setConnection('idle', true);
         check();
         return;
       }

@@ -1,6 +1,6 @@
 import { createContext, useCallback, useContext, useMemo, useSyncExternalStore } from 'react';
-import type { Unread } from './answers.ts';
-import type { Badge, Receipt, Snapshot } from './store.ts';
+import type { Badge, Unread } from './answers.ts';
+import type { Receipt, Snapshot } from './store.ts';
 import type { Interest, Tidemark } from './tidemark.ts';
 
 const TidemarkContext = /* @__PURE__ */ createContext<Tidemark | null>(null);
@@ -30,12 +30,12 @@ export function useReceipts(groupId: string, messageIds: readonly string[]): rea
   return useMemo(() => ids.map((id) => known?.get(id) ?? null), [known, ids]);
 }
 
-/** How much is unread in all groups. */
-export function useBadge(): Badge {
+/** How much is unread in all groups together that are neither archived nor muted. */
+export function useBadge(): Readonly<Badge> {
   return useSnapshot(({ badge }) => badge, NO_BADGE);
 }
 
-const NO_BADGE: Badge = { groups: 0, messages: 0, exact: false };
+const NO_BADGE: Badge = { groups: 0, messages: 0, mentions: 0, exact: false };
 
 /** `select` has to return the same object as long as that has not changed: parts of the snapshot do. */
 function useSnapshot<T>(select: (snapshot: Snapshot) => T, onServer: T, interest?: Interest): T {

@@ -1,12 +1,24 @@
 import { isAbove, LARGEST_ID } from './message-id.ts';
 import { isPageHidden, onPage, type PageElement, page, type Sighting } from './page.ts';
 
+export type { PageElement } from './page.ts';
+
 /** How long a message must be looked at to be read. */
 const DWELL_MS = 1_000;
 /** A message is in view when this share of it is, or when it fills this share of the view. */
 const SHARE = 0.5;
 /** Fine enough for a message that is many times as high as the view. */
 const THRESHOLDS = Array.from({ length: 41 }, (_, step) => step / 40);
+
+/** Observes the messages of one group. */
+export interface Reading {
+  /** Returns a function that stops it. */
+  observe(element: PageElement, messageId: string): () => void;
+  /** Everything above this message was marked unread. Without a message, that is over. */
+  hold(above?: string | null): void;
+}
+
+export type CreateReading = (onRead: (messageId: string) => void, signal: AbortSignal) => Reading;
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
@@ -23,7 +35,7 @@ interface Watched {
  * Finds out which messages are read: in view, on a visible page, in the focused window, for a second. A message that was
  * just marked unread, and each later one, is not read until all of them have been out of view for a second.
  */
-export function createReading(onRead: (messageId: string) => void, signal: AbortSignal) {
+export function createReading(onRead: (messageId: string) => void, signal: AbortSignal): Reading {
   const all = new Set<Watched>();
   /** Messages above this one are held: they were just marked unread. None is above the largest id. */
   let heldAbove: string | null = LARGEST_ID;
@@ -61,7 +73,7 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
   }
 
   return {
-    observe(element: PageElement, messageId: string): () => void {
+    observe(element, messageId) {
       const one: Watched = { element, messageId, isInView: false, isRead: false, timer: undefined };
       all.add(one);
       observer?.observe(element);
@@ -72,8 +84,6 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
         update();
       };
     },
-
-    /** Everything above this message was marked unread; without a message, that is over. */
     hold,
   };
 }

@@ -1,16 +1,9 @@
-import type { MessageReceipts, Unread } from './answers.ts';
+import type { Badge, InboxGroup, MessageReceipts, Preferences, Unread } from './answers.ts';
+import { countBadge, muteLeftMs } from './badge.ts';
 import { isAbove, laterOf } from './message-id.ts';
 
-/** Where the user's own view of a group stands. */
-export interface View {
-  readonly groupId: string;
-  /** The own watermark; null where nothing is read. */
-  readonly messageId: string | null;
-  readonly revision: number;
-  /** The newest message; null where there is none. */
-  readonly head: string | null;
-  readonly unread: Readonly<Unread>;
-}
+/** Where the user's own view of a group stands, and what the user wants of the group. */
+export type View = Readonly<InboxGroup>;
 
 /** How many have read and received a message. */
 export interface Receipt {
@@ -20,15 +13,6 @@ export interface Receipt {
   readonly deliveredCount: number;
   /** False where the audience is empty. */
   readonly readByAll: boolean;
-}
-
-export interface Badge {
-  /** The groups with something unread. */
-  readonly groups: number;
-  /** The unread messages in them. */
-  readonly messages: number;
-  /** False where there may be more. */
-  readonly exact: boolean;
 }
 
 /** `idle` without listeners, `live` once the service has sent the current state, and `connecting` between. */
@@ -41,29 +25,48 @@ export interface Snapshot {
   readonly views: ReadonlyMap<string, View>;
   /** The receipts of the messages that listeners asked for, by group and message. */
   readonly receipts: ReadonlyMap<string, ReadonlyMap<string, Receipt>>;
-  readonly badge: Badge;
+  readonly badge: Readonly<Badge>;
 }
 
-/** A view as the service sends it. The answer to a mark has no head. */
-type GivenView = Omit<View, 'head'> & Partial<View>;
+/** A view as the service sends it. The answer to a mark has the own view alone. */
+type GivenView = Pick<View, 'groupId' | 'messageId' | 'revision' | 'unread'> & Partial<View>;
 
-/** A view as a frame carries it, with the time in ms at which it was read. */
-interface StampedView extends View {
-  readonly asOf: number;
-}
+/** As long as only the chat or the answer to a mark names the group. */
+const NO_VIEW: View = {
+  ...{ groupId: '', messageId: null, revision: 0, head: null },
+  unread: { count: 0, mentions: 0, firstId: null, exact: true },
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+  preferencesRevision: 0,
+};
 
 interface Group {
   /** Whether the view is to be asked for. */
   isStale: boolean;
   /** As the service sent it last. */
-  view: StampedView | null;
-  /**
-   * Messages of others that the chat brought, and that are not read. Those above the head count besides the view. True until
-   * the view is asked for.
-   */
-  readonly noted: Map<string, boolean>;
+  view: View;
+  /** When the view was read, in milliseconds; -1 until it is known. */
+  asOf: number;
+  /** Messages of others that the chat brought, and that are not read. Those above the head count besides the view. */
+  readonly noted: Map<string, Noted>;
+  /** The newest message that the chat brought and that is not silent. */
+  loud: string | null;
   /** What the user has seen since the last mark unread. A message that the chat brings twice does not become unread by it. */
   seen: string | null;
+}
+
+interface Noted {
+  /** Until the view is asked for. */
+  isNew: boolean;
+  readonly isMention: boolean;
+}
+
+/** What the chat says of a message. */
+export interface NotedMessage {
+  readonly senderId: string;
+  /** A silent message is never unread. */
+  readonly silent?: boolean | undefined;
+  /** The users whom it mentions. */
+  readonly mentions?: readonly string[] | 'all' | undefined;
 }
 
 interface WatchedReceipt {
@@ -75,11 +78,14 @@ interface WatchedReceipt {
   asOf: number;
 }
 
+/** The longest time that a timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 export type Store = ReturnType<typeof createStore>;
 
 /**
  * The state, merged from frames and answers in any order. A view is replaced by one that is later by (revision, position,
- * asOf), a receipt by one with a larger `asOf`. So repeated, reordered and lost frames do no harm.
+ * revision of the preferences, asOf), a receipt by one with a larger `asOf`. So repeated, reordered and lost frames do no harm.
  *
  * A view counts the messages up to its head that were recorded when it was read. Messages may be recorded out of order:
  *
@@ -97,12 +103,22 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
   const groups = new Map<string, Group>();
   const watched = new Map<string, Map<string, WatchedReceipt>>();
   let connection: Connection = 'idle';
+  let isUsed = false;
   let isComplete = false;
   let latest = 0;
-  let snapshot: Snapshot = { connection, views: new Map(), receipts: new Map(), badge: badge() };
+  let muteTimer: ReturnType<typeof setTimeout> | undefined;
+  let snapshot: Snapshot = {
+    connection,
+    views: new Map(),
+    receipts: new Map(),
+    badge: countBadge([], false),
+  };
 
   function groupOf(groupId: string): Group {
-    const group = groups.get(groupId) ?? { isStale: true, view: null, noted: new Map(), seen: null };
+    const group: Group = groups.get(groupId) ?? {
+      ...{ isStale: true, view: { ...NO_VIEW, groupId }, asOf: -1 },
+      ...{ noted: new Map(), loud: null, seen: null },
+    };
     groups.set(groupId, group);
     return group;
   }
@@ -111,50 +127,72 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
   function publish(asOf = 0): void {
     latest = Math.max(latest, asOf);
     const views = new Map<string, View>();
+    const all: View[] = [];
     for (const [groupId, group] of groups) {
       const { view, noted, seen } = group;
-      for (const [id, isNew] of noted) {
-        if (!isAbove(id, view?.messageId) || !isAbove(id, seen)) noted.delete(id);
-        else if (isNew && view && !isAbove(id, view.head)) group.isStale = true;
+      for (const [id, { isNew }] of noted) {
+        if (!isAbove(id, view.messageId) || !isAbove(id, seen)) noted.delete(id);
+        else if (isNew && group.asOf >= 0 && !isAbove(id, view.head)) group.isStale = true;
       }
       // After a connect, everything is asked for.
       if (group.isStale && connection !== 'connecting') askSoon();
-      if (!view) continue;
-      const { messageId, revision } = view;
-      views.set(groupId, { groupId, messageId, revision, head: headOf(group), unread: unreadOf(group) });
+      const shown = shownView(group);
+      all.push(shown);
+      if (group.asOf >= 0) views.set(groupId, shown);
     }
+    clearTimeout(muteTimer);
+    // The badge rises when the next mute ends, though nothing arrives.
+    const mutesMs = all.map(muteLeftMs).filter((ms) => ms > 0);
+    if (isUsed) muteTimer = setTimeout(publish, Math.min(LONGEST_TIMER_MS, ...mutesMs));
     const next: Snapshot = {
       connection,
       views: kept(snapshot.views, views),
       receipts: kept(snapshot.receipts, new Map([...watched].map(shownReceipts))),
-      badge: kept(snapshot.badge, badge()),
+      badge: kept(snapshot.badge, countBadge(all, isComplete)),
     };
     if (Object.entries(next).every(([name, value]) => snapshot[name as keyof Snapshot] === value)) return;
     snapshot = next;
     changed();
   }
 
-  function badge(): Badge {
-    const unread = [...groups.values()].map(unreadOf).filter(({ count }) => count > 0);
-    return {
-      groups: unread.length,
-      messages: unread.reduce((sum, { count }) => sum + count, 0),
-      exact: isComplete && unread.every(({ exact }) => exact),
-    };
+  /** Merges views that were read at one time. `complete` says whether there is no other group with something unread. */
+  function mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
+    for (const given of views) {
+      const group = groupOf(given.groupId);
+      const known = group.view;
+      const isKnown = group.asOf >= 0;
+      const shown = shownView(group);
+      const view: View = {
+        ...shown,
+        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
+        head: laterOf(shown.head, given.messageId),
+        // Frames and answers have other fields too.
+        ...Object.fromEntries(Object.entries(given).filter(([name]) => name in NO_VIEW)),
+      };
+      // The rest of a view is still to be asked for.
+      if (isKnown || given.notify) group.isStale = false;
+      if (!isLater(view, asOf, known, group.asOf)) continue;
+      const { messageId, head, unread, revision } = view;
+      const isNewRevision = isKnown && revision > known.revision;
+      if (isNewRevision) group.seen = null;
+      // A user who joins again has a new revision, and no preferences.
+      const isOlderChoice = view.preferencesRevision < known.preferencesRevision && !isNewRevision;
+      group.view = isOlderChoice ? { ...known, messageId, head, unread } : view;
+      group.asOf = asOf;
+    }
+    isComplete = complete ?? isComplete;
+    publish(asOf);
   }
 
   return {
     getSnapshot: () => snapshot,
-
-    /** Where the service last said the own view is; null where that is not known. */
-    viewOf: (groupId: string): View | null => groups.get(groupId)?.view ?? null,
 
     /** The groups whose views are to be asked for. The caller asks for them now; or for everything, after the next connect. */
     takeStaleGroups(): readonly string[] {
       const stale = staleOf(groups);
       for (const group of stale.map(groupOf)) {
         group.isStale = false;
-        for (const id of group.noted.keys()) group.noted.set(id, false);
+        for (const one of group.noted.values()) one.isNew = false;
       }
       return stale;
     },
@@ -178,38 +216,43 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       return latest;
     },
 
-    setConnection(to: Connection): void {
+    /** `isUsedNow`: there are listeners. */
+    setConnection(to: Connection, isUsedNow = to !== 'idle'): void {
       connection = to;
+      isUsed = isUsedNow;
       publish();
     },
 
-    /** Merges views that were read at one time. `complete` says whether there is no other group with something unread. */
-    mergeViews(views: readonly GivenView[], asOf: number, complete?: boolean): void {
-      for (const given of views) {
-        const group = groupOf(given.groupId);
-        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
-        const view = { head: laterOf(headOf(group), given.messageId), ...given, asOf };
-        group.isStale = false;
-        if (group.view && !isLater(view, group.view)) continue;
-        if (group.view && view.revision > group.view.revision) group.seen = null;
-        group.view = view;
-      }
-      isComplete = complete ?? isComplete;
-      publish(asOf);
-    },
+    mergeViews,
 
     /** The user is no longer in the group, as of this time. */
     removeView(groupId: string, asOf: number): void {
-      if ((groups.get(groupId)?.view?.asOf ?? 0) <= asOf) groups.delete(groupId);
+      if ((groups.get(groupId)?.asOf ?? 0) <= asOf) groups.delete(groupId);
       publish();
     },
 
     /** From now on, the view of the group is kept. */
     add: groupOf as (groupId: string) => void,
 
-    note(groupId: string, messageId: string, senderId: string): void {
-      const { noted } = groupOf(groupId);
-      if (senderId !== userId) noted.set(messageId, noted.get(messageId) ?? true);
+    /** Merges the answer to a change of preferences. */
+    mergePreferences({ revision, ...values }: Preferences): void {
+      const group = groupOf(values.groupId);
+      const { view, asOf, isStale } = group;
+      // Whether a message that came before has taken the group out again is in the answer.
+      if (revision > view.preferencesRevision) group.loud = null;
+      mergeViews([{ ...view, ...values, preferencesRevision: revision }], asOf);
+      group.isStale ||= isStale;
+    },
+
+    note(groupId: string, messageId: string, { senderId, silent, mentions }: NotedMessage): void {
+      const group = groupOf(groupId);
+      if (!silent) {
+        group.loud = laterOf(group.loud, messageId);
+        const isMention = mentions === 'all' || !!mentions?.includes(userId);
+        if (senderId !== userId && !group.noted.has(messageId)) {
+          group.noted.set(messageId, { isNew: true, isMention });
+        }
+      }
       publish();
     },
 
@@ -265,23 +308,39 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
   return [...all].filter(([, { isStale }]) => isStale).map(([id]) => id);
 }
 
-function isLater(a: StampedView, b: StampedView): boolean {
+function isLater(a: View, aAsOf: number, b: View, bAsOf: number): boolean {
   if (a.revision !== b.revision) return a.revision > b.revision;
   if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
-  return a.asOf === b.asOf ? isAbove(a.head, b.head) : a.asOf > b.asOf;
+  if (a.preferencesRevision !== b.preferencesRevision) return a.preferencesRevision > b.preferencesRevision;
+  return aAsOf === bAsOf ? isAbove(a.head, b.head) : aAsOf > bAsOf;
 }
 
 /** The newest message that is known. */
 function headOf({ view, noted }: Group): string | null {
-  return [...noted.keys()].reduce(laterOf, view?.head ?? null);
+  return [...noted.keys()].reduce(laterOf, view.head);
 }
 
 function unreadOf({ view, noted }: Group): Unread {
-  const unread = view?.unread ?? { count: 0, mentions: 0, firstId: null, exact: true };
-  if (!unread.exact) return unread;
-  const above = [...noted.keys()].filter((id) => isAbove(id, view?.head));
-  const firstId = unread.firstId ?? above.sort((a, b) => (isAbove(a, b) ? 1 : -1))[0] ?? null;
-  return { ...unread, count: unread.count + above.length, firstId };
+  let { count, mentions, firstId, exact } = view.unread;
+  if (!exact) return view.unread;
+  for (const [id, { isMention }] of noted) {
+    if (!isAbove(id, view.head)) continue;
+    if (count === 0 || isAbove(firstId, id)) firstId = id;
+    count += 1;
+    if (isMention) mentions += 1;
+  }
+  return { count, mentions, firstId, exact };
+}
+
+/** The view with the messages that the chat brought since. */
+function shownView(group: Group): View {
+  const { archive, archived, head } = group.view;
+  return {
+    ...group.view,
+    head: headOf(group),
+    unread: unreadOf(group),
+    archived: archived && !(archive === 'untilNew' && isAbove(group.loud, head)),
+  };
 }
 
 function shownReceipts([groupId, messages]: [string, ReadonlyMap<string, WatchedReceipt>]) {

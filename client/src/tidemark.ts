@@ -1,10 +1,11 @@
-import { createUserApi, type UserApi } from './api.ts';
+import { createUserApi, type UserCalls } from './api.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import { createLive } from './live.ts';
 import { checkMessageId } from './message-id.ts';
 import { createOutbox, type MarkStorage } from './outbox.ts';
 import { isPageHidden, onPage } from './page.ts';
-import { createStore, type Snapshot } from './store.ts';
+import type { CreateReading } from './reading.ts';
+import { createStore, type NotedMessage, type Snapshot } from './store.ts';
 import { createTracker, type DroppedMark, type Tracker } from './tracker.ts';
 import type { ApiOptions, TokenSource } from './transport.ts';
 
@@ -16,6 +17,8 @@ export interface TidemarkOptions extends ApiOptions {
   readonly wsUrl?: string | undefined;
   /** In place of the global `WebSocket`, which Node.js has from version 22 on. */
   readonly WebSocket?: WebSocketConstructor;
+  /** That of `tidemark-client/reading`, for the trackers' `observe`. Without it, the app calls `shown`. */
+  readonly createReading?: CreateReading;
   /** Where marks survive a reload. */
   readonly storage?: MarkStorage;
   /** Whether what the user reads now is read privately, so that nobody else can notice. */
@@ -33,8 +36,8 @@ export interface Interest {
 }
 
 export interface Tidemark {
-  /** The calls of the user's routes. */
-  readonly api: UserApi;
+  /** The calls of the user's routes. The answer of `setPreferences` is in the next snapshot. */
+  readonly api: UserCalls;
   /**
    * Calls the listener when the snapshot has changed. While there is a listener, there is a connection. Returns a function
    * that ends it.
@@ -46,7 +49,7 @@ export interface Tidemark {
    * The chat brought a message. The badge rises at once, but not for an own message, and not twice for the same; the
    * service's next view of the group takes its place. Where the view may not count it, it is asked for within seconds.
    */
-  noteMessage(groupId: string, messageId: string, message: { readonly senderId: string }): void;
+  noteMessage(groupId: string, messageId: string, message: NotedMessage): void;
   /** The tracker of a group: the same each time. */
   tracker(groupId: string): Tracker;
   /** Sends what is pending, and ends everything. */
@@ -67,6 +70,7 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const {
     userId,
     storage = NO_STORAGE,
+    createReading,
     isPrivate = nothing,
     onDropped = nothing,
     onError = nothing,
@@ -76,7 +80,21 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   const listeners = new Set<() => void>();
   const lingering = new Set<ReturnType<typeof setTimeout>>();
   const trackers = new Map<string, ReturnType<typeof createTracker>>();
-  const api = createUserApi(options);
+  const calls = createUserApi(options);
+  const api: UserCalls = {
+    ...calls,
+    async setPreferences(...given) {
+      const answer = await calls.setPreferences(...given);
+      store.mergePreferences(answer);
+      return answer;
+    },
+    async markAll(...given) {
+      const answer = await calls.markAll(...given);
+      // Without a connection, nothing else brings the views.
+      if (!answer.cursor) live.check();
+      return answer;
+    },
+  };
   const store = createStore(
     userId,
     () => {
@@ -91,7 +109,16 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
   function trackerOf(groupId: string) {
     const known = trackers.get(groupId);
     if (known) return known;
-    const tracker = createTracker({ groupId, api, store, outbox, isPrivate, onDropped, signal });
+    const tracker = createTracker({
+      groupId,
+      api,
+      store,
+      outbox,
+      createReading,
+      isPrivate,
+      onDropped,
+      signal,
+    });
     trackers.set(groupId, tracker);
     // A mark says in which revision of the view the message was read.
     live.need(groupId, []);
@@ -133,9 +160,9 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
       };
     },
 
-    noteMessage(groupId, messageId, { senderId }) {
+    noteMessage(groupId, messageId, message) {
       checkMessageId(messageId);
-      store.note(groupId, messageId, senderId);
+      store.note(groupId, messageId, message);
     },
 
     async close() {

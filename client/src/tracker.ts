@@ -5,7 +5,7 @@ import { isTemporary, TidemarkError } from './error.ts';
 import { checkMessageId, isAbove, LARGEST_ID } from './message-id.ts';
 import { type Outbox, type PendingMark, withMark } from './outbox.ts';
 import type { PageElement } from './page.ts';
-import { createReading } from './reading.ts';
+import type { CreateReading } from './reading.ts';
 import type { Store } from './store.ts';
 
 /** One mark stands for all messages that are shown until no other follows for this time. */
@@ -29,7 +29,7 @@ export interface Tracker {
   shown(messageId: string): void;
   /**
    * Calls `shown` once the message is read: in view, on a visible page, in the focused window, for a second, and not just
-   * marked unread. Returns a function that stops it.
+   * marked unread. Returns a function that stops it. Throws an error if the client was created without `createReading`.
    */
   observe(element: PageElement, messageId: string): () => void;
   /** Makes a message and all later ones unread again. Throws a TidemarkError; then nothing has changed. */
@@ -50,6 +50,7 @@ export interface TrackerParts {
   readonly api: UserCalls;
   readonly store: Store;
   readonly outbox: Outbox;
+  readonly createReading: CreateReading | undefined;
   /** Whether what is read now is read privately. */
   readonly isPrivate: (groupId: string) => boolean | undefined;
   readonly onDropped: (mark: DroppedMark) => void;
@@ -58,7 +59,7 @@ export interface TrackerParts {
 }
 
 export function createTracker(parts: TrackerParts): OwnedTracker {
-  const { groupId, api, store, outbox, isPrivate, onDropped, signal } = parts;
+  const { groupId, api, store, outbox, createReading, isPrivate, onDropped, signal } = parts;
   /** A public one, a private one above it, or both. */
   let marks: readonly PendingMark[] = [];
   const inFlight = new Map<PendingMark, Promise<void>>();
@@ -71,8 +72,9 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
   let notBeforeMs = 0;
   let failures = 0;
   let clampedAnswers = 0;
-  let view = store.viewOf(groupId);
-  const reading = createReading((messageId) => tracker.shown(messageId), signal);
+  const viewNow = () => store.getSnapshot().views.get(groupId);
+  let view = viewNow();
+  const reading = createReading?.((messageId) => tracker.shown(messageId), signal);
   signal.addEventListener('abort', () => clearTimeout(timer));
 
   function isRead({ messageId }: PendingMark): boolean {
@@ -167,19 +169,20 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
 
     observe(element, messageId) {
       checkMessageId(messageId);
+      if (!reading) throw new Error('no createReading');
       return reading.observe(element, messageId);
     },
 
     async markUnread(messageId) {
       checkMessageId(messageId);
-      reading.hold(String(BigInt(messageId) - 1n));
+      reading?.hold(String(BigInt(messageId) - 1n));
       try {
         // What was read before is read in the revision before.
         await tracker.flush();
         const asOf = store.stamp();
         store.mergeViews([await api.markUnread({ groupId, messageId })], asOf);
       } catch (error) {
-        reading.hold();
+        reading?.hold();
         throw error;
       }
     },
@@ -194,10 +197,10 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
 
     viewChanged() {
       const before = view;
-      view = store.viewOf(groupId);
-      if (view === before || view === null) return;
-      if (before && isAbove(before.messageId, view.messageId)) reading.hold(view.messageId);
-      if (before && isAbove(view.messageId, before.messageId)) reading.hold();
+      view = viewNow();
+      if (view === before || !view) return;
+      if (before && isAbove(before.messageId, view.messageId)) reading?.hold(view.messageId);
+      if (before && isAbove(view.messageId, before.messageId)) reading?.hold();
       const left = marks.filter((mark) => inFlight.has(mark) || !isRead(mark));
       if (left.length < marks.length) keep(left, view.messageId);
     },

@@ -111,7 +111,9 @@ const placeOfGroup = {
   parentId,
   notify: preferenceValues.notify,
   mutedUntil: preferenceValues.mutedUntil,
+  archive: preferenceValues.archive,
   archived,
+  preferencesRevision: preferenceValues.revision,
 };
 
 export const inboxGroup = v.strictObject({

@@ -28,7 +28,8 @@ const asOf = v.pipe(
   ),
 );
 
-/** Where the own view of one group stands, as in the inbox. Of two, the larger (revision, messageId, asOf) counts. */
+/** Where the own view of one group stands, as in the inbox. Of two, the larger (revision, messageId, preferencesRevision, asOf)
+ * counts. */
 const view = inboxPage.entries.groups.item.entries;
 
 /** Every frame that the service sends, by its `type`. */
@@ -76,7 +77,7 @@ export const serverFrames = {
   ),
   view: v.pipe(
     v.strictObject({ type: v.literal('view'), asOf, ...view }),
-    v.description('The own view moved, here or on another device'),
+    v.description('The own view moved, or the preferences changed, here or on another device'),
   ),
   receipts: v.pipe(
     v.strictObject({

@@ -5,11 +5,13 @@ import { formatTime } from './time.ts';
 
 /** Where a list of groups shows a group, as answers and frames hold it: its parent, and what the member wants of it. */
 export function formatPlace({ settings, loud }: Head, { preferences }: Membership) {
-  const { notify, mutedUntil } = preferences;
+  const { notify, mutedUntil, archive, revision } = preferences;
   return {
     parentId: settings.parentId,
     notify,
     mutedUntil: formatTime(mutedUntil),
+    archive,
     archived: isArchived(preferences, loud),
+    preferencesRevision: revision,
   };
 }

@@ -10,7 +10,7 @@ export interface Move {
   readonly userId: UserId;
   /** The messages newly read or delivered. Null if others may see nothing of the move. */
   readonly range: MessageRange | null;
-  /** The own view moved: the member's own devices get a `view`. */
+  /** The own view moved, or the preferences changed: the member's own devices get a `view`. */
   readonly isOwn: boolean;
   /** Whether a state that was read is at least as new as the move. */
   readonly isIn: (state: MembershipState) => boolean;
@@ -36,7 +36,10 @@ export function moveIn(event: TidemarkEvent): Move | null {
       const position = positionOf(messageId);
       return moveOf(event, null, true, ({ self }) => isAtLeast(self, revision, position));
     }
-    case 'PreferencesChanged':
+    case 'PreferencesChanged': {
+      const { revision } = event;
+      return moveOf(event, null, true, ({ preferences }) => preferences.revision >= revision);
+    }
     case 'GroupFullyRead':
     case 'MessageStillUnread':
       return null;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createServiceApi, createUserApi } from '../../client/src/api.ts';
+import { createUserApi } from '../../client/src/api.ts';
+import { createServiceApi } from '../../client/src/service.ts';
 import { createTidemark, type Tidemark } from '../../client/src/tidemark.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { withStack } from '../support/running-stack.ts';

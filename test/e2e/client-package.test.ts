@@ -85,7 +85,8 @@ describe('the package', () => {
       expect.arrayContaining([
         ...['./package.json', './README.md', './dist/LICENSE'],
         ...['./dist/index.js', './dist/index.d.ts', './dist/react.js', './dist/react.d.ts'],
-        ...['./dist/ids.js', './dist/ids.d.ts'],
+        ...['./dist/ids.js', './dist/ids.d.ts', './dist/reading.js', './dist/reading.d.ts'],
+        ...['./dist/service.js', './dist/service.d.ts'],
       ]),
     );
     expect(files.filter((file) => !/\.(d\.ts|js|json|md)$|LICENSE$/.test(file))).toEqual([]);
@@ -121,22 +122,38 @@ describe('the package', () => {
     expect(gzipSync(all, { level: 9 }).length).toBeLessThan(6 * 1_024);
   });
 
-  test('has ids as an entry of its own, smaller than 1 KB', async () => {
-    const ids = await bundled("export * from 'tidemark-client/ids';");
-    expect(gzipSync(ids, { level: 9 }).length).toBeLessThan(1_024);
-    const mark = 'a UUID of version 7';
-    expect(ids).toContain(mark);
+  test.each([
+    ['ids', 1_024, 'a UUID of version 7'],
+    ['reading', 768, 'IntersectionObserver'],
+    ['service', 1_536, 'POST /badges'],
+  ])('has %s as an entry of its own, smaller than %i bytes', async (name, bytes, mark) => {
+    const entry = await bundled(`export * from 'tidemark-client/${name}';`);
+    expect(gzipSync(entry, { level: 9 }).length).toBeLessThan(bytes);
+    expect(entry).toContain(mark);
     expect(await bundled("export * from 'tidemark-client';")).not.toContain(mark);
+  });
+
+  test('has the same error in every entry', async () => {
+    const script = await write(
+      'errors.js',
+      `import * as main from 'tidemark-client';
+      import * as service from 'tidemark-client/service';
+      console.log(main.TidemarkError === service.TidemarkError);`,
+    );
+    expect((await run(process.execPath, [script])).stdout).toBe('true\n');
   });
 });
 
 describe('a bundler', () => {
   test('leaves live state and trackers out where only the calls are used', async () => {
     const whole = await bundled("import { createTidemark } from 'tidemark-client'; createTidemark();");
-    const marks = ['tidemark.v1', 'IntersectionObserver', 'visibilitychange'];
+    const marks = ['tidemark.v1', 'visibilitychange'];
     for (const mark of marks) expect(whole).toContain(mark);
-    for (const call of ['createUserApi', 'createServiceApi']) {
-      const calls = await bundled(`import { ${call} } from 'tidemark-client'; ${call}();`);
+    for (const [call, entry] of [
+      ['createUserApi', 'tidemark-client'],
+      ['createServiceApi', 'tidemark-client/service'],
+    ]) {
+      const calls = await bundled(`import { ${call} } from '${entry}'; ${call}();`);
       for (const mark of marks) expect(calls).not.toContain(mark);
       expect(calls.length).toBeLessThan(whole.length / 2);
     }
@@ -145,26 +162,29 @@ describe('a bundler', () => {
   test("leaves a back end's routes out of a user's app", async () => {
     const route = 'POST /groups/{groupId}/members';
     expect(
-      await bundled("import { createServiceApi } from 'tidemark-client'; createServiceApi();"),
+      await bundled("import { createServiceApi } from 'tidemark-client/service'; createServiceApi();"),
     ).toContain(route);
-    expect(
-      await bundled("import { createTidemark } from 'tidemark-client'; createTidemark();"),
-    ).not.toContain(route);
+    expect(await bundled("export * from 'tidemark-client';")).not.toContain(route);
   });
 
   test('leaves everything out where nothing is used', async () => {
-    const names = ['tidemark-client', 'tidemark-client/ids', 'tidemark-client/react'];
+    const names = ['', '/ids', '/react', '/reading', '/service'].map((entry) => `tidemark-client${entry}`);
     expect(await bundled(names.map((name) => `import '${name}';`).join(' '))).toBe('');
   });
 });
 
 const CALLS = `
-import { createServiceApi, createTidemark, TidemarkError, type Snapshot } from 'tidemark-client';
+import { createTidemark, TidemarkError, type Snapshot } from 'tidemark-client';
 import { messageIdFromTime, messageIdFromUuidV7 } from 'tidemark-client/ids';
+import { createReading } from 'tidemark-client/reading';
+import { createServiceApi } from 'tidemark-client/service';
 
 export async function backEnd(url: string): Promise<string> {
   const api = createServiceApi({ url, token: () => 'a-token' });
-  const { head } = await api.recordMessage({ groupId: 'tea', messageId: '102', senderId: 'bob' });
+  const { head } = await api.recordMessage({ groupId: 'tea', messageId: '102', senderId: 'bob', mentions: 'all' });
+  await api.setGroup({ groupId: 'tea', parentId: 'hall' });
+  const { badges } = await api.countBadges({ userIds: ['ann'] });
+  console.log(badges[0]?.mentions);
   await api.onBehalfOf('ann').markRead({ groupId: 'tea', messageId: head }, { keepalive: true });
   const { receipts } = await api.onBehalfOf('ann').countReceipts({ groupId: 'tea', messageIds: ['102'] });
   for (const one of receipts) if (one.known) console.log(one.readByAll);
@@ -187,12 +207,18 @@ export const tidemark = createTidemark({
   token: async (refused) => refused ?? 'a-token',
   WebSocket,
   fetch,
+  createReading,
   storage: { get: () => null, set: () => undefined },
 });
 const stop: () => void = tidemark.subscribe(() => undefined, { groupId: 'tea', messageIds: ['1'] });
 stop();
 export const snapshot: Snapshot = tidemark.getSnapshot();
 export const count: number | undefined = snapshot.views.get('tea')?.unread.count;
+export const isArchived: boolean | undefined = snapshot.views.get('tea')?.archived;
+tidemark.noteMessage('tea', '7', { senderId: 'bob', silent: false, mentions: ['ann'] });
+export const mute = () => tidemark.api.setPreferences({ groupId: 'tea', mutedUntil: null });
+// @ts-expect-error a mode that does not exist
+export const hide = () => tidemark.api.setPreferences({ groupId: 'tea', archive: 'never' });
 `;
 
 const IN_A_PAGE = `
@@ -265,7 +291,7 @@ describe('Node.js', () => {
     try {
       const script = await write(
         'run.js',
-        `import { createServiceApi } from 'tidemark-client';
+        `import { createServiceApi } from 'tidemark-client/service';
         const api = createServiceApi({ url: process.argv[2], token: () => 'a-token' });
         console.log((await api.recordMessage({ groupId: 'a@b', messageId: '7', senderId: 'bob' })).head);`,
       );

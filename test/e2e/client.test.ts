@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { createServiceApi, createUserApi, type ServiceApi, type UserApi } from '../../client/src/api.ts';
+import { createUserApi, type UserCalls } from '../../client/src/api.ts';
 import { TidemarkError } from '../../client/src/error.ts';
+import { createServiceApi, type ServiceApi } from '../../client/src/service.ts';
 import { createTidemark } from '../../client/src/tidemark.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { withStack } from '../support/running-stack.ts';
 
 const running = withStack();
 
-const apiOf = (userId: string): UserApi =>
+const apiOf = (userId: string): UserCalls =>
   createUserApi({ url: running.description.apiUrl, token: () => running.userToken(userId) });
 const service = (): ServiceApi =>
   createServiceApi({ url: running.description.apiUrl, token: () => running.serviceToken() });

@@ -1,4 +1,5 @@
 import { createTidemark, type Tidemark, type Tracker, type View } from 'tidemark-client';
+import { createReading } from 'tidemark-client/reading';
 import { createNetwork, type Network } from './network.ts';
 
 export interface Message {
@@ -109,6 +110,7 @@ export function createDevice(
       set: (key, value) =>
         value === null ? sessionStorage.removeItem(key) : sessionStorage.setItem(key, value),
     },
+    createReading,
     isPrivate: () => device.isPrivate,
     // Without a network, failures are expected.
     onError: (error) => network.isOn && console.warn(error),

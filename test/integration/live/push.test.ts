@@ -93,6 +93,8 @@ describe('a mark', () => {
       revision: 0,
       head: '4',
       unread: { count: 1, mentions: 0, firstId: '4', exact: true },
+      ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+      preferencesRevision: 0,
     };
     const receipts = {
       type: 'receipts',
@@ -247,6 +249,36 @@ describe('what only the member may know', () => {
     ]);
     for (const events of [hidden, read, shown]) await push(events);
     expect(frames()).toEqual([[device, expect.objectContaining({ type: 'view', messageId: '4' })]]);
+    // The later changes of the same second wait, as one frame of the own view.
+    expect(live.due).toMatchObject([{ userId: carol, kind: 'view' }]);
+  });
+
+  test('changed preferences go there too, and to nobody else', async () => {
+    const group = await aGroupOfThree();
+    const { groupId, alice, bob, carol } = group;
+    await Promise.all([live.connect(alice), live.connect(bob)]);
+    const [phone, laptop] = [await live.connect(carol), await live.connect(carol)];
+    await push(
+      await eventsBy(groupId, carol, () =>
+        setPreferences(
+          live.tidemark,
+          { groupId, userId: carol },
+          { notify: 'mentions', mutedUntil: Date.parse('2999-01-01T00:00:00Z'), archive: 'untilNew' },
+        ),
+      ),
+    );
+    const view = expect.objectContaining({
+      ...{ type: 'view', messageId: null, revision: 0, head: '4', notify: 'mentions' },
+      ...{ mutedUntil: '2999-01-01T00:00:00.000Z', archive: 'untilNew', archived: true },
+      preferencesRevision: 1,
+    });
+    expect(frames()).toHaveLength(2);
+    expect(frames()).toEqual(
+      expect.arrayContaining([
+        [phone, view],
+        [laptop, view],
+      ]),
+    );
     expect(live.due).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { createServiceApi, createUserApi } from '../../../client/src/api.ts';
+import { createUserApi } from '../../../client/src/api.ts';
 import { TidemarkError } from '../../../client/src/error.ts';
+import { createServiceApi } from '../../../client/src/service.ts';
 import { createFakeService, marked, type Outcome, problem } from './fake-service.ts';
 
 const MARK = { groupId: 'tea', messageId: '7' };
@@ -122,7 +123,7 @@ describe('a call', () => {
 
   test('returns the health, also where that is not well', async () => {
     const ill = { status: 'unavailable', ledger: 'unavailable', cache: 'ok' };
-    const { api } = apiOf([{ status: 503, body: ill }]);
+    const api = createServiceApi(createFakeService(() => ({ status: 503, body: ill })));
     expect(await api.checkHealth()).toEqual(ill);
   });
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import { createReading } from '../../../client/src/reading.ts';
 import { createTidemark, type Tidemark, type TidemarkOptions } from '../../../client/src/tidemark.ts';
 import { putFakePage } from './fake-page.ts';
 import { type Call, createFakeService, marked, type Outcome, problem } from './fake-service.ts';
@@ -63,6 +64,7 @@ function receiptsOf({ body }: Call): Outcome {
   };
 }
 
+const inboxOf = (groups: readonly object[]): Outcome => ({ status: 200, body: { groups, cursor: null } });
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 const listen = (interest?: Parameters<Tidemark['subscribe']>[1]) =>
   tidemark.subscribe(() => undefined, interest);
@@ -81,6 +83,14 @@ const view = (groupId: string, messageId: string, count: number, fields: object 
   revision: 0,
   head: '10',
   unread: { count, mentions: 0, firstId: count === 0 ? null : '9', exact: true },
+  ...{
+    parentId: null,
+    notify: 'all',
+    mutedUntil: null,
+    archive: 'no',
+    archived: false,
+    preferencesRevision: 0,
+  },
   ...fields,
 });
 
@@ -341,7 +351,7 @@ describe('a sync', () => {
     listen();
     const first = await connect([view('tea', '7', 3)]);
     expect(first.sent).toEqual([{ action: 'sync', ref: 1 }]);
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 3, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 3, mentions: 0, exact: true });
     first.drop();
     await pass(1_000);
     // The group is absent where nothing is unread in it: its view is asked for.
@@ -349,7 +359,7 @@ describe('a sync', () => {
     expect(second.sent.at(-1)).toMatchObject({ action: 'sync', groups: ['tea'] });
     const ref = second.sent.at(-1)?.ref;
     second.receive({ type: 'synced', ref, asOf: 200, views: [view('tea', '10', 0)], complete: true });
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 0, messages: 0, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 0, messages: 0, mentions: 0, exact: true });
   });
 
   test('asks for the groups that somebody shows, a hundred at once', async () => {
@@ -410,7 +420,7 @@ describe('a sync', () => {
       '/inbox?unreadOnly=true&limit=200',
       '/inbox?unreadOnly=true&limit=200&cursor=next',
     ]);
-    expect(tidemark.getSnapshot().badge).toEqual({ groups: 2, messages: 7, exact: true });
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 2, messages: 7, mentions: 0, exact: true });
   });
 
   test('gives trackers the revision in which the user reads', async () => {
@@ -467,7 +477,7 @@ describe('a view that may not count a message', () => {
 
   test('is asked for again without a WebSocket API, in the inbox', async () => {
     let groups = [view('tea', '7', 3)];
-    start({ wsUrl: undefined }, () => ({ status: 200, body: { groups, cursor: null } }));
+    start({ wsUrl: undefined }, ({ path }) => inboxOf(path.includes('archived') ? [] : groups));
     listen();
     await pass(0);
     groups = [view('tea', '7', 4)];
@@ -476,7 +486,7 @@ describe('a view that may not count a message', () => {
     await pass(4_000);
     expect(unread('tea')).toBe(4);
     await pass(10 * MINUTE);
-    expect(calls).toHaveLength(2);
+    expect(calls).toHaveLength(4);
   });
 });
 
@@ -491,7 +501,7 @@ test('a mark that another device has made is not sent', async () => {
 });
 
 test('what another device has marked unread stays so while it is in view', async () => {
-  start();
+  start({ createReading });
   listen();
   const socket = await connect([view('tea', '7', 3)]);
   const element = page.element();
@@ -600,14 +610,24 @@ describe('receipts', () => {
 describe('without a WebSocket API', () => {
   test('the inbox is read at the start and when the page comes back', async () => {
     let count = 3;
-    const inbox = () => ({ status: 200, body: { groups: [view('tea', '7', count)], cursor: null } });
-    start({ wsUrl: undefined }, inbox);
+    start({ wsUrl: undefined }, ({ path }) =>
+      inboxOf(
+        path.includes('archived')
+          ? [view('attic', '7', 5, { archive: 'always', archived: true })]
+          : [view('tea', '7', count)],
+      ),
+    );
     listen({ groupId: 'tea' });
     await pass(0);
     expect(unread('tea')).toBe(3);
-    expect(calls.map(({ path }) => path)).toEqual(['/inbox?unreadOnly=false&limit=200']);
+    expect(unread('attic')).toBe(5);
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 3, mentions: 0, exact: true });
+    expect(calls.map(({ path }) => path)).toEqual([
+      '/inbox?unreadOnly=false&limit=200',
+      '/inbox?unreadOnly=false&archived=true&limit=200',
+    ]);
     await pass(10 * MINUTE);
-    expect(calls).toHaveLength(1);
+    expect(calls).toHaveLength(2);
     count = 1;
     page.hide();
     page.show();

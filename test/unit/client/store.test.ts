@@ -1,10 +1,10 @@
-import { describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { createStore, type View } from '../../../client/src/store.ts';
 
 const unread = (count: number, firstId: string | null, exact = true) => ({
   count,
-  mentions: 1,
+  mentions: Math.min(count, 1),
   firstId,
   exact,
 });
@@ -15,6 +15,8 @@ const view = (messageId: string | null, fields: Partial<View> = {}): View => ({
   revision: 0,
   head: '10',
   unread: unread(3, '8'),
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+  preferencesRevision: 0,
   ...fields,
 });
 
@@ -92,7 +94,7 @@ describe('views', () => {
     expect(store.getSnapshot().views.size).toBe(1);
     store.removeView('tea', 11);
     expect(store.getSnapshot().views.size).toBe(0);
-    expect(store.badge()).toEqual({ groups: 0, messages: 0, exact: false });
+    expect(store.badge()).toEqual({ groups: 0, messages: 0, mentions: 0, exact: false });
   });
 
   interface Step {
@@ -114,7 +116,7 @@ describe('views', () => {
       else [own, revision] = [own - BigInt(by), revision + 1];
       const left = unread(Number(head - own), head === own ? null : String(own + 1n));
       return {
-        view: { groupId: 'tea', messageId: String(own), revision, head: String(head), unread: left },
+        view: view(String(own), { revision, head: String(head), unread: left }),
         asOf: 1_000 + index,
       };
     });
@@ -149,9 +151,9 @@ describe('notes', () => {
   test('raise the unread count at once, each message once', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5, '8'));
     expect(store.getSnapshot().views.get('tea')?.head).toBe('12');
   });
@@ -159,30 +161,30 @@ describe('notes', () => {
   test('leave out own messages, and what the view counts or has read', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'ann');
-    store.note('tea', '10', 'bob');
-    store.note('tea', '7', 'bob');
+    store.note('tea', '11', { senderId: 'ann' });
+    store.note('tea', '10', { senderId: 'bob' });
+    store.note('tea', '7', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(3, '8'));
   });
 
   test('give way to the next view that knows the message', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     store.mergeViews([view('7', { head: '11', unread: unread(4, '8') })], 2);
     expect(store.unread()).toEqual(unread(5, '8'));
     store.mergeViews([view('7', { head: '12', unread: unread(5, '8') })], 3);
     expect(store.unread()).toEqual(unread(5, '8'));
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5, '8'));
   });
 
   test('are not counted twice with the answer to a mark, which has no head', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     const { head: _head, ...marked } = view('11', { unread: unread(1, '12') });
     store.mergeViews([marked], store.stamp());
     expect(store.unread()).toEqual(unread(1, '12'));
@@ -192,29 +194,29 @@ describe('notes', () => {
   test('go when the user sees the message, and do not come back until it is marked unread', () => {
     const store = createOwnStore();
     store.mergeViews([view('10', { unread: unread(0, null) })], 1);
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     store.see('tea', '12');
     expect(store.unread()).toEqual(unread(0, null));
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(0, null));
     store.mergeViews([view('9', { revision: 1, unread: unread(1, '10') })], 2);
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(2, '10'));
   });
 
   test('have the first unread message where nothing else is unread', () => {
     const store = createOwnStore();
     store.mergeViews([view('10', { unread: unread(0, null) })], 1);
-    store.note('tea', '9007199254740993', 'bob');
-    store.note('tea', '12', 'bob');
-    expect(store.unread()).toEqual(unread(2, '12'));
+    store.note('tea', '9007199254740993', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
+    expect(store.unread()).toEqual({ ...unread(2, '12'), mentions: 0 });
   });
 
   test('raise the badge even in a group that is not known yet', () => {
     const store = createOwnStore();
     store.mergeViews([], 1, true);
-    store.note('attic', '5', 'bob');
-    expect(store.badge()).toEqual({ groups: 1, messages: 1, exact: true });
+    store.note('attic', '5', { senderId: 'bob' });
+    expect(store.badge()).toEqual({ groups: 1, messages: 1, mentions: 0, exact: true });
     expect(store.takeStaleGroups()).toEqual(['attic']);
   });
 
@@ -227,7 +229,7 @@ describe('notes', () => {
       const store = createOwnStore();
       store.mergeViews([view('7', { head: '10' })], 1);
       expect(store.takeStaleGroups()).toEqual([]);
-      const note = () => store.note('tea', '12', 'bob');
+      const note = () => store.note('tea', '12', { senderId: 'bob' });
       // The view was read between the records of 13 and 12.
       const merge = () => store.mergeViews([view('7', { head: '13', unread: unread(4, '8') })], 2);
       for (const step of orderOf(note, merge)) step();
@@ -244,10 +246,10 @@ describe('notes', () => {
   test('of messages that are read by then, or that no view has reached, let nothing be asked for', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
-    store.note('tea', '11', 'bob');
-    store.note('tea', '12', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
+    store.note('tea', '12', { senderId: 'bob' });
     store.mergeViews([view('11', { head: '11', unread: unread(0, null) })], 2);
-    expect(store.unread()).toEqual(unread(1, '12'));
+    expect(store.unread()).toEqual({ ...unread(1, '12'), mentions: 0 });
     expect([store.asked(), store.takeStaleGroups()]).toEqual([0, []]);
   });
 
@@ -255,7 +257,7 @@ describe('notes', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 1);
     const sent = store.stamp();
-    store.note('tea', '12', 'bob');
+    store.note('tea', '12', { senderId: 'bob' });
     const { head: _head, ...marked } = view('10', { unread: unread(0, null) });
     store.mergeViews([marked], sent);
     expect(store.takeStaleGroups()).toEqual(['tea']);
@@ -267,8 +269,250 @@ describe('notes', () => {
   test('do not change a count that is not exact', () => {
     const store = createOwnStore();
     store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 1);
-    store.note('tea', '11', 'bob');
+    store.note('tea', '11', { senderId: 'bob' });
     expect(store.unread()).toEqual(unread(5_000, '8', false));
+  });
+});
+
+describe('notes of the kind of a message', () => {
+  const store = () => {
+    const own = createOwnStore();
+    own.mergeViews([view('10', { unread: unread(0, null) })], 1, true);
+    return own;
+  };
+
+  test('leave out what is silent', () => {
+    const own = store();
+    own.note('tea', '11', { senderId: 'bob', silent: true, mentions: 'all' });
+    expect(own.unread()).toEqual({ count: 0, mentions: 0, firstId: null, exact: true });
+    expect(own.badge()).toEqual({ groups: 0, messages: 0, mentions: 0, exact: true });
+  });
+
+  test('count mentions of the user and of all, each message once', () => {
+    const own = store();
+    own.note('tea', '11', { senderId: 'bob', mentions: ['eve', 'ann'] });
+    own.note('tea', '11', { senderId: 'bob', mentions: ['ann'] });
+    own.note('tea', '12', { senderId: 'bob', mentions: 'all' });
+    own.note('tea', '13', { senderId: 'bob', mentions: ['eve'] });
+    own.note('tea', '14', { senderId: 'ann', mentions: 'all' });
+    expect(own.unread()).toEqual({ count: 3, mentions: 2, firstId: '11', exact: true });
+    expect(own.badge()).toEqual({ groups: 1, messages: 3, mentions: 2, exact: true });
+  });
+
+  test('give way to the view that counts them', () => {
+    const own = store();
+    own.note('tea', '11', { senderId: 'bob', mentions: ['ann'] });
+    own.note('tea', '12', { senderId: 'bob' });
+    const counted = { count: 1, mentions: 1, firstId: '11', exact: true };
+    own.mergeViews([view('10', { head: '11', unread: counted })], 2);
+    expect(own.unread()).toEqual({ count: 2, mentions: 1, firstId: '11', exact: true });
+  });
+});
+
+describe('the archive', () => {
+  const isArchived = (store: ReturnType<typeof createOwnStore>) =>
+    store.getSnapshot().views.get('tea')?.archived;
+
+  test.each([
+    ['comes back with a message', 'untilNew', { senderId: 'bob' }, false],
+    ['comes back with an own message', 'untilNew', { senderId: 'ann' }, false],
+    ['stays with a silent message', 'untilNew', { senderId: 'bob', silent: true }, true],
+    ['that is for always stays', 'always', { senderId: 'bob' }, true],
+  ] as const)('%s', (_name, archive, message, archived) => {
+    const store = createOwnStore();
+    store.mergeViews([view('10', { archive, archived: true })], 1);
+    store.note('tea', '11', message);
+    expect(isArchived(store)).toBe(archived);
+  });
+
+  test('stays open while the message is read, and after a view that does not know the message', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('10', { archive: 'untilNew', archived: true })], 1);
+    store.note('tea', '11', { senderId: 'bob' });
+    store.mergeViews([view('10', { archive: 'untilNew', archived: true })], 2);
+    expect(isArchived(store)).toBe(false);
+    store.mergeViews([{ groupId: 'tea', messageId: '11', revision: 0, unread: unread(0, null) }], 3);
+    expect(isArchived(store)).toBe(false);
+    // The user has archived it again on another device.
+    const again = { archive: 'untilNew', archived: true, preferencesRevision: 1 } as const;
+    store.mergeViews([view('11', { head: '11', ...again })], 4);
+    expect(isArchived(store)).toBe(true);
+  });
+});
+
+describe('the badge', () => {
+  const MINUTE = 60_000;
+  afterEach(() => jest.useRealTimers());
+
+  const unreadThere = { count: 5, mentions: 2, firstId: '8', exact: true };
+  test.each([
+    ['counts a group', {}, { groups: 1, messages: 5, mentions: 2 }],
+    ['leaves out an archived group', { archived: true, archive: 'always' }, null],
+    ['leaves out a group without notices', { notify: 'none' }, null],
+    ['leaves out a muted group', { mutedUntil: '2999-01-01T00:00:00.000Z' }, null],
+    [
+      'counts a group whose mute is over',
+      { mutedUntil: '2020-01-01T00:00:00.000Z' },
+      { groups: 1, messages: 5, mentions: 2 },
+    ],
+    [
+      'counts only mentions where only these are wanted',
+      { notify: 'mentions' },
+      { groups: 1, messages: 2, mentions: 2 },
+    ],
+    [
+      'counts no group without any mention where only these are wanted',
+      { notify: 'mentions', unread: { ...unreadThere, mentions: 0 } },
+      null,
+    ],
+  ] as const)('%s', (_name, fields, expected) => {
+    const store = createOwnStore();
+    store.mergeViews([view('7', { unread: unreadThere, ...fields })], 1, true);
+    expect(store.badge()).toEqual({ ...(expected ?? { groups: 0, messages: 0, mentions: 0 }), exact: true });
+  });
+
+  test('is exact where only a muted group is not', () => {
+    const store = createOwnStore();
+    const muted = view('7', { notify: 'none', unread: unread(5_000, '8', false) });
+    store.mergeViews([muted, view('7', { groupId: 'hall' })], 1, true);
+    expect(store.badge()).toEqual({ groups: 1, messages: 3, mentions: 1, exact: true });
+  });
+
+  test('rises when a mute ends, though nothing arrives, and only while somebody listens', () => {
+    jest.useFakeTimers({ now: Date.parse('2026-01-31T12:00:00.000Z') });
+    const store = createOwnStore();
+    store.setConnection('live');
+    const muted = (groupId: string, mutedUntil: string) => view('7', { groupId, mutedUntil });
+    store.mergeViews(
+      [
+        muted('tea', '2026-01-31T12:10:00.000Z'),
+        muted('hall', '2026-01-31T12:05:00.000Z'),
+        // Longer than a timer takes.
+        muted('attic', '2026-05-31T12:00:00.000Z'),
+      ],
+      1,
+      true,
+    );
+    const messages = () => store.badge().messages;
+    jest.advanceTimersByTime(5 * MINUTE - 1);
+    expect(messages()).toBe(0);
+    jest.advanceTimersByTime(1);
+    expect(messages()).toBe(3);
+    const changes = store.changes();
+    jest.advanceTimersByTime(5 * MINUTE);
+    expect([messages(), store.changes()]).toEqual([6, changes + 1]);
+    jest.advanceTimersByTime(120 * 24 * 60 * MINUTE);
+    expect(messages()).toBe(9);
+    store.mergeViews([muted('tea', '2027-01-31T12:10:00.000Z')], 2);
+    store.setConnection('idle');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('preferences', () => {
+  const answer = (revision: number, fields: object = {}) => ({
+    groupId: 'tea',
+    ...({ notify: 'none', mutedUntil: null, hideReceipts: true, archive: 'no', archived: false } as const),
+    revision,
+    ...fields,
+  });
+  const notify = (store: ReturnType<typeof createOwnStore>) => store.getSnapshot().views.get('tea')?.notify;
+
+  test('of an answer are shown at once, with the fields of a view alone', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.mergePreferences(answer(1, { archive: 'always', archived: true }));
+    expect(store.getSnapshot().views.get('tea')).toEqual(
+      view('7', { notify: 'none', archive: 'always', archived: true, preferencesRevision: 1 }),
+    );
+  });
+
+  test('are not taken back by a view that was read before, even if it was read later than the last one', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7')], 1);
+    store.mergePreferences(answer(1));
+    store.mergeViews([view('7')], 5);
+    expect(notify(store)).toBe('none');
+    // The user has read on another device meanwhile.
+    store.mergeViews([view('9', { unread: unread(1, '10') })], 6);
+    expect(store.getSnapshot().views.get('tea')).toMatchObject({ messageId: '9', notify: 'none' });
+    store.mergeViews([view('9', { preferencesRevision: 2 })], 4);
+    expect(notify(store)).toBe('all');
+    store.mergePreferences(answer(1));
+    expect(notify(store)).toBe('all');
+  });
+
+  test('of an answer to a mark are those that are known', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7', { notify: 'none', parentId: 'hall', preferencesRevision: 3 })], 1);
+    store.mergeViews([{ groupId: 'tea', messageId: '9', revision: 0, unread: unread(1, '10') }], 2);
+    expect(store.getSnapshot().views.get('tea')).toEqual(
+      view('9', { notify: 'none', parentId: 'hall', preferencesRevision: 3, unread: unread(1, '10') }),
+    );
+  });
+
+  test('are asked for where only a mark was answered', () => {
+    const store = createOwnStore();
+    store.add('tea');
+    store.mergeViews([{ groupId: 'tea', messageId: '9', revision: 0, unread: unread(1, '10') }], 2);
+    expect(store.takeStaleGroups()).toEqual(['tea']);
+  });
+
+  test('are forgotten by who leaves and joins again', () => {
+    const store = createOwnStore();
+    store.mergeViews([view('7', { notify: 'none', preferencesRevision: 5 })], 1);
+    store.mergeViews([view('10', { revision: 1, unread: unread(0, null) })], 2);
+    expect(notify(store)).toBe('all');
+  });
+
+  type Event = 'read' | 'unread' | 'choose' | 'frame' | 'answer of a mark' | 'answer of a choice';
+  const NOTIFY = ['all', 'mentions', 'none'] as const;
+
+  test('are in the end the newest, and never older within a revision, in any order of frames and answers', () => {
+    const events = fc.array(
+      fc.constantFrom<Event>('read', 'unread', 'choose', 'frame', 'answer of a mark', 'answer of a choice'),
+      { minLength: 1, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(events, fc.array(fc.nat({ max: 19 }), { maxLength: 40 }), (history, order) => {
+        let [own, revision, chosen] = [50, 0, 0];
+        const viewNow = () =>
+          view(String(own), {
+            ...{ revision, head: '90', unread: unread(90 - own, String(own + 1)) },
+            ...{ notify: NOTIFY[chosen % 3] ?? 'all', preferencesRevision: chosen },
+          });
+        const sent = history.flatMap((event, index): ((to: ReturnType<typeof createOwnStore>) => void)[] => {
+          if (event === 'read') own += 1;
+          if (event === 'unread') [own, revision] = [own - 2, revision + 1];
+          if (event === 'choose') chosen += 1;
+          const now = viewNow();
+          const { groupId, messageId, unread: left } = now;
+          const marked = { groupId, messageId, revision, unread: left };
+          const preferences = answer(chosen, { notify: now.notify });
+          if (event === 'frame') return [(to) => to.mergeViews([now], 1_000 + index)];
+          if (event === 'answer of a mark') return [(to) => to.mergeViews([marked], to.stamp())];
+          if (event === 'answer of a choice') return [(to) => to.mergePreferences(preferences)];
+          return [];
+        });
+        const store = createOwnStore();
+        let before: { readonly revision: number; readonly preferencesRevision: number } | undefined;
+        for (const index of order) {
+          sent[index]?.(store);
+          const after = store.getSnapshot().views.get('tea');
+          if (before && after?.revision === before.revision) {
+            expect(after.preferencesRevision).toBeGreaterThanOrEqual(before.preferencesRevision);
+          }
+          before = after;
+        }
+        // Each change is followed by a frame of its own.
+        store.mergeViews([viewNow()], 2_000);
+        expect(store.getSnapshot().views.get('tea')).toEqual(viewNow());
+        for (const index of order) sent[index]?.(store);
+        const { unread: _unread, ...last } = viewNow();
+        expect(store.getSnapshot().views.get('tea')).toMatchObject(last);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 });
 
@@ -352,10 +596,10 @@ describe('a snapshot', () => {
   test('has the badge of all groups, exact only where nothing is left out', () => {
     const store = createOwnStore();
     store.mergeViews([view('7'), view('1', { groupId: 'attic' })], 1, false);
-    expect(store.badge()).toEqual({ groups: 2, messages: 6, exact: false });
+    expect(store.badge()).toEqual({ groups: 2, messages: 6, mentions: 2, exact: false });
     store.mergeViews([view('2', { groupId: 'attic', unread: unread(0, null) })], 2, true);
-    expect(store.badge()).toEqual({ groups: 1, messages: 3, exact: true });
+    expect(store.badge()).toEqual({ groups: 1, messages: 3, mentions: 1, exact: true });
     store.mergeViews([view('7', { unread: unread(5_000, '8', false) })], 3);
-    expect(store.badge()).toEqual({ groups: 1, messages: 5_000, exact: false });
+    expect(store.badge()).toEqual({ groups: 1, messages: 5_000, mentions: 1, exact: false });
   });
 });
