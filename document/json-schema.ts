@@ -71,6 +71,16 @@ const PARSED: Shapes = [
     },
   ],
   [
+    schemas.mentions.wrapped,
+    {
+      anyOf: [
+        { type: 'array', items: reference('UserId'), minItems: 1, maxItems: 100 },
+        { type: 'string', const: 'all' },
+      ],
+      description: 'Whom the message mentions: these users, or everybody in the group',
+    },
+  ],
+  [
     schemas.remindAfterSeconds.wrapped,
     {
       ...integerFrom(60, 604_800),

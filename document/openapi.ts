@@ -3,7 +3,7 @@ import * as answers from '../shared/contract/answers.ts';
 import { type Route, routesOf, schemasOf } from '../shared/contract/endpoint.ts';
 import { type Endpoint, endpoints } from '../shared/contract/endpoints.ts';
 import { PROBLEMS, type ProblemCode } from '../shared/contract/problems.ts';
-import { mark, state } from '../shared/contract/schemas.ts';
+import { mark, message, state } from '../shared/contract/schemas.ts';
 import {
   type Components,
   ID_SHAPES,
@@ -56,6 +56,7 @@ function parameterOf(name: string, schema: JsonObject, example: string): JsonObj
 /** A name for each part of a request that generators of clients would name after each place that has it. */
 const REQUEST_PARTS: Components = [
   [mark, 'Mark'],
+  [message, 'Message'],
   [state.wrapped, 'ReceiptState'],
 ];
 

@@ -57,11 +57,14 @@ async function apply(event: QueuedEvent): Promise<void> {
       const {
         messageId: position,
         sentAt: sentAtMs = happenedAtMs,
-        ...rest
+        silent: isSilent,
+        ...sent
       } = validate(facts[type], event.detail);
-      const recorded = await recordMessage(tidemark, { ...rest, position, sentAtMs, isFact: true });
+      const recorded = await recordMessage(tidemark, { ...sent, position, sentAtMs, isSilent, isFact: true });
       if (recorded.outcome === 'conflict') {
-        console.warn({ message: 'a fact was ignored: the message is known under another sender', ...rest });
+        const { groupId, senderId } = sent;
+        const message = 'a fact was ignored: the message is known under another sender';
+        console.warn({ message, groupId, senderId });
       }
       return;
     }

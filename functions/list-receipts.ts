@@ -3,12 +3,12 @@ import * as requests from '../shared/contract/requests.ts';
 import { messageNotFound } from '../shared/domain/errors.ts';
 import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { END, messageIdAt, parsePosition } from '../shared/domain/position.ts';
+import { formatTime } from '../shared/domain/time.ts';
 import { listReceipts } from '../shared/operations/receipts.ts';
 import { createTidemark } from './runtime/composition.ts';
 import { readCursor, writeCursor } from './runtime/cursor.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
-import { timeAnswer } from './runtime/watermark-answer.ts';
 
 const tidemark = createTidemark();
 
@@ -35,7 +35,7 @@ export const handler = serve(
       ...{ senderId, audience, readCount, deliveredCount },
       members: page.members.map(({ userId, membership }) => {
         const { at } = state === 'delivered' ? membership.delivered : membership.public;
-        return { userId, at: timeAnswer(at) };
+        return { userId, at: formatTime(at) };
       }),
       cursor: page.next && writeCursor(name, `${page.next.position}|${page.next.userId}`),
     });

@@ -1,8 +1,9 @@
 import * as requests from '../shared/contract/requests.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
-import { END, formatMessageId } from '../shared/domain/position.ts';
+import { END } from '../shared/domain/position.ts';
 import { type GroupMark, markGroups } from '../shared/operations/mark-groups.ts';
 import { createTidemark, membershipMode } from './runtime/composition.ts';
+import { markOutcomeAnswer } from './runtime/mark-answers.ts';
 import { prepare } from './runtime/prepare.ts';
 import { ok, serve } from './runtime/serve.ts';
 
@@ -17,9 +18,7 @@ export const handler = serve(requests.markGroups, async ({ marks: given, userId 
   const results = given.map(({ groupId }, index) => {
     const result = outcomes[index];
     if (!result) throw new Error('a mark has no outcome');
-    if (!('position' in result)) return { groupId, outcome: result.outcome };
-    const { outcome, position, revision, clamped } = result;
-    return { groupId, outcome, messageId: formatMessageId(position), revision, clamped };
+    return markOutcomeAnswer(groupId, result);
   });
   return ok({ results });
 });

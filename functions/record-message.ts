@@ -10,8 +10,8 @@ const tidemark = createTidemark();
 
 export const handler = serve(
   requests.recordMessage,
-  async ({ groupId, messageId: position, sentAt: sentAtMs, ...rest }) => {
-    const recorded = await recordMessage(tidemark, { ...rest, groupId, position, sentAtMs });
+  async ({ groupId, messageId: position, sentAt: sentAtMs, silent: isSilent, ...sent }) => {
+    const recorded = await recordMessage(tidemark, { ...sent, groupId, position, sentAtMs, isSilent });
     if (recorded.outcome === 'conflict') throw senderConflict();
     return reply(recorded.outcome === 'known' ? 200 : 201, {
       groupId,

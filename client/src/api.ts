@@ -78,13 +78,19 @@ export interface ServiceCalls {
     MembersPage
   >;
   removeMember: Call<{ groupId: string; userId: string }, undefined>;
-  /** `sentAt` is an RFC 3339 time, `remindAfterSeconds` an integer from 60 to 604,800. */
+  /**
+   * `sentAt` is an RFC 3339 time. A `silent` message is never unread. `advanceSender: false` leaves the sender's watermark
+   * where it is. `remindAfterSeconds` is an integer from 60 to 604,800.
+   */
   recordMessage: Call<
     {
       groupId: string;
       messageId: string;
       senderId: string;
       sentAt?: string | undefined;
+      silent?: boolean | undefined;
+      mentions?: readonly string[] | 'all' | undefined;
+      advanceSender?: boolean | undefined;
       remindAfterSeconds?: number | undefined;
     },
     MessageRecorded

@@ -1,7 +1,9 @@
 import type * as requests from '../../shared/contract/requests.ts';
 import { revisionConflict } from '../../shared/domain/errors.ts';
+import type { GroupId } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
 import { markDelivered } from '../../shared/operations/mark-delivered.ts';
+import type { GroupOutcome } from '../../shared/operations/mark-groups.ts';
 import { markRead } from '../../shared/operations/mark-read.ts';
 import { markUnread } from '../../shared/operations/mark-unread.ts';
 import type { Tidemark } from '../../shared/operations/tidemark.ts';
@@ -19,6 +21,13 @@ export async function answerMarkRead(tidemark: Tidemark, call: Call<typeof reque
   const state = { ...watermarkAnswer(member, view), advanced, clamped };
   if (isConflict) throw revisionConflict(state);
   return ok(state);
+}
+
+/** What became of one mark of several. */
+export function markOutcomeAnswer(groupId: GroupId, result: GroupOutcome) {
+  if (!('position' in result)) return { groupId, outcome: result.outcome };
+  const { outcome, position, revision, clamped } = result;
+  return { groupId, outcome, messageId: formatMessageId(position), revision, clamped };
 }
 
 export async function answerMarkDelivered(tidemark: Tidemark, call: Call<typeof requests.markDelivered>) {

@@ -1,7 +1,7 @@
 import type { GroupId } from '../../shared/domain/ids.ts';
 import { preferencesRevision } from '../../shared/domain/membership.ts';
+import { formatTime } from '../../shared/domain/time.ts';
 import type { MemberPreferences } from '../../shared/operations/preferences.ts';
-import { timeAnswer } from './watermark-answer.ts';
 
 /** The answer of the routes that return a member's preferences. */
 export function preferencesAnswer(groupId: GroupId, { membership, archived }: MemberPreferences) {
@@ -9,7 +9,7 @@ export function preferencesAnswer(groupId: GroupId, { membership, archived }: Me
   return {
     groupId,
     notify,
-    mutedUntil: timeAnswer(mutedUntil),
+    mutedUntil: formatTime(mutedUntil),
     hideReceipts,
     archive,
     archived,

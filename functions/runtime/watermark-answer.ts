@@ -1,5 +1,6 @@
 import type { Member } from '../../shared/domain/ids.ts';
 import { formatMessageId } from '../../shared/domain/position.ts';
+import { formatTime } from '../../shared/domain/time.ts';
 import { formatUnread } from '../../shared/domain/unread.ts';
 import type { OwnView } from '../../shared/operations/own-view.ts';
 
@@ -10,7 +11,7 @@ export function watermarkAnswer({ groupId, userId }: Member, { membership, unrea
     groupId,
     userId,
     messageId: formatMessageId(position),
-    readAt: timeAnswer(at),
+    readAt: formatTime(at),
     revision,
     unread: formatUnread(unread),
   };
@@ -19,9 +20,4 @@ export function watermarkAnswer({ groupId, userId }: Member, { membership, unrea
 /** The same answer with the group's head. */
 export function viewAnswer(member: Member, view: OwnView) {
   return { ...watermarkAnswer(member, view), head: formatMessageId(view.head.position) };
-}
-
-/** The time when a register last moved, as RFC 3339; null if it never moved. */
-export function timeAnswer(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

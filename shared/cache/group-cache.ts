@@ -1,9 +1,11 @@
 import { type GroupId, type Member, NOBODY, type UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
+import type { MembershipState } from '../domain/membership.ts';
 import type { Position } from '../domain/position.ts';
 import { type Change, due } from './changes.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
+import { encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
 import { ReceiptsIndex } from './receipts-index.ts';
 import {
@@ -37,6 +39,9 @@ export interface GroupCacheOptions {
 
 const DAY_MS = 86_400_000;
 
+/** The most groups that one script reads. */
+const MOST_GROUPS = 500;
+
 /** The most early marks that one merge returns. */
 const DUE_AT_ONCE = 100;
 
@@ -53,16 +58,23 @@ export class GroupCache {
   readonly unreadLimit: number;
   readonly receipts: ReceiptsIndex;
   readonly #connection: CacheConnection;
+  readonly #options: GroupCacheOptions;
   readonly #idleMs: number;
   readonly #nowMs: () => number;
 
   constructor(connection: CacheConnection, options: GroupCacheOptions = DEFAULT_GROUP_CACHE) {
     this.#connection = connection;
+    this.#options = options;
     this.capacity = options.capacity;
     this.unreadLimit = options.unreadLimit;
     this.#idleMs = options.idleMs;
     this.#nowMs = options.nowMs ?? Date.now;
     this.receipts = new ReceiptsIndex(connection, options);
+  }
+
+  /** The same cache, with another bound of unread counts. */
+  countingUpTo(unreadLimit: number): GroupCache {
+    return new GroupCache(this.#connection, { ...this.#options, unreadLimit });
   }
 
   /**
@@ -110,10 +122,21 @@ export class GroupCache {
   }
 
   /**
-   * Reads heads and windows of groups, given how far the user has read in each. Null if the
-   * cache does not answer. One call.
+   * Reads heads and windows of groups, given how far the user has read in each. Null if the cache does not answer. One call
+   * for each 500 groups, since a script stops all others while it runs.
    */
   async readInbox(
+    userId: UserId,
+    groups: readonly { readonly groupId: GroupId; readonly position: Position }[],
+  ): Promise<InboxView[] | null> {
+    const calls = Array.from({ length: Math.ceil(groups.length / MOST_GROUPS) }, (_, call) =>
+      this.#readInbox(userId, groups.slice(call * MOST_GROUPS, (call + 1) * MOST_GROUPS)),
+    );
+    const views = await Promise.all(calls);
+    return views.every((some) => some !== null) ? views.flat() : null;
+  }
+
+  async #readInbox(
     userId: UserId,
     groups: readonly { readonly groupId: GroupId; readonly position: Position }[],
   ): Promise<InboxView[] | null> {
@@ -124,6 +147,26 @@ export class GroupCache {
       [userId, String(this.unreadLimit), ...groups.map(({ position }) => encodePosition(position))],
       (reply) => arrayIn(reply, groups.length).map(inboxViewIn),
     );
+  }
+
+  /** Merges a user's memberships in some groups, which the ledger has just returned. False if the cache does not answer. One call. */
+  async mergeMember(
+    userId: UserId,
+    states: readonly { readonly groupId: GroupId; readonly state: MembershipState }[],
+  ): Promise<boolean> {
+    const keys = states.flatMap(({ groupId }) => {
+      const { members, receipts, doubts } = keysOf(groupId);
+      return [members, receipts, doubts];
+    });
+    const settings = [this.#nowMs(), this.#idleMs].map(String);
+    const texts = states.map(({ state }) => encodeMembership(state));
+    const isMerged = await this.#connection.run(
+      'mergeMember',
+      keys,
+      [...settings, userId, ...texts],
+      () => true,
+    );
+    return isMerged ?? false;
   }
 
   /** Merges changes and returns what a member then sees. Null if the cache does not answer. One call. */

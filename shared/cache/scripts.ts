@@ -8,6 +8,8 @@ import head from './lua/head.lua';
 import listReceipts from './lua/list-receipts.lua';
 import membership from './lua/membership.lua';
 import mergeGroup from './lua/merge-group.lua';
+import mergeMember from './lua/merge-member.lua';
+import putMember from './lua/put-member.lua';
 import readInbox from './lua/read-inbox.lua';
 import readStatuses from './lua/read-statuses.lua';
 import readView from './lua/read-view.lua';
@@ -35,7 +37,8 @@ export const READING_SCRIPTS = {
 export const WRITING_SCRIPTS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
   doubtMember: script(membership, doubts, head, groupView, doubtMember),
-  mergeGroup: script(membership, doubts, head, groupView, receiptsIndex, earlyMarks, mergeGroup),
+  mergeGroup: script(membership, doubts, head, groupView, receiptsIndex, earlyMarks, putMember, mergeGroup),
+  mergeMember: script(membership, doubts, receiptsIndex, putMember, mergeMember),
 } as const;
 
 export const SCRIPTS = { ...READING_SCRIPTS, ...WRITING_SCRIPTS } as const;

@@ -27,6 +27,9 @@ const cursor = v.pipe(
   v.description('For the next page, in the parameter `cursor`; null at the end'),
 );
 
+const parentId = v.pipe(v.nullable(v.string()), v.description('The group that this one is a thread of'));
+const archived = v.pipe(v.boolean(), v.description('Whether the group counts as archived now'));
+
 export const unread = v.strictObject({
   count: v.pipe(
     v.number(),
@@ -93,6 +96,8 @@ export const markOutcome = v.pipe(
 
 export const markOutcomes = v.strictObject({ results: v.array(markOutcome) });
 
+export const markAllOutcomes = v.strictObject({ results: v.array(markOutcome), cursor });
+
 export const messageStatus = v.strictObject({ messageId, read: v.boolean() });
 
 export const messageStatuses = v.strictObject({
@@ -101,15 +106,38 @@ export const messageStatuses = v.strictObject({
   statuses: v.array(messageStatus),
 });
 
+/** What the group and the user's preferences say of a group in lists. */
+const placeOfGroup = {
+  parentId,
+  notify: preferenceValues.notify,
+  mutedUntil: preferenceValues.mutedUntil,
+  archived,
+};
+
 export const inboxGroup = v.strictObject({
   groupId,
   messageId: messageIdOrNone,
   head: messageIdOrNone,
   revision,
   unread,
+  ...placeOfGroup,
 });
 
 export const inboxPage = v.strictObject({ groups: v.array(inboxGroup), cursor });
+
+/** What is unread in all groups of a user together. */
+const badgeValues = {
+  groups: v.pipe(count, v.description('The groups with something unread')),
+  messages: v.pipe(count, v.description('The messages in them, at most 500 of each')),
+  mentions: v.pipe(count, v.description('How many of these messages mention the user')),
+  exact: v.pipe(v.boolean(), v.description('False if there may be more')),
+};
+
+export const badge = v.strictObject(badgeValues);
+
+export const badges = v.strictObject({
+  badges: v.array(v.strictObject({ userId, ...badgeValues })),
+});
 
 const receiptCounts = { audience, readCount: count, deliveredCount: count };
 
@@ -137,7 +165,7 @@ export const receipts = v.strictObject({ groupId, receipts: v.array(messageRecei
 export const preferences = v.strictObject({
   groupId,
   ...preferenceValues,
-  archived: v.pipe(v.boolean(), v.description('Whether the group counts as archived now')),
+  archived,
 });
 
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
@@ -150,10 +178,22 @@ export const membersPage = v.strictObject({ members: v.array(member), cursor });
 
 export const messageRecorded = v.strictObject({ groupId, messageId, head: messageId });
 
+/** What became of a message in a batch. */
+export const recordOutcome = v.strictObject({
+  groupId,
+  messageId,
+  outcome: v.pipe(
+    v.picklist(['recorded', 'known', 'conflict', 'failed']),
+    v.description('`conflict`: it is known under another sender. `failed`: send it again'),
+  ),
+});
+
+export const recordOutcomes = v.strictObject({ results: v.array(recordOutcome) });
+
 export const group = v.strictObject({
   groupId,
   head: messageIdOrNone,
-  parentId: v.pipe(v.nullable(v.string()), v.description('The group that this one is a thread of')),
+  parentId,
   receipts: v.pipe(
     v.picklist(RECEIPTS_POLICIES),
     v.description('Who may see the receipts of a message: the members, only its sender, or nobody'),

@@ -92,6 +92,27 @@ export const endpoints = [
     answers: { 200: answers.inboxPage },
   },
   {
+    ...requests.markAll,
+    summary: "Moves a user's watermarks to the heads, a page of groups at a time",
+    servedBy: 'mark-all',
+    ledger: ['BatchGetItem', 'Query', 'UpdateItem'],
+    answers: { 200: answers.markAllOutcomes },
+  },
+  {
+    ...requests.getBadge,
+    summary: "Counts what is unread in a user's groups together",
+    servedBy: 'get-badge',
+    ledger: ['BatchGetItem', 'GetItem', 'Query'],
+    answers: { 200: answers.badge },
+  },
+  {
+    ...requests.countBadges,
+    summary: 'Counts what is unread for several users',
+    servedBy: 'count-badges',
+    ledger: ['BatchGetItem', 'GetItem', 'Query'],
+    answers: { 200: answers.badges },
+  },
+  {
     ...requests.listReceipts,
     summary: 'Lists who has read a message',
     servedBy: 'list-receipts',
@@ -164,6 +185,13 @@ export const endpoints = [
     ledger: ['BatchGetItem', 'UpdateItem'],
     answers: { 200: answers.messageRecorded, 201: answers.messageRecorded },
     problems: ['conflict'],
+  },
+  {
+    ...requests.recordMessages,
+    summary: 'Records messages that were sent in several groups',
+    servedBy: 'record-messages',
+    ledger: ['BatchGetItem', 'UpdateItem'],
+    answers: { 200: answers.recordOutcomes },
   },
   {
     ...requests.deleteMessage,

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import { groupId, joinedAfter, position, remindAfterSeconds, time, userId } from './schemas.ts';
+
+import { groupId, joinedAfter, messageFields, position, time, userId } from './schemas.ts';
 
 /**
  * The facts that a chat back end reports over the bus, by the event's `detail-type`. A detail may have other fields,
@@ -7,10 +8,7 @@ import { groupId, joinedAfter, position, remindAfterSeconds, time, userId } from
  * and `leftAt` are exact.
  */
 export const facts = {
-  MessageSent: v.object({
-    ...{ groupId, messageId: position, senderId: userId },
-    ...{ sentAt: v.optional(time), remindAfterSeconds },
-  }),
+  MessageSent: v.object({ groupId, ...messageFields }),
   MessageDeleted: v.object({ groupId, messageId: position }),
   MemberJoined: v.object({ groupId, userId, joinedAt: v.optional(time), joinedAfter }),
   MemberLeft: v.object({ groupId, userId, leftAt: v.optional(time) }),

@@ -10,17 +10,17 @@ import {
   limitTo200,
   limitTo500,
   marks,
+  messageFields,
+  messages,
   mutedUntil,
   notify,
   parameters,
+  parent,
   parentId,
   position,
   positions,
   receiptsPolicy,
-  remindAfterSeconds,
-  sentAt,
   state,
-  userId,
   userIds,
 } from './schemas.ts';
 
@@ -83,7 +83,30 @@ export const getInbox = {
   at: 'GET /inbox',
   path: parameters,
   // A larger limit than other lists: a client should get its first screen in one call.
-  query: { unreadOnly: flagParameter, limit: limitTo200, cursor },
+  query: { unreadOnly: flagParameter, archived: flagParameter, parentId: parent, limit: limitTo200, cursor },
+} as const satisfies Request;
+
+export const markAll = {
+  name: 'markAll',
+  who: 'user',
+  at: 'POST /watermarks/all',
+  path: parameters,
+  optionalBody: { parentId: parent, unmutedOnly: flag, cursor },
+} as const satisfies Request;
+
+export const getBadge = {
+  name: 'getBadge',
+  who: 'user',
+  at: 'GET /badge',
+  path: parameters,
+} as const satisfies Request;
+
+export const countBadges = {
+  name: 'countBadges',
+  who: 'service',
+  at: 'POST /badges',
+  path: parameters,
+  body: { userIds },
 } as const satisfies Request;
 
 export const listReceipts = {
@@ -153,7 +176,14 @@ export const recordMessage = {
   who: 'service',
   at: 'POST /groups/{groupId}/messages',
   path: parameters,
-  body: { messageId: position, senderId: userId, sentAt, remindAfterSeconds },
+  body: messageFields,
+} as const satisfies Request;
+
+export const recordMessages = {
+  name: 'recordMessages',
+  who: 'service',
+  at: 'POST /messages',
+  body: { messages },
 } as const satisfies Request;
 
 export const deleteMessage = {

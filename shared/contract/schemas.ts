@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { RECEIPTS_POLICIES } from '../domain/head.ts';
 import { ID_RULE, parseGroupId, parseUserId } from '../domain/ids.ts';
-import type { ReceiptState } from '../domain/message.ts';
+import type { Mentions, ReceiptState } from '../domain/message.ts';
 import { type Position, parseMessageId, START } from '../domain/position.ts';
 import { ARCHIVE_MODES, LAST_TIME_MS, NOTIFY_LEVELS } from '../domain/preferences.ts';
 
@@ -41,9 +41,9 @@ export const anyTime = parsed(
  *
  * @__NO_SIDE_EFFECTS__
  */
-export function listOf<T>(entry: v.GenericSchema<unknown, T>) {
+export function listOf<T>(entry: v.GenericSchema<unknown, T>, rule = 'must be an array') {
   return v.pipe(
-    v.array(v.unknown(), 'must be an array'),
+    v.array(v.unknown(), rule),
     v.minLength(1, 'must have at least 1 entry'),
     v.maxLength(MAX_ENTRIES, `must have at most ${MAX_ENTRIES} entries`),
     v.array(entry),
@@ -94,9 +94,33 @@ export const userIds = listOf(userId);
 /** The group that a thread belongs to; null for none. */
 export const parentId = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(groupId));
 
+/** Only groups of this parent. */
+export const parent = /* @__PURE__ */ v.optional(groupId);
+
 /** Who may see receipts. */
 export const receiptsPolicy = /* @__PURE__ */ v.optional(
   /* @__PURE__ */ v.picklist(RECEIPTS_POLICIES, 'must be one of members, sender, off'),
+);
+
+const everybody = /* @__PURE__ */ v.literal('all');
+
+/** A user who is named twice is mentioned once. */
+const mentionedUsers = /* @__PURE__ */ v.pipe(
+  /* @__PURE__ */ listOf(userId, 'must be an array of user ids, or "all"'),
+  /* @__PURE__ */ v.transform((userIds) => [...new Set(userIds)]),
+);
+
+/** Whom a message mentions; nobody if it is missing. */
+export const mentions = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.lazy((given): v.GenericSchema<unknown, Mentions> => {
+    return given === 'all' ? everybody : mentionedUsers;
+  }),
+);
+
+/** Whether the sender of a message moves to it; true if it is missing. */
+export const advanceSender = /* @__PURE__ */ v.optional(
+  /* @__PURE__ */ v.boolean('must be true or false'),
+  true,
 );
 
 /** A mark in a batch. */
@@ -115,6 +139,22 @@ export const mark = /* @__PURE__ */ v.pipe(
 );
 
 export const marks = listOf(mark);
+
+/** The fields of a message that is recorded, beside its group. */
+export const messageFields = {
+  messageId: position,
+  senderId: userId,
+  sentAt,
+  silent: flag,
+  mentions,
+  advanceSender,
+  remindAfterSeconds,
+};
+
+/** A message in a batch. */
+export const message = /* @__PURE__ */ v.strictObject({ groupId, ...messageFields });
+
+export const messages = /* @__PURE__ */ listOf(message);
 
 /**
  * The most entries of a page, as a query parameter; 100 if it is missing.

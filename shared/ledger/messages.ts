@@ -3,6 +3,7 @@ import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { addToTally, EMPTY_TALLY, type Tally } from '../domain/unread.ts';
+import { dueItem } from './due.ts';
 import { type Item, messageDetails, messageOf } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
@@ -16,11 +17,11 @@ const FIRST_PAGE = 10;
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
 const MOST_FULL_PAGES = 8;
 
-/** The attribute of a message that leaves the own view of its sender where it is. */
-const OWN_VIEW_STAYS = 'ownViewStays';
-
 /** The attributes of a message's reminder: when it is due (./due.ts), and how far it has come (./reminders.ts). */
 const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
+
+/** The attribute of a message that leaves the own view of its sender where it is. */
+const OWN_VIEW_STAYS = 'ownViewStays';
 
 /** A message as it is recorded. */
 export interface Recording extends Omit<Message, 'deleted'> {
@@ -28,8 +29,8 @@ export interface Recording extends Omit<Message, 'deleted'> {
   readonly sentAtMs: number;
   /** Its sender does not move to it. */
   readonly ownViewStays: boolean;
-  /** The attributes of its reminder (./due.ts), if it has one. */
-  readonly reminder?: Item;
+  /** When its reminder is due, in milliseconds since the epoch; never if it is not given. */
+  readonly dueAtMs?: number | undefined;
 }
 
 /** The messages of groups. They expire after the retention. */
@@ -55,7 +56,7 @@ export class Messages {
    */
   async record(
     groupId: GroupId,
-    { sentAtMs, ownViewStays, reminder, ...sent }: Recording,
+    { sentAtMs, ownViewStays, dueAtMs, ...sent }: Recording,
     nowMs: number,
   ): Promise<{ readonly message: Message; readonly ownViewStays: boolean; readonly known: boolean }> {
     const { position, senderId } = sent;
@@ -68,7 +69,7 @@ export class Messages {
         ...messageDetails(sent),
         ...(ownViewStays && { [OWN_VIEW_STAYS]: { BOOL: true } }),
         ...this.#expiry(nowMs),
-        ...reminder,
+        ...(dueAtMs !== undefined && dueItem(groupId, position, dueAtMs)),
       },
       conditions: [lacks('senderId')],
     });

@@ -1,6 +1,7 @@
 import { type MessageRange, MOST_MESSAGES } from '../cache/live-cache.ts';
 import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
+import { formatPlace } from '../domain/place.ts';
 import type { Position } from '../domain/position.ts';
 import { formatMessageId, messageIdAt } from '../domain/position.ts';
 import { formatUnread } from '../domain/unread.ts';
@@ -31,6 +32,7 @@ export function viewIn(groupId: string, { membership, head, unread }: OwnView) {
     revision,
     head: formatMessageId(head.position),
     unread: formatUnread(unread),
+    ...formatPlace(head, membership),
   };
 }
 

@@ -4,8 +4,9 @@ import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Connection } from '../ledger/connections.ts';
 import { readMembershipsOfUser } from '../ledger/memberships-of-user.ts';
 import type { Table } from '../ledger/table.ts';
-import { type InboxGroup, type InboxPage, readInbox, viewsOf } from '../operations/inbox.ts';
+import { type InboxPage, readInbox } from '../operations/inbox.ts';
 import type { Tidemark } from '../operations/tidemark.ts';
+import { type GroupView, viewsOf } from '../operations/user-groups.ts';
 import { viewIn } from './frame.ts';
 import type { Live } from './live.ts';
 
@@ -45,7 +46,7 @@ export async function sync(
 }
 
 interface Found {
-  readonly groups: readonly InboxGroup[];
+  readonly groups: readonly GroupView[];
   readonly isAll: boolean;
 }
 
@@ -60,7 +61,7 @@ async function viewsOfGroups(
 }
 
 async function unreadViews(tidemark: Tidemark, userId: UserId): Promise<Found> {
-  const groups: InboxGroup[] = [];
+  const groups: GroupView[] = [];
   let after: GroupId | null = null;
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const limit = MAX_VIEWS - groups.length;

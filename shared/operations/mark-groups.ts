@@ -36,7 +36,10 @@ export async function markGroups(
   const groups = [...Map.groupBy(marks, ({ groupId }) => groupId)];
   const outcomes = new Map<GroupMark, GroupOutcome>();
   await inParallel(groups, CONCURRENT_GROUPS, async ([groupId, ofGroup]) => {
-    const reached = await markGroup(tidemark, { groupId, userId }, ofGroup).catch(failed);
+    const reached = await markGroup(tidemark, { groupId, userId }, ofGroup).catch((error: unknown) => {
+      const failed = failedOutcome(error);
+      return () => failed;
+    });
     for (const [index, mark] of ofGroup.entries()) outcomes.set(mark, reached(index));
   });
   return marks.map((mark) => outcomes.get(mark) ?? { outcome: 'failed' });
@@ -51,17 +54,17 @@ async function markGroup(
   return moved ? (index) => outcomeOf(moved.outcomes[index]) : () => ({ outcome: 'not_found' });
 }
 
-function outcomeOf(reached: MarkOutcome | undefined): GroupOutcome {
+export function outcomeOf(reached: MarkOutcome | undefined): GroupOutcome {
   if (!reached) throw new Error('a mark of a batch has no outcome');
   const { moved, isConflict, position, revision, clamped } = reached;
   const outcome = isConflict ? 'conflict' : moved ? 'advanced' : 'unchanged';
   return { outcome, position, revision, clamped };
 }
 
-function failed(error: unknown): () => GroupOutcome {
+export function failedOutcome(error: unknown): GroupOutcome {
   console[isUnavailable(error) ? 'warn' : 'error']({
     message: 'a mark of a batch failed',
     error: loggedError(error),
   });
-  return () => ({ outcome: 'failed' });
+  return { outcome: 'failed' };
 }

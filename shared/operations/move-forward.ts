@@ -41,7 +41,7 @@ export async function moveForward(
   for (let attempt = 0; attempt < 2; attempt += 1) {
     expected ??= mode === 'open' ? await join(tidemark, member) : null;
     if (!expected) return null;
-    const written = await write(tidemark, member, expected, marks, clamp, isTrusted);
+    const written = await writeMarks(tidemark, member, expected, marks, clamp, isTrusted);
     if (written) {
       const { membership, changed, outcomes } = written;
       const early = earlyMarks(userId, membership, marks, outcomes);
@@ -68,7 +68,7 @@ function isRevision({ self }: Membership, ifRevision: number | null): boolean {
  * and `known` is the cache's copy, reads the member from the ledger for a mark that may be early: the copy may be old, and
  * a mark of hidden receipts must be noted as private.
  */
-async function write(
+export async function writeMarks(
   tidemark: Tidemark,
   member: Member,
   known: Membership,
@@ -163,7 +163,7 @@ async function applyOvertaken(
   if (due.length === 0) return moved;
   const { revision } = moved.membership.self;
   const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
-  const written = await write(tidemark, member, moved.membership, again, (position) => position, false);
+  const written = await writeMarks(tidemark, member, moved.membership, again, (position) => position, false);
   if (!written) return moved;
   const { membership } = written;
   const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);

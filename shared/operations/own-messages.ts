@@ -18,8 +18,9 @@ export interface OwnMessages {
 }
 
 /**
- * Moves the sender of messages up to them, nearly always in one write of the ledger. Returns null if the sender is not a
- * member or does not move.
+ * Moves the sender of messages up to them, nearly always in one write of the ledger. Returns what the ledger then holds, for
+ * the cache: also of a sender that does not move, since an earlier call may have moved it and then failed. Null if the
+ * sender is not a member, or if none of the messages moves it.
  *
  * @param sentAtMs if the messages arrived as a fact, the time when they were sent: a sender that joined later does not
  *   move. Null: every member moves.
@@ -40,10 +41,10 @@ export async function advanceSender(
   const { state, joinings } = raised.known;
   if (state?.kind !== 'member') return null;
   const [since] = joinings;
-  if (sentAtMs !== null && since && isSentBefore(sentAtMs, since)) return null;
+  if (sentAtMs !== null && since && isSentBefore(sentAtMs, since)) return state;
   // The sender moved to a known message when that was first recorded. It may have marked it unread since then.
   const target = sentUpTo(raised.known) >= known ? recorded : newest;
-  if (target === START) return null;
+  if (target === START) return state;
   return ledger.memberships.moveSender(sender, target, at, raised.known);
 }
 

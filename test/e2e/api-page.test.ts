@@ -69,6 +69,7 @@ test('the page shows every event, and each route at least once', () => {
     'GroupFullyRead',
     'MessageStillUnread',
     'OwnWatermarkMoved',
+    'PreferencesChanged',
     'WatermarkAdvanced',
   ]);
   expect(page.events.map(({ name }) => name).toSorted()).toEqual(Object.keys(eventDetails).toSorted());

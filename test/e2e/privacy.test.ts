@@ -78,6 +78,8 @@ const OWN_CALLS: Calls = {
   'GET /v1/groups/{groupId}/messages/{messageId}/receipts': () =>
     MESSAGE_IDS.flatMap((messageId) => PAGES.map((query) => ({ ids: { messageId }, query }))),
   'POST /v1/groups/{groupId}/receipts': () => [{ body: { messageIds: MESSAGE_IDS } }],
+  'GET /v1/groups/{groupId}/preferences': () => [{}],
+  'PATCH /v1/groups/{groupId}/preferences': () => [{ body: { notify: 'all' } }],
 };
 
 /** The same calls by a back end on a user's behalf: the first call of each route. */
@@ -242,6 +244,57 @@ describe('what others see', () => {
     await expectOnlyPublicEvents(chat, published);
   });
 
+  const setPreferences = ({ group: { groupId }, bob }: Chat, body: Json) =>
+    stack.asUser(bob, 'PATCH', `/v1/groups/${groupId}/preferences`, body);
+
+  test.each([
+    {
+      name: 'a read',
+      act: (chat: Chat) => markOf(chat, { messageId: '90' }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'a read of everything',
+      act: (chat: Chat) => markOf(chat, { messageId: LARGEST_ID }),
+      own: { messageId: '100', revision: 0 },
+    },
+    {
+      name: 'a read on behalf of the user',
+      act: (chat: Chat) => onBehalf(chat, { messageId: '90' }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'reads in a batch',
+      act: (chat: Chat) => inBatch(chat, { messageId: '80' }, { messageId: '90', ifRevision: 0 }),
+      own: { messageId: '90', revision: 0 },
+    },
+    {
+      name: 'nothing but muting and archiving',
+      act: (chat: Chat) =>
+        setPreferences(chat, { notify: 'none', mutedUntil: '2999-01-01T00:00:00Z', archive: 'untilNew' }),
+      own: { messageId: '20', revision: 0 },
+    },
+  ])('is the same after $name with hidden receipts, and when they are shown again', async ({ act, own }) => {
+    const chat = await aChat();
+    const { group, bob } = chat;
+    await seenByOthers(chat);
+    const [seen, published] = [await seenByOthers(chat), await eventsOf(chat)];
+
+    expect(await setPreferences(chat, { hideReceipts: true })).toMatchObject({ status: 200 });
+    expect(await act(chat)).toMatchObject({ status: 200 });
+    expect((await group.readView(bob)).body).toMatchObject(own);
+    expect(await seenByOthers(chat)).toEqual(seen);
+    await stack.emptyCache();
+    expect(await seenByOthers(chat)).toEqual(seen);
+    expect(await setPreferences(chat, { hideReceipts: false })).toMatchObject({ status: 200 });
+    expect(await seenByOthers(chat)).toEqual(seen);
+    expect((await group.readView(bob)).body).toMatchObject(own);
+
+    await expectOnlyPublicEvents(chat, published);
+    const [hidden] = await group.details('PreferencesChanged', bob);
+    expect(hidden).toMatchObject({ hideReceipts: true, revision: 1 });
+  });
+
   /** Bob reads 25 publicly: this is the first event except for those of his own view. */
   async function expectOnlyPublicEvents(chat: Chat, before: readonly BusEvent[]) {
     const { group, bob } = chat;
@@ -249,7 +302,8 @@ describe('what others see', () => {
     const old = new Set(before.map(({ id }) => id));
     await eventually(async () => {
       const fresh = (await eventsOf(chat)).filter(({ id }) => !old.has(id));
-      const isOwn = ({ 'detail-type': type }: BusEvent) => type === 'OwnWatermarkMoved';
+      const isOwn = ({ 'detail-type': type }: BusEvent) =>
+        type === 'OwnWatermarkMoved' || type === 'PreferencesChanged';
       expect(fresh.filter(isOwn).every(({ detail }) => detail.userId === bob)).toBe(true);
       // Events may come again: of GroupFullyRead also the previous one.
       const others = new Set(fresh.filter((event) => !isOwn(event)).map(saying));
@@ -336,6 +390,41 @@ describe('a private read cannot be computed', () => {
     );
     const upTo = (await group.details('GroupFullyRead')).map((detail) => String(detail.upTo));
     expect(upTo.every((position) => ['20', '40', '55'].includes(position))).toBe(true);
+  });
+
+  test('from receipts and events of a message that the reader sends while its receipts are hidden', async () => {
+    const chat = await aChat();
+    const { group, alice, bob, carol, dave } = chat;
+    const setHidden = (hideReceipts: boolean) =>
+      stack.asUser(bob, 'PATCH', `/v1/groups/${group.groupId}/preferences`, { hideReceipts });
+    await setHidden(true);
+    await group.record(bob, '110');
+    await group.reads(bob, '110');
+    await setHidden(false);
+    // As a back end does that has lost the answer.
+    await group.record(bob, '110');
+    expect((await group.readView(bob)).body).toMatchObject({ messageId: '110', unread: { count: 0 } });
+    await group.inEveryCache(() =>
+      group.expectReceipts(alice, {
+        '30': { sender: alice, read: [carol], unread: [bob], delivered: [bob, carol] },
+        '40': { sender: alice, read: [carol], unread: [bob], delivered: [carol] },
+        '100': { sender: alice, read: [], unread: [bob, carol, dave], delivered: [] },
+        '110': { sender: bob, read: [], unread: [alice, carol, dave], delivered: [] },
+      }),
+    );
+    // The same message, read once more, is public now.
+    await group.reads(bob, '110');
+    await group.inEveryCache(() =>
+      group.expectReceipts(alice, {
+        '100': { sender: alice, read: [bob], unread: [carol, dave], delivered: [bob] },
+      }),
+    );
+    await eventually(async () =>
+      expect((await group.details('WatermarkAdvanced', bob)).map(({ from, to }) => [from, to])).toEqual([
+        [null, '20'],
+        ['20', '110'],
+      ]),
+    );
   });
 
   test('from the time, when the same message is later read publicly', async () => {

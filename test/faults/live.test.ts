@@ -75,7 +75,8 @@ async function receiptsOf(groupId: string, userId: string): Promise<Receipt[]> {
 async function viewOf(groupId: string, userId: string): Promise<View> {
   const { body } = await faults.api.watermark(groupId, userId);
   const { messageId, revision, head, unread } = body as unknown as View;
-  return { groupId, messageId, revision, head, unread };
+  const place = { parentId: null, notify: 'all', mutedUntil: null, archived: false } as const;
+  return { groupId, messageId, revision, head, unread, ...place };
 }
 
 interface Expected {

@@ -44,6 +44,7 @@ function mayBeIn(groupId: string, { kind }: Operation): boolean {
  *
  * - A list of members and a receipt are about many members, even over several pages, and need not be of one moment.
  *   So nothing that others can see may move in the meantime; private moves and other groups may.
+ * - A badge is the sum over many groups, which need not be of one moment: so nothing else runs.
  * - A join of several users need not happen at one head, and its answer has their number, not their names.
  * - Two records of one message return which was first, and each returns a head, of two moments if a third message
  *   moves the head in between. So all messages recorded at once are different, or all are the same.
@@ -53,6 +54,7 @@ function mayRunTogether(one: Operation, other: Operation): boolean {
 }
 
 function isDeterminate(one: Operation, other: Operation): boolean {
+  if (one.kind === 'get badge' || one.kind === 'count badges') return false;
   if (one.kind === 'list members' || one.kind === 'list receipts' || one.kind === 'count receipts') {
     return !movesWhatOthersSee(other, one.groupId);
   }
@@ -85,7 +87,12 @@ const recordsOneOf = (one: Operation, other: Operation) =>
   );
 
 const isAboutMany = ({ kind }: Operation) => ABOUT_MANY.has(kind);
-const ABOUT_MANY: ReadonlySet<Operation['kind']> = new Set(['inbox', 'mark several', 'record several']);
+const ABOUT_MANY: ReadonlySet<Operation['kind']> = new Set([
+  'inbox',
+  'mark several',
+  'mark all',
+  'record several',
+]);
 
 function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
   switch (operation.kind) {
@@ -103,6 +110,7 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
       return operation.marks.some((mark) => mark.groupId === groupId && mark.isPrivate !== true);
     case 'record several':
       return operation.messages.some((message) => message.groupId === groupId);
+    case 'mark all':
     case 'facts':
       return true;
     default:

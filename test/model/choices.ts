@@ -7,7 +7,7 @@ import {
   type PreferencesPatch,
   type ReceiptsPolicy,
 } from './model.ts';
-import type { Caller, IfRevision, Pick } from './operations.ts';
+import type { Caller, IfRevision, Operation, Pick } from './operations.ts';
 
 // Text order is not the order of numbers, nor that of dictionaries.
 export const GROUPS = ['g9', 'g10', 'G|2'] as const;
@@ -167,6 +167,28 @@ export const aSettings = fc
     parentId: given === 'receipts' ? undefined : parentId,
     receipts: given === 'parentId' ? undefined : receipts,
   }));
+
+/** A call that marks all groups of a user. */
+export const aMarkOfAll = fc.record({
+  kind: fc.constant('mark all' as const),
+  userId: user,
+  parentId: maybe(fc.constantFrom(...GROUPS)),
+  unmutedOnly: maybe(fc.boolean()),
+  among: fc.constant(ALL_GROUPS),
+  by,
+});
+
+/** Reads the whole inbox of a user. */
+export const inboxOf = (userId: string, archived: boolean | undefined, parentId?: string): Operation => ({
+  kind: 'inbox',
+  userId,
+  unreadOnly: undefined,
+  limit: undefined,
+  parentId,
+  archived,
+  among: ALL_GROUPS,
+  by: 'user',
+});
 
 export const aRecord = (
   { ids, features }: Setting,

@@ -5,6 +5,9 @@ const FEATURES = [
   'messages in bulk',
   'preferences',
   'group settings',
+  'inbox filters',
+  'badge',
+  'mark all',
 ] as const;
 
 export type Feature = (typeof FEATURES)[number];

@@ -4,6 +4,7 @@ import {
   A_BOT,
   ALL_GROUPS,
   aGroupOfSome,
+  aMarkOfAll,
   anAttributes,
   anEntry,
   anIfRevision,
@@ -18,6 +19,7 @@ import {
   group,
   groupOrOneOfFacts,
   ID_SETS,
+  inboxOf,
   maybe,
   picks,
   SENDERS,
@@ -44,6 +46,8 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
   const ofUser = { groupId: anyGroup, userId: user, by };
 
   const ifPlayed = <T>(feature: Feature, ...operations: T[]) => (features.has(feature) ? operations : []);
+
+  const hasFilters = features.has('inbox filters');
 
   return fc.oneof(
     {
@@ -102,6 +106,8 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
         userId: user,
         unreadOnly: maybe(fc.boolean()),
         limit: maybe(fc.constantFrom(1, 2, 200)),
+        parentId: hasFilters ? maybe(fc.constantFrom(...GROUPS)) : fc.constant(undefined),
+        archived: hasFilters ? maybe(fc.boolean()) : fc.constant(undefined),
         among: fc.constant(ALL_GROUPS),
         by,
       }),
@@ -161,6 +167,15 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
           .map(({ groupId, settings }) => ({ kind: 'set group' as const, groupId, ...settings })),
       },
     ),
+    ...ifPlayed(
+      'badge',
+      { weight: 1, arbitrary: fc.record({ kind: kind('get badge'), userId: user, by }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ kind: kind('count badges'), userIds: fc.uniqueArray(user, { minLength: 1 }) }),
+      },
+    ),
+    ...ifPlayed('mark all', { weight: 2, arbitrary: aMarkOfAll }),
     { weight: 1, arbitrary: fc.record({ kind: kind('flush') }) },
     { weight: 3, arbitrary: fc.record({ kind: kind('evict'), groupId: anyGroup, picks }) },
   );
@@ -213,7 +228,7 @@ function historyOf(
     .map(({ first, steps, timelines, gaps }) => [
       ...(withFacts ? [] : first),
       ...interleaved(steps.flat(), timelines, gaps),
-      ...finalReads(setting.ids, withFacts),
+      ...finalReads(setting, withFacts),
     ]);
 }
 
@@ -244,8 +259,9 @@ export function histories(options: HistoriesOptions): fc.Arbitrary<History> {
 }
 
 /** Reads everything at the end, to find mistakes that no earlier answer showed. */
-function finalReads(ids: readonly bigint[], withFacts: boolean): History {
+function finalReads({ ids, features }: Setting, withFacts: boolean): History {
   const messageIds = ids.slice(0, -3);
+  const withArchived = features.has('inbox filters') ? USERS.slice(0, 3) : [];
   const readers = [
     ...GROUPS.map((groupId) => ({ groupId, userId: USERS[0] as string })),
     ...(withFacts ? GROUPS_OF_FACTS.map((groupId) => ({ groupId, userId: WATCHER })) : []),
@@ -253,17 +269,8 @@ function finalReads(ids: readonly bigint[], withFacts: boolean): History {
   return [
     ...readers.map(({ groupId }): Step => [{ kind: 'list members', groupId, limit: undefined }]),
     ...readers.map((there): Step => [{ kind: 'count receipts', ...there, messageIds, by: 'user' }]),
-    ...USERS.map(
-      (userId): Step => [
-        {
-          kind: 'inbox',
-          userId,
-          unreadOnly: undefined,
-          limit: undefined,
-          among: ALL_GROUPS,
-          by: 'user',
-        },
-      ],
-    ),
+    ...USERS.map((userId): Step => [inboxOf(userId, undefined)]),
+    ...withArchived.map((userId): Step => [inboxOf(userId, true)]),
+    ...(features.has('badge') ? [[{ kind: 'count badges', userIds: USERS }] satisfies Step] : []),
   ];
 }

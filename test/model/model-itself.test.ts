@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
+import { manyGroups, manyMessages } from './large-histories.ts';
 import {
   type Attributes,
   NO_ATTRIBUTES,
@@ -10,7 +11,7 @@ import {
   RULES,
   type Rules,
 } from './model.ts';
-import { factsOf, type OperationRequest, type TimelineFact } from './operations.ts';
+import { factsOf, type History, type OperationRequest, type TimelineFact } from './operations.ts';
 import { type AnswerPieces, Disagreement, play } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
@@ -49,6 +50,27 @@ test.each(WRONG_MODELS)(
   },
   60_000,
 );
+
+/** Plays large histories until one disagrees. */
+async function findAmongLarge(large: fc.Arbitrary<History>, rules: Rules): Promise<unknown> {
+  const property = fc.asyncProperty(large, async (history) => {
+    await play(simulatedService({ appliesLater: false }), history, rules, 0);
+  });
+  return (await fc.check(property, { numRuns: 5, endOnFailure: true })).errorInstance;
+}
+
+test.each([
+  ['many messages', manyMessages(500)],
+  ['many groups', manyGroups],
+])('the model agrees with a service that has %s', async (_name, large) => {
+  expect(await findAmongLarge(large, RULES)).toBeNull();
+});
+
+test('a model whose badge counts more than 500 messages of a group does not agree with the contract', async () => {
+  expect(await findAmongLarge(manyMessages(503), { ...RULES, badgeLimit: 5_000 })).toBeInstanceOf(
+    Disagreement,
+  );
+});
 
 /** Performs these one after the other, and returns the model's answer to the last. */
 async function answerTo(
@@ -527,6 +549,114 @@ describe('in a history written by hand', () => {
       expect(await answerTo([...history, listAs('cem', 1n)])).toMatchObject({ answer: { status: 404 } });
     },
   );
+
+  const inOther = (operation: OperationRequest): OperationRequest =>
+    ({ ...operation, groupId: 'other' }) as OperationRequest;
+  const badge: OperationRequest = { kind: 'get badge', userId: 'ann', ...byUser };
+  /** Two unread messages in each group, of which one mentions ann. */
+  const inTwoGroups = [join('ann'), record(1n, 'ben'), record(2n, 'ben', { mentions: ['ann'] })].flatMap(
+    (operation) => [operation, inOther(operation)],
+  );
+  const badgeOf = (groups: number, messages: number, mentions: number) => ({
+    answer: { status: 200, body: { groups, messages, mentions, exact: true } },
+  });
+
+  test.each([
+    [{}, 2, 4, 2],
+    [{ notify: 'none' }, 1, 2, 1],
+    [{ notify: 'mentions' }, 2, 3, 2],
+    [{ mutedUntil: '2999-12-31T23:59:59.999Z' }, 1, 2, 1],
+    [{ mutedUntil: '2020-02-29T00:00:00.000Z' }, 2, 4, 2],
+    [{ archive: 'always' }, 1, 2, 1],
+    [{ archive: 'untilNew' }, 1, 2, 1],
+  ] as const)(
+    'with preferences %j the badge has %i groups, %i messages and %i mentions',
+    async (patch, groups, messages, mentions) => {
+      const preferences: OperationRequest = {
+        kind: 'set preferences',
+        ...ann,
+        ...byUser,
+        patch: { ...NO_PATCH, ...patch },
+      };
+      expect(await answerTo([...inTwoGroups, preferences, badge])).toEqual(
+        badgeOf(groups, messages, mentions),
+      );
+    },
+  );
+
+  test('badges of several users come in the order asked', async () => {
+    const badges: OperationRequest = { kind: 'count badges', userIds: ['cem', 'ann'] };
+    expect(await answerTo([...inTwoGroups, badges])).toEqual({
+      answer: { status: 200, userIds: ['cem', 'ann'] },
+      'badge of cem': { groups: 0, messages: 0, mentions: 0, exact: true },
+      'badge of ann': { groups: 2, messages: 4, mentions: 2, exact: true },
+    });
+  });
+
+  const among = ['g', 'other'];
+  const markAll = (wanted: { parentId?: string; unmutedOnly?: boolean } = {}): OperationRequest => ({
+    kind: 'mark all',
+    userId: 'ann',
+    ...byUser,
+    parentId: undefined,
+    unmutedOnly: undefined,
+    ...wanted,
+    among,
+  });
+  const inSpace: OperationRequest = { kind: 'set group', ...g, parentId: 'space', receipts: undefined };
+
+  test('all groups are marked up to their heads, or those of a parent, or those that are not muted', async () => {
+    const marked = { outcome: 'advanced', messageId: '2', revision: 0, clamped: false };
+    const answer = { status: 200, areDistinct: true, others: [] };
+    expect(await answerTo([...inTwoGroups, mark(2n), markAll()])).toEqual({
+      answer,
+      'group g': { ...marked, outcome: 'unchanged' },
+      'group other': marked,
+    });
+    expect(await answerTo([...inTwoGroups, inSpace, markAll({ parentId: 'space' })])).toEqual({
+      answer,
+      'group g': marked,
+      'group other': null,
+    });
+    expect(await answerTo([...inTwoGroups, set({ notify: 'none' }), markAll({ unmutedOnly: true })])).toEqual(
+      {
+        answer,
+        'group g': null,
+        'group other': marked,
+      },
+    );
+    expect(await answerTo([...inTwoGroups, markAll(), badge])).toEqual(badgeOf(0, 0, 0));
+  });
+
+  test('an inbox lists archived groups only if asked, and those of one parent', async () => {
+    const inbox = (wanted: { parentId?: string; archived?: boolean }): OperationRequest => ({
+      kind: 'inbox',
+      userId: 'ann',
+      ...byUser,
+      unreadOnly: undefined,
+      limit: undefined,
+      parentId: undefined,
+      archived: undefined,
+      ...wanted,
+      among,
+    });
+    const history = [...inTwoGroups, inSpace, set({ archive: 'always', notify: 'mentions' })];
+    const listed = { parentId: 'space', notify: 'mentions', archived: true };
+    const other = { parentId: null, notify: 'all', archived: false };
+    expect(await answerTo([...history, inbox({})])).toMatchObject({ 'group g': null, 'group other': other });
+    expect(await answerTo([...history, inbox({ archived: true })])).toMatchObject({
+      'group g': listed,
+      'group other': null,
+    });
+    expect(await answerTo([...history, inbox({ archived: true, parentId: 'space' })])).toMatchObject({
+      'group g': listed,
+      'group other': null,
+    });
+    expect(await answerTo([...inTwoGroups, inSpace, inbox({ parentId: 'space' })])).toMatchObject({
+      'group g': { parentId: 'space', notify: 'all', archived: false },
+      'group other': null,
+    });
+  });
 
   const list = (...listed: (readonly [string, string | null, string | null])[]) => ({
     answer: {

@@ -5,6 +5,12 @@ import { Redis } from 'ioredis';
 import { startRunningStack } from '../support/running-stack.ts';
 import { PLAYED } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
+import {
+  FEATURES_OF_MANY_GROUPS,
+  FEATURES_OF_MANY_MESSAGES,
+  manyGroups,
+  manyMessages,
+} from './large-histories.ts';
 import { RULES, type Rules } from './model.ts';
 import type { History } from './operations.ts';
 import { type Stage, serviceOf } from './perform.ts';
@@ -12,7 +18,7 @@ import { Disagreement, play } from './play.ts';
 import { shorten } from './shorten.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
-const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
+const OPERATIONS = process.env.CI === undefined ? 2_000 : 20_000;
 /** The number of histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
@@ -77,7 +83,10 @@ interface Search extends Omit<HistoriesOptions, 'features'> {
  * If the cache did not answer in time, a merge is lost, and answers are not promised until the stream has merged it
  * again: such a history is played again. On a busy machine this happens sometimes.
  */
-async function playOnCache(history: History, { rules, factsWithinMs }: Search): Promise<number> {
+async function playOnCache(
+  history: History,
+  { rules, factsWithinMs }: Pick<Search, 'rules' | 'factsWithinMs'>,
+): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const failures = stage.stack.cacheFailures();
     try {
@@ -161,7 +170,31 @@ test(
     expect(compared).toBeGreaterThanOrEqual(OPERATIONS);
     console.info(`${compared} operations agreed`);
   },
-  20 * 60_000,
+  60 * 60_000,
+);
+
+const LARGE = [
+  { name: 'many unread messages', history: manyMessages(500), features: FEATURES_OF_MANY_MESSAGES },
+  { name: 'many groups', history: manyGroups, features: FEATURES_OF_MANY_GROUPS },
+  ...(process.env.CI === undefined
+    ? []
+    : [
+        {
+          name: 'more messages than the cache keeps',
+          history: manyMessages(5_000),
+          features: FEATURES_OF_MANY_MESSAGES,
+        },
+      ]),
+].filter(({ features }) => features.every((feature) => PLAYED.has(feature)));
+
+test.each(LARGE)(
+  'the model and the service give the same answers in a history with $name',
+  async ({ history: large }) => {
+    console.info(`TIDEMARK_MODEL_SEED=${SEED}`);
+    const [history = []] = fc.sample(large, { numRuns: 1, seed: SEED });
+    await playOnCache(history, { rules: { ...RULES, features: PLAYED }, factsWithinMs: 0 });
+  },
+  10 * 60_000,
 );
 
 describe('a wrong model is detected, with a report of a few lines, if it', () => {

@@ -154,6 +154,12 @@ export const DEFAULT_PREFERENCES: PreferenceValues = {
   archive: 'no',
 };
 
+/** Which groups a call marks. */
+export interface AllWanted {
+  readonly parentId: string | undefined;
+  readonly unmutedOnly: boolean | undefined;
+}
+
 /** Who may read receipts. */
 export type ReceiptsPolicy = 'members' | 'sender' | 'off';
 
@@ -305,6 +311,18 @@ export interface Rules {
     readonly isSender: boolean;
     readonly isList: boolean;
   }): boolean;
+  /** Whether an inbox lists a group; `asked` is the request's parameter. */
+  isListed(group: { readonly isArchived: boolean; readonly asked: boolean | undefined }): boolean;
+  /** What of a member's group counts in the badge. */
+  countsInBadge(group: {
+    readonly isArchived: boolean;
+    readonly isMuted: boolean;
+    readonly notify: PreferenceValues['notify'];
+  }): 'messages' | 'mentions' | 'nothing';
+  /** The badge counts at most so many messages of one group. */
+  readonly badgeLimit: number;
+  /** Whether a call that marks all groups marks this one. */
+  isAmongAll(group: Group, member: Member, wanted: AllWanted): boolean;
   /** What a clamped mark moves when its message is recorded. */
   appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
@@ -370,6 +388,16 @@ export const RULES: Rules = {
     return archive === 'always';
   },
   mayBecomeParent: (group, parentId) => group.parentId === null || group.parentId === parentId,
+  isListed: ({ isArchived, asked = false }) => isArchived === asked,
+  countsInBadge: ({ isArchived, isMuted, notify }) => {
+    if (isArchived || isMuted) return 'nothing';
+    return notify === 'mentions' ? 'mentions' : 'messages';
+  },
+  badgeLimit: 500,
+  isAmongAll: ({ parentId }, { preferences }, wanted) => {
+    if (wanted.parentId !== undefined && parentId !== wanted.parentId) return false;
+    return wanted.unmutedOnly !== true || !isMuted(preferences);
+  },
   mayRead: ({ policy, isSender }) => policy === 'members' || (policy === 'sender' && isSender),
   appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };
@@ -379,6 +407,9 @@ export const RULES: Rules = {
     return { moves: { ...moves, own: moves.own && isSameRevision }, isSure: false };
   },
 };
+
+export const isMuted = ({ notify, mutedUntil }: PreferenceValues) =>
+  notify === 'none' || (mutedUntil !== null && Date.parse(mutedUntil) > Date.now());
 
 /** What a private read moves. */
 export const privately = (moves: Moves): Moves => ({ ...moves, shown: false, delivered: false });

@@ -63,10 +63,23 @@ export type OperationWith<Revision> =
       readonly userId: string;
       readonly unreadOnly: boolean | undefined;
       readonly limit: number | undefined;
+      readonly parentId: string | undefined;
+      readonly archived: boolean | undefined;
       /** The existing groups. */
       readonly among: readonly string[];
       readonly by: Caller;
     }
+  | {
+      readonly kind: 'mark all';
+      readonly userId: string;
+      readonly parentId: string | undefined;
+      readonly unmutedOnly: boolean | undefined;
+      /** The existing groups. */
+      readonly among: readonly string[];
+      readonly by: Caller;
+    }
+  | { readonly kind: 'get badge'; readonly userId: string; readonly by: Caller }
+  | { readonly kind: 'count badges'; readonly userIds: readonly string[] }
   | {
       readonly kind: 'list receipts';
       readonly groupId: string;
@@ -230,6 +243,12 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `${operation.userId} counts in ${operation.groupId} the receipts of ${operation.messageIds.join(', ')}${listed(operation)}`;
     case 'inbox':
       return `the inbox of ${operation.userId}${listed(operation)}`;
+    case 'mark all':
+      return `${operation.userId} marks all groups${listed(operation)}`;
+    case 'get badge':
+      return `the badge of ${operation.userId}${listed(operation)}`;
+    case 'count badges':
+      return `the badges of ${operation.userIds.join(', ')}`;
     case 'list receipts': {
       const { userId, groupId, messageId } = operation;
       return `${userId} lists in ${groupId} the receipts of ${messageId}${listed(operation)}`;
@@ -284,6 +303,8 @@ const OPTIONS = [
   'hideReceipts',
   'archive',
   'parentId',
+  'archived',
+  'unmutedOnly',
   'receipts',
 ] as const;
 

@@ -32,6 +32,8 @@ export interface Part {
   readonly changes: boolean;
   /** Whether it records or deletes a message. */
   readonly changesMessages: boolean;
+  /** Whether it is about all groups of the users that it touches, in place of one. */
+  readonly isAboutAll?: boolean;
   /** Whether it runs after the part before it, and only if the answer has its piece. */
   readonly follows: boolean;
   /** All outcomes that the contract allows. */
@@ -48,6 +50,7 @@ export const MEMBERS = 'members';
 export const RECEIPTS = 'receipts';
 export const pieceOfGroup = (groupId: string) => `group ${groupId}`;
 export const pieceOfEntry = (index: number) => `entry ${index}`;
+export const pieceOfBadge = (userId: string) => `badge of ${userId}`;
 export const pieceOfView = (userId: string) => `view of ${userId}`;
 
 export const idText = (messageId: bigint) => (messageId === 0n ? null : messageId.toString());
@@ -161,5 +164,17 @@ export function partsFor(number: number, rules: Rules) {
     run: (state) => [{ next: state, expected }],
   });
 
-  return { reads, mayWrite, writes, endsWith, answersWith };
+  /** A part that reads all groups of a user and changes nothing. */
+  const readsAll = (userId: string, expect: (state: State) => Expected, piece = WHOLE): Part => ({
+    piece,
+    groupId: null,
+    touches: [userId],
+    changes: false,
+    changesMessages: false,
+    isAboutAll: true,
+    follows: false,
+    run: (state) => [{ next: state, expected: expect(state) }],
+  });
+
+  return { reads, readsAll, mayWrite, writes, endsWith, answersWith };
 }

@@ -1,4 +1,6 @@
+import { badgeOf } from './badge.ts';
 import { applyFacts } from './facts.ts';
+import { fieldsOfEntry, isListed } from './inbox.ts';
 import {
   advance,
   type Expected,
@@ -33,6 +35,7 @@ import {
   NOT_FOUND,
   type Part,
   partsFor,
+  pieceOfBadge,
   pieceOfEntry,
   pieceOfGroup,
   pieceOfView,
@@ -86,7 +89,7 @@ function possibleRevisions(
 
 /** The parts of an operation, in an order that is possible if nothing else runs. */
 export function partsOf(operation: OperationRequest, number: number, rules: Rules = RULES): readonly Part[] {
-  const { reads, mayWrite, writes, endsWith, answersWith } = partsFor(number, rules);
+  const { reads, readsAll, mayWrite, writes, endsWith, answersWith } = partsFor(number, rules);
   const unread = (member: Member, view: View) =>
     expectedUnread(unreadOf(view, member, MAX_UNREAD, rules), rules);
   const ownView = (member: Member, view: View): Record<string, Expected> => ({
@@ -451,7 +454,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       ];
     }
     case 'inbox': {
-      const { userId, unreadOnly, among } = operation;
+      const { userId, among } = operation;
       return [
         answersWith({ status: 200, inOrder: true, others: [] }),
         ...among.map((groupId) =>
@@ -460,13 +463,62 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
             [userId],
             (group, view) => {
               const member = memberOf(group, userId);
-              if (member === undefined) return null;
+              if (member === undefined || !isListed(group, member, operation, view, rules)) return null;
               const { readAt: _readAt, ...entry } = withHead(member, view);
-              const hasUnread = view.messages.some((message) => rules.isUnread(message, member));
-              return unreadOnly === true && !hasUnread ? null : { groupId, ...entry };
+              return { groupId, ...entry, ...fieldsOfEntry(group, member, view, rules) };
             },
             pieceOfGroup(groupId),
           ),
+        ),
+      ];
+    }
+    case 'mark all': {
+      const { userId, among } = operation;
+      return [
+        answersWith({ status: 200, areDistinct: true, others: [] }),
+        ...among.map((groupId) =>
+          mayWrite(
+            groupId,
+            [userId],
+            (group, view, learned) => {
+              const member = memberOf(group, userId);
+              if (member === undefined || !rules.isAmongAll(group, member, operation)) {
+                return [{ group, learned, expected: null }];
+              }
+              const { headBefore } = view;
+              const given = { messageId: headBefore };
+              const marked = mark(group, member, member, given, headBefore, learned, true);
+              const withOutcome = (changed: Group, after: Member, outcome: string) => {
+                const expected: Expected = {
+                  outcome,
+                  messageId: idText(after.own),
+                  revision: shownRevision(after),
+                  clamped: new Optional(false),
+                };
+                return { group: changed, learned, expected };
+              };
+              const unchanged = withOutcome(group, member, 'unchanged');
+              if (!marked.advanced) return [unchanged];
+              const advanced = withOutcome(marked.group, marked.member, 'advanced');
+              const hasUnread = view.messages.some((message) => rules.isUnread(message, member));
+              // If nothing is unread below the head, it need not be written.
+              return hasUnread ? [advanced] : [unchanged, advanced];
+            },
+            pieceOfGroup(groupId),
+          ),
+        ),
+      ];
+    }
+    case 'get badge': {
+      const { userId } = operation;
+      return [readsAll(userId, (state) => ({ status: 200, body: badgeOf(state, userId, rules) }))];
+    }
+    case 'count badges': {
+      const { userIds } = operation;
+      return [
+        answersWith({ status: 200, userIds }),
+        ...userIds.map((userId) =>
+          readsAll(userId, (state) => badgeOf(state, userId, rules), pieceOfBadge(userId)),
         ),
       ];
     }

@@ -3,7 +3,16 @@ import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.
 import { isFields } from './agreement.ts';
 import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
-import { AFTERWARDS, MEMBERS, pieceOfEntry, pieceOfGroup, pieceOfView, RECEIPTS, WHOLE } from './part.ts';
+import {
+  AFTERWARDS,
+  MEMBERS,
+  pieceOfBadge,
+  pieceOfEntry,
+  pieceOfGroup,
+  pieceOfView,
+  RECEIPTS,
+  WHOLE,
+} from './part.ts';
 import type { AnswerPieces, Service } from './play.ts';
 import type { Sending } from './recording.ts';
 
@@ -149,13 +158,24 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         }),
       );
     }
-    case 'inbox':
+    case 'inbox': {
+      const { parentId, limit, among } = operation;
+      const options = { ...operation, parentId: parentId === undefined ? undefined : prefix + parentId };
       return piecesOfInbox(
-        await everyPage('groups', operation.limit ?? 200, operation, (query) =>
+        await everyPage('groups', limit ?? 200, options, (query) =>
           asUser(operation, 'GET', `/inbox${query}`),
         ),
-        operation.among,
+        among,
       );
+    }
+    case 'mark all':
+      return piecesOfAll(await markAll(playing, operation), operation.among);
+    case 'get badge':
+      return whole(await asUser(operation, 'GET', '/badge'));
+    case 'count badges': {
+      const userIds = operation.userIds.map((userId) => prefix + userId);
+      return piecesByUser(await asService('POST', '/badges', { userIds }));
+    }
     case 'list receipts': {
       const { groupId, messageId, limit } = operation;
       return whole(
@@ -308,7 +328,7 @@ async function everyPage(
   fetchPage: (query: string) => Promise<StatusAndBody>,
 ): Promise<StatusAndBody> {
   const query = new URLSearchParams();
-  for (const name of ['state', 'unreadOnly', 'limit'] as const) {
+  for (const name of ['state', 'unreadOnly', 'parentId', 'archived', 'limit'] as const) {
     const value: unknown = Reflect.get(options, name);
     if (value !== undefined) query.set(name, String(value));
   }
@@ -385,6 +405,67 @@ function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
     pieces[pieceOfEntry(index)] = rest;
   }
   return { ...whole({ status, inOrder }), ...pieces };
+}
+
+/** The most groups that one call marks. */
+const GROUPS_AT_ONCE = 100;
+
+/** Marks all groups, a page at a time. */
+async function markAll(
+  playing: Playing,
+  operation: Extract<OperationRequest, { kind: 'mark all' }>,
+): Promise<StatusAndBody> {
+  const { parentId, unmutedOnly } = operation;
+  const body = {
+    ...(parentId !== undefined && { parentId: playing.prefix + parentId }),
+    ...(unmutedOnly !== undefined && { unmutedOnly }),
+  };
+  const results: Json[] = [];
+  let cursor: string | null = null;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const answer: StatusAndBody = await callerOf(playing).asUser(operation, 'POST', '/watermarks/all', {
+      ...body,
+      ...(cursor !== null && { cursor }),
+    });
+    if (answer.status !== 200 || !isFields(answer.body)) return answer;
+    const { results: marked, cursor: next, ...rest } = answer.body;
+    const isPage = Array.isArray(marked) && marked.length <= GROUPS_AT_ONCE;
+    if (!isPage || (next !== null && typeof next !== 'string')) return answer;
+    results.push(...marked);
+    if (next === null) return { status: 200, body: { ...rest, results } };
+    cursor = next;
+  }
+  return { status: 200, body: 'there is no end to the pages' };
+}
+
+function piecesOfAll({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const results = body.results.filter(isFields);
+  const groupIds = results.map(({ groupId }) => String(groupId));
+  const pieces: Record<string, Json> = {};
+  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
+  for (const { groupId, ...rest } of results) pieces[pieceOfGroup(String(groupId))] = rest;
+  const areDistinct = new Set(groupIds).size === body.results.length;
+  const others = groupIds.filter((groupId) => !among.includes(groupId));
+  return { ...whole({ status, areDistinct, others }), ...pieces };
+}
+
+/** Separates the badges of several users. */
+function piecesByUser({ status, body }: StatusAndBody): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.badges) || Object.keys(body).length > 1) {
+    return whole({ status, body });
+  }
+  const userIds: Json[] = [];
+  const pieces: Record<string, Json> = {};
+  for (const badge of body.badges) {
+    if (!isFields(badge)) return whole({ status, body });
+    const { userId = null, ...rest } = badge;
+    userIds.push(userId);
+    pieces[pieceOfBadge(String(userId))] = rest;
+  }
+  return { ...whole({ status, userIds }), ...pieces };
 }
 
 function piecesOfInbox({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {

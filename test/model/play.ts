@@ -296,15 +296,28 @@ function statesAfter(
     }
     return found;
   };
-  const [first = state, ...others] =
-    groupId === null
-      ? [state]
-      : possibleBy(groupOf(state, groupId), part.touches, rules).map((group, index) =>
-          index === 0 ? state : withGroup(state, group),
-        );
+  const [first = state, ...others] = possibleStates(state, part, rules);
   const found = after(first);
   if (!part.changes && found.length > 0) return { found, isOnlySeen: true };
   return { found: [...found, ...others.flatMap(after)], isOnlySeen: false };
+}
+
+/** The possible states before a part: marks that overtook their messages were applied by then, or not. */
+function possibleStates(
+  state: State,
+  { groupId, isAboutAll, touches }: Part,
+  rules: Rules,
+): readonly State[] {
+  const groups = isAboutAll ? state.groups : groupId === null ? [] : [groupOf(state, groupId)];
+  let possible: readonly State[] = [state];
+  for (const group of groups) {
+    const [, ...applied] = possibleBy(group, touches, rules);
+    possible = [
+      ...possible,
+      ...possible.flatMap((sofar) => applied.map((changed) => withGroup(sofar, changed))),
+    ];
+  }
+  return possible;
 }
 
 function inOrder(start: State, parts: readonly Answered[], after: After): readonly State[] {

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import {
   A_BOT,
+  aMarkOfAll,
   anAttributes,
   aPatch,
   aRecordedId,
   aSettings,
   GROUP_WITHOUT_MEMBERS,
   GROUPS,
+  inboxOf,
   SENDERS,
   type Setting,
   USERS,
@@ -77,6 +79,10 @@ export function scenesOf(feature: Feature, setting: Setting): readonly Scene[] {
       return [hiding(setting), archiving(setting), preferring];
     case 'group settings':
       return [deciding(setting)];
+    case 'inbox filters':
+    case 'badge':
+    case 'mark all':
+      return [summing(setting)];
   }
 }
 
@@ -234,6 +240,46 @@ const preferring: Scene = fc
     ...patches.map((patch): Operation => ({ kind: 'set preferences', ...there, ...byUser, patch })),
     getPreferences(there),
   ]);
+
+/** A member of several groups with preferences and a parent, and what it has unread in all of them. */
+function summing(setting: Setting): Scene {
+  const inGroup = (groupId: string) =>
+    fc.record({
+      groupId: fc.constant(groupId),
+      messageId: aRecordedId(setting.ids),
+      attributes: anAttributes(setting.features),
+      patch: aPatch,
+      parentId: fc.option(fc.constantFrom(...GROUPS)),
+      later: aRecordedId(setting.ids),
+    });
+  return fc
+    .record({ userId: user, groups: fc.tuple(...GROUPS.map(inGroup)), all: aMarkOfAll })
+    .map(({ userId, groups, all }) => {
+      const badge: Operation = { kind: 'get badge', userId, ...byUser };
+      const reads: Operation[] = [
+        ...(setting.features.has('badge') ? [badge] : []),
+        ...(setting.features.has('inbox filters')
+          ? [inboxOf(userId, undefined), inboxOf(userId, true), inboxOf(userId, undefined, GROUPS[0])]
+          : []),
+      ];
+      return [
+        ...groups.flatMap(({ groupId, messageId, attributes, patch, parentId, later }): Operation[] => {
+          const there = { groupId, userId };
+          return [
+            join(there),
+            send(groupId, messageId, A_BOT, attributes),
+            ...(setting.features.has('preferences') ? [set(there, patch)] : []),
+            ...(setting.features.has('group settings') && parentId !== groupId
+              ? [{ kind: 'set group' as const, groupId, parentId, receipts: undefined }]
+              : []),
+            send(groupId, later),
+          ];
+        }),
+        ...reads,
+        ...(setting.features.has('mark all') ? [{ ...all, userId }, ...reads] : []),
+      ];
+    });
+}
 
 /** A group with settings, in which members read receipts. */
 function deciding(setting: Setting): Scene {

@@ -56,13 +56,14 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'facts',
   'set preferences',
   'set group',
+  'mark all',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
 function groupsOf(operation: Operation): readonly string[] {
   if (operation.kind === 'mark several') return operation.marks.map(({ groupId }) => groupId);
   if (operation.kind === 'record several') return operation.messages.map(({ groupId }) => groupId);
-  if (operation.kind === 'inbox') return operation.among;
+  if (operation.kind === 'inbox' || operation.kind === 'mark all') return operation.among;
   return 'groupId' in operation ? [operation.groupId] : [];
 }
 
@@ -154,6 +155,13 @@ function smaller(operation: Operation): readonly Operation[] {
         { ...operation, receipts: undefined },
       ];
     }
+    case 'count badges':
+      return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
+    case 'mark all':
+      return [
+        ...(operation.parentId === undefined ? [] : [{ ...operation, parentId: undefined }]),
+        ...(operation.unmutedOnly === undefined ? [] : [{ ...operation, unmutedOnly: undefined }]),
+      ];
     case 'list receipts':
     case 'list members':
     case 'inbox':

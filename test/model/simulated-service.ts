@@ -50,9 +50,10 @@ export function simulatedService({ appliesLater }: { readonly appliesLater: bool
     times[number] ??= new Date().toISOString();
     for (const part of partsOf(operation, number, rules)) {
       const groupId = part.groupId ?? '';
-      if (part.groupId !== null && appliesLater) {
-        const applied = possibleBy(groupOf(state, groupId), part.touches, rules).at(-1);
-        if (applied !== undefined) state = withGroup(state, applied);
+      const groups = part.isAboutAll ? state.groups : [groupOf(state, groupId)];
+      for (const group of groups) {
+        const applied = possibleBy(group, part.touches, rules).at(-1);
+        if (applied !== undefined && appliesLater && group.groupId !== '') state = withGroup(state, applied);
       }
       const [outcome] = part.run(state, viewOf(state, groupId));
       if (outcome === undefined) continue;

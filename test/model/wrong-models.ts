@@ -57,6 +57,54 @@ const POLICIES: readonly (readonly [string, Rules['mayRead']])[] = [
   ['shows receipts to senders if they are off', ({ policy, isSender }) => policy === 'members' || isSender],
 ];
 
+/** What the badge counts. */
+const BADGES: readonly (readonly [string, Rules['countsInBadge']])[] = [
+  ['counts archived groups in the badge', (group) => RULES.countsInBadge({ ...group, isArchived: false })],
+  ['counts muted groups in the badge', (group) => RULES.countsInBadge({ ...group, isMuted: false })],
+  [
+    'counts all messages of a group in the badge that notifies of mentions',
+    (group) => RULES.countsInBadge({ ...group, notify: 'all' }),
+  ],
+  [
+    'counts nothing in the badge of a group that notifies of mentions',
+    (group) => (group.notify === 'mentions' ? 'nothing' : RULES.countsInBadge(group)),
+  ],
+  [
+    'counts only mentions in the badge',
+    (group) => (RULES.countsInBadge(group) === 'nothing' ? 'nothing' : 'mentions'),
+  ],
+];
+
+/** Which groups are marked by a call that marks all. */
+const ALL: readonly (readonly [string, Rules['isAmongAll']])[] = [
+  [
+    'marks muted groups with all unmuted ones',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, unmutedOnly: false }),
+  ],
+  [
+    'marks no muted group with all groups',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, unmutedOnly: true }),
+  ],
+  [
+    'marks groups of other parents',
+    (group, member, wanted) => RULES.isAmongAll(group, member, { ...wanted, parentId: undefined }),
+  ],
+  [
+    'marks a parent with its groups',
+    (group, member, wanted) =>
+      RULES.isAmongAll(
+        group.groupId === wanted.parentId ? { ...group, parentId: group.groupId } : group,
+        member,
+        wanted,
+      ),
+  ],
+  [
+    'marks no archived group with all groups',
+    (group, member, wanted) =>
+      member.preferences.archive !== 'always' && RULES.isAmongAll(group, member, wanted),
+  ],
+];
+
 interface Shown {
   /** Whether only facts show it: without facts a shorter history is found sooner. */
   readonly withFacts?: boolean;
@@ -340,6 +388,19 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
     { feature: 'group settings' },
   ],
   ...POLICIES.map(([name, mayRead]) => [name, { mayRead }, { feature: 'group settings' }] as const),
+  [
+    'lists archived groups in the inbox without being asked',
+    { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
+    { feature: 'inbox filters' },
+  ],
+  [
+    'never lists archived groups in the inbox',
+    { isListed: ({ isArchived, asked = false }) => !isArchived && !asked },
+    { feature: 'inbox filters' },
+  ],
+  ...BADGES.map(([name, countsInBadge]) => [name, { countsInBadge }, { feature: 'badge' }] as const),
+  ['counts each group once in the badge', { badgeLimit: 1 }, { feature: 'badge' }],
+  ...ALL.map(([name, isAmongAll]) => [name, { isAmongAll }, { feature: 'mark all' }] as const),
 ];
 
 /** Models that are wrong on purpose, each in one rule, with their behaviour as names. */

@@ -184,6 +184,14 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'record-messages',
+    id: 'Apirecordmessages',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'POST /v1/messages']],
+    alarms: ['failing'],
+  },
+  {
     name: 'delete-message',
     id: 'Apideletemessage',
     timeoutSeconds: 10,

@@ -25,6 +25,7 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
   'PUT /groups/{groupId}': { receipts: 'members' },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
+  'POST /messages': { messages: [{ groupId: '{groupId}', messageId: '1', senderId: 'alice' }] },
 };
 
 function bodyIn(method: string, path: string): Body | null {

@@ -77,40 +77,10 @@ local function trim()
   redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
 end
 
--- Whether merged members are indexed. If the members hash was lost, the index misses members too, so it is deleted.
-local indexing
-local function is_indexing()
-  if indexing ~= nil then return indexing end
-  local states = redis.call('ZRANGEBYLEX', receipts, '[!index|', '(!load}')
-  indexing = #states > 0 and string.match(states[#states], '|(.+)$') == redis.call('HGET', members, '#index')
-  if #states > 0 and not indexing then redis.call('UNLINK', receipts) end
-  return indexing
-end
+local group = { members = members, receipts = receipts, doubts = doubts, now = now }
 
 -- The keys that have changed: their expiry is renewed.
 local changed = {}
-
--- Merges a text into a member's. The `?` of a doubt goes only if the text is current and no token is left.
-local function put(user, current, text, is_past)
-  changed.members = true
-  local before = current and decode(current)
-  local merged = before and merge(plain(current), text) or text
-  if current and is_in_doubt(current) and (is_past or #live_doubts(doubts, user, now) > 0) then
-    merged = merged .. '?'
-  end
-  if merged ~= current then redis.call('HSET', members, user, merged) end
-  if not is_indexing() then return end
-  if current and not before then
-    -- The old text is unreadable, so its entries in the index are unknown.
-    redis.call('UNLINK', receipts)
-    indexing = false
-    return
-  end
-  if before and not is_departed(before) then redis.call('ZREM', receipts, unpack(entries_of(user, before))) end
-  local after = decode(merged)
-  if not after or is_departed(after) then return end
-  for _, entry in ipairs(entries_of(user, after)) do redis.call('ZADD', receipts, 0, entry) end
-end
 
 local function add_entries(entries)
   changed.messages = true
@@ -149,7 +119,7 @@ local unknown_members, due = {}, {}
 local merges = {}
 
 -- A membership or departure, just read from the ledger.
-merges.member = { 2, function(user, text) put(user, redis.call('HGET', members, user), text) end }
+merges.member = { 2, function(user, text) put(group, user, redis.call('HGET', members, user), text) end }
 
 -- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old
 -- copy would hide that.
@@ -158,8 +128,8 @@ merges.knownMember = { 2, function(user, text)
   local parts = decode(text)
   if not parts then return end
   if current and decode(current) or is_departed(parts) then
-    put(user, current, text, true)
-  elseif is_indexing() then
+    put(group, user, current, text, true)
+  elseif is_indexing(group) then
     unknown_members[#unknown_members + 1] = user
   end
 end }
@@ -244,14 +214,14 @@ end }
 
 -- A step of a load of the receipts: the members up to this one are here.
 merges.index = { 3, function(token, lease, user)
-  if not is_indexing() or state(receipts, 'load') ~= token then return end
+  if not is_indexing(group) or state(receipts, 'load') ~= token then return end
   set_state(receipts, 'lease', lease)
   set_state(receipts, 'after', user)
 end }
 
 -- The load of the receipts is complete: every member is here.
 merges.indexed = { 1, function(token)
-  if not is_indexing() or state(receipts, 'load') ~= token then return end
+  if not is_indexing(group) or state(receipts, 'load') ~= token then return end
   redis.call('ZREMRANGEBYLEX', receipts, '[!', '(!}')
   set_state(receipts, 'index', token)
 end }
@@ -264,7 +234,7 @@ end }
 
 -- How far everyone has read. Without an index, a known member who is not past the position is enough for an answer.
 local function fully_read()
-  if is_indexing() and state(receipts, 'index') then return lowest_public(receipts) end
+  if is_indexing(group) and state(receipts, 'index') then return lowest_public(receipts) end
   local user = redis.call('HGET', members, '#laggard')
   local text = user and redis.call('HGET', members, user)
   local parts = text and decode(text)
@@ -282,7 +252,7 @@ while next_change <= #ARGV do
 end
 
 -- The expiry of the receipts is not renewed here: only reads renew it.
-if changed.members then redis.call('PEXPIRE', members, ttl) end
+if changed.members or group.is_changed then redis.call('PEXPIRE', members, ttl) end
 if changed.messages then redis.call('PEXPIRE', messages, ttl) end
 if changed.joined then
   redis.call('PEXPIRE', joined, RECENT_MS)

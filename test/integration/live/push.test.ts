@@ -9,6 +9,7 @@ import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
+import { setPreferences } from '../../../shared/operations/preferences.ts';
 import { eventsOf } from '../../../shared/stream/membership-changes.ts';
 import { eventually, freshPrefix } from '../../support/engines.ts';
 import { openLive, type TestLive } from '../../support/live.ts';
@@ -179,6 +180,29 @@ describe('what only the member may know', () => {
     expect(live.posted).toEqual([
       { connectionId: own, frame: expect.objectContaining({ type: 'view', messageId: '4' }) },
     ]);
+    expect(live.due).toEqual([]);
+  });
+
+  test('a read with hidden receipts goes there too, and nothing goes to others when they are shown again', async () => {
+    const group = await aGroupOfThree();
+    const { groupId, alice, bob, carol } = group;
+    const device = await live.connect(carol);
+    await live.connect(alice);
+    await live.connect(bob);
+    const set = (hideReceipts: boolean) =>
+      eventsBy(groupId, carol, () =>
+        setPreferences(live.tidemark, { groupId, userId: carol }, { hideReceipts }),
+      );
+    const hidden = await set(true);
+    const read = await reads(group, carol, 4);
+    const shown = await set(false);
+    expect([hidden, read, shown].map((events) => events.map(({ type }) => type))).toEqual([
+      ['PreferencesChanged'],
+      ['OwnWatermarkMoved'],
+      ['PreferencesChanged'],
+    ]);
+    for (const events of [hidden, read, shown]) await push(events);
+    expect(frames()).toEqual([[device, expect.objectContaining({ type: 'view', messageId: '4' })]]);
     expect(live.due).toEqual([]);
   });
 

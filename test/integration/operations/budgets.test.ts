@@ -10,6 +10,7 @@ import { addMembers, removeMember } from '../../../shared/operations/members.ts'
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
+import { readPreferences, setPreferences } from '../../../shared/operations/preferences.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
 import { engines, eventually } from '../../support/engines.ts';
 import { headAt } from '../../support/heads.ts';
@@ -131,6 +132,34 @@ describe('network calls', () => {
       'ledger GetItem',
       'cache',
     ]);
+  });
+
+  test('changing preferences: ledger, cache; a doubt before to show receipts, the head before to archive', async () => {
+    const { groupId, reader, sender } = await aWarmGroup();
+    const member = { groupId, userId: reader };
+    const set = (change: Parameters<typeof setPreferences>[2]) =>
+      callsOf(() => setPreferences(tidemark, member, change));
+    const patched = ['ledger UpdateItem', 'cache'];
+    expect(await set({ notify: 'mentions', mutedUntil: 7 })).toEqual(patched);
+    // Nothing changes.
+    expect(await set({ notify: 'mentions' })).toEqual(patched);
+    expect(await set({ hideReceipts: true })).toEqual(patched);
+    expect(await set({ hideReceipts: false })).toEqual(['cache', ...patched]);
+    expect(await set({ archive: 'untilNew' })).toEqual(['ledger GetItem', ...patched]);
+    expect(await set({ archive: 'always' })).toEqual(patched);
+    expect(await callsOf(() => readPreferences(tidemark, member))).toEqual([
+      'ledger GetItem',
+      'ledger GetItem',
+    ]);
+
+    await setPreferences(tidemark, member, { hideReceipts: true });
+    const forward = ['cache', 'ledger UpdateItem', 'cache'];
+    expect(await callsOf(() => markRead(tidemark, member, at(2)))).toEqual(forward);
+    expect(await callsOf(() => markRead(tidemark, member, at(2)))).toEqual(['cache']);
+    await setPreferences(tidemark, { groupId, userId: sender }, { hideReceipts: true });
+    // The blind write of the sender finds the hidden receipts, and the next one knows the item.
+    const record = () => recordMessage(tidemark, { groupId, position: at(4), senderId: sender });
+    expect((await callsOf(record)).toSorted()).toEqual(['cache', ...Array(4).fill('ledger UpdateItem')]);
   });
 
   test('the inbox of 200 groups: one query, one call of the cache', async () => {

@@ -1,5 +1,9 @@
+import { GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Belonging } from '../../../shared/domain/belonging.ts';
+import type { Member } from '../../../shared/domain/ids.ts';
 import { END, START } from '../../../shared/domain/position.ts';
+import { membershipKey } from '../../../shared/ledger/keys.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markGroups } from '../../../shared/operations/mark-groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -12,6 +16,7 @@ import {
   setPreferences,
 } from '../../../shared/operations/preferences.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
+import { connectDynamoDb } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { recordingOf } from '../../support/recordings.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -78,7 +83,17 @@ function interrupted(act: () => Promise<unknown>): Tidemark {
   return { ...tidemark, ledger: { ...ledger, memberships: replacing(ledger.memberships, { change }) } };
 }
 
-const preferencesIn = async (member: Awaited<ReturnType<typeof aChat>>['member']) =>
+async function itemOf(member: Member) {
+  const dynamodb = connectDynamoDb();
+  try {
+    const command = new GetItemCommand({ TableName: tidemark.tableName, Key: membershipKey(member) });
+    return (await dynamodb.send(command)).Item;
+  } finally {
+    dynamodb.destroy();
+  }
+}
+
+const preferencesIn = async (member: Member) =>
   (await readPreferences(tidemark, member))?.membership.preferences;
 
 describe('preferences', () => {
@@ -165,7 +180,12 @@ describe('preferences', () => {
     const { groupId, bob, member, set } = await aChat();
     await set({ hideReceipts: true, notify: 'none' });
     await set({ notify: 'mentions' });
+    await markUnread(tidemark, member, at(1));
+    await recordMessage(tidemark, { groupId, position: at(4), senderId: bob });
     await removeMember(tidemark, member);
+    expect(Object.keys((await itemOf(member)) ?? {}).toSorted()).toEqual([
+      ...['PK', 'SK', 'expiresAt', 'formerUserId', 'generation', 'groupId', 'kind', 'leftAt', 'self'],
+    ]);
     expect(await set({ hideReceipts: false })).toBeNull();
     expect(await set({ notify: 'none' })).toBeNull();
     await addMembers(tidemark, groupId, [bob]);
@@ -200,8 +220,7 @@ describe('preferences', () => {
 });
 
 describe('an archived group', () => {
-  const isArchived = async (member: Awaited<ReturnType<typeof aChat>>['member']) =>
-    (await readPreferences(tidemark, member))?.archived;
+  const isArchived = async (member: Member) => (await readPreferences(tidemark, member))?.archived;
 
   test('comes back by itself with a new message, and can be archived again', async () => {
     const { alice, member, send, set } = await aChat();
@@ -415,6 +434,18 @@ describe('when receipts are shown again', () => {
     expect(await registers()).toEqual([4, 3, 4]);
     expect(await read(4)).toMatchObject({ advanced: true });
     expect(await registers()).toEqual([4, 4, 4]);
+  });
+
+  test('the repetition of an own message moves nothing public, though a late departure took the own view back', async () => {
+    const { alice, bob, member, groupId, send, registers } = await aChat();
+    await send(alice, 4);
+    await tidemark.ledger.messages.record(groupId, recordingOf(bob, 5), Date.now());
+    const noteSent = (known: Belonging) => ({ ...known, sentHidden: at(5) });
+    await tidemark.ledger.memberships.changeBelonging(member, noteSent, Date.now());
+    await send(bob, 5);
+    expect(await registers()).toEqual([1, 1, 1]);
+    await send(bob, 6);
+    expect(await registers()).toEqual([6, 6, 6]);
   });
 
   test('sending moves the public watermark again', async () => {

@@ -48,7 +48,16 @@ type Requests = typeof requests;
 /** The endpoints that a call is not named after: the health of the service takes no fields. */
 type Health = 'checkHealth';
 /** The endpoints that the client has no call for yet. */
-const WITHOUT_CALL = ['getPreferences', 'setPreferences', 'getGroup', 'setGroup'] as const;
+const WITHOUT_CALL = [
+  'getPreferences',
+  'setPreferences',
+  'getGroup',
+  'setGroup',
+  'recordMessages',
+  'markAll',
+  'getBadge',
+  'countBadges',
+] as const;
 type WithoutCall = (typeof WITHOUT_CALL)[number];
 holds<Same<keyof Calls, Exclude<keyof Requests, Health | WithoutCall>>>();
 
@@ -134,6 +143,7 @@ describe('the calls of the client', () => {
     removeMember: { groupId: 'tea', userId: 'ann' },
     recordMessage: {
       ...{ groupId: 'tea', messageId: '1', senderId: 'ann', sentAt: '2026-01-31T12:00:00.000Z' },
+      ...{ silent: true, mentions: 'all', advanceSender: false },
       remindAfterSeconds: 600,
     },
     deleteMessage: { groupId: 'tea', messageId: '1' },

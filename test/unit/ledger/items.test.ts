@@ -12,6 +12,7 @@ import { membership } from '../../support/stream-records.ts';
 
 const keyed = (item: Item): Item => ({ PK: { S: 'p' }, SK: { S: 's' }, ...item });
 const sound = keyed(membership('a', 5));
+const preferring = { ...sound, preferencesRevision: { N: '1' }, preferencesAt: { N: '1' } };
 const message: Item = keyed({
   kind: { S: 'message' },
   groupId: { S: 'g' },
@@ -33,6 +34,7 @@ describe('an item of the ledger', () => {
   test.each([
     ['membership', sound],
     ['membership', departed],
+    ['membership', { ...preferring, notify: { S: 'none' }, hidden: { BOOL: true } }],
     ['message', message],
     ['message', without({ ...message, deletedAt: { N: '1' } }, 'senderId')],
     ['head', head],
@@ -79,6 +81,13 @@ describe('an item of the ledger', () => {
     ['userId', { ...sound, userId: { N: '1' } }],
     ['formerUserId', without(sound, 'userId')],
     ['formerUserId', { ...departed, formerUserId: { S: '' } }],
+    ['preferencesAt', { ...sound, hidden: { BOOL: true } }],
+    ['preferencesAt', { ...sound, preferencesRevision: { N: '1' } }],
+    ['preferencesRevision', { ...preferring, preferencesRevision: { N: '-1' } }],
+    ['notify', { ...preferring, notify: { S: 'some' } }],
+    ['archive', { ...preferring, archive: { BOOL: true } }],
+    ['archivedAt', { ...preferring, archivedAt: { S: '7' } }],
+    ['mutedUntil', { ...preferring, mutedUntil: { N: '253402300800000' } }],
     ['generation', without(sound, 'generation')],
     ['generation', { ...sound, generation: { S: '1' } }],
     ['generation', { ...sound, generation: { N: '-1' } }],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { time } from '../../../shared/contract/schemas.ts';
+import { anyTime, time } from '../../../shared/contract/schemas.ts';
 
 const read = (value: unknown) => {
   const { success, output } = v.safeParse(time, value);
@@ -96,5 +96,36 @@ describe('a time', () => {
     expect(read(inMs(DAY_MS + 60_000))).toBeNull();
     expect(read('2999-01-01T00:00:00.000Z')).toBeNull();
     expect(read('9999-12-31T23:59:59.999Z')).toBeNull();
+  });
+});
+
+describe('a time that may be far ahead', () => {
+  const readAny = (value: unknown) => {
+    const { success, output } = v.safeParse(anyTime, value);
+    return success ? output : null;
+  };
+
+  test.each([
+    ['1970-01-01T00:00:00Z', 0],
+    ['2026-01-31T12:00:00Z', 1_769_860_800_000],
+    ['2026-01-31T12:00:00.5+01:30', 1_769_855_400_500],
+    ['9999-12-31T23:59:59.999Z', 253_402_300_799_999],
+    ['9999-12-31T23:59:59.999999999Z', 253_402_300_799_999],
+  ])('is taken as it is written: %s', (value, ms) => {
+    expect(readAny(value)).toBe(ms);
+  });
+
+  test.each([
+    '1969-12-31T23:59:59.999Z',
+    '9999-12-31T23:59:59.999-00:01',
+    '10000-01-01T00:00:00Z',
+    '+010000-01-01T00:00:00Z',
+    '2026-02-30T00:00:00Z',
+    '2026-01-31',
+    '',
+    1_769_860_800_000,
+    null,
+  ])('is refused: %j', (value) => {
+    expect(readAny(value)).toBeNull();
   });
 });

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { advance, deliver, joinAt, type Membership, retreat } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
+import { NO_PREFERENCES } from '../../../shared/domain/preferences.ts';
 import { eventsOf } from '../../../shared/stream/membership-changes.ts';
 import { at } from '../../support/positions.ts';
 
@@ -69,6 +70,50 @@ describe('the events of a member who', () => {
     expect(eventsOfMove(delivered, advance(delivered, at(6), T)).map(({ type }) => type)).toEqual([
       'WatermarkAdvanced',
     ]);
+  });
+
+  test('changes its preferences: one with all of them', () => {
+    const preferences = {
+      revision: 2,
+      at: T + 1,
+      notify: 'mentions',
+      mutedUntil: 253_402_300_799_999,
+      hideReceipts: true,
+      archive: 'untilNew',
+      archivedAt: at(5),
+    } as const;
+    expect(eventsOfMove(read5, { ...read5, preferences })).toEqual([
+      {
+        type: 'PreferencesChanged',
+        userId: 'u',
+        notify: 'mentions',
+        mutedUntil: '9999-12-31T23:59:59.999Z',
+        hideReceipts: true,
+        archive: 'untilNew',
+        revision: 2,
+      },
+    ]);
+    expect(eventsOfMove({ ...read5, preferences }, { ...read5, preferences })).toEqual([]);
+  });
+
+  test('reads with hidden receipts: one about the own view, and none more when they are shown again', () => {
+    const preferences = { ...NO_PREFERENCES, revision: 1, at: T, hideReceipts: true };
+    const hidden = { ...read5, preferences };
+    const read7 = advance(hidden, at(7), T);
+    expect(eventsOfMove(hidden, read7)).toEqual([
+      { type: 'OwnWatermarkMoved', userId: 'u', messageId: '7', revision: 0, readAt: TIME },
+    ]);
+    const shown = { ...read7, preferences: { ...NO_PREFERENCES, revision: 2, at: T } };
+    expect(eventsOfMove(read7, shown).map(({ type }) => type)).toEqual(['PreferencesChanged']);
+    expect(eventsOfMove(shown, advance(shown, at(7), T))).toEqual([
+      { type: 'WatermarkAdvanced', userId: 'u', from: '5', to: '7', readAt: TIME, ownRevision: null },
+    ]);
+  });
+
+  test('has changed its preferences in a later membership: their revision is above all earlier ones', () => {
+    const later = joinAt(START, T, 9_000);
+    const preferences = { ...NO_PREFERENCES, revision: 1, at: T };
+    expect(eventsOfMove(later, { ...later, preferences })).toMatchObject([{ revision: 9_001 }]);
   });
 
   test('does all of it in several writes that are published together', () => {

@@ -1,0 +1,14 @@
+-- Merges one user's memberships in several groups, just read from the ledger.
+-- KEYS: for each group its members hash, receipts sorted set and doubts hash
+-- ARGV: now in ms since the epoch, time to live in ms, user, then for each group the text of the membership
+-- Reply: 1
+-- Invariant: no register goes back.
+
+local now, ttl, user = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+for number = 1, #KEYS / 3 do
+  local members, receipts, doubts = KEYS[3 * number - 2], KEYS[3 * number - 1], KEYS[3 * number]
+  local group = { members = members, receipts = receipts, doubts = doubts, now = now }
+  put(group, user, redis.call('HGET', members, user), ARGV[number + 3])
+  redis.call('PEXPIRE', members, ttl)
+end
+return 1

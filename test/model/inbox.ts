@@ -1,0 +1,33 @@
+import type { Expected, Group, Member, Rules, View } from './model.ts';
+
+export interface InboxWanted {
+  readonly unreadOnly: boolean | undefined;
+  readonly parentId: string | undefined;
+  readonly archived: boolean | undefined;
+}
+
+/** Whether the member's inbox lists the group. */
+export function isListed(
+  group: Group,
+  member: Member,
+  wanted: InboxWanted,
+  view: View,
+  rules: Rules,
+): boolean {
+  const { unreadOnly, parentId, archived: asked } = wanted;
+  if (unreadOnly === true && !view.messages.some((message) => rules.isUnread(message, member))) return false;
+  if (!rules.features.has('inbox filters')) return true;
+  if (parentId !== undefined && group.parentId !== parentId) return false;
+  return rules.isListed({ isArchived: rules.isArchived(member.preferences, view), asked });
+}
+
+/** What an entry has in addition to the member's watermark. */
+export function fieldsOfEntry(
+  { parentId }: Group,
+  { preferences }: Member,
+  view: View,
+  rules: Rules,
+): { readonly [name: string]: Expected } {
+  if (!rules.features.has('inbox filters')) return {};
+  return { parentId, notify: preferences.notify, archived: rules.isArchived(preferences, view) };
+}
