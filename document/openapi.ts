@@ -12,7 +12,7 @@ import {
   jsonSchemaOf,
   reference,
 } from './json-schema.ts';
-import { PROBLEM_SCHEMAS, problemResponses } from './problem-responses.ts';
+import { PROBLEM_SCHEMAS, problemResponses, responseName } from './problem-responses.ts';
 import { type SampleCall, samplesOf } from './samples.ts';
 
 const TAGS = {
@@ -121,7 +121,7 @@ export async function openApi(): Promise<JsonObject> {
         ...Object.fromEntries(ANSWERS.map(([schema, name]) => [name, open(shapeOf(schema))])),
         ...PROBLEM_SCHEMAS,
       },
-      responses: problemResponses(calls),
+      responses: problemResponses((endpoints as readonly Endpoint[]).flatMap(problemsByStatus), calls),
     },
   };
 }
@@ -198,16 +198,25 @@ function requestBodyOf(endpoint: Endpoint, samples: readonly SampleCall[]): Json
   return { requestBody: { required: !isBodyOptional, content: { 'application/json': content } } };
 }
 
-function responsesOf(endpoint: Endpoint, samples: readonly SampleCall[]): JsonObject {
+/** The problems of an endpoint: a list for each status. */
+function problemsByStatus(endpoint: Endpoint): ProblemCode[][] {
   const codes = [
     ...COMMON_PROBLEMS,
     ...(endpoint.who === 'anyone' ? [] : CALLERS_PROBLEMS),
     ...(endpoint.problems ?? []),
   ];
-  const problems = codes.map((code) => [
-    String(PROBLEMS[code].status),
-    { $ref: `#/components/responses/${code}` },
-  ]);
+  return [...Map.groupBy(codes, (code) => PROBLEMS[code].status).values()];
+}
+
+function responsesOf(endpoint: Endpoint, samples: readonly SampleCall[]): JsonObject {
+  const problems = problemsByStatus(endpoint).flatMap((codes) =>
+    codes
+      .slice(0, 1)
+      .map((code) => [
+        String(PROBLEMS[code].status),
+        { $ref: `#/components/responses/${responseName(codes)}` },
+      ]),
+  );
   const answered = Object.entries(endpoint.answers).map(([status, schema]) => {
     const description = STATUS_WORDS[status] ?? '';
     const named = ANSWERS.find(([known]) => known === schema);

@@ -17,6 +17,10 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
     'There is no such group for this user, or no such message. A group that does not exist and one that the user is not in answer alike.',
     'There is no such group, or you are not a member of it.',
   ],
+  receipts_off: [
+    'The group shows receipts to nobody, or only to the sender of a message.',
+    'The receipts of this group are not for this caller.',
+  ],
   revision_conflict: [
     '`ifRevision` is not the current revision: the own view stays. What others see has moved, unless the mark is private. The answer has the current state.',
     'ifRevision is not the current revision: the own view stays where it is.',
@@ -106,9 +110,46 @@ export const PROBLEM_SCHEMAS: JsonObject = {
   },
 };
 
-/** The response of each problem, by its code. */
-export function problemResponses(calls: readonly SampleCall[]): JsonObject {
-  return Object.fromEntries(CODES.map((code) => [code, responseOf(code, calls)]));
+/** The name of the response that an endpoint has for the problems of one status. */
+export function responseName(codes: readonly ProblemCode[]): string {
+  return codes.join('_or_');
+}
+
+/** The responses of problems, by their names. Each entry of `lists` has the problems of one status of an endpoint. */
+export function problemResponses(
+  lists: readonly (readonly ProblemCode[])[],
+  calls: readonly SampleCall[],
+): JsonObject {
+  const byName = new Map(lists.map((codes) => [responseName(codes), codes]));
+  const inOrder = [...byName].toSorted(([, [a]], [, [b]]) => placeOf(a) - placeOf(b));
+  return Object.fromEntries(
+    inOrder.map(([name, [code, ...others]]) => {
+      if (!code) throw new Error('a status of an endpoint has no problem');
+      return [name, others.length > 0 ? sharedResponse([code, ...others], calls) : responseOf(code, calls)];
+    }),
+  );
+}
+
+function placeOf(code: ProblemCode | undefined): number {
+  return code === undefined ? -1 : CODES.indexOf(code);
+}
+
+/** The response of several problems with the same status. */
+function sharedResponse(codes: readonly ProblemCode[], calls: readonly SampleCall[]): JsonObject {
+  const fields = codes.map(schemaOf);
+  const isPlain = ({ $ref }: JsonObject) => /\/(GatewayProblem|Problem)$/.test(String($ref));
+  if (!fields.every(isPlain)) throw new Error(`these problems differ in shape: ${codes.join(', ')}`);
+  // The gateway's schema allows all fields of a problem.
+  const schema = fields.find(({ $ref }) => $ref === reference('GatewayProblem').$ref) ?? reference('Problem');
+  const examples = codes.map((code) => [code, { value: exampleOf(code, calls) }]);
+  const message = codes.map((code) => GATEWAY_MESSAGES[code]).find((one) => one !== undefined);
+  return {
+    description: codes.map((code) => WORDS[code][0]).join(' '),
+    content: {
+      'application/problem+json': { schema, examples: Object.fromEntries(examples) },
+      ...(message !== undefined && { 'application/json': { schema, example: { message } } }),
+    },
+  };
 }
 
 function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {

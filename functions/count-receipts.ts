@@ -1,4 +1,5 @@
 import * as requests from '../shared/contract/requests.ts';
+import { receiptsOff } from '../shared/domain/errors.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { isReadByAll } from '../shared/domain/message.ts';
 import { END, messageIdAt } from '../shared/domain/position.ts';
@@ -12,6 +13,7 @@ const tidemark = createTidemark();
 export const handler = serve(requests.countReceipts, async ({ messageIds: positions, ...caller }) => {
   const counted = await countReceipts(tidemark, caller, positions);
   if (!counted) return null;
+  if (counted === 'receipts-off') throw receiptsOff();
   const receipts = positions.map((position, index) => {
     const messageId = messageIdAt(position);
     const receipt = counted[index];

@@ -1,6 +1,6 @@
 import type { ListEntry } from '../shared/cache/receipts-index.ts';
 import * as requests from '../shared/contract/requests.ts';
-import { messageNotFound } from '../shared/domain/errors.ts';
+import { messageNotFound, receiptsOff } from '../shared/domain/errors.ts';
 import { NOBODY, parseUserId } from '../shared/domain/ids.ts';
 import { END, messageIdAt, parsePosition } from '../shared/domain/position.ts';
 import { formatTime } from '../shared/domain/time.ts';
@@ -26,6 +26,7 @@ export const handler = serve(
     const list = { state, limit, after: readCursor(name, cursor, parse) };
     const listed = await listReceipts(tidemark, caller, position, list);
     if (!listed) return null;
+    if (listed === 'receipts-off') throw receiptsOff();
     if (listed === 'no-message') throw messageNotFound();
     const { receipt, page } = listed;
     const { senderId, audience, readCount, deliveredCount } = receipt;

@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'invalid_request'
   | 'unauthorized'
   | 'forbidden'
+  | 'receipts_off'
   | 'not_found'
   | 'revision_conflict'
   | 'conflict'

@@ -1,3 +1,4 @@
+import type { Head } from '../domain/head.ts';
 import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
 import type { Receipt, ReceiptState } from '../domain/message.ts';
@@ -5,7 +6,7 @@ import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
 import { keysOf } from './keys.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
-import { arrayIn, membershipIn, positionIn, userIn, usersIn } from './replies.ts';
+import { arrayIn, headIn, membershipIn, positionIn, userIn, usersIn } from './replies.ts';
 
 /** A message to count receipts for. If the sender is not given, the cache looks it up. */
 export interface ReceiptQuery {
@@ -17,6 +18,8 @@ export interface ReceiptQuery {
 export interface Counted {
   /** The caller's state in the cache. Null means "read the ledger". */
   readonly caller: MembershipState | null;
+  /** Null means "read the ledger". */
+  readonly head: Head | null;
   /** Every message above it is in the cache; null if no window is loaded. */
   readonly floor: Position | null;
   /** The number of messages in the cache; 0 if the group is not indexed. */
@@ -81,10 +84,10 @@ export class ReceiptsIndex {
 
   /** Counts the receipts of messages. Null if the cache does not answer. One call. */
   async count({ groupId, userId }: Member, queries: readonly ReceiptQuery[]): Promise<Counted | null> {
-    const { members, messages, receipts } = keysOf(groupId);
+    const { members, messages, receipts, head } = keysOf(groupId);
     return this.#connection.run(
       'countReceipts',
-      [members, messages, receipts],
+      [members, messages, receipts, head],
       [
         ...[userId, String(this.#options.receiptsIdleMs)],
         ...queries.flatMap(({ position, senderId = '' }) => [encodePosition(position), senderId]),
@@ -126,9 +129,10 @@ export class ReceiptsIndex {
 }
 
 function countedOf(reply: unknown, queries: readonly ReceiptQuery[]): Counted {
-  const [caller, isIndexed, floor, kept, counts] = arrayIn(reply, 5);
+  const [caller, head, isIndexed, floor, kept, counts] = arrayIn(reply, 6);
   return {
     caller: membershipIn(caller),
+    head: headIn(head),
     floor: positionIn(floor),
     kept: Number(kept),
     receipts: isIndexed

@@ -120,7 +120,7 @@ export const endpoints = [
     listsMembers: true,
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receiptsPage },
-    problems: ['not_found'],
+    problems: ['receipts_off', 'not_found'],
   },
   {
     ...requests.countReceipts,
@@ -130,7 +130,7 @@ export const endpoints = [
     listsMembers: true,
     timeoutSeconds: WHOLE_GROUP_SECONDS,
     answers: { 200: answers.receipts },
-    problems: ['not_found'],
+    problems: ['receipts_off', 'not_found'],
   },
   {
     ...requests.getPreferences,

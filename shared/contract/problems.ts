@@ -9,6 +9,7 @@ export interface Problem {
 export const FUNCTION_PROBLEMS: Readonly<Record<ErrorCode | 'internal', Problem>> = {
   invalid_request: { status: 400, title: 'The request is not valid' },
   forbidden: { status: 403, title: 'Not allowed' },
+  receipts_off: { status: 403, title: 'Receipts are not for this caller' },
   not_found: { status: 404, title: 'Not found' },
   revision_conflict: { status: 409, title: 'The revision is not the current one' },
   conflict: { status: 409, title: 'In conflict with what is known' },

@@ -4,6 +4,7 @@ import { shortened } from './shortened.ts';
 export type ErrorCode =
   | 'invalid_request'
   | 'forbidden'
+  | 'receipts_off'
   | 'not_found'
   | 'revision_conflict'
   | 'conflict'
@@ -62,6 +63,11 @@ export function notFound(who: 'you are' | 'the user is'): TidemarkError {
 /** The caller is a member, so the answer may show that the group exists. */
 export function messageNotFound(): TidemarkError {
   return new TidemarkError('not_found', 'There is no such message, or it was deleted.');
+}
+
+/** The group's policy leaves no receipts for this caller, who is a member. */
+export function receiptsOff(): TidemarkError {
+  return new TidemarkError('receipts_off', 'The receipts of this group are not for this caller.');
 }
 
 /** The mark moved what others see. The own view stays: the member marked it unread in the meantime. */

@@ -46,6 +46,11 @@ export function laterPreferences(current: Preferences, other: Preferences): Pref
   return other.revision > current.revision ? other : current;
 }
 
+/** Whether the member wants no notification of anything in the group at a time. */
+export function isMuted({ notify, mutedUntil }: Preferences, nowMs: number): boolean {
+  return notify === 'none' || (mutedUntil !== null && mutedUntil > nowMs);
+}
+
 /**
  * Whether a group counts as archived. A message that is not silent takes a group out that was archived `untilNew`,
  * without a write.
@@ -54,9 +59,4 @@ export function laterPreferences(current: Preferences, other: Preferences): Pref
  */
 export function isArchived({ archive, archivedAt }: Preferences, loud: Position): boolean {
   return archive === 'always' || (archive === 'untilNew' && loud <= archivedAt);
-}
-
-/** Whether the member wants no notice of any message. A time that has passed mutes nothing. */
-export function isMuted({ notify, mutedUntil }: Preferences, nowMs: number): boolean {
-  return notify === 'none' || (mutedUntil !== null && mutedUntil > nowMs);
 }

@@ -3,7 +3,6 @@ import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { addToTally, EMPTY_TALLY, type Tally } from '../domain/unread.ts';
-import { dueItem } from './due.ts';
 import { type Item, messageDetails, messageOf } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
@@ -17,11 +16,11 @@ const FIRST_PAGE = 10;
 /** A query returns at most 1 MB. After this many such pages a count stops undecided. */
 const MOST_FULL_PAGES = 8;
 
-/** The attributes of a message's reminder: when it is due (./due.ts), and how far it has come (./reminders.ts). */
-const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
-
 /** The attribute of a message that leaves the own view of its sender where it is. */
 const OWN_VIEW_STAYS = 'ownViewStays';
+
+/** The attributes of a message's reminder: when it is due (./due.ts), and how far it has come (./reminders.ts). */
+const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
 
 /** A message as it is recorded. */
 export interface Recording extends Omit<Message, 'deleted'> {
@@ -29,8 +28,8 @@ export interface Recording extends Omit<Message, 'deleted'> {
   readonly sentAtMs: number;
   /** Its sender does not move to it. */
   readonly ownViewStays: boolean;
-  /** When its reminder is due, in milliseconds since the epoch; never if it is not given. */
-  readonly dueAtMs?: number | undefined;
+  /** The attributes of its reminder (./due.ts), if it has one. */
+  readonly reminder?: Item;
 }
 
 /** The messages of groups. They expire after the retention. */
@@ -56,7 +55,7 @@ export class Messages {
    */
   async record(
     groupId: GroupId,
-    { sentAtMs, ownViewStays, dueAtMs, ...sent }: Recording,
+    { sentAtMs, ownViewStays, reminder, ...sent }: Recording,
     nowMs: number,
   ): Promise<{ readonly message: Message; readonly ownViewStays: boolean; readonly known: boolean }> {
     const { position, senderId } = sent;
@@ -69,7 +68,7 @@ export class Messages {
         ...messageDetails(sent),
         ...(ownViewStays && { [OWN_VIEW_STAYS]: { BOOL: true } }),
         ...this.#expiry(nowMs),
-        ...(dueAtMs !== undefined && dueItem(groupId, position, dueAtMs)),
+        ...reminder,
       },
       conditions: [lacks('senderId')],
     });

@@ -1,7 +1,6 @@
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import type { GroupId, UserId } from '../domain/ids.ts';
-import type { Mentions } from '../domain/message.ts';
-import type { Position } from '../domain/position.ts';
+import type { Message } from '../domain/message.ts';
 import { dueText } from './due.ts';
 import { type Item, readItem } from './items.ts';
 import { type Key, storedKey } from './keys.ts';
@@ -28,11 +27,9 @@ export type Progress = string;
 const QUEUED: Progress = 'queued';
 
 /** A recorded message with a reminder. */
-export interface RemindedMessage {
+export interface RemindedMessage extends Message {
   readonly groupId: GroupId;
-  readonly position: Position;
   readonly senderId: UserId;
-  readonly mentions: Mentions;
   /** Null if no event was published yet. */
   readonly progress: Progress | null;
 }
@@ -91,11 +88,11 @@ export class Reminders {
     if (!item) return null;
     const stored = readItem(item);
     if (stored.kind !== 'message') return null;
-    const { position, senderId, mentions, deleted } = stored.message;
-    if (senderId === null || deleted) return null;
+    const { groupId, message } = stored;
+    const { senderId } = message;
+    if (senderId === null || message.deleted) return null;
     const progress = item.reminder?.S ?? QUEUED;
-    const sent = { groupId: stored.groupId, position, senderId, mentions };
-    return { ...sent, progress: progress === QUEUED ? null : progress };
+    return { ...message, groupId, senderId, progress: progress === QUEUED ? null : progress };
   }
 
   /**

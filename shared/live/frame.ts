@@ -43,7 +43,8 @@ async function receiptsFrame(live: Live, { groupId, userId, range }: DueFrame): 
   if (own.length === 0) return null;
   const asOf = tidemark.nowMs();
   const counted = await countReceipts(tidemark, { groupId, userId }, own);
-  const receipts = (counted ?? []).flatMap((receipt) => receipt ?? []);
+  if (!counted || counted === 'receipts-off') return null;
+  const receipts = counted.flatMap((receipt) => receipt ?? []);
   if (receipts.length === 0) return null;
   return {
     type: 'receipts',

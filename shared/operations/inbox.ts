@@ -47,9 +47,11 @@ export async function readInbox(tidemark: Tidemark, userId: UserId, query: Inbox
   const { memberships, next } = await tidemark.ledger.memberships.ofUser(userId, most, after);
   const candidates = (await readGroups(tidemark, userId, memberships)).filter(isWanted);
   const found: GroupView[] = [];
+  // Counting may find that a group has nothing unread, so the groups are counted a few at a time until the page is full.
+  const step = unreadOnly ? CONCURRENT_GROUPS : limit + 1;
   // One more than needed shows whether more follow.
-  for (let start = 0; start < candidates.length && found.length <= limit; start += CONCURRENT_GROUPS) {
-    const views = await countGroups(tidemark, userId, candidates.slice(start, start + CONCURRENT_GROUPS));
+  for (let start = 0; start < candidates.length && found.length <= limit; start += step) {
+    const views = await countGroups(tidemark, userId, candidates.slice(start, start + step));
     found.push(...views.filter(({ unread }) => !unreadOnly || unread.count > 0));
   }
   const groups = found.slice(0, limit);

@@ -7,6 +7,7 @@ import { applyEarlyMarks, type EarlyMark } from '../domain/mark.ts';
 import type { MembershipState } from '../domain/membership.ts';
 import { countedMentions, type Mentions, type Message } from '../domain/message.ts';
 import { laterOf, type Position, START } from '../domain/position.ts';
+import { dueItem } from '../ledger/due.ts';
 import { advanceSender, type OwnMessages } from './own-messages.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -128,12 +129,14 @@ async function store(
   const stored = await inParallel(positions, CONCURRENT_MESSAGES, async (ofPosition) => {
     const found: [number, Stored][] = [];
     for (const [index, sent] of ofPosition) {
-      const { position, senderId, sentAtMs = now, isSilent = false } = sent;
+      const { position, senderId, sentAtMs = now, isSilent = false, remindAfterSeconds } = sent;
       const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
       const ownViewStays = sent.advanceSender === false;
-      const dueAtMs =
-        sent.remindAfterSeconds && !isSilent ? sentAtMs + sent.remindAfterSeconds * 1_000 : undefined;
-      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays, dueAtMs };
+      const reminder =
+        remindAfterSeconds === undefined || isSilent
+          ? {}
+          : dueItem(groupId, position, sentAtMs + remindAfterSeconds * 1_000);
+      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays, reminder };
       const written = await ledger.messages.record(groupId, recording, now);
       found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
     }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import * as change from '../cache/changes.ts';
 import type { Counted, ListEntry, ReceiptQuery, ReceiptsPage } from '../cache/receipts-index.ts';
 import { unavailable } from '../domain/errors.ts';
+import type { ReceiptsPolicy } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
@@ -21,24 +23,19 @@ const MAX_WAIT_MS = 5_000;
 const MAX_LOADS = 3;
 
 /**
- * Returns the receipts of messages, in the order of `positions`, null for each that is not recorded or is deleted.
- * Returns null if the caller is not a member. One call of the cache, once the group's receipts are loaded there.
+ * Returns the receipts of messages, in the order of `positions`, null for each that is not recorded or is deleted, or that
+ * the group's policy has for its sender alone. 'receipts-off' if the policy has none for anybody, null if the caller is not
+ * a member. One call of the cache, once the group's receipts are loaded there.
  */
 export async function countReceipts(
   tidemark: Tidemark,
   caller: Member,
   positions: readonly Position[],
-): Promise<(Receipt | null)[] | null> {
-  const queries: readonly ReceiptQuery[] = positions.map((position) => ({ position }));
-  const counted = await tidemark.cache.receipts.count(caller, queries);
-  if (!(await isMember(tidemark, caller, counted))) return null;
-  const ready = counted && (await awaitIndex(tidemark, caller, queries, counted));
-  if (ready) return complete(tidemark, caller, ready, positions);
-  const messages = await tidemark.ledger.messages.readMany(caller.groupId, positions);
-  return inOrder(
-    await countReceiptsInLedger(tidemark, caller.groupId, messages.filter(isRecorded)),
-    positions,
-  );
+): Promise<(Receipt | null)[] | 'receipts-off' | null> {
+  const counted = await countAll(tidemark, caller, positions);
+  if (!counted || counted === 'receipts-off') return counted;
+  const { policy, receipts } = counted;
+  return receipts.map((receipt) => (receipt && isShown(policy, caller, receipt) ? receipt : null));
 }
 
 /** One message's receipt, and a page of its audience. */
@@ -49,23 +46,56 @@ export interface ReceiptsList {
 
 /**
  * Returns the receipt of one message and a page of the members who have read it, have not read it, or have received
- * it, ordered by the position that they have reached. 'no-message' if there is no such message, null if the caller is
- * not a member. Two calls of the cache, once the group's receipts are loaded there.
+ * it, ordered by the position that they have reached. 'no-message' if there is no such message, 'receipts-off' if the
+ * group's policy does not show them to the caller, null if the caller is not a member. Two calls of the cache, once the
+ * group's receipts are loaded there.
  */
 export async function listReceipts(
   tidemark: Tidemark,
   caller: Member,
   position: Position,
   list: { readonly state: ReceiptState; readonly limit: number; readonly after: ListEntry | null },
-): Promise<ReceiptsList | 'no-message' | null> {
-  const counted = await countReceipts(tidemark, caller, [position]);
-  if (!counted) return null;
-  const [receipt] = counted;
+): Promise<ReceiptsList | 'receipts-off' | 'no-message' | null> {
+  const counted = await countAll(tidemark, caller, [position]);
+  if (!counted || counted === 'receipts-off') return counted;
+  const [receipt] = counted.receipts;
   if (!receipt) return 'no-message';
+  if (!isShown(counted.policy, caller, receipt)) return 'receipts-off';
   const { state, limit, after } = list;
   const page = await tidemark.cache.receipts.list(caller.groupId, receipt, state, limit, after);
   if (page && page !== 'missing') return { receipt, page };
   return { receipt, page: await listReceiptsInLedger(tidemark, caller.groupId, receipt, list) };
+}
+
+/** Counts as `countReceipts`, but for a policy that has receipts for nobody, whoever may see the counts. */
+async function countAll(
+  tidemark: Tidemark,
+  caller: Member,
+  positions: readonly Position[],
+): Promise<
+  { readonly policy: ReceiptsPolicy; readonly receipts: readonly (Receipt | null)[] } | 'receipts-off' | null
+> {
+  const { cache, ledger } = tidemark;
+  const { groupId } = caller;
+  const queries: readonly ReceiptQuery[] = positions.map((position) => ({ position }));
+  const counted = await cache.receipts.count(caller, queries);
+  const [isAllowed, head] = await Promise.all([
+    isMember(tidemark, caller, counted),
+    counted?.head ?? ledger.heads.read(groupId),
+  ]);
+  if (!isAllowed) return null;
+  if (counted && !counted.head) await cache.merge(groupId, [change.head(head)]);
+  const { receipts: policy } = head.settings;
+  if (policy === 'off') return 'receipts-off';
+  const ready = counted && (await awaitIndex(tidemark, caller, queries, counted));
+  if (ready) return { policy, receipts: await complete(tidemark, caller, ready, positions) };
+  const messages = await ledger.messages.readMany(groupId, positions);
+  const receipts = await countReceiptsInLedger(tidemark, groupId, messages.filter(isRecorded));
+  return { policy, receipts: inOrder(receipts, positions) };
+}
+
+function isShown(policy: ReceiptsPolicy, { userId }: Member, { senderId }: Receipt): boolean {
+  return policy === 'members' || senderId === userId;
 }
 
 async function isMember(tidemark: Tidemark, caller: Member, counted: Counted | null): Promise<boolean> {

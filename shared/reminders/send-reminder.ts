@@ -2,6 +2,7 @@ import type { ListEntry, ListedMember, ReceiptsPage } from '../cache/receipts-in
 import type { TidemarkEvent } from '../contract/event.ts';
 import { unavailable } from '../domain/errors.ts';
 import { parseUserId, type UserId } from '../domain/ids.ts';
+import { isMentioned } from '../domain/message.ts';
 import { messageIdAt, parsePosition } from '../domain/position.ts';
 import { isMuted } from '../domain/preferences.ts';
 import type { Progress, RemindedMessage, Reminders } from '../ledger/reminders.ts';
@@ -79,18 +80,16 @@ export async function sendReminder(reminding: Reminding, job: ReminderJob): Prom
 /** One job's share of a reminder. */
 class Run {
   readonly #reminding: Reminding;
-  readonly #key: ReminderJob['key'];
-  readonly #atMs: number;
+  readonly #job: ReminderJob;
   readonly #message: RemindedMessage;
   #progress: Progress | null;
   #place: Place;
   /** Users to name in the next events, in the order of the list. */
   #waiting: ListEntry[] = [];
 
-  constructor(reminding: Reminding, { key, atMs }: ReminderJob, message: RemindedMessage) {
+  constructor(reminding: Reminding, job: ReminderJob, message: RemindedMessage) {
     this.#reminding = reminding;
-    this.#key = key;
-    this.#atMs = atMs;
+    this.#job = job;
     this.#message = message;
     this.#progress = message.progress;
     this.#place = placeIn(message.progress);
@@ -104,7 +103,9 @@ class Run {
     for (;;) {
       const page = await pageBehind(tidemark, this.#message, after);
       looked += page.members.length;
-      this.#waiting.push(...page.members.filter((member) => isReminded(member, this.#message, this.#atMs)));
+      this.#waiting.push(
+        ...page.members.filter((member) => isReminded(member, this.#message, this.#job.atMs)),
+      );
       // More are waiting than one step takes, so none of these events is the last one.
       while (this.#waiting.length > USERS_A_STEP) {
         if (!(await this.#step(this.#waiting.slice(0, USERS_A_STEP)))) return 'other';
@@ -151,7 +152,7 @@ class Run {
   }
 
   async #store(to: Progress): Promise<boolean> {
-    const isStored = await this.#reminding.reminders.progress(this.#key, this.#progress, to);
+    const isStored = await this.#reminding.reminders.progress(this.#job.key, this.#progress, to);
     this.#progress = to;
     return isStored;
   }
@@ -159,16 +160,15 @@ class Run {
 
 /**
  * Whether an event names a member of the audience who is publicly behind the message: not after a private read, and not if
- * the member has muted the group at this time. A member who wants mentions alone has muted all other messages.
+ * the member has muted the group by the time of the reminder, or wants to be notified of mentions only and is not mentioned.
  */
 function isReminded(
-  { userId, membership }: ListedMember,
-  { position, mentions }: RemindedMessage,
+  { userId, membership: { self, preferences } }: ListedMember,
+  message: RemindedMessage,
   atMs: number,
 ): boolean {
-  const { self, preferences } = membership;
-  if (self.position >= position || isMuted(preferences, atMs)) return false;
-  return preferences.notify === 'all' || mentions === 'all' || mentions.includes(userId);
+  if (self.position >= message.position || isMuted(preferences, atMs)) return false;
+  return preferences.notify !== 'mentions' || isMentioned(message, userId);
 }
 
 /** The next members of the audience who are publicly behind the message, in the order of the receipts. */

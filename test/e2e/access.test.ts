@@ -414,7 +414,9 @@ describe('a group of which the caller is not a member', () => {
     );
 
     test('is not shown in the inbox, whatever the cursor', async () => {
-      const before = Buffer.from(`inbox ${userId} all ${groupId.slice(0, -1)}`).toString('base64url');
+      const before = Buffer.from(`inbox ${userId} false false  ${groupId.slice(0, -1)}`).toString(
+        'base64url',
+      );
       for (const query of ['', '?unreadOnly=true', '?limit=1', `?cursor=${before}`]) {
         const { status, text } = await asUser(userId, 'GET', `/v1/inbox${query}`);
         expect(status).toBe(200);
@@ -451,7 +453,17 @@ describe('an inbox', () => {
     const { body } = await asUser('mallory', 'GET', '/v1/inbox');
     expect(body).toEqual({
       groups: [
-        { groupId: othersGroupId, messageId: '1', head: '1', revision: 0, unread: { count: 0, exact: true } },
+        {
+          groupId: othersGroupId,
+          messageId: '1',
+          head: '1',
+          revision: 0,
+          unread: { count: 0, mentions: 0, firstId: null, exact: true },
+          parentId: null,
+          notify: 'all',
+          mutedUntil: null,
+          archived: false,
+        },
       ],
       cursor: null,
     });
@@ -464,6 +476,32 @@ describe('an inbox', () => {
       expect(body).toEqual({ groups: [], cursor: null });
     },
   );
+});
+
+describe('a badge and marking all groups', () => {
+  test.each(['carol', 'frank'])('of %s, who has no groups, find nothing', async (userId) => {
+    const { body } = await asUser(userId, 'GET', '/v1/badge');
+    expect(body).toEqual({ groups: 0, messages: 0, mentions: 0, exact: true });
+    const marked = await asUser(userId, 'POST', '/v1/watermarks/all');
+    expect(marked.body).toEqual({ results: [], cursor: null });
+  });
+
+  test("are of the caller's own groups alone", async () => {
+    const { body } = await asUser('bob', 'GET', '/v1/badge');
+    expect(body).toEqual({ groups: 1, messages: 1, mentions: 0, exact: true });
+    const marked = await asUser('mallory', 'POST', '/v1/watermarks/all');
+    expect(marked.body).toEqual({
+      results: [
+        { groupId: othersGroupId, outcome: 'unchanged', messageId: '1', revision: 0, clamped: false },
+      ],
+      cursor: null,
+    });
+  });
+
+  test('are not shown to a user who names others', async () => {
+    const answer = await asUser('mallory', 'POST', '/v1/badges', { userIds: ['bob'] });
+    expectProblem(answer, 403, 'forbidden');
+  });
 });
 
 describe('a message of the caller’s group', () => {

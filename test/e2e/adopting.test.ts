@@ -5,7 +5,7 @@ import { importJWK, type JWK, SignJWT } from 'jose';
 import { Webhook } from 'standardwebhooks';
 import { DataDirectory } from '../../local/data/data-directory.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
-import { A_TIME, exactly, LARGEST_ID } from '../support/expected-answers.ts';
+import { A_TIME, exactly, LARGEST_ID, NONE_UNREAD } from '../support/expected-answers.ts';
 import { FaultProxy, THROTTLED } from '../support/fault-proxy.ts';
 import { withFaultStack } from '../support/fault-stack.ts';
 import { codeOf, type PageCode } from '../support/page-code.ts';
@@ -114,13 +114,13 @@ describe('which call where: a back end', () => {
     await does('adds a user', 'PUT', `${group}/members/carol`, { joinedAfter: null });
     expect(await does('badges', 'GET', '/v1/users/carol/inbox?unreadOnly=true')).toMatchObject({
       groups: expect.arrayContaining([
-        { groupId, messageId: null, head: '2', revision: 0, unread: exactly(2) },
+        { groupId, messageId: null, head: '2', revision: 0, unread: exactly(2, '1') },
       ]),
     });
     await does('delivers', 'PUT', `${ofBob}/delivered`, { messageId: '2' });
     await does('shows', 'PUT', `${ofBob}/watermark`, { messageId: '1' });
     expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({
-      ...{ messageId: '1', head: '2', unread: exactly(1) },
+      ...{ messageId: '1', head: '2', unread: exactly(1, '2') },
     });
     const marks = [{ groupId, messageId: '2' }];
     expect(await does('syncs', 'POST', '/v1/users/bob/watermarks', { marks })).toMatchObject({
@@ -134,10 +134,10 @@ describe('which call where: a back end', () => {
       await does('who has read', 'GET', `/v1/users/alice/groups/${groupId}/messages/2/receipts`),
     ).toMatchObject({ audience: 2, members: [{ userId: 'bob', at: A_TIME }] });
     expect(await does('marks unread', 'POST', `${ofBob}/unread`, { messageId: '2' })).toMatchObject({
-      ...{ messageId: '1', unread: exactly(1) },
+      ...{ messageId: '1', unread: exactly(1, '2') },
     });
     await does('deletes', 'DELETE', `${group}/messages/2`);
-    expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({ unread: exactly(0) });
+    expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({ unread: NONE_UNREAD });
     await does('removes', 'DELETE', `${group}/members/bob`);
     await does('opens a group', 'GET', `${ofBob}/watermark`);
     expect(statuses).toEqual([
@@ -166,7 +166,7 @@ describe('which call where: a back end', () => {
     await mark(groupId, 'bob', '1');
     const own = await faults.api.asUser('bob', 'GET', `/v1/groups/${groupId}/watermark`);
     expect(own.body).toEqual(await readView(groupId, 'bob'));
-    expect(own.body).toMatchObject({ messageId: '1', unread: exactly(1) });
+    expect(own.body).toMatchObject({ messageId: '1', unread: exactly(1, '2') });
   });
 
   test('can put facts instead: joining, leaving, sending, deleting', async () => {
@@ -181,11 +181,11 @@ describe('which call where: a back end', () => {
     const sent = ['1', '2', '3'].map((messageId) => fact('MessageSent', { messageId, senderId: 'alice' }));
     expect(await putFacts(sent)).toEqual([]);
     await eventually(async () =>
-      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(3) }),
+      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(3, '1') }),
     );
     expect(await putFacts([fact('MessageDeleted', { messageId: '3' })])).toEqual([]);
     await eventually(async () =>
-      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(2) }),
+      expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(2, '1') }),
     );
     expect(await putFacts([fact('MemberLeft', { userId: 'bob' })])).toEqual([]);
     await eventually(async () => expect(await statusOf(groupId, 'alice', 'bob')).toEqual([200, 404]));
@@ -210,7 +210,11 @@ describe('which call where: a back end', () => {
       expect(once.status).toBeLessThan(300);
       expect(again.status).toBeLessThan(300);
     }
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '1', revision: 1, unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({
+      messageId: '1',
+      revision: 1,
+      unread: exactly(1, '2'),
+    });
     const { body } = await tidemark('GET', `${group}/members`);
     expect(body).toMatchObject({ members: [{ userId: 'alice' }, { userId: 'bob', messageId: '2' }] });
   });
@@ -284,7 +288,7 @@ describe('ids', () => {
     }
     // The message was still on its way, and arrives after its deletion.
     await recorded(groupId, 'alice', '2');
-    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: NONE_UNREAD });
   });
 });
 
@@ -297,7 +301,7 @@ describe('a deleted message', () => {
     }
     expect(await recorded(groupId, 'alice', '2')).toMatchObject({ status: 200, body: { head: '2' } });
     expect(await recorded(groupId, 'alice', '3')).toMatchObject({ status: 201, body: { head: '3' } });
-    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(1, '1') });
     const ids = { messageIds: ['2', '3'] };
     expect(await tidemark('POST', `/v1/users/bob/groups/${groupId}/receipts`, ids)).toMatchObject({
       body: { receipts: [{ known: false }, { known: false }] },
@@ -311,7 +315,7 @@ describe('recording', () => {
     await record(groupId, 'alice', '1', '3');
     await mark(groupId, 'bob', '3');
     await record(groupId, 'alice', '2');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
     expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 1]);
   });
 
@@ -342,9 +346,9 @@ describe('recording', () => {
   test('of a message reads everything up to it for its sender, which receipts show', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2, '1') });
     await record(groupId, 'bob', '3');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
     expect(await readCounts(groupId, 'alice', '1', '2')).toEqual([1, 1]);
   });
 
@@ -352,8 +356,8 @@ describe('recording', () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1');
     await record(groupId, 'bots:reminders', '2');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2) });
-    expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '1', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: null, unread: exactly(2, '1') });
+    expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '1', unread: exactly(1, '2') });
   });
 
   test('over HTTP before delivery is one call, and nobody’s mark is ahead of its message', async () => {
@@ -373,7 +377,7 @@ describe('recording', () => {
     await record(groupId, 'alice', '1');
     expect(await mark(groupId, 'bob', '2')).toMatchObject({ messageId: '1', clamped: true });
     await record(groupId, 'alice', '2');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: NONE_UNREAD });
   });
 
   test('as facts takes one call for ten messages, and applies a mark that came first', async () => {
@@ -388,7 +392,7 @@ describe('recording', () => {
     expect(await putFacts(sent)).toEqual([]);
     expect(bus.count('PutEvents')).toBe(before + 1);
     await eventually(async () =>
-      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '11', unread: exactly(0) }),
+      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '11', unread: NONE_UNREAD }),
     );
   });
 
@@ -403,7 +407,7 @@ describe('recording', () => {
     await mark(groupId, 'bob', '2');
     await putFacts([sent('1')]);
     await eventually(async () => expect(await readCounts(groupId, 'alice', '1')).toEqual([1]));
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', unread: NONE_UNREAD });
   });
 
   test('from an outbox loses nothing if the process dies, and keeps the order', async () => {
@@ -418,7 +422,7 @@ describe('recording', () => {
     await expect(relay(outbox, recordOne)).rejects.toThrow('the process died');
     await relay(outbox, recordOne);
     expect(heads).toEqual(['1', '2', '2', '3']);
-    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '3', unread: exactly(3, '1') });
   });
 });
 
@@ -452,11 +456,15 @@ describe('an outbox', () => {
     await expect(relay(outbox)).rejects.toThrow('the process died');
     await relay(outbox);
     expect(await outbox.waiting()).toEqual([]);
-    expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '2', head: '5', unread: exactly(2) });
+    expect(await readView(groupId, 'carol')).toMatchObject({
+      messageId: '2',
+      head: '5',
+      unread: exactly(2, '3'),
+    });
     expect(await statusOf(groupId, 'alice', 'bob', 'carol')).toEqual([200, 404, 200]);
     // Without `joinedAfter`, a member that is added late has none of it.
     await tidemark('POST', `/v1/groups/${groupId}/members`, { userIds: ['dave'] });
-    expect(await readView(groupId, 'dave')).toMatchObject({ messageId: '5', unread: exactly(0) });
+    expect(await readView(groupId, 'dave')).toMatchObject({ messageId: '5', unread: NONE_UNREAD });
   });
 
   test('gives a late join its right start', async () => {
@@ -469,7 +477,11 @@ describe('an outbox', () => {
     // The chat records messages without the outbox.
     await record(groupId, 'alice', '3', '4');
     await relay(outbox);
-    expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '2', head: '4', unread: exactly(2) });
+    expect(await readView(groupId, 'carol')).toMatchObject({
+      messageId: '2',
+      head: '4',
+      unread: exactly(2, '3'),
+    });
   });
 
   test.each([
@@ -491,7 +503,7 @@ describe('an outbox', () => {
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     await relay(outbox);
     expect(await outbox.waiting()).toEqual([]);
-    expect(await readView(groupId, 'bob')).toMatchObject({ head: '2', unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '2', unread: exactly(2, '1') });
   });
 
   test('moves entries that can never succeed aside, with the reason, and goes on', async () => {
@@ -512,7 +524,7 @@ describe('an outbox', () => {
       [hopeless[2], expect.stringMatching(/400 invalid_request: .*sentAt/)],
       [hopeless[3], expect.stringMatching(/409 conflict: /)],
     ]);
-    expect(await readView(groupId, 'bob')).toMatchObject({ head: '4', unread: exactly(2) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '4', unread: exactly(2, '3') });
   });
 });
 
@@ -540,9 +552,9 @@ describe('history', () => {
     const { bringGroup } = await page.load<HistoryCode>('history.mjs');
     for (const _time of ['once', 'again']) {
       await bringGroup(groupId, history);
-      expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '4', unread: exactly(0) });
-      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(1) });
-      expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '4', unread: exactly(0) });
+      expect(await readView(groupId, 'alice')).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
+      expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(1, '4') });
+      expect(await readView(groupId, 'carol')).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
       // Carol was not there when 1 and 2 were sent.
       expect(await readCounts(groupId, 'alice', '1', '2', '3', '4')).toEqual([1, 1, 2, 1]);
     }
@@ -584,7 +596,7 @@ describe('history', () => {
     // 90 days.
     expect(Number(item?.expiresAt?.N) - before).toBeGreaterThanOrEqual(7_776_000);
     expect(Number(item?.expiresAt?.N) - before).toBeLessThan(7_776_600);
-    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1, '1') });
   });
 
   test('with a mark before its message clamps the mark to the newest recorded message', async () => {
@@ -610,7 +622,7 @@ describe('marking unread', () => {
     const { readAt } = await mark(groupId, 'bob', '30');
     expect(readAt).toEqual(A_TIME);
     const view = await markUnread(groupId, 'bob', '20');
-    expect(view).toMatchObject({ messageId: '19', readAt: A_TIME, revision: 1, unread: exactly(2) });
+    expect(view).toMatchObject({ messageId: '19', readAt: A_TIME, revision: 1, unread: exactly(2, '20') });
     expect(Date.parse(String(view.readAt))).toBeGreaterThan(Date.parse(String(readAt)));
     expect(await readCounts(groupId, 'alice', '10', '20', '30')).toEqual([1, 1, 1]);
   });
@@ -621,8 +633,11 @@ describe('marking unread', () => {
     await tidemark('PUT', `/v1/groups/${groupId}/members/carol`);
     await record(groupId, 'alice', '3');
     for (const userId of ['bob', 'carol']) await mark(groupId, userId, '3');
-    expect(await markUnread(groupId, 'bob', '1')).toMatchObject({ messageId: null, unread: exactly(3) });
-    expect(await markUnread(groupId, 'carol', '1')).toMatchObject({ messageId: '2', unread: exactly(1) });
+    expect(await markUnread(groupId, 'bob', '1')).toMatchObject({ messageId: null, unread: exactly(3, '1') });
+    expect(await markUnread(groupId, 'carol', '1')).toMatchObject({
+      messageId: '2',
+      unread: exactly(1, '3'),
+    });
   });
 
   test('changes nothing above the watermark or the head', async () => {
@@ -631,14 +646,14 @@ describe('marking unread', () => {
     await mark(groupId, 'bob', '2');
     const before = await readView(groupId, 'bob');
     for (const messageId of ['3', '9']) expect(await markUnread(groupId, 'bob', messageId)).toEqual(before);
-    expect(before).toMatchObject({ messageId: '2', revision: 0, unread: exactly(1) });
+    expect(before).toMatchObject({ messageId: '2', revision: 0, unread: exactly(1, '3') });
   });
 
   test('leaves own messages out of the count', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2');
     await record(groupId, 'bob', '3');
-    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ messageId: '1', unread: exactly(1) });
+    expect(await markUnread(groupId, 'bob', '2')).toMatchObject({ messageId: '1', unread: exactly(1, '2') });
   });
 
   test('makes a later membership start in a larger revision', async () => {
@@ -662,11 +677,11 @@ describe('tabs and devices', () => {
     const late = await tidemark('PUT', path, { messageId: '3', ifRevision: 0 });
     expect(late).toMatchObject({
       status: 409,
-      body: { code: 'revision_conflict', messageId: '1', revision: 1, unread: exactly(2) },
+      body: { code: 'revision_conflict', messageId: '1', revision: 1, unread: exactly(2, '2') },
     });
     // The device shows the current state, and its user reads further.
     const again = await tidemark('PUT', path, { messageId: '3', ifRevision: 1 });
-    expect(again).toMatchObject({ status: 200, body: { messageId: '3', revision: 1, unread: exactly(0) } });
+    expect(again).toMatchObject({ status: 200, body: { messageId: '3', revision: 1, unread: NONE_UNREAD } });
   });
 
   test('move the public watermark even by a mark that gets a 409, unless it is private', async () => {
@@ -676,7 +691,7 @@ describe('tabs and devices', () => {
     await markUnread(groupId, 'bob', '1');
     const path = `/v1/users/bob/groups/${groupId}/watermark`;
     const late = { messageId: '3', ifRevision: 0 };
-    const refused = { code: 'revision_conflict', messageId: null, revision: 1, unread: exactly(3) };
+    const refused = { code: 'revision_conflict', messageId: null, revision: 1, unread: exactly(3, '1') };
     expect(await tidemark('PUT', path, { ...late, private: true })).toMatchObject({
       status: 409,
       body: { ...refused, advanced: false },
@@ -696,14 +711,14 @@ describe('tabs and devices', () => {
     await record(groupId, 'alice', '1', '2', '3');
     await mark(groupId, 'bob', '3');
     await markUnread(groupId, 'bob', '2');
-    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
   });
 
   test('can mark in any order', async () => {
     const groupId = await aGroup('alice', 'bob');
     await record(groupId, 'alice', '1', '2', '3');
     for (const messageId of ['2', '3', '1']) await mark(groupId, 'bob', messageId);
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: exactly(0) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
   });
 
   test('follow events by membership, revision and position, in any order and repeated', async () => {
@@ -879,7 +894,7 @@ describe('events', () => {
     await send('alice', '9');
     expect([counts(), since()]).toEqual([[1, 1], []]);
     const { unread } = await readView(groupId, 'bob');
-    expect(unread).toEqual(exactly(1));
+    expect(unread).toEqual(exactly(1, '9'));
   });
 
   test.each(['before', 'after'])('count a message once that comes %s the answer of a call', async (when) => {
@@ -916,7 +931,7 @@ describe('events', () => {
       counted.push(badges.count(groupId));
     }
     expect(counted).toEqual(steps.map(([, , unread]) => unread));
-    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(5) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(5, '1') });
   });
 });
 
@@ -970,13 +985,25 @@ describe('after an outage', () => {
     await record(groupId, 'alice', '1', '2');
     await mark(groupId, 'bob', '1');
     const mend = faults.proxies.upstash.always(() => true, { kind: 'lose request' });
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '1', head: '2', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({
+      messageId: '1',
+      head: '2',
+      unread: exactly(1, '2'),
+    });
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '2', clamped: true });
     await record(groupId, 'alice', '3');
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({
+      messageId: '2',
+      head: '3',
+      unread: exactly(1, '3'),
+    });
     await faults.emptyCache();
     mend();
-    expect(await readView(groupId, 'bob')).toMatchObject({ messageId: '2', head: '3', unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({
+      messageId: '2',
+      head: '3',
+      unread: exactly(1, '3'),
+    });
     expect(await readCounts(groupId, 'alice', '1', '2', '3')).toEqual([1, 1, 0]);
     expect(await mark(groupId, 'bob', '3')).toMatchObject({ messageId: '3', clamped: false });
   });
@@ -985,7 +1012,7 @@ describe('after an outage', () => {
     const groupId = await aGroup('alice', 'bob');
     expect((await recorded(groupId, 'alice', '1')).status).toBe(201);
     expect(await recorded(groupId, 'alice', '1')).toMatchObject({ status: 200, body: { head: '1' } });
-    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1) });
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(1, '1') });
   });
 
   test('of the bus, the page’s code returns the facts that were refused', async () => {

@@ -80,6 +80,8 @@ const INBOX = routeOf('GET /v1/inbox');
 const ADD_MEMBERS = routeOf('POST /v1/groups/{groupId}/members');
 const LIST_MEMBERS = routeOf('GET /v1/groups/{groupId}/members');
 const RECORD = routeOf('POST /v1/groups/{groupId}/messages');
+const MARK_ALL = routeOf('POST /v1/watermarks/all');
+const COUNT_BADGES = routeOf('POST /v1/badges');
 
 /** A valid mark, which would move Bob's watermark. */
 const A_MARK = `{"groupId":"${groupId}","messageId":"3"}`;
@@ -107,6 +109,9 @@ const PLACES_OF_OTHER_IDS: readonly Place[] = [
   [ADD_MEMBERS, (id) => `{"userIds":[${id}]}`, /userIds\W?0/],
   [ADD_MEMBERS, (id) => `{"userIds":["carol",${id}]}`, /userIds\W?1/],
   [RECORD, (id) => `{"messageId":"4","senderId":${id}}`, /senderId/],
+  [MARK_ALL, (id) => `{"parentId":${id}}`, /parentId/],
+  [COUNT_BADGES, (id) => `{"userIds":[${id}]}`, /userIds\W?0/],
+  [COUNT_BADGES, (id) => `{"userIds":["bob",${id}]}`, /userIds\W?1/],
   [MARK_GROUPS, (id) => marks(inGroup(id)), /marks\.0\.groupId/],
   [MARK_GROUPS, (id) => marks(A_MARK, A_MARK, inGroup(id), A_MARK), /marks\.2\.groupId/],
 ];
@@ -381,7 +386,9 @@ describe.each(named(routesWithBody))('the body of %s', (_name, route) => {
     expectRefused(await sendBody(route, body));
   });
 
-  test('is refused if it is missing', async () => {
+  const testNeeded = route.isBodyOptional ? test.skip : test;
+
+  testNeeded('is refused if it is missing', async () => {
     expectRefused(await send(route, pathOf(route, IDS), { headers: JSON_TYPE }));
   });
 
@@ -400,7 +407,7 @@ describe.each(named(routesWithBody))('the body of %s', (_name, route) => {
     expectRefused(await sendBody(route, body), new RegExp(field));
   });
 
-  test.each(fields)('is refused without %s', async (field) => {
+  testNeeded.each(fields)('is refused without %s', async (field) => {
     const { [field]: _missing, ...rest } = route.body ?? {};
     // A patch needs any of its fields: that fault is the body's.
     const path = route.method === 'PATCH' ? /^/ : new RegExp(field);
@@ -479,6 +486,7 @@ describe('an array', () => {
     ['messageIds of statuses', STATUS, ids],
     ['messageIds of receipts', COUNT_RECEIPTS, ids],
     ['userIds', ADD_MEMBERS, ids],
+    ['userIds of badges', COUNT_BADGES, ids],
     ['marks', MARK_GROUPS, (count) => ids(count).map((messageId) => ({ groupId, messageId }))],
   ];
 
@@ -494,6 +502,7 @@ describe('an array', () => {
   test.each([
     ['statuses', STATUS, { messageIds: ids(100) }],
     ['receipts', COUNT_RECEIPTS, { messageIds: ids(100) }],
+    ['badges', COUNT_BADGES, { userIds: ids(100) }],
     ['results', MARK_GROUPS, { marks: ids(100).map(() => ({ groupId, messageId: '1' })) }],
   ] as const)('of 100 entries has as many %s', async (field, route, body) => {
     const answer = await sendBody(route, JSON.stringify(body));
@@ -507,6 +516,7 @@ describe('the answer to a wrong request', () => {
     ['messageIds', STATUS],
     ['messageIds', COUNT_RECEIPTS],
     ['userIds', ADD_MEMBERS],
+    ['userIds', COUNT_BADGES],
     ['marks', MARK_GROUPS],
   ];
   const MAX_BYTES = 16_384;
@@ -694,7 +704,11 @@ describe('ifRevision', () => {
       for (const route of [MARK, MARK_FOR]) {
         const answer = await sendBody(route, `{"messageId":"1","ifRevision":${revision}}`);
         expectProblem(answer, 409, 'revision_conflict');
-        const current = { messageId: '2', revision: 1, unread: { count: 1, exact: true } };
+        const current = {
+          messageId: '2',
+          revision: 1,
+          unread: { count: 1, mentions: 0, firstId: '3', exact: true },
+        };
         expect(answer.body).toMatchObject({ groupId, userId: 'bob', ...current });
       }
     },
@@ -801,18 +815,40 @@ describe.each([
   });
 });
 
-describe('unreadOnly', () => {
+describe.each(['unreadOnly', 'archived'])('%s', (name) => {
   test.each([
-    ...['unreadOnly=1', 'unreadOnly=0', 'unreadOnly=yes', 'unreadOnly=on', 'unreadOnly=', 'unreadOnly'],
-    ...['unreadOnly=TRUE', 'unreadOnly=False', 'unreadOnly=%20true', 'unreadOnly=true%20'],
-    ...['unreadOnly=null', 'unreadOnly=[true]', 'unreadOnly=true,false', 'unreadOnly=true%00'],
-    ...['unreadOnly=true&unreadOnly=true', 'unreadOnly=false&unreadOnly=true'],
-  ])('is refused as %s', async (query) => {
-    expectRefused(await sendTo(INBOX, {}, `?${query}`), /unreadOnly/);
+    ...['=1', '=0', '=yes', '=on', '=', ''],
+    ...['=TRUE', '=False', '=%20true', '=true%20'],
+    ...['=null', '=[true]', '=true,false', '=true%00'],
+  ])('is refused as %s', async (value) => {
+    expectRefused(await sendTo(INBOX, {}, `?${name}${value}`), new RegExp(name));
+  });
+
+  test.each(['true', 'false'])('is refused twice, first as %s', async (first) => {
+    expectRefused(await sendTo(INBOX, {}, `?${name}=${first}&${name}=true`), new RegExp(name));
   });
 
   test.each(['true', 'false'])('is accepted as %s', async (value) => {
-    expectAccepted(await sendTo(INBOX, {}, `?unreadOnly=${value}`));
+    expectAccepted(await sendTo(INBOX, {}, `?${name}=${value}`));
+  });
+});
+
+// In a query, an ampersand ends the value.
+const BAD_PARENTS = BAD_ID_SEGMENTS.filter(([, segment]) => !segment.includes('&'));
+test.each(BAD_PARENTS)('an inbox of a parent with %s is refused', async (_name, segment) => {
+  expectRefused(await sendTo(INBOX, {}, `?parentId=${segment}`), /parentId/);
+});
+
+describe('a body that marks all groups', () => {
+  test.each(['"true"', '""', '1', '0', 'null', '[]', '[true]', '{}'])(
+    'is refused with unmutedOnly as %s',
+    async (value) => {
+      expectRefused(await sendBody(MARK_ALL, `{"unmutedOnly":${value}}`), /unmutedOnly/);
+    },
+  );
+
+  test.each(['""', '"e30"', '"!!!"', '1', 'null', '[]'])('is refused with the cursor %s', async (cursor) => {
+    expectRefused(await sendBody(MARK_ALL, `{"cursor":${cursor}}`), /cursor/);
   });
 });
 
@@ -840,6 +876,8 @@ const LISTS = {
     sendTo(LIST_MEMBERS, { groupId: `${groupId}-quiet` }, `?${query}`),
   inbox: (query: string) => sendTo(INBOX, {}, `?${query}`),
   'unread inbox': (query: string) => sendTo(INBOX, {}, `?unreadOnly=true&${query}`),
+  'archived inbox': (query: string) => sendTo(INBOX, {}, `?archived=true&${query}`),
+  'inbox of a parent': (query: string) => sendTo(INBOX, {}, `?parentId=tea&${query}`),
   'read 1 of another group': (query: string) =>
     sendTo(LIST_RECEIPTS, { groupId: `${groupId}-quiet` }, `?${query}`),
   'read 1': receiptsOf('1', 'read'),
@@ -869,6 +907,8 @@ describe('a cursor of another list', () => {
     ['inbox', 'unread 3'],
     ['inbox', 'members'],
     ['inbox', 'unread inbox'],
+    ['inbox', 'archived inbox'],
+    ['inbox', 'inbox of a parent'],
     ['members', 'members of another group'],
     ['read 1', 'read 1 of another group'],
   ] as const)('is refused: one of "%s" for "%s"', async (from, to) => {

@@ -69,10 +69,13 @@ describe('if back ends sign their calls', () => {
     const token = await stack.userToken('alice');
     expect((await stack.call(token, 'GET', `/v1/groups/${group}/watermark`)).body).toMatchObject({
       userId: 'alice',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '7', exact: true },
     });
     const twin = { method: 'GET', path: `/v1/users/alice/groups/${group}/watermark` };
-    expect((await signed(twin)).body).toMatchObject({ userId: 'alice', unread: { count: 1, exact: true } });
+    expect((await signed(twin)).body).toMatchObject({
+      userId: 'alice',
+      unread: { count: 1, mentions: 0, firstId: '7', exact: true },
+    });
   });
 
   test('a signature covers a query and ids with escapes', async () => {

@@ -53,7 +53,7 @@ describe('live', () => {
       messageId: null,
       revision: 0,
       head: '3',
-      unread: { count: 3, exact: true },
+      unread: { count: 3, mentions: 0, firstId: '1', exact: true },
     });
     expect(client.getSnapshot().badge).toEqual({ groups: 1, messages: 3, exact: true });
   });

@@ -34,7 +34,7 @@ describe('the calls', () => {
     expect(await ann.getWatermark({ groupId })).toMatchObject({
       messageId: null,
       head: '3',
-      unread: { count: 3, exact: true },
+      unread: { count: 3, mentions: 0, firstId: '1', exact: true },
     });
     expect(await ann.markDelivered({ groupId, messageId: '2' })).toMatchObject({
       advanced: true,

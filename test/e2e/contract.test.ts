@@ -64,7 +64,7 @@ describe('a mark', () => {
       readAt: null,
       revision: 0,
       head: null,
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, firstId: null, exact: true },
     });
     expectAnswer(await mark(groupId, 'bob', '5'), 200, {
       groupId,
@@ -74,7 +74,7 @@ describe('a mark', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, firstId: null, exact: true },
     });
     expectAnswer(await readView(groupId, 'bob'), 200, {
       groupId,
@@ -83,7 +83,7 @@ describe('a mark', () => {
       readAt: A_TIME,
       revision: 0,
       head: null,
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, firstId: null, exact: true },
     });
   });
 
@@ -96,7 +96,7 @@ describe('a mark', () => {
       readAt: null,
       revision: 0,
       head: '3',
-      unread: { count: 3, exact: true },
+      unread: { count: 3, mentions: 0, firstId: '1', exact: true },
     });
     expectAnswer(await mark(groupId, 'bob', '2'), 200, {
       groupId,
@@ -106,7 +106,7 @@ describe('a mark', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '3', exact: true },
     });
   });
 
@@ -123,7 +123,7 @@ describe('a mark', () => {
         revision: 0,
         advanced: false,
         clamped: false,
-        unread: { count: 1, exact: true },
+        unread: { count: 1, mentions: 0, firstId: '3', exact: true },
       });
     }
     expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt });
@@ -140,7 +140,7 @@ describe('a mark', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '3', exact: true },
     });
     expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '2', readAt: A_TIME });
     expect((await asService('PUT', path, { messageId: LARGEST_ID })).body).toMatchObject({
@@ -158,7 +158,7 @@ describe('a mark', () => {
     expect((await readView(groupId, 'carol')).body).toMatchObject({
       messageId: null,
       readAt: null,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '1', exact: true },
     });
   });
 
@@ -168,7 +168,7 @@ describe('a mark', () => {
       messageId: '15',
       advanced: true,
       clamped: false,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '20', exact: true },
     });
   });
 
@@ -195,7 +195,7 @@ describe('the main job', () => {
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '100',
       head: '101',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '101', exact: true },
     });
     expectAnswer(await statuses(groupId, 'bob', '100', '101'), 200, {
       groupId,
@@ -230,7 +230,7 @@ describe('a mark beyond the head', () => {
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '101',
       head: '102',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '102', exact: true },
     });
     expect((await statuses(groupId, 'bob', '102')).body).toMatchObject({
       statuses: [{ messageId: '102', read: false }],
@@ -261,7 +261,7 @@ describe('ids of 64 bits', () => {
       messageId: lower,
       advanced: true,
       clamped: false,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: upper, exact: true },
     });
     expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: lower, head: upper });
     expectAnswer(await statuses(groupId, 'bob', upper, lower), 200, {
@@ -292,16 +292,20 @@ describe('ids of 64 bits', () => {
     const groupId = await aChat('9007199254740992', '9007199254740993');
     expectNoContent(await remove(groupId, '9007199254740992'));
     await mark(groupId, 'bob', '9007199254740992');
-    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
+      unread: { count: 1, mentions: 0, firstId: '9007199254740993', exact: true },
+    });
   });
 
   test('are ordered as numbers, also with fewer digits', async () => {
     const groupId = await aChat('9', '10', '100');
-    expect((await mark(groupId, 'bob', '9')).body).toMatchObject({ unread: { count: 2, exact: true } });
+    expect((await mark(groupId, 'bob', '9')).body).toMatchObject({
+      unread: { count: 2, mentions: 0, firstId: '10', exact: true },
+    });
     expect((await mark(groupId, 'bob', '10')).body).toMatchObject({
       messageId: '10',
       advanced: true,
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '100', exact: true },
     });
   });
 });
@@ -352,7 +356,9 @@ describe('a message', () => {
     const groupId = await aGroupOf('alice', 'bob');
     expectAnswer(await record(groupId, '7', 'alice'), 201, { groupId, messageId: '7', head: '7' });
     expectAnswer(await record(groupId, '7', 'alice'), 200, { groupId, messageId: '7', head: '7' });
-    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
+      unread: { count: 1, mentions: 0, firstId: '7', exact: true },
+    });
   });
 
   test('can have sentAt, and a JSON integer as its id', async () => {
@@ -370,7 +376,7 @@ describe('a message', () => {
     expectAnswer(await record(groupId, '10', 'alice'), 201, { groupId, messageId: '10', head: '20' });
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '20',
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, firstId: '10', exact: true },
     });
     expect((await mark(groupId, 'bob', '20')).body).toMatchObject({ unread: NONE_UNREAD });
     await record(groupId, '15', 'alice');
@@ -397,14 +403,16 @@ describe('a message', () => {
     expect((await readView(groupId, 'bob')).body).toMatchObject({ messageId: '4', unread: NONE_UNREAD });
     expect((await readView(groupId, 'alice')).body).toMatchObject({
       messageId: '3',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '4', exact: true },
     });
   });
 
   test('can have a sender that is not a member, and does not add it', async () => {
     const groupId = await aGroupOf('bob');
     expectAnswer(await record(groupId, '1', 'a-bot'), 201, { groupId, messageId: '1', head: '1' });
-    expect((await readView(groupId, 'bob')).body).toMatchObject({ unread: { count: 1, exact: true } });
+    expect((await readView(groupId, 'bob')).body).toMatchObject({
+      unread: { count: 1, mentions: 0, firstId: '1', exact: true },
+    });
     expectNotFound(await readView(groupId, 'a-bot'));
     expect((await listMembers(groupId)).body).toMatchObject({ members: [{ userId: 'bob' }] });
   });
@@ -415,12 +423,12 @@ describe('a message', () => {
     expectNoContent(await remove(groupId, '3'));
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, firstId: '1', exact: true },
     });
     expectNoContent(await remove(groupId, '1'));
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '2', exact: true },
     });
     expect((await mark(groupId, 'bob', LARGEST_ID)).body).toMatchObject({ messageId: '3', clamped: true });
   });
@@ -430,7 +438,7 @@ describe('a message', () => {
     expectNoContent(await remove(groupId, '99'));
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '1',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '1', exact: true },
     });
   });
 });
@@ -458,7 +466,7 @@ describe('members', () => {
     expectAnswer(await join(groupId, 'carol'), 200, { groupId, userId: 'carol', joinedAfter: '2' });
     expect((await readView(groupId, 'carol')).body).toMatchObject({
       messageId: '2',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '3', exact: true },
     });
   });
 
@@ -649,11 +657,11 @@ describe('facts on the bus', () => {
       readAt: null,
       revision: 0,
       head: LARGEST_ID,
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, firstId: '9007199254740992', exact: true },
     });
     expect((await mark(groupId, 'bob', '9007199254740992')).body).toMatchObject({
       messageId: '9007199254740992',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '9007199254740993', exact: true },
     });
     expectNotFound(await readView(groupId, 'carol'));
     expectAnswer(await listMembers(groupId), 200, {
@@ -673,7 +681,7 @@ describe('facts on the bus', () => {
     });
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '7',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '7', exact: true },
     });
   });
 
@@ -693,7 +701,7 @@ describe('facts on the bus', () => {
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       messageId: '1',
       head: '2',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '2', exact: true },
     });
     expect((await listMembers(groupId)).body).toMatchObject({
       members: [{ userId: 'alice' }, { userId: 'bob' }],
@@ -710,7 +718,7 @@ describe('facts on the bus', () => {
     );
     expect((await readView(groupId, 'bob')).body).toMatchObject({
       head: '3',
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, firstId: '1', exact: true },
     });
     expect((await readView(groupId, 'alice')).body).toMatchObject({ messageId: '3', unread: NONE_UNREAD });
   });

@@ -187,7 +187,7 @@ describeInChromium('a page in Chromium', () => {
     });
     expect(await callIn(page, 'GET', watermarkUrl())).toMatchObject({
       status: 200,
-      body: { messageId: '2', head: '3', unread: { count: 1, exact: true } },
+      body: { messageId: '2', head: '3', unread: { count: 1, mentions: 0, firstId: '3', exact: true } },
     });
   });
 

@@ -115,7 +115,7 @@ async function conversation(): Promise<void> {
 
   expect(await as(bob, 'POST', `/rooms/${room}/unread`, { messageId: second })).toMatchObject({
     status: 200,
-    body: { revision: 1, unread: { count: 1, exact: true } },
+    body: { revision: 1, unread: { count: 1, mentions: 0, firstId: second, exact: true } },
   });
   expect(await badges(bob)).toEqual({ [room]: 1 });
   const late = { messageId: third, ifRevision: 0 };

@@ -57,7 +57,7 @@ describe('a fact', () => {
     );
     expect((await readView(groupId, 'mallory')).body).toMatchObject({
       messageId: null,
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, firstId: '30', exact: true },
     });
     expect(await deadLetters(groupId)).toEqual([]);
   });

@@ -129,7 +129,13 @@ describe('frames', () => {
   test('sync returns the own views, of all groups with something unread or of those that are named', async () => {
     const { groupId, bob } = await aGroup();
     const device = await connect(bob);
-    const view = { groupId, messageId: null, revision: 0, head: '3', unread: { count: 3, exact: true } };
+    const view = {
+      groupId,
+      messageId: null,
+      revision: 0,
+      head: '3',
+      unread: { count: 3, mentions: 0, firstId: '1', exact: true },
+    };
     const synced = { type: 'synced', asOf: expect.any(Number), views: [view], complete: true };
     expect(await device.ask({ action: 'sync' })).toMatchObject(synced);
     expect(await device.ask({ action: 'sync', groups: [groupId, freshPrefix('g')] })).toMatchObject(synced);
@@ -149,8 +155,18 @@ describe('frames', () => {
     ];
     expect(answers).toMatchObject([
       { type: 'answer', status: 200, body: { groupId, userId: bob, messageId: '1', advanced: true } },
-      { status: 200, body: { messageId: '2', advanced: true, unread: { count: 1, exact: true } } },
-      { status: 200, body: { messageId: '1', revision: 1, unread: { count: 2, exact: true } } },
+      {
+        status: 200,
+        body: {
+          messageId: '2',
+          advanced: true,
+          unread: { count: 1, mentions: 0, firstId: '3', exact: true },
+        },
+      },
+      {
+        status: 200,
+        body: { messageId: '1', revision: 1, unread: { count: 2, mentions: 0, firstId: '2', exact: true } },
+      },
       { status: 409, body: { code: 'revision_conflict', messageId: '1', revision: 1, advanced: true } },
     ]);
     const { body } = await stack.asUser(bob, 'GET', `/v1/groups/${groupId}/watermark`);
@@ -294,7 +310,7 @@ describe('pushes', () => {
           messageId: '2',
           revision: 0,
           head: '3',
-          unread: { count: 1, exact: true },
+          unread: { count: 1, mentions: 0, firstId: '3', exact: true },
         });
       }
       expect(ofType(ofAlice, 'receipts').at(-1)).toEqual({
@@ -309,6 +325,20 @@ describe('pushes', () => {
     });
     expect([ofCarol.frames(), ofStranger.frames()]).toEqual([[], []]);
     for (const { socket } of [phone, laptop, ofAlice, ofCarol, ofStranger]) socket.close();
+  });
+
+  test('where nobody may see receipts, a mark reaches the own devices alone', async () => {
+    const [{ groupId, alice, bob }, shown] = [await aGroup(), await aGroup()];
+    const policy = { receipts: 'off' };
+    expect((await stack.asService('PUT', `/v1/groups/${groupId}`, policy)).status).toBe(200);
+    const [ofBob, ofAlice, ofOther] = [await connect(bob), await connect(alice), await connect(shown.alice)];
+    await stack.asUser(bob, 'PUT', `/v1/groups/${groupId}/watermark`, { messageId: '2' });
+    await eventually(() => expect(ofType(ofBob, 'view').at(-1)).toMatchObject({ groupId, messageId: '2' }));
+    // A later mark in a group whose senders get receipts.
+    await stack.asUser(shown.bob, 'PUT', `/v1/groups/${shown.groupId}/watermark`, { messageId: '2' });
+    await eventually(() => expect(ofType(ofOther, 'receipts')).toHaveLength(1));
+    expect(ofAlice.frames()).toEqual([]);
+    for (const { socket } of [ofBob, ofAlice, ofOther]) socket.close();
   });
 
   test('of many marks at once the last state arrives, in few frames', async () => {
@@ -327,7 +357,7 @@ describe('pushes', () => {
     await eventually(() => {
       expect(ofType(ofBob, 'view').at(-1)).toMatchObject({
         messageId: '25',
-        unread: { count: 5, exact: true },
+        unread: { count: 5, mentions: 0, firstId: '26', exact: true },
       });
       const ids = ofType(ofAlice, 'receipts').flatMap(({ receipts }) =>
         receipts.map(({ messageId }) => messageId),
@@ -362,7 +392,7 @@ describe('pushes', () => {
     await eventually(() =>
       expect(ofType(device, 'view').at(-1)).toMatchObject({
         messageId: '4',
-        unread: { count: 0, exact: true },
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
       }),
     );
     device.socket.close();

@@ -50,9 +50,9 @@ test('a collision with another sender is a conflict, and with the same sender it
   expect(await record(groupId, DERIVED, 'ann')).toMatchObject({ status: 201 });
   expect(await record(groupId, DERIVED, 'bob')).toMatchObject({ status: 409, body: { code: 'conflict' } });
   expect(await record(groupId, DERIVED, 'ann')).toMatchObject({ status: 200 });
-  expect((await view(groupId, 'cid')).body).toMatchObject({ head: DERIVED, unread: exactly(1) });
+  expect((await view(groupId, 'cid')).body).toMatchObject({ head: DERIVED, unread: exactly(1, DERIVED) });
   expect(await record(groupId, NEXT, 'bob')).toMatchObject({ status: 201 });
-  expect((await view(groupId, 'cid')).body).toMatchObject({ head: NEXT, unread: exactly(2) });
+  expect((await view(groupId, 'cid')).body).toMatchObject({ head: NEXT, unread: exactly(2, DERIVED) });
 });
 
 test('with assigned ids both messages of one sender are counted, and each id leads to its message', async () => {
@@ -74,7 +74,7 @@ test('with assigned ids both messages of one sender are counted, and each id lea
   expect(await send(OTHER)).toEqual({ messageId: NEXT, status: 201 });
   // As after a failure: the same id, and the message is known.
   expect(await send(OTHER)).toEqual({ messageId: NEXT, status: 200 });
-  expect((await view(groupId, 'cid')).body).toMatchObject({ head: NEXT, unread: exactly(2) });
+  expect((await view(groupId, 'cid')).body).toMatchObject({ head: NEXT, unread: exactly(2, DERIVED) });
 
   await asService('PUT', `/v1/users/cid/groups/${groupId}/watermark`, { messageId: NEXT });
   // The own view is then just below a message, where no message is.

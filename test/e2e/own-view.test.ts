@@ -37,13 +37,13 @@ describe('a private read', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: exactly(3),
+      unread: exactly(3, '7'),
     });
     await stack.withAndWithoutCache(async () => {
       expectAnswer(
         await group.readView('bob'),
         200,
-        viewOf(group, { messageId: '6', revision: 0, unread: exactly(3) }),
+        viewOf(group, { messageId: '6', revision: 0, unread: exactly(3, '7') }),
       );
       expect(await shownOfBob(group)).toBe(null);
       await group.expectReceipts('alice', {
@@ -93,7 +93,7 @@ describe('a private read', () => {
         revision: 0,
         advanced: false,
         clamped: false,
-        unread: exactly(3),
+        unread: exactly(3, '7'),
       });
     }
     expect((await group.readView('bob')).body).toEqual(before);
@@ -116,7 +116,7 @@ describe('a private read', () => {
     expect((await group.mark('bob', { messageId: '4' })).body).toMatchObject({
       messageId: '6',
       advanced: true,
-      unread: exactly(3),
+      unread: exactly(3, '7'),
     });
     const toFour = { from: null, to: '4', readAt: A_TIME, ownRevision: null };
     await expectEventsOfBob(group, 'WatermarkAdvanced', toFour);
@@ -130,7 +130,7 @@ describe('a private read', () => {
     expect((await group.mark('bob', { messageId: '6', private: false })).body).toMatchObject({
       messageId: '6',
       advanced: true,
-      unread: exactly(3),
+      unread: exactly(3, '7'),
     });
     await expectEventsOfBob(group, 'WatermarkAdvanced', toFour, {
       from: '4',
@@ -156,7 +156,7 @@ describe('a private read', () => {
       revision: 0,
       advanced: true,
       clamped: false,
-      unread: exactly(3),
+      unread: exactly(3, '7'),
     });
     expect(await shownOfBob(group)).toBe(null);
   });
@@ -164,14 +164,14 @@ describe('a private read', () => {
 
 describe('marking unread', () => {
   test.each([
-    ['1', null, 9],
-    ['2', '1', 8],
-    ['5', '4', 5],
-    ['8', '7', 2],
-  ])('from %s moves the own view just below it', async (messageId, expected, count) => {
+    ['1', null, exactly(9, '1')],
+    ['2', '1', exactly(8, '2')],
+    ['5', '4', exactly(5, '5')],
+    ['8', '7', exactly(2, '8')],
+  ])('from %s moves the own view just below it', async (messageId, expected, unread) => {
     const group = await aChat();
     await group.reads('bob', '8');
-    const view = viewOf(group, { messageId: expected, revision: 1, unread: exactly(count) });
+    const view = viewOf(group, { messageId: expected, revision: 1, unread });
     expectAnswer(await group.markUnread('bob', messageId), 200, view);
     await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
   });
@@ -181,14 +181,14 @@ describe('marking unread', () => {
     const messageIds = Array.from({ length: 120 }, (_, index) => String(index + 1));
     await Promise.all(messageIds.map((messageId) => group.record('alice', messageId)));
     await group.reads('bob', '120');
-    for (const [messageId, expected, revision, count] of [
-      ['101', '100', 1, 20],
-      ['100', '99', 2, 21],
-      ['3', '2', 3, 118],
-      ['1', null, 4, 120],
+    for (const [messageId, expected, revision, unread] of [
+      ['101', '100', 1, exactly(20, '101')],
+      ['100', '99', 2, exactly(21, '100')],
+      ['3', '2', 3, exactly(118, '3')],
+      ['1', null, 4, exactly(120, '1')],
     ] as const) {
       const view = {
-        ...viewOf(group, { messageId: expected, revision, unread: exactly(count) }),
+        ...viewOf(group, { messageId: expected, revision, unread }),
         head: '120',
       };
       expectAnswer(await group.markUnread('bob', messageId), 200, view);
@@ -224,7 +224,7 @@ describe('marking unread', () => {
     await group.join('bob');
     await group.record('alice', '4', '5');
     await group.reads('bob', '5');
-    const view = { ...viewOf(group, { messageId: '3', revision: 1, unread: exactly(2) }), head: '5' };
+    const view = { ...viewOf(group, { messageId: '3', revision: 1, unread: exactly(2, '4') }), head: '5' };
     expectAnswer(await group.markUnread('bob', '1'), 200, view);
     expectAnswer(await group.markUnread('bob', '1'), 200, view);
     await stack.withAndWithoutCache(async () => expectAnswer(await group.readView('bob'), 200, view));
@@ -236,7 +236,7 @@ describe('marking unread', () => {
       messageId: null,
       readAt: null,
       revision: 0,
-      unread: exactly(9),
+      unread: exactly(9, '1'),
     });
     for (const messageId of ['1', '5', LARGEST_ID])
       expectAnswer(await group.markUnread('bob', messageId), 200, untouched);
@@ -246,14 +246,14 @@ describe('marking unread', () => {
       expectAnswer(
         await group.markUnread('bob', messageId),
         200,
-        viewOf(group, { messageId: '4', readAt, revision: 0, unread: exactly(5) }),
+        viewOf(group, { messageId: '4', readAt, revision: 0, unread: exactly(5, '5') }),
       );
     }
     for (const messageId of ['3', '3', '4']) {
       expectAnswer(
         await group.markUnread('bob', messageId),
         200,
-        viewOf(group, { messageId: '2', revision: 1, unread: exactly(7) }),
+        viewOf(group, { messageId: '2', revision: 1, unread: exactly(7, '3') }),
       );
     }
     await group.reads('bob', '3');
@@ -292,7 +292,7 @@ describe('marking unread', () => {
       revision: 1,
       advanced: true,
       clamped: false,
-      unread: exactly(4),
+      unread: exactly(4, '6'),
     });
     const five = { messageId: '5', revision: 1, readAt: A_TIME };
     await expectEventsOfBob(group, 'OwnWatermarkMoved', back, five);
@@ -350,7 +350,7 @@ describe('marking unread', () => {
     expectAnswer(
       await group.markUnread('bob', '7'),
       200,
-      viewOf(group, { messageId: '6', revision: 1, unread: exactly(3) }),
+      viewOf(group, { messageId: '6', revision: 1, unread: exactly(3, '7') }),
     );
     expect(await shownOfBob(group)).toBe(null);
   });
@@ -360,7 +360,7 @@ describe('marking unread', () => {
     await group.record('alice', '10', '20');
     await group.reads('bob', '20');
     expectAnswer(await group.markUnread('bob', '15'), 200, {
-      ...viewOf(group, { messageId: '14', revision: 1, unread: exactly(1) }),
+      ...viewOf(group, { messageId: '14', revision: 1, unread: exactly(1, '20') }),
       head: '20',
     });
   });
@@ -373,7 +373,7 @@ describe('marking unread', () => {
     await group.record('alice', below, messageId);
     await group.reads('bob', messageId);
     expectAnswer(await group.markUnread('bob', messageId), 200, {
-      ...viewOf(group, { messageId: below, revision: 1, unread: exactly(1) }),
+      ...viewOf(group, { messageId: below, revision: 1, unread: exactly(1, messageId) }),
       head: messageId,
     });
   });
@@ -382,7 +382,11 @@ describe('marking unread', () => {
     const group = await stack.groupOf('bob');
     await group.reads('bob', '5');
     const view = {
-      ...viewOf(group, { messageId: '2', revision: 1, unread: { count: 0, exact: true } }),
+      ...viewOf(group, {
+        messageId: '2',
+        revision: 1,
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
+      }),
       head: null,
     };
     expectAnswer(await group.markUnread('bob', '3'), 200, view);
@@ -438,7 +442,7 @@ describe('a mark with an old ifRevision', () => {
       messageId: '2',
       readAt: A_TIME,
       revision: 1,
-      unread: exactly(7),
+      unread: exactly(7, '3'),
       clamped: false,
       ...fields,
     });
@@ -450,7 +454,7 @@ describe('a mark with an old ifRevision', () => {
     expectAnswer(
       await group.readView('bob'),
       200,
-      viewOf(group, { messageId: '2', revision: 1, unread: exactly(7) }),
+      viewOf(group, { messageId: '2', revision: 1, unread: exactly(7, '3') }),
     );
 
   test('moves the public watermark, but not the own view', async () => {
@@ -557,19 +561,19 @@ describe('a mark with an old ifRevision', () => {
       ...answer,
       messageId: '2',
       advanced: false,
-      unread: exactly(7),
+      unread: exactly(7, '3'),
     });
     expectAnswer(await group.mark('bob', { messageId: '4', ifRevision: 1 }), 200, {
       ...answer,
       messageId: '4',
       advanced: true,
-      unread: exactly(5),
+      unread: exactly(5, '5'),
     });
     expectAnswer(await group.mark('bob', { messageId: '6', private: true, ifRevision: 1 }), 200, {
       ...answer,
       messageId: '6',
       advanced: true,
-      unread: exactly(3),
+      unread: exactly(3, '7'),
     });
     expect(await shownOfBob(group)).toBe('5');
   });
@@ -581,7 +585,7 @@ describe('a mark with an old ifRevision', () => {
       body: { messageId: '4', revision: 0, advanced: true },
     });
     const answer = await group.mark('bob', { messageId: '6', ifRevision: 1 });
-    expectConflict(answer, group, { messageId: '4', revision: 0, unread: exactly(5), advanced: true });
+    expectConflict(answer, group, { messageId: '4', revision: 0, unread: exactly(5, '5'), advanced: true });
   });
 });
 
@@ -612,7 +616,7 @@ describe('marking delivered', () => {
       expectAnswer(
         await group.readView('bob'),
         200,
-        viewOf(group, { messageId: null, readAt: null, revision: 0, unread: exactly(9) }),
+        viewOf(group, { messageId: null, readAt: null, revision: 0, unread: exactly(9, '1') }),
       );
       expect(await shownOfBob(group)).toBe(null);
       await group.expectReceipts('alice', {

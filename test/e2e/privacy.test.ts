@@ -336,7 +336,7 @@ describe('a private read cannot be computed', () => {
         '100': { sender: alice, read: [carol, dave], unread: [bob], delivered: [carol, dave] },
       });
       for (const userId of [alice, carol, dave]) {
-        expect(await unreadOf(chat, userId)).toEqual({ count: 0, exact: true });
+        expect(await unreadOf(chat, userId)).toEqual({ count: 0, mentions: 0, firstId: null, exact: true });
       }
     });
     await group.reads(bob, '25');

@@ -41,7 +41,7 @@ describe('a batch of marks', () => {
     expectAnswer(await markAll('bob', marks), 200, results('advanced'));
     expectAnswer(await markAll('bob', marks), 200, results('unchanged'));
     expect((await one.readView('bob')).body).toMatchObject({ messageId: '9', unread: NONE_UNREAD });
-    expect((await other.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+    expect((await other.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4, '6') });
     await expectEventsOfBob(one, 'WatermarkAdvanced', {
       from: null,
       to: '9',
@@ -79,7 +79,7 @@ describe('a batch of marks', () => {
         result(group, 'unchanged', '5'),
       ],
     });
-    expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+    expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4, '6') });
   });
 
   test('can have private marks', async () => {
@@ -100,7 +100,7 @@ describe('a batch of marks', () => {
     });
     await stack.withAndWithoutCache(async () => {
       for (const group of [open, hidden, both]) {
-        expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4) });
+        expect((await group.readView('bob')).body).toMatchObject({ messageId: '5', unread: exactly(4, '6') });
       }
       expect(await shownOfBob(open)).toBe('5');
       expect(await shownOfBob(hidden)).toBe(null);
@@ -150,7 +150,7 @@ describe('a batch of marks', () => {
         messageId: String(1_000 + index),
         head: null,
         revision: 0,
-        unread: { count: 0, exact: true },
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
       })),
     );
   });
@@ -208,11 +208,17 @@ describe('the inbox', () => {
     await back.markUnread(userId, '2');
     await hidden.readsPrivately(userId, '4');
     await expectInbox(userId, [
-      { groupId: marked.groupId, messageId: '3', head: '4', revision: 0, unread: exactly(1) },
-      { groupId: unmarked.groupId, messageId: null, head: '3', revision: 0, unread: exactly(3) },
-      { groupId: back.groupId, messageId: '1', head: '4', revision: 1, unread: exactly(3) },
+      { groupId: marked.groupId, messageId: '3', head: '4', revision: 0, unread: exactly(1, '4') },
+      { groupId: unmarked.groupId, messageId: null, head: '3', revision: 0, unread: exactly(3, '1') },
+      { groupId: back.groupId, messageId: '1', head: '4', revision: 1, unread: exactly(3, '2') },
       { groupId: hidden.groupId, messageId: '4', head: '4', revision: 0, unread: NONE_UNREAD },
-      { groupId: empty.groupId, messageId: null, head: null, revision: 0, unread: { count: 0, exact: true } },
+      {
+        groupId: empty.groupId,
+        messageId: null,
+        head: null,
+        revision: 0,
+        unread: { count: 0, mentions: 0, firstId: null, exact: true },
+      },
     ]);
   });
 
@@ -271,9 +277,9 @@ describe('the inbox', () => {
     await sixth.reads(userId, '2');
     await sixth.markUnread(userId, '1');
     const unread = [
-      { groupId: first.groupId, messageId: null, head: '2', revision: 0, unread: exactly(2) },
-      { groupId: fourth.groupId, messageId: '1', head: '2', revision: 0, unread: exactly(1) },
-      { groupId: sixth.groupId, messageId: null, head: '2', revision: 1, unread: exactly(2) },
+      { groupId: first.groupId, messageId: null, head: '2', revision: 0, unread: exactly(2, '1') },
+      { groupId: fourth.groupId, messageId: '1', head: '2', revision: 0, unread: exactly(1, '2') },
+      { groupId: sixth.groupId, messageId: null, head: '2', revision: 1, unread: exactly(2, '1') },
     ];
     await expectInbox(userId, unread, '?unreadOnly=true');
     const all = (await inbox(userId, '?unreadOnly=false')).body as { groups: Json[] };
@@ -294,7 +300,7 @@ describe('the inbox', () => {
       messageId: null,
       head: '1',
       revision: 0,
-      unread: exactly(1),
+      unread: exactly(1, '1'),
     };
     await expectInbox(userId, [ofFirst]);
     await expectInbox(userId, [ofFirst], '?unreadOnly=true');
@@ -321,15 +327,15 @@ describe('the inbox', () => {
     await gone.remove('1');
     await gone.remove('2');
     await expectInbox(userId, [
-      { groupId: mine.groupId, messageId: null, head: '4', revision: 1, unread: exactly(3) },
-      { groupId: thinned.groupId, messageId: null, head: '4', revision: 0, unread: exactly(2) },
+      { groupId: mine.groupId, messageId: null, head: '4', revision: 1, unread: exactly(3, '1') },
+      { groupId: thinned.groupId, messageId: null, head: '4', revision: 0, unread: exactly(2, '1') },
       { groupId: gone.groupId, messageId: null, head: '2', revision: 0, unread: NONE_UNREAD },
     ]);
     await expectInbox(
       userId,
       [
-        { groupId: mine.groupId, messageId: null, head: '4', revision: 1, unread: exactly(3) },
-        { groupId: thinned.groupId, messageId: null, head: '4', revision: 0, unread: exactly(2) },
+        { groupId: mine.groupId, messageId: null, head: '4', revision: 1, unread: exactly(3, '1') },
+        { groupId: thinned.groupId, messageId: null, head: '4', revision: 0, unread: exactly(2, '1') },
       ],
       '?unreadOnly=true',
     );
@@ -342,7 +348,9 @@ describe('the inbox', () => {
     const { groupId } = group;
     await expectInbox(userId, [{ groupId, messageId: '9', head: '9', revision: 0, unread: NONE_UNREAD }]);
     await group.record('alice', '10');
-    await expectInbox(userId, [{ groupId, messageId: '9', head: '10', revision: 0, unread: exactly(1) }]);
+    await expectInbox(userId, [
+      { groupId, messageId: '9', head: '10', revision: 0, unread: exactly(1, '10') },
+    ]);
   });
 
   test('has ids of 64 bits', async () => {
@@ -352,7 +360,13 @@ describe('the inbox', () => {
     await group.reads(userId, '9007199254740993');
     const { groupId } = group;
     await expectInbox(userId, [
-      { groupId, messageId: '9007199254740993', head: LARGEST_ID, revision: 0, unread: exactly(2) },
+      {
+        groupId,
+        messageId: '9007199254740993',
+        head: LARGEST_ID,
+        revision: 0,
+        unread: exactly(2, '18446744073709551614'),
+      },
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { LARGEST_ID } from '../support/expected-answers.ts';
+import { exactly, LARGEST_ID, NONE_UNREAD } from '../support/expected-answers.ts';
 import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 
 const stack = withReceiptsStack();
@@ -304,7 +304,7 @@ describe.each([
       const group = await aChat();
       const unchanged = async () => {
         await group.expectReceipts('bob', { ...OF_THE_OTHERS, '2': null, '3': null });
-        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, mentions: 0, firstId: '4', exact: true });
       };
       await group.remove('2');
       await group.remove('3');
@@ -317,24 +317,23 @@ describe.each([
     test('never raises an unread count', async () => {
       const group = await aChat();
       const counts = () => Promise.all(['alice', 'bob', 'carol'].map((userId) => unreadOf(group, userId)));
-      const exactly = (count: number) => ({ count, exact: true });
       await group.inEveryCache(async () => {
-        expect(await counts()).toEqual([exactly(1), exactly(3), exactly(0)]);
+        expect(await counts()).toEqual([exactly(1, '5'), exactly(3, '3'), NONE_UNREAD]);
         await group.expectReceipts('bob', { '99': null });
       });
       // A read one; an unread one; one that only its sender has not read; an unknown one; the head; all of them again.
       for (const [messageId, ...expected] of [
-        ['1', 1, 3, 0],
-        ['3', 1, 2, 0],
-        ['2', 1, 2, 0],
-        ['99', 1, 2, 0],
-        ['5', 0, 1, 0],
-        ['3', 0, 1, 0],
-        ['4', 0, 0, 0],
+        ['1', exactly(1, '5'), exactly(3, '3')],
+        ['3', exactly(1, '5'), exactly(2, '4')],
+        ['2', exactly(1, '5'), exactly(2, '4')],
+        ['99', exactly(1, '5'), exactly(2, '4')],
+        ['5', NONE_UNREAD, exactly(1, '4')],
+        ['3', NONE_UNREAD, exactly(1, '4')],
+        ['4', NONE_UNREAD, NONE_UNREAD],
       ] as const) {
         await group.remove(messageId);
         await group.inEveryCache(async () => {
-          expect(await counts()).toEqual(expected.map(exactly));
+          expect(await counts()).toEqual([...expected, NONE_UNREAD]);
           await group.expectReceipts('bob', { [messageId]: null });
         });
       }
@@ -349,7 +348,7 @@ describe.each([
       });
       await group.inEveryCache(async () => {
         await group.expectReceipts('bob', { ...OF_THE_OTHERS, '3': null });
-        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, mentions: 0, firstId: '4', exact: true });
       });
     });
 
@@ -370,7 +369,7 @@ describe.each([
           '2': null,
           '3': { sender: 'alice', read: [], unread: ['bob'], delivered: [] },
         });
-        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, exact: true });
+        expect(await unreadOf(group, 'bob')).toEqual({ count: 2, mentions: 0, firstId: '1', exact: true });
       });
     });
   });

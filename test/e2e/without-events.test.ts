@@ -17,7 +17,7 @@ test('marks and receipts are right, facts are applied, and no event is published
   const alice = await stack.userToken('alice');
   expect(await stack.call(alice, 'PUT', `${group}/watermark`, { messageId: '7' })).toMatchObject({
     status: 200,
-    body: { messageId: '7', advanced: true, unread: { count: 0, exact: true } },
+    body: { messageId: '7', advanced: true, unread: { count: 0, mentions: 0, firstId: null, exact: true } },
   });
   expect(await stack.call(alice, 'POST', `${group}/receipts`, { messageIds: ['7'] })).toMatchObject({
     body: { receipts: [{ messageId: '7', audience: 1, readCount: 1, readByAll: true }] },
@@ -28,7 +28,7 @@ test('marks and receipts are right, facts are applied, and no event is published
   await stack.putFacts([{ detailType: 'MessageSent', detail: { groupId, messageId: '8', senderId: 'bob' } }]);
   await eventually(async () =>
     expect(await stack.call(alice, 'GET', `${group}/watermark`)).toMatchObject({
-      body: { messageId: '7', head: '8', unread: { count: 1, exact: true } },
+      body: { messageId: '7', head: '8', unread: { count: 1, mentions: 0, firstId: '8', exact: true } },
     }),
   );
   const { body } = await stack.call(null, 'GET', '/_local/events');

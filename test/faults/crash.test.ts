@@ -101,10 +101,10 @@ describe('record-message dies', () => {
 
     expect(await faults.api.record(groupId, 11, 'sender')).toMatchObject({ body: { head: '11' } });
     expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
-      body: { messageId: '3', head: '11', unread: { count: 8, exact: true } },
+      body: { messageId: '3', head: '11', unread: { count: 8, mentions: 0, firstId: '4', exact: true } },
     });
     expect(await faults.api.watermark(groupId, 'sender')).toMatchObject({
-      body: { messageId: '11', unread: { count: 0, exact: true } },
+      body: { messageId: '11', unread: { count: 0, mentions: 0, firstId: null, exact: true } },
     });
     await eventually(async () =>
       expectCovered(await faults.api.notified(groupId, 'sender'), { from: null, to: 11 }),
@@ -147,7 +147,7 @@ describe('a function of the stream dies', () => {
       faults.proxies.upstash.once('mergeFor', { kind: BEFORE });
       expect(await faults.api.mark(groupId, 'ann', 8)).toMatchObject({
         status: 200,
-        body: { messageId: '8', unread: { count: 2, exact: true } },
+        body: { messageId: '8', unread: { count: 2, mentions: 0, firstId: '9', exact: true } },
       });
       await eventually(() => expect(killed()).toBe(1));
       await expectConverged(8);

@@ -46,7 +46,7 @@ test('a mark without the permission to write is neither acknowledged nor made', 
   await eventually(() => expect(lines).toContainEqual(expect.stringMatching(said)));
   expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
     status: 200,
-    body: { messageId: null, unread: { count: 3, exact: true } },
+    body: { messageId: null, unread: { count: 3, mentions: 0, firstId: '1', exact: true } },
   });
 });
 
@@ -54,7 +54,7 @@ test('without the permission to read the cache’s secret, reads use the ledger'
   const groupId = await faults.api.openGroup(['sender', 'ben'], 3);
   expect(await faults.api.watermark(groupId, 'ben')).toMatchObject({
     status: 200,
-    body: { unread: { count: 3, exact: true } },
+    body: { unread: { count: 3, mentions: 0, firstId: '1', exact: true } },
   });
   const said = refusal(
     'get-watermark',

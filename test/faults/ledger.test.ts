@@ -85,7 +85,7 @@ test('members and messages of back ends are refused in the same way', async () =
     body: { members: [{ userId: 'ann', messageId: '3' }, { userId: 'sender' }] },
   });
   expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
-    body: { head: '10', unread: { count: 7, exact: true } },
+    body: { head: '10', unread: { count: 7, mentions: 0, firstId: '4', exact: true } },
   });
   expect((await faults.api.record(groupId, 11, 'sender')).status).toBe(201);
   expect(await faults.api.asService('PUT', `/v1/groups/${groupId}/members/ben`)).toMatchObject({
@@ -153,10 +153,10 @@ describe('the ledger does not answer', () => {
     ledger.clear();
     expect(await faults.api.record(groupId, 11, 'sender')).toMatchObject({ body: { head: '11' } });
     expect(await faults.api.watermark(groupId, 'ann')).toMatchObject({
-      body: { head: '11', unread: { count: 8, exact: true } },
+      body: { head: '11', unread: { count: 8, mentions: 0, firstId: '4', exact: true } },
     });
     expect(await faults.api.watermark(groupId, 'sender')).toMatchObject({
-      body: { messageId: '11', unread: { count: 0, exact: true } },
+      body: { messageId: '11', unread: { count: 0, mentions: 0, firstId: null, exact: true } },
     });
   });
 });

@@ -93,7 +93,14 @@ async function expectConverged(
   { view: { unread, ...own }, read }: Expected,
 ): Promise<void> {
   const view = await viewOf(groupId, userId);
-  expect(view).toEqual({ groupId, ...own, head: '20', unread: { count: unread, exact: true } });
+  // All messages are of another user.
+  const firstId = unread === 0 ? null : String(Number(own.messageId) + 1);
+  expect(view).toEqual({
+    groupId,
+    ...own,
+    head: '20',
+    unread: { count: unread, mentions: 0, firstId, exact: true },
+  });
   const receipts = await receiptsOf(groupId, userId);
   if (read) expect([0, 9, 19].map((index) => receipts[index]?.readCount)).toEqual(read);
   await eventually(() => {

@@ -45,11 +45,11 @@ test('after a kill and a new start on the same data, no acknowledged mark is los
   const second = await startDev();
   expect(await second.api.watermark(groupId, 'ann')).toMatchObject({
     status: 200,
-    body: { messageId: '7', head: '11', unread: { count: 4, exact: true } },
+    body: { messageId: '7', head: '11', unread: { count: 4, mentions: 0, firstId: '8', exact: true } },
   });
   expect(await second.api.watermark(groupId, 'ben')).toMatchObject({ body: { messageId: '4' } });
   expect(await second.api.watermark(groupId, 'late')).toMatchObject({
-    body: { messageId: '10', unread: { count: 1, exact: true } },
+    body: { messageId: '10', unread: { count: 1, mentions: 0, firstId: '11', exact: true } },
   });
   expect(await second.api.asService('GET', `/v1/groups/${groupId}/members`)).toMatchObject({
     body: {

@@ -195,11 +195,13 @@ describe('the authorization of routes', () => {
         Description: 'The ARNs for which the role of a back end needs execute-api:Invoke',
         Value: [
           `${api}/*/v1/users/*`,
+          `${api}/POST/v1/badges`,
           `${api}/PUT/v1/groups/*/members/*`,
           `${api}/POST/v1/groups/*/members`,
           `${api}/GET/v1/groups/*/members`,
           `${api}/DELETE/v1/groups/*/members/*`,
           `${api}/POST/v1/groups/*/messages`,
+          `${api}/POST/v1/messages`,
           `${api}/DELETE/v1/groups/*/messages/*`,
           `${api}/GET/v1/groups/*`,
           `${api}/PUT/v1/groups/*`,

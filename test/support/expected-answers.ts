@@ -4,9 +4,14 @@ import type { Answer } from './running-stack.ts';
 export const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
 /** 2^64-1. */
 export const LARGEST_ID = '18446744073709551615';
-/** The `unread` of a group with this many unread messages. */
-export const exactly = (count: number) => ({ count, exact: true });
-export const NONE_UNREAD = exactly(0);
+/** The `unread` of a group with this many unread messages, none of which mentions the user, and the first of them. */
+export const exactly = (count: number, firstId: string | null) => ({
+  count,
+  mentions: 0,
+  firstId,
+  exact: true,
+});
+export const NONE_UNREAD = exactly(0, null);
 
 /** The fields of a problem (RFC 9457). Texts must not be empty; a detail has several words. */
 export const aProblem = (status: number, code: string) => ({

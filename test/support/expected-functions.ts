@@ -105,6 +105,36 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'mark-all',
+    id: 'Apimarkall',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'POST /v1/watermarks/all'],
+      ['service', 'POST /v1/users/{userId}/watermarks/all'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'get-badge',
+    id: 'Apigetbadge',
+    timeoutSeconds: 10,
+    environment: forBoth,
+    routes: [
+      ['user', 'GET /v1/badge'],
+      ['service', 'GET /v1/users/{userId}/badge'],
+    ],
+    alarms: ['failing'],
+  },
+  {
+    name: 'count-badges',
+    id: 'Apicountbadges',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'POST /v1/badges']],
+    alarms: ['failing'],
+  },
+  {
     name: 'list-receipts',
     id: 'Apilistreceipts',
     timeoutSeconds: 29,

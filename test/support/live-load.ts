@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApiClient } from '../../local/http/api-client.ts';
 import { inParallel } from '../../shared/domain/in-parallel.ts';
 import { LiveClient } from './live-client.ts';
-import type { Receipt } from './merged-frames.ts';
+import type { Receipt, View } from './merged-frames.ts';
 
 /** A group in which connected members read on, and others wait for what they read. */
 export interface LoadPlan {
@@ -190,7 +190,7 @@ function positionOf(plan: LoadPlan, place: number): number {
 
 interface Known {
   readonly messageId: string | null;
-  readonly unread: { readonly count: number; readonly exact: boolean } | null;
+  readonly unread: View['unread'] | null;
   readonly receipts: readonly (Receipt | null)[];
 }
 
@@ -198,10 +198,18 @@ function expectedOf(plan: LoadPlan, place: number): Known {
   const position = positionOf(plan, place);
   const others = plan.messages - messagesOf(plan, place).length;
   const readOfOthers = position - messagesOf(plan, place).filter((id) => id <= position).length;
+  const own = new Set(messagesOf(plan, place));
+  const above = Array.from({ length: plan.messages - position }, (_, index) => position + index + 1);
+  const firstOther = above.find((id) => !own.has(id));
   const positions = Array.from({ length: plan.members }, (_, member) => positionOf(plan, member));
   return {
     messageId: String(position),
-    unread: { count: others - readOfOthers, exact: true },
+    unread: {
+      count: others - readOfOthers,
+      mentions: 0,
+      firstId: firstOther === undefined ? null : String(firstOther),
+      exact: true,
+    },
     receipts: messagesOf(plan, place).map((id) => {
       const readers = positions.filter((reached, member) => member !== place && reached >= id).length;
       const counts = { audience: plan.members - 1, readCount: readers, deliveredCount: readers };

@@ -10,7 +10,12 @@ export interface Route {
   readonly path: string;
   /** A valid one, which changes nothing of a prepared group when Bob or a back end sends it. */
   readonly body?: Body;
+  /** The route takes a call without a body, and one without any field. */
+  readonly isBodyOptional?: true;
 }
+
+/** The routes with a body whose fields are all optional. Without them, a call would change the prepared group. */
+const OPTIONAL_BODIES = ['POST /watermarks/all'];
 
 /** The bodies of the routes; null if a route needs none. A route on a user's behalf has the same as the user's. */
 const BODIES: { readonly [route: string]: Body | null } = {
@@ -19,18 +24,25 @@ const BODIES: { readonly [route: string]: Body | null } = {
   'POST /groups/{groupId}/unread': { messageId: '3' },
   'PUT /groups/{groupId}/delivered': { messageId: '1' },
   'POST /watermarks': { marks: [{ groupId: '{groupId}', messageId: '1' }] },
+  // Bob is in no thread of that group.
+  'POST /watermarks/all': { parentId: 'nowhere' },
   'POST /groups/{groupId}/receipts': { messageIds: ['1'] },
   'PATCH /groups/{groupId}/preferences': { notify: 'all' },
   'PUT /groups/{groupId}/members/{userId}': null,
   'POST /groups/{groupId}/members': { userIds: ['bob'] },
+  'POST /badges': { userIds: ['bob'] },
   'PUT /groups/{groupId}': { receipts: 'members' },
   'POST /groups/{groupId}/messages': { messageId: '1', senderId: 'alice' },
   'POST /messages': { messages: [{ groupId: '{groupId}', messageId: '1', senderId: 'alice' }] },
 };
 
+/** The method and the path of a route, the same if it is a user's own or on its behalf. */
+const rowOf = (method: string, path: string) =>
+  `${method} ${path.replace(/^\/v1(\/users\/\{userId\})?/, '')}`;
+
 function bodyIn(method: string, path: string): Body | null {
   if (method === 'GET' || method === 'DELETE') return null;
-  const body = BODIES[`${method} ${path.replace(/^\/v1(\/users\/\{userId\})?/, '')}`];
+  const body = BODIES[rowOf(method, path)];
   if (body === undefined) throw new Error(`BODIES has none for ${method} ${path}`);
   return body;
 }
@@ -39,7 +51,8 @@ function bodyIn(method: string, path: string): Body | null {
 export const ROUTES: readonly Route[] = expectedRoutes.flatMap(({ who, method, path }) => {
   if (who === 'anyone') return [];
   const body = bodyIn(method, path);
-  return [{ scope: who, method, path, ...(body && { body }) }];
+  const isBodyOptional = OPTIONAL_BODIES.includes(rowOf(method, path));
+  return [{ scope: who, method, path, ...(body && { body }), ...(isBodyOptional && { isBodyOptional }) }];
 });
 
 type Ids = Readonly<Record<string, string>>;

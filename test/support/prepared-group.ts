@@ -76,7 +76,7 @@ async function look({ call, serviceToken, userToken }: RunningStack, groupId: st
 }
 
 function expectPrepared(seen: unknown): void {
-  const unread = (count: number) => ({ count, exact: true });
+  const unread = (count: number, firstId: string | null) => ({ count, mentions: 0, firstId, exact: true });
   const A_TIME = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T/);
   const inAnyOrder = (...entries: { userId: string; at: unknown }[]) => {
     const members = expect.arrayContaining(entries);
@@ -84,16 +84,16 @@ function expectPrepared(seen: unknown): void {
   };
   expect(seen).toMatchObject({
     watermarks: [
-      { messageId: '3', readAt: A_TIME, revision: 0, head: '3', unread: unread(0) },
-      { messageId: '2', readAt: A_TIME, revision: 1, head: '3', unread: unread(1) },
-      { messageId: null, readAt: null, revision: 0, head: '3', unread: unread(3) },
-      { messageId: '3', readAt: A_TIME, revision: 0, head: '3', unread: unread(0) },
+      { messageId: '3', readAt: A_TIME, revision: 0, head: '3', unread: unread(0, null) },
+      { messageId: '2', readAt: A_TIME, revision: 1, head: '3', unread: unread(1, '3') },
+      { messageId: null, readAt: null, revision: 0, head: '3', unread: unread(3, '1') },
+      { messageId: '3', readAt: A_TIME, revision: 0, head: '3', unread: unread(0, null) },
     ],
     inboxes: [
       {
         groups: [
-          { messageId: '2', head: '3', revision: 1, unread: unread(1) },
-          { messageId: null, head: null, revision: 0, unread: { count: 0, exact: true } },
+          { messageId: '2', head: '3', revision: 1, unread: unread(1, '3') },
+          { messageId: null, head: null, revision: 0, unread: unread(0, null) },
         ],
         cursor: null,
       },

@@ -1,20 +1,21 @@
 -- Counts how many members have read and received messages of a group.
--- KEYS: members hash, messages sorted set, receipts sorted set
+-- KEYS: members hash, messages sorted set, receipts sorted set, head
 -- ARGV: caller, time to live of receipts in ms, then for each message its position and sender ('' to look it up here)
--- Reply: { caller's membership text, 1 if every member is indexed or else 0, floor, messages kept, counts }. Text and
---   floor are false if unknown. Counts has for each message { sender, audience, read, delivered }, or false if the
+-- Reply: { caller's membership text, head text, 1 if every member is indexed or else 0, floor, messages kept, counts }.
+--   Texts and floor are false if unknown. Counts has for each message { sender, audience, read, delivered }, or false if the
 --   message is not here; it is empty without an index.
 -- Invariant: no register changes. Only a member's call renews the expiry of the receipts. An index or a window with an
 --   unreadable entry is deleted.
 
-local members, messages, receipts = KEYS[1], KEYS[2], KEYS[3]
+local members, messages, receipts, head = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local caller, ttl = ARGV[1], ARGV[2]
 
 local caller_text = redis.call('HGET', members, caller)
 local caller_parts = caller_text and decode(caller_text)
 caller_text = caller_parts and plain(caller_text) or false
+local head_text = head_in(head)
 local floor = position_in(messages, 'floor')
-if not is_indexed(members, receipts) then return { caller_text, 0, floor, 0, {} } end
+if not is_indexed(members, receipts) then return { caller_text, head_text, 0, floor, 0, {} } end
 -- A caller who is not a member must not keep the receipts alive.
 if caller_parts and not is_departed(caller_parts) then redis.call('PEXPIRE', receipts, ttl) end
 
@@ -89,6 +90,6 @@ if not is_window_sound then
 end
 if not is_index_sound then
   drop_index(receipts)
-  return { caller_text, 0, floor, 0, {} }
+  return { caller_text, head_text, 0, floor, 0, {} }
 end
-return { caller_text, 1, floor, kept(messages), counts }
+return { caller_text, head_text, 1, floor, kept(messages), counts }

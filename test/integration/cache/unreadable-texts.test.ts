@@ -81,7 +81,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     for (const unreadOnly of [false, true]) {
       const page = await readInbox(tidemark, ann, { unreadOnly, limit: 10, after: null });
       expect(page).toMatchObject({
-        groups: [{ groupId, head: headAt(4), unread: { count: 2, exact: true } }],
+        groups: [{ groupId, head: headAt(4), unread: { count: 2, mentions: 0, first: at(3), exact: true } }],
         next: null,
       });
     }
@@ -104,7 +104,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
         limit: 10,
         after: null,
       });
-      if (!listed || listed === 'no-message') return listed;
+      if (!listed || typeof listed === 'string') return listed;
       expect(listed.page.next).toBeNull();
       return [listed.receipt.senderId, ...listed.page.members.map(({ userId }) => userId)];
     };
@@ -135,7 +135,11 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
   markRead: async ({ groupId, ann }) => {
     const marked = await markRead(tidemark, { groupId, userId: ann }, at(3));
     expect(marked).toMatchObject({
-      view: { membership: { self: { position: at(3) } }, head: headAt(5), unread: { count: 2, exact: true } },
+      view: {
+        membership: { self: { position: at(3) } },
+        head: headAt(5),
+        unread: { count: 2, mentions: 0, first: at(4), exact: true },
+      },
       advanced: true,
       clamped: false,
     });
@@ -146,7 +150,7 @@ const OPERATIONS: Record<string, (group: Group) => Promise<void>> = {
     expect(view).toMatchObject({
       membership: { self: { position: at(1), revision: 1 } },
       head: headAt(5),
-      unread: { count: 4, exact: true },
+      unread: { count: 4, mentions: 0, first: at(2), exact: true },
     });
     expect(await own(groupId, ann)).toEqual([1, 1, 5, 4]);
   },
@@ -432,12 +436,12 @@ describe('an unreadable entry does no harm', () => {
       for (const id of [6, 7, 8]) await record(id);
       expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
         head: headAt(8),
-        unread: { count: 5, exact: false },
+        unread: { count: 5, mentions: 0, first: at(4), exact: false },
       });
       small.takeCalls();
       await markRead(small, { groupId, userId: ann }, at(5));
       expect(await readOwnView(small, { groupId, userId: ann })).toMatchObject({
-        unread: { count: 3, exact: true },
+        unread: { count: 3, mentions: 0, first: at(6), exact: true },
       });
       expect(small.takeCalls()).toEqual(['cache', 'ledger UpdateItem', 'cache', 'cache']);
     } finally {

@@ -158,8 +158,20 @@ describe('sync', () => {
     expect(views).toHaveLength(2);
     expect(views).toEqual(
       expect.arrayContaining([
-        { groupId: one, messageId: null, revision: 0, head: '7', unread: { count: 1, exact: true } },
-        { groupId: other, messageId: null, revision: 0, head: null, unread: { count: 0, exact: true } },
+        {
+          groupId: one,
+          messageId: null,
+          revision: 0,
+          head: '7',
+          unread: { count: 1, mentions: 0, firstId: '7', exact: true },
+        },
+        {
+          groupId: other,
+          messageId: null,
+          revision: 0,
+          head: null,
+          unread: { count: 0, mentions: 0, firstId: null, exact: true },
+        },
       ]),
     );
   });

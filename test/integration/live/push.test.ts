@@ -4,6 +4,7 @@ import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import type { Membership } from '../../../shared/domain/membership.ts';
 import type { FrameQueue, Live } from '../../../shared/live/live.ts';
 import { pushDueFrame, pushEvent } from '../../../shared/live/push.ts';
+import { setGroup } from '../../../shared/operations/groups.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
@@ -91,7 +92,7 @@ describe('a mark', () => {
       messageId: '3',
       revision: 0,
       head: '4',
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, firstId: '4', exact: true },
     };
     const receipts = {
       type: 'receipts',
@@ -133,6 +134,49 @@ describe('a mark', () => {
     );
     expect(ids).toEqual({ [ofAlice]: ['3', '2', '1'], [ofBob]: ['4'] });
   });
+
+  test.each([
+    ['sender', { alice: ['3', '2', '1'], bob: ['4'] }],
+    ['off', {}],
+  ] as const)(
+    'where receipts are for %s sends them to these senders, and views as before',
+    async (policy, expected) => {
+      const group = await aGroupOfThree();
+      await setGroup(live.tidemark, group.groupId, { receipts: policy });
+      const connections = {
+        alice: await live.connect(group.alice),
+        bob: await live.connect(group.bob),
+        carol: await live.connect(group.carol),
+      };
+      // The second push has the policy from the ledger.
+      for (const isCached of [true, false]) {
+        live.posted.length = 0;
+        const events = await eventsBy(group.groupId, group.carol, () =>
+          markRead(live.tidemark, { groupId: group.groupId, userId: group.carol }, at(isCached ? 3 : 4)),
+        );
+        if (!isCached) await forget(live.tidemark.redis, group.groupId);
+        await push(events);
+        for (const frame of live.due.splice(0)) await pushDueFrame(live, frame);
+        const receiptsOf = (name: keyof typeof connections) =>
+          live.posted.flatMap(({ connectionId, frame }) =>
+            connectionId === connections[name] && frame.type === 'receipts'
+              ? frame.receipts.map(({ messageId }) => messageId)
+              : [],
+          );
+        const own = Object.entries(expected).map(([name, ids]) => [
+          name,
+          ids.filter((id) => (isCached ? id !== '4' : id === '4')),
+        ]);
+        expect({ alice: receiptsOf('alice'), bob: receiptsOf('bob'), carol: receiptsOf('carol') }).toEqual({
+          ...{ alice: [], bob: [], carol: [] },
+          ...Object.fromEntries(own),
+        });
+        expect(live.posted.filter(({ frame }) => frame.type === 'view')).toMatchObject([
+          { connectionId: connections.carol, frame: { messageId: isCached ? '3' : '4' } },
+        ]);
+      }
+    },
+  );
 
   test('has the newest 20 of its messages in a frame', async () => {
     const group = await aGroupOfThree();
@@ -221,7 +265,7 @@ describe('what only the member may know', () => {
           type: 'view',
           messageId: '1',
           revision: 1,
-          unread: { count: 3, exact: true },
+          unread: { count: 3, mentions: 0, firstId: '2', exact: true },
         }),
       },
     ]);
@@ -446,7 +490,7 @@ describe('the cache', () => {
     await forget(live.tidemark.redis, group.groupId);
     await push(events);
     expect(live.posted.map(({ frame }) => frame)).toMatchObject([
-      { type: 'view', messageId: '3', unread: { count: 1, exact: true } },
+      { type: 'view', messageId: '3', unread: { count: 1, mentions: 0, firstId: '4', exact: true } },
       {
         type: 'receipts',
         receipts: [

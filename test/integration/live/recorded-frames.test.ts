@@ -17,6 +17,7 @@ import { freshPrefix } from '../../support/engines.ts';
 import { openLive, type TestLive } from '../../support/live.ts';
 import { MergedFrames, type Receipt, type View } from '../../support/merged-frames.ts';
 import { at } from '../../support/positions.ts';
+import { shown } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser } from '../../support/tidemark.ts';
 
@@ -108,7 +109,7 @@ async function finalOf(userId: UserId, connectionId: string): Promise<Final> {
   const connection = { connectionId, connectedAtMs: Date.now(), tokenExpiresAtMs: Date.now() + 60_000 };
   const synced = { ...(await sync(live, live.table, { ...connection, userId }, [groupId])), ref: null };
   const counted = await countReceipts(live.tidemark, { groupId, userId }, MESSAGE_IDS.map(Number).map(at));
-  const receipts = (counted ?? []).flatMap((one) => one ?? []);
+  const receipts = (shown(counted) ?? []).flatMap((one) => one ?? []);
   const [view] = synced.views;
   if (!view) throw new Error('the sync has no view');
   return {
@@ -139,7 +140,7 @@ test('the recorded frames hold many states, and what the service says in the end
     messageId: '15',
     revision: 2,
     head: '20',
-    unread: { count: 5, exact: true },
+    unread: { count: 5, mentions: 0, firstId: '16', exact: true },
   });
   expect([15, 16, 19, 20].map(countsOf)).toEqual([
     { messageId: '15', audience: 2, readCount: 2, deliveredCount: 2 },

@@ -195,7 +195,11 @@ describe('network calls', () => {
     const readView = () => readOwnView(tidemark, { groupId, userId: reader });
     const mark = (id: number) => () => markRead(tidemark, { groupId, userId: reader }, at(id));
     const known = ['hget', 'get'];
-    const counted = [...known, 'zrangebylex', 'zlexcount', 'zlexcount'];
+    // The floor; all, own and silent messages; the first that counts, by its rank; mentions of the user and of everybody.
+    const counted = [
+      ...[...known, 'zrangebylex', 'zlexcount', 'zlexcount', 'zlexcount'],
+      ...['zlexcount', 'zrange', 'zlexcount', 'zlexcount'],
+    ];
     const merged = ['hget', 'hset', 'zrangebylex', 'pexpire'];
 
     expect(await commandsOf(readView)).toEqual(counted);
@@ -213,7 +217,10 @@ describe('network calls', () => {
     await forget(tidemark.redis, groupId, ['messages']);
     tidemark.takeCalls();
     const view = await readOwnView(tidemark, { groupId, userId: reader });
-    expect(view).toMatchObject({ head: headAt(3), unread: { count: 0, exact: true } });
+    expect(view).toMatchObject({
+      head: headAt(3),
+      unread: { count: 0, mentions: 0, first: null, exact: true },
+    });
     expect(await markRead(tidemark, { groupId, userId: reader }, at(3))).toMatchObject({ view });
     expect(tidemark.takeCalls()).toEqual(['cache', 'cache']);
   });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { instantOf } from '../../../shared/contract/schemas.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { formatMessageId, type Position } from '../../../shared/domain/position.ts';
+import type { Unread } from '../../../shared/domain/unread.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, applyJoin, applyLeave } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
@@ -12,6 +13,7 @@ import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
 import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
+import { shown } from '../../support/receipt-counts.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
 
 let tidemark: CountedTidemark;
@@ -175,7 +177,7 @@ interface MemberSight {
   readonly public: number;
   readonly isLater: boolean;
   readonly head: number;
-  readonly unread: { readonly count: number; readonly exact: boolean };
+  readonly unread: Unread;
 }
 
 interface ReceiptSight {
@@ -213,8 +215,14 @@ function expectedOf(history: History): Sight {
     const member = members.get(name);
     if (!member) return null;
     const { joinedAfter, read, isLater } = member;
-    const count = live.filter(([message, { by }]) => message > read && by !== name).length;
-    return { joinedAfter, own: read, public: read, isLater, head, unread: { count, exact: true } };
+    const unread = live
+      .filter(([message, { by }]) => message > read && by !== name)
+      .map(([message]) => message);
+    const counted = { count: unread.length, first: unread.length > 0 ? at(Math.min(...unread)) : null };
+    return {
+      ...{ joinedAfter, own: read, public: read, isLater, head },
+      unread: { ...counted, mentions: 0, exact: true },
+    };
   };
   const receiptOf = (message: number): ReceiptSight | null => {
     const found = messages.get(message);
@@ -241,7 +249,7 @@ async function readAll(groupId: GroupId): Promise<{ sight: Sight; revisions: Rec
   const { members } = await tidemark.ledger.memberships.page(groupId, 100, null);
   const caller = members[0]?.userId;
   const receipts = caller ? await countReceipts(tidemark, { groupId, userId: caller }, IDS.map(at)) : null;
-  const receiptSights = receipts?.map((receipt): ReceiptSight | null => {
+  const receiptSights = shown(receipts)?.map((receipt): ReceiptSight | null => {
     if (!receipt) return null;
     const { position: _, ...rest } = receipt;
     return rest;
@@ -338,7 +346,7 @@ describe('facts that come late', () => {
     await join(groupId, T);
     expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({
       head: headAt(101),
-      unread: { count: 1, exact: true },
+      unread: { count: 1, mentions: 0, first: at(101), exact: true },
     });
     expect(await countReceipts(tidemark, { groupId, userId: alice }, [at(101)])).toEqual([
       { position: at(101), senderId: 'bob', audience: 1, readCount: 0, deliveredCount: 0 },
@@ -356,7 +364,7 @@ describe('facts that come late', () => {
       const start = { position: at(1), at: null };
       expect(await readOwnView(tidemark, { groupId, userId: bob })).toMatchObject({
         membership: { self: start, public: start, delivered: start },
-        unread: { count: 0, exact: true },
+        unread: { count: 0, mentions: 0, first: null, exact: true },
       });
     }
   });
@@ -379,7 +387,7 @@ describe('facts that come late', () => {
     const view = await readOwnView(tidemark, { groupId, userId: alice });
     expect(view).toMatchObject({
       membership: { joinedAfter: at(2), self: start, public: start, delivered: start },
-      unread: { count: 2, exact: true },
+      unread: { count: 2, mentions: 0, first: at(3), exact: true },
     });
     expect(view?.membership.self.revision).toBeGreaterThan(0);
   });

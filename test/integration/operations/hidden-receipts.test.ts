@@ -242,7 +242,7 @@ async function play(steps: readonly Step[]): Promise<void> {
         deliveredCount: sent <= model.delivered ? 1 : 0,
       });
       const listed = await listReceipts(tidemark, caller, at(sent), { state: 'read', limit: 9, after: null });
-      if (!listed || listed === 'no-message') throw new Error(`there is no message ${sent}`);
+      if (!listed || typeof listed === 'string') throw new Error(`message ${sent}: ${listed}`);
       expect(listed.page.members.map(({ userId }) => userId)).toEqual(sent <= model.public ? [bob] : []);
     }
   }

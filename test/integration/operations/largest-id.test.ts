@@ -37,6 +37,8 @@ describe('marking everything marks nothing if no message is recorded', () => {
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 1,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
     expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(1)]))).toEqual([
@@ -72,6 +74,8 @@ describe('marking everything marks nothing if no message is recorded', () => {
     await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
     expect((await readOwnView(tidemark, { groupId, userId: late }))?.unread).toEqual({
       count: 1,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
   });

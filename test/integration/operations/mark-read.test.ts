@@ -35,6 +35,8 @@ describe('marking a group read', () => {
     const { groupId, reader } = await aGroupOfTwo(3);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
 
@@ -43,7 +45,7 @@ describe('marking a group read', () => {
     expect(marked).toMatchObject({
       advanced: true,
       clamped: false,
-      view: { unread: { count: 1, exact: true } },
+      view: { unread: { count: 1, mentions: 0, first: at(3), exact: true } },
     });
     const expected = { kind: 'member', self: { position: at(2) }, public: { position: at(2) } };
     expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject(expected);
@@ -55,7 +57,10 @@ describe('marking a group read', () => {
     await mark(groupId, reader, 3);
     expect(await mark(groupId, reader, 1)).toMatchObject({
       advanced: false,
-      view: { membership: { self: { position: at(3) } }, unread: { count: 0, exact: true } },
+      view: {
+        membership: { self: { position: at(3) } },
+        unread: { count: 0, mentions: 0, first: null, exact: true },
+      },
     });
   });
 
@@ -69,6 +74,8 @@ describe('marking a group read', () => {
     await recordMessage(tidemark, { groupId, position: at(3), senderId: sender });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 1,
+      mentions: 0,
+      first: at(3),
       exact: true,
     });
   });
@@ -91,14 +98,14 @@ describe('marking a group read', () => {
     await addMembers(tidemark, groupId, [userId]);
     expect(await readOwnView(tidemark, { groupId, userId })).toMatchObject({
       head: AT_START,
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, first: null, exact: true },
     });
     expect(await mark(groupId, userId, 500)).toMatchObject({
       advanced: true,
       clamped: false,
       view: {
         head: AT_START,
-        unread: { count: 0, exact: true },
+        unread: { count: 0, mentions: 0, first: null, exact: true },
         membership: { self: { position: at(500) } },
       },
     });
@@ -150,6 +157,8 @@ describe('unread counts', () => {
     // The sender of 5 has read everything before it.
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 1,
+      mentions: 0,
+      first: at(7),
       exact: true,
     });
   });
@@ -161,7 +170,7 @@ describe('unread counts', () => {
     await recordMessage(tidemark, { groupId, position: at(2), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: headAt(2),
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, first: null, exact: true },
     });
   });
 
@@ -171,7 +180,7 @@ describe('unread counts', () => {
     await addMembers(tidemark, groupId, [late]);
     expect(await readOwnView(tidemark, { groupId, userId: late })).toMatchObject({
       membership: { self: { position: at(5), at: null } },
-      unread: { count: 0, exact: true },
+      unread: { count: 0, mentions: 0, first: null, exact: true },
     });
   });
 
@@ -182,7 +191,7 @@ describe('unread counts', () => {
       await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       head: headAt(9),
-      unread: { count: 3, exact: true },
+      unread: { count: 3, mentions: 0, first: at(5), exact: true },
     });
   });
 
@@ -194,6 +203,8 @@ describe('unread counts', () => {
     expect(joined).toMatchObject({ isNew: true, membership: { joinedAfter: at(3) } });
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 0,
+      mentions: 0,
+      first: null,
       exact: true,
     });
   });
@@ -209,16 +220,22 @@ describe('the window of messages in the cache', () => {
       for (let id = 1; id <= 10; id += 1) await record(id);
       expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
         count: 10,
+        mentions: 0,
+        first: at(1),
         exact: true,
       });
       await record(11);
       expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
         count: 10,
+        mentions: 0,
+        first: at(2),
         exact: false,
       });
       await markRead(small, { groupId, userId: reader }, at(1));
       expect((await readOwnView(small, { groupId, userId: reader }))?.unread).toEqual({
         count: 10,
+        mentions: 0,
+        first: at(2),
         exact: true,
       });
       // Two of the ten are gone, so the window is loaded again from the ledger.
@@ -229,6 +246,8 @@ describe('the window of messages in the cache', () => {
       await deleteMessage(small, groupId, at(6));
       expect((await readOwnView(small, { groupId, userId: late }))?.unread).toEqual({
         count: 9,
+        mentions: 0,
+        first: at(1),
         exact: true,
       });
     } finally {
@@ -250,6 +269,8 @@ describe('the window of messages in the cache', () => {
     await Promise.all([loads, changes]);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 20,
+      mentions: 0,
+      first: at(1),
       exact: true,
     });
   });

@@ -41,5 +41,10 @@ test('own messages are read, as in the unread count, whatever the cache holds', 
   expect(await statuses()).toEqual(expected);
   const cache = replacing(tidemark.cache, { readStatuses: async () => null, merge: async () => false });
   expect(await statuses({ ...tidemark, cache })).toEqual(expected);
-  expect((await readOwnView(tidemark, { groupId, userId: own }))?.unread).toEqual({ count: 2, exact: true });
+  expect((await readOwnView(tidemark, { groupId, userId: own }))?.unread).toEqual({
+    count: 2,
+    mentions: 0,
+    first: at(1),
+    exact: true,
+  });
 });

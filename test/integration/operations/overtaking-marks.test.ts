@@ -58,6 +58,8 @@ describe('a mark that overtakes its message', () => {
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
     expect((await readOwnView(tidemark, { groupId, userId: reader }))?.unread).toEqual({
       count: 0,
+      mentions: 0,
+      first: null,
       exact: true,
     });
     expect(countsOf(await countReceipts(tidemark, { groupId, userId: reader }, [at(2)]))).toEqual([
@@ -141,7 +143,10 @@ describe('a mark that overtakes its message', () => {
     expect(await reads(groupId, reader, 2, overtaken)).toMatchObject({
       advanced: true,
       clamped: false,
-      view: { membership: { self: { position: at(2) } }, unread: { count: 0, exact: true } },
+      view: {
+        membership: { self: { position: at(2) } },
+        unread: { count: 0, mentions: 0, first: null, exact: true },
+      },
     });
     expect(await registers(groupId, reader)).toEqual([2, 2, 2]);
     expect(await noted(groupId)).toBe(0);

@@ -47,6 +47,8 @@ describe('a message that is known', () => {
     await expectUnmoved(groupId, bob, mallory);
     expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
       count: 3,
+      mentions: 0,
+      first: at(10),
       exact: true,
     });
   });
@@ -60,6 +62,8 @@ describe('a message that is known', () => {
     await expectUnmoved(groupId, bob, mallory);
     expect((await readOwnView(tidemark, { groupId, userId: mallory }))?.unread).toEqual({
       count: 2,
+      mentions: 0,
+      first: at(10),
       exact: true,
     });
   });

@@ -158,7 +158,9 @@ describe('a backlog of the stream that is merged into an emptied cache', () => {
     await projected(tidemark, headItem(groupId, 4), headItem(groupId, 5));
 
     const inbox = await readInbox(tidemark, reader, { unreadOnly: true, limit: 10, after: null });
-    expect(inbox.groups).toMatchObject([{ groupId, head: headAt(10), unread: { count: 5, exact: true } }]);
+    expect(inbox.groups).toMatchObject([
+      { groupId, head: headAt(10), unread: { count: 5, mentions: 0, first: at(6), exact: true } },
+    ]);
   });
 });
 
@@ -201,7 +203,10 @@ describe('a doubt of the own view', () => {
     const marked = await markRead(tidemark, { groupId, userId: reader }, at(8));
     expect(marked).toMatchObject({
       advanced: true,
-      view: { membership: { self: { position: at(8), revision: 1 } }, unread: { count: 2, exact: true } },
+      view: {
+        membership: { self: { position: at(8), revision: 1 } },
+        unread: { count: 2, mentions: 0, first: at(9), exact: true },
+      },
     });
     expect(await tidemark.ledger.memberships.read({ groupId, userId: reader })).toMatchObject({
       self: { position: at(8), revision: 1 },
@@ -214,7 +219,7 @@ describe('a doubt of the own view', () => {
     tidemark.takeCalls();
     expect(await readOwnView(tidemark, { groupId, userId: reader })).toMatchObject({
       membership: { self: { position: at(5), revision: 1 } },
-      unread: { count: 5, exact: true },
+      unread: { count: 5, mentions: 0, first: at(6), exact: true },
     });
     expect(tidemark.takeCalls()).toEqual(['cache']);
   });
@@ -256,7 +261,7 @@ describe('a doubt of the own view', () => {
       tidemark.takeCalls();
       expect(await readOwnView(later, { groupId, userId: reader })).toMatchObject({
         membership: { self: { position: at(10), revision: 0 } },
-        unread: { count: 0, exact: true },
+        unread: { count: 0, mentions: 0, first: null, exact: true },
       });
       expect([passedMs, ledgerCalls().length > 0]).toEqual([passedMs, asksLedger]);
     }

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
+import { dueItem } from '../../../shared/ledger/due.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
 import { findDue } from '../../../shared/reminders/find-due.ts';
 import type { ReminderJob } from '../../../shared/reminders/reminder-job.ts';
 import { at } from '../../support/positions.ts';
-import { recordingOf } from '../../support/recordings.ts';
 import { JobsInMemory, type RemindersOfTable, remindersOf } from '../../support/reminders.ts';
 import { replacing } from '../../support/replacing.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
@@ -132,7 +132,14 @@ describe('missed runs', () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => index + 1);
     const { messages } = tidemark.ledger;
     await inParallel(ids, 20, (id) =>
-      messages.record(groupId, { ...recordingOf(sender, id), dueAtMs: NOON + MINUTE }, NOON),
+      messages.record(
+        groupId,
+        {
+          ...{ position: at(id), senderId: sender, sentAtMs: NOON, ownViewStays: false },
+          ...{ isSilent: false, mentions: [], reminder: dueItem(groupId, at(id), NOON + MINUTE) },
+        },
+        NOON,
+      ),
     );
     // One page of each shard.
     expect((await find(NOON + MINUTE, table.messages, () => false)).queued).toBeLessThanOrEqual(800);

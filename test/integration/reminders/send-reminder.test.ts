@@ -68,15 +68,22 @@ async function sendAll(job: ReminderJob, other: Partial<Reminding> = {}): Promis
   return jobs;
 }
 
-const record = (groupId: GroupId, id: number, senderId: UserId, mentions?: Mentions) =>
+const record = (
+  groupId: GroupId,
+  id: number,
+  senderId: UserId,
+  fields: { readonly mentions?: Mentions; readonly isSilent?: boolean } = {},
+) =>
   recordMessage(tidemark, {
+    ...fields,
     groupId,
     position: at(id),
     senderId,
-    mentions,
     sentAtMs: NOON - 600_000,
     remindAfterSeconds: 600,
   });
+
+type Seven = [UserId, UserId, UserId, UserId, UserId, UserId, UserId];
 
 interface Chat {
   readonly groupId: GroupId;
@@ -127,39 +134,6 @@ describe.each([
   ['with the cache', () => ({})],
   ['without the cache', withoutCache],
 ])('%s, a reminder', (_name, other) => {
-  test.each<[string, Mentions]>([
-    ['of a message that mentions nobody', []],
-    ['of a message that mentions everybody', 'all'],
-  ])('%s names nobody who has muted the group', async (_message, mentions) => {
-    const { groupId, sender, readers } = await aChat(5);
-    const [plain, muted, mutedBefore, none, wantsMentions] = readers as [
-      UserId,
-      UserId,
-      UserId,
-      UserId,
-      UserId,
-    ];
-    const prefer = (userId: UserId, changed: Parameters<typeof setPreferences>[2]) =>
-      setPreferences(tidemark, { groupId, userId }, changed);
-    await prefer(muted, { mutedUntil: NOON + 1 });
-    await prefer(mutedBefore, { mutedUntil: NOON });
-    await prefer(none, { notify: 'none' });
-    await prefer(wantsMentions, { notify: 'mentions' });
-    await record(groupId, 11, sender, mentions);
-    expect(await sendAll(jobOf(groupId, 11), other())).toBe(1);
-    const named = mentions === 'all' ? [plain, mutedBefore, wantsMentions] : [plain, mutedBefore];
-    expect(usersOf(bus.reminders)).toEqual(named);
-  });
-
-  test('names a user who wants mentions alone if the message mentions that user', async () => {
-    const { groupId, sender, readers } = await aChat(2);
-    const [mentioned] = readers as [UserId, UserId];
-    for (const userId of readers) await setPreferences(tidemark, { groupId, userId }, { notify: 'mentions' });
-    await record(groupId, 11, sender, [mentioned]);
-    await sendAll(jobOf(groupId, 11), other());
-    expect(usersOf(bus.reminders)).toEqual([mentioned]);
-  });
-
   test('names who has not read the message, publicly or privately, in one event', async () => {
     const { groupId, readers } = await aChat(5);
     const [reads, readsPrivately, readsEarlier, ...others] = readers as [UserId, UserId, UserId];
@@ -202,6 +176,31 @@ describe.each([
     expect(sender).not.toBe(stays);
     await send(jobOf(groupId, 11), other());
     expect(usersOf(bus.take())).toHaveLength(3);
+  });
+
+  test('names nobody who has muted the group by then, and of those who want mentions only who is mentioned', async () => {
+    const [groupId, sender] = [aGroup(), aUser('sender')];
+    const users = ['all', 'none', 'muted', 'unmuted', 'mentioned', 'unmentioned', 'mentionedMuted'].map(
+      aUser,
+    );
+    const [all, none, muted, unmuted, mentioned, unmentioned, mentionedMuted] = users as Seven;
+    await addMembers(tidemark, groupId, [sender, ...users]);
+    for (const [userId, changed] of [
+      [none, { notify: 'none' }],
+      [muted, { mutedUntil: NOON + 1 }],
+      [unmuted, { mutedUntil: NOON }],
+      [mentioned, { notify: 'mentions' }],
+      [unmentioned, { notify: 'mentions' }],
+      [mentionedMuted, { notify: 'mentions', mutedUntil: NOON + 1 }],
+    ] as const) {
+      await setPreferences(tidemark, { groupId, userId }, changed);
+    }
+    await record(groupId, 10, sender, { mentions: [mentioned, mentionedMuted] });
+    await record(groupId, 11, sender, { mentions: 'all' });
+    await send(jobOf(groupId, 10), other());
+    expect(usersOf(bus.take())).toEqual([all, unmuted, mentioned].toSorted());
+    await send(jobOf(groupId, 11), other());
+    expect(usersOf(bus.take())).toEqual([all, unmuted, mentioned, unmentioned].toSorted());
   });
 
   test('names who has archived the group, but no hidden reader who has read the message', async () => {

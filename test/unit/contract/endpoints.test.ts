@@ -57,6 +57,7 @@ describe('the contract', () => {
       '400 invalid_request',
       '401 unauthorized',
       '403 forbidden',
+      '403 receipts_off',
       '404 not_found',
       '409 conflict',
       '409 revision_conflict',
@@ -65,7 +66,7 @@ describe('the contract', () => {
       '500 internal',
       '503 unavailable',
     ]);
-    expect(new Set(Object.values(PROBLEMS).map(({ title }) => title)).size).toBe(10);
+    expect(new Set(Object.values(PROBLEMS).map(({ title }) => title)).size).toBe(11);
     expect(Object.keys(FUNCTION_PROBLEMS)).not.toContain('throttled');
   });
 });

@@ -112,6 +112,12 @@ describe('the OpenAPI document', () => {
       '500',
       '503',
     ]);
+    const counts = found.get('post /v1/groups/{groupId}/receipts');
+    // Two problems have this status.
+    expect(counts?.responses).toMatchObject({
+      403: { $ref: '#/components/responses/forbidden_or_receipts_off' },
+      404: { $ref: '#/components/responses/not_found' },
+    });
     const inbox = found.get('get /v1/inbox');
     expect(inbox?.parameters.map(({ name }) => name)).toEqual(['unreadOnly', 'limit', 'cursor']);
     expect(inbox?.requestBody).toBeUndefined();
@@ -210,6 +216,16 @@ describe('a generator of clients', () => {
       });
     }
     expect(components.schemas.GatewayProblem?.required).toBeUndefined();
+    expect(components.responses.forbidden_or_receipts_off?.content).toMatchObject({
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/GatewayProblem' },
+        examples: {
+          forbidden: { value: { status: 403, code: 'forbidden' } },
+          receipts_off: { value: { status: 403, code: 'receipts_off' } },
+        },
+      },
+      'application/json': { example: { message: 'Forbidden' } },
+    });
     expect(components.responses.unauthorized?.content).toMatchObject({
       'application/problem+json': { example: { status: 401, code: 'unauthorized' } },
       'application/json': { example: { message: 'Unauthorized' } },
