@@ -1,5 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
+import * as change from '../../shared/cache/changes.ts';
+import { CacheConnection } from '../../shared/cache/connection.ts';
+import { GroupCache } from '../../shared/cache/group-cache.ts';
+import type { GroupId, UserId } from '../../shared/domain/ids.ts';
+import { joinAt } from '../../shared/domain/membership.ts';
+import { START } from '../../shared/domain/position.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { expiringToken } from '../support/expiring-token.ts';
 import { INTERNAL_ERROR } from '../support/fault-proxy.ts';
@@ -28,7 +34,7 @@ const faults = withFaultStack({
  */
 const UNTRACED = [
   ...['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'],
-  ...['close-connection', 'push-frames'],
+  ...['close-connection', 'push-frames', 'find-reminders', 'send-reminders'],
 ];
 const byPlatform = (functionName: string) => [
   ...(UNTRACED.some((name) => functionName.endsWith(`-${name}`)) ? [] : tracing(functionName)),
@@ -114,6 +120,45 @@ function putDueFrame(kind: string, groupId: string, userId: string): void {
   const [from, to] = ['0'.padStart(20, '0'), '2'.padStart(20, '0')];
   const body = { id: freshPrefix(), 'detail-type': 'FrameDue', detail: { groupId, userId, kind, from, to } };
   faults.queue('push-frames').send({ body: JSON.stringify(body) });
+}
+
+function putReminder(groupId: string, messageId: number): void {
+  const detail = {
+    PK: `GROUP#${groupId}`,
+    SK: `MSG#${String(messageId).padStart(20, '0')}`,
+    atMs: Date.now(),
+  };
+  const body = { id: freshPrefix(), 'detail-type': 'ReminderDue', detail };
+  faults.queue('send-reminders').send({ body: JSON.stringify(body) });
+}
+
+/** Lets the reminder of a message come, then one of more members than one job looks at: that one queues the rest. */
+async function remind(): Promise<void> {
+  const groupId = await faults.api.openGroup(['ann', 'ben'], 1);
+  const message = { messageId: '2', senderId: 'ann', remindAfterSeconds: 60 };
+  expect((await faults.api.asService('POST', `/v1/groups/${groupId}/messages`, message)).status).toBe(201);
+  await faults.call(null, 'POST', '/_local/clock', { advanceSeconds: 60 });
+  const named = async (ofGroup: string) =>
+    (await faults.eventsOf(ofGroup, 'MessageStillUnread')).flatMap(
+      ({ detail }) => detail.userIds as string[],
+    );
+  await eventually(async () => expect(await named(groupId)).toEqual(['ben']), LONG_WAIT);
+
+  const large = await faults.api.openGroup(['ann'], 1);
+  await faults.emptyCache();
+  const upstash = new CacheConnection({ credentials: async () => faults.description.upstash });
+  const cache = new GroupCache(upstash);
+  const claim = await cache.receipts.claim(large as GroupId, 'token', Date.now(), Date.now() + 600_000);
+  expect(claim).toMatchObject({ outcome: 'claimed' });
+  const membership = joinAt(START, 1_700_000_000_000, 0);
+  const userIds = Array.from({ length: 10_001 }, (_, index) => `u${index}` as UserId);
+  for (let start = 0; start < userIds.length; start += 500) {
+    const states = userIds.slice(start, start + 500).map((userId) => [userId, membership] as const);
+    expect(await cache.merge(large as GroupId, change.members(states))).toBe(true);
+  }
+  expect(await cache.merge(large as GroupId, [change.indexed('token')])).toBe(true);
+  putReminder(large, 1);
+  await eventually(async () => expect(new Set(await named(large)).size).toBe(10_001), LONG_WAIT);
 }
 
 const connectWith = (token: string) =>
@@ -241,6 +286,7 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   putFact('MemberJoined', { groupId: joined, userId: 'ben' });
   await hasRead(joined, 'ben', '1');
 
+  await remind();
   await useConnections();
   await pushFrames();
 
@@ -262,6 +308,8 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await isParked('deliver-webhook', 'no event');
   faults.queue('push-frames').send({ body: 'no frame' });
   await isParked('push-frames', 'no frame');
+  faults.queue('send-reminders').send({ body: 'no reminder' });
+  await isParked('send-reminders', 'no reminder');
   const unreadable = freshPrefix();
   putEvent('DeliveryAdvanced', { groupId: unreadable, userId: 'no id', from: null, to: '1' });
   await isParked('notify', unreadable);
@@ -274,7 +322,9 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   putFact('MessageSent', { groupId: failing, messageId: '2', senderId: 'ann' });
   putEvent('Any', {});
   putDueFrame('view', failing, 'ben');
-  for (const name of ['apply-facts', 'deliver-webhook', 'push-frames']) await isTriedAgain(name);
+  putReminder(failing, 1);
+  const names = ['apply-facts', 'deliver-webhook', 'push-frames', 'send-reminders'];
+  for (const name of names) await isTriedAgain(name);
   mendWebhook();
   mendLedger();
   mendQueries();
