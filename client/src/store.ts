@@ -143,7 +143,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     clearTimeout(muteTimer);
     // The badge rises when the next mute ends, though nothing arrives.
     const mutesMs = all.map(muteLeftMs).filter((ms) => ms > 0);
-    if (isUsed) muteTimer = setTimeout(publish, Math.min(LONGEST_TIMER_MS, ...mutesMs));
+    if (isUsed && mutesMs[0]) muteTimer = setTimeout(publish, Math.min(LONGEST_TIMER_MS, ...mutesMs));
     const next: Snapshot = {
       connection,
       views: kept(snapshot.views, views),
@@ -160,7 +160,6 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     for (const given of views) {
       const group = groupOf(given.groupId);
       const known = group.view;
-      const isKnown = group.asOf >= 0;
       const shown = shownView(group);
       const view: View = {
         ...shown,
@@ -169,15 +168,15 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
         // Frames and answers have other fields too.
         ...Object.fromEntries(Object.entries(given).filter(([name]) => name in NO_VIEW)),
       };
-      // The rest of a view is still to be asked for.
-      if (isKnown || given.notify) group.isStale = false;
+      // What the answer to a mark lacks is still to be asked for.
+      if (given.notify) group.isStale = false;
       if (!isLater(view, asOf, known, group.asOf)) continue;
-      const { messageId, head, unread, revision } = view;
-      const isNewRevision = isKnown && revision > known.revision;
+      const { messageId, head, unread, parentId, revision } = view;
+      const isNewRevision = group.asOf >= 0 && revision > known.revision;
       if (isNewRevision) group.seen = null;
       // A user who joins again has a new revision, and no preferences.
       const isOlderChoice = view.preferencesRevision < known.preferencesRevision && !isNewRevision;
-      group.view = isOlderChoice ? { ...known, messageId, head, unread } : view;
+      group.view = isOlderChoice ? { ...known, messageId, head, unread, parentId } : view;
       group.asOf = asOf;
     }
     isComplete = complete ?? isComplete;
@@ -234,10 +233,11 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     /** From now on, the view of the group is kept. */
     add: groupOf as (groupId: string) => void,
 
-    /** Merges the answer to a change of preferences. */
+    /** Merges the answer to a change of preferences. A view that is not known is still to be asked for, with its own. */
     mergePreferences({ revision, ...values }: Preferences): void {
       const group = groupOf(values.groupId);
       const { view, asOf, isStale } = group;
+      if (asOf < 0) return;
       // Whether a message that came before has taken the group out again is in the answer.
       if (revision > view.preferencesRevision) group.loud = null;
       mergeViews([{ ...view, ...values, preferencesRevision: revision }], asOf);
