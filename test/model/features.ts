@@ -1,4 +1,4 @@
-/** What the service learns step by step. Each is played on the running stack as soon as the stack has its routes. */
+/** The parts of the contract that histories may leave out, so that a history stays short where it needs few of them. */
 const FEATURES = [
   'unread details',
   'message attributes',
@@ -14,6 +14,3 @@ export type Feature = (typeof FEATURES)[number];
 export type Features = ReadonlySet<Feature>;
 
 export const ALL_FEATURES: Features = new Set(FEATURES);
-
-/** The features of the running stack. Histories that are played on it have no others. */
-export const PLAYED: Features = new Set<Feature>([]);

@@ -1,4 +1,4 @@
-import type { Expected, Group, Member, Rules, View } from './model.ts';
+import { type Expected, type Group, type Member, Optional, type Rules, type View } from './model.ts';
 
 export interface InboxWanted {
   readonly unreadOnly: boolean | undefined;
@@ -29,5 +29,8 @@ export function fieldsOfEntry(
   rules: Rules,
 ): { readonly [name: string]: Expected } {
   if (!rules.features.has('inbox filters')) return {};
-  return { parentId, notify: preferences.notify, archived: rules.isArchived(preferences, view) };
+  const { notify, mutedUntil } = preferences;
+  const archived = rules.isArchived(preferences, view);
+  // The contract does not name this field; if an entry has it, it is the preference.
+  return { parentId, notify, mutedUntil: new Optional(mutedUntil), archived };
 }

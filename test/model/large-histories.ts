@@ -15,7 +15,7 @@ const badge: Operation = { kind: 'get badge', userId: USER, ...byUser };
 
 /** A call records at most so many messages. */
 const MESSAGES_AT_ONCE = 100;
-const JOINS_AT_ONCE = 15;
+const JOINS_AT_ONCE = 4;
 
 function inChunks<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>

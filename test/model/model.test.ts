@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { startRunningStack } from '../support/running-stack.ts';
-import { PLAYED } from './features.ts';
+import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
 import {
   FEATURES_OF_MANY_GROUPS,
@@ -101,7 +101,7 @@ async function playOnCache(
 
 /** Plays random histories until one disagrees, and returns the shortest history found that still disagrees. */
 async function search(given: Search): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories({ ...given, features: PLAYED }), async (history) => {
+  const property = fc.asyncProperty(histories({ ...given, features: ALL_FEATURES }), async (history) => {
     if (!given.isEnough()) given.onPlayed(await playOnCache(history, given));
   });
   // fast-check only makes the histories. It would shorten them more slowly: it does not use that the steps after a
@@ -145,7 +145,7 @@ test(
       for (let round = lane; compared < OPERATIONS && !hasFailed; round += LANES) {
         const seed = SEED + round;
         const finding = await search({
-          rules: { ...RULES, features: PLAYED },
+          rules: { ...RULES, features: ALL_FEATURES },
           seed,
           maxHistories: HISTORIES_OF_A_SEED,
           maxSteps: 50,
@@ -185,26 +185,26 @@ const LARGE = [
           features: FEATURES_OF_MANY_MESSAGES,
         },
       ]),
-].filter(({ features }) => features.every((feature) => PLAYED.has(feature)));
+].filter(({ features }) => features.every((feature) => ALL_FEATURES.has(feature)));
 
 test.each(LARGE)(
   'the model and the service give the same answers in a history with $name',
   async ({ history: large }) => {
     console.info(`TIDEMARK_MODEL_SEED=${SEED}`);
     const [history = []] = fc.sample(large, { numRuns: 1, seed: SEED });
-    await playOnCache(history, { rules: { ...RULES, features: PLAYED }, factsWithinMs: 0 });
+    await playOnCache(history, { rules: { ...RULES, features: ALL_FEATURES }, factsWithinMs: 0 });
   },
   10 * 60_000,
 );
 
 describe('a wrong model is detected, with a report of a few lines, if it', () => {
-  const played = WRONG_MODELS.filter(([, { feature }]) => feature === undefined || PLAYED.has(feature));
+  const played = WRONG_MODELS.filter(([, { feature }]) => feature === undefined || ALL_FEATURES.has(feature));
   test.each(played)(
     '%s',
     async (_name, { rules, withFacts, focus }) => {
       let agreed = 0;
       const finding = await search({
-        rules: { ...rules, features: PLAYED },
+        rules: { ...rules, features: ALL_FEATURES },
         seed: SEED_OF_WRONG_MODELS,
         maxHistories: 100,
         maxSteps: 30,
