@@ -92,6 +92,11 @@ async function operationsOn(stack: MeteredStack): Promise<readonly Operation[]> 
         }),
     },
     { name: `inbox of ${GROUPS_OF_A_USER} groups`, run: () => call('GET', '/users/member-6/inbox') },
+    { name: `badge of ${GROUPS_OF_A_USER} groups`, run: () => call('GET', '/users/member-6/badge') },
+    {
+      name: `mark all of ${GROUPS_OF_A_USER} groups`,
+      run: (time) => call('POST', `/users/member-${10 + time}/watermarks/all`),
+    },
     {
       name: 'statuses of 100 messages',
       run: () => call('POST', `/users/member-1${group}/messages/status`, { messageIds: ids(100) }),

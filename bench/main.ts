@@ -4,6 +4,7 @@ import { measureBundles } from './bundles-section.ts';
 import { measureCacheCall } from './cache-call-section.ts';
 import { measureCost } from './cost-section.ts';
 import { measureCpu } from './cpu-section.ts';
+import { measureInbox } from './inbox-section.ts';
 import { measureLive } from './live-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
@@ -15,6 +16,7 @@ const sections = {
   stack: measureStack,
   'cache-call': measureCacheCall,
   receipts: measureReceipts,
+  inbox: measureInbox,
   bundles: measureBundles,
   cost: measureCost,
   cpu: measureCpu,
@@ -31,6 +33,7 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   stack         marks and reads through the local stack, beside bare calls to its engines
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
+  inbox         badge and inbox of a user in 200 and 2,000 groups
   bundles       size, import, memory, start and first event of each function's bundle
   cost          what is billed for each route, and a day of a chat, at AWS's prices
   cpu           CPU of all functions for a forward mark and for a message, warm
