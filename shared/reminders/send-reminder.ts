@@ -28,7 +28,7 @@ const PAGE = 500;
 const LEDGER_PAGE = 10_000;
 
 /** Members that one job looks at. Another job continues, so that no job outlasts its function. */
-const MOST_MEMBERS = 10_000;
+const MOST_MEMBERS = 2_000;
 
 /** A load of the index that the cache loses begins again. After this many loads the ledger answers. */
 const MAX_LOADS = 3;
@@ -38,7 +38,7 @@ export interface Reminding {
   readonly reminders: Reminders;
   readonly publisher: Publisher;
   readonly queue: ReminderQueue;
-  /** @default 10,000 */
+  /** @default 2,000 */
   readonly mostMembers?: number;
 }
 

@@ -32,6 +32,19 @@ const inCache: Holder = () => {
   };
 };
 
+const inCacheWithOthers: Holder = () => {
+  const [groupId, userId] = [aGroup(), aUser()];
+  const others = [aGroup(), aGroup()];
+  return async (state) => {
+    await tidemark.cache.mergeMember(
+      userId,
+      [...others, groupId].map((id) => ({ groupId: id, state })),
+    );
+    const view = await tidemark.cache.read({ groupId, userId });
+    return view?.state ?? null;
+  };
+};
+
 const inLedger: Holder = () => {
   const [groupId, userId] = [aGroup(), aUser()];
   return async (next) => {
@@ -64,6 +77,7 @@ async function final(holder: Holder, copies: readonly MembershipState[]): Promis
 const holders: [string, Holder, number][] = [
   ['TypeScript', inMemory, 2_000],
   ['Lua', inCache, 150],
+  ['Lua, for several groups', inCacheWithOthers, 100],
   ["the ledger's conditions", inLedger, 60],
 ];
 

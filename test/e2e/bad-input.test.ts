@@ -80,12 +80,16 @@ const INBOX = routeOf('GET /v1/inbox');
 const ADD_MEMBERS = routeOf('POST /v1/groups/{groupId}/members');
 const LIST_MEMBERS = routeOf('GET /v1/groups/{groupId}/members');
 const RECORD = routeOf('POST /v1/groups/{groupId}/messages');
+const RECORD_SEVERAL = routeOf('POST /v1/messages');
 const MARK_ALL = routeOf('POST /v1/watermarks/all');
 const COUNT_BADGES = routeOf('POST /v1/badges');
 
 /** A valid mark, which would move Bob's watermark. */
 const A_MARK = `{"groupId":"${groupId}","messageId":"3"}`;
 const marks = (...entries: string[]) => `{"marks":[${entries}]}`;
+/** A valid message, which would raise the head. */
+const A_MESSAGE = `{"groupId":"${groupId}","messageId":"4","senderId":"alice"}`;
+const messages = (...entries: string[]) => `{"messages":[${entries}]}`;
 
 /** A place of an id in a body, with the rest of the body. */
 type Place = readonly [route: Route, bodyWith: (id: string) => string, path: RegExp];
@@ -99,6 +103,7 @@ const PLACES_OF_MESSAGE_IDS: readonly Place[] = [
   [MARK_GROUPS, (id) => marks(markOf(id)), /marks\.0\.messageId/],
   [MARK_GROUPS, (id) => marks(A_MARK, markOf(id), A_MARK), /marks\.1\.messageId/],
   [RECORD, (id) => `{"messageId":${id},"senderId":"alice"}`, /messageId/],
+  [RECORD_SEVERAL, (id) => messages(A_MESSAGE, sentAs({ messageId: id })), /messages\.1\.messageId/],
   [STATUS, (id) => `{"messageIds":[${id}]}`, /messageIds\W?0/],
   [STATUS, (id) => `{"messageIds":["1","2",${id},"3"]}`, /messageIds\W?2/],
   [COUNT_RECEIPTS, (id) => `{"messageIds":[${id}]}`, /messageIds\W?0/],
@@ -109,12 +114,22 @@ const PLACES_OF_OTHER_IDS: readonly Place[] = [
   [ADD_MEMBERS, (id) => `{"userIds":[${id}]}`, /userIds\W?0/],
   [ADD_MEMBERS, (id) => `{"userIds":["carol",${id}]}`, /userIds\W?1/],
   [RECORD, (id) => `{"messageId":"4","senderId":${id}}`, /senderId/],
+  [RECORD, (id) => `{"messageId":"4","senderId":"alice","mentions":["bob",${id}]}`, /mentions\W?1/],
+  [RECORD_SEVERAL, (id) => messages(A_MESSAGE, sentAs({ senderId: id })), /messages\.1\.senderId/],
+  [RECORD_SEVERAL, (id) => messages(A_MESSAGE, sentAs({ groupId: id })), /messages\.1\.groupId/],
+  [RECORD_SEVERAL, (id) => messages(sentAs({ mentions: `[${id}]` })), /messages\.0\.mentions\.0/],
   [MARK_ALL, (id) => `{"parentId":${id}}`, /parentId/],
   [COUNT_BADGES, (id) => `{"userIds":[${id}]}`, /userIds\W?0/],
   [COUNT_BADGES, (id) => `{"userIds":["bob",${id}]}`, /userIds\W?1/],
   [MARK_GROUPS, (id) => marks(inGroup(id)), /marks\.0\.groupId/],
   [MARK_GROUPS, (id) => marks(A_MARK, A_MARK, inGroup(id), A_MARK), /marks\.2\.groupId/],
 ];
+
+/** A message of a batch, with fields in the form of a body's text. */
+function sentAs(fields: Readonly<Record<string, string>>): string {
+  const all = { groupId: `"${groupId}"`, messageId: '"4"', senderId: '"alice"', ...fields };
+  return `{${Object.entries(all).map(([name, value]) => `"${name}":${value}`)}}`;
+}
 
 function markOf(messageId: string) {
   return `{"groupId":"${groupId}","messageId":${messageId}}`;
@@ -488,6 +503,11 @@ describe('an array', () => {
     ['userIds', ADD_MEMBERS, ids],
     ['userIds of badges', COUNT_BADGES, ids],
     ['marks', MARK_GROUPS, (count) => ids(count).map((messageId) => ({ groupId, messageId }))],
+    [
+      'messages',
+      RECORD_SEVERAL,
+      (count) => ids(count).map((messageId) => ({ groupId, messageId, senderId: 'alice' })),
+    ],
   ];
 
   test.each(ARRAYS)('of %s has 1 to 100 entries and is an array', async (name, route, entries) => {
@@ -504,6 +524,11 @@ describe('an array', () => {
     ['receipts', COUNT_RECEIPTS, { messageIds: ids(100) }],
     ['badges', COUNT_BADGES, { userIds: ids(100) }],
     ['results', MARK_GROUPS, { marks: ids(100).map(() => ({ groupId, messageId: '1' })) }],
+    [
+      'results',
+      RECORD_SEVERAL,
+      { messages: ids(100).map(() => ({ groupId, messageId: '1', senderId: 'alice' })) },
+    ],
   ] as const)('of 100 entries has as many %s', async (field, route, body) => {
     const answer = await sendBody(route, JSON.stringify(body));
     expectAccepted(answer);
@@ -518,6 +543,7 @@ describe('the answer to a wrong request', () => {
     ['userIds', ADD_MEMBERS],
     ['userIds', COUNT_BADGES],
     ['marks', MARK_GROUPS],
+    ['messages', RECORD_SEVERAL],
   ];
   const MAX_BYTES = 16_384;
 
@@ -727,6 +753,25 @@ describe('a field of another route', () => {
     ['state', COUNT_RECEIPTS, '{"messageIds":["3"],"state":"read"}'],
   ])('%s is unknown', async (field, route, body) => {
     expectRefused(await sendBody(route, body), new RegExp(field));
+  });
+});
+
+describe('what a recording says of a message', () => {
+  test.each([
+    ...['silent', 'advanceSender'].flatMap((name) =>
+      ['"true"', '1', 'null', '[]', '{}'].map((value) => [name, value] as const),
+    ),
+    ...['""', '"some"', '"ALL"', '[]', 'null', 'true', '{}', '{"0":"bob"}', '[["bob"]]'].map(
+      (value) => ['mentions', value] as const,
+    ),
+    ['mentions', JSON.stringify(Array.from({ length: 101 }, (_, index) => `user-${index}`))],
+  ])('is refused if %s is %s', async (name, value) => {
+    const body = `{"messageId":"4","senderId":"alice","${name}":${value}}`;
+    expectRefused(await sendBody(RECORD, body), new RegExp(name));
+    expectRefused(
+      await sendBody(RECORD_SEVERAL, messages(A_MESSAGE, sentAs({ [name]: value }))),
+      new RegExp(`messages\\.1\\.${name}`),
+    );
   });
 });
 

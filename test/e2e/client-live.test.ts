@@ -55,8 +55,10 @@ describe('live', () => {
       revision: 0,
       head: '3',
       unread: { count: 3, mentions: 0, firstId: '1', exact: true },
+      ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+      preferencesRevision: 0,
     });
-    expect(client.getSnapshot().badge).toEqual({ groups: 1, messages: 3, exact: true });
+    expect(client.getSnapshot().badge).toEqual({ groups: 1, messages: 3, mentions: 0, exact: true });
   });
 
   test('reading and marking unread on one device arrive on the other', async () => {
@@ -111,6 +113,81 @@ describe('live', () => {
       expect(client.getSnapshot().views.get(groupId)).toMatchObject({ messageId: '2', head: '4' }),
     );
     expect(unreadOf(client, groupId)).toBe(2);
+  });
+
+  test('a thread has its parent, and mentions and silent messages count as the service counts them', async () => {
+    const { groupId, sender, reader } = await openGroup();
+    await service().setGroup({ groupId, parentId: 'hall' });
+    const client = deviceOf(reader);
+    await isLive(client);
+    const messages = [
+      { groupId, messageId: '4', senderId: sender, mentions: [reader] },
+      { groupId, messageId: '5', senderId: sender, mentions: 'all' as const },
+      { groupId, messageId: '6', senderId: sender, silent: true, mentions: 'all' as const },
+    ];
+    await service().recordMessages({ messages });
+    for (const { messageId, ...message } of messages) client.noteMessage(groupId, messageId, message);
+    const noted = { count: 5, mentions: 2, firstId: '1', exact: true };
+    expect(client.getSnapshot().views.get(groupId)).toMatchObject({ parentId: 'hall', unread: noted });
+    expect(client.getSnapshot().badge).toEqual({ groups: 1, messages: 5, mentions: 2, exact: true });
+    expect(await apiOf(reader).getBadge({})).toEqual(client.getSnapshot().badge);
+    client.tracker(groupId).shown('4');
+    await eventually(() =>
+      expect(client.getSnapshot().views.get(groupId)).toMatchObject({
+        messageId: '4',
+        head: '6',
+        unread: { count: 1, mentions: 1, firstId: '5', exact: true },
+      }),
+    );
+  });
+
+  test('a mute and the archive are the same on both devices, and the badge follows', async () => {
+    const { groupId, sender, reader } = await openGroup();
+    const [here, there] = [deviceOf(reader), deviceOf(reader)];
+    await Promise.all([isLive(here), isLive(there)]);
+    const nothing = { groups: 0, messages: 0, mentions: 0, exact: true };
+    const three = { groups: 1, messages: 3, mentions: 0, exact: true };
+    await here.api.setPreferences({ groupId, mutedUntil: new Date(Date.now() + 3_600_000).toISOString() });
+    expect(here.getSnapshot().badge).toEqual(nothing);
+    await eventually(() => expect(there.getSnapshot().badge).toEqual(nothing));
+    await there.api.setPreferences({ groupId, mutedUntil: null });
+    expect(there.getSnapshot().badge).toEqual(three);
+    await eventually(() => expect(here.getSnapshot().badge).toEqual(three));
+    await here.api.setPreferences({ groupId, archive: 'untilNew' });
+    await eventually(() => expect(there.getSnapshot().badge).toEqual(nothing));
+    const archived = { archive: 'untilNew', archived: true };
+    expect(here.getSnapshot().views.get(groupId)).toMatchObject(archived);
+    expect((await apiOf(reader).getInbox({ archived: true })).groups).toMatchObject([
+      { groupId, ...archived },
+    ]);
+    await service().recordMessage({ groupId, messageId: '4', senderId: sender });
+    there.noteMessage(groupId, '4', { senderId: sender });
+    expect(there.getSnapshot().badge).toEqual({ groups: 1, messages: 4, mentions: 0, exact: true });
+    await there.api.markAll({});
+    await eventually(() => expect(unreadOf(here, groupId)).toBe(0));
+  });
+
+  test('with hidden receipts, a read reaches the own devices, and no receipts reach the sender', async () => {
+    const { groupId, sender, reader } = await openGroup();
+    const [here, there, ofSender] = [deviceOf(reader), deviceOf(reader), deviceOf(sender)];
+    ofSender.subscribe(() => undefined, { groupId, messageIds: ['1', '3'] });
+    const counts = () =>
+      [...(ofSender.getSnapshot().receipts.get(groupId)?.values() ?? [])].map(
+        ({ readCount, deliveredCount }) => [readCount, deliveredCount],
+      );
+    await Promise.all([isLive(here), isLive(there), isLive(ofSender)]);
+    await eventually(() => expect(counts()).toHaveLength(2));
+    await here.api.setPreferences({ groupId, hideReceipts: true });
+    here.tracker(groupId).shown('3');
+    await eventually(() => expect(unreadOf(there, groupId)).toBe(0));
+    // What the sender gets now is of this public mark: anything of the read would have come before it.
+    await apiOf(reader).markDelivered({ groupId, messageId: '1' });
+    await eventually(() =>
+      expect(counts()).toEqual([
+        [0, 1],
+        [0, 0],
+      ]),
+    );
   });
 
   test('a connection that is cut comes back with what was missed', async () => {

@@ -135,6 +135,8 @@ describe('frames', () => {
       revision: 0,
       head: '3',
       unread: { count: 3, mentions: 0, firstId: '1', exact: true },
+      ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+      preferencesRevision: 0,
     };
     const synced = { type: 'synced', asOf: expect.any(Number), views: [view], complete: true };
     expect(await device.ask({ action: 'sync' })).toMatchObject(synced);
@@ -311,6 +313,8 @@ describe('pushes', () => {
           revision: 0,
           head: '3',
           unread: { count: 1, mentions: 0, firstId: '3', exact: true },
+          ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+          preferencesRevision: 0,
         });
       }
       expect(ofType(ofAlice, 'receipts').at(-1)).toEqual({

@@ -1,10 +1,13 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../shared/contract/endpoints.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { expectNotFound, expectProblem } from '../support/expected-answers.ts';
 import { bodyOf, nameOf, pathOf, ROUTES, type Route } from '../support/prepared-group-routes.ts';
 import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 import type { Answer, Json } from '../support/running-stack.ts';
+
+// A test makes up to 400 calls.
+jest.setTimeout(240_000);
 
 const stack = withReceiptsStack();
 
@@ -181,14 +184,23 @@ describe('a policy', () => {
   /** A route that would end what the next ones ask about comes last. */
   const inOrder = ROUTES.toSorted((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));
 
-  /** What every route answers to everyone, with the same names in place of ids and times. */
+  /** A member, a member who has sent nothing, and a stranger. Back ends need fewer, since their routes take any user. */
+  const callersOf = ({ scope, path }: Route) =>
+    scope === 'user'
+      ? (['alice', 'carol', 'mallory'] as const)
+      : path.includes('{userId}')
+        ? (['carol', 'mallory'] as const)
+        : (['carol'] as const);
+
+  /** What every route answers, with the same names in place of ids and times. */
   async function answersOf(chat: Chat): Promise<Map<string, Json[]>> {
     const { group, ...users } = chat;
     const answers = new Map<string, Json[]>();
     for (const route of inOrder) {
       if (nameOf(route) === 'PUT /v1/groups/{groupId}') continue;
       const seen: Json[] = [];
-      for (const [name, userId] of Object.entries(users)) {
+      for (const name of callersOf(route)) {
+        const userId = users[name];
         const ids = { groupId: group.groupId, userId, messageId: '1' };
         const body = bodyOf(route, ids);
         const sent = body === undefined ? undefined : (JSON.parse(body) as Json);

@@ -100,6 +100,8 @@ async function expectConverged(
     ...own,
     head: '20',
     unread: { count: unread, mentions: 0, firstId, exact: true },
+    ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+    preferencesRevision: 0,
   });
   const receipts = await receiptsOf(groupId, userId);
   if (read) expect([0, 9, 19].map((index) => receipts[index]?.readCount)).toEqual(read);

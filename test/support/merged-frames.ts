@@ -16,7 +16,7 @@ interface Timed<T> {
 
 /**
  * What a client knows after any frames in any order: of the views of a group the one with the larger (revision, messageId,
- * asOf), of the receipts of a message the one with the larger asOf. Frames of one connection with the same asOf: the later one.
+ * preferencesRevision, asOf), of the receipts of a message the one with the larger asOf. Frames of one connection with the same asOf: the later one.
  */
 export class MergedFrames {
   readonly #views = new Map<string, Timed<View>>();
@@ -57,5 +57,7 @@ export class MergedFrames {
 function isAtLeast(one: Timed<View>, other: Timed<View>): boolean {
   if (one.value.revision !== other.value.revision) return one.value.revision > other.value.revision;
   const [id, otherId] = [BigInt(one.value.messageId ?? 0), BigInt(other.value.messageId ?? 0)];
-  return id === otherId ? one.asOf >= other.asOf : id > otherId;
+  if (id !== otherId) return id > otherId;
+  const [choice, otherChoice] = [one.value.preferencesRevision, other.value.preferencesRevision];
+  return choice === otherChoice ? one.asOf >= other.asOf : choice > otherChoice;
 }

@@ -156,6 +156,10 @@ describe('sync', () => {
     const { views, ...rest } = await sync(live, live.table, aDevice(bob), [one, other, foreign, one]);
     expect(rest).toEqual({ type: 'synced', asOf: expect.any(Number), complete: true });
     expect(views).toHaveLength(2);
+    const place = {
+      ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+      preferencesRevision: 0,
+    };
     expect(views).toEqual(
       expect.arrayContaining([
         {
@@ -164,6 +168,7 @@ describe('sync', () => {
           revision: 0,
           head: '7',
           unread: { count: 1, mentions: 0, firstId: '7', exact: true },
+          ...place,
         },
         {
           groupId: other,
@@ -171,6 +176,7 @@ describe('sync', () => {
           revision: 0,
           head: null,
           unread: { count: 0, mentions: 0, firstId: null, exact: true },
+          ...place,
         },
       ]),
     );

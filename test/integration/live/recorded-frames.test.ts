@@ -141,6 +141,8 @@ test('the recorded frames hold many states, and what the service says in the end
     revision: 2,
     head: '20',
     unread: { count: 5, mentions: 0, firstId: '16', exact: true },
+    ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+    preferencesRevision: 0,
   });
   expect([15, 16, 19, 20].map(countsOf)).toEqual([
     { messageId: '15', audience: 2, readCount: 2, deliveredCount: 2 },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { NO_BELONGING } from '../../../shared/domain/belonging.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt } from '../../../shared/domain/membership.ts';
+import { START } from '../../../shared/domain/position.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { deleteMessage, recordMessage } from '../../../shared/operations/messages.ts';
@@ -240,7 +241,7 @@ describe('the window of messages in the cache', () => {
       });
       // Two of the ten are gone, so the window is loaded again from the ledger.
       const late = aUser('late');
-      const began = { ...NO_BELONGING, state: startingAt(0) };
+      const began = { ...NO_BELONGING, state: joinAt(START, 1_700_000_000_000) };
       await small.ledger.memberships.changeBelonging({ groupId, userId: late }, () => began, Date.now());
       await deleteMessage(small, groupId, at(5));
       await deleteMessage(small, groupId, at(6));
@@ -275,7 +276,3 @@ describe('the window of messages in the cache', () => {
     });
   });
 });
-
-function startingAt(id: number) {
-  return joinAt(at(id), 1_700_000_000_000);
-}

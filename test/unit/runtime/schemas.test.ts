@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as v from 'valibot';
-import { anyTime, time } from '../../../shared/contract/schemas.ts';
+import { anyTime, messageFields, time } from '../../../shared/contract/schemas.ts';
 
 const read = (value: unknown) => {
   const { success, output } = v.safeParse(time, value);
@@ -127,5 +127,33 @@ describe('a time that may be far ahead', () => {
     null,
   ])('is refused: %j', (value) => {
     expect(readAny(value)).toBeNull();
+  });
+});
+
+describe('the mentions of a message', () => {
+  const readAll = (value: unknown) => v.safeParse(messageFields.mentions, value);
+  const users = (count: number) => Array.from({ length: count }, (_, index) => `user-${index}`);
+
+  test.each<[string, unknown, unknown]>([
+    ['everybody', 'all', 'all'],
+    ['a user of that name', ['all'], ['all']],
+    ['each user once', ['bob', 'ann', 'bob'], ['bob', 'ann']],
+    ['a hundred users', users(100), users(100)],
+    ['nobody, if they are missing', undefined, undefined],
+  ])('are %s', (_, value, expected) => {
+    expect(readAll(value)).toMatchObject({ success: true, output: expected });
+  });
+
+  test.each<[unknown, string, string | null]>([
+    ['some', 'must be an array of user ids, or "all"', null],
+    [{ 0: 'bob' }, 'must be an array of user ids, or "all"', null],
+    [[], 'must have at least 1 entry', null],
+    [users(101), 'must have at most 100 entries', null],
+    [['bob', 'a b'], 'must be 1 to 128 characters out of', '1'],
+  ])('are refused as %j', (value, message, path) => {
+    const { issues } = readAll(value);
+    expect(issues?.map((issue) => [issue.message, v.getDotPath(issue)])).toEqual([
+      [expect.stringContaining(message), path],
+    ]);
   });
 });
