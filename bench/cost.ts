@@ -31,6 +31,8 @@ const UNTRACED: Readonly<Record<string, FunctionsPart>> = {
   'project-ledger': 'projector',
   'publish-events': 'events',
   notify: 'events',
+  'find-reminders': 'events',
+  'send-reminders': 'events',
   'push-frames': 'waitingFrames',
   'deliver-webhook': 'webhook',
 };

@@ -60,6 +60,7 @@ test('empty queues are reported with 0 messages', async () => {
       'project-ledger-dead-letters  0 sent again',
       'publish-events-dead-letters  0 sent again',
       'push-frames-dead-letters     0 sent again',
+      'send-reminders-dead-letters  0 sent again',
     ],
     stderr: '',
     code: 0,
@@ -253,7 +254,8 @@ test('an unknown queue is reported with the names of all queues', async () => {
     lines: [''],
     stderr:
       'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
-      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters.\n',
+      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters, ' +
+      'send-reminders-dead-letters.\n',
     code: 1,
   });
 }, 60_000);
