@@ -74,7 +74,15 @@ const OWN_CALLS: Calls = {
   'POST /v1/watermarks': ({ group: { groupId } }) => [{ body: { marks: [{ groupId, messageId: '10' }] } }],
   'GET /v1/groups/{groupId}/watermark': () => [{}],
   'POST /v1/groups/{groupId}/messages/status': () => [{ body: { messageIds: MESSAGE_IDS } }],
-  'GET /v1/inbox': () => [{}, { query: '?unreadOnly=true' }, { query: '?limit=1' }],
+  'GET /v1/inbox': () => [
+    {},
+    { query: '?unreadOnly=true' },
+    { query: '?limit=1' },
+    { query: '?archived=true' },
+  ],
+  'GET /v1/badge': () => [{}],
+  // No group has this parent.
+  'POST /v1/watermarks/all': () => [{ body: { parentId: 'nothing' } }],
   'GET /v1/groups/{groupId}/messages/{messageId}/receipts': () =>
     MESSAGE_IDS.flatMap((messageId) => PAGES.map((query) => ({ ids: { messageId }, query }))),
   'POST /v1/groups/{groupId}/receipts': () => [{ body: { messageIds: MESSAGE_IDS } }],
@@ -102,6 +110,11 @@ const CALLS: Calls = {
   'GET /v1/groups/{groupId}/members': () => [{}, { query: '?limit=1' }, { query: '?limit=2' }],
   'DELETE /v1/groups/{groupId}/members/{userId}': () => [{ ids: { userId: 'nobody' } }],
   'POST /v1/groups/{groupId}/messages': ({ alice }) => [{ body: { messageId: '10', senderId: alice } }],
+  'POST /v1/messages': ({ group: { groupId }, alice }) => [
+    { body: { messages: [{ groupId, messageId: '10', senderId: alice }] } },
+  ],
+  // Bob's own badge is for Bob and the back end: it falls by a private read.
+  'POST /v1/badges': ({ alice, carol, dave }) => [{ body: { userIds: [alice, carol, dave] } }],
   'DELETE /v1/groups/{groupId}/messages/{messageId}': () => [{ ids: { messageId: '70' } }],
   'GET /v1/groups/{groupId}': () => [{}],
   'PUT /v1/groups/{groupId}': () => [{ body: { receipts: 'members' } }],
