@@ -413,6 +413,8 @@ describeInChromium('the page in Chromium', () => {
       expect([await badge('carol'), await texts('carol')]).toEqual([null, ['Before']]);
       await panel('bob').getByText('Carol joined').waitFor(LOCATED_SOON);
 
+      // Carol has clicked in her panel. With the pointer still there, she would read.
+      await panel('alice').hover();
       await say('alice', 'After');
       await eventually(
         async () => expect(await receipts('alice')).toEqual(['Delivered to 1 of 1', 'Delivered to 2 of 2']),

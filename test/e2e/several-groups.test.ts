@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { freshPrefix } from '../support/engines.ts';
-import { A_TIME, exactly, expectAnswer, LARGEST_ID, NONE_UNREAD } from '../support/expected-answers.ts';
+import {
+  A_TIME,
+  exactly,
+  expectAnswer,
+  LARGEST_ID,
+  NONE_UNREAD,
+  NOTHING_CHOSEN,
+} from '../support/expected-answers.ts';
 import { aNineMessageChat, expectEventsOfBob, shownOfBob } from '../support/nine-message-chat.ts';
 import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group.ts';
 import type { Json } from '../support/running-stack.ts';
@@ -151,6 +158,7 @@ describe('a batch of marks', () => {
         head: null,
         revision: 0,
         unread: { count: 0, mentions: 0, firstId: null, exact: true },
+        ...NOTHING_CHOSEN,
       })),
     );
   });
@@ -172,7 +180,8 @@ describe('a batch of marks', () => {
 describe('the inbox', () => {
   const inbox = (userId: string, query = '') => stack.asUser(userId, 'GET', `/v1/inbox${query}`);
 
-  async function expectInbox(userId: string, groups: Record<string, unknown>[], query = '') {
+  async function expectInbox(userId: string, views: Record<string, unknown>[], query = '') {
+    const groups = views.map((view) => ({ ...view, ...NOTHING_CHOSEN }));
     await stack.withAndWithoutCache(async () =>
       expectAnswer(await inbox(userId, query), 200, { groups, cursor: null }),
     );

@@ -44,3 +44,9 @@ export function expectNotFound(answer: Answer): void {
   expect(answer.status).toBe(404);
   expect(answer.contentType).toMatch(PROBLEM_TYPE);
 }
+
+/** What an inbox and a frame say of a group without a parent, for a user who has chosen nothing. */
+export const NOTHING_CHOSEN = {
+  ...{ parentId: null, notify: 'all', mutedUntil: null },
+  ...{ archive: 'no', archived: false, preferencesRevision: 0 },
+} as const;
