@@ -52,12 +52,12 @@ describe('messages of several groups', () => {
     for (const isWarm of [true, false]) {
       if (!isWarm) await forget(tidemark.redis, tea);
       expect(await readOwnView(tidemark, { groupId: tea, userId: bob })).toMatchObject({
-        head: at(2),
+        head: headAt(2),
         membership: { self: { position: at(1) } },
         unread: { count: 1, mentions: 0, first: at(2), exact: true },
       });
       expect(await readOwnView(tidemark, { groupId: attic, userId: ann })).toMatchObject({
-        head: at(8),
+        head: headAt(8),
         membership: { self: { position: at(7) } },
         unread: { count: 1, mentions: 0, first: at(8), exact: true },
       });
