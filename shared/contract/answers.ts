@@ -137,9 +137,9 @@ const badgeValues = {
 
 export const badge = v.strictObject(badgeValues);
 
-export const badges = v.strictObject({
-  badges: v.array(v.strictObject({ userId, ...badgeValues })),
-});
+export const userBadge = v.strictObject({ userId, ...badgeValues });
+
+export const badges = v.strictObject({ badges: v.array(userBadge) });
 
 const receiptCounts = { audience, readCount: count, deliveredCount: count };
 

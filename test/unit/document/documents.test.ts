@@ -119,7 +119,10 @@ describe('the OpenAPI document', () => {
       404: { $ref: '#/components/responses/not_found' },
     });
     const inbox = found.get('get /v1/inbox');
-    expect(inbox?.parameters.map(({ name }) => name)).toEqual(['unreadOnly', 'limit', 'cursor']);
+    expect(inbox?.parameters.map(({ name }) => name)).toEqual([
+      ...['unreadOnly', 'archived', 'parentId'],
+      ...['limit', 'cursor'],
+    ]);
     expect(inbox?.requestBody).toBeUndefined();
     expect(found.get('put /v1/groups/{groupId}/members/{userId}')?.requestBody?.required).toBe(false);
   });

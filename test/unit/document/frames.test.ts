@@ -4,7 +4,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { framesSchema } from '../../../document/frames-schema.ts';
 import { samplesOf } from '../../../document/samples.ts';
 
-const isFrame = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(framesSchema());
+const formats = { 'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/ };
+const isFrame = new Ajv2020({ strict: true, allowUnionTypes: true, formats }).compile(framesSchema());
 
 test.each([
   { action: 'sync' },
