@@ -77,15 +77,28 @@ end
 -- head. Returns their number, but at most one more than the limit; how many of the newest `limit` of them mention the user;
 -- and the position of the oldest of these, false if there is none. O(log N), whatever the number of messages.
 local function unread_in(messages, user, read, newest, limit)
-  local all = redis.call('ZLEXCOUNT', messages, '(' .. read .. '}', '(' .. newest .. '}')
+  local above, last = '(' .. read .. '}', '(' .. newest .. '}'
+  local all = redis.call('ZLEXCOUNT', messages, above, last)
   if all == 0 then return 0, 0, false end
-  local uncounted = between(messages, own_of_user(user), read, newest) + between(messages, SILENT, read, newest)
+  -- `<`, `=` and `>` follow each other. Without an entry there, no message is silent, and none mentions anybody.
+  local is_plain = redis.call('ZLEXCOUNT', messages, '[<', '(?') == 0
+  local uncounted = between(messages, own_of_user(user), read, newest)
+  if not is_plain then uncounted = uncounted + between(messages, SILENT, read, newest) end
   local count = all - uncounted
   if count <= 0 then return 0, 0, false end
-  local first = first_counted(messages, user, read, math.max(count - limit, 0), uncounted)
-  local mentions = count_within(messages, mentions_of_user(user), first, newest)
-  local of_all = count_within(messages, MENTIONS_OF_ALL, first, newest)
-  if of_all > 0 then mentions = mentions + of_all - count_within(messages, mentions_of_all_by(user), first, newest) end
+  local first
+  if uncounted == 0 and count <= limit then
+    local entry = redis.call('ZRANGEBYLEX', messages, above, last, 'LIMIT', 0, 1)[1]
+    first = string.sub(entry, 1, POSITION_WIDTH)
+  else
+    first = first_counted(messages, user, read, math.max(count - limit, 0), uncounted)
+  end
+  local mentions = 0
+  if not is_plain then
+    mentions = count_within(messages, mentions_of_user(user), first, newest)
+      + count_within(messages, MENTIONS_OF_ALL, first, newest)
+      - count_within(messages, mentions_of_all_by(user), first, newest)
+  end
   return math.min(count, limit + 1), mentions, first
 end
 
