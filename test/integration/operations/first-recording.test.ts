@@ -49,7 +49,9 @@ describe('a silent message', () => {
     await send(1, bob, { isSilent: true });
     await send(2, bob);
     expect(await send(3, bob, { isSilent: true })).toEqual({ outcome: 'recorded', head: at(3) });
-    expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({ head: { position: at(3), loud: at(2) } });
+    expect(await readOwnView(tidemark, { groupId, userId: alice })).toMatchObject({
+      head: { position: at(3), loud: at(2) },
+    });
     await expectUnread(alice, 1, 0, 2);
     await markRead(tidemark, { groupId, userId: alice }, at(2));
     await expectUnread(alice, 0, 0, null);
