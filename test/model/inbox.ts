@@ -1,4 +1,13 @@
-import { type Expected, type Group, type Member, Optional, type Rules, type View } from './model.ts';
+import {
+  type Expected,
+  type Group,
+  keyOfPreferences,
+  type Member,
+  Optional,
+  type Rules,
+  type View,
+} from './model.ts';
+import { expectedRevision } from './part.ts';
 
 export interface InboxWanted {
   readonly unreadOnly: boolean | undefined;
@@ -24,13 +33,19 @@ export function isListed(
 /** What an entry has in addition to the member's watermark. */
 export function fieldsOfEntry(
   { parentId }: Group,
-  { preferences }: Member,
+  { preferences, membership }: Member,
   view: View,
   rules: Rules,
 ): { readonly [name: string]: Expected } {
   if (!rules.features.has('inbox filters')) return {};
-  const { notify, mutedUntil } = preferences;
+  const { notify, mutedUntil, archive } = preferences;
   const archived = rules.isArchived(preferences, view);
-  // The contract does not name this field; if an entry has it, it is the preference.
-  return { parentId, notify, mutedUntil: new Optional(mutedUntil), archived };
+  const preferencesRevision = expectedRevision(preferences, keyOfPreferences(membership));
+  return {
+    ...{ parentId, notify, archived },
+    // The contract does not name these. If an entry has one, it is the preference.
+    mutedUntil: new Optional(mutedUntil),
+    archive: new Optional(archive),
+    preferencesRevision: new Optional(preferencesRevision),
+  };
 }
