@@ -23,7 +23,6 @@ const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
 const MAX_ATTEMPTS = 3;
-const APPLIED_WITHIN_MS = 60_000;
 /** The first seed. The others of a run follow it. */
 const SEED = Number(process.env.TIDEMARK_MODEL_SEED ?? randomInt(2 ** 31));
 
@@ -55,13 +54,13 @@ beforeAll(async () => {
         }),
       );
     },
-    applied: (eventIds) => stack.factsApplied(eventIds, APPLIED_WITHIN_MS),
+    applied: (eventIds) => stack.factsApplied(eventIds),
     stop: async () => {
       redis.disconnect();
       await stack.stop();
     },
   };
-}, 180_000);
+});
 afterAll(() => stage?.stop());
 
 interface Search extends Omit<HistoriesOptions, 'features'> {
