@@ -118,7 +118,8 @@ const CALLS: Calls = {
   'DELETE /v1/groups/{groupId}/messages/{messageId}': () => [{ ids: { messageId: '70' } }],
   'GET /v1/groups/{groupId}': () => [{}],
   'PUT /v1/groups/{groupId}': () => [{ body: { receipts: 'members' } }],
-  'GET /v1/health': () => [{}],
+  // It says nothing of any member, and a busy machine changes it.
+  'GET /v1/health': () => [],
 };
 
 // The routes of the WebSocket API have no path. Its frames are compared in live.test.ts.
