@@ -165,6 +165,8 @@ export function createDevice(
     }
   }
 
+  const isMember = () => members.some((member) => member.userId === userId);
+
   function receive(frame: FeedFrame): void {
     if ('problem' in frame) {
       problem = frame.problem;
@@ -172,7 +174,10 @@ export function createDevice(
       return;
     }
     problem = null;
+    const wasMember = isMember();
     members = frame.members;
+    // The view of a group that the user has just joined is asked for at once; otherwise it comes only after seconds.
+    if (!wasMember && isMember()) tidemark.subscribe(() => undefined, { groupId });
     const known = new Set(messages.map(({ messageId }) => messageId));
     const added = frame.messages.filter(({ messageId }) => !known.has(messageId));
     messages = [...messages, ...added];
