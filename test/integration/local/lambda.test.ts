@@ -67,7 +67,7 @@ test('16 busy callers of many functions get no more than 32 instances of all of 
   await Promise.all(callers);
   expect(totals).toHaveLength(128);
   expect(Math.max(...totals)).toBe(32);
-}, 180_000);
+});
 
 test.each([
   ['then given up as Lambda does', callersWith('sqs:SendMessage'), 1],
@@ -133,5 +133,4 @@ test.each([
     store.close();
     rmSync(directory, { recursive: true });
   },
-  30_000,
 );
