@@ -71,7 +71,7 @@ describe('npm run dev', () => {
     expect(response.status).toBe(404);
   });
 
-  test('runs the demo of the main job without a failure', async () => {
+  test('runs the demo without a failure', async () => {
     const demo = run('local/demo.ts', '--data', dataDirectory);
     const [said, errors, [code]] = await Promise.all([
       text(demo.stdout),

@@ -608,7 +608,7 @@ describeInChromium('the page in Chromium', () => {
     'one button marks the chat and its threads read',
     async () => {
       await start();
-      const { panel, say, badge } = await openUnfocused();
+      const { panel, say, badge, requests } = await openUnfocused();
       await say('alice', 'Who brings the cake?');
       await panel('alice').getByRole('button', { name: 'Reply in thread' }).click();
       await say('alice', 'And the plates?');
@@ -618,15 +618,22 @@ describeInChromium('the page in Chromium', () => {
         SOON,
       );
       await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
-      await panel('bob').getByRole('button', { name: 'Mark all read' }).press('Enter');
-      await eventually(
-        async () =>
-          expect([await badge('bob'), await panel('bob').locator('.badges:visible').count()]).toEqual([
-            null,
-            0,
-          ]),
-        SOON,
-      );
+      const markAll = () => panel('bob').getByRole('button', { name: 'Mark all read' }).press('Enter');
+      const badges = () => panel('bob').locator('.badges:visible').count();
+      await markAll();
+      await eventually(async () => expect(await badges()).toBe(0), SOON);
+      const receipts = () => panel('alice').locator('.thread .receipt').allTextContents();
+      await eventually(async () => expect(await receipts()).toEqual(['Read by 1 of 1']), SOON);
+
+      await panel('bob').getByText('Read privately').click();
+      await say('alice', 'And the forks?');
+      await eventually(async () => expect(await inThread()).toEqual(['1 unread']), SOON);
+      await markAll();
+      await eventually(async () => expect(await badges()).toBe(0), SOON);
+      const expected = ['Read by 1 of 1', 'Delivered to 1 of 1'];
+      await eventually(async () => expect(await receipts()).toEqual(expected), SOON);
+      // That route reads publicly.
+      expect(requests.filter((request) => request === 'POST /v1/watermarks/all')).toHaveLength(1);
     },
     TEST_MS,
   );
