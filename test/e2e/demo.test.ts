@@ -71,7 +71,7 @@ describe('npm run dev', () => {
     expect(response.status).toBe(404);
   });
 
-  test('runs the demo of the main job without a failure', async () => {
+  test('runs the demo without a failure', async () => {
     const demo = run('local/demo.ts', '--data', dataDirectory);
     const [said, errors, [code]] = await Promise.all([
       text(demo.stdout),
@@ -83,6 +83,12 @@ describe('npm run dev', () => {
     expect(said).toContain('Read by 1 of 2, delivered to both: D came later and does not count.');
     expect(said).toContain('B’s inbox shows the group with 1 unread message.');
     expect(said).toContain('An event was published: everyone has read up to 2.');
+    expect(said).toContain('B has 3 unread messages, 2 of them mention B, and the first is 1.');
+    expect(said).toContain('B’s badge counts the 2 mentions, and not 4.');
+    expect(said).toContain('The group has come back,');
+    expect(said).toContain('and A cannot see it.');
+    expect(said).toContain('B marks all threads of the group read with one call.');
+    expect(said).toContain('An event was published: C has not read 1.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
   });

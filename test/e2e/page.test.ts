@@ -133,8 +133,14 @@ describeInChromium('the page in Chromium', () => {
     texts(person: string): Promise<string[]>;
     /** What stands below each own message, such as `Read by 1 of 2`. */
     receipts(person: string): Promise<string[]>;
-    /** The count of unread messages; null if none is shown. */
+    /** The count of unread messages of the chat; null if none is shown. */
     badge(person: string): Promise<string | null>;
+    /** The whole badge, such as `2 unread, muted @1, 1 mentions you`; '' if none is shown. */
+    badgeInWords(person: string): Promise<string>;
+    /** What the line "new" is above. */
+    belowLine(person: string): Promise<string[]>;
+    /** What the service has sent over WebSockets. */
+    readonly frames: string[];
     /** How many marks the tab has sent. */
     marks(): number;
   }
@@ -147,6 +153,7 @@ describeInChromium('the page in Chromium', () => {
   async function open(query: Readonly<Record<string, string>>, origin = apiUrl): Promise<Tab> {
     const page = await context.newPage();
     const requests: string[] = [];
+    const frames: string[] = [];
     page.on('console', (message) => faults.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => faults.push(String(error.stack)));
     page.on('request', (request) => {
@@ -157,6 +164,7 @@ describeInChromium('the page in Chromium', () => {
     const isConnected = new Promise<void>((resolve) => {
       page.on('websocket', (socket) =>
         socket.on('framereceived', ({ payload }) => {
+          frames.push(String(payload));
           if (String(payload).includes('"type":"synced"')) resolve();
         }),
       );
@@ -164,27 +172,34 @@ describeInChromium('the page in Chromium', () => {
     await page.goto(`${origin}/?${new URLSearchParams(query)}`);
     const panel = (person: string) => page.locator(`#panel-${person}`);
     const tab: Tab = {
-      ...{ page, requests, panel },
+      ...{ page, requests, frames, panel },
       async cutNetwork(person) {
         // Chromium warns of a socket that is closed before it is open.
         await isConnected;
         await panel(person).getByText('Network').click();
       },
       async say(person, ...texts) {
-        const input = panel(person).getByLabel(/^Message as /);
+        const input = panel(person)
+          .getByLabel(/^(Message|Reply) as /)
+          .and(page.locator(':visible'));
         for (const text of texts) {
           await input.fill(text, { timeout: SOON.deadlineMs });
           await input.press('Enter');
         }
-        const last = panel(person).locator('.own:not(.draft) .text', { hasText: texts.at(-1) ?? '' });
+        const last = panel(person).locator('.own:not(.draft) .text:visible', { hasText: texts.at(-1) ?? '' });
         await last.last().waitFor({ timeout: SOON.deadlineMs });
       },
-      texts: (person) => panel(person).locator('.message:not(.draft) .text').allTextContents(),
-      receipts: (person) => panel(person).locator('.receipt').allTextContents(),
+      texts: (person) => panel(person).locator('.chat .message:not(.draft) .text').allTextContents(),
+      receipts: (person) => panel(person).locator('.chat .receipt').allTextContents(),
       async badge(person) {
-        const badge = panel(person).locator('header .badge');
-        return (await badge.isVisible()) ? badge.getAttribute('data-count') : null;
+        return (await tab.badgeInWords(person)).match(/^\d+\+?/)?.[0] ?? null;
       },
+      async badgeInWords(person) {
+        // In one step, because the badge may go away between two.
+        const [words = ''] = await panel(person).locator('header .badges:visible').allTextContents();
+        return words;
+      },
+      belowLine: (person) => panel(person).locator('.new-line + .message .text').allTextContents(),
       marks: () => requests.filter((request) => /^PUT .*\/watermark$/.test(request)).length,
     };
     return tab;
@@ -195,6 +210,15 @@ describeInChromium('the page in Chromium', () => {
     await start();
     const group = freshGroup();
     return { alice: await open({ as: 'alice', group }), bob: await open({ as: 'bob', group }) };
+  }
+
+  /** All people in a new chat, in a window that never has the focus: nothing is read because it is looked at. */
+  async function openUnfocused(): Promise<Tab> {
+    const tab = await open({ group: freshGroup() });
+    await tab.page.evaluate(
+      `Object.defineProperty(document, 'hasFocus', { configurable: true, value: () => false })`,
+    );
+    return tab;
   }
 
   /** From now on, the tab has the focus only while it is in front, as in a browser that somebody uses. */
@@ -222,7 +246,7 @@ describeInChromium('the page in Chromium', () => {
       await alice.page.bringToFront();
       await alice.say('alice', ...lines);
       await eventually(async () => expect(await bob.badge('bob')).toBe('30'), SOON);
-      expect(await bob.texts('bob')).toEqual(lines);
+      await eventually(async () => expect(await bob.texts('bob')).toEqual(lines), SOON);
       await eventually(
         async () => expect((await alice.receipts('alice')).at(-1)).toBe('Delivered to 1 of 1'),
         SOON,
@@ -255,7 +279,7 @@ describeInChromium('the page in Chromium', () => {
       await withRealFocus(bob);
       await bob.page.clock.install();
       await alice.page.bringToFront();
-      expect(await focusOf(bob)).toBe(false);
+      await eventually(async () => expect(await focusOf(bob)).toBe(false), SOON);
       await alice.say('alice', 'Do you see this?');
       await eventually(async () => expect(await bob.badge('bob')).toBe('1'), SOON);
       await bob.page.clock.fastForward(5_000);
@@ -264,7 +288,7 @@ describeInChromium('the page in Chromium', () => {
       // In front, but hidden: such as behind the lock of the screen.
       await setVisibility(bob, 'hidden');
       await bob.page.bringToFront();
-      expect(await focusOf(bob)).toBe(true);
+      await eventually(async () => expect(await focusOf(bob)).toBe(true), SOON);
       await bob.page.clock.fastForward(5_000);
       expect(bob.marks()).toBe(0);
       await eventually(
@@ -275,7 +299,7 @@ describeInChromium('the page in Chromium', () => {
 
       await setVisibility(bob, 'visible');
       await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);
-      expect(bob.marks()).toBe(1);
+      await eventually(() => expect(bob.marks()).toBe(1), SOON);
     },
     TEST_MS,
   );
@@ -296,14 +320,12 @@ describeInChromium('the page in Chromium', () => {
 
       await first.page.bringToFront();
       await eventually(async () => expect(await badges()).toEqual([null, null]), SOON);
-      expect([first.marks(), second.marks()]).toEqual([1, 0]);
+      await eventually(() => expect([first.marks(), second.marks()]).toEqual([1, 0]), SOON);
 
       await first.panel('bob').getByRole('button', { name: 'Mark unread: Two' }).click();
       await eventually(async () => expect(await badges()).toEqual(['1', '1']), SOON);
       for (const tab of [first, second]) {
-        expect(await tab.panel('bob').locator('.new-line + .message .text').allTextContents()).toEqual([
-          'Two',
-        ]);
+        await eventually(async () => expect(await tab.belowLine('bob')).toEqual(['Two']), SOON);
       }
       // Others still see it as read.
       expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']);
@@ -333,7 +355,7 @@ describeInChromium('the page in Chromium', () => {
         async () => expect(await alice.receipts('alice')).toEqual(ten.map(() => 'Read by 1 of 1')),
         SOON,
       );
-      expect(bob.marks()).toBe(1);
+      await eventually(() => expect(bob.marks()).toBe(1), SOON);
     },
     TEST_MS,
   );
@@ -363,7 +385,10 @@ describeInChromium('the page in Chromium', () => {
         SOON,
       );
       await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']), SOON);
-      expect(await bob.panel('bob').getByText('Waiting to be sent').count()).toBe(0);
+      await eventually(
+        async () => expect(await bob.panel('bob').getByText('Waiting to be sent').count()).toBe(0),
+        SOON,
+      );
     },
     TEST_MS,
   );
@@ -420,7 +445,11 @@ describeInChromium('the page in Chromium', () => {
         async () => expect(await receipts('alice')).toEqual(['Delivered to 1 of 1', 'Delivered to 2 of 2']),
         SOON,
       );
-      expect([await badge('bob'), await badge('carol')]).toEqual(['2', '1']);
+      // Carol has just joined: her view of the group may come after the message.
+      await eventually(
+        async () => expect([await badge('bob'), await badge('carol')]).toEqual(['2', '1']),
+        SOON,
+      );
       await panel('carol').hover();
       await eventually(
         async () => expect(await receipts('alice')).toEqual(['Delivered to 1 of 1', 'Read by 1 of 2']),
@@ -432,12 +461,177 @@ describeInChromium('the page in Chromium', () => {
 
       // By keyboard: who has the focus looks.
       await panel('bob').getByRole('log').focus();
-      expect(await page.locator('.panel.active h2').allTextContents()).toEqual(['Bob']);
+      const looking = () => page.locator('.panel.active h2').allTextContents();
+      await eventually(async () => expect(await looking()).toEqual(['Bob']), SOON);
       await eventually(
         async () => expect(await receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 2 of 2']),
         SOON,
       );
       await eventually(async () => expect(await names()).toEqual(['ReadBob, Carol']), SOON);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'a mention has a mark of its own on the badge, which is grey when the group is muted',
+    async () => {
+      await start();
+      const { panel, say, badgeInWords, belowLine } = await openUnfocused();
+      await say('alice', 'Who comes?', 'Can you, @Bob?', '@all: by bike');
+      const shows = (words: string) =>
+        eventually(async () => expect(await badgeInWords('bob')).toBe(words), SOON);
+      await shows('3 unread@2, 2 mention you');
+      const ofBob = () => panel('bob').locator('.mention.me').allTextContents();
+      await eventually(async () => expect(await ofBob()).toEqual(['@Bob', '@all']), SOON);
+      const grey = () => panel('bob').locator('header .badge.quiet').allTextContents();
+      expect(await grey()).toEqual([]);
+      expect(await belowLine('bob')).toEqual(['Who comes?']);
+
+      await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
+      const notify = panel('bob').getByLabel('Notify me');
+      await notify.selectOption('of mentions only');
+      await eventually(async () => expect(await grey()).toEqual(['3 unread']), SOON);
+      await notify.selectOption('of all messages');
+      await eventually(async () => expect(await grey()).toEqual([]), SOON);
+      await panel('bob').getByRole('button', { name: 'Mute for an hour' }).press('Enter');
+      await shows('3 unread, muted@2, 2 mention you');
+      expect(await grey()).toHaveLength(2);
+      await panel('bob').getByRole('button', { name: 'Unmute' }).press('Enter');
+      await shows('3 unread@2, 2 mention you');
+    },
+    TEST_MS,
+  );
+
+  test(
+    'while receipts are hidden, nothing that the person reads reaches anybody else',
+    async () => {
+      const { alice, bob } = await openAliceAndBob();
+      await bob.panel('bob').getByRole('button', { name: 'Groups' }).click();
+      const hide = bob.panel('bob').getByRole('switch', { name: 'Hide my receipts' });
+      const switchHidden = async () => {
+        const isStored = bob.page.waitForResponse((response) => response.request().method() === 'PATCH');
+        await bob.panel('bob').getByText('Hide my receipts').click();
+        expect((await isStored).status()).toBe(200);
+      };
+      await switchHidden();
+      // Another device of Bob shows it as well, and one that is opened later.
+      await bob.page.reload();
+      await bob.panel('bob').getByRole('button', { name: 'Groups' }).click();
+      await eventually(async () => expect(await hide.isChecked()).toBe(true), SOON);
+
+      await alice.say('alice', 'A secret');
+      await eventually(() => expect(bob.marks()).toBe(1), SOON);
+      await eventually(async () => expect(await bob.badge('bob')).toBeNull(), SOON);
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']),
+        SOON,
+      );
+      expect(alice.frames.filter((frame) => /"readCount":[1-9]/.test(frame))).toEqual([]);
+
+      await switchHidden();
+      await alice.say('alice', 'Not a secret');
+      await eventually(
+        async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']),
+        SOON,
+      );
+    },
+    TEST_MS,
+  );
+
+  test(
+    'an archived chat comes back with the next message',
+    async () => {
+      await start();
+      const { panel, say, badge, belowLine } = await openUnfocused();
+      await say('alice', 'Before');
+      await eventually(async () => expect(await badge('bob')).toBe('1'), SOON);
+      await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
+      await panel('bob').getByRole('button', { name: 'Archive: Chat' }).press('Enter');
+      await panel('bob').getByText('Bob has archived the chat.').waitFor(LOCATED_SOON);
+      expect([await badge('bob'), await panel('bob').locator('.log').isVisible()]).toEqual([null, false]);
+      // The focus is where the chat now is.
+      const focused = () => panel('bob').locator(':focus').allTextContents();
+      await eventually(async () => expect(await focused()).toEqual(['Archive (1)']), SOON);
+
+      await say('alice', 'After');
+      await eventually(async () => expect(await badge('bob')).toBe('2'), SOON);
+      await panel('bob').getByRole('log').waitFor(LOCATED_SOON);
+      expect(await belowLine('bob')).toEqual(['Before']);
+
+      await panel('bob').getByRole('button', { name: 'Archive: Chat' }).press('Enter');
+      await panel('bob').getByRole('button', { name: 'Return it now' }).press('Enter');
+      await panel('bob').getByRole('log').waitFor(LOCATED_SOON);
+      await eventually(async () => expect(await badge('bob')).toBe('2'), SOON);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'a thread has a badge of its own, on its message and in the list of groups',
+    async () => {
+      const { alice, bob } = await openAliceAndBob();
+      await alice.say('alice', 'Who brings the cake?');
+      await bob.panel('bob').getByRole('button', { name: 'Reply in thread' }).press('Enter');
+      await bob.say('bob', 'I do', '@alice, plums or apples?');
+      const link = alice.panel('alice').locator('.thread-link');
+      await eventually(
+        async () => expect(await link.textContent()).toBe('2 replies2 unread@1, 1 mentions you'),
+        SOON,
+      );
+      expect(await alice.badge('alice')).toBeNull();
+      await alice.panel('alice').getByRole('button', { name: 'Groups' }).click();
+      const groups = () => alice.panel('alice').locator('.groups .group-name').allTextContents();
+      await eventually(
+        async () => expect(await groups()).toEqual(['Chat', 'Thread: Who brings the cake?']),
+        SOON,
+      );
+
+      await alice.panel('alice').getByRole('button', { name: 'Thread: Who', exact: false }).first().click();
+      await eventually(
+        async () =>
+          expect(await bob.panel('bob').locator('.thread .receipt').allTextContents()).toEqual([
+            'Read by 1 of 1',
+            'Read by 1 of 1',
+          ]),
+        SOON,
+      );
+      await alice.page.keyboard.press('Escape');
+      await eventually(async () => expect(await link.textContent()).toBe('2 replies'), SOON);
+      expect(await alice.panel('alice').locator('.thread-link:focus').count()).toBe(1);
+    },
+    TEST_MS,
+  );
+
+  test(
+    'one button marks the chat and its threads read',
+    async () => {
+      await start();
+      const { panel, say, badge, requests } = await openUnfocused();
+      await say('alice', 'Who brings the cake?');
+      await panel('alice').getByRole('button', { name: 'Reply in thread' }).click();
+      await say('alice', 'And the plates?');
+      const inThread = () => panel('bob').locator('.thread-link .badge').allTextContents();
+      await eventually(
+        async () => expect([await badge('bob'), await inThread()]).toEqual(['1', ['1 unread']]),
+        SOON,
+      );
+      await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
+      const markAll = () => panel('bob').getByRole('button', { name: 'Mark all read' }).press('Enter');
+      const badges = () => panel('bob').locator('.badges:visible').count();
+      await markAll();
+      await eventually(async () => expect(await badges()).toBe(0), SOON);
+      const receipts = () => panel('alice').locator('.thread .receipt').allTextContents();
+      await eventually(async () => expect(await receipts()).toEqual(['Read by 1 of 1']), SOON);
+
+      await panel('bob').getByText('Read privately').click();
+      await say('alice', 'And the forks?');
+      await eventually(async () => expect(await inThread()).toEqual(['1 unread']), SOON);
+      await markAll();
+      await eventually(async () => expect(await badges()).toBe(0), SOON);
+      const expected = ['Read by 1 of 1', 'Delivered to 1 of 1'];
+      await eventually(async () => expect(await receipts()).toEqual(expected), SOON);
+      // That route reads publicly.
+      expect(requests.filter((request) => request === 'POST /v1/watermarks/all')).toHaveLength(1);
     },
     TEST_MS,
   );
@@ -466,6 +660,11 @@ describeInChromium('the page in Chromium', () => {
         await panel('bob').getByLabel('Message as Bob').fill('Later');
         await panel('bob').getByLabel('Message as Bob').press('Enter');
         await panel('bob').getByText('Waiting to be sent').waitFor();
+        await panel('bob').getByRole('button', { name: 'Groups' }).click();
+        expect(await seriousIn(page)).toEqual([]);
+        await show('Alice');
+        await panel('alice').getByRole('button', { name: 'Reply in thread' }).click();
+        await say('alice', '@bob, a reply');
         expect(await seriousIn(page)).toEqual([]);
         await show('Carol');
         expect(await seriousIn(page)).toEqual([]);
