@@ -100,6 +100,19 @@ export function applyDeparture(belonging: Belonging, leftAt: number): Belonging 
 }
 
 /**
+ * Applies the deletion of the group: a departure of everybody. What is kept of earlier memberships is deleted too, so each later
+ * one starts in a revision that is not below the epoch: clients then take it for the newer one. Returns the same object if
+ * that changes nothing. An epoch of 0 means that the group was never deleted.
+ */
+export function applyEpoch(belonging: Belonging, epoch: number): Belonging {
+  if (epoch === 0) return belonging;
+  const ended = applyDeparture(belonging, epoch);
+  const { state, lastRevision } = ended;
+  if (lastRevision !== null) return ended;
+  return { ...ended, lastRevision: 0, state: state?.kind === 'member' ? raiseRevision(state, epoch) : state };
+}
+
+/**
  * Moves a member up to its own message. While its receipts are hidden, notes the message. Returns the same object if that
  * changes nothing.
  */

@@ -306,6 +306,7 @@ export function messageOf(item: Item): Message {
     position: positionIn(item, 'position'),
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
+    recordedAt: item.recordedAt ? time(item, 'recordedAt') : 0,
     isSilent: item.silent?.BOOL === true,
     mentions: mentionsIn(item),
   };
@@ -329,12 +330,16 @@ function mentionsIn(item: Item): Mentions {
   return userIds;
 }
 
-/** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */
+/**
+ * Items of groups without silent messages have no `loud`, items of groups without settings have none of them, and items of
+ * groups that were never deleted have no `epoch`.
+ */
 export function headOf(item: Item): Head {
   const position = positionIn(item, 'position');
   const loud = item.loud ? positionIn(item, 'loud') : position;
   if (loud > position) throw corrupt(item, 'loud');
-  return { position, loud, settings: settingsIn(item) };
+  const epoch = item.epoch ? time(item, 'epoch') : 0;
+  return { epoch, position, loud, settings: settingsIn(item) };
 }
 
 function settingsIn(item: Item): GroupSettings {

@@ -1,5 +1,6 @@
 import * as change from '../cache/changes.ts';
-import { applyDeparture, applyJoining, type Belonging } from '../domain/belonging.ts';
+import { applyDeparture, applyEpoch, applyJoining, type Belonging } from '../domain/belonging.ts';
+import { type Head, isAfterEpoch } from '../domain/head.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
@@ -25,9 +26,12 @@ export async function addMembers(
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  const start = isGiven(joinedAfter) ? joinedAfter : (await tidemark.ledger.heads.read(groupId)).position;
+  // Before the head is read: if the group is deleted in between, these joins count as made before that.
+  const now = tidemark.nowMs();
+  const { epoch, position } = await tidemark.ledger.heads.read(groupId);
+  const start = isGiven(joinedAfter) ? joinedAfter : position;
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(tidemark, { groupId, userId }, start),
+    joinOne(tidemark, { groupId, userId }, start, epoch, now),
   );
   const changes = joined.flatMap(({ membership, isNew }, index) =>
     changesOf(userIds[index] as UserId, membership, isNew),
@@ -42,15 +46,24 @@ export async function join(tidemark: Tidemark, member: Member): Promise<Membersh
 }
 
 /** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
-async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter: Position): Promise<Joined> {
-  const now = nowMs();
-  const joinNow = (known: Belonging) =>
-    known.state?.kind === 'member'
-      ? known
-      : applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+async function joinOne(
+  { ledger }: Tidemark,
+  member: Member,
+  joinedAfter: Position,
+  epoch: number,
+  now: number,
+): Promise<Joined> {
+  const joinNow = (stored: Belonging) => {
+    const known = applyEpoch(stored, epoch);
+    if (known.state?.kind === 'member') return known;
+    return applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+  };
   const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
-  return { membership: reached.state, isNew: before.state?.kind !== 'member' };
+  return {
+    membership: reached.state,
+    isNew: before.state?.kind !== 'member' || !isAfterEpoch({ epoch }, before.state.generation),
+  };
 }
 
 /** A member as other users see it: a private read does not show. */
@@ -69,9 +82,13 @@ export async function listMembers(
   limit: number,
   after: UserId | null,
 ): Promise<{ readonly members: readonly VisibleMember[]; readonly next: UserId | null }> {
-  const { members, next } = await ledger.memberships.page(groupId, limit, after);
+  const [head, { members, next }] = await Promise.all([
+    ledger.heads.read(groupId),
+    ledger.memberships.page(groupId, limit, after),
+  ]);
+  const current = members.filter(({ membership }) => isAfterEpoch(head, membership.generation));
   return {
-    members: members.map(({ userId, membership }) => ({
+    members: current.map(({ userId, membership }) => ({
       userId,
       watermark: membership.public.position,
       joinedAfter: membership.joinedAfter,
@@ -96,25 +113,40 @@ export interface JoiningFact {
   readonly joinedAfter: Position | null;
 }
 
-/** Applies a join that arrived as a fact. It may be late or a repetition: only its own time counts. */
+/**
+ * Applies a join that arrived as a fact. It may be late or a repetition: only its own time counts. One of a time up to the
+ * epoch changes nothing: the group was deleted since.
+ */
 export async function applyJoin(
   tidemark: Tidemark,
   member: Member,
   { joinedAtMs, joinedAfter }: JoiningFact,
 ): Promise<void> {
+  const head = await tidemark.ledger.heads.read(member.groupId);
+  if (!isAfterEpoch(head, joinedAtMs)) return;
   const isStartGiven = isGiven(joinedAfter);
-  const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, joinedAtMs);
+  const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, head, joinedAtMs);
   const receivedAt = tidemark.nowMs();
   const belonging = await changeAndMerge(tidemark, member, (known) =>
-    applyJoining(known, { at: joinedAtMs, joinedAfter: start, receivedAt, isGiven: isStartGiven }),
+    applyJoining(applyEpoch(known, head.epoch), {
+      ...{ at: joinedAtMs, joinedAfter: start, receivedAt },
+      isGiven: isStartGiven,
+    }),
   );
-  await mergeOwnMessages(tidemark, member, belonging);
+  await mergeOwnMessages(tidemark, member, head, belonging);
 }
 
-/** Applies a departure that arrived as a fact. It ends the memberships that began at or before it. */
+/**
+ * Applies a departure that arrived as a fact. It ends the memberships that began at or before it. One of a time up to the
+ * epoch changes nothing.
+ */
 export async function applyLeave(tidemark: Tidemark, member: Member, leftAtMs: number): Promise<void> {
-  const belonging = await changeAndMerge(tidemark, member, (known) => applyDeparture(known, leftAtMs));
-  await mergeOwnMessages(tidemark, member, belonging);
+  const head = await tidemark.ledger.heads.read(member.groupId);
+  if (!isAfterEpoch(head, leftAtMs)) return;
+  const belonging = await changeAndMerge(tidemark, member, (known) =>
+    applyDeparture(applyEpoch(known, head.epoch), leftAtMs),
+  );
+  await mergeOwnMessages(tidemark, member, head, belonging);
 }
 
 async function changeAndMerge(
@@ -128,16 +160,21 @@ async function changeAndMerge(
   return after;
 }
 
-async function mergeOwnMessages(tidemark: Tidemark, member: Member, belonging: Belonging): Promise<void> {
-  const moved = await followOwnMessages(tidemark, member, belonging);
+async function mergeOwnMessages(
+  tidemark: Tidemark,
+  member: Member,
+  { epoch }: Head,
+  belonging: Belonging,
+): Promise<void> {
+  const moved = await followOwnMessages(tidemark, member, belonging, epoch);
   if (moved) await tidemark.cache.merge(member.groupId, changesOf(member.userId, moved, false));
 }
 
 /** The newest message sent at or before a time; the start if there is none, the head if all messages have expired. */
-async function newestBy({ ledger }: Tidemark, groupId: GroupId, atMs: number): Promise<Position> {
-  const newest = await ledger.messages.newestSentBy(groupId, atMs);
+async function newestBy({ ledger }: Tidemark, groupId: GroupId, head: Head, atMs: number): Promise<Position> {
+  const newest = await ledger.messages.newestSentBy(groupId, atMs, head.epoch);
   if (newest === 'none by then') return START;
-  if (newest === 'none recorded') return (await ledger.heads.read(groupId)).position;
+  if (newest === 'none recorded') return head.position;
   return newest;
 }
 

@@ -94,8 +94,9 @@ async function mergeIntoCache(
       const formerPosition = moved.flatMap((item) => item.formerPosition ?? []).toSorted()[0] ?? null;
       const heads = ofGroup.flatMap(({ head }) => head ?? []);
       const changes = [
-        ...ofGroup.flatMap((item) => item.changes),
+        // First, since after a deletion of the group only later members and messages are merged.
         ...(heads.length > 0 ? [change.knownHead(heads.reduce(mergeHeads))] : []),
+        ...ofGroup.flatMap((item) => item.changes),
       ];
       const reply =
         changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, formerPosition) : null;
@@ -165,7 +166,7 @@ function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
       // A message that expires from the ledger no longer counts as unread.
       return {
         ...quiet,
-        changes: [is ? change.message(stored.message) : change.deleted(stored.message.position)],
+        changes: [is ? change.message(stored.message) : change.deleted(stored.message)],
       };
     }
     case 'membership': {

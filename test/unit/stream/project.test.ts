@@ -13,6 +13,7 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
+import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import {
   breakMembership,
@@ -52,6 +53,8 @@ class Outside {
   pagesRead = 0;
   claims = 0;
   isLedgerDown = false;
+  /** When the group was last deleted. */
+  epoch = 0;
   /** Members whose items in the ledger are broken: it leaves them out. */
   readonly broken = new Set<string>();
   readonly letters = new KeptLetters();
@@ -84,6 +87,7 @@ class Outside {
   } as unknown as GroupCache;
 
   readonly ledger = {
+    heads: { read: async () => ({ ...AT_START, epoch: this.epoch }) },
     memberships: {
       readMany: async (_groupId: string, userIds: readonly string[]) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
@@ -196,9 +200,10 @@ describe('the projector', () => {
       groupId: { S: 'g' },
       position: { S: at(7) },
       senderId: { S: 'a' },
+      recordedAt: { N: '35' },
     };
     await run([recordOf(message, null), expire('a')]);
-    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007']]]]);
+    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007', '00000000z']]]]);
   });
 });
 
@@ -376,5 +381,15 @@ describe('how far everyone has read', () => {
     expect(await run([record])).toEqual([]);
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toEqual([['g', '5']]);
+  });
+});
+
+describe('how far everyone has read in a deleted group', () => {
+  test('is not asked of members from before', async () => {
+    outside.fullyRead.set('g', null);
+    outside.members.set('a', at(5)).set('b', at(4));
+    outside.epoch = T;
+    expect(await run([move('a', 3, 5)])).toEqual([]);
+    expect(fullyRead()).toEqual([]);
   });
 });
