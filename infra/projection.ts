@@ -38,6 +38,8 @@ export class Projection extends Construct {
     // For members that are missing in the cache, and to see whether everyone has read if the cache cannot show it.
     ledger.allow(projector, ['BatchGetItem']);
     if (bus) {
+      // The head says whether the group was deleted since its members joined.
+      ledger.allow(projector, ['GetItem']);
       bus.allowPublishing(projector);
       ledger.allowListingMembers(projector);
     }

@@ -131,6 +131,16 @@ export class Heads {
     throw unavailable(new Error('a group was deleted faster than it could be written'));
   }
 
+  /** Keeps the head of a deleted group that is used again from expiring. */
+  async keep(groupId: GroupId): Promise<void> {
+    await this.#table.update({
+      key: headKey(groupId),
+      set: { kind: { S: 'head' } },
+      remove: [EXPIRES_AT],
+      conditions: [exists(EXPIRES_AT)],
+    });
+  }
+
   async #write(
     groupId: GroupId,
     { parentId, receipts }: SettingsPatch,

@@ -28,7 +28,7 @@ export async function addMembers(
 ): Promise<Joined[]> {
   // Before the head is read: if the group is deleted in between, these joins count as made before that.
   const now = tidemark.nowMs();
-  const { epoch, position } = await tidemark.ledger.heads.read(groupId);
+  const { epoch, position } = await readKeptHead(tidemark, groupId);
   const start = isGiven(joinedAfter) ? joinedAfter : position;
   const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
     joinOne(tidemark, { groupId, userId }, start, epoch, now),
@@ -38,6 +38,16 @@ export async function addMembers(
   );
   await tidemark.cache.merge(groupId, changes);
   return joined;
+}
+
+/**
+ * Reads the head of a group that a user joins. The head of a deleted group expires, and a message keeps it. If it expired while
+ * the group has members, the cache could still hold its epoch, which outranks every head that the ledger has afterwards.
+ */
+async function readKeptHead({ ledger }: Tidemark, groupId: GroupId): Promise<Head> {
+  const head = await ledger.heads.read(groupId);
+  if (head.epoch > 0 && head.position === START) await ledger.heads.keep(groupId);
+  return head;
 }
 
 export async function join(tidemark: Tidemark, member: Member): Promise<Membership | null> {
@@ -122,7 +132,7 @@ export async function applyJoin(
   member: Member,
   { joinedAtMs, joinedAfter }: JoiningFact,
 ): Promise<void> {
-  const head = await tidemark.ledger.heads.read(member.groupId);
+  const head = await readKeptHead(tidemark, member.groupId);
   if (!isAfterEpoch(head, joinedAtMs)) return;
   const isStartGiven = isGiven(joinedAfter);
   const start = isStartGiven ? joinedAfter : await newestBy(tidemark, member.groupId, head, joinedAtMs);

@@ -98,6 +98,11 @@ async function callAll(before: () => Promise<void>): Promise<void> {
         : await faults.api.asService(method, path, body);
     expect([method, path, answer.status < 300]).toEqual([method, path, true]);
   }
+  // The id of a known message under another sender: the head says whether the group was deleted since.
+  const known = { messageId: '3', senderId: 'ben' };
+  const alone = await faults.api.asService('POST', `/v1/groups/${groupId}/messages`, known);
+  const batch = await faults.api.asService('POST', '/v1/messages', { messages: [{ groupId, ...known }] });
+  expect([alone.status, batch.status]).toEqual([409, 200]);
 }
 
 /** Long enough for a busy machine. */

@@ -1,4 +1,4 @@
-import { QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -170,6 +170,32 @@ describe('in a deleted group', () => {
     const head = await setGroup(tidemark, groupId, { parentId: 'coffee' as GroupId });
     expect(head).toMatchObject({ epoch, settings: { revision: 1, parentId: 'coffee', receipts: 'members' } });
     expect(await readOwnView(tidemark, { groupId, userId: aUser() })).toBeNull();
+  });
+
+  test.each<[string, (groupId: GroupId) => Promise<unknown>]>([
+    ['a joining', (groupId) => addMembers(tidemark, groupId, [aUser()])],
+    [
+      'a joining as a fact',
+      (groupId) =>
+        applyJoin(tidemark, { groupId, userId: aUser() }, { joinedAtMs: Date.now(), joinedAfter: null }),
+    ],
+    ['a message', (groupId) => recordMessage(tidemark, { groupId, position: at(1), senderId: aUser() })],
+    ['a setting', (groupId) => setGroup(tidemark, groupId, { receipts: 'off' })],
+  ])('%s keeps the head from expiring', async (_, use) => {
+    const groupId = aGroup();
+    const expiresAt = async () => {
+      const { Item } = await client.send(
+        new GetItemCommand({
+          ...{ TableName: tidemark.tableName, ConsistentRead: true },
+          Key: { PK: { S: `GROUP#${groupId}` }, SK: { S: 'HEAD' } },
+        }),
+      );
+      return { epoch: Item?.epoch, expiresAt: Item?.expiresAt };
+    };
+    const { epoch } = await deleteGroup({ ...tidemark, nowMs: () => 1_700_000_000_000 }, groupId);
+    expect(await expiresAt()).toEqual({ epoch: { N: String(epoch) }, expiresAt: { N: '1702592000' } });
+    await use(groupId);
+    expect(await expiresAt()).toEqual({ epoch: { N: String(epoch) }, expiresAt: undefined });
   });
 
   test('a first mark makes a member where the deployment lets it', async () => {

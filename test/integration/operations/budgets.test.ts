@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
 import { countBadge } from '../../../shared/operations/badge.ts';
+import { deleteGroup } from '../../../shared/operations/groups.ts';
 import { readInbox } from '../../../shared/operations/inbox.ts';
 import { type MarkAllQuery, markAll } from '../../../shared/operations/mark-all.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
@@ -97,6 +98,11 @@ describe('network calls', () => {
       'ledger UpdateItem',
       'cache',
     ]);
+  });
+
+  test('deleting a group: ledger, cache', async () => {
+    const { groupId } = await aWarmGroup();
+    expect(await callsOf(() => deleteGroup(tidemark, groupId))).toEqual(['ledger UpdateItem', 'cache']);
   });
 
   test('the receipts of a hundred messages: cache', async () => {

@@ -5,6 +5,7 @@ import { advance, joinAt } from '../../../shared/domain/membership.ts';
 import type { Mentions } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
 import { messageKey } from '../../../shared/ledger/keys.ts';
+import { deleteGroup } from '../../../shared/operations/groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
@@ -228,6 +229,15 @@ describe.each([
     await send(jobOf(groupId, 12), other());
     expect(bus.take()).toEqual([]);
     expect(await table.attributes(groupId, at(10))).toEqual({});
+  });
+
+  test('of a message of a time before the group was deleted has no event, even if the members are there again', async () => {
+    const { groupId, readers } = await aChat(2);
+    await deleteGroup(tidemark, groupId);
+    await send(jobOf(groupId, 10), other());
+    await addMembers(tidemark, groupId, [...readers]);
+    await send(jobOf(groupId, 10), other());
+    expect(bus.take()).toEqual([]);
   });
 
   test('has a hundred users an event, of which the last one is marked, and happens once', async () => {
