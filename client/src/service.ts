@@ -7,6 +7,7 @@ import type {
   MembersPage,
   MessageRecorded,
   RecordOutcomes,
+  UserExport,
 } from './answers.ts';
 import { type Call, callsOf, type Routes, segment, USER_ROUTES, type UserCalls } from './api.ts';
 import { type ApiOptions, type CallOptions, send } from './transport.ts';
@@ -60,6 +61,8 @@ export interface ServiceCalls {
   >;
   /** The badges of at most 100 users, in the order asked. */
   countBadges: Call<{ userIds: readonly string[] }, Badges>;
+  /** A page of all that is stored of a user. */
+  exportUser: Call<{ userId: string; cursor?: string | undefined }, UserExport>;
 }
 
 export interface ServiceApi extends ServiceCalls {
@@ -80,6 +83,7 @@ export const SERVICE_ROUTES: Routes<ServiceCalls> = {
   getGroup: 'GET /groups/{groupId}',
   setGroup: 'PUT /groups/{groupId}',
   countBadges: 'POST /badges',
+  exportUser: 'GET /users/{userId}/export',
 };
 
 /** The calls of a back end, with a token for services. */

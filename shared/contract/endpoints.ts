@@ -216,6 +216,13 @@ export const endpoints = [
     problems: ['conflict'],
   },
   {
+    ...requests.exportUser,
+    summary: 'Returns all that is stored of a user, a page at a time',
+    servedBy: 'export-user',
+    ledger: ['Query'],
+    answers: { 200: answers.userExport },
+  },
+  {
     ...requests.checkHealth,
     summary: 'Reports whether ledger and cache answer',
     servedBy: 'check-health',

@@ -75,6 +75,7 @@ const routes = (groupId: string): readonly Call[] => {
     ['service', 'PUT', group, { receipts: 'members' }],
     ['service', 'PUT', group, { parentId: null }],
     ['service', 'GET', group],
+    ['service', 'GET', '/v1/users/ben/export'],
     ['user', 'GET', '/v1/badge'],
     ['service', 'POST', '/v1/badges', { userIds: ['ben'] }],
     ['user', 'GET', '/v1/inbox'],

@@ -246,6 +246,14 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'export-user',
+    id: 'Apiexportuser',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'GET /v1/users/{userId}/export']],
+    alarms: ['failing'],
+  },
+  {
     name: 'check-health',
     id: 'Apicheckhealth',
     timeoutSeconds: 10,
