@@ -204,6 +204,8 @@ export interface UserExport {
   userId: string;
   memberships: ExportedMembership[];
   connections: { connectedAt: string; tokenExpiresAt: string; expiresAt: string | null }[];
+  /** One if the user is being erased. */
+  erasures: { begunAt: string }[];
   /** The sort keys of items in the ledger that the service cannot read. */
   unreadable: string[];
   /** For the next page; null at the end. */

@@ -61,6 +61,8 @@ export interface ServiceCalls {
   >;
   /** The badges of at most 100 users, in the order asked. */
   countBadges: Call<{ userIds: readonly string[] }, Badges>;
+  /** Erases all that is stored of a user. The event `UserErased` reports the end. */
+  eraseUser: Call<{ userId: string }, undefined>;
   /** A page of all that is stored of a user. */
   exportUser: Call<{ userId: string; cursor?: string | undefined }, UserExport>;
 }
@@ -83,6 +85,7 @@ export const SERVICE_ROUTES: Routes<ServiceCalls> = {
   getGroup: 'GET /groups/{groupId}',
   setGroup: 'PUT /groups/{groupId}',
   countBadges: 'POST /badges',
+  eraseUser: 'DELETE /users/{userId}',
   exportUser: 'GET /users/{userId}/export',
 };
 

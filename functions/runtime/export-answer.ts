@@ -13,9 +13,11 @@ export function exportAnswer(items: readonly UserItem[]) {
   const lists = {
     membership: of('membership').map(exportedMembership),
     connection: of('connection').map(exportedConnection),
+    erasure: of('erasure').map(({ erasure }) => ({ begunAt: formatTime(erasure.begunAtMs) })),
     unreadable: of('unreadable').map(({ key }) => key.SK.S),
   } satisfies Readonly<Record<UserItem['kind'], readonly unknown[]>>;
-  return { memberships: lists.membership, connections: lists.connection, unreadable: lists.unreadable };
+  const { membership, connection, erasure, unreadable } = lists;
+  return { memberships: membership, connections: connection, erasures: erasure, unreadable };
 }
 
 function exportedMembership({ groupId, belonging, expiresAtMs }: ItemOf<'membership'>) {

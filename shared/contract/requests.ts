@@ -216,6 +216,13 @@ export const exportUser = {
   query: { cursor },
 } as const satisfies Request;
 
+export const eraseUser = {
+  name: 'eraseUser',
+  who: 'service',
+  at: 'DELETE /users/{userId}',
+  path: parameters,
+} as const satisfies Request;
+
 export const checkHealth = {
   name: 'checkHealth',
   who: 'anyone',

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import type { Subject } from '../domain/erasure.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 
@@ -11,6 +12,7 @@ export type Key = { readonly PK: AttributeValue.SMember; readonly SK: AttributeV
 export const USER_ITEMS = {
   membership: 'GROUP#',
   connection: 'CONN#',
+  erasure: 'ERASURE',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type UserItemKind = keyof typeof USER_ITEMS;
@@ -25,6 +27,9 @@ export const messageKey = (groupId: GroupId, position: Position): Key =>
 
 export const connectionKey = (userId: UserId, connectionId: string): Key =>
   userKey(userId, 'connection', connectionId);
+
+/** The key of the item that exists while a subject is being erased. */
+export const erasureKey = ({ userId }: Subject): Key => userKey(userId, 'erasure', '');
 
 /** The key of an item that was read, from its texts. */
 export const storedKey = (PK: string, SK: string): Key => key({ S: PK }, { S: SK });

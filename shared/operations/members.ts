@@ -1,5 +1,5 @@
 import * as change from '../cache/changes.ts';
-import { applyDeparture, applyJoining, type Belonging } from '../domain/belonging.ts';
+import { applyDeparture, applyErasure, applyJoining, type Belonging } from '../domain/belonging.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { Membership, MembershipState } from '../domain/membership.ts';
@@ -26,31 +26,71 @@ export async function addMembers(
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
   const start = isGiven(joinedAfter) ? joinedAfter : (await tidemark.ledger.heads.read(groupId)).position;
-  const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(tidemark, { groupId, userId }, start),
-  );
+  const joined = await joinAll(tidemark, groupId, userIds, start);
+  const members = new Set(userIds.filter((_, index) => !joined[index]?.isNew));
+  // A user who is being erased may still be a member, for the moment. This joining is a new membership, which stays.
+  const erasures = await tidemark.ledger.memberships.erasuresOf([...members]);
+  const rejoining = [...erasures].filter(([userId, { begunAtMs }]) => {
+    const known = joined[userIds.indexOf(userId)];
+    return known && known.membership.generation <= begunAtMs;
+  });
+  await inParallel(rejoining, CONCURRENT_JOINS, async ([userId, { begunAtMs }]) => {
+    joined[userIds.indexOf(userId)] = await joinOne(tidemark, { groupId, userId }, start, begunAtMs);
+  });
+  await mergeJoined(tidemark, groupId, userIds, joined);
+  return joined;
+}
+
+async function joinAll(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  userIds: readonly UserId[],
+  start: Position,
+): Promise<Joined[]> {
+  return inParallel(userIds, CONCURRENT_JOINS, (userId) => joinOne(tidemark, { groupId, userId }, start));
+}
+
+async function mergeJoined(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  userIds: readonly UserId[],
+  joined: readonly Joined[],
+): Promise<void> {
   const changes = joined.flatMap(({ membership, isNew }, index) =>
     changesOf(userIds[index] as UserId, membership, isNew),
   );
   await tidemark.cache.merge(groupId, changes);
-  return joined;
 }
 
-export async function join(tidemark: Tidemark, member: Member): Promise<Membership | null> {
-  const [joined] = await addMembers(tidemark, member.groupId, [member.userId]);
-  return joined?.membership ?? null;
+/** Makes a user a member that is none. It starts at the head. */
+export async function join(tidemark: Tidemark, { groupId, userId }: Member): Promise<Membership | null> {
+  const { position } = await tidemark.ledger.heads.read(groupId);
+  const joined = await joinAll(tidemark, groupId, [userId], position);
+  await mergeJoined(tidemark, groupId, [userId], joined);
+  return joined[0]?.membership ?? null;
 }
 
-/** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
-async function joinOne({ ledger, nowMs }: Tidemark, member: Member, joinedAfter: Position): Promise<Joined> {
+/**
+ * Makes one user a member. If the user is being erased, that ends the membership of before first. The new membership outranks all
+ * before it, even if a clock went back in between.
+ */
+async function joinOne(
+  { ledger, nowMs }: Tidemark,
+  member: Member,
+  joinedAfter: Position,
+  erasedAtMs: number | null = null,
+): Promise<Joined> {
   const now = nowMs();
-  const joinNow = (known: Belonging) =>
-    known.state?.kind === 'member'
+  const joinNow = (before: Belonging) => {
+    const known = erasedAtMs === null ? before : applyErasure(before, erasedAtMs);
+    return known.state?.kind === 'member'
       ? known
       : applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+  };
   const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
-  return { membership: reached.state, isNew: before.state?.kind !== 'member' };
+  const isNew = before.state?.kind !== 'member' || before.state.generation !== reached.state.generation;
+  return { membership: reached.state, isNew };
 }
 
 /** A member as other users see it: a private read does not show. */
@@ -87,6 +127,20 @@ export async function removeMember(tidemark: Tidemark, member: Member): Promise<
   const leaveNow = (known: Belonging) =>
     applyDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
   await changeAndMerge(tidemark, member, leaveNow);
+}
+
+/**
+ * Ends the memberships of a user who is being erased. Those that began after the erasure stay. Returns what the ledger then
+ * holds.
+ */
+export async function endMemberships(
+  tidemark: Tidemark,
+  member: Member,
+  begunAtMs: number,
+): Promise<MembershipState | null> {
+  const belonging = await changeAndMerge(tidemark, member, (known) => applyErasure(known, begunAtMs));
+  await mergeOwnMessages(tidemark, member, belonging);
+  return belonging.state;
 }
 
 /** A joining that arrived as a fact. */
