@@ -1,7 +1,7 @@
 import type { Head } from '../domain/head.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
-import type { MembershipState } from '../domain/membership.ts';
+import type { Departure, MembershipState } from '../domain/membership.ts';
 import type { Mentions, Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { encodeHead } from './head-text.ts';
@@ -28,6 +28,10 @@ export const members = (states: Iterable<readonly [UserId, MembershipState]>): C
 /** A member's state that may be old. It is merged only if the cache holds the member already. */
 export const knownMember = (userId: UserId, state: MembershipState): Change =>
   entry('knownMember', userId, encodeMembership(state));
+
+/** A departure that the ledger has removed. A later membership of the user stays. */
+export const forgotten = (userId: UserId, departure: Departure): Change =>
+  entry('forgotten', userId, encodeMembership(departure));
 
 /** The member has just joined. Comes in addition to `member`. */
 export const joined = (userId: UserId): Change => entry('joined', userId);

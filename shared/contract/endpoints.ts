@@ -13,6 +13,8 @@ export interface Description {
   /** The Lambda that serves it: its file in `functions/`, and the end of its deployed name. */
   readonly servedBy: string;
   readonly ledger: readonly LedgerAction[];
+  /** Its function works on the ledger alone. */
+  readonly withoutCache?: true;
   /** Whether its function lists the members of a group, through the ledger's index. */
   readonly listsMembers?: true;
   /** Without it, that of all functions. */
@@ -153,14 +155,14 @@ export const endpoints = [
     ...requests.addMember,
     summary: 'Lets a user join a group',
     servedBy: 'add-members',
-    ledger: ['GetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.memberJoined, 201: answers.memberJoined },
   },
   {
     ...requests.addMembers,
     summary: 'Lets several users join a group',
     servedBy: 'add-members',
-    ledger: ['GetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.membersAdded },
   },
   {
@@ -214,6 +216,22 @@ export const endpoints = [
     ledger: ['GetItem', 'UpdateItem'],
     answers: { 200: answers.group },
     problems: ['conflict'],
+  },
+  {
+    ...requests.exportUser,
+    summary: 'Returns all that is stored of a user, a page at a time',
+    servedBy: 'export-user',
+    ledger: ['Query'],
+    withoutCache: true,
+    answers: { 200: answers.userExport },
+  },
+  {
+    ...requests.eraseUser,
+    summary: 'Begins to erase all that is stored of a user',
+    servedBy: 'erase-user',
+    ledger: ['UpdateItem'],
+    withoutCache: true,
+    answers: { 202: answers.nothing },
   },
   {
     ...requests.checkHealth,

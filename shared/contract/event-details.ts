@@ -61,6 +61,12 @@ export const eventDetails = {
     v.strictObject({ groupId, upTo: messageId }),
     v.description('Every member has read up to here. Of several events, the largest `upTo` counts'),
   ),
+  UserErased: v.pipe(
+    v.strictObject({ userId }),
+    v.description(
+      'The erasure of the user is done: nothing of the user is left but what docs/privacy.md names',
+    ),
+  ),
   MessageStillUnread: v.pipe(
     v.strictObject({
       groupId,

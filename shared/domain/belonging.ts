@@ -113,6 +113,21 @@ export function applyEpoch(belonging: Belonging, epoch: number): Belonging {
 }
 
 /**
+ * Ends the memberships that began by a time, and those of joinings that the service had received by then, whenever they
+ * happened. Returns the same object if that changes nothing.
+ */
+export function applyErasure(belonging: Belonging, begunAtMs: number): Belonging {
+  const received = belonging.joinings.filter(({ receivedAt }) => receivedAt <= begunAtMs);
+  return applyDeparture(belonging, Math.max(begunAtMs, ...received.map(({ at }) => at)));
+}
+
+/** Whether an erasure that began at a time ends the membership, or a part of it. */
+export function isBegunBy({ state, joinings }: Belonging, begunAtMs: number): boolean {
+  if (state?.kind !== 'member') return false;
+  return state.generation <= begunAtMs || joinings.some(({ receivedAt }) => receivedAt <= begunAtMs);
+}
+
+/**
  * Moves a member up to its own message. While its receipts are hidden, notes the message. Returns the same object if that
  * changes nothing.
  */

@@ -3,7 +3,7 @@ import { inParallel } from '../domain/in-parallel.ts';
 import type { DoomedPage, GroupItems } from '../ledger/group-items.ts';
 import type { Item } from '../ledger/items.ts';
 import type { Key } from '../ledger/keys.ts';
-import type { Outcome, Share } from './erase.ts';
+import type { Outcome, Share } from './erasure-job.ts';
 
 /** Items read in one step. */
 const PAGE = 500;

@@ -1,5 +1,11 @@
 import * as change from '../cache/changes.ts';
-import { applyDeparture, applyEpoch, applyJoining, type Belonging } from '../domain/belonging.ts';
+import {
+  applyDeparture,
+  applyEpoch,
+  applyErasure,
+  applyJoining,
+  type Belonging,
+} from '../domain/belonging.ts';
 import { type Head, isAfterEpoch } from '../domain/head.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
@@ -26,18 +32,44 @@ export async function addMembers(
   userIds: readonly UserId[],
   joinedAfter: Position | null = null,
 ): Promise<Joined[]> {
-  // Before the head is read: if the group is deleted in between, these joins count as made before that.
-  const now = tidemark.nowMs();
-  const { epoch, position } = await readKeptHead(tidemark, groupId);
-  const start = isGiven(joinedAfter) ? joinedAfter : position;
-  const joined = await inParallel(userIds, CONCURRENT_JOINS, (userId) =>
-    joinOne(tidemark, { groupId, userId }, start, epoch, now),
-  );
-  const changes = joined.flatMap(({ membership, isNew }, index) =>
-    changesOf(userIds[index] as UserId, membership, isNew),
-  );
-  await tidemark.cache.merge(groupId, changes);
+  const start = await readStart(tidemark, groupId, joinedAfter);
+  const joined = await joinAll(tidemark, groupId, userIds, start);
+  const members = new Set(userIds.filter((_, index) => !joined[index]?.isNew));
+  // A user who is being erased may still be a member, for the moment. This joining is a new membership, which stays.
+  const erasures = await tidemark.ledger.memberships.erasuresOf([...members]);
+  const rejoining = [...erasures].filter(([userId, { begunAtMs }]) => {
+    const known = joined[userIds.indexOf(userId)];
+    return known && known.membership.generation <= begunAtMs;
+  });
+  if (rejoining.length > 0) {
+    // This joining must be later than the erasures.
+    const again = await readStart(tidemark, groupId, joinedAfter);
+    await inParallel(rejoining, CONCURRENT_JOINS, async ([userId, { begunAtMs }]) => {
+      joined[userIds.indexOf(userId)] = await joinOne(tidemark, { groupId, userId }, again, begunAtMs);
+    });
+  }
+  await mergeJoined(tidemark, groupId, userIds, joined);
   return joined;
+}
+
+/** Where and when members start. */
+interface JoinStart {
+  readonly joinedAfter: Position;
+  /** Of the group. */
+  readonly epoch: number;
+  readonly nowMs: number;
+}
+
+/** Reads where members start: after `joinedAfter`, or at the group's head if that is null. */
+async function readStart(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  joinedAfter: Position | null,
+): Promise<JoinStart> {
+  // Before the head is read: if the group is deleted in between, these joins count as made before that.
+  const nowMs = tidemark.nowMs();
+  const { epoch, position } = await readKeptHead(tidemark, groupId);
+  return { joinedAfter: isGiven(joinedAfter) ? joinedAfter : position, epoch, nowMs };
 }
 
 /**
@@ -50,30 +82,57 @@ async function readKeptHead({ ledger }: Tidemark, groupId: GroupId): Promise<Hea
   return head;
 }
 
-export async function join(tidemark: Tidemark, member: Member): Promise<Membership | null> {
-  const [joined] = await addMembers(tidemark, member.groupId, [member.userId]);
-  return joined?.membership ?? null;
+async function joinAll(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  userIds: readonly UserId[],
+  start: JoinStart,
+): Promise<Joined[]> {
+  return inParallel(userIds, CONCURRENT_JOINS, (userId) => joinOne(tidemark, { groupId, userId }, start));
 }
 
-/** Makes one user a member. The new membership outranks all before it, even if a clock went back in between. */
+async function mergeJoined(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  userIds: readonly UserId[],
+  joined: readonly Joined[],
+): Promise<void> {
+  const changes = joined.flatMap(({ membership, isNew }, index) =>
+    changesOf(userIds[index] as UserId, membership, isNew),
+  );
+  await tidemark.cache.merge(groupId, changes);
+}
+
+/** Makes a user a member that is none. It starts at the head. */
+export async function join(tidemark: Tidemark, { groupId, userId }: Member): Promise<Membership | null> {
+  const joined = await joinAll(tidemark, groupId, [userId], await readStart(tidemark, groupId, null));
+  await mergeJoined(tidemark, groupId, [userId], joined);
+  return joined[0]?.membership ?? null;
+}
+
+/**
+ * Makes one user a member. If the user is being erased, that ends the membership of before first. The new membership outranks all
+ * before it, even if a clock went back in between.
+ */
 async function joinOne(
   { ledger }: Tidemark,
   member: Member,
-  joinedAfter: Position,
-  epoch: number,
-  now: number,
+  { joinedAfter, epoch, nowMs }: JoinStart,
+  erasedAtMs: number | null = null,
 ): Promise<Joined> {
   const joinNow = (stored: Belonging) => {
-    const known = applyEpoch(stored, epoch);
+    const before = applyEpoch(stored, epoch);
+    const known = erasedAtMs === null ? before : applyErasure(before, erasedAtMs);
     if (known.state?.kind === 'member') return known;
-    return applyJoining(known, { at: Math.max(now, (known.leftAt ?? -1) + 1), joinedAfter, receivedAt: now });
+    return applyJoining(known, {
+      ...{ at: Math.max(nowMs, (known.leftAt ?? -1) + 1), joinedAfter },
+      receivedAt: nowMs,
+    });
   };
-  const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, now);
+  const { before, after: reached } = await ledger.memberships.changeBelonging(member, joinNow, nowMs);
   if (reached.state?.kind !== 'member') throw new Error('a join left no membership');
-  return {
-    membership: reached.state,
-    isNew: before.state?.kind !== 'member' || !isAfterEpoch({ epoch }, before.state.generation),
-  };
+  const isNew = before.state?.kind !== 'member' || before.state.generation !== reached.state.generation;
+  return { membership: reached.state, isNew };
 }
 
 /** A member as other users see it: a private read does not show. */
@@ -114,6 +173,23 @@ export async function removeMember(tidemark: Tidemark, member: Member): Promise<
   const leaveNow = (known: Belonging) =>
     applyDeparture(known, Math.max(now, ...known.joinings.map(({ at }) => at)));
   await changeAndMerge(tidemark, member, leaveNow);
+}
+
+/**
+ * Ends the memberships of a user who is being erased. Those that began after the erasure stay. Returns what the ledger then
+ * holds.
+ */
+export async function endMemberships(
+  tidemark: Tidemark,
+  member: Member,
+  begunAtMs: number,
+): Promise<MembershipState | null> {
+  const belonging = await changeAndMerge(tidemark, member, (known) => applyErasure(known, begunAtMs));
+  if (belonging.state?.kind === 'member') {
+    const head = await tidemark.ledger.heads.read(member.groupId);
+    await mergeOwnMessages(tidemark, member, head, belonging);
+  }
+  return belonging.state;
 }
 
 /** A joining that arrived as a fact. */

@@ -75,6 +75,8 @@ const routes = (groupId: string): readonly Call[] => {
     ['service', 'PUT', group, { receipts: 'members' }],
     ['service', 'PUT', group, { parentId: null }],
     ['service', 'GET', group],
+    ['service', 'GET', '/v1/users/ben/export'],
+    ['service', 'DELETE', '/v1/users/zoe'],
     ['user', 'GET', '/v1/badge'],
     ['service', 'POST', '/v1/badges', { userIds: ['ben'] }],
     ['user', 'GET', '/v1/inbox'],
@@ -209,6 +211,26 @@ async function useConnections(): Promise<void> {
   clearInterval(asking);
 }
 
+/** Erases a user who is a member and connected. */
+async function eraseSomebody(): Promise<void> {
+  const userId = freshPrefix('u');
+  const groupId = await faults.api.openGroup(['ann', userId], 1);
+  const device = await connectWith(await faults.stack.issueToken(userId, 'user'));
+  expect((await faults.api.asService('DELETE', `/v1/users/${userId}`)).status).toBe(202);
+  await device.closed;
+  await eventually(async () => {
+    for (const sortKey of [`GROUP#${groupId}`, 'ERASURE']) {
+      expect(await faults.ledgerItem(`USER#${userId}`, sortKey)).toBeUndefined();
+    }
+  }, LONG_WAIT);
+}
+
+function putErasure(userId: string): void {
+  const detail = { PK: `USER#${userId}`, SK: 'ERASURE', waitedSinceMs: null };
+  const body = { id: freshPrefix(), 'detail-type': 'ErasureDue', detail };
+  faults.queue('erase').send({ body: JSON.stringify(body) });
+}
+
 /** Pushes to connections that are gone and whose tokens have expired: with the cache, without it, and from the queue. */
 async function pushFrames(): Promise<void> {
   const groupId = await faults.api.openGroup(['ann', 'ben'], 2);
@@ -316,6 +338,7 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await remind();
   await useConnections();
   await pushFrames();
+  await eraseSomebody();
 
   // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();
@@ -337,6 +360,8 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await isParked('push-frames', 'no frame');
   faults.queue('send-reminders').send({ body: 'no reminder' });
   await isParked('send-reminders', 'no reminder');
+  faults.queue('erase').send({ body: 'no erasure' });
+  await isParked('erase', 'no erasure');
   const unreadable = freshPrefix();
   putEvent('DeliveryAdvanced', { groupId: unreadable, userId: 'no id', from: null, to: '1' });
   await isParked('notify', unreadable);
@@ -350,7 +375,13 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   putEvent('Any', {});
   putDueFrame('view', failing, 'ben');
   putReminder(failing, 1);
-  const names = ['apply-facts', 'deliver-webhook', 'push-frames', 'send-reminders'];
+  const erased = freshPrefix('u');
+  await faults.putItem({
+    ...{ PK: { S: `USER#${erased}` }, SK: { S: 'ERASURE' }, kind: { S: 'erasure' } },
+    ...{ userId: { S: erased }, begunAt: { N: '1' } },
+  });
+  putErasure(erased);
+  const names = ['apply-facts', 'deliver-webhook', 'push-frames', 'send-reminders', 'erase'];
   for (const name of names) await isTriedAgain(name);
   mendWebhook();
   mendLedger();

@@ -56,6 +56,7 @@ test('empty queues are reported with 0 messages', async () => {
     lines: [
       'apply-facts-dead-letters     0 sent again',
       'deliver-webhook-dead-letters 0 sent again',
+      'erase-dead-letters           0 sent again',
       'notify-dead-letters          0 sent again',
       'project-ledger-dead-letters  0 sent again',
       'publish-events-dead-letters  0 sent again',
@@ -254,7 +255,7 @@ test('an unknown queue is reported with the names of all queues', async () => {
     lines: [''],
     stderr:
       'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
-      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters, ' +
+      'erase-dead-letters, notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters, ' +
       'send-reminders-dead-letters.\n',
     code: 1,
   });

@@ -51,7 +51,7 @@ describe('AwsSolutions', () => {
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
       ...['DELETE', 'POST'].flatMap((method) =>
         [
-          ...(method === 'DELETE' ? ['Live/open-connection'] : []),
+          ...(method === 'DELETE' ? ['Live/open-connection', 'Erasure/erase'] : []),
           ...['Live/answer-frame', 'Notify/notify', 'Notify/push-frames'],
         ].map(
           (name) =>

@@ -148,6 +148,16 @@ merges.knownMember = { 2, function(user, text)
   end
 end }
 
+-- A departure that the ledger has removed. A later departure and a later membership stay.
+merges.forgotten = { 2, function(user, text)
+  local current = redis.call('HGET', members, user)
+  local parts, given = current and decode(current), decode(text)
+  if parts and (not is_departed(parts) or parts[GENERATION] > given[GENERATION]) then return end
+  redis.call('HDEL', members, user)
+  redis.call('ZREM', joined, user)
+  if redis.call('HGET', members, '#laggard') == user then redis.call('HDEL', members, '#laggard') end
+end }
+
 -- The member has just joined.
 merges.joined = { 1, function(user)
   changed.joined = true

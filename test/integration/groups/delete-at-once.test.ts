@@ -28,6 +28,7 @@ import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
 import { withoutCache } from '../../support/cache-states.ts';
 import { connectDynamoDb, eventually } from '../../support/engines.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { openInterposed } from '../../support/interposed.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
@@ -254,6 +255,7 @@ describe('late records of the stream', () => {
           },
         },
         deadLetters: new DeadLetters(new KeptLetters()),
+        erasures: NO_ERASURES,
         published: new RecentRecords(1_000),
       },
       records,

@@ -13,6 +13,7 @@ const mark = { userId: user, position: START, generation: 1, revision: 0, kind: 
 const CHANGES: readonly change.Change[] = [
   change.member(user, state),
   change.knownMember(user, state),
+  change.forgotten(user, { kind: 'departed', generation: 1_700_000_000_000 }),
   change.joined(user),
   change.doubt(user, 'token'),
   change.settled(user, 'token'),

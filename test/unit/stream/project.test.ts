@@ -13,6 +13,7 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import {
@@ -131,7 +132,7 @@ beforeEach(() => {
   const published = new RecentRecords(100);
   const tidemark = { cache, ledger, nowMs: () => T, mode: 'strict' } as const;
   const deadLetters = new DeadLetters(letters);
-  run = (records) => project({ tidemark, publisher, deadLetters, published }, records);
+  run = (records) => project({ tidemark, publisher, deadLetters, published, erasures: NO_ERASURES }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
   jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
@@ -194,7 +195,7 @@ describe('the projector', () => {
     expect(outside.merged).toEqual([['g', [['knownHead', '0000000000009^0000000000008;1o']]]]);
   });
 
-  test('treats an expired message as deleted, and ignores an expired departure', async () => {
+  test('treats an expired message as deleted, and forgets an expired departure', async () => {
     const message: Item = {
       kind: { S: 'message' },
       groupId: { S: 'g' },
@@ -203,7 +204,15 @@ describe('the projector', () => {
       recordedAt: { N: '35' },
     };
     await run([recordOf(message, null), expire('a')]);
-    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007', '00000000z']]]]);
+    expect(outside.merged).toEqual([
+      [
+        'g',
+        [
+          ['deleted', '0000000000007', '00000000z'],
+          ['forgotten', 'a', '0loyw3v28-'],
+        ],
+      ],
+    ]);
   });
 });
 
