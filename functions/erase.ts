@@ -1,10 +1,16 @@
 import { LiveCache } from '../shared/cache/live-cache.ts';
 import { LIVE_SCRIPTS } from '../shared/cache/live-scripts.ts';
-import { CONNECTIONS_URL, QUEUE_URL, TABLE_NAME } from '../shared/contract/environment.ts';
+import {
+  CONNECTIONS_URL,
+  MEMBERS_INDEX_NAME,
+  QUEUE_URL,
+  TABLE_NAME,
+} from '../shared/contract/environment.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { erase } from '../shared/erasure/erase.ts';
 import { CONNECTION_LIFE_MS } from '../shared/ledger/connections.ts';
 import { Erasures } from '../shared/ledger/erasures.ts';
+import { GroupItems } from '../shared/ledger/group-items.ts';
 import { createLedgerClient } from '../shared/ledger/ledger.ts';
 import { Table } from '../shared/ledger/table.ts';
 import { UserItems } from '../shared/ledger/user-items.ts';
@@ -35,12 +41,13 @@ const live =
       };
 const erasing = {
   ...{ tidemark, items, live },
+  groupItems: new GroupItems(table, variable(MEMBERS_INDEX_NAME)),
   erasures: new Erasures(table),
   queue: createErasureQueue(variable(QUEUE_URL)),
   runMs: RUN_MS,
 };
 
-/** Erases users. Jobs of one erasure are done one after the other. */
+/** Erases users and deleted groups. Jobs of one erasure are done one after the other. */
 export const handler = eventQueue((event) => erase(erasing, erasureJobIn(event)), {
   laneOf: (event) => erasureJobIn(event).key.PK.S,
   longestMs: LONGEST_MS,

@@ -20,18 +20,20 @@ export interface ErasureProps {
 /** The most instances that erase at once. The limit leaves the account's concurrency to callers. */
 const MAXIMUM_CONCURRENCY = 5;
 
-/** Erases what is stored of a user, in jobs of a queue. */
+/** Erases what is stored of a user or of a deleted group, in jobs of a queue. */
 export class Erasure extends Construct {
   constructor(scope: Construct, id: string, { bundles, ledger, cache, live, starter }: ErasureProps) {
     super(scope, id);
     const eraser = new TidemarkFunction(this, 'erase', {
       bundles,
-      description: 'Erases what is stored of a user',
+      description: 'Erases what is stored of a user or of a deleted group',
       whenItFails: 'erasures end late; nothing of them is forgotten',
       timeout: QUEUE_FUNCTION_TIMEOUT,
     });
     cache.allow(eraser);
-    ledger.allow(eraser, ['DeleteItem', 'GetItem', 'Query', 'UpdateItem']);
+    ledger.allow(eraser, ['BatchGetItem', 'DeleteItem', 'GetItem', 'Query', 'UpdateItem']);
+    // The members of a deleted group.
+    ledger.allowListingMembers(eraser);
     live?.allowClosing(eraser);
 
     const deadLetters = new DeadLetterQueue(this, 'DeadLetters', 'erase-dead-letters');

@@ -61,6 +61,8 @@ export interface ServiceCalls {
   >;
   /** The badges of at most 100 users, in the order asked. */
   countBadges: Call<{ userIds: readonly string[] }, Badges>;
+  /** Deletes a group: it is empty at once, and may be used again. The event `GroupDeleted` reports the end. */
+  deleteGroup: Call<{ groupId: string }, undefined>;
   /** Erases all that is stored of a user. The event `UserErased` reports the end. */
   eraseUser: Call<{ userId: string }, undefined>;
   /** A page of all that is stored of a user. */
@@ -85,6 +87,7 @@ export const SERVICE_ROUTES: Routes<ServiceCalls> = {
   getGroup: 'GET /groups/{groupId}',
   setGroup: 'PUT /groups/{groupId}',
   countBadges: 'POST /badges',
+  deleteGroup: 'DELETE /groups/{groupId}',
   eraseUser: 'DELETE /users/{userId}',
   exportUser: 'GET /users/{userId}/export',
 };

@@ -234,6 +234,13 @@ export const endpoints = [
     answers: { 202: answers.nothing },
   },
   {
+    ...requests.deleteGroup,
+    summary: 'Deletes a group: it is empty at once, and may be used again',
+    servedBy: 'delete-group',
+    ledger: ['UpdateItem'],
+    answers: { 202: answers.nothing },
+  },
+  {
     ...requests.checkHealth,
     summary: 'Reports whether ledger and cache answer',
     servedBy: 'check-health',

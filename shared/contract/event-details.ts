@@ -61,6 +61,12 @@ export const eventDetails = {
     v.strictObject({ groupId, upTo: messageId }),
     v.description('Every member has read up to here. Of several events, the largest `upTo` counts'),
   ),
+  GroupDeleted: v.pipe(
+    v.strictObject({ groupId }),
+    v.description(
+      'The deletion of the group is done: nothing of before is left but what docs/privacy.md names',
+    ),
+  ),
   UserErased: v.pipe(
     v.strictObject({ userId }),
     v.description(

@@ -223,6 +223,13 @@ export const eraseUser = {
   path: parameters,
 } as const satisfies Request;
 
+export const deleteGroup = {
+  name: 'deleteGroup',
+  who: 'service',
+  at: 'DELETE /groups/{groupId}',
+  path: parameters,
+} as const satisfies Request;
+
 export const checkHealth = {
   name: 'checkHealth',
   who: 'anyone',

@@ -1,9 +1,10 @@
 import type { Erasure } from '../domain/erasure.ts';
 import type { Erasures } from '../ledger/erasures.ts';
+import { type ErasingGroups, eraseGroup } from './erase-group.ts';
 import { type ErasingUsers, eraseUser } from './erase-user.ts';
 import type { ErasureJob, ErasureQueue, Outcome, Share } from './erasure-job.ts';
 
-export interface Erasing extends ErasingUsers {
+export interface Erasing extends ErasingUsers, ErasingGroups {
   readonly erasures: Erasures;
   readonly queue: ErasureQueue;
   /** How long one job works, in milliseconds. */
@@ -20,12 +21,12 @@ const SETTLING_SECONDS = 90;
  *     route            ledger                              stream              queue
  *     1 begin  ──────▶ the erasure's item ───────────────▶ project-ledger ────▶ a job
  *     erase, in one job or several
- *     2 page   ──────▶ the next items of the user
+ *     2 page   ──────▶ the next items of the user (of a group: see erase-group.ts)
  *     3 end    ──────▶ memberships: departures ──────────▶ cache, GroupFullyRead
  *              ──────▶ connections: closed, removed
  *     4 wait   ──────────────────────────────────────────────────────────────▶ a job that is delayed
  *     5 remove ──────▶ departures that have settled ─────▶ cache
- *     6 end    ──────▶ removes the erasure's item ───────▶ publish-events: UserErased
+ *     6 end    ──────▶ removes the erasure's item ───────▶ publish-events: UserErased, GroupDeleted
  *
  * Why it waits: a call that read a membership just before step 3 may merge it into the cache afterwards. The departure
  * there wins over it, so it stays until every such call has ended.
@@ -58,5 +59,7 @@ async function eraseSubject(
   switch (subject.kind) {
     case 'user':
       return eraseUser(erasing, { userId: subject.userId, begunAtMs }, share);
+    case 'group':
+      return eraseGroup(erasing, { groupId: subject.groupId, begunAtMs }, share);
   }
 }

@@ -44,6 +44,6 @@ export class Erasures {
 }
 
 /** The attributes that name the subject. The index of members has no item that lacks either of its two attributes. */
-function subjectItem({ userId }: Subject): Item {
-  return { userId: { S: userId } };
+function subjectItem(subject: Subject): Item {
+  return subject.kind === 'user' ? { userId: { S: subject.userId } } : { groupId: { S: subject.groupId } };
 }

@@ -294,6 +294,11 @@ function storedItemIn(item: Item, kind: StoredItem['kind']): StoredItem {
 }
 
 function erasureOf(item: Item): Erasure {
+  if (item.groupId) {
+    const groupId = parseGroupId(text(item, 'groupId'));
+    if (!groupId) throw corrupt(item, 'groupId');
+    return { subject: { kind: 'group', groupId }, begunAtMs: time(item, 'begunAt') };
+  }
   const userId = parseUserId(text(item, 'userId'));
   if (!userId) throw corrupt(item, 'userId');
   return { subject: { kind: 'user', userId }, begunAtMs: time(item, 'begunAt') };

@@ -29,7 +29,10 @@ export const connectionKey = (userId: UserId, connectionId: string): Key =>
   userKey(userId, 'connection', connectionId);
 
 /** The key of the item that exists while a subject is being erased. */
-export const erasureKey = ({ userId }: Subject): Key => userKey(userId, 'erasure', '');
+export const erasureKey = (subject: Subject): Key =>
+  subject.kind === 'user'
+    ? userKey(subject.userId, 'erasure', '')
+    : key(groupPartition(subject.groupId), { S: USER_ITEMS.erasure });
 
 /** The key of an item that was read, from its texts. */
 export const storedKey = (PK: string, SK: string): Key => key({ S: PK }, { S: SK });

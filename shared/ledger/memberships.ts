@@ -128,7 +128,11 @@ export class Memberships {
     const items = await this.#table.getMany(userIds.map((userId) => erasureKey({ kind: 'user', userId })));
     return passingOver(async (passedOver) => {
       const erasures = items.flatMap((item) => passedOver.read(item, 'erasure')?.erasure ?? []);
-      return new Map(erasures.map((erasure) => [erasure.subject.userId, erasure]));
+      return new Map(
+        erasures.flatMap((erasure) =>
+          erasure.subject.kind === 'user' ? [[erasure.subject.userId, erasure] as const] : [],
+        ),
+      );
     });
   }
 

@@ -52,7 +52,11 @@ export async function startErasures(
 
 /** The event of an erasure that ended in a record; null if it did not end there. */
 export function endOf({ is, stored }: ErasureRecord): TidemarkEvent | null {
-  return is === null ? { type: 'UserErased', userId: stored.erasure.subject.userId } : null;
+  if (is !== null) return null;
+  const { subject } = stored.erasure;
+  return subject.kind === 'user'
+    ? { type: 'UserErased', userId: subject.userId }
+    : { type: 'GroupDeleted', groupId: subject.groupId };
 }
 
 function erasureIn(stored: StoredItem | null): Erasure | null {

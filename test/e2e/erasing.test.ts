@@ -67,16 +67,48 @@ test('a back end exports and erases a user, and the bus reports the end', async 
   expect(await placesOf(ann)).not.toEqual([]);
 }, 120_000);
 
+test('a back end deletes a group, its badges vanish at once, and the bus reports the end', async () => {
+  const [ann, bob, tea] = [freshPrefix('ann'), freshPrefix('bob'), freshPrefix('tea')];
+  const begin = async (messageId: string) => {
+    await service('POST', `/v1/groups/${tea}/members`, { userIds: [ann, bob] });
+    await service('POST', `/v1/groups/${tea}/messages`, { messageId, senderId: ann });
+    expect((await stack.asUser(bob, 'GET', '/v1/badge')).body).toMatchObject({ groups: 1, messages: 1 });
+  };
+  // A wrong id: nothing with a smaller one would ever be unread again.
+  await begin('18446744073709551000');
+  expect(await service('DELETE', `/v1/groups/${tea}`)).toMatchObject({ status: 202, text: '' });
+  expect((await stack.asUser(bob, 'GET', '/v1/badge')).body).toMatchObject({ groups: 0, messages: 0 });
+  expect((await stack.asUser(bob, 'GET', `/v1/groups/${tea}/watermark`)).status).toBe(404);
+  expect((await service('GET', `/v1/groups/${tea}`)).body).toMatchObject({ head: null });
+  await begin('1');
+  const path = `/v1/groups/${tea}/watermark`;
+  expect((await stack.asUser(bob, 'GET', path)).body).toMatchObject({ head: '1', unread: { count: 1 } });
+
+  expect((await service('DELETE', `/v1/groups/${tea}`)).status).toBe(202);
+  const deletions = async () =>
+    (await stack.events()).filter(
+      ({ 'detail-type': name, detail }) => name === 'GroupDeleted' && detail.groupId === tea,
+    );
+  await eventually(async () => expect(await deletions()).toHaveLength(1), { deadlineMs: 30_000 });
+  expect((await deletions())[0]).toMatchObject({
+    source: 'tidemark',
+    detail: { version: '1', groupId: tea },
+  });
+  expect((await placesOf(tea)).sort()).toEqual([`GROUP#${tea} HEAD`, `tm:{${tea}}:head`].sort());
+  expect((await stack.asUser(bob, 'GET', path)).status).toBe(404);
+}, 120_000);
+
 test('a cursor of another user’s export is refused', async () => {
   const cursor = Buffer.from('export somebody GROUP#x').toString('base64url');
   const answer = await stack.asService('GET', `/v1/users/anybody/export?cursor=${cursor}`);
   expect(answer).toMatchObject({ status: 400, body: { errors: [{ path: 'cursor' }] } });
 });
 
-test('a user can neither export nor erase', async () => {
+test('a user can neither export nor erase, nor delete a group', async () => {
   for (const [method, path] of [
     ['GET', '/v1/users/ann/export'],
     ['DELETE', '/v1/users/ann'],
+    ['DELETE', '/v1/groups/tea'],
   ] as const) {
     expect(await stack.asUser('ann', method, path)).toMatchObject({ status: 403 });
   }

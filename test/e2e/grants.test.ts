@@ -225,6 +225,16 @@ async function eraseSomebody(): Promise<void> {
   }, LONG_WAIT);
 }
 
+/** Deletes a group with members and messages. */
+async function deleteAGroup(): Promise<void> {
+  const userId = freshPrefix('u');
+  const groupId = await faults.api.openGroup(['ann', userId], 1);
+  expect((await faults.api.asService('DELETE', `/v1/groups/${groupId}`)).status).toBe(202);
+  await eventually(async () => {
+    expect(await faults.ledgerItem(`USER#${userId}`, `GROUP#${groupId}`)).toBeUndefined();
+  }, LONG_WAIT);
+}
+
 function putErasure(userId: string): void {
   const detail = { PK: `USER#${userId}`, SK: 'ERASURE', waitedSinceMs: null };
   const body = { id: freshPrefix(), 'detail-type': 'ErasureDue', detail };
@@ -339,6 +349,7 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await useConnections();
   await pushFrames();
   await eraseSomebody();
+  await deleteAGroup();
 
   // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();

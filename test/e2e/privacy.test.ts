@@ -123,6 +123,7 @@ const CALLS: Calls = {
   // The back end may see all that is stored of a user; Bob's own is for Bob and the back end.
   'GET /v1/users/{userId}/export': ({ alice, carol, dave }) =>
     [alice, carol, dave].map((userId) => ({ ids: { userId } })),
+  'DELETE /v1/groups/{groupId}': () => [{ ids: { groupId: 'nothing' } }],
   'DELETE /v1/users/{userId}': () => [{ ids: { userId: 'nobody' } }],
   'GET /v1/health': () => [{}],
 };

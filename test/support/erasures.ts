@@ -10,6 +10,7 @@ import { erase } from '../../shared/erasure/erase.ts';
 import type { ErasureJob } from '../../shared/erasure/erasure-job.ts';
 import { CONNECTION_LIFE_MS } from '../../shared/ledger/connections.ts';
 import { Erasures } from '../../shared/ledger/erasures.ts';
+import { GroupItems } from '../../shared/ledger/group-items.ts';
 import { createLedger } from '../../shared/ledger/ledger.ts';
 import { Table } from '../../shared/ledger/table.ts';
 import { UserItems } from '../../shared/ledger/user-items.ts';
@@ -131,6 +132,7 @@ export async function openErasures(): Promise<TestErasures> {
           ...{ nowMs, mode: 'strict' as const },
         },
         items: new UserItems(ownTable),
+        groupItems: new GroupItems(ownTable, 'members'),
         erasures: new Erasures(ownTable),
         live: {
           cache: new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs }),

@@ -263,6 +263,14 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'delete-group',
+    id: 'Apideletegroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'DELETE /v1/groups/{groupId}']],
+    alarms: ['failing'],
+  },
+  {
     name: 'check-health',
     id: 'Apicheckhealth',
     timeoutSeconds: 10,

@@ -153,6 +153,7 @@ describe('the calls of the client', () => {
     getGroup: { groupId: 'tea' },
     setGroup: { groupId: 'tea', parentId: null, receipts: 'sender' },
     countBadges: { userIds: ['ann', 'bob'] },
+    deleteGroup: { groupId: 'tea' },
     eraseUser: { userId: 'ann' },
     exportUser: { userId: 'ann', cursor: 'c' },
   } satisfies { [Name in keyof Calls]: FieldsOf<Name> };
