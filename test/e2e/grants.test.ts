@@ -214,7 +214,7 @@ async function eraseSomebody(): Promise<void> {
     for (const sortKey of [`GROUP#${groupId}`, 'ERASURE']) {
       expect(await faults.ledgerItem(`USER#${userId}`, sortKey)).toBeUndefined();
     }
-  }, LONG_WAIT);
+  });
 }
 
 function putErasure(userId: string): void {
