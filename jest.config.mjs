@@ -10,5 +10,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   maxWorkers: 2,
-  testTimeout: 120_000,
+  // Jest does not stop a test that is over time: it goes on beside the next ones of its file, which then fail, too.
+  // So only a test that hangs may reach this.
+  testTimeout: 600_000,
 };

@@ -1,12 +1,15 @@
 import { DEFAULT_DATA, readArguments, runCommand, sentenceOf } from './command/command.ts';
+import { playPreferences } from './demo/preferences.ts';
 import { playReading } from './demo/reading.ts';
 import { playReceipts } from './demo/receipts.ts';
+import { playReminder } from './demo/reminder.ts';
 import { Session, say } from './demo/session.ts';
 
 const HELP = `
 npm run demo
 
-Runs the main job of Tidemark against the stack that npm run dev started, and explains each step.
+Plays what Tidemark does against the stack that npm run dev started, from the main job to reminders, and explains each
+step.
 It exits with 1 at the first result that is not as expected.
 
 Options
@@ -21,6 +24,8 @@ async function play(dataPath: string): Promise<void> {
   await playReading(session, 'A group of two and more', `demo-group-${run}`, [`C-${run}`, `D-${run}`]);
   await playReading(session, 'A one-to-one chat: a group of two', `demo-chat-${run}`, []);
   await playReceipts(session);
+  await playPreferences(session);
+  await playReminder(session);
   say('\nEverything was as expected.');
 }
 

@@ -78,9 +78,10 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
   'POST /_local/chat/messages': async (request, { chat }) => {
     const { groupId, ...message } = parse(SendRequest, await readJsonText(request));
-    const messageId = chat.send(groupId, message);
-    if (messageId === null) throw new Refusal(403, 'The sender is not a member of the group.');
-    return { messageId };
+    const outcome = chat.send(groupId, message);
+    if (outcome.kind === 'not-a-member') throw new Refusal(403, 'Only members of the chat can write in it.');
+    if (outcome.kind === 'no-thread') throw new Refusal(404, 'The chat has no such message to answer.');
+    return { messageId: outcome.messageId };
   },
 };
 
@@ -94,6 +95,7 @@ const SendRequest = v.strictObject({
   senderId: person,
   text: v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(2_000)),
   key: v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)),
+  threadOf: v.exactOptional(v.pipe(v.string(), v.regex(/^\d{1,20}$/))),
 });
 
 const name = v.pipe(v.string(), v.nonEmpty());

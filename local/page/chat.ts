@@ -7,12 +7,14 @@ import type { Log } from '../command/log.ts';
 import { UsageError } from '../command/usage-error.ts';
 import type { Journal } from '../data/journal.ts';
 import { type ApiClient, createApiClient, fieldsOf, type Json } from '../http/api-client.ts';
+import { threadGroupId } from './browser/groups.ts';
+import { mentionsIn } from './browser/mentions.ts';
 import { isPerson, PEOPLE as NAMES, type Person } from './browser/people.ts';
 
 /** The people of the demo page. The first two are members of each group from its start. */
 export const PEOPLE = Object.keys(NAMES) as Person[];
 
-/** The groups of the page. No other group of the stack can be one. */
+/** The chats of the page. No other group of the stack can be one. Their threads are groups with one more part in the id. */
 export const GROUP_ID = /^picnic(-[a-z0-9]{1,12})?$/;
 
 /** The browser connects here for messages. */
@@ -34,7 +36,17 @@ export interface ChatMessage {
   readonly sentAt: string;
   /** Chosen by the sender's device. A message that is sent twice under one key is one message. */
   readonly key: string;
+  /** The message of the chat whose thread this one is in; absent in the chat itself. */
+  readonly threadOf?: string;
 }
+
+/** What became of a message that a device sent. */
+export type SendOutcome =
+  | { readonly kind: 'accepted'; readonly messageId: string }
+  /** The sender is not a member of the chat. */
+  | { readonly kind: 'not-a-member' }
+  /** The message to answer is not in the chat, or is in a thread itself. */
+  | { readonly kind: 'no-thread' };
 
 /** A line of the journal. A message is delivered once there is the line that it is recorded. */
 export type ChatEntry =
@@ -63,8 +75,10 @@ interface Group {
   /** Accepted, oldest first. Those at the end may not be recorded yet. */
   readonly accepted: ChatMessage[];
   readonly byKey: Map<string, ChatMessage>;
-  /** Recorded with Tidemark, in the order of their ids. */
+  /** Recorded with Tidemark, in the order of their ids: those of the chat and of its threads. */
   readonly delivered: ChatMessage[];
+  /** The messages whose threads are groups of Tidemark with this parent and these members, as far as this run knows. */
+  readonly openThreads: Set<string>;
   readonly devices: Set<Device>;
   /** Settles once everything so far is recorded: joins and messages reach Tidemark in the order of the chat. */
   turn: Promise<void>;
@@ -105,22 +119,27 @@ export class Chat {
     }
   }
 
-  /** Accepts a message. Returns its id; null if the sender is not a member. The message is delivered once it is recorded. */
-  send(groupId: string, { senderId, text, key }: Omit<ChatMessage, 'messageId' | 'sentAt'>): string | null {
-    const group = this.#groupOf(groupId);
+  /** Accepts a message, or refuses it and changes nothing. The message is delivered once it is recorded. */
+  send(groupId: string, given: Omit<ChatMessage, 'messageId' | 'sentAt'>): SendOutcome {
+    const { senderId, text, key, threadOf } = given;
+    const group = this.#groups.get(groupId);
+    if (!group || !isMember(group, senderId)) return { kind: 'not-a-member' };
     const known = group.byKey.get(key);
-    if (known) return known.messageId;
-    if (!isMember(group, senderId)) return null;
+    if (known) return { kind: 'accepted', messageId: known.messageId };
+    if (threadOf !== undefined && !isInChat(group, threadOf)) return { kind: 'no-thread' };
     const nowMs = Date.now();
     // Made like a snowflake id: milliseconds, then 22 bits. Ids also grow after a restart, and are too large for a JavaScript number.
     const floor = BigInt(nowMs) << 22n;
     this.#lastId = this.#lastId < floor ? floor : this.#lastId + 1n;
     const sentAt = new Date(nowMs).toISOString();
-    const message = { messageId: String(this.#lastId), senderId, text, sentAt, key };
+    const message: ChatMessage = {
+      ...{ messageId: String(this.#lastId), senderId, text, sentAt, key },
+      ...(threadOf !== undefined && { threadOf }),
+    };
     this.#journal.append({ kind: 'sent', groupId, ...message });
     accept(group, message);
     this.#record(group, message);
-    return message.messageId;
+    return { kind: 'accepted', messageId: message.messageId };
   }
 
   /**
@@ -166,9 +185,13 @@ export class Chat {
   }
 
   #start(group: Group, { socket }: Device): void {
-    this.#inTurn(group, () => this.#addMembers(group, PEOPLE.slice(0, 2))).catch((error: Error) =>
-      socket.send(JSON.stringify({ problem: error.message } satisfies FeedFrame)),
-    );
+    this.#inTurn(group, () => this.#addMembers(group, PEOPLE.slice(0, 2))).catch((error: unknown) => {
+      const problem =
+        error instanceof UsageError
+          ? error.message
+          : 'The chat could not start. The log of the stack has the reason.';
+      socket.send(JSON.stringify({ problem } satisfies FeedFrame));
+    });
   }
 
   #groupOf(groupId: string): Group {
@@ -180,6 +203,7 @@ export class Chat {
       accepted: [],
       byKey: new Map(),
       delivered: [],
+      openThreads: new Set(),
       devices: new Set(),
       turn: Promise.resolve(),
     };
@@ -192,8 +216,9 @@ export class Chat {
     if (entry.kind === 'joined') {
       group.members.push({ userId: entry.userId, joinedAfter: entry.joinedAfter });
     } else if (entry.kind === 'sent') {
-      const { messageId, senderId, text, sentAt, key } = entry;
-      accept(group, { messageId, senderId, text, sentAt, key });
+      const { kind: _kind, groupId: _groupId, ...message } = entry;
+      const { messageId } = message;
+      accept(group, message);
       const id = BigInt(messageId);
       if (id > this.#lastId) this.#lastId = id;
     } else {
@@ -205,20 +230,42 @@ export class Chat {
 
   #record(group: Group, message: ChatMessage): void {
     const { groupId } = group;
-    const { messageId, senderId, sentAt } = message;
+    const { messageId, senderId, sentAt, text, threadOf } = message;
+    const mentions = mentionsIn(text);
+    const body = { messageId, senderId, sentAt, ...(mentions.length > 0 && { mentions }) };
     void this.#inTurn(group, async () => {
-      const path = `/v1/groups/${groupId}/messages`;
-      if ((await this.#acknowledged('POST', path, { messageId, senderId, sentAt })) === null) return;
+      if (threadOf !== undefined && !(await this.#openThread(group, threadOf))) return;
+      const path = `/v1/groups/${threadOf === undefined ? groupId : threadGroupId(groupId, threadOf)}/messages`;
+      if ((await this.#acknowledged('POST', path, body)) === null) return;
       this.#journal.append({ kind: 'recorded', groupId, messageId });
       group.delivered.push(message);
       deliverToAll(group);
     });
   }
 
+  /**
+   * Makes a thread a group of its own, whose parent is the chat and whose members are those of the chat. Returns false if the
+   * stack stops first.
+   */
+  async #openThread({ groupId, members, openThreads }: Group, messageId: string): Promise<boolean> {
+    if (openThreads.has(messageId)) return true;
+    const path = `/v1/groups/${threadGroupId(groupId, messageId)}`;
+    if ((await this.#acknowledged('PUT', path, { parentId: groupId })) === null) return false;
+    const userIds = members.map(({ userId }) => userId);
+    if ((await this.#acknowledged('POST', `${path}/members`, { userIds })) === null) return false;
+    openThreads.add(messageId);
+    return true;
+  }
+
   async #addMembers(group: Group, people: readonly Person[]): Promise<void> {
     const { groupId } = group;
     for (const userId of people) {
       if (isMember(group, userId)) continue;
+      // The chat comes last: a join that ends in between is repeated with all its threads.
+      for (const thread of threadsOf(group)) {
+        const path = `/v1/groups/${threadGroupId(groupId, thread)}/members/${userId}`;
+        if ((await this.#acknowledged('PUT', path)) === null) return;
+      }
       const answer = await this.#acknowledged('PUT', `/v1/groups/${groupId}/members/${userId}`);
       if (answer === null) return;
       const { joinedAfter } = answer;
@@ -267,6 +314,16 @@ function accept({ accepted, byKey }: Group, message: ChatMessage): void {
 
 function isMember({ members }: Group, userId: string): boolean {
   return members.some((member) => member.userId === userId);
+}
+
+/** Whether the chat has delivered this message, outside its threads. */
+function isInChat({ delivered }: Group, messageId: string): boolean {
+  return delivered.some((message) => message.messageId === messageId && message.threadOf === undefined);
+}
+
+/** The messages that were answered in a thread. */
+function threadsOf({ delivered }: Group): ReadonlySet<string> {
+  return new Set(delivered.flatMap(({ threadOf }) => threadOf ?? []));
 }
 
 function deliverToAll(group: Group): void {

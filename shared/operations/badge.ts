@@ -58,9 +58,12 @@ export async function countBadges(
   userIds: readonly UserId[],
 ): Promise<{ readonly userId: UserId; readonly badge: Badge }[]> {
   const distinct = [...new Set(userIds)];
-  const badges = await inParallel(distinct, CONCURRENT_USERS, (userId) => countBadge(tidemark, userId));
-  const badgeOf = new Map(distinct.map((userId, index) => [userId, badges[index] ?? NO_BADGE]));
-  return userIds.map((userId) => ({ userId, badge: badgeOf.get(userId) ?? NO_BADGE }));
+  const counted = await inParallel(distinct, CONCURRENT_USERS, async (userId) => ({
+    userId,
+    badge: await countBadge(tidemark, userId),
+  }));
+  const byUser = new Map(counted.map((one) => [one.userId, one]));
+  return userIds.flatMap((userId) => byUser.get(userId) ?? []);
 }
 
 function badgeOf({ membership, unread }: GroupView): Badge {

@@ -87,7 +87,7 @@ beforeAll(async () => {
   page = await codeOf('adopting.md');
   ({ tidemark } = await page.load<{ tidemark: typeof tidemark }>('tidemark.mjs'));
   ({ putFacts } = await page.load<{ putFacts: typeof putFacts }>('facts.mjs'));
-}, 180_000);
+});
 afterEach(() => {
   for (const proxy of [...Object.values(faults.proxies), door]) proxy.clear();
 });

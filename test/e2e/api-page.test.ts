@@ -66,7 +66,7 @@ test('the page’s calls, one after the other, give its answers and events', asy
     for (const name of EVENTS_AFTER[inWords(call)] ?? []) await expectEvent(name);
   }
   for (const { name } of page.events) await expectEvent(name);
-}, 120_000);
+});
 
 test('the page shows every event, and each route at least once', () => {
   expect(page.events.map(({ name }) => name).toSorted()).toEqual([

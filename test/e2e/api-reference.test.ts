@@ -84,7 +84,7 @@ describeInChromium('the page in Chromium', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium();
-  }, 180_000);
+  });
   afterAll(() => browser?.close());
 
   interface Visit {

@@ -218,7 +218,7 @@ describe('live', () => {
         return asked.includes('not-a-token') ? running.userToken(reader) : 'not-a-token';
       },
     });
-    await eventually(() => expect(client.getSnapshot().connection).toBe('live'), { deadlineMs: 20_000 });
+    await eventually(() => expect(client.getSnapshot().connection).toBe('live'));
     expect(unreadOf(client, groupId)).toBe(3);
   });
 });

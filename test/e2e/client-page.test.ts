@@ -59,7 +59,7 @@ describeInChromium('a page with the client and React', () => {
 
   const textOf = (page: Page, selector: string) => page.locator(selector).textContent();
   const shows = (page: Page, selector: string, text: string) =>
-    eventually(async () => expect(await textOf(page, selector)).toBe(text), { deadlineMs: 20_000 });
+    eventually(async () => expect(await textOf(page, selector)).toBe(text));
 
   test('reads what is scrolled into view, and shows it to the sender and on the second device', async () => {
     const groupId = await openGroup();

@@ -143,7 +143,7 @@ describeInChromium('a page in Chromium', () => {
   beforeAll(async () => {
     site = await startWebSite();
     browser = await launchChromium();
-  }, 180_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await site?.close();

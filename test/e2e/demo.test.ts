@@ -17,8 +17,8 @@ beforeAll(async () => {
   dev.stdout?.on('data', (chunk) => {
     output += chunk;
   });
-  await eventually(() => expect(output).toContain('Tidemark ready on'), { deadlineMs: 60_000 });
-}, 70_000);
+  await eventually(() => expect(output).toContain('Tidemark ready on'));
+});
 afterAll(() => {
   dev.kill('SIGKILL');
   rmSync(dataDirectory, { recursive: true, force: true });
@@ -71,7 +71,7 @@ describe('npm run dev', () => {
     expect(response.status).toBe(404);
   });
 
-  test('runs the demo of the main job without a failure', async () => {
+  test('runs the demo without a failure', async () => {
     const demo = run('local/demo.ts', '--data', dataDirectory);
     const [said, errors, [code]] = await Promise.all([
       text(demo.stdout),
@@ -83,16 +83,22 @@ describe('npm run dev', () => {
     expect(said).toContain('Read by 1 of 2, delivered to both: D came later and does not count.');
     expect(said).toContain('B’s inbox shows the group with 1 unread message.');
     expect(said).toContain('An event was published: everyone has read up to 2.');
+    expect(said).toContain('B has 3 unread messages, 2 of them mention B, and the first is 1.');
+    expect(said).toContain('B’s badge counts the 2 mentions, and not 4.');
+    expect(said).toContain('The group has come back,');
+    expect(said).toContain('and A cannot see it.');
+    expect(said).toContain('B marks all threads of the group read with one call.');
+    expect(said).toContain('An event was published: C has not read 1.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
-  }, 180_000);
+  });
 
   test('refuses a second stack on the same data', async () => {
     const second = run('local/dev.ts', '--port', '0', '--data', dataDirectory);
     const [errors, [code]] = await Promise.all([text(second.stderr), once(second, 'exit')]);
     expect(errors.trim()).toBe(`${dataDirectory} is in use by another local stack (process ${dev.pid}).`);
     expect(code).toBe(1);
-  }, 30_000);
+  });
 
   test('refuses a port that is taken, in one sentence', async () => {
     const port = new URL(described().apiUrl).port;
@@ -100,7 +106,7 @@ describe('npm run dev', () => {
     const [errors, [code]] = await Promise.all([text(second.stderr), once(second, 'exit')]);
     expect(errors.trim()).toBe(`Port ${port} is in use; choose another with --port.`);
     expect(code).toBe(1);
-  }, 30_000);
+  });
 
   test('stops with every process that it started', async () => {
     const { dynamodb, redis } = described();
@@ -110,5 +116,5 @@ describe('npm run dev', () => {
     const pids = [dynamodb.pid, redis.pid].filter((pid) => pid !== null);
     await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
     expect(existsSync(join(dataDirectory, 'dev.json'))).toBe(false);
-  }, 30_000);
+  });
 });

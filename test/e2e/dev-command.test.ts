@@ -77,69 +77,56 @@ describe('a data directory that the user may not use', () => {
 describe('a user without rights', () => {
   const withoutRights = canBeStranger ? test : test.skip;
 
-  withoutRights(
-    'starts the stack in a path with blanks, without a home to write to',
-    async () => {
-      // The bundles exist, as after a first start by the project's owner.
-      await bundleFunctions();
-      const home = join(directory, 'a home that cannot be written');
-      mkdirSync(home, { mode: 0o555 });
-      const data = join(directory, 'own data');
-      mkdirSync(data);
-      chownSync(data, OTHER_USER.uid, OTHER_USER.gid);
-      const dev = run(['local/dev.ts', '--port', '0', '--data', join(data, 'of a chat')], {
-        ...OTHER_USER,
-        env: { ...process.env, HOME: home },
-      });
-      const [stdout, stderr] = [text(dev.stdout), text(dev.stderr)];
-      const described = new DataDirectory(join(data, 'of a chat'));
-      try {
-        await eventually(() => expect(existsSync(described.file('dev.json'))).toBe(true), {
-          deadlineMs: 60_000,
-        });
-        const health = await fetch(`${described.description()?.apiUrl}/v1/health`);
-        expect(health.status).toBe(200);
-      } finally {
-        dev.kill('SIGTERM');
-      }
-      expect((await stdout).split('\n').slice(0, 2)).toEqual([
-        '1 of 2: starting the engines, and synthesizing the template and its bundles',
-        '2 of 2: deploying the template: table, functions, events, API',
-      ]);
-      expect(await stdout).toMatch(/^Tidemark ready on http:/m);
-      expect(await stderr).toBe('');
-    },
-    90_000,
-  );
+  withoutRights('starts the stack in a path with blanks, without a home to write to', async () => {
+    // The bundles exist, as after a first start by the project's owner.
+    await bundleFunctions();
+    const home = join(directory, 'a home that cannot be written');
+    mkdirSync(home, { mode: 0o555 });
+    const data = join(directory, 'own data');
+    mkdirSync(data);
+    chownSync(data, OTHER_USER.uid, OTHER_USER.gid);
+    const dev = run(['local/dev.ts', '--port', '0', '--data', join(data, 'of a chat')], {
+      ...OTHER_USER,
+      env: { ...process.env, HOME: home },
+    });
+    const [stdout, stderr] = [text(dev.stdout), text(dev.stderr)];
+    const described = new DataDirectory(join(data, 'of a chat'));
+    try {
+      await eventually(() => expect(existsSync(described.file('dev.json'))).toBe(true));
+      const health = await fetch(`${described.description()?.apiUrl}/v1/health`);
+      expect(health.status).toBe(200);
+    } finally {
+      dev.kill('SIGTERM');
+    }
+    expect((await stdout).split('\n').slice(0, 2)).toEqual([
+      '1 of 2: starting the engines, and synthesizing the template and its bundles',
+      '2 of 2: deploying the template: table, functions, events, API',
+    ]);
+    expect(await stdout).toMatch(/^Tidemark ready on http:/m);
+    expect(await stderr).toBe('');
+  });
 });
 
 describe('the local stack ends with npm', () => {
-  test.each(['SIGTERM', 'SIGKILL'] as const)(
-    'also when only npm gets a %s',
-    async (signal) => {
-      const data = new DataDirectory(join(directory, `of npm ${signal}`));
-      const args = ['--port', '0', '--data', data.path];
-      const npm = spawn('npm', ['run', 'dev', '--'].concat(args), { stdio: 'ignore' });
-      started.push(npm);
-      const { pid, dynamodb, redis } = await eventually(
-        () => {
-          const description = data.description();
-          if (!description) throw new Error('the stack is not ready');
-          return description;
-        },
-        { deadlineMs: 60_000 },
-      );
-      const pids = [pid, dynamodb.pid, redis.pid].filter((one) => one !== null);
-      expect(pids.filter(isRunning)).toEqual(pids);
-      try {
-        npm.kill(signal);
-        await eventually(() => expect(pids.filter(isRunning)).toEqual([]), { deadlineMs: 15_000 });
-        expect(existsSync(data.file('dev.json'))).toBe(false);
-        expect(existsSync(data.file('running.json'))).toBe(false);
-      } finally {
-        if (isRunning(pid)) process.kill(pid, 'SIGKILL');
-      }
-    },
-    90_000,
-  );
+  test.each(['SIGTERM', 'SIGKILL'] as const)('also when only npm gets a %s', async (signal) => {
+    const data = new DataDirectory(join(directory, `of npm ${signal}`));
+    const args = ['--port', '0', '--data', data.path];
+    const npm = spawn('npm', ['run', 'dev', '--'].concat(args), { stdio: 'ignore' });
+    started.push(npm);
+    const { pid, dynamodb, redis } = await eventually(() => {
+      const description = data.description();
+      if (!description) throw new Error('the stack is not ready');
+      return description;
+    });
+    const pids = [pid, dynamodb.pid, redis.pid].filter((one) => one !== null);
+    expect(pids.filter(isRunning)).toEqual(pids);
+    try {
+      npm.kill(signal);
+      await eventually(() => expect(pids.filter(isRunning)).toEqual([]));
+      expect(existsSync(data.file('dev.json'))).toBe(false);
+      expect(existsSync(data.file('running.json'))).toBe(false);
+    } finally {
+      if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    }
+  });
 });

@@ -98,16 +98,13 @@ beforeAll(async () => {
     ...['--port', '0', '--data', dataDirectory],
     ...['--webhook', hook, '--issuer', issuer, '--audience', 'my-chat'],
   ]);
-  api = await eventually(
-    () => {
-      const [, url] = /^Tidemark ready on (\S+)$/m.exec(dev.text) ?? [];
-      if (url === undefined) throw new Error(`the stack is not ready: ${dev.text}`);
-      return url;
-    },
-    { deadlineMs: 60_000 },
-  );
+  api = await eventually(() => {
+    const [, url] = /^Tidemark ready on (\S+)$/m.exec(dev.text) ?? [];
+    if (url === undefined) throw new Error(`the stack is not ready: ${dev.text}`);
+    return url;
+  });
   client = createApiClient(api, (subject, kind) => localToken(kind === 'service' ? '--service' : subject));
-}, 90_000);
+});
 afterAll(async () => {
   for (const child of started) {
     child.kill('SIGTERM');
@@ -115,7 +112,7 @@ afterAll(async () => {
   }
   await listening.close();
   rmSync(directory, { recursive: true, force: true });
-}, 30_000);
+});
 
 const call: ApiClient['call'] = (...request) => client.call(...request);
 
@@ -275,7 +272,7 @@ test('the demo runs with another receiver, and does not check it', async () => {
     'Events are posted to your receiver; the demo does not check whether it has received ',
   );
   expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
-}, 180_000);
+});
 
 test('an issuer that does not run stops the start, in one sentence', async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}`;

@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { BusEvent } from '../../local/http/api-client.ts';
 import { ofType, synthesize } from '../infra/synthesized.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
@@ -7,8 +7,6 @@ import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group
 import type { Json } from '../support/running-stack.ts';
 
 // Each test makes about 1,000 calls.
-jest.setTimeout(300_000);
-
 const stack = withReceiptsStack();
 
 /** Bob reads privately, and the others look for a trace of it. The user ids are new, because an inbox has all groups of a user. */
@@ -125,7 +123,8 @@ const CALLS: Calls = {
     [alice, carol, dave].map((userId) => ({ ids: { userId } })),
   'DELETE /v1/groups/{groupId}': () => [{ ids: { groupId: 'nothing' } }],
   'DELETE /v1/users/{userId}': () => [{ ids: { userId: 'nobody' } }],
-  'GET /v1/health': () => [{}],
+  // It says nothing of any member, and a busy machine changes it.
+  'GET /v1/health': () => [],
 };
 
 // The routes of the WebSocket API have no path. Its frames are compared in live.test.ts.

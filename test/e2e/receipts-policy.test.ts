@@ -1,4 +1,4 @@
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { type Endpoint, endpoints } from '../../shared/contract/endpoints.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { expectNotFound, expectProblem } from '../support/expected-answers.ts';
@@ -7,8 +7,6 @@ import { type ReceiptsGroup, withReceiptsStack } from '../support/receipts-group
 import type { Answer, Json } from '../support/running-stack.ts';
 
 // A test makes up to 400 calls.
-jest.setTimeout(240_000);
-
 const stack = withReceiptsStack();
 
 const POLICIES = ['members', 'sender', 'off'] as const;

@@ -92,7 +92,7 @@ test('an event that the webhook refuses is posted again with the same id until i
   await eventually(() => expect(stack.queue('deliver-webhook').messages()).toEqual([]));
   expect(taken.get(result.EventId)).toBe(1);
   expect(await parked()).toEqual([]);
-}, 60_000);
+});
 
 test('a slow webhook gets every event, with at most webhookConcurrency posts at once', async () => {
   answersAfterMs = 200;
@@ -101,15 +101,12 @@ test('a slow webhook gets every event, with at most webhookConcurrency posts at 
     put('WatermarkAdvanced', { version: '1', groupId: `${freshPrefix()}-${index}` }),
   );
   const ids = results.map((result) => ('EventId' in result ? result.EventId : 'refused'));
-  await eventually(
-    () => {
-      for (const id of ids) expect(postedFor(id)).toHaveLength(1);
-    },
-    { deadlineMs: 30_000 },
-  );
+  await eventually(() => {
+    for (const id of ids) expect(postedFor(id)).toHaveLength(1);
+  });
   expect(mostUnderWay).toBe(2);
   answersAfterMs = 0;
-}, 60_000);
+});
 
 test('a message that is not an event goes to the dead-letter queue at once', async () => {
   for (const body of ['{', '{"id":"7"}']) {

@@ -32,7 +32,7 @@ beforeEach(async () => {
   // New instances, without the failures of the previous test.
   await faults.stack.lambda.kill();
   groupId = await faults.api.openGroup(['sender', ...MEMBERS], HEAD);
-}, 180_000);
+});
 
 afterEach(async () => {
   faults.proxies.upstash.clear();
@@ -56,7 +56,7 @@ describe('the cache is killed', () => {
     // docs/failures.md describes. The tests below check the emptied cache itself.
     await traffic.ends();
     for (const member of MEMBERS) await expectReadUpTo(HEAD, member);
-  }, 180_000);
+  });
 
   test('when it is back and empty, reads are right at once, and it fills again', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
@@ -70,7 +70,7 @@ describe('the cache is killed', () => {
         expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(9));
       });
     }
-  }, 180_000);
+  });
 
   test('when it is back and empty, the projector does not merge earlier values into it', async () => {
     const tellsOf =
@@ -88,7 +88,7 @@ describe('the cache is killed', () => {
     const before = faults.proxies.upstash.requests.length;
     await eventually(() => expect(faults.proxies.upstash.requests.slice(before).some(tellsOf(6))).toBe(true));
     await expectReadUpTo(7, 'ann');
-  }, 180_000);
+  });
 
   test('when it is back and filled, it does not hide a mark of an instance that still does not call it', async () => {
     // The stream is behind.
@@ -104,18 +104,18 @@ describe('the cache is killed', () => {
     await expectReadUpTo(8, 'ann');
     await expectMarked('ann', 9);
     await expectReadUpTo(9, 'ann');
-  }, 180_000);
+  });
 
   test('events are still published, one batch of the stream after the other', async () => {
     killRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
-  }, 180_000);
+  });
 
   test('an instance stops calling it for a while', async () => {
     await expectReadUpTo(0, 'ann');
     killRedis();
     await expectLeftAlone();
-  }, 180_000);
+  });
 });
 
 describe('the cache hangs', () => {
@@ -136,7 +136,7 @@ describe('the cache hangs', () => {
         expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(HEAD)),
       );
     }
-  }, 180_000);
+  });
 
   test('calls are right while it hangs', async () => {
     for (const member of MEMBERS) await expectMarked(member, 5);
@@ -147,18 +147,18 @@ describe('the cache hangs', () => {
         await expectReadUpTo(position, member);
       }
     }
-  }, 180_000);
+  });
 
   test('events are still published, one batch of the stream after the other', async () => {
     pauseRedis();
     for (const messageId of [5, 6, 7]) await expectMarkedAndTold('ann', messageId);
-  }, 180_000);
+  });
 
   test('an instance stops calling it for a while', async () => {
     await expectReadUpTo(0, 'ann');
     pauseRedis();
     await expectLeftAlone();
-  }, 180_000);
+  });
 });
 
 test('the cache is emptied during traffic: reads are right at once, and it fills again', async () => {
@@ -167,7 +167,7 @@ test('the cache is emptied during traffic: reads are right at once, and it fills
   for (const member of MEMBERS) await expectReadUpTo(11, member);
   for (const member of MEMBERS)
     expect(await faults.cachedText(groupId, member)).toContain(cachedPositionText(11));
-}, 180_000);
+});
 
 /** Makes calls one after the other, so that one instance handles them all. */
 async function expectLeftAlone(): Promise<void> {
@@ -263,13 +263,10 @@ function startTraffic(): Traffic {
   return {
     staleReads,
     reaches: (messageId) =>
-      eventually(
-        () => {
-          const least = Math.min(...acknowledged.values());
-          if (failures.length === 0) expect(least).toBeGreaterThanOrEqual(messageId);
-        },
-        { deadlineMs: 40_000 },
-      ),
+      eventually(() => {
+        const least = Math.min(...acknowledged.values());
+        if (failures.length === 0) expect(least).toBeGreaterThanOrEqual(messageId);
+      }),
     async ends() {
       await ended;
       expect(failures).toEqual([]);

@@ -18,7 +18,7 @@ beforeEach(async () => {
   // Later tests must not see events of this one.
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
   await eventually(async () => expect(await faults.api.fullyReadEvents(groupId)).toContain('3'));
-}, 180_000);
+});
 
 afterEach(() => {
   for (const proxy of Object.values(faults.proxies)) proxy.clear();
@@ -220,7 +220,7 @@ test('every instance dies several times during traffic: all stores converge', as
       expectCovered(await faults.api.watermarkEvents(group, member), { from: null, to: 40 }),
     );
   }
-}, 180_000);
+});
 
 /** Kills the function's instances at the next such request. Returns a function for the number of kills. */
 function killAt(

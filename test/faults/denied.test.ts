@@ -115,16 +115,12 @@ test.each([
     'sqs:ReceiveMessage',
     'arn:aws:sqs:us-east-1:000000000000:tidemark-local-apply-facts',
   ],
-])(
-  'a function that may not %s stops the deployment',
-  async (_what, folder, action, resource) => {
-    const said = await refusalOfStart((resources) => withoutAction(resources, folder, action));
-    // SQS writes the action in lower case.
-    const named = action.startsWith('sqs:') ? 'sqs:receivemessage' : action;
-    expect(said).toMatch(refusal(folder, named, resource));
-  },
-  120_000,
-);
+])('a function that may not %s stops the deployment', async (_what, folder, action, resource) => {
+  const said = await refusalOfStart((resources) => withoutAction(resources, folder, action));
+  // SQS writes the action in lower case.
+  const named = action.startsWith('sqs:') ? 'sqs:receivemessage' : action;
+  expect(said).toMatch(refusal(folder, named, resource));
+});
 
 test('a rule that its queue’s policy does not allow stops the deployment', async () => {
   const said = await refusalOfStart((resources) =>
@@ -133,4 +129,4 @@ test('a rule that its queue’s policy does not allow stops the deployment', asy
   expect(said).toMatch(
     /^TemplateError: arn:aws:events:us-east-1:000000000000:rule\/\S+ may not send to tidemark-local-/,
   );
-}, 120_000);
+});

@@ -24,7 +24,7 @@ beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   expect((await faults.api.mark(groupId, 'ann', 3)).status).toBe(200);
   await eventually(async () => expect(await faults.api.notified(groupId, 'ann')).toHaveLength(1));
-}, 180_000);
+});
 afterEach(() => ledger.clear());
 
 const refusals: readonly (readonly [string, Fault])[] = [
@@ -180,7 +180,7 @@ test('during and after outages, reads return everything that was acknowledged', 
     }
   }
   await expectTold(HEAD);
-}, 180_000);
+});
 
 function expectUnavailable({ status, contentType, retryAfter, body }: Answer): void {
   expect({ status, body }).toMatchObject({ status: 503, body: { status: 503, code: 'unavailable' } });

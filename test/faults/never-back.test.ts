@@ -59,7 +59,7 @@ test('with 500 marks in random order by 10 callers, 4 readers never see the wate
   ];
   expect(moves[0]?.from).toBeNull();
   expect(moves.slice(1).map(({ from }) => from)).toEqual(moves.slice(0, -1).map(({ to }) => to));
-}, 120_000);
+});
 
 function shuffled<T>(values: readonly T[]): T[] {
   return values

@@ -21,14 +21,12 @@ test('if the ledger refuses for more than three minutes, no fact is parked', asy
   faults.proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
   putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
   // The pauses after five receives are more than five minutes on AWS. The sixth try succeeds.
-  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(6), { deadlineMs: 60_000 });
+  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(6));
   faults.proxies.dynamodb.clear();
-  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)), {
-    deadlineMs: 20_000,
-  });
+  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)));
   await eventually(() => expect(receives()).toEqual([]));
   expect(await faults.api.deadLetters()).toEqual([]);
-}, 120_000);
+});
 
 test('a fact that fails does not delay facts of other groups', async () => {
   const [groupId, other] = await Promise.all([
@@ -46,8 +44,8 @@ test('a fact that fails does not delay facts of other groups', async () => {
   await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(2));
   expect(receives()).toHaveLength(1);
   faults.proxies.dynamodb.clear();
-  await eventually(() => expect(receives()).toEqual([]), { deadlineMs: 20_000 });
-}, 120_000);
+  await eventually(() => expect(receives()).toEqual([]));
+});
 
 test('if a pause cannot be set, nothing is lost: the queue’s visibility timeout is the pause', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
@@ -55,16 +53,13 @@ test('if a pause cannot be set, nothing is lost: the queue’s visibility timeou
   const unset = faults.proxies.aws.count('ChangeMessageVisibilityBatch');
   faults.proxies.aws.always('ChangeMessageVisibilityBatch', { kind: 'lose request' });
   putFact('MessageSent', { groupId, messageId: '4', senderId: 'ann' });
-  await eventually(
-    () => expect(faults.proxies.aws.count('ChangeMessageVisibilityBatch')).toBeGreaterThan(unset),
-    { deadlineMs: 20_000 },
+  await eventually(() =>
+    expect(faults.proxies.aws.count('ChangeMessageVisibilityBatch')).toBeGreaterThan(unset),
   );
   faults.proxies.dynamodb.clear();
-  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)), {
-    deadlineMs: 20_000,
-  });
+  await eventually(async () => expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4)));
   await eventually(() => expect(receives()).toEqual([]));
-}, 120_000);
+});
 
 test('if the dead-letter queue refuses an invalid fact, nothing is lost', async () => {
   const groupId = await faults.api.openGroup(['sender', 'ann'], 3);
@@ -74,7 +69,7 @@ test('if the dead-letter queue refuses an invalid fact, nothing is lost', async 
     body: { __type: 'InternalFailure' },
   });
   putFact('MessageSent', { groupId, messageId: 'not an id', senderId: 'ann' });
-  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(2), { deadlineMs: 20_000 });
+  await eventually(() => expect(Math.max(...receives())).toBeGreaterThanOrEqual(2));
   expect(await faults.api.deadLetters()).toEqual([]);
   refuse();
   await eventually(async () => {
@@ -83,4 +78,4 @@ test('if the dead-letter queue refuses an invalid fact, nothing is lost', async 
     ]);
   });
   await eventually(() => expect(receives()).toEqual([]));
-}, 120_000);
+});

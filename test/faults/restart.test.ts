@@ -13,7 +13,6 @@ import { eventually } from '../support/engines.ts';
 import { Api, expectCovered, isRunning } from '../support/fault-stack.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const START = { deadlineMs: 60_000 };
 
 let dataDirectory: string;
 let spawned: SpawnedDev[];
@@ -29,7 +28,7 @@ afterEach(async () => {
     await exited;
   }
   await rm(dataDirectory, { recursive: true, force: true });
-}, 30_000);
+});
 
 test('after a kill and a new start on the same data, no acknowledged mark is lost, and its events are published', async () => {
   const first = await startDev();
@@ -76,7 +75,7 @@ test('after a kill and a new start on the same data, no acknowledged mark is los
       expectCovered(await second.api.notified(groupId, member), { from: null, to }),
     );
   }
-}, 120_000);
+});
 
 test('after a kill during traffic, every acknowledged mark is there, with its events', async () => {
   const first = await startDev();
@@ -90,7 +89,7 @@ test('after a kill during traffic, every acknowledged mark is there, with its ev
     }
   });
   const ended = Promise.allSettled(traffic);
-  await eventually(() => expect(Math.min(...acknowledged.values())).toBeGreaterThan(5), START);
+  await eventually(() => expect(Math.min(...acknowledged.values())).toBeGreaterThan(5));
   await first.end('SIGKILL');
   await ended;
 
@@ -105,7 +104,7 @@ test('after a kill during traffic, every acknowledged mark is there, with its ev
       expectCovered(await second.api.notified(groupId, member), { from: null, to }),
     );
   }
-}, 120_000);
+});
 
 test('a killed run leaves no process behind', async () => {
   const { description, end } = await startDev();
@@ -119,7 +118,7 @@ test('a killed run leaves no process behind', async () => {
   // The same port is free again.
   const second = await startDev(new URL(apiUrl).port);
   expect(second.description.apiUrl).toBe(apiUrl);
-}, 120_000);
+});
 
 test('a second stack on the same data is refused in one sentence, and the first goes on', async () => {
   const first = await startDev();
@@ -129,21 +128,17 @@ test('a second stack on the same data is refused in one sentence, and the first 
   expect(stderr.trim()).toMatch(/^[^\n]*in use[^\n]*\.$/);
   expect(describedIn(dataDirectory)).toEqual(first.description);
   expect((await fetch(`${first.description.apiUrl}/v1/health`)).status).toBe(200);
-}, 120_000);
+});
 
-test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s stops it and every process that it started',
-  async (signal) => {
-    const { description, end } = await startDev();
-    const { redis, dynamodb, apiUrl, upstash } = description;
-    expect(await end(signal)).toMatchObject({ code: 0, stderr: '' });
-    const engines = [dynamodb.pid, redis.pid].filter((pid) => pid !== null);
-    expect(engines.map(isRunning)).not.toContain(true);
-    expect(existsSync(join(dataDirectory, 'dev.json'))).toBe(false);
-    for (const url of [apiUrl, upstash.url, dynamodb.endpoint]) await expect(fetch(url)).rejects.toThrow();
-  },
-  120_000,
-);
+test.each(['SIGTERM', 'SIGINT'] as const)('%s stops it and every process that it started', async (signal) => {
+  const { description, end } = await startDev();
+  const { redis, dynamodb, apiUrl, upstash } = description;
+  expect(await end(signal)).toMatchObject({ code: 0, stderr: '' });
+  const engines = [dynamodb.pid, redis.pid].filter((pid) => pid !== null);
+  expect(engines.map(isRunning)).not.toContain(true);
+  expect(existsSync(join(dataDirectory, 'dev.json'))).toBe(false);
+  for (const url of [apiUrl, upstash.url, dynamodb.endpoint]) await expect(fetch(url)).rejects.toThrow();
+});
 
 test('a call while it stops gets 503 or no answer, never 500', async () => {
   const { api, end } = await startDev();
@@ -156,12 +151,12 @@ test('a call while it stops gets 503 or no answer, never 500', async () => {
       statuses.push(answered.status);
     }
   });
-  await eventually(() => expect(statuses.length).toBeGreaterThan(40), START);
+  await eventually(() => expect(statuses.length).toBeGreaterThan(40));
   await end('SIGTERM');
   isOver = true;
   await Promise.all(calls);
   expect([...new Set(statuses)].filter((status) => status !== 201 && status !== 503)).toEqual([]);
-}, 120_000);
+});
 
 interface Exit {
   readonly code: number | null;
@@ -186,7 +181,7 @@ async function startDev(port = '0'): Promise<DevProcess> {
   await eventually(() => {
     for (const { code, stderr } of gone) throw new Error(`it ended with ${code}: ${stderr}`);
     if (!printed().includes('Tidemark ready on ')) throw new Error(`it is not ready: ${printed()}`);
-  }, START);
+  });
   const description = describedIn(dataDirectory);
   const issuer = await Issuer.open(dataDirectory);
   const api = new Api(

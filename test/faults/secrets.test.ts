@@ -11,7 +11,7 @@ let groupId: string;
 beforeEach(async () => {
   groupId = await faults.api.openGroup(['sender', 'ann'], HEAD);
   await faults.emptyCache();
-}, 180_000);
+});
 
 afterEach(() => faults.proxies.aws.clear());
 
@@ -55,12 +55,9 @@ describe.each(troubles)('the secret %s', (_what, fault) => {
     );
 
     faults.proxies.aws.clear();
-    await eventually(
-      async () => {
-        await faults.api.watermark(groupId, 'ann');
-        expect(await faults.cachedText(groupId, 'ann')).toContain(cachedPositionText(HEAD));
-      },
-      { deadlineMs: 20_000 },
-    );
-  }, 180_000);
+    await eventually(async () => {
+      await faults.api.watermark(groupId, 'ann');
+      expect(await faults.cachedText(groupId, 'ann')).toContain(cachedPositionText(HEAD));
+    });
+  });
 });

@@ -48,7 +48,6 @@ test.each(WRONG_MODELS)(
     const found = await findDisagreement({ appliesLater: false }, rules, 3_000, options);
     expect(found).toBeInstanceOf(Disagreement);
   },
-  60_000,
 );
 
 /** Plays large histories until one disagrees. */

@@ -42,10 +42,13 @@ export class Disagreement extends Error {
   override readonly name = 'Disagreement';
   /** The steps up to the disagreement. */
   readonly history: History;
+  /** The service was too busy for one of the operations: its last answers promise nothing of it. */
+  readonly isUnavailable: boolean;
 
-  constructor(message: string, history: History) {
+  constructor(message: string, history: History, isUnavailable: boolean) {
     super(message);
     this.history = history;
+    this.isUnavailable = isUnavailable;
   }
 }
 
@@ -105,6 +108,7 @@ export async function play(
             '\n',
           ),
           history.slice(0, at + 1),
+          played.some(({ seen }) => Object.values(seen).some(isRefusal)),
         );
       }
       states = distinct(after);
@@ -113,6 +117,9 @@ export async function play(
   }
   return next;
 }
+
+/** Whether the piece says that the service could not take the request now: it may be sent again. */
+const isRefusal = (piece: Json) => isFields(piece) && (piece.status === 503 || piece.outcome === 'failed');
 
 const takeEffectLater = (operations: readonly OperationRequest[]) =>
   operations.some(({ kind }) => kind === 'facts');

@@ -22,18 +22,25 @@ export function freshPrefix(kind = 'g'): string {
   return `${kind}-${randomBytes(6).toString('hex')}`;
 }
 
+/** Longer than anything takes on a busy machine. Only a fault makes a test wait as long as this. */
+const PATIENCE_MS = 120_000;
+
+/** The pauses between attempts. They grow: a long wait must not take the machine's time from what it waits for. */
+const PAUSES_MS = [10, 10, 10, 10, 20, 20, 50, 50];
+const LONGEST_PAUSE_MS = 100;
+
 /**
  * Calls `attempt` until it neither throws nor rejects, and returns what it returned. After the deadline the last
  * error is thrown.
  */
-export async function eventually<T>(attempt: () => T | Promise<T>, { deadlineMs = 10_000 } = {}): Promise<T> {
-  const deadline = performance.now() + deadlineMs;
-  for (;;) {
+export async function eventually<T>(attempt: () => T | Promise<T>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let tries = 0; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await delay(10);
+      await delay(PAUSES_MS[tries] ?? LONGEST_PAUSE_MS);
     }
   }
 }

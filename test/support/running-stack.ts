@@ -34,7 +34,7 @@ export interface RunningStack extends Omit<ApiClient, 'close'> {
    * Resolves once these events have been applied, or set aside: those of different groups are worked off side by side, so
    * that a later one says nothing of those before it.
    */
-  factsApplied(eventIds: readonly string[], deadlineMs?: number): Promise<void>;
+  factsApplied(eventIds: readonly string[]): Promise<void>;
   /** Puts any event on the bus. */
   putEvent(source: string, detailType: string, detail: object): EntryResult;
   /** The queue of a name, which is that of its function, with `-dead-letters` behind it for what was given up. */
@@ -86,16 +86,13 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
       const { results } = JSON.parse(text) as { results: readonly { EventId: string }[] };
       return results.map(({ EventId }) => EventId);
     },
-    async factsApplied(eventIds, deadlineMs = 30_000) {
+    async factsApplied(eventIds) {
       const queue = queueOf('apply-facts');
       const idOf = ({ body }: { readonly body: string }) => (JSON.parse(body) as { id: string }).id;
-      await eventually(
-        async () => {
-          const waiting = queue.messages().filter((message) => eventIds.includes(idOf(message)));
-          if (waiting.length > 0) throw new Error(`${waiting.length} facts wait to be applied`);
-        },
-        { deadlineMs },
-      );
+      await eventually(async () => {
+        const waiting = queue.messages().filter((message) => eventIds.includes(idOf(message)));
+        if (waiting.length > 0) throw new Error(`${waiting.length} facts wait to be applied`);
+      });
     },
     putEvent(source, detailType, detail) {
       const entry = { EventBusName: stack.bus.name, Source: source, DetailType: detailType };

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Log } from '../../command/log.ts';
@@ -13,8 +14,19 @@ import { InstanceSlots } from './instance-slots.ts';
 /** The pauses of AWS between the tries of an asynchronous invocation. */
 const RETRY_DELAYS_MS = [60_000, 120_000];
 
-/** The most instances of all functions together. With the engines, the local stack then stays well below 1.5 GB. */
-const MAX_INSTANCES_OF_ALL = 32;
+/** What an instance holds, and how much of the machine's memory all of them together may hold. */
+const INSTANCE_BYTES = 20 * 2 ** 20;
+const SHARE_OF_MEMORY = 0.1;
+
+/** With fewer, the functions that one call leads to end each other's instances. More are hardly ever busy at once. */
+const FEWEST_INSTANCES = 32;
+const MOST_INSTANCES = 128;
+
+/** The most instances of all functions together, on a machine with this much memory in bytes. */
+export function instancesFor(memory: number): number {
+  const fitting = Math.floor((memory * SHARE_OF_MEMORY) / INSTANCE_BYTES);
+  return Math.min(MOST_INSTANCES, Math.max(FEWEST_INSTANCES, fitting));
+}
 
 export interface LambdaOptions {
   /** Variables that every function has in addition to its own: the URLs of AWS services. */
@@ -27,6 +39,8 @@ export interface LambdaOptions {
   /** The principal and credentials of each function. */
   readonly callers: Pick<Callers, 'ofFunction'>;
   readonly log: Log;
+  /** The most instances of all functions together; by default what fits this machine. */
+  readonly maxInstances?: number;
 }
 
 interface AsyncSettings {
@@ -44,7 +58,7 @@ export class Lambda {
 
   constructor(template: Template, options: LambdaOptions) {
     this.#options = options;
-    const slots = new InstanceSlots(MAX_INSTANCES_OF_ALL);
+    const slots = new InstanceSlots(options.maxInstances ?? instancesFor(totalmem()));
     for (const { logicalId, properties } of resourcesOf(template, 'AWS::Lambda::Function')) {
       const { ref, attributes } = template.identityOf(logicalId);
       const { FunctionName: name = ref, Handler, Timeout, MemorySize, Code, Environment } = properties;

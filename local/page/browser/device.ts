@@ -1,5 +1,7 @@
 import { createTidemark, type Tidemark, type Tracker, type View } from 'tidemark-client';
 import { createReading } from 'tidemark-client/reading';
+import { threadGroupId } from './groups.ts';
+import { mentionsIn } from './mentions.ts';
 import { createNetwork, type Network } from './network.ts';
 
 export interface Message {
@@ -8,6 +10,8 @@ export interface Message {
   readonly text: string;
   readonly sentAt: string;
   readonly key: string;
+  /** The message of the chat whose thread this one is in; absent in the chat itself. */
+  readonly threadOf?: string;
 }
 
 export interface Member {
@@ -20,6 +24,20 @@ export interface Member {
 export interface Draft {
   readonly key: string;
   readonly text: string;
+  readonly threadOf?: string;
+}
+
+/** The chat, or one of its threads: a group of its own for Tidemark. */
+export interface Channel {
+  readonly groupId: string;
+  /** The message of the chat that the thread answers; null for the chat. */
+  readonly threadOf: string | null;
+  readonly tracker: Tracker;
+  readonly messages: readonly Message[];
+  readonly drafts: readonly Draft[];
+  /** The own view of the group; null until it is known. */
+  view(): View | null;
+  send(text: string): void;
 }
 
 type FeedFrame =
@@ -29,22 +47,25 @@ type FeedFrame =
 /** One device of one person: a network of its own, a client of Tidemark, and the chat's messages. */
 export interface Device {
   readonly userId: string;
-  readonly groupId: string;
   readonly network: Network;
   readonly tidemark: Tidemark;
-  readonly tracker: Tracker;
   /** Whether what is read from now on is read privately. */
   isPrivate: boolean;
   readonly members: readonly Member[];
-  readonly messages: readonly Message[];
-  readonly drafts: readonly Draft[];
-  /** Why the chat does not work; null if it does. */
+  readonly isMember: boolean;
+  readonly chat: Channel;
+  /** By the message that they answer: the threads with messages, and those that were opened. */
+  readonly threads: ReadonlyMap<string, Channel>;
+  /** Opens the thread of a message of the chat. */
+  thread(messageId: string): Channel;
+  /** Why the chat does not work, or did not take a message; null if it does. */
   readonly problem: string | null;
-  /** The own view of the group; null until it is known. */
-  view(): View | null;
-  send(text: string): void;
+  /** Throws a ChatRefusal if the chat refuses it, and another error if it cannot be reached. */
   join(): Promise<void>;
 }
+
+/** The chat refused what a device sent. Its message is for the user. */
+export class ChatRefusal extends Error {}
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 2_000;
@@ -70,10 +91,14 @@ export function createDevice(
   let drafts: readonly Draft[] = JSON.parse(sessionStorage.getItem(draftsKey) ?? '[]');
   let problem: string | null = null;
   let isSending = false;
-  let deliveredUpTo = 0n;
+  /** By group, the newest message that this device has marked delivered. */
+  const deliveredUpTo = new Map<string, string>();
+  const threads = new Map<string, Channel>();
+  /** The groups whose views were asked for. */
+  const asked = new Set<string>();
   let deliveredTimer: number | undefined;
 
-  /** Calls a route of the local chat. Throws an error if it refuses, or if there is no network. */
+  /** Calls a route of the local chat. Throws a ChatRefusal if it refuses, and another error if it cannot be reached. */
   async function post<T>(path: string, body: object): Promise<T> {
     const { signal } = new AbortController();
     const response = await network.fetch(`/_local/chat/${path}`, {
@@ -84,8 +109,9 @@ export function createDevice(
       signal,
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(text);
-    return JSON.parse(text) as T;
+    if (response.ok) return JSON.parse(text) as T;
+    if (response.status >= 500) throw new Error(text);
+    throw new ChatRefusal((JSON.parse(text) as { message: string }).message);
   }
 
   function freshToken(): Promise<string> {
@@ -116,26 +142,45 @@ export function createDevice(
     onError: (error) => network.isOn && console.warn(error),
     onDropped: (mark) => console.warn('A mark was given up.', mark),
   });
-  const tracker = tidemark.tracker(groupId);
+
+  const isMember = () => members.some((member) => member.userId === userId);
+
+  function channelOf(threadOf: string | null): Channel {
+    const id = threadOf === null ? groupId : threadGroupId(groupId, threadOf);
+    const isInIt = (one: { readonly threadOf?: string }) => (one.threadOf ?? null) === threadOf;
+    return {
+      ...{ groupId: id, threadOf, tracker: tidemark.tracker(id) },
+      get messages() {
+        return messages.filter(isInIt);
+      },
+      get drafts() {
+        return drafts.filter(isInIt);
+      },
+      view: () => tidemark.getSnapshot().views.get(id) ?? null,
+      send(text) {
+        keepDrafts([...drafts, { key: crypto.randomUUID(), text, ...(threadOf !== null && { threadOf }) }]);
+        void sendDrafts();
+      },
+    };
+  }
+
+  const chat = channelOf(null);
 
   const device: Device = {
-    ...{ userId, groupId, network, tidemark, tracker, isPrivate: false },
+    ...{ userId, network, tidemark, chat, threads, isPrivate: false },
+    thread(messageId) {
+      const channel = threads.get(messageId) ?? channelOf(messageId);
+      threads.set(messageId, channel);
+      return channel;
+    },
     get members() {
       return members;
     },
-    get messages() {
-      return messages;
-    },
-    get drafts() {
-      return drafts;
+    get isMember() {
+      return isMember();
     },
     get problem() {
       return problem;
-    },
-    view: () => tidemark.getSnapshot().views.get(groupId) ?? null,
-    send(text) {
-      keepDrafts([...drafts, { key: crypto.randomUUID(), text }]);
-      void sendDrafts();
     },
     join: () => post('members', { groupId, userId }),
   };
@@ -155,14 +200,28 @@ export function createDevice(
       for (;;) {
         const next = drafts.find(({ key }) => !sent.has(key));
         if (!next) break;
-        await post('messages', { groupId, senderId: userId, ...next });
-        sent.add(next.key);
+        try {
+          await post('messages', { groupId, senderId: userId, ...next });
+          sent.add(next.key);
+        } catch (error) {
+          if (!(error instanceof ChatRefusal)) throw error;
+          // Sent again, it would be refused again.
+          problem = error.message;
+          keepDrafts(drafts.filter(({ key }) => key !== next.key));
+        }
       }
     } catch (error) {
       if (network.isOn) console.warn(error);
     } finally {
       isSending = false;
     }
+  }
+
+  /** Asks at once for the view of a group that the user has just joined. Otherwise it would come only after seconds. */
+  function askForView(ofGroup: string): void {
+    if (asked.has(ofGroup)) return;
+    asked.add(ofGroup);
+    tidemark.subscribe(() => undefined, { groupId: ofGroup });
   }
 
   function receive(frame: FeedFrame): void {
@@ -172,11 +231,17 @@ export function createDevice(
       return;
     }
     problem = null;
+    const wasMember = isMember();
     members = frame.members;
+    if (!wasMember && isMember()) askForView(groupId);
     const known = new Set(messages.map(({ messageId }) => messageId));
     const added = frame.messages.filter(({ messageId }) => !known.has(messageId));
     messages = [...messages, ...added];
-    for (const { messageId, senderId } of added) tidemark.noteMessage(groupId, messageId, { senderId });
+    for (const { messageId, senderId, text, threadOf } of added) {
+      const channel = threadOf === undefined ? chat : device.thread(threadOf);
+      if (threadOf !== undefined) askForView(channel.groupId);
+      tidemark.noteMessage(channel.groupId, messageId, { senderId, mentions: mentionsIn(text) });
+    }
     const own = new Set(messages.filter(({ senderId }) => senderId === userId).map(({ key }) => key));
     const left = drafts.filter(({ key }) => !own.has(key));
     markDeliveredSoon();
@@ -188,11 +253,19 @@ export function createDevice(
   function markDeliveredSoon(): void {
     clearTimeout(deliveredTimer);
     deliveredTimer = setTimeout(async () => {
-      const newest = messages.findLast(({ senderId }) => senderId !== userId);
-      if (!newest || BigInt(newest.messageId) <= deliveredUpTo) return;
+      const marks = [chat, ...threads.values()].flatMap((channel) => {
+        const newest = channel.messages.findLast(({ senderId }) => senderId !== userId);
+        if (!newest || newest.messageId === deliveredUpTo.get(channel.groupId)) return [];
+        return [{ groupId: channel.groupId, messageId: newest.messageId, delivered: true }];
+      });
+      if (marks.length === 0) return;
       try {
-        await tidemark.api.markDelivered({ groupId, messageId: newest.messageId });
-        deliveredUpTo = BigInt(newest.messageId);
+        // A batch takes a hundred marks; the next frame brings the rest.
+        const { results } = await tidemark.api.markGroups({ marks: marks.slice(0, 100) });
+        for (const { groupId: marked, outcome } of results) {
+          const mark = marks.find((one) => one.groupId === marked);
+          if (mark && outcome !== 'failed') deliveredUpTo.set(marked, mark.messageId);
+        }
       } catch (error) {
         // The next frame of the feed tries again, and each connect brings one.
         if (network.isOn) console.warn(error);

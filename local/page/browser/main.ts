@@ -1,6 +1,8 @@
-import { button, element, setText } from './dom.ts';
+import { Badge, loudCount } from './badge.ts';
+import { button, setText } from './dom.ts';
+import { DEFAULT_GROUP } from './groups.ts';
 import { Panel } from './panel.ts';
-import { DEFAULT_GROUP, isPerson, nameOf, PEOPLE, type Person } from './people.ts';
+import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
 
 const HINT_FOR_ALL =
   'Only one person looks at a time, because a window has one focus. You choose the person: point at a panel, type in it, or press its name. What stays in view for a second is read.';
@@ -37,16 +39,17 @@ function start(): void {
   };
 
   for (const person of people) {
-    const badge = element('span', { class: 'badge', hidden: true });
+    const badge = new Badge();
     const choice = button({ 'aria-pressed': 'false' }, nameOf(person), () => show(person));
-    choice.append(badge);
+    choice.append(badge.element);
     choices.set(person, choice);
     const panel = new Panel({
       ...{ person, groupId, wsPath, isAlone: alone !== null },
-      unreadChanged(count) {
-        badge.hidden = count === 0;
-        badge.replaceChildren(String(count), element('span', { class: 'spoken' }, ' unread'));
-        if (alone !== null) document.title = `${count > 0 ? `(${count}) ` : ''}${nameOf(person)} · Tidemark`;
+      viewChanged(view) {
+        badge.show(view);
+        const count = view ? loudCount(view) : 0;
+        const title = `${count > 0 ? `(${count}) ` : ''}${nameOf(person)} · Tidemark`;
+        if (alone !== null && document.title !== title) document.title = title;
       },
     });
     panels.set(person, panel);

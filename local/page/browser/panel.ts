@@ -1,25 +1,16 @@
-import { createDevice, type Device, type Draft, type Message } from './device.ts';
+import type { View } from 'tidemark-client';
+import { Badge } from './badge.ts';
+import { Conversation } from './conversation.ts';
+import { ChatRefusal, createDevice, type Device } from './device.ts';
 import { button, element, icon, setText, toggle } from './dom.ts';
-import { DEFAULT_GROUP, nameOf, type Person } from './people.ts';
-import { ReceiptLine } from './receipt-line.ts';
-
-/** The list is at its end when this many pixels or fewer are below the view. */
-const END_PX = 24;
-/** What is left above the line of what is new. */
-const ABOVE_LINE_PX = 12;
+import { Drawer } from './drawer.ts';
+import { DEFAULT_GROUP } from './groups.ts';
+import { nameOf, type Person } from './people.ts';
 
 const EYE = 'M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8Z';
 const PUPIL = 'M8 6.2a1.8 1.8 0 1 1 0 3.6 1.8 1.8 0 0 1 0-3.6Z';
 const OUTWARD = 'M6 3.5H3.5v9h9V10M9 3.5h3.5V7M12.5 3.5 7 9';
-const CLOCK = 'M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM8 5v3.2l2 1.3';
-
-interface Row {
-  readonly message: Message;
-  readonly item: HTMLLIElement;
-  readonly receipt: ReceiptLine | null;
-  /** Stops looking at the message; null where nobody looks at it. */
-  stopObserving: (() => void) | null;
-}
+const BACK = 'M10 3.5 5.5 8l4.5 4.5';
 
 export interface PanelOptions {
   readonly person: Person;
@@ -27,8 +18,8 @@ export interface PanelOptions {
   readonly wsPath: string | undefined;
   /** Whether the page has only this panel. */
   readonly isAlone: boolean;
-  /** Called with the count of unread messages. */
-  readonly unreadChanged: (count: number) => void;
+  /** Called with the view of the chat after each change; with null for somebody who is not in it. */
+  readonly viewChanged: (view: View | null) => void;
 }
 
 /** What one person sees, and the device that it stands for. */
@@ -37,75 +28,46 @@ export class Panel {
   readonly #options: PanelOptions;
   readonly #device: Device;
   readonly #name: string;
-  readonly #rows = new Map<string, Row>();
-  /** The user ids of the members whose "joined" line is already in the list. */
-  readonly #joined = new Set<string>();
-  readonly #badge = element('span', { class: 'badge', hidden: true });
+  readonly #badge = new Badge();
   readonly #status = element('p', { class: 'status', role: 'status' });
   readonly #looks = element('p', { class: 'looks' }, icon(EYE, PUPIL), element('span', {}, 'Away'));
-  readonly #list = element('ol');
-  readonly #empty = element('p', { class: 'empty' });
-  readonly #log: HTMLElement;
-  readonly #jump: HTMLButtonElement;
-  readonly #line: HTMLLIElement;
-  readonly #drafts = element('ol', { class: 'drafts' });
-  readonly #input: HTMLInputElement;
-  readonly #form: HTMLFormElement;
+  readonly #drawer: Drawer;
+  readonly #chat: Conversation;
+  readonly #thread = element('section', { class: 'thread', hidden: true });
+  readonly #threads = new Map<string, Conversation>();
   readonly #joinCard: HTMLElement;
+  readonly #archivedCard: HTMLElement;
+  /** The message whose thread is open. */
+  #threadOf: string | null = null;
   #isActive = false;
-  #lineAt: string | null = null;
-  #revision: number | null = null;
   #note = '';
-  #isAtEnd = true;
 
   constructor(options: PanelOptions) {
     const { person, groupId, wsPath, isAlone } = options;
     this.#options = options;
     this.#name = nameOf(person);
     this.#device = createDevice(person, groupId, wsPath, () => this.#update());
-    const { network, tracker } = this.#device;
+    const { network } = this.#device;
+    const say = (note: string) => this.#say(note);
 
-    this.#log = element(
-      'div',
-      { class: 'log', role: 'log', tabindex: '0', 'aria-label': `Messages as ${this.#name} sees them` },
-      this.#empty,
-      this.#list,
-      this.#drafts,
-    );
-    this.#log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
-    this.#jump = button({ class: 'jump', hidden: true }, 'Newest messages', () => {
-      this.#log.scrollTop = this.#log.scrollHeight;
+    this.#chat = new Conversation({
+      ...{ device: this.#device, channel: this.#device.chat, say },
+      label: `Messages as ${this.#name} sees them`,
+      inputLabel: `Message as ${this.#name}`,
+      empty: 'No messages yet. Write one, perhaps to @bob or @all, then look at it as somebody else.',
+      openThread: (messageId) => this.#open(messageId),
     });
-    this.#line = element(
-      'li',
-      { class: 'new-line' },
-      element('span', {}, 'New'),
-      button({}, 'Mark read', () => {
-        const newest = this.#device.messages.at(-1);
-        if (newest) tracker.shown(newest.messageId);
-      }),
-    );
-    this.#input = element('input', {
-      class: 'words',
-      name: 'text',
-      'aria-label': `Message as ${this.#name}`,
-      placeholder: `Message as ${this.#name}`,
-      maxlength: '2000',
-      autocomplete: 'off',
+    this.#chat.element.classList.add('chat');
+    this.#drawer = new Drawer({
+      ...{ device: this.#device, say, id: `drawer-${person}` },
+      open: (threadOf) => this.#open(threadOf),
     });
-    this.#form = element(
-      'form',
-      {},
-      this.#input,
-      element('button', { type: 'submit', class: 'primary' }, 'Send'),
-    );
-    this.#form.addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.#send();
+    this.#thread.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.#open(null);
     });
     this.#joinCard = element(
       'div',
-      { class: 'join', hidden: true },
+      { class: 'card', hidden: true },
       element('p', {}, `${this.#name} is not in the group yet.`),
       element(
         'p',
@@ -113,7 +75,23 @@ export class Panel {
         'A new member starts at the newest message. Earlier messages do not become unread, and their receipts do not count the new member.',
       ),
       button({ class: 'primary' }, 'Join the group', () => {
-        this.#device.join().catch(() => this.#say('Joining failed: the service cannot be reached.'));
+        this.#device.join().catch((error: unknown) => {
+          this.#say(
+            error instanceof ChatRefusal ? error.message : 'Joining failed: the service cannot be reached.',
+          );
+        });
+      }),
+    );
+    this.#archivedCard = element(
+      'div',
+      { class: 'card', hidden: true },
+      element('p', {}, `${this.#name} has archived the chat.`),
+      element('p', {}, 'It counts in no badge, and comes back with the next message.'),
+      button({ class: 'primary' }, 'Return it now', () => {
+        const { tidemark } = this.#device;
+        tidemark.api
+          .setPreferences({ groupId, archive: 'no' })
+          .catch(() => this.#say('Nothing has changed: the service cannot be reached.'));
       }),
     );
     const headingId = `name-${person}`;
@@ -126,7 +104,7 @@ export class Panel {
         {},
         element('span', { class: 'avatar', 'aria-hidden': 'true' }, this.#name.charAt(0)),
         element('h2', { id: headingId }, this.#name),
-        this.#badge,
+        this.#badge.element,
         this.#looks,
         ...(isAlone ? [] : [this.#linkToTab(`/?${query}`)]),
       ),
@@ -137,21 +115,19 @@ export class Panel {
         toggle('Read privately', false, (isOn) => {
           this.#device.isPrivate = isOn;
         }),
+        this.#drawer.button,
         this.#status,
       ),
-      element('div', { class: 'view' }, this.#log, this.#jump),
+      this.#drawer.element,
       this.#joinCard,
-      this.#form,
+      this.#archivedCard,
+      this.#chat.element,
+      this.#thread,
     );
     this.#device.tidemark.subscribe(() => this.#update(), { groupId });
     window.addEventListener('focus', () => this.#attentionChanged());
     window.addEventListener('blur', () => this.#attentionChanged());
     document.addEventListener('visibilitychange', () => this.#attentionChanged());
-    // The end stays in view when names are shown, or when the window changes.
-    const resized = new ResizeObserver(() => {
-      if (this.#isAtEnd) this.#scrollToEnd();
-    });
-    for (const one of [this.#log, this.#list, this.#drafts]) resized.observe(one);
     this.#update();
   }
 
@@ -171,46 +147,59 @@ export class Panel {
     );
   }
 
-  get #isLooking(): boolean {
-    return this.#isActive && document.visibilityState === 'visible' && document.hasFocus();
-  }
-
   #attentionChanged(): void {
-    const isLooking = this.#isLooking;
+    const isLooking = this.#isActive && document.visibilityState === 'visible' && document.hasFocus();
     this.element.classList.toggle('active', isLooking);
     setText(this.#looks.lastElementChild ?? this.#looks, isLooking ? 'Looking' : 'Away');
-    this.#log.setAttribute('aria-live', isLooking ? 'polite' : 'off');
-    // After a pause, what is new is what came since.
-    if (!isLooking) this.#lineAt = this.#firstUnread();
+    for (const conversation of [this.#chat, ...this.#threads.values()]) conversation.attentionChanged();
     this.#update();
   }
 
-  /** The client's `observe` finds out what is read. It looks at messages of others only while the panel is active. */
-  #observe(): void {
-    const { tracker, userId } = this.#device;
-    for (const row of this.#rows.values()) {
-      if (row.message.senderId === userId || this.#isActive === (row.stopObserving !== null)) continue;
-      row.stopObserving?.();
-      row.stopObserving = this.#isActive ? tracker.observe(row.item, row.message.messageId) : null;
-    }
+  /** Opens the thread of a message, or the chat, and moves the focus there. */
+  #open(threadOf: string | null): void {
+    const before = this.#threadOf;
+    this.#threadOf = threadOf;
+    if (threadOf !== null) this.#showThread(threadOf);
+    this.#update();
+    if (threadOf !== null) this.#threads.get(threadOf)?.focus();
+    else if (before !== null) this.#chat.focusThreadLink(before);
+    else this.#chat.focus();
   }
 
-  #send(): void {
-    const text = this.#input.value.trim();
-    if (text === '') return;
-    this.#input.value = '';
-    // An answer ends what was new.
-    this.#lineAt = null;
-    this.#device.send(text);
-    this.#scrollToEnd();
-  }
-
-  async #markUnread(messageId: string): Promise<void> {
-    try {
-      await this.#device.tracker.markUnread(messageId);
-    } catch {
-      this.#say('Not marked unread: the service cannot be reached.');
-    }
+  #showThread(threadOf: string): void {
+    const message = this.#device.chat.messages.find(({ messageId }) => messageId === threadOf);
+    const conversation =
+      this.#threads.get(threadOf) ??
+      new Conversation({
+        ...{ device: this.#device, channel: this.#device.thread(threadOf) },
+        label: `Thread as ${this.#name} sees it`,
+        inputLabel: `Reply as ${this.#name}`,
+        empty: 'No replies yet.',
+        say: (note) => this.#say(note),
+      });
+    this.#threads.set(threadOf, conversation);
+    const headingId = `thread-${this.#options.person}`;
+    const back = button({ class: 'small back', 'aria-label': 'Back to the chat' }, '', () =>
+      this.#open(null),
+    );
+    back.append(icon(BACK));
+    const { senderId = '', text = '' } = message ?? {};
+    this.#thread.setAttribute('aria-labelledby', headingId);
+    this.#thread.replaceChildren(
+      element(
+        'div',
+        { class: 'thread-head' },
+        back,
+        element('h3', { id: headingId }, 'Thread'),
+        element(
+          'p',
+          { class: 'quote', 'data-person': senderId },
+          element('strong', {}, nameOf(senderId)),
+          ` ${text}`,
+        ),
+      ),
+      conversation.element,
+    );
   }
 
   #say(note: string): void {
@@ -221,46 +210,30 @@ export class Panel {
     }, 6_000);
   }
 
-  /** The oldest message of others above the own view; null where there is none, or the view is not known. */
-  #firstUnread(): string | null {
-    const { messages, userId } = this.#device;
-    const view = this.#device.view();
-    if (!view) return null;
-    const readUpTo = BigInt(view.messageId ?? 0);
-    const first = messages.find(
-      ({ messageId, senderId }) => senderId !== userId && BigInt(messageId) > readUpTo,
-    );
-    return first?.messageId ?? null;
-  }
-
   #update(): void {
-    const { members, userId, problem, drafts, network } = this.#device;
-    const isMember = members.some((member) => member.userId === userId);
-    const view = this.#device.view();
-    const before = this.#rows.size;
-    this.#addRows();
-    this.#addJoins();
-    this.#placeLine(this.#rows.size > before);
-    this.#updateReceipts();
-    this.#showDrafts(drafts);
-
-    const count = isMember ? (view?.unread.count ?? 0) : 0;
-    this.#badge.hidden = count === 0;
-    const shown = view?.unread.exact === false ? `${count}+` : String(count);
-    if (this.#badge.dataset.count !== shown) {
-      this.#badge.dataset.count = shown;
-      this.#badge.replaceChildren(shown, element('span', { class: 'spoken' }, ' unread'));
-      this.#options.unreadChanged(count);
-    }
+    const { members, isMember, problem, network, chat } = this.#device;
+    const view = isMember ? chat.view() : null;
     const isStarted = members.length > 0;
+    const isArchived = view?.archived === true;
+    const isInThread = this.#threadOf !== null;
     this.#joinCard.hidden = isMember || !isStarted;
-    this.#form.hidden = !isMember;
-    this.#empty.hidden = this.#rows.size > 0 || drafts.length > 0 || !isMember;
-    setText(this.#empty, 'No messages yet. Write one, then look at it as somebody else.');
+    this.#archivedCard.hidden = !isArchived || isInThread;
+    this.#chat.element.hidden = !isMember || isArchived || isInThread;
+    this.#thread.hidden = !isInThread;
+    // What is hidden is not looked at.
+    this.#chat.setActive(this.#isActive && !this.#chat.element.hidden);
+    for (const [threadOf, thread] of this.#threads) {
+      thread.setActive(this.#isActive && this.#threadOf === threadOf);
+    }
+    this.#chat.update();
+    if (this.#threadOf !== null) this.#threads.get(this.#threadOf)?.update();
+    this.#drawer.update();
+    this.#drawer.button.hidden = !isMember;
+
+    this.#badge.show(view);
+    this.#options.viewChanged(view);
     this.element.classList.toggle('offline', !network.isOn);
     setText(this.#status, this.#note || problem || this.#connectionInWords(isStarted));
-    if (this.#isAtEnd) this.#scrollToEnd();
-    else this.#scrolled();
   }
 
   #connectionInWords(isStarted: boolean): string {
@@ -268,112 +241,5 @@ export class Panel {
     if (!network.isOn) return 'Offline: nothing is sent or received';
     const isLive = tidemark.getSnapshot().connection === 'live' || this.#options.wsPath === undefined;
     return isLive && isStarted ? '' : 'Connecting…';
-  }
-
-  #addRows(): void {
-    const { messages, tidemark, groupId, userId } = this.#device;
-    for (const message of messages) {
-      const { messageId, senderId } = message;
-      if (this.#rows.has(messageId)) continue;
-      const isOwn = senderId === userId;
-      const receipt = isOwn ? new ReceiptLine(this.#device, messageId) : null;
-      const item = this.#itemOf(message, receipt);
-      this.#list.append(item);
-      this.#rows.set(messageId, { message, item, receipt, stopObserving: null });
-      // The panel's own listener is called for these receipts too.
-      if (isOwn) tidemark.subscribe(() => undefined, { groupId, messageIds: [messageId] });
-    }
-    this.#observe();
-  }
-
-  #itemOf({ messageId, senderId, text, sentAt }: Message, receipt: ReceiptLine | null): HTMLLIElement {
-    const sent = new Date(sentAt);
-    const time = sent.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    const meta = element('div', { class: 'meta' }, element('time', { datetime: sentAt }, time));
-    if (receipt) meta.append(receipt.element);
-    else {
-      const label = `Mark unread: ${text.slice(0, 60)}`;
-      const act = () => void this.#markUnread(messageId);
-      meta.append(button({ class: 'mark-unread', 'aria-label': label }, 'Mark unread', act));
-    }
-    const bubble = element('div', { class: 'bubble' });
-    if (receipt) bubble.append(element('span', { class: 'spoken' }, 'You: '));
-    else bubble.append(element('p', { class: 'sender', 'data-person': senderId }, nameOf(senderId)));
-    bubble.append(element('p', { class: 'text' }, text));
-    return element(
-      'li',
-      { class: receipt ? 'message own' : 'message', 'data-message': messageId },
-      bubble,
-      meta,
-      ...(receipt ? [receipt.names] : []),
-    );
-  }
-
-  /** A line after the newest message that was there when a member joined. */
-  #addJoins(): void {
-    for (const { userId, joinedAfter } of this.#device.members) {
-      const row = joinedAfter === null ? undefined : this.#rows.get(joinedAfter);
-      if (!row || this.#joined.has(userId)) continue;
-      this.#joined.add(userId);
-      const who = userId === this.#device.userId ? 'You' : nameOf(userId);
-      row.item.after(element('li', { class: 'joined' }, `${who} joined`));
-    }
-  }
-
-  /** Puts the line above the first new message. It stays while the person reads, and goes when the person is away. */
-  #placeLine(hasMore: boolean): void {
-    const view = this.#device.view();
-    const first = this.#firstUnread();
-    if (view && view.revision !== this.#revision) {
-      // The first view, or marked unread, here or on another device.
-      this.#revision = view.revision;
-      this.#lineAt = first;
-    } else if (!this.#isLooking && first === null) {
-      this.#lineAt = null;
-    } else if (this.#lineAt === null && hasMore && !(this.#isLooking && this.#isAtEnd)) {
-      // A message that arrives while the person looks is not marked as new.
-      this.#lineAt = first;
-    }
-    const row = this.#lineAt === null ? undefined : this.#rows.get(this.#lineAt);
-    this.#line.classList.toggle('read', first === null);
-    if (!row) this.#line.remove();
-    else if (this.#line.nextElementSibling !== row.item) row.item.before(this.#line);
-  }
-
-  #updateReceipts(): void {
-    const { tidemark, groupId } = this.#device;
-    const receipts = tidemark.getSnapshot().receipts.get(groupId);
-    for (const [messageId, { receipt }] of this.#rows) receipt?.update(receipts?.get(messageId));
-  }
-
-  #showDrafts(drafts: readonly Draft[]): void {
-    const keys = drafts.map(({ key }) => key).join();
-    if (this.#drafts.dataset.keys === keys) return;
-    this.#drafts.dataset.keys = keys;
-    this.#drafts.hidden = drafts.length === 0;
-    this.#drafts.replaceChildren(
-      ...drafts.map(({ text }) =>
-        element(
-          'li',
-          { class: 'message own draft' },
-          element('div', { class: 'bubble' }, element('p', { class: 'text' }, text)),
-          element('div', { class: 'meta' }, icon(CLOCK), 'Waiting to be sent'),
-        ),
-      ),
-    );
-  }
-
-  /** To the newest message; but if the person is away, not further than to the first new one. */
-  #scrollToEnd(): void {
-    const end = this.#log.scrollHeight - this.#log.clientHeight;
-    const line = this.#isLooking || !this.#line.isConnected ? end : this.#line.offsetTop - ABOVE_LINE_PX;
-    this.#log.scrollTop = Math.min(end, line);
-    this.#scrolled();
-  }
-
-  #scrolled(): void {
-    const { scrollHeight, scrollTop, clientHeight } = this.#log;
-    this.#isAtEnd = scrollHeight - scrollTop - clientHeight <= END_PX;
-    this.#jump.hidden = this.#isAtEnd || this.#log.clientHeight === 0;
   }
 }

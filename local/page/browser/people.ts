@@ -1,9 +1,6 @@
 /** The people of the page, by their user ids, in the order of their panels. */
 export const PEOPLE = { alice: 'Alice', bob: 'Bob', carol: 'Carol' } as const;
 
-/** The group of the page without `?group=`. */
-export const DEFAULT_GROUP = 'picnic';
-
 export type Person = keyof typeof PEOPLE;
 
 export function isPerson(userId: string): userId is Person {

@@ -12,12 +12,14 @@ export class ReceiptLine {
   /** To stand below the line. */
   readonly names: HTMLElement;
   readonly #device: Device;
+  readonly #groupId: string;
   readonly #messageId: string;
   readonly #button: HTMLButtonElement;
   #receipt: Receipt | undefined;
 
-  constructor(device: Device, messageId: string) {
+  constructor(device: Device, groupId: string, messageId: string) {
     this.#device = device;
+    this.#groupId = groupId;
     this.#messageId = messageId;
     const namesId = `names-${device.userId}-${messageId}`;
     this.#button = button(
@@ -49,9 +51,13 @@ export class ReceiptLine {
   }
 
   async #loadNames(): Promise<void> {
-    const { tidemark, groupId } = this.#device;
+    const { tidemark } = this.#device;
     const list = async (state: 'read' | 'delivered' | 'unread') => {
-      const page = await tidemark.api.listReceipts({ groupId, messageId: this.#messageId, state });
+      const page = await tidemark.api.listReceipts({
+        groupId: this.#groupId,
+        messageId: this.#messageId,
+        state,
+      });
       return page.members.map(({ userId }) => userId);
     };
     try {

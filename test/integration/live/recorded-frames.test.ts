@@ -90,7 +90,7 @@ beforeAll(async () => {
   await Promise.all(pushes);
   alice = await finalOf(ofAlice, phone);
   bob = await finalOf(ofBob, laptop);
-}, 120_000);
+});
 afterAll(() => live.close());
 
 async function membershipOf(userId: UserId): Promise<Membership> {

@@ -55,13 +55,22 @@ const member = (userId: 'alice' | 'bob'): ChatEntry => ({
   joinedAfter: null,
 });
 
+/** Sends a message of Alice that is accepted, and returns its id. */
+function idOf(
+  chat: Chat,
+  message: { readonly text: string; readonly key: string; readonly threadOf?: string },
+) {
+  const outcome = chat.send('picnic', { senderId: 'alice', ...message });
+  expect(outcome).toEqual({ kind: 'accepted', messageId: expect.stringMatching(/^\d{19,20}$/) });
+  return outcome.kind === 'accepted' ? outcome.messageId : '';
+}
+
 const kinds = (entries: readonly ChatEntry[]) => entries.map(({ kind }) => kind);
 
 test('a message of a member is accepted at once, and recorded until Tidemark acknowledges it', async () => {
   const entries = [member('alice')];
   statuses = [503, 500];
-  const messageId = chatWith(entries).send('picnic', { senderId: 'alice', text: 'Hello', key: 'k1' });
-  expect(messageId).toMatch(/^\d{19}$/);
+  const messageId = idOf(chatWith(entries), { text: 'Hello', key: 'k1' });
   expect(kinds(entries)).toEqual(['joined', 'sent']);
   await eventually(() => expect(kinds(entries)).toEqual(['joined', 'sent', 'recorded']));
   expect(calls).toHaveLength(1);
@@ -70,20 +79,81 @@ test('a message of a member is accepted at once, and recorded until Tidemark ack
   );
 });
 
-test('a message of somebody else is refused', () => {
+test.each(['picnic', 'picnic-2'])('a message of somebody else is refused: %s', (groupId) => {
   const entries = [member('alice')];
-  expect(chatWith(entries).send('picnic', { senderId: 'bob', text: 'Hello', key: 'k1' })).toBeNull();
+  expect(chatWith(entries).send(groupId, { senderId: 'bob', text: 'Hello', key: 'k1' })).toEqual({
+    kind: 'not-a-member',
+  });
   expect(kinds(entries)).toEqual(['joined']);
+});
+
+test.each([
+  ['Can you come, @Bob?', '["bob"]'],
+  ['@carol and @bob: @carol brings the cake', '["carol","bob"]'],
+  ['@bob, @all', '"all"'],
+])('whom a text mentions is recorded: %s', async (text, mentions) => {
+  const entries = [member('alice')];
+  idOf(chatWith(entries), { text, key: 'k1' });
+  await eventually(() => expect(kinds(entries)).toEqual(['joined', 'sent', 'recorded']));
+  expect(calls).toEqual([expect.stringContaining(`,"mentions":${mentions}}`)]);
+});
+
+test.each(['me@bob.example', '@bobby', 'bob', '@everybody'])('no mention: %s', async (text) => {
+  const entries = [member('alice')];
+  idOf(chatWith(entries), { text, key: 'k1' });
+  await eventually(() => expect(kinds(entries)).toEqual(['joined', 'sent', 'recorded']));
+  expect(calls).toEqual([expect.not.stringContaining('mentions')]);
+});
+
+test('a thread is a group with this parent and these members, before its first message is recorded', async () => {
+  const entries = [member('alice'), member('bob')];
+  const chat = chatWith(entries);
+  const messageId = idOf(chat, { text: 'Who comes?', key: 'k1' });
+  await eventually(() => expect(entries.at(-1)?.kind).toBe('recorded'));
+  calls = [];
+  statuses = [503];
+  idOf(chat, { text: 'I do', key: 'k2', threadOf: messageId });
+  await eventually(() => expect(kinds(entries).filter((kind) => kind === 'recorded')).toHaveLength(2));
+  idOf(chat, { text: '@bob too?', key: 'k3', threadOf: messageId });
+  await eventually(() => expect(kinds(entries).filter((kind) => kind === 'recorded')).toHaveLength(3));
+  const thread = `/v1/groups/picnic.${messageId}`;
+  expect(calls).toEqual([
+    `PUT ${thread} {"parentId":"picnic"}`,
+    `POST ${thread}/members {"userIds":["alice","bob"]}`,
+    expect.stringMatching(new RegExp(`^POST ${thread}/messages {"messageId":"\\d+","senderId":"alice"`)),
+    expect.stringMatching(new RegExp(`^POST ${thread}/messages .*"mentions":\\["bob"\\]}$`)),
+  ]);
+
+  // The next run knows the thread too.
+  calls = [];
+  await chatWith(entries).join('picnic', 'carol');
+  expect(calls).toEqual([`PUT ${thread}/members/carol`, 'PUT /v1/groups/picnic/members/carol']);
+});
+
+test('only a message of the chat can be answered in a thread', async () => {
+  const entries = [member('alice')];
+  const chat = chatWith(entries);
+  const answer = (threadOf: string) =>
+    chat.send('picnic', { senderId: 'alice', text: 'Yes', key: `k-${threadOf}`, threadOf });
+  expect(answer('41')).toEqual({ kind: 'no-thread' });
+  const messageId = idOf(chat, { text: 'Who comes?', key: 'k1' });
+  await eventually(() => expect(entries.at(-1)?.kind).toBe('recorded'));
+  const inThread = idOf(chat, { text: 'I do', key: 'k2', threadOf: messageId });
+  await eventually(() => expect(kinds(entries).filter((kind) => kind === 'recorded')).toHaveLength(2));
+  expect(answer(inThread)).toEqual({ kind: 'no-thread' });
+  expect(calls.filter((call) => call.startsWith('PUT'))).toEqual([
+    `PUT /v1/groups/picnic.${messageId} {"parentId":"picnic"}`,
+  ]);
 });
 
 test('a message that is sent twice under one key is one message', async () => {
   const entries = [member('alice')];
   const chat = chatWith(entries);
-  const sent = { senderId: 'alice', text: 'Hello', key: 'k1' } as const;
-  expect(chat.send('picnic', sent)).toBe(chat.send('picnic', sent));
+  const sent = { text: 'Hello', key: 'k1' };
+  expect(idOf(chat, sent)).toBe(idOf(chat, sent));
   await eventually(() => expect(kinds(entries)).toEqual(['joined', 'sent', 'recorded']));
   // The next run knows the key too.
-  expect(chatWith(entries).send('picnic', sent)).toMatch(/^\d{19}$/);
+  idOf(chatWith(entries), sent);
   expect(kinds(entries)).toEqual(['joined', 'sent', 'recorded']);
 });
 
@@ -134,7 +204,5 @@ test('ids grow over a clock that goes back', () => {
       key: 'k1',
     },
   ];
-  expect(chatWith(entries).send('picnic', { senderId: 'alice', text: 'Hello', key: 'k2' })).toBe(
-    '18000000000000000001',
-  );
+  expect(idOf(chatWith(entries), { text: 'Hello', key: 'k2' })).toBe('18000000000000000001');
 });

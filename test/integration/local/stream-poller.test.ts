@@ -131,4 +131,4 @@ test('a record that is given up is named by its place in the stream, where it ca
     store.close();
     rmSync(directory, { recursive: true });
   }
-}, 60_000);
+});

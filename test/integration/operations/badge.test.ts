@@ -126,7 +126,7 @@ test('the count of one group stops at 500', async () => {
   const ofMentions = { groups: 1, messages: 1, mentions: 1, exact: true };
   expect(await countBadge(tidemark, ann.userId)).toEqual(ofMentions);
   expect(await countBadge(off, ann.userId)).toEqual(ofMentions);
-}, 120_000);
+});
 
 test('several users have their badges in the order of the call, each once however often they are named', async () => {
   const [ann, cem] = [aUserInGroups(), aUserInGroups()];

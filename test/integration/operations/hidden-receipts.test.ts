@@ -257,4 +257,4 @@ async function play(steps: readonly Step[]): Promise<void> {
 
 test('nothing that is read or sent while receipts are hidden ever shows, whatever the cache holds', async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 25 }), play), { numRuns: 60 });
-}, 600_000);
+});

@@ -300,7 +300,7 @@ test('a call marks 100 groups, and the next one continues behind them', async ()
   } while (after);
   expect(sizes).toEqual([100, 100, 3]);
   expect(marked).toEqual(groups);
-}, 120_000);
+});
 
 test('the threads of a parent are found among many other groups', async () => {
   const userId: UserId = aUser('ann');
@@ -314,4 +314,4 @@ test('the threads of a parent are found among many other groups', async () => {
   const second = await markAll(tidemark, userId, { ...ALL, parentId, after: first.next });
   expect(second.results.map(({ groupId }) => groupId)).toEqual(threads.slice(100));
   expect(second.next).toBeNull();
-}, 120_000);
+});

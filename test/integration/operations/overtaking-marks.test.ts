@@ -188,7 +188,7 @@ describe('a mark that overtakes its message', () => {
     await send(2);
     const reached = await Promise.all(members.map((userId) => registers(groupId, userId)));
     expect(reached.filter((own) => own?.[0] === 2)).toHaveLength(150);
-  }, 180_000);
+  });
 
   test('does not block its message, which is recorded even if the mark fails', async () => {
     const { groupId, sender, reader } = await aChat();

@@ -163,7 +163,7 @@ describe('the receipts of a group', () => {
     } finally {
       await Promise.all(instances.map((instance) => instance.close()));
     }
-  }, 180_000);
+  });
 
   test('count members who joined a moment ago, while the list of members in the ledger is behind', async () => {
     const { groupId, sender } = await prepare(2);
@@ -201,7 +201,7 @@ describe('the receipts of a group', () => {
     expect(await countOf(group, [1])).toEqual([[1_200, 0, 0]]);
     // The window of messages, and the two missing pages.
     expect(tidemark.takeCalls().filter((call) => call === 'ledger Query')).toHaveLength(3);
-  }, 180_000);
+  });
 
   test('make a caller wait while another one loads them', async () => {
     const group = await prepare(1);

@@ -2,6 +2,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exportAnswer } from '../../../functions/runtime/export-answer.ts';
 import type { GroupId } from '../../../shared/domain/ids.ts';
+import { Erasures } from '../../../shared/ledger/erasures.ts';
 import { USER_ITEMS } from '../../../shared/ledger/keys.ts';
 import { type UserItem, UserItems } from '../../../shared/ledger/user-items.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -69,6 +70,8 @@ test('an export has an item of each kind, with all that it holds', async () => {
     tokenExpiresAtMs: connectedAtMs + 1_000,
   });
 
+  await new Erasures(live.table).begin({ kind: 'user', userId: bob }, Date.UTC(2026, 0, 31, 12, 0, 9));
+
   const { found } = await everything(bob, 100);
   expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(Object.keys(USER_ITEMS)));
   expect(exportAnswer(found)).toEqual({
@@ -112,6 +115,7 @@ test('an export has an item of each kind, with all that it holds', async () => {
         expiresAt: '2026-01-31T14:10:08.000Z',
       },
     ],
+    erasures: [{ begunAt: '2026-01-31T12:00:09.000Z' }],
     unreadable: [],
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { InstanceSlots, type SlotUser } from '../../../local/aws/lambda/instance-slots.ts';
+import { instancesFor } from '../../../local/aws/lambda/lambda.ts';
 
 const NOW_MS = 10_000;
 
@@ -88,4 +89,13 @@ test('if each function has only one instance, any of them ends', () => {
   const [one] = [aFunction(slots, 1, null), aFunction(slots, 1, null)];
   expect(slots.take(aFunction(slots, 0, null))).toBe(false);
   expect(slots.mustYield(one)).toBe(true);
+});
+
+test.each([
+  [2, 32],
+  [8, 40],
+  [16, 81],
+  [64, 128],
+])('on a machine with %i GiB all functions together get at most %i instances', (gib, instances) => {
+  expect(instancesFor(gib * 2 ** 30)).toBe(instances);
 });
