@@ -229,7 +229,7 @@ async function deleteAGroup(): Promise<void> {
   expect((await faults.api.asService('DELETE', `/v1/groups/${groupId}`)).status).toBe(202);
   await eventually(async () => {
     expect(await faults.ledgerItem(`USER#${userId}`, `GROUP#${groupId}`)).toBeUndefined();
-  }, LONG_WAIT);
+  });
 }
 
 function putErasure(userId: string): void {
