@@ -71,6 +71,7 @@ test('the page’s calls, one after the other, give its answers and events', asy
 test('the page shows every event, and each route at least once', () => {
   expect(page.events.map(({ name }) => name).toSorted()).toEqual([
     'DeliveryAdvanced',
+    'GroupDeleted',
     'GroupFullyRead',
     'MessageStillUnread',
     'OwnWatermarkMoved',
