@@ -51,8 +51,10 @@ describe('AwsSolutions', () => {
       'AwsSolutions-SQS3 at tidemark-test/Notify/Subscription/DeadLetters/Resource',
       ...['DELETE', 'POST'].flatMap((method) =>
         [
-          ...(method === 'DELETE' ? ['Live/open-connection', 'Erasure/erase'] : []),
-          ...['Live/answer-frame', 'Notify/notify', 'Notify/push-frames'],
+          ...(method === 'DELETE' ? ['Live/open-connection'] : []),
+          'Live/answer-frame',
+          ...(method === 'DELETE' ? ['Erasure/erase'] : []),
+          ...['Notify/notify', 'Notify/push-frames'],
         ].map(
           (name) =>
             'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:' +
