@@ -206,7 +206,13 @@ test('a call that was under way when the membership ended brings nothing back', 
   await beginErasure(service, bob);
   await service.followStream();
   await service.workOnce();
-  // It read the membership before, and merges it now.
+  // Another job of the same erasure, which has not waited, removes nothing yet.
+  const [waiting] = service.jobs.splice(0);
+  if (!waiting) throw new Error('a job waits');
+  service.jobs.push([{ ...waiting[0], waitedSinceMs: null }, 0]);
+  await service.workOnce();
+  await service.followStream();
+  // The call read the membership before, and merges it now.
   await cache.merge(tea, [change.member(bob, before)]);
   expect(await markRead(tidemark(), member, at(1))).toBeNull();
   await service.finish();
