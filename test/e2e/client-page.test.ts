@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import type { Browser, Page } from 'playwright-core';
 import type { Listening } from '../../local/http/loopback.ts';
-import { describeInChromium, launchChromium, startWebSite } from '../support/chromium.ts';
+import { describeInChromium, launchChromium, openContext, startWebSite } from '../support/chromium.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { withStack } from '../support/running-stack.ts';
 
@@ -44,7 +44,7 @@ describeInChromium('a page with the client and React', () => {
   }
 
   async function showChat(userId: string, groupId: string): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 400, height: 600 } });
+    const context = await openContext(browser, { viewport: { width: 400, height: 600 } });
     const page = await context.newPage();
     await page.goto(site.url);
     await page.addStyleTag({ content: STYLE });

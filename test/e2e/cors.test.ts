@@ -2,7 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { Browser, Page } from 'playwright-core';
 import { fieldsOf } from '../../local/http/api-client.ts';
 import type { Listening } from '../../local/http/loopback.ts';
-import { describeInChromium, FOREIGN_HOST, launchChromium, startWebSite } from '../support/chromium.ts';
+import {
+  describeInChromium,
+  FOREIGN_HOST,
+  launchChromium,
+  openContext,
+  startWebSite,
+} from '../support/chromium.ts';
 import { freshPrefix } from '../support/engines.ts';
 import { THROTTLED } from '../support/fault-proxy.ts';
 import { withFaultStack } from '../support/fault-stack.ts';
@@ -151,7 +157,7 @@ describeInChromium('a page in Chromium', () => {
 
   /** A page of a site in a new profile, which has no preflight results of other pages. */
   async function openPage(host: string): Promise<Page> {
-    const page = await (await browser.newContext()).newPage();
+    const page = await (await openContext(browser)).newPage();
     await page.goto(`http://${host}:${site.port}/`);
     return page;
   }

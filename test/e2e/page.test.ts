@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import axe from 'axe-core';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import WebSocket from 'ws';
-import { describeInChromium, launchChromium } from '../support/chromium.ts';
+import { describeInChromium, launchChromium, openContext } from '../support/chromium.ts';
 import { eventually } from '../support/engines.ts';
 import { freePort } from '../support/free-port.ts';
 import { withStack } from '../support/running-stack.ts';
@@ -17,9 +17,6 @@ let apiUrl: string;
 beforeAll(() => {
   ({ apiUrl } = stack.description);
 });
-
-/** Long, because a test waits for several functions, and other tests run beside it. */
-const LOCATED_SOON = { timeout: 120_000 };
 
 let lastGroup = 0;
 function freshGroup(): string {
@@ -144,7 +141,7 @@ describeInChromium('the page in Chromium', () => {
   }
 
   async function start(options: Parameters<Browser['newContext']>[0] = {}): Promise<void> {
-    context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context = await openContext(browser, { viewport: { width: 1280, height: 800 }, ...options });
     faults = [];
   }
 
@@ -181,11 +178,11 @@ describeInChromium('the page in Chromium', () => {
           .getByLabel(/^(Message|Reply) as /)
           .and(page.locator(':visible'));
         for (const text of texts) {
-          await input.fill(text, LOCATED_SOON);
+          await input.fill(text);
           await input.press('Enter');
         }
         const last = panel(person).locator('.own:not(.draft) .text:visible', { hasText: texts.at(-1) ?? '' });
-        await last.last().waitFor(LOCATED_SOON);
+        await last.last().waitFor();
       },
       texts: (person) => panel(person).locator('.chat .message:not(.draft) .text').allTextContents(),
       receipts: (person) => panel(person).locator('.chat .receipt').allTextContents(),
@@ -237,7 +234,7 @@ describeInChromium('the page in Chromium', () => {
   test('two people chat: what one of them looks at becomes read for the other', async () => {
     const { alice, bob } = await openAliceAndBob();
     const lines = Array.from({ length: 30 }, (_, line) => `Line ${line + 1}`);
-    await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
+    await bob.panel('bob').getByText('No messages yet').waitFor();
     await withRealFocus(bob);
     await alice.page.bringToFront();
     await alice.say('alice', ...lines);
@@ -314,7 +311,7 @@ describeInChromium('the page in Chromium', () => {
 
   test('without a network a person misses nothing: ten messages arrive later, and one mark is sent', async () => {
     const { alice, bob } = await openAliceAndBob();
-    await bob.panel('bob').getByText('No messages yet').waitFor(LOCATED_SOON);
+    await bob.panel('bob').getByText('No messages yet').waitFor();
     await bob.cutNetwork('bob');
     const before = bob.requests.length;
     const ten = Array.from({ length: 10 }, (_, line) => `Message ${line + 1}`);
@@ -385,9 +382,9 @@ describeInChromium('the page in Chromium', () => {
     const { page, say, panel, receipts, badge, texts } = await open({ group: freshGroup() });
     await say('alice', 'Before');
     await panel('carol').getByRole('button', { name: 'Join the group' }).click();
-    await panel('carol').getByText('You joined').waitFor(LOCATED_SOON);
+    await panel('carol').getByText('You joined').waitFor();
     expect([await badge('carol'), await texts('carol')]).toEqual([null, ['Before']]);
-    await panel('bob').getByText('Carol joined').waitFor(LOCATED_SOON);
+    await panel('bob').getByText('Carol joined').waitFor();
 
     // Carol has clicked in her panel. With the pointer still there, she would read.
     await panel('alice').hover();
@@ -475,7 +472,7 @@ describeInChromium('the page in Chromium', () => {
     await eventually(async () => expect(await badge('bob')).toBe('1'));
     await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
     await panel('bob').getByRole('button', { name: 'Archive: Chat' }).press('Enter');
-    await panel('bob').getByText('Bob has archived the chat.').waitFor(LOCATED_SOON);
+    await panel('bob').getByText('Bob has archived the chat.').waitFor();
     expect([await badge('bob'), await panel('bob').locator('.log').isVisible()]).toEqual([null, false]);
     // The focus is where the chat now is.
     const focused = () => panel('bob').locator(':focus').allTextContents();
@@ -483,12 +480,12 @@ describeInChromium('the page in Chromium', () => {
 
     await say('alice', 'After');
     await eventually(async () => expect(await badge('bob')).toBe('2'));
-    await panel('bob').getByRole('log').waitFor(LOCATED_SOON);
+    await panel('bob').getByRole('log').waitFor();
     expect(await belowLine('bob')).toEqual(['Before']);
 
     await panel('bob').getByRole('button', { name: 'Archive: Chat' }).press('Enter');
     await panel('bob').getByRole('button', { name: 'Return it now' }).press('Enter');
-    await panel('bob').getByRole('log').waitFor(LOCATED_SOON);
+    await panel('bob').getByRole('log').waitFor();
     await eventually(async () => expect(await badge('bob')).toBe('2'));
   });
 
@@ -560,7 +557,7 @@ describeInChromium('the page in Chromium', () => {
       expect(await seriousIn(page)).toEqual([]);
       await say('alice', 'A first message');
       await panel('alice').locator('.receipt').click();
-      await panel('alice').locator('.names dd').first().waitFor(LOCATED_SOON);
+      await panel('alice').locator('.names dd').first().waitFor();
       await show('Bob');
       await panel('bob').locator('.message').hover();
       await panel('bob').getByText('Network').click();
@@ -625,7 +622,7 @@ describeInChromium('the page in Chromium', () => {
       await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1']));
 
       await end('SIGKILL');
-      await alice.panel('alice').getByText('Connecting').waitFor(LOCATED_SOON);
+      await alice.panel('alice').getByText('Connecting').waitFor();
       const input = alice.panel('alice').getByLabel('Message as Alice');
       await input.fill('Meanwhile');
       await input.press('Enter');

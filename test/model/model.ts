@@ -127,7 +127,7 @@ export interface PreferenceValues {
 }
 
 export interface Preferences extends PreferenceValues {
-  /** The head when it was archived. */
+  /** The newest message that was not silent when it was archived. */
   readonly archivedAt: bigint;
   /** The revision that they began with. */
   readonly base: number | UnknownRevision;
@@ -298,7 +298,7 @@ export interface Rules {
   /** Whether what the member does is hidden from others. */
   isHidden(member: Member, when: HiddenWhen): boolean;
   /** The member after its preferences were set, before their revision is raised. */
-  withPreferences(member: Member, patch: PreferencesPatch, head: bigint): Member;
+  withPreferences(member: Member, patch: PreferencesPatch, loud: bigint): Member;
   /** Whether setting preferences raises their revision. */
   raisesPreferences(patch: { readonly isDifferent: boolean }): boolean;
   preferencesOnJoining(group: Group, userId: string): PreferenceValues & { readonly archivedAt: bigint };
@@ -370,14 +370,14 @@ export const RULES: Rules = {
   inOrder: (facts) => facts.toSorted(byTime),
   afterEviction: (group) => group,
   isHidden: ({ preferences }) => preferences.hideReceipts,
-  withPreferences: (member, patch, head) => {
+  withPreferences: (member, patch, loud) => {
     const { archivedAt } = member.preferences;
     return {
       ...member,
       preferences: {
         ...member.preferences,
         ...given(patch),
-        archivedAt: patch.archive === undefined ? archivedAt : head,
+        archivedAt: patch.archive === undefined ? archivedAt : loud,
       },
     };
   },

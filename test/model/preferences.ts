@@ -35,7 +35,10 @@ interface Set {
   readonly expected: Expected;
 }
 
-/** The possible states after a member sets its preferences. */
+/**
+ * The possible states after a member sets its preferences. While messages are recorded, the newest one that is not silent is
+ * that of either moment.
+ */
 export function setPreferences(
   group: Group,
   member: Member,
@@ -44,8 +47,22 @@ export function setPreferences(
   learned: Learned,
   rules: Rules,
 ): readonly Set[] {
+  const louds = new Set([newestLoud(view.messages), newestLoud(group.messages)]);
+  return [...louds].flatMap((loud) => setAt(loud, { group, member, patch, view, learned, rules }));
+}
+
+interface Setting {
+  readonly group: Group;
+  readonly member: Member;
+  readonly patch: PreferencesPatch;
+  readonly view: View;
+  readonly learned: Learned;
+  readonly rules: Rules;
+}
+
+function setAt(loud: bigint, { group, member, patch, view, learned, rules }: Setting): readonly Set[] {
   const before = member.preferences;
-  const changed = rules.withPreferences(member, patch, view.headBefore);
+  const changed = rules.withPreferences(member, patch, loud);
   const raised = {
     ...changed,
     preferences: { ...changed.preferences, raises: changed.preferences.raises + 1 },
@@ -57,12 +74,10 @@ export function setPreferences(
   });
   const names = ['notify', 'mutedUntil', 'hideReceipts', 'archive'] as const;
   const isDifferent = names.some((name) => patch[name] !== undefined && patch[name] !== before[name]);
-  const isLater = patch.archive === 'untilNew' && before.archivedAt < changed.preferences.archivedAt;
-  const isBack = isLater && newestLoud(view.messages) > before.archivedAt;
-  if (isDifferent || isBack) {
-    return [withAnswer(rules.raisesPreferences({ isDifferent: true }) ? raised : changed)];
-  }
-  const same = rules.raisesPreferences({ isDifferent: false }) ? withAnswer(raised) : withAnswer(member);
-  // It is archived already, and only silent messages came: the contract does not say whether this changes something.
-  return isLater ? [same, withAnswer(raised)] : [same];
+  // It came back, and is archived once more.
+  const isBack = patch.archive === 'untilNew' && before.archivedAt < changed.preferences.archivedAt;
+  const hasNews = isDifferent || isBack;
+  return [
+    withAnswer(rules.raisesPreferences({ isDifferent: hasNews }) ? raised : hasNews ? changed : member),
+  ];
 }

@@ -302,8 +302,8 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'hides a member’s receipts forever',
     {
-      withPreferences: (member, patch, head) => {
-        const changed = RULES.withPreferences(member, patch, head);
+      withPreferences: (member, patch, loud) => {
+        const changed = RULES.withPreferences(member, patch, loud);
         const hideReceipts = changed.preferences.hideReceipts || member.preferences.hideReceipts;
         return { ...changed, preferences: { ...changed.preferences, hideReceipts } };
       },
@@ -313,8 +313,8 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'shows what was read while receipts were hidden as soon as they are shown',
     {
-      withPreferences: (member, patch, head) => {
-        const changed = RULES.withPreferences(member, patch, head);
+      withPreferences: (member, patch, loud) => {
+        const changed = RULES.withPreferences(member, patch, loud);
         return patch.hideReceipts === false
           ? { ...changed, shown: changed.own, shownAt: changed.ownAt }
           : changed;
@@ -333,9 +333,9 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'sets preferences that a call does not have to their defaults',
     {
-      withPreferences: (member, patch, head) => {
+      withPreferences: (member, patch, loud) => {
         const preferences = { ...member.preferences, ...DEFAULT_PREFERENCES };
-        return RULES.withPreferences({ ...member, preferences }, patch, head);
+        return RULES.withPreferences({ ...member, preferences }, patch, loud);
       },
     },
     { feature: 'preferences' },

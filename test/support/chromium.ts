@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { describe } from '@jest/globals';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from 'playwright-core';
 import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
+
+/** As long as `eventually` waits. */
+const PATIENCE_MS = 120_000;
 
 /** Tests in Chromium. Where it is not installed they are skipped, but with TIDEMARK_REQUIRE_CHROMIUM=1 they fail. */
 export const describeInChromium =
@@ -16,6 +19,7 @@ export const FOREIGN_HOST = 'foreign.example';
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: EXECUTABLE,
+    timeout: PATIENCE_MS,
     args: [
       '--no-sandbox',
       '--disable-background-networking',
@@ -25,6 +29,15 @@ export function launchChromium(): Promise<Browser> {
       `--host-resolver-rules=MAP ${FOREIGN_HOST} 127.0.0.1`,
     ],
   });
+}
+
+export async function openContext(
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context;
 }
 
 /** Serves one empty page, under every name that leads to this machine. The test says what the page does. */
