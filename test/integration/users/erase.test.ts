@@ -2,6 +2,7 @@ import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import { advance, type MembershipState } from '../../../shared/domain/membership.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, applyJoin, listMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
@@ -206,11 +207,38 @@ test('a call that was under way when the membership ended brings nothing back', 
   await beginErasure(service, bob);
   await service.followStream();
   await service.workOnce();
-  // It read the membership before, and merges it now.
+  // Another job of the same erasure, which has not waited, removes nothing yet.
+  const [waiting] = service.jobs.splice(0);
+  if (!waiting) throw new Error('a job waits');
+  service.jobs.push([{ ...waiting[0], waitedSinceMs: null }, 0]);
+  await service.workOnce();
+  await service.followStream();
+  // The call read the membership before, and merges it now.
   await cache.merge(tea, [change.member(bob, before)]);
   expect(await markRead(tidemark(), member, at(1))).toBeNull();
   await service.finish();
   expect(await service.keysWith(bob)).toEqual([]);
+});
+
+test('writes that were computed before the membership ended change nothing', async () => {
+  const { bob, tea } = await aChat();
+  const member = { groupId: tea, userId: bob };
+  const { memberships } = service.live.tidemark.ledger;
+  const before = await memberships.read(member);
+  const writes = async () => {
+    const move = (state: MembershipState | null) =>
+      state?.kind === 'member' ? advance(state, at(3), service.nowMs()) : state;
+    expect(await memberships.change(member, move, before)).toMatchObject({ changed: false });
+    expect(await memberships.raise(member, at(9), service.nowMs())).toMatchObject({ isRaised: false });
+    await memberships.setPreferences(member, { notify: 'none' }, service.nowMs());
+  };
+  await beginErasure(service, bob);
+  await service.followStream();
+  await service.workOnce();
+  await writes();
+  await service.finish();
+  await writes();
+  expect(await service.itemsWith(bob)).toEqual([]);
 });
 
 test('a job that dies before any of its calls is repeated, and nothing is left', async () => {
