@@ -64,7 +64,7 @@ export const eventDetails = {
   GroupDeleted: v.pipe(
     v.strictObject({ groupId }),
     v.description(
-      'The deletion of the group is done: nothing of before is left but what docs/privacy.md names',
+      'The deletion of the group is done: nothing from before is left but what docs/privacy.md names',
     ),
   ),
   UserErased: v.pipe(

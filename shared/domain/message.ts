@@ -10,7 +10,7 @@ export interface Message {
   readonly senderId: UserId | null;
   readonly deleted: boolean;
   /**
-   * When the service first heard of it, in milliseconds since the epoch; 0 for a message of an earlier version. It counts only
+   * When the service first received it, in milliseconds since the epoch; 0 for a message of an earlier version. It counts only
    * if this is after the group was last deleted.
    */
   readonly recordedAt: number;

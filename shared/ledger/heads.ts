@@ -33,7 +33,7 @@ const EXPIRES_AT = 'expiresAt';
 /** How long the epoch of a deleted group is kept if nobody uses the group again: longer than any retry, queue or stream can delay a write. */
 const EPOCH_SECONDS = 30 * 86_400;
 
-/** Deletions of a group at the same time. */
+/** A deletion gives up after it has lost to other deletions of the group this many times in a row. */
 const MAX_ATTEMPTS = 10;
 
 /** The heads of groups. They stay when messages expire, and never go back within one epoch. */

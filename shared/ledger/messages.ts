@@ -120,7 +120,7 @@ export class Messages {
 
   /**
    * Deletes a message, whether or not it is known yet. The stored deletion stops a late recording from reviving it. Returns
-   * when the service first heard of the message.
+   * when the service first received the message.
    */
   async delete(
     groupId: GroupId,

@@ -11,7 +11,7 @@ export function readGroup({ ledger }: Tidemark, groupId: GroupId): Promise<Head>
 
 /**
  * Deletes a group: one write of the head, then a merge of it into the cache. From then on nobody is a member, nothing is unread
- * and the group may be used again; what is stored of before no longer counts. Returns the head with its epoch.
+ * and the group may be used again; what is stored from before no longer counts. Returns the head with its epoch.
  */
 export async function deleteGroup({ ledger, cache, nowMs }: Tidemark, groupId: GroupId): Promise<Head> {
   const head = await ledger.heads.delete(groupId, nowMs());

@@ -111,7 +111,7 @@ export async function join(tidemark: Tidemark, { groupId, userId }: Member): Pro
 }
 
 /**
- * Makes one user a member. If the user is being erased, that ends the membership of before first. The new membership outranks all
+ * Makes one user a member. If the user is being erased, that ends the membership from before first. The new membership outranks all
  * before it, even if a clock went back in between.
  */
 async function joinOne(

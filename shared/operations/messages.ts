@@ -49,7 +49,7 @@ const CONCURRENT_MESSAGES = 10;
 /** Memberships written at the same time when early marks are applied. */
 const CONCURRENT_MARKS = 20;
 
-/** A group that is deleted this often during one call. */
+/** A recording gives up after the group was deleted this often during the call. */
 const MOST_DELETIONS = 10;
 
 /** One message takes due marks out of the cache at most this often. The rest waits for the next message. */

@@ -105,7 +105,7 @@ async function atEach(
   }
 }
 
-/** Nobody of before is a member, whatever the call has left in the cache. */
+/** Nobody from before is a member, whatever the call has left in the cache. */
 async function expectGone({ groupId, ann, bob }: Chat): Promise<void> {
   for (const service of [tidemark, withoutCache(tidemark)]) {
     for (const userId of [ann, bob]) {
@@ -165,7 +165,7 @@ describe.each([
   ['the group', true],
   ['nothing of the group', false],
 ])('while the cache holds %s, the deletion before each network call of', (_, isWarm) => {
-  test.each(MARKS)('%s leaves nothing of before', async (_name, call) => {
+  test.each(MARKS)('%s leaves nothing from before', async (_name, call) => {
     await atEach(call, isWarm, async ({ chat }) => {
       await expectGone(chat);
       await expectSound(chat);
@@ -261,7 +261,7 @@ describe('late records of the stream', () => {
       records,
     );
 
-  test('of before the deletion, and of the deletion of items, change nothing of the group that began again', async () => {
+  test('from before the deletion, and of the deletion of items, change nothing of the group that began again', async () => {
     await stream.take();
     const chat = await aSpoiltChat();
     const { groupId, ann, bob } = chat;
@@ -287,7 +287,7 @@ describe('late records of the stream', () => {
     expect(published).toEqual([]);
   });
 
-  test('empty a cache that did not hear of the deletion', async () => {
+  test('empty a cache that missed the deletion', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     await stream.take();
     const { epoch } = await deleteGroup(withoutCache(tidemark), groupId);
@@ -331,7 +331,7 @@ describe('the worker', () => {
     }
   });
 
-  test('works in steps while there is time, and waits until no call of before can write any more', async () => {
+  test('works in steps while there is time, and waits until no call from before can write any more', async () => {
     const { groupId, ann } = await aSpoiltChat();
     const { epoch } = await deleteGroup(tidemark, groupId);
     const groupItems = new GroupItems(openTable(), 'members');

@@ -119,7 +119,7 @@ describe.each(CACHE_STATES)('a deleted group, with a cache %s,', (_, stateOf) =>
     expect(await seenBy(await stateOf(tidemark, [chat.groupId]), chat)).toEqual(NOTHING);
   });
 
-  test('begins again with small ids at once, and what is left of before does no harm', async () => {
+  test('begins again with small ids at once, and what is left from before does no harm', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     const { epoch } = await deleteGroup(tidemark, groupId);
     const service = await stateOf(tidemark, [groupId]);
@@ -208,7 +208,7 @@ describe('in a deleted group', () => {
     });
   });
 
-  test('a message id may be used again by another sender, and a deletion of before is void', async () => {
+  test('a message id may be used again by another sender, and a deletion from before is void', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     await deleteMessage(tidemark, groupId, at(2));
     await deleteMessage(tidemark, groupId, at(8));
@@ -235,7 +235,7 @@ describe('in a deleted group', () => {
     });
   });
 
-  test('a deletion of a message that comes before the message counts, even over an item of before', async () => {
+  test('a deletion of a message that comes before the message counts, even over an item from before', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     await deleteGroup(tidemark, groupId);
     await addMembers(tidemark, groupId, [ann, bob]);
@@ -250,7 +250,7 @@ describe('in a deleted group', () => {
     }
   });
 
-  test('what an item of before had of reminders, silence and mentions does not stay', async () => {
+  test('what an item from before had of reminders, silence and mentions does not stay', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     const sent = { groupId, position: at(5), senderId: ann };
     await recordMessage(tidemark, { ...sent, isSilent: true, advanceSender: false });
