@@ -33,6 +33,7 @@ const UNTRACED: Readonly<Record<string, FunctionsPart>> = {
   notify: 'events',
   'find-reminders': 'events',
   'send-reminders': 'events',
+  erase: 'functions',
   'push-frames': 'waitingFrames',
   'deliver-webhook': 'webhook',
 };

@@ -52,7 +52,9 @@ export class ReceiptsCache {
       const chunk = messages.slice(start, start + CHUNK);
       await this.#merge(
         groupId,
-        chunk.map((message) => change.message({ ...message, deleted: false, isSilent: false, mentions: [] })),
+        chunk.map((message) =>
+          change.message({ ...message, deleted: false, recordedAt: 1, isSilent: false, mentions: [] }),
+        ),
       );
     }
     const newest = messages.at(-1)?.position ?? START;

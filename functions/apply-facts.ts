@@ -12,8 +12,8 @@ import { validate } from './runtime/validate.ts';
 
 const tidemark = createTidemark();
 
-/** A fact makes up to three calls of the ledger in sequence, each of at most 6 s and its pauses. */
-const LONGEST_MS = 20_000;
+/** A fact makes up to five calls of the ledger in sequence, each of at most 6 s and its pauses. */
+const LONGEST_MS = 33_000;
 
 /**
  * Applies facts. Those of one group are applied one after the other, since they write the same items. An invalid fact
@@ -70,7 +70,7 @@ async function apply(event: QueuedEvent): Promise<void> {
     }
     case 'MessageDeleted': {
       const { groupId, messageId: position } = validate(facts[type], event.detail);
-      await deleteMessage(tidemark, groupId, position);
+      await deleteMessage(tidemark, groupId, position, happenedAtMs);
       return;
     }
     case 'MemberJoined': {

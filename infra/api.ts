@@ -86,7 +86,7 @@ export class Api extends Construct {
         environment: { ...this.#settingsFor(served), ...this.#scopesFor(served) },
         ...(timeouts.length > 0 && { timeout: Duration.seconds(Math.max(...timeouts)) }),
       });
-      cache.allow(handler);
+      if (!served.every(({ withoutCache }) => withoutCache)) cache.allow(handler);
       ledger.allow(handler, [...new Set(served.flatMap((endpoint) => endpoint.ledger))]);
       if (served.some(({ listsMembers }) => listsMembers)) ledger.allowListingMembers(handler);
       this.#addRoutes(served.flatMap(routesOf), handler);
@@ -116,7 +116,7 @@ export class Api extends Construct {
       .flatMap(routesOf)
       .filter(({ who }) => who === 'service')
       .map(({ method, path }) =>
-        path.startsWith('/v1/users/{userId}/')
+        path.startsWith('/v1/users/{userId}')
           ? '*/v1/users/*'
           : `${method}${path.replace(/\{[^}]+\}/g, '*')}`,
       )

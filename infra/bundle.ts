@@ -12,6 +12,7 @@ const consumerNames = [
   'apply-facts',
   'project-ledger',
   'publish-events',
+  'erase',
   'find-reminders',
   'send-reminders',
   'notify',

@@ -111,7 +111,7 @@ export class Live extends Construct {
     cache.allow(open);
     ledger.allow(open, ['DeleteItem', 'Query', 'UpdateItem']);
     // It closes the oldest connection, and sends nothing.
-    this.#allowManaging(open, ['DELETE']);
+    this.allowClosing(open);
     ledger.allow(close, ['DeleteItem']);
     cache.allow(answer);
     ledger.allow(answer, ['BatchGetItem', 'GetItem', 'Query', 'UpdateItem']);
@@ -121,6 +121,11 @@ export class Live extends Construct {
   /** Lets a function send frames to connections and close them. */
   allowPushing(sender: TidemarkFunction): void {
     this.#allowManaging(sender, ['POST', 'DELETE']);
+  }
+
+  /** Lets a function close connections. */
+  allowClosing(closer: TidemarkFunction): void {
+    this.#allowManaging(closer, ['DELETE']);
   }
 
   #allowManaging(sender: TidemarkFunction, methods: readonly ('DELETE' | 'POST')[]): void {

@@ -11,9 +11,14 @@ import { StreamSource } from './stream-source.ts';
 const isReadState = { kind: { S: FilterRule.or('membership', 'message', 'head') } };
 /** The writes of a reminder change nothing that the cache copies, and leave this attribute until the message is deleted. */
 const isNotReminded = { reminder: { S: FilterRule.notExists() } };
-const CHANGES_OF_READ_STATE = [
+const FILTERS = [
   FilterCriteria.filter({ dynamodb: { NewImage: { ...isReadState, ...isNotReminded } } }),
   FilterCriteria.filter({ eventName: FilterRule.isEqual('REMOVE'), dynamodb: { OldImage: isReadState } }),
+  // An erasure that begins, or begins again: its work is started.
+  FilterCriteria.filter({
+    eventName: FilterRule.or('INSERT', 'MODIFY'),
+    dynamodb: { NewImage: { kind: { S: FilterRule.isEqual('erasure') } } },
+  }),
 ];
 
 export interface ProjectionProps {
@@ -26,21 +31,25 @@ export interface ProjectionProps {
 
 /** Merges the ledger's stream into the cache, and publishes how far everyone has read. */
 export class Projection extends Construct {
+  readonly projector: TidemarkFunction;
+
   constructor(scope: Construct, id: string, { bundles, ledger, cache, bus }: ProjectionProps) {
     super(scope, id);
-    const projector = new TidemarkFunction(this, 'project-ledger', {
+    this.projector = new TidemarkFunction(this, 'project-ledger', {
       bundles,
       description: 'Merges changes of the ledger into the cache, and publishes how far everyone has read',
       whenItFails: 'shortly after a mark, reads may return the mark before it; GroupFullyRead comes late',
       timeout: Duration.seconds(30),
     });
-    cache.allow(projector);
+    cache.allow(this.projector);
     // For members that are missing in the cache, and to see whether everyone has read if the cache cannot show it.
-    ledger.allow(projector, ['BatchGetItem']);
+    ledger.allow(this.projector, ['BatchGetItem']);
     if (bus) {
-      bus.allowPublishing(projector);
-      ledger.allowListingMembers(projector);
+      // The head says whether the group was deleted since its members joined.
+      ledger.allow(this.projector, ['GetItem']);
+      bus.allowPublishing(this.projector);
+      ledger.allowListingMembers(this.projector);
     }
-    new StreamSource(this, 'Source', { ledger, consumer: projector, filters: CHANGES_OF_READ_STATE });
+    new StreamSource(this, 'Source', { ledger, consumer: this.projector, filters: FILTERS });
   }
 }

@@ -28,6 +28,15 @@ export class Publication extends Construct {
       eventName: FilterRule.isEqual('MODIFY'),
       dynamodb: { NewImage: { kind: { S: FilterRule.isEqual('membership') } } },
     });
-    new StreamSource(this, 'Source', { ledger, consumer: publisher, filters: [changesOfMemberships] });
+    // The item of an erasure is removed when nothing is left.
+    const endsOfErasures = FilterCriteria.filter({
+      eventName: FilterRule.isEqual('REMOVE'),
+      dynamodb: { OldImage: { kind: { S: FilterRule.isEqual('erasure') } } },
+    });
+    new StreamSource(this, 'Source', {
+      ledger,
+      consumer: publisher,
+      filters: [changesOfMemberships, endsOfErasures],
+    });
   }
 }

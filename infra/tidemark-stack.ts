@@ -4,6 +4,7 @@ import { Api } from './api.ts';
 import { Bus } from './bus.ts';
 import { Cache } from './cache.ts';
 import type { TidemarkContext } from './context.ts';
+import { Erasure } from './erasure.ts';
 import { Facts } from './facts.ts';
 import { Ledger } from './ledger.ts';
 import { Live } from './live.ts';
@@ -28,11 +29,17 @@ export class TidemarkStack extends Stack {
     const bus = new Bus(this, 'Bus', { eventBusName: this.stackName });
     const { httpApi, serviceRouteArns } = new Api(this, 'Api', { context, bundles, ledger, cache });
     const publishes = context.events === 'on';
-    new Projection(this, 'Projection', { bundles, ledger, cache, bus: publishes ? bus : null });
+    const { projector } = new Projection(this, 'Projection', {
+      bundles,
+      ledger,
+      cache,
+      bus: publishes ? bus : null,
+    });
     if (publishes) new Publication(this, 'Publication', { bundles, ledger, bus });
     const reminders = publishes ? new Reminders(this, 'Reminders', { bundles, ledger, cache, bus }) : null;
     new Facts(this, 'Facts', { source: context.factsSource, bundles, ledger, cache, bus });
     const live = context.live === 'on' ? new Live(this, 'Live', { context, bundles, ledger, cache }) : null;
+    new Erasure(this, 'Erasure', { bundles, ledger, cache, live, starter: projector });
     const { webhookSecret } = new Notify(this, 'Notify', { context, bundles, ledger, cache, bus, live });
     new Observability(this, 'Observability', {
       ...{ context, httpApi, reminders },

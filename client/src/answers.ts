@@ -165,6 +165,53 @@ export interface Receipts {
   receipts: MessageReceipts[];
 }
 
+/** What is stored of a user and a group. */
+export interface ExportedMembership {
+  groupId: string;
+  /** Null if the user has left the group. */
+  current: {
+    membership: number;
+    joinedAfter: string | null;
+    own: { messageId: string | null; at: string | null; revision: number };
+    public: { messageId: string | null; at: string | null };
+    delivered: { messageId: string | null; at: string | null };
+    preferences: {
+      notify: 'all' | 'mentions' | 'none';
+      mutedUntil: string | null;
+      hideReceipts: boolean;
+      archive: 'no' | 'untilNew' | 'always';
+      revision: number;
+      /** The newest message when it was archived. */
+      archivedAt: string | null;
+      at: string | null;
+    };
+  } | null;
+  history: {
+    /** Since the last departure: when each happened, and when Tidemark received it. */
+    joinings: { at: string; joinedAfter: string | null; receivedAt: string }[];
+    leftAt: string | null;
+    /** Of the memberships before this one. */
+    lastRevision: number | null;
+    /** The newest message sent while receipts were hidden. */
+    sentHidden: string | null;
+  };
+  /** When it is removed; null while the user is a member. */
+  expiresAt: string | null;
+}
+
+/** A page of all that is stored of a user. */
+export interface UserExport {
+  userId: string;
+  memberships: ExportedMembership[];
+  connections: { connectedAt: string; tokenExpiresAt: string; expiresAt: string | null }[];
+  /** One if the user is being erased. */
+  erasures: { begunAt: string }[];
+  /** The sort keys of items in the ledger that the service cannot read. */
+  unreadable: string[];
+  /** For the next page; null at the end. */
+  cursor: string | null;
+}
+
 export interface MemberJoined {
   groupId: string;
   userId: string;

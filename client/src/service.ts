@@ -7,6 +7,7 @@ import type {
   MembersPage,
   MessageRecorded,
   RecordOutcomes,
+  UserExport,
 } from './answers.ts';
 import { type Call, callsOf, type Routes, segment, USER_ROUTES, type UserCalls } from './api.ts';
 import { type ApiOptions, type CallOptions, send } from './transport.ts';
@@ -60,6 +61,12 @@ export interface ServiceCalls {
   >;
   /** The badges of at most 100 users, in the order asked. */
   countBadges: Call<{ userIds: readonly string[] }, Badges>;
+  /** Deletes a group: it is empty at once, and may be used again. The event `GroupDeleted` reports the end. */
+  deleteGroup: Call<{ groupId: string }, undefined>;
+  /** Erases all that is stored of a user. The event `UserErased` reports the end. */
+  eraseUser: Call<{ userId: string }, undefined>;
+  /** A page of all that is stored of a user. */
+  exportUser: Call<{ userId: string; cursor?: string | undefined }, UserExport>;
 }
 
 export interface ServiceApi extends ServiceCalls {
@@ -80,6 +87,9 @@ export const SERVICE_ROUTES: Routes<ServiceCalls> = {
   getGroup: 'GET /groups/{groupId}',
   setGroup: 'PUT /groups/{groupId}',
   countBadges: 'POST /badges',
+  deleteGroup: 'DELETE /groups/{groupId}',
+  eraseUser: 'DELETE /users/{userId}',
+  exportUser: 'GET /users/{userId}/export',
 };
 
 /** The calls of a back end, with a token for services. */

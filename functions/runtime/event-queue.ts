@@ -143,7 +143,9 @@ async function setAsideHopeless(settled: readonly Settled[]): Promise<Settled[]>
     console.error({ message: 'an event goes to the dead-letter queue', id: record.messageId, reason });
     const sent = await outcomeOf(async () => {
       const { sendMessage } = await import('./sqs.ts');
-      await sendMessage(variable(DEAD_LETTER_QUEUE_URL), record.body, attributeText(reason));
+      await sendMessage(variable(DEAD_LETTER_QUEUE_URL), record.body, {
+        reason: attributeText(reason),
+      });
     });
     return { record, outcome: sent };
   });

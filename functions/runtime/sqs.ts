@@ -11,12 +11,24 @@ const client = new SQSClient({
   useQueueUrlAsEndpoint: false,
 });
 
+export interface SendOptions {
+  /** Why the message is sent to a dead-letter queue. */
+  readonly reason?: string;
+  /** How long the queue keeps the message back, at most 900. @default 0 */
+  readonly delaySeconds?: number;
+}
+
 /** Throws if the queue does not accept the message. */
-export async function sendMessage(queueUrl: string, message: string, reason?: string): Promise<void> {
+export async function sendMessage(
+  queueUrl: string,
+  message: string,
+  { reason, delaySeconds = 0 }: SendOptions = {},
+): Promise<void> {
   await client.send(
     new SendMessageCommand({
       QueueUrl: queueUrl,
       MessageBody: message,
+      ...(delaySeconds > 0 && { DelaySeconds: delaySeconds }),
       // The name of the attribute in which a rule of EventBridge gives its reason too.
       ...(reason && { MessageAttributes: { ERROR_MESSAGE: { DataType: 'String', StringValue: reason } } }),
     }),

@@ -12,18 +12,22 @@ const NEVER_FORGOTTEN = '';
 export const PARKED_QUEUES: readonly ParkedQueue[] = [
   { functionName: 'apply-facts', from: 'queue', forgotten: NEVER_FORGOTTEN },
   { functionName: 'deliver-webhook', from: 'queue', forgotten: NEVER_FORGOTTEN },
+  { functionName: 'erase', from: 'queue', forgotten: NEVER_FORGOTTEN },
   { functionName: 'notify', from: 'lambda', forgotten: NEVER_FORGOTTEN },
   {
     functionName: 'project-ledger',
     from: 'lambda',
     forgotten:
       'the ledger has the marks, but the cache may keep older ones: empty it with FLUSHDB, and it fills again; ' +
-      'a GroupFullyRead may be missing until a member reads further',
+      'a GroupFullyRead may be missing until a member reads further; ' +
+      'an erasure that began then has not started: repeat its DELETE',
   },
   {
     functionName: 'publish-events',
     from: 'lambda',
-    forgotten: 'these events are lost; the next event of the same member has its whole state',
+    forgotten:
+      'these events are lost; the next event of the same member has its whole state; ' +
+      'of an erasure that ended no event comes: repeat its DELETE',
   },
   { functionName: 'push-frames', from: 'queue', forgotten: NEVER_FORGOTTEN },
   { functionName: 'send-reminders', from: 'queue', forgotten: NEVER_FORGOTTEN },

@@ -1,12 +1,13 @@
 import type { Head } from '../domain/head.ts';
 import type { UserId } from '../domain/ids.ts';
 import type { EarlyMark } from '../domain/mark.ts';
-import type { MembershipState } from '../domain/membership.ts';
+import type { Departure, MembershipState } from '../domain/membership.ts';
 import type { Mentions, Message } from '../domain/message.ts';
 import type { Position } from '../domain/position.ts';
 import { encodeHead } from './head-text.ts';
 import { encodeMembership } from './membership-text.ts';
 import { encodePosition } from './position-text.ts';
+import { encodeTime } from './time-text.ts';
 
 declare const changeBrand: unique symbol;
 
@@ -27,6 +28,10 @@ export const members = (states: Iterable<readonly [UserId, MembershipState]>): C
 /** A member's state that may be old. It is merged only if the cache holds the member already. */
 export const knownMember = (userId: UserId, state: MembershipState): Change =>
   entry('knownMember', userId, encodeMembership(state));
+
+/** A departure that the ledger has removed. A later membership of the user stays. */
+export const forgotten = (userId: UserId, departure: Departure): Change =>
+  entry('forgotten', userId, encodeMembership(departure));
 
 /** The member has just joined. Comes in addition to `member`. */
 export const joined = (userId: UserId): Change => entry('joined', userId);
@@ -51,14 +56,16 @@ export const head = (state: Head): Change => entry('head', encodeHead(state));
 export const knownHead = (state: Head): Change => entry('knownHead', encodeHead(state));
 
 /** A message that is recorded or deleted. */
-export const message = ({ position, senderId, deleted: isDeleted, isSilent, mentions }: Message): Change => {
-  if (isDeleted || senderId === null) return deleted(position);
-  if (isSilent) return entry('silent', encodePosition(position), senderId);
-  return entry('sent', encodePosition(position), senderId, mentionsText(mentions));
+export const message = (state: Message): Change => {
+  const { position, senderId, recordedAt, isSilent, mentions } = state;
+  if (state.deleted || senderId === null) return deleted(state);
+  const sent = [encodePosition(position), senderId, encodeTime(recordedAt)];
+  return isSilent ? entry('silent', ...sent) : entry('sent', ...sent, mentionsText(mentions));
 };
 
 /** A message that no longer counts, whether or not the cache holds it. */
-export const deleted = (position: Position): Change => entry('deleted', encodePosition(position));
+export const deleted = ({ position, recordedAt }: Pick<Message, 'position' | 'recordedAt'>): Change =>
+  entry('deleted', encodePosition(position), encodeTime(recordedAt));
 
 /** A load of the window begins (timeline: operations/message-window.ts). The token begins with the time in ms. */
 export const load = (token: string): Change => entry('load', token);

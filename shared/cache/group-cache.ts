@@ -155,8 +155,8 @@ export class GroupCache {
     states: readonly { readonly groupId: GroupId; readonly state: MembershipState }[],
   ): Promise<boolean> {
     const keys = states.flatMap(({ groupId }) => {
-      const { members, receipts, doubts } = keysOf(groupId);
-      return [members, receipts, doubts];
+      const { members, receipts, doubts, head } = keysOf(groupId);
+      return [members, receipts, doubts, head];
     });
     const settings = [this.#nowMs(), this.#idleMs].map(String);
     const texts = states.map(({ state }) => encodeMembership(state));

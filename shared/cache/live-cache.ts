@@ -92,6 +92,12 @@ export class LiveCache {
     await this.#connection.run('noteOffline', [ONLINE_KEY], [...times, ...seen], () => true);
   }
 
+  /** Forgets a user whose connections were opened by a time and are closed now. One opened later stays. One call. */
+  async forgetOnline(userId: UserId, connectedByMs: number): Promise<void> {
+    const score = String(connectedByMs + this.#options.connectionLifeMs);
+    await this.#connection.run('forgetOnline', [ONLINE_KEY], [userId, score], () => true);
+  }
+
   /**
    * Returns whom a move concerns, and whether they are connected; 'nobody' if nobody at all is connected; null if the cache
    * does not answer. Without a range there are no senders. One call.

@@ -1,5 +1,6 @@
 import claimFrames from './lua/claim-frames.lua';
 import findOnline from './lua/find-online.lua';
+import forgetOnline from './lua/forget-online.lua';
 import groupView from './lua/group-view.lua';
 import head from './lua/head.lua';
 import membership from './lua/membership.lua';
@@ -15,6 +16,7 @@ import { script } from './scripts.ts';
 export const LIVE_SCRIPTS = {
   noteOnline: script(online, noteOnline),
   noteOffline: script(online, noteOffline),
+  forgetOnline: script(forgetOnline),
   findOnline: script(membership, head, groupView, online, findOnline),
   claimFrames: script(claimFrames),
   takeFrame: script(takeFrame),

@@ -1,9 +1,8 @@
 import type { Membership, MembershipState, OwnRegister, Register } from '../domain/membership.ts';
 import { decodePosition, encodePosition } from './position-text.ts';
 import { decodePreferences, encodePreferences } from './preferences-text.ts';
+import { encodeTime, TIME_WIDTH } from './time-text.ts';
 
-/** Nine base-36 digits are enough for milliseconds up to the year 5188. */
-const GENERATION_WIDTH = 9;
 const REGISTERS = 3;
 
 /** Milliseconds since the generation began. No longer than a generation, so that each value is a valid date. */
@@ -15,7 +14,7 @@ const TIME = /^-?[0-9a-z]{1,9}$/;
  */
 export function encodeMembership(state: MembershipState): string {
   const { generation } = state;
-  const generationText = generation.toString(36).padStart(GENERATION_WIDTH, '0');
+  const generationText = encodeTime(generation);
   if (state.kind === 'departed') return `${generationText}-`;
   const parts = [
     encodePosition(state.joinedAfter),
@@ -30,9 +29,9 @@ export function encodeMembership(state: MembershipState): string {
 
 /** Decodes a membership. Throws on a text that neither `encodeMembership` nor the scripts write. */
 export function decodeMembership(text: string): MembershipState {
-  const generation = Number.parseInt(text.slice(0, GENERATION_WIDTH), 36);
+  const generation = Number.parseInt(text.slice(0, TIME_WIDTH), 36);
   if (!Number.isSafeInteger(generation)) throw new Error(`not a membership: ${text}`);
-  const [values = '', ...preferences] = text.slice(GENERATION_WIDTH).split(';');
+  const [values = '', ...preferences] = text.slice(TIME_WIDTH).split(';');
   const [joined = '', ...registers] = values.split('|');
   if (joined === '-') return { kind: 'departed', generation };
   while (registers.length < REGISTERS) registers.push(registers.at(-1) ?? joined);

@@ -38,7 +38,7 @@ export const WRITING_SCRIPTS = {
   claimIndex: script(membership, receiptsIndex, claimIndex),
   doubtMember: script(membership, doubts, head, groupView, doubtMember),
   mergeGroup: script(membership, doubts, head, groupView, receiptsIndex, earlyMarks, putMember, mergeGroup),
-  mergeMember: script(membership, doubts, receiptsIndex, putMember, mergeMember),
+  mergeMember: script(membership, doubts, head, receiptsIndex, putMember, mergeMember),
 } as const;
 
 export const SCRIPTS = { ...READING_SCRIPTS, ...WRITING_SCRIPTS } as const;

@@ -7,6 +7,7 @@ import {
   messageIdOrNone,
   preferences as preferenceValues,
   revision,
+  time,
   timeOrNone,
   userId,
 } from './values.ts';
@@ -200,6 +201,68 @@ export const group = v.strictObject({
     v.picklist(RECEIPTS_POLICIES),
     v.description('Who may see the receipts of a message: the members, only its sender, or nobody'),
   ),
+});
+
+const exportedMarkValues = { messageId: messageIdOrNone, at: timeOrNone };
+
+export const exportedMark = v.strictObject(exportedMarkValues);
+
+export const exportedOwnView = v.strictObject({ ...exportedMarkValues, revision });
+
+export const exportedPreferences = v.strictObject({
+  ...preferenceValues,
+  archivedAt: v.pipe(messageIdOrNone, v.description('The newest message when it was archived')),
+  at: timeOrNone,
+});
+
+export const exportedJoining = v.strictObject({ at: time, joinedAfter: messageIdOrNone, receivedAt: time });
+
+export const exportedHistory = v.strictObject({
+  joinings: v.pipe(
+    v.array(exportedJoining),
+    v.description('Since the last departure: when each happened, and when Tidemark received it'),
+  ),
+  leftAt: timeOrNone,
+  lastRevision: v.pipe(v.nullable(revision), v.description('Of the memberships before this one')),
+  sentHidden: v.pipe(messageIdOrNone, v.description('The newest message sent while receipts were hidden')),
+});
+
+export const exportedState = v.strictObject({
+  membership: v.number(),
+  joinedAfter: messageIdOrNone,
+  own: exportedOwnView,
+  public: exportedMark,
+  delivered: exportedMark,
+  preferences: exportedPreferences,
+});
+
+/** What is stored of a user and a group. */
+export const exportedMembership = v.strictObject({
+  groupId,
+  current: v.pipe(v.nullable(exportedState), v.description('Null if the user has left the group')),
+  history: exportedHistory,
+  expiresAt: v.pipe(timeOrNone, v.description('When it is removed; null while the user is a member')),
+});
+
+export const exportedErasure = v.strictObject({ begunAt: time });
+
+export const exportedConnection = v.strictObject({
+  connectedAt: time,
+  tokenExpiresAt: time,
+  expiresAt: timeOrNone,
+});
+
+/** A page of all that is stored of a user. */
+export const userExport = v.strictObject({
+  userId,
+  memberships: v.array(exportedMembership),
+  connections: v.pipe(v.array(exportedConnection), v.description('Of clients with the WebSocket API')),
+  erasures: v.pipe(v.array(exportedErasure), v.description('One if the user is being erased')),
+  unreadable: v.pipe(
+    v.array(v.string()),
+    v.description('The sort keys of items in the ledger that this version cannot read'),
+  ),
+  cursor,
 });
 
 /** An answer without a body. */

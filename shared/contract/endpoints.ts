@@ -13,6 +13,8 @@ export interface Description {
   /** The Lambda that serves it: its file in `functions/`, and the end of its deployed name. */
   readonly servedBy: string;
   readonly ledger: readonly LedgerAction[];
+  /** Its function works on the ledger alone. */
+  readonly withoutCache?: true;
   /** Whether its function lists the members of a group, through the ledger's index. */
   readonly listsMembers?: true;
   /** Without it, that of all functions. */
@@ -153,21 +155,21 @@ export const endpoints = [
     ...requests.addMember,
     summary: 'Lets a user join a group',
     servedBy: 'add-members',
-    ledger: ['GetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.memberJoined, 201: answers.memberJoined },
   },
   {
     ...requests.addMembers,
     summary: 'Lets several users join a group',
     servedBy: 'add-members',
-    ledger: ['GetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.membersAdded },
   },
   {
     ...requests.listMembers,
     summary: 'Lists the members of a group with their watermarks',
     servedBy: 'list-members',
-    ledger: ['BatchGetItem'],
+    ledger: ['BatchGetItem', 'GetItem'],
     listsMembers: true,
     answers: { 200: answers.membersPage },
   },
@@ -182,7 +184,7 @@ export const endpoints = [
     ...requests.recordMessage,
     summary: 'Records a message that was sent',
     servedBy: 'record-message',
-    ledger: ['BatchGetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.messageRecorded, 201: answers.messageRecorded },
     problems: ['conflict'],
   },
@@ -190,7 +192,7 @@ export const endpoints = [
     ...requests.recordMessages,
     summary: 'Records messages that were sent in several groups',
     servedBy: 'record-messages',
-    ledger: ['BatchGetItem', 'UpdateItem'],
+    ledger: ['BatchGetItem', 'GetItem', 'UpdateItem'],
     answers: { 200: answers.recordOutcomes },
   },
   {
@@ -214,6 +216,29 @@ export const endpoints = [
     ledger: ['GetItem', 'UpdateItem'],
     answers: { 200: answers.group },
     problems: ['conflict'],
+  },
+  {
+    ...requests.exportUser,
+    summary: 'Returns all that is stored of a user, a page at a time',
+    servedBy: 'export-user',
+    ledger: ['Query'],
+    withoutCache: true,
+    answers: { 200: answers.userExport },
+  },
+  {
+    ...requests.eraseUser,
+    summary: 'Begins to erase all that is stored of a user',
+    servedBy: 'erase-user',
+    ledger: ['UpdateItem'],
+    withoutCache: true,
+    answers: { 202: answers.nothing },
+  },
+  {
+    ...requests.deleteGroup,
+    summary: 'Deletes a group: it is empty at once, and may be used again',
+    servedBy: 'delete-group',
+    ledger: ['UpdateItem'],
+    answers: { 202: answers.nothing },
   },
   {
     ...requests.checkHealth,

@@ -33,6 +33,8 @@ export const CONNECTIONS_URL = 'CONNECTIONS_URL';
 export const FRAMES_QUEUE_URL = 'FRAMES_QUEUE_URL';
 /** The URL of the queue of reminders that are due. */
 export const REMINDERS_QUEUE_URL = 'REMINDERS_QUEUE_URL';
+/** The URL of the queue of erasures. */
+export const ERASURES_QUEUE_URL = 'ERASURES_QUEUE_URL';
 /** The URL that events are posted to. */
 export const WEBHOOK_URL = 'WEBHOOK_URL';
 /** The ARN of the secret that signs the posts to the webhook. */

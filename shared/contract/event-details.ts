@@ -61,6 +61,18 @@ export const eventDetails = {
     v.strictObject({ groupId, upTo: messageId }),
     v.description('Every member has read up to here. Of several events, the largest `upTo` counts'),
   ),
+  GroupDeleted: v.pipe(
+    v.strictObject({ groupId }),
+    v.description(
+      'The deletion of the group is done: nothing from before is left but what docs/privacy.md names',
+    ),
+  ),
+  UserErased: v.pipe(
+    v.strictObject({ userId }),
+    v.description(
+      'The erasure of the user is done: nothing of the user is left but what docs/privacy.md names',
+    ),
+  ),
   MessageStillUnread: v.pipe(
     v.strictObject({
       groupId,

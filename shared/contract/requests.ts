@@ -208,6 +208,28 @@ export const setGroup = {
   body: { parentId, receipts: receiptsPolicy },
 } as const satisfies Request;
 
+export const exportUser = {
+  name: 'exportUser',
+  who: 'service',
+  at: 'GET /users/{userId}/export',
+  path: parameters,
+  query: { cursor },
+} as const satisfies Request;
+
+export const eraseUser = {
+  name: 'eraseUser',
+  who: 'service',
+  at: 'DELETE /users/{userId}',
+  path: parameters,
+} as const satisfies Request;
+
+export const deleteGroup = {
+  name: 'deleteGroup',
+  who: 'service',
+  at: 'DELETE /groups/{groupId}',
+  path: parameters,
+} as const satisfies Request;
+
 export const checkHealth = {
   name: 'checkHealth',
   who: 'anyone',

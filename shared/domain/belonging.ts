@@ -100,6 +100,34 @@ export function applyDeparture(belonging: Belonging, leftAt: number): Belonging 
 }
 
 /**
+ * Applies the deletion of the group: a departure of everybody. What is kept of earlier memberships is deleted too, so each later
+ * one starts in a revision that is not below the epoch: clients then take it for the newer one. Returns the same object if
+ * that changes nothing. An epoch of 0 means that the group was never deleted.
+ */
+export function applyEpoch(belonging: Belonging, epoch: number): Belonging {
+  if (epoch === 0) return belonging;
+  const ended = applyDeparture(belonging, epoch);
+  const { state, lastRevision } = ended;
+  if (lastRevision !== null) return ended;
+  return { ...ended, lastRevision: 0, state: state?.kind === 'member' ? raiseRevision(state, epoch) : state };
+}
+
+/**
+ * Ends the memberships that began by a time, and those of joinings that the service had received by then, whenever they
+ * happened. Returns the same object if that changes nothing.
+ */
+export function applyErasure(belonging: Belonging, begunAtMs: number): Belonging {
+  const received = belonging.joinings.filter(({ receivedAt }) => receivedAt <= begunAtMs);
+  return applyDeparture(belonging, Math.max(begunAtMs, ...received.map(({ at }) => at)));
+}
+
+/** Whether an erasure that began at a time ends the membership, or a part of it. */
+export function isBegunBy({ state, joinings }: Belonging, begunAtMs: number): boolean {
+  if (state?.kind !== 'member') return false;
+  return state.generation <= begunAtMs || joinings.some(({ receivedAt }) => receivedAt <= begunAtMs);
+}
+
+/**
  * Moves a member up to its own message. While its receipts are hidden, notes the message. Returns the same object if that
  * changes nothing.
  */

@@ -17,6 +17,11 @@ export interface GroupSettings {
 
 /** How far the messages of a group reach, and what was set for the group. Deleting messages changes nothing of it. */
 export interface Head {
+  /**
+   * When the group was last deleted, in milliseconds since the epoch of Unix; 0 if it never was. Compared before all else: the
+   * group begins again with each deletion.
+   */
+  readonly epoch: number;
   /** The largest id of a recorded message; the start if no message is recorded. */
   readonly position: Position;
   /** The same without silent messages, so never above `position`; the start if there is none. */
@@ -26,16 +31,30 @@ export interface Head {
 
 /** The head of a group that nothing is known of. */
 export const NO_HEAD: Head = {
+  epoch: 0,
   position: START,
   loud: START,
   settings: { revision: 0, parentId: null, receipts: 'members' },
 };
 
-/** Merges two copies: the larger positions, and the settings of the larger revision. Commutative, associative, idempotent. */
+/**
+ * Merges two copies: the larger epoch; within one epoch the larger positions, and the settings of the larger revision.
+ * Commutative, associative, idempotent.
+ */
 export function mergeHeads(a: Head, b: Head): Head {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch ? a : b;
   return {
+    epoch: a.epoch,
     position: laterOf(a.position, b.position),
     loud: laterOf(a.loud, b.loud),
     settings: a.settings.revision >= b.settings.revision ? a.settings : b.settings,
   };
+}
+
+/**
+ * Whether a membership of this generation, or a message recorded at this time, counts: the group was not deleted at that time
+ * or later. Times are milliseconds.
+ */
+export function isAfterEpoch({ epoch }: Pick<Head, 'epoch'>, time: number): boolean {
+  return epoch === 0 || time > epoch;
 }

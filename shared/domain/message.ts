@@ -9,6 +9,11 @@ export interface Message {
   readonly position: Position;
   readonly senderId: UserId | null;
   readonly deleted: boolean;
+  /**
+   * When the service first received it, in milliseconds since the epoch; 0 for a message of an earlier version. It counts only
+   * if this is after the group was last deleted.
+   */
+  readonly recordedAt: number;
   /** It raises the head, and is never unread. */
   readonly isSilent: boolean;
   /** Without its sender. A silent message mentions nobody. */

@@ -79,7 +79,7 @@ function byAge(one: Connection, other: Connection): number {
 }
 
 /** Null if it cannot be read: nobody can be reached over it, and it expires by itself. */
-function connectionIn({ connectionId, connectedAt, tokenExpiresAt, SK }: Item): Connection | null {
+export function connectionIn({ connectionId, connectedAt, tokenExpiresAt, SK }: Item): Connection | null {
   const connection = {
     connectionId: connectionId?.S ?? '',
     connectedAtMs: Number(connectedAt?.N),

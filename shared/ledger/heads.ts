@@ -1,6 +1,8 @@
-import { type Head, NO_HEAD, type ReceiptsPolicy } from '../domain/head.ts';
+import { unavailable } from '../domain/errors.ts';
+import { type Head, isAfterEpoch, NO_HEAD, type ReceiptsPolicy } from '../domain/head.ts';
 import type { GroupId } from '../domain/ids.ts';
-import { type Position, START } from '../domain/position.ts';
+import type { Message } from '../domain/message.ts';
+import { START } from '../domain/position.ts';
 import { corrupt, type Item, readItem } from './items.ts';
 import { headKey } from './keys.ts';
 import { passingOver } from './passed-over.ts';
@@ -24,7 +26,17 @@ export interface SettingsPatch {
   readonly receipts?: ReceiptsPolicy | undefined;
 }
 
-/** The heads of groups. They stay when messages expire, and never go back. */
+/** The attributes of a head that end with a deletion of the group. `expiresAt` is there only between a deletion and the next use. */
+const REMOVED_NAMES = ['loud', 'parentId', 'receipts', 'settings'];
+const EXPIRES_AT = 'expiresAt';
+
+/** How long the epoch of a deleted group is kept if nobody uses the group again: longer than any retry, queue or stream can delay a write. */
+const EPOCH_SECONDS = 30 * 86_400;
+
+/** A deletion gives up after it has lost to other deletions of the group this many times in a row. */
+const MAX_ATTEMPTS = 10;
+
+/** The heads of groups. They stay when messages expire, and never go back within one epoch. */
 export class Heads {
   readonly #table: Table;
 
@@ -53,25 +65,31 @@ export class Heads {
   }
 
   /**
-   * Raises the head to the position of a recorded message, if it is below it, and returns the head. One write. Only a
-   * message that is not silent, recorded after a newer silent one, takes a second.
+   * Raises the head to the position of a message, if it is below it, and returns the head. Nothing changes if the message was
+   * recorded up to the epoch of the returned head. One write. Only a message that is not silent, recorded after a newer
+   * silent one, takes a second.
    */
-  async raise(groupId: GroupId, position: Position, isSilent: boolean): Promise<Head> {
+  async raise(
+    groupId: GroupId,
+    { position, isSilent, recordedAt }: Pick<Message, 'position' | 'isSilent' | 'recordedAt'>,
+  ): Promise<Head> {
     const key = headKey(groupId);
     const reached = { S: position };
+    const isAfterEpochInItem = anyOf(lacks('epoch'), isBelow('epoch', { N: String(recordedAt) }));
     const { item } = await this.#table.update({
       key,
       set: { kind: { S: 'head' }, groupId: { S: groupId }, position: reached },
       // Without `loud`, the newest message is not silent: all conditions compare with the item before this write.
-      ...(isSilent ? { computed: [copyIfAbsent('loud', 'position', { S: START })] } : { remove: ['loud'] }),
-      conditions: [anyOf(isAbsent, isBelow('position', reached))],
+      ...(isSilent && { computed: [copyIfAbsent('loud', 'position', { S: START })] }),
+      remove: [...(isSilent ? [] : ['loud']), EXPIRES_AT],
+      conditions: [anyOf(isAbsent, isBelow('position', reached)), isAfterEpochInItem],
     });
     const head = headIn(item);
-    if (isSilent || head.loud >= position) return head;
+    if (isSilent || head.loud >= position || !isAfterEpoch(head, recordedAt)) return head;
     const later = await this.#table.update({
       key,
       set: { loud: reached },
-      conditions: [isBelow('loud', reached)],
+      conditions: [isBelow('loud', reached), isAfterEpochInItem],
     });
     return headIn(later.item);
   }
@@ -86,6 +104,41 @@ export class Heads {
     const head = news.length === 0 ? await this.read(groupId) : await this.#write(groupId, patch, news);
     const isConflict = parentId !== undefined && head.settings.parentId !== parentId;
     return isConflict ? 'conflict' : head;
+  }
+
+  /**
+   * Begins the group again, without messages and settings: what is of a time up to the new epoch no longer counts. Returns
+   * the head, which expires if the group is not used again. One write.
+   */
+  async delete(groupId: GroupId, nowMs: number): Promise<Head> {
+    let epoch = nowMs;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const { applied, item } = await this.#table.update({
+        key: headKey(groupId),
+        set: {
+          ...{ kind: { S: 'head' }, groupId: { S: groupId }, position: { S: START } },
+          epoch: { N: String(epoch) },
+          [EXPIRES_AT]: { N: String(Math.floor(nowMs / 1000) + EPOCH_SECONDS) },
+        },
+        remove: REMOVED_NAMES,
+        conditions: [anyOf(lacks('epoch'), isBelow('epoch', { N: String(epoch) }))],
+      });
+      const head = headIn(item);
+      if (applied) return head;
+      // A clock that is behind must not make the epoch go back.
+      epoch = head.epoch + 1;
+    }
+    throw unavailable(new Error('a group was deleted faster than it could be written'));
+  }
+
+  /** Keeps the head of a deleted group that is used again from expiring. */
+  async keep(groupId: GroupId): Promise<void> {
+    await this.#table.update({
+      key: headKey(groupId),
+      set: { kind: { S: 'head' } },
+      remove: [EXPIRES_AT],
+      conditions: [exists(EXPIRES_AT)],
+    });
   }
 
   async #write(
@@ -104,7 +157,7 @@ export class Heads {
       },
       setIfAbsent: { position: { S: START } },
       computed: [increment('settings')],
-      ...(isDefault && { remove: ['receipts'] }),
+      remove: [...(isDefault ? ['receipts'] : []), EXPIRES_AT],
       conditions: [
         ...(parent ? [anyOf(lacks('parentId'), equals('parentId', parent))] : []),
         ...(parentId === null ? [lacks('parentId')] : []),

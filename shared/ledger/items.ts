@@ -1,5 +1,6 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type Belonging, type Joining, NO_BELONGING } from '../domain/belonging.ts';
+import type { Erasure } from '../domain/erasure.ts';
 import { type GroupSettings, type Head, NO_HEAD, RECEIPTS_POLICIES } from '../domain/head.ts';
 import { type GroupId, type Member, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import {
@@ -230,6 +231,7 @@ export type StoredItem =
       readonly state: MembershipState;
     }
   | { readonly kind: 'message'; readonly groupId: GroupId; readonly message: Message }
+  | { readonly kind: 'erasure'; readonly erasure: Erasure }
   | { readonly kind: 'head'; readonly groupId: GroupId; readonly head: Head };
 
 /** How this version reads an item. Another version may store items of kinds that this one does not know. */
@@ -254,7 +256,7 @@ export function readItem(item: Item): StoredItem {
 
 export function interpretItem(item: Item): Interpretation {
   const kind = item.kind?.S ?? null;
-  if (kind !== 'membership' && kind !== 'message' && kind !== 'head') return { outcome: 'unknown', kind };
+  if (!isKind(kind)) return { outcome: 'unknown', kind };
   try {
     return { outcome: 'stored', stored: storedItemIn(item, kind) };
   } catch (error) {
@@ -263,7 +265,14 @@ export function interpretItem(item: Item): Interpretation {
   }
 }
 
+const KINDS: readonly StoredItem['kind'][] = ['membership', 'message', 'head', 'erasure'];
+
+function isKind(kind: string | null): kind is StoredItem['kind'] {
+  return KINDS.some((one) => one === kind);
+}
+
 function storedItemIn(item: Item, kind: StoredItem['kind']): StoredItem {
+  if (kind === 'erasure') return { kind, erasure: erasureOf(item) };
   const groupId = parseGroupId(text(item, 'groupId'));
   if (!groupId) throw corrupt(item, 'groupId');
   switch (kind) {
@@ -282,6 +291,17 @@ function storedItemIn(item: Item, kind: StoredItem['kind']): StoredItem {
     case 'head':
       return { kind, groupId, head: headOf(item) };
   }
+}
+
+function erasureOf(item: Item): Erasure {
+  if (item.groupId) {
+    const groupId = parseGroupId(text(item, 'groupId'));
+    if (!groupId) throw corrupt(item, 'groupId');
+    return { subject: { kind: 'group', groupId }, begunAtMs: time(item, 'begunAt') };
+  }
+  const userId = parseUserId(text(item, 'userId'));
+  if (!userId) throw corrupt(item, 'userId');
+  return { subject: { kind: 'user', userId }, begunAtMs: time(item, 'begunAt') };
 }
 
 export function membershipState(item: Item): MembershipState {
@@ -306,6 +326,7 @@ export function messageOf(item: Item): Message {
     position: positionIn(item, 'position'),
     senderId: item.senderId ? parseUserId(text(item, 'senderId')) : null,
     deleted: item.deletedAt !== undefined,
+    recordedAt: item.recordedAt ? time(item, 'recordedAt') : 0,
     isSilent: item.silent?.BOOL === true,
     mentions: mentionsIn(item),
   };
@@ -329,12 +350,16 @@ function mentionsIn(item: Item): Mentions {
   return userIds;
 }
 
-/** Items of groups without silent messages have no `loud`, and items of groups without settings have none of them. */
+/**
+ * Items of groups without silent messages have no `loud`, items of groups without settings have none of them, and items of
+ * groups that were never deleted have no `epoch`.
+ */
 export function headOf(item: Item): Head {
   const position = positionIn(item, 'position');
   const loud = item.loud ? positionIn(item, 'loud') : position;
   if (loud > position) throw corrupt(item, 'loud');
-  return { position, loud, settings: settingsIn(item) };
+  const epoch = item.epoch ? time(item, 'epoch') : 0;
+  return { epoch, position, loud, settings: settingsIn(item) };
 }
 
 function settingsIn(item: Item): GroupSettings {

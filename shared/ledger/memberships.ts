@@ -1,5 +1,6 @@
 import { type AttributeValue, QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import { applySending, type Belonging, NO_BELONGING } from '../domain/belonging.ts';
+import type { Erasure } from '../domain/erasure.ts';
 import { unavailable } from '../domain/errors.ts';
 import { type GroupId, type Member, parseUserId, type UserId } from '../domain/ids.ts';
 import {
@@ -33,7 +34,14 @@ import {
   revisionPrefix,
   timeOf,
 } from './items.ts';
-import { AFTER_ALL_GROUPS, BEFORE_ALL_GROUPS, justAfter, membershipKey, userPartition } from './keys.ts';
+import {
+  AFTER_ALL_GROUPS,
+  BEFORE_ALL_GROUPS,
+  erasureKey,
+  justAfter,
+  membershipKey,
+  userPartition,
+} from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
 import {
   anyOf,
@@ -76,7 +84,11 @@ export type Raised =
 const MAX_ATTEMPTS = 10;
 
 /** How long a departure is kept after it was written: longer than any retry, queue or stream can delay a write. */
-const DEPARTURE_SECONDS = 30 * 86_400;
+export const DEPARTURE_SECONDS = 30 * 86_400;
+
+export function departureExpiry(writtenAtMs: number): AttributeValue.NMember {
+  return { N: String(Math.floor(writtenAtMs / 1000) + DEPARTURE_SECONDS) };
+}
 
 /** The ledger's memberships. The conditions of every write keep the law of merging: no write lowers a register. */
 export class Memberships {
@@ -109,6 +121,19 @@ export class Memberships {
     const items = await this.#table.getMany(userIds.map((userId) => membershipKey({ groupId, userId })));
     const stored = items.flatMap((item) => passedOver.read(item, 'membership') ?? []);
     return new Map(stored.map(({ userId, state }) => [userId, state]));
+  }
+
+  /** The erasures of users that are under way, by user. One call for each hundred users. */
+  async erasuresOf(userIds: readonly UserId[]): Promise<Map<UserId, Erasure>> {
+    const items = await this.#table.getMany(userIds.map((userId) => erasureKey({ kind: 'user', userId })));
+    return passingOver(async (passedOver) => {
+      const erasures = items.flatMap((item) => passedOver.read(item, 'erasure')?.erasure ?? []);
+      return new Map(
+        erasures.flatMap((erasure) =>
+          erasure.subject.kind === 'user' ? [[erasure.subject.userId, erasure] as const] : [],
+        ),
+      );
+    });
   }
 
   /** As `read`, with the history of joinings and departures. */
@@ -441,7 +466,7 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
       groupId: { S: groupId },
       [FORMER_MEMBER]: { S: userId },
       generation,
-      expiresAt: { N: String(Math.floor(nowMs / 1000) + DEPARTURE_SECONDS) },
+      expiresAt: departureExpiry(nowMs),
       ...history,
     };
     return {

@@ -75,7 +75,11 @@ async function refresh(
 /** Without the cache everybody counts as connected. Those who are not have no connections in the ledger. */
 async function findInLedger({ tidemark }: Live, { groupId, userId, range, isOwn }: Move): Promise<Connected> {
   const messages = range
-    ? await tidemark.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to)
+    ? await tidemark.ledger.messages.newest(
+        groupId,
+        { abovePosition: range.from, lastPosition: range.to, epoch: 0 },
+        MOST_MESSAGES,
+      )
     : [];
   const senders = messages.flatMap(({ senderId, deleted }) => (senderId && !deleted ? [senderId] : []));
   const others = [...new Set(senders)].filter((sender) => sender !== userId);

@@ -61,7 +61,12 @@ async function ownMessagesInLedger(
   { tidemark }: Live,
   { groupId, userId, range }: Pick<DueFrame, 'groupId' | 'userId'> & { readonly range: MessageRange },
 ): Promise<Position[]> {
-  const messages = await tidemark.ledger.messages.newest(groupId, range.from, MOST_MESSAGES, range.to);
+  const messages = await tidemark.ledger.messages.newest(
+    groupId,
+    // Of messages of a time up to the epoch no receipts are counted.
+    { abovePosition: range.from, lastPosition: range.to, epoch: 0 },
+    MOST_MESSAGES,
+  );
   const own = messages.filter(({ senderId, deleted }) => senderId === userId && !deleted);
   return own.slice(0, MAX_RECEIPTS).map(({ position }) => position);
 }

@@ -42,6 +42,8 @@ export function moveIn(event: TidemarkEvent): Move | null {
     }
     case 'GroupFullyRead':
     case 'MessageStillUnread':
+    case 'GroupDeleted':
+    case 'UserErased':
       return null;
   }
 }

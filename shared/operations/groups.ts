@@ -10,6 +10,16 @@ export function readGroup({ ledger }: Tidemark, groupId: GroupId): Promise<Head>
 }
 
 /**
+ * Deletes a group: one write of the head, then a merge of it into the cache. From then on nobody is a member, nothing is unread
+ * and the group may be used again; what is stored from before no longer counts. Returns the head with its epoch.
+ */
+export async function deleteGroup({ ledger, cache, nowMs }: Tidemark, groupId: GroupId): Promise<Head> {
+  const head = await ledger.heads.delete(groupId, nowMs());
+  await cache.merge(groupId, [change.head(head)]);
+  return head;
+}
+
+/**
  * Changes the settings of a group in one write of the ledger, and merges them into the cache. 'conflict' if the group has
  * another parent: then nothing changes. Without the merge, routes and pushes go by the old settings until the projector
  * has merged the new ones; a repetition of the call merges them too.

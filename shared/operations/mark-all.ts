@@ -4,7 +4,7 @@ import type { Mark } from '../domain/mark.ts';
 import type { Membership } from '../domain/membership.ts';
 import { isMuted } from '../domain/preferences.ts';
 import { failedOutcome, type GroupOutcome, outcomeOf } from './mark-groups.ts';
-import { writeMarks } from './move-forward.ts';
+import { asked, writeMarks } from './move-forward.ts';
 import type { Tidemark } from './tidemark.ts';
 import { type GroupOfUser, isAtHead, readGroups } from './user-groups.ts';
 
@@ -88,7 +88,7 @@ async function markGroup(tidemark: Tidemark, userId: UserId, group: GroupOfUser)
       };
     }
     const mark: Mark = { position: head.position, kind: 'read', ifRevision: null };
-    const written = await writeMarks(tidemark, member, membership, [mark], (position) => position, false);
+    const written = await writeMarks(tidemark, member, membership, [mark], asked(head), false);
     if (!written) return { groupId, outcome: { outcome: 'not_found' }, written: null };
     return { groupId, outcome: outcomeOf(written.outcomes[0]), written: written.membership };
   } catch (error) {
@@ -106,6 +106,7 @@ async function hasUnread({ ledger }: Tidemark, member: Member, group: GroupOfUse
   const { tally, isDecided } = await ledger.messages.countUnread(member, {
     abovePosition: position,
     lastPosition: head.position,
+    epoch: head.epoch,
     limit: FIRST_MESSAGES,
   });
   return tally.count > 0 || !isDecided;

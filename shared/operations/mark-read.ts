@@ -30,6 +30,7 @@ export async function markRead(
   const moved = await moveForward(tidemark, member, [mark]);
   if (!moved) return null;
   const view = await completeView(tidemark, member, moved.membership, moved.view);
+  if (!view) return null;
   const [outcome] = moved.outcomes;
   if (!outcome) throw new Error('a mark has no outcome');
   return { view, advanced: moved.changed, clamped: outcome.clamped, isConflict: outcome.isConflict };

@@ -44,10 +44,12 @@ export async function markUnread(
   let expected = memberIn(doubted?.view ?? null);
   if (!expected || !isBack(expected)) {
     // Only the ledger decides that there is nothing to do: the copy in the cache may be old.
-    expected = await readMember(tidemark, member).catch(async (error: unknown) => {
-      await settle();
-      throw error;
-    });
+    expected = await readMember(tidemark, member, doubted?.view.head ?? null).catch(
+      async (error: unknown) => {
+        await settle();
+        throw error;
+      },
+    );
     if (!expected) {
       await settle();
       return null;

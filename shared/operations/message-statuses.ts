@@ -1,4 +1,5 @@
 import * as change from '../cache/changes.ts';
+import { isAfterEpoch } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import { readMember } from './own-view.ts';
@@ -24,7 +25,7 @@ export async function readStatuses(
   const { groupId, userId } = member;
   const cached = await cache.readStatuses(member, positions);
   const known = cached?.state?.kind === 'member' ? cached.state : null;
-  const membership = known ?? (await readMember(tidemark, member));
+  const membership = known ?? (await readMember(tidemark, member, null));
   if (!membership) return null;
   if (cached && !known) await cache.merge(groupId, [change.member(userId, membership)]);
 
@@ -33,8 +34,13 @@ export async function readStatuses(
   const own = new Set(above.filter((position) => relationOf(position) === 'own'));
   const unknown = above.filter((position) => relationOf(position) === 'unknown');
   if (unknown.length > 0) {
-    const messages = await ledger.messages.readMany(groupId, unknown);
-    for (const { position, senderId } of messages) if (senderId === userId) own.add(position);
+    const [messages, head] = await Promise.all([
+      ledger.messages.readMany(groupId, unknown),
+      ledger.heads.read(groupId),
+    ]);
+    for (const { position, senderId, recordedAt } of messages) {
+      if (senderId === userId && isAfterEpoch(head, recordedAt)) own.add(position);
+    }
   }
   return {
     watermark,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as change from '../cache/changes.ts';
+import { isAfterEpoch } from '../domain/head.ts';
 import type { GroupId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import type { Tidemark } from './tidemark.ts';
@@ -30,10 +31,12 @@ export async function loadWindow(
 ): Promise<readonly change.Change[] | null> {
   const token = `${nowMs()}-${randomUUID()}`;
   if (!(await cache.merge(groupId, [change.load(token)]))) return null;
-  const [head, newest] = await Promise.all([
-    ledger.heads.read(groupId),
-    ledger.messages.newest(groupId, position, cache.capacity + 1),
-  ]);
+  const newestAfter = (epoch: number) =>
+    ledger.messages.newest(groupId, { abovePosition: position, epoch }, cache.capacity + 1);
+  const [head, all] = await Promise.all([ledger.heads.read(groupId), newestAfter(0)]);
+  // Messages of the time before the group was deleted may have larger ids than all that count.
+  const isCurrent = all.every(({ recordedAt }) => isAfterEpoch(head, recordedAt));
+  const newest = isCurrent ? all : await newestAfter(head.epoch);
   const floor = newest.filter(({ deleted }) => !deleted)[cache.capacity]?.position ?? position;
   const changes = newest.filter((message) => message.position > floor).map(change.message);
   for (let start = 0; start < changes.length; start += LOAD_CHUNK) {

@@ -1,5 +1,6 @@
 import * as change from '../cache/changes.ts';
-import type { Head } from '../domain/head.ts';
+import { unavailable } from '../domain/errors.ts';
+import { type Head, isAfterEpoch } from '../domain/head.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { loggedError } from '../domain/logged-error.ts';
@@ -8,6 +9,7 @@ import type { MembershipState } from '../domain/membership.ts';
 import { countedMentions, type Mentions, type Message } from '../domain/message.ts';
 import { laterOf, type Position, START } from '../domain/position.ts';
 import { dueItem } from '../ledger/due.ts';
+import type { Recording } from '../ledger/messages.ts';
 import { advanceSender, type OwnMessages } from './own-messages.ts';
 import type { Tidemark } from './tidemark.ts';
 
@@ -29,7 +31,10 @@ export interface Sent {
 
 /** A message that one call records. */
 export interface SentAlone extends Sent {
-  /** A fact may arrive late: its sender moves to the message only if it was a member when the message was sent. */
+  /**
+   * A fact may arrive late: its sender moves to the message only if it was a member when the message was sent. A message sent
+   * up to the epoch changes nothing.
+   */
   readonly isFact?: boolean;
 }
 
@@ -43,6 +48,9 @@ const CONCURRENT_MESSAGES = 10;
 
 /** Memberships written at the same time when early marks are applied. */
 const CONCURRENT_MARKS = 20;
+
+/** A recording gives up after the group was deleted this often during the call. */
+const MOST_DELETIONS = 10;
 
 /** One message takes due marks out of the cache at most this often. The rest waits for the next message. */
 const MOST_ROUNDS = 10;
@@ -68,6 +76,10 @@ export async function recordMessage(
  * then the cache, in one call. Each step is correct alone and repeatable, so the caller's retry completes what a failure
  * interrupted.
  *
+ * If the group is deleted at the same time, either order is right. A head whose epoch is not before the messages shows that
+ * they came first: then they are recorded again, as after the deletion, so that nothing acknowledged is lost. Messages of the
+ * time before the deletion are written over.
+ *
  * @param factAtMs if the messages are a fact, the time when they were sent: a sender that joined later does not move
  */
 export async function recordInGroup(
@@ -76,37 +88,71 @@ export async function recordInGroup(
   messages: readonly Sent[],
   factAtMs: number | null = null,
 ): Promise<Recorded[]> {
-  const { cache } = tidemark;
-  const stored = await store(tidemark, groupId, messages);
-  const accepted = stored.filter(({ isConflict }) => !isConflict);
-  if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));
-  const [head, senders] = await Promise.all([
-    raiseHead(tidemark, groupId, accepted),
-    Promise.all(
-      [...Map.groupBy(accepted, ({ senderId }) => senderId)].map(async ([userId, sent]) => {
-        const moved = await advanceSender(tidemark, { groupId, userId }, newestOf(sent), factAtMs);
-        return moved && change.member(userId, moved);
-      }),
-    ),
-  ]);
-  const due = await cache.mergeRecorded(groupId, [
-    ...accepted.map(({ message }) => change.message(message)),
-    change.head(head),
-    ...senders.filter((sender) => sender !== null),
-  ]);
-  await applyDueMarks(tidemark, groupId, due ?? []);
-  return stored.map(({ isConflict, known }) =>
-    isConflict ? { outcome: 'conflict' } : { outcome: known ? 'known' : 'recorded', head: head.position },
-  );
+  const { cache, ledger } = tidemark;
+  if (factAtMs !== null) {
+    const head = await ledger.heads.read(groupId);
+    if (!isAfterEpoch(head, factAtMs)) return messages.map(() => ({ outcome: 'known', head: head.position }));
+  }
+  let stored = await store(tidemark, groupId, messages, factAtMs, 0);
+  for (let attempt = 0; attempt < MOST_DELETIONS; attempt += 1) {
+    const accepted = stored.filter(({ isConflict }) => !isConflict);
+    const moveSenders = () => advanceSenders(tidemark, groupId, accepted, factAtMs);
+    // A sender that has joined since the deletion must not move to a fact of the time before it.
+    const [head, senders] =
+      factAtMs === null
+        ? await Promise.all([raiseHead(tidemark, groupId, accepted), moveSenders()])
+        : [await raiseHead(tidemark, groupId, accepted), null];
+    if (stored.every(({ message }) => isAfterEpoch(head, message.recordedAt))) {
+      if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));
+      const due = await cache.mergeRecorded(groupId, [
+        change.head(head),
+        ...accepted.map(({ message }) => change.message(message)),
+        ...(senders ?? (await moveSenders())),
+      ]);
+      await applyDueMarks(tidemark, groupId, due ?? []);
+      return stored.map(({ isConflict, known }) =>
+        isConflict ? { outcome: 'conflict' } : { outcome: known ? 'known' : 'recorded', head: head.position },
+      );
+    }
+    if (factAtMs !== null && !isAfterEpoch(head, factAtMs)) {
+      return messages.map(() => ({ outcome: 'known', head: head.position }));
+    }
+    stored = await store(tidemark, groupId, messages, factAtMs, head.epoch);
+  }
+  throw unavailable(new Error('a group was deleted faster than its messages could be recorded'));
 }
 
-/** Raises the head to the newest of these messages. One write, unless that one is silent and another is not. */
+/** Moves the senders of messages up to them. Returns the changes for the cache. */
+async function advanceSenders(
+  tidemark: Tidemark,
+  groupId: GroupId,
+  accepted: readonly Stored[],
+  factAtMs: number | null,
+): Promise<change.Change[]> {
+  const ofSenders = [...Map.groupBy(accepted, ({ senderId }) => senderId)];
+  const changes = await Promise.all(
+    ofSenders.map(async ([userId, sent]) => {
+      const moved = await advanceSender(tidemark, { groupId, userId }, newestOf(sent), factAtMs);
+      return moved && change.member(userId, moved);
+    }),
+  );
+  return changes.filter((one) => one !== null);
+}
+
+/**
+ * Raises the head to the newest of these messages, and returns it. One write, unless that one is silent and another is not.
+ * Without messages, and if one of them was recorded up to the epoch, nothing is written.
+ */
 async function raiseHead({ ledger }: Tidemark, groupId: GroupId, accepted: readonly Stored[]): Promise<Head> {
+  if (accepted.length === 0) return ledger.heads.read(groupId);
+  const recordedAt = Math.min(...accepted.map(({ message }) => message.recordedAt));
   const newestOf = (messages: readonly Stored[]) =>
     messages.map(({ message }) => message.position).reduce(laterOf, START);
   const [newest, loud] = [newestOf(accepted), newestOf(accepted.filter(({ message }) => !message.isSilent))];
-  if (loud !== newest && loud !== START) await ledger.heads.raise(groupId, loud, false);
-  return ledger.heads.raise(groupId, newest, loud !== newest);
+  if (loud !== newest && loud !== START) {
+    await ledger.heads.raise(groupId, { position: loud, isSilent: false, recordedAt });
+  }
+  return ledger.heads.raise(groupId, { position: newest, isSilent: loud !== newest, recordedAt });
 }
 
 /** A message as the ledger holds it after it was recorded, or before that under another sender. */
@@ -118,13 +164,20 @@ interface Stored {
   readonly isConflict: boolean;
 }
 
-/** Writes messages, those of one position one after the other. Returns them in their order. */
+/**
+ * Writes messages, those of one position one after the other. Returns them in their order. With an epoch they are recorded
+ * after it, in place of messages of the time before it; 0 for none.
+ */
 async function store(
   { ledger, nowMs }: Tidemark,
   groupId: GroupId,
   messages: readonly Sent[],
+  factAtMs: number | null,
+  epoch: number,
 ): Promise<Stored[]> {
   const now = nowMs();
+  // A fact counts as recorded when it happened: one of the time before a deletion is then void, however late it comes.
+  const recordedAt = Math.max(epoch + 1, Math.min(now, factAtMs ?? now));
   const positions = [...Map.groupBy(messages.entries(), ([, { position }]) => position).values()];
   const stored = await inParallel(positions, CONCURRENT_MESSAGES, async (ofPosition) => {
     const found: [number, Stored][] = [];
@@ -136,8 +189,13 @@ async function store(
         remindAfterSeconds === undefined || isSilent
           ? {}
           : dueItem(groupId, position, sentAtMs + remindAfterSeconds * 1_000);
-      const recording = { position, senderId, sentAtMs, isSilent, mentions, ownViewStays, reminder };
-      const written = await ledger.messages.record(groupId, recording, now);
+      const recording: Recording = {
+        ...{ position, senderId, sentAtMs, recordedAt, isSilent, mentions, ownViewStays, reminder },
+      };
+      const written =
+        epoch === 0
+          ? await ledger.messages.record(groupId, recording, now)
+          : await ledger.messages.recordAfter(epoch, groupId, recording, now);
       found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
     }
     return found;
@@ -187,12 +245,20 @@ async function applyDueMarks(
   }
 }
 
-/** Deletes a message, whether or not it is known yet. The head stays. */
+/**
+ * Deletes a message, whether or not it is known yet. The head stays.
+ *
+ * @param factAtMs if the deletion is a fact, the time when it happened: one of a time up to the epoch changes nothing
+ */
 export async function deleteMessage(
   { ledger, cache, nowMs }: Tidemark,
   groupId: GroupId,
   position: Position,
+  factAtMs: number | null = null,
 ): Promise<void> {
-  await ledger.messages.delete(groupId, position, nowMs());
-  await cache.merge(groupId, [change.deleted(position)]);
+  if (factAtMs !== null && !isAfterEpoch(await ledger.heads.read(groupId), factAtMs)) return;
+  const now = nowMs();
+  const recordedAt = Math.min(now, factAtMs ?? now);
+  const deleted = await ledger.messages.delete(groupId, position, { recordedAt, nowMs: now });
+  await cache.merge(groupId, [change.deleted(deleted)]);
 }

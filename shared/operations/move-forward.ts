@@ -1,11 +1,12 @@
 import * as change from '../cache/changes.ts';
 import type { View } from '../cache/replies.ts';
+import type { Head } from '../domain/head.ts';
 import type { GroupId, Member, UserId } from '../domain/ids.ts';
 import { applyMarks, clampTo, type Mark, type MarkOutcome } from '../domain/mark.ts';
 import { isSame, type Membership, type MembershipState } from '../domain/membership.ts';
 import { END, laterOf, type Position } from '../domain/position.ts';
 import { join } from './members.ts';
-import { memberIn, readMember } from './own-view.ts';
+import { currentIn, memberIn, readMember } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 export interface Moved {
@@ -17,8 +18,16 @@ export interface Moved {
   readonly view: View | null;
 }
 
-/** Returns the position that a requested one counts as. */
-type Clamp = (position: Position) => Position;
+/** How marks are written: the position that a requested one counts as, and the head by which it does. */
+interface Clamp {
+  readonly positionOf: (position: Position) => Position;
+  readonly head: Head;
+}
+
+/** Positions count as they are. */
+export function asked(head: Head): Clamp {
+  return { positionOf: (position) => position, head };
+}
 
 /** Applies marks to a membership, one after the other, in one write. Null if the user is not a member. */
 export async function moveForward(
@@ -32,10 +41,10 @@ export async function moveForward(
   const cached = memberIn(view);
   const isTrusted = cached !== null && marks.every(({ ifRevision }) => isRevision(cached, ifRevision));
   const [{ clamp, headChanges }, known] = await Promise.all([
-    clampFor(tidemark, groupId, marks, view?.head?.position ?? null),
-    isTrusted ? cached : readMember(tidemark, member),
+    clampFor(tidemark, groupId, marks, view?.head ?? null),
+    isTrusted ? cached : tidemark.ledger.memberships.read(member),
   ]);
-  let expected = known;
+  let expected = currentIn(known, clamp.head);
   // The second attempt is for a user who had left, unknown to the cache: in an open group the mark makes it a member
   // again.
   for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -48,8 +57,8 @@ export async function moveForward(
       if (!changed && early.length === 0 && (isTrusted || !view)) return { ...written, view };
       // Merges even if the cache did not answer before: it may be back, and other instances may already read from it.
       const merged = await cache.mergeFor(member, [
-        change.member(userId, membership),
         ...headChanges,
+        change.member(userId, membership),
         ...early,
       ]);
       return applyOvertaken(tidemark, member, marks, { ...written, view: merged });
@@ -79,19 +88,20 @@ export async function writeMarks(
   const { ledger, nowMs } = tidemark;
   const at = nowMs();
   let expected = known;
-  let applied = applyMarks(expected, marks, clamp, at);
+  const { positionOf, head } = clamp;
+  let applied = applyMarks(expected, marks, positionOf, at);
   if (isCached && isSame(expected, applied.membership) && isReadEarly(marks, applied.outcomes)) {
-    const current = await readMember(tidemark, member);
+    const current = await readMember(tidemark, member, head);
     if (!current) return null;
     expected = current;
-    applied = applyMarks(expected, marks, clamp, at);
+    applied = applyMarks(expected, marks, positionOf, at);
   }
   if (isSame(expected, applied.membership)) {
     return { membership: expected, changed: false, outcomes: applied.outcomes };
   }
   const forward = (current: MembershipState | null) => {
     if (current?.kind !== 'member') return current;
-    applied = applyMarks(current, marks, clamp, at);
+    applied = applyMarks(current, marks, positionOf, at);
     return applied.membership;
   };
   const { state, changed } = await ledger.memberships.change(member, forward, expected);
@@ -107,13 +117,14 @@ async function clampFor(
   { ledger }: Tidemark,
   groupId: GroupId,
   marks: readonly Mark[],
-  cachedHead: Position | null,
+  cachedHead: Head | null,
 ): Promise<{ readonly clamp: Clamp; readonly headChanges: readonly change.Change[] }> {
-  if (cachedHead && marks.every(({ position }) => position <= cachedHead)) {
-    return { clamp: (position) => position, headChanges: [] };
+  if (cachedHead && marks.every(({ position }) => position <= cachedHead.position)) {
+    return { clamp: asked(cachedHead), headChanges: [] };
   }
   const head = await ledger.heads.read(groupId);
-  return { clamp: (position) => clampTo(head.position, position), headChanges: [change.head(head)] };
+  const positionOf = (position: Position) => clampTo(head.position, position);
+  return { clamp: { positionOf, head }, headChanges: [change.head(head)] };
 }
 
 /**
@@ -156,14 +167,14 @@ async function applyOvertaken(
   marks: readonly Mark[],
   moved: Moved,
 ): Promise<Moved> {
-  const head = moved.view?.head?.position ?? null;
+  const head = moved.view?.head ?? null;
   const isDue = (mark: Mark, index: number) =>
-    head !== null && mark.position <= head && mayBeEarly(mark, moved.outcomes[index]);
+    head !== null && mark.position <= head.position && mayBeEarly(mark, moved.outcomes[index]);
   const due = marks.filter(isDue);
-  if (due.length === 0) return moved;
+  if (!head || due.length === 0 || !currentIn(moved.membership, head)) return moved;
   const { revision } = moved.membership.self;
   const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
-  const written = await writeMarks(tidemark, member, moved.membership, again, (position) => position, false);
+  const written = await writeMarks(tidemark, member, moved.membership, again, asked(head), false);
   if (!written) return moved;
   const { membership } = written;
   const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);

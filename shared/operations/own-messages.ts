@@ -57,11 +57,12 @@ export async function followOwnMessages(
   tidemark: Tidemark,
   member: Member,
   belonging: Belonging,
+  epoch: number,
 ): Promise<MembershipState | null> {
   const { state, joinings } = belonging;
   const [since] = joinings;
   if (state?.kind !== 'member' || !since) return null;
   const { messages } = tidemark.ledger;
-  const newest = await messages.newestOf(member, sentUpTo(belonging), since.at);
+  const newest = await messages.newestOf(member, { abovePosition: sentUpTo(belonging), epoch }, since.at);
   return newest && advanceSender(tidemark, member, { recorded: newest, known: START }, null);
 }

@@ -1,8 +1,8 @@
 import * as change from '../cache/changes.ts';
 import type { InboxView, View, Window } from '../cache/replies.ts';
-import type { Head } from '../domain/head.ts';
+import { type Head, isAfterEpoch } from '../domain/head.ts';
 import type { Member } from '../domain/ids.ts';
-import { isSame, type Membership, merge } from '../domain/membership.ts';
+import { isSame, type Membership, type MembershipState, merge } from '../domain/membership.ts';
 import { earlierOf, type Position, START } from '../domain/position.ts';
 import { joinTallies, NOTHING_UNREAD, type Unread, unreadOf } from '../domain/unread.ts';
 import { loadWindow } from './message-window.ts';
@@ -32,7 +32,7 @@ export function isSparse(kept: number, capacity: number): boolean {
 /** Returns the caller's own view, or null if the caller is not a member. One call if the cache holds it. */
 export async function readOwnView(tidemark: Tidemark, member: Member): Promise<OwnView | null> {
   const view = await tidemark.cache.read(member);
-  const membership = memberIn(view) ?? (await readMember(tidemark, member));
+  const membership = memberIn(view) ?? (await readMember(tidemark, member, view?.head ?? null));
   return membership && completeView(tidemark, member, membership, view);
 }
 
@@ -41,21 +41,37 @@ export function memberIn(view: View | null): Membership | null {
   return view?.state?.kind === 'member' ? view.state : null;
 }
 
-export async function readMember({ ledger }: Tidemark, member: Member): Promise<Membership | null> {
-  const state = await ledger.memberships.read(member);
-  return state?.kind === 'member' ? state : null;
+/**
+ * Reads a membership from the ledger. Null if the user is not a member, or was one only before the group was last deleted.
+ * `known` is the head of the group; if it is null, the head is read beside the membership.
+ */
+export async function readMember(
+  { ledger }: Tidemark,
+  member: Member,
+  known: Head | null,
+): Promise<Membership | null> {
+  const [state, head] = await Promise.all([
+    ledger.memberships.read(member),
+    known ?? ledger.heads.read(member.groupId),
+  ]);
+  return currentIn(state, head);
+}
+
+/** The membership, if it is one and counts in the group that has this head. */
+export function currentIn(state: MembershipState | null, head: Head): Membership | null {
+  return state?.kind === 'member' && isAfterEpoch(head, state.generation) ? state : null;
 }
 
 /**
  * Completes the cache's view. What the cache lacks is read from the ledger and merged into the cache. `view` is null if
- * the cache did not answer: then this call does not use it again.
+ * the cache did not answer: then this call does not use it again. Null if the group was deleted since the membership began.
  */
 export async function completeView(
   tidemark: Tidemark,
   member: Member,
   known: Membership,
   view: View | null,
-): Promise<OwnView> {
+): Promise<OwnView | null> {
   const own = view && (await ownViewIn(tidemark, member, known, view));
   return own ?? completeFromLedger(tidemark, member, known, view);
 }
@@ -66,7 +82,7 @@ export async function completeFromLedger(
   member: Member,
   known: Membership,
   cached: InboxView | null,
-): Promise<OwnView> {
+): Promise<OwnView | null> {
   const filled = cached && (await fill(tidemark, member, known, cached));
   const own = filled && (await ownViewIn(tidemark, member, known, filled));
   return own ?? countInLedger(tidemark, member, known);
@@ -82,8 +98,8 @@ async function ownViewIn(
   { state, head, window }: View,
 ): Promise<OwnView | null> {
   if (!window || !state || !head) return null;
-  const membership = merge(known, state);
-  if (membership.kind === 'departed' || !isSame(membership, state)) return null;
+  const membership = currentIn(merge(known, state), head);
+  if (!membership || !isSame(membership, state)) return null;
   if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
   const unread = await unreadIn(tidemark, member, membership.self.position, { head, window });
   return unread && { membership, head, unread };
@@ -106,6 +122,7 @@ export async function unreadIn(
   const below = await ledger.messages.countUnread(member, {
     abovePosition: position,
     lastPosition: earlierOf(floor, head.position),
+    epoch: head.epoch,
     limit: unreadLimit - unread.count,
   });
   return unreadOf(joinTallies(unread, below.tally), unreadLimit, below.isDecided);
@@ -115,13 +132,15 @@ async function countInLedger(
   { ledger, cache }: Tidemark,
   member: Member,
   membership: Membership,
-): Promise<OwnView> {
+): Promise<OwnView | null> {
   const { unreadLimit } = cache;
   const head = await ledger.heads.read(member.groupId);
+  if (!currentIn(membership, head)) return null;
   if (head.position === START) return { membership, head, unread: NOTHING_UNREAD };
   const { tally, isDecided } = await ledger.messages.countUnread(member, {
     abovePosition: membership.self.position,
     lastPosition: head.position,
+    epoch: head.epoch,
     limit: unreadLimit,
   });
   return { membership, head, unread: unreadOf(tally, unreadLimit, isDecided) };
@@ -142,8 +161,8 @@ async function fill(
   const known = change.member(userId, membership);
   if (window && (membership.self.position >= window.floor || !isSparse(window.kept, cache.capacity))) {
     const lacking = head ? [] : [change.head(await ledger.heads.read(groupId))];
-    return cache.mergeFor(member, [known, ...lacking]);
+    return cache.mergeFor(member, [...lacking, known]);
   }
   const loaded = await loadWindow(tidemark, groupId, membership.self.position);
-  return loaded && cache.mergeFor(member, [known, ...loaded]);
+  return loaded && cache.mergeFor(member, [...loaded, known]);
 }

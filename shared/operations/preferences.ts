@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import * as change from '../cache/changes.ts';
-import type { Head } from '../domain/head.ts';
 import type { GroupId, Member } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
 import { type Position, START } from '../domain/position.ts';
 import { isArchived, type PreferencesPatch } from '../domain/preferences.ts';
-import { readMember } from './own-view.ts';
+import { currentIn, readMember } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 /** A member with its preferences, and whether the group counts as archived for it now. */
@@ -19,11 +18,13 @@ export type PreferencesChange = Omit<PreferencesPatch, 'archivedAt'>;
 
 /** Returns a member's preferences as the ledger holds them. Null if the user is not a member. Two reads side by side. */
 export async function readPreferences(tidemark: Tidemark, member: Member): Promise<MemberPreferences | null> {
-  const [membership, loud] = await Promise.all([
-    readMember(tidemark, member),
-    newestLoud(tidemark, member.groupId),
+  const { ledger } = tidemark;
+  const [state, head] = await Promise.all([
+    ledger.memberships.read(member),
+    ledger.heads.read(member.groupId),
   ]);
-  return membership && { membership, archived: isArchived(membership.preferences, loud) };
+  const membership = currentIn(state, head);
+  return membership && { membership, archived: isArchived(membership.preferences, head.loud) };
 }
 
 /**
@@ -57,9 +58,9 @@ export async function setPreferences(
   // Also if nothing has changed: this may be the repetition of a call whose merge was lost.
   const view = changes.length > 0 ? await cache.mergeFor(member, changes) : null;
   if (state?.kind !== 'member') return null;
-  const { preferences } = state;
-  const loud = preferences.archive === 'untilNew' ? await newestLoud(tidemark, groupId, view?.head) : START;
-  return { membership: state, archived: isArchived(preferences, loud) };
+  const head = view?.head ?? (await ledger.heads.read(groupId));
+  const membership = currentIn(state, head);
+  return membership && { membership, archived: isArchived(membership.preferences, head.loud) };
 }
 
 /** Puts the member's own view in doubt. False if the user is not a member: then nothing is left. */
@@ -68,7 +69,7 @@ async function doubt(tidemark: Tidemark, member: Member, token: string): Promise
   const { groupId, userId } = member;
   const doubted = await cache.doubt(member, token);
   if (!doubted || doubted.isNoted) return true;
-  const membership = await readMember(tidemark, member);
+  const membership = await readMember(tidemark, member, doubted.view.head);
   if (!membership) return false;
   await cache.merge(groupId, [change.member(userId, membership), change.doubt(userId, token)]);
   return true;
@@ -84,12 +85,8 @@ async function patchOf(
   return { ...changed, archivedAt };
 }
 
-/** The position of the group's newest message that is not silent. `cached` is the cache's head, if it is known. */
-async function newestLoud(
-  { ledger }: Tidemark,
-  groupId: GroupId,
-  cached: Head | null = null,
-): Promise<Position> {
-  const { loud } = cached ?? (await ledger.heads.read(groupId));
+/** The position of the group's newest message that is not silent. */
+async function newestLoud({ ledger }: Tidemark, groupId: GroupId): Promise<Position> {
+  const { loud } = await ledger.heads.read(groupId);
   return loud;
 }

@@ -1,7 +1,9 @@
 import type { ListEntry, ListedMember, ReceiptsPage } from '../cache/receipts-index.ts';
+import type { Head } from '../domain/head.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Membership } from '../domain/membership.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
+import { currentIn } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 /*
@@ -21,6 +23,7 @@ type Counting = { -readonly [Name in keyof Receipt]: Receipt[Name] };
 export async function countReceiptsInLedger(
   { ledger }: LedgerAlone,
   groupId: GroupId,
+  head: Head,
   messages: readonly RecordedMessage[],
 ): Promise<Receipt[]> {
   const receipts: Counting[] = messages.map(({ position, senderId }) => ({
@@ -28,6 +31,7 @@ export async function countReceiptsInLedger(
     ...{ audience: 0, readCount: 0, deliveredCount: 0 },
   }));
   for await (const { userId, membership } of ledger.memberships.everyone(groupId, PAGE)) {
+    if (!currentIn(membership, head)) continue;
     for (const receipt of receipts) {
       if (!isConcerned(userId, membership, receipt)) continue;
       receipt.audience += 1;
@@ -42,6 +46,7 @@ export async function countReceiptsInLedger(
 export async function listReceiptsInLedger(
   { ledger }: LedgerAlone,
   groupId: GroupId,
+  head: Head,
   receipt: Receipt,
   {
     state,
@@ -52,6 +57,7 @@ export async function listReceiptsInLedger(
   let first: ListedMember[] = [];
   let isMore = false;
   for await (const { userId, membership } of ledger.memberships.everyone(groupId, PAGE)) {
+    if (!currentIn(membership, head)) continue;
     if (!isConcerned(userId, membership, receipt) || !isIn(state, membership, receipt)) continue;
     const { position } = state === 'delivered' ? membership.delivered : membership.public;
     const listed = { position, userId, membership };

@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as change from '../cache/changes.ts';
 import type { Counted, ListEntry, ReceiptQuery, ReceiptsPage } from '../cache/receipts-index.ts';
 import { unavailable } from '../domain/errors.ts';
-import type { ReceiptsPolicy } from '../domain/head.ts';
-import type { Member } from '../domain/ids.ts';
+import { type Head, isAfterEpoch, type ReceiptsPolicy } from '../domain/head.ts';
+import type { GroupId, Member } from '../domain/ids.ts';
 import type { Message, Receipt, ReceiptState } from '../domain/message.ts';
 import { type Position, START } from '../domain/position.ts';
 import { loadWindow } from './message-window.ts';
-import { isSparse, readMember } from './own-view.ts';
+import { currentIn, isSparse } from './own-view.ts';
 import { countReceiptsInLedger, listReceiptsInLedger, type RecordedMessage } from './receipts-in-ledger.ts';
 import { loadIndex } from './receipts-load.ts';
 import type { Tidemark } from './tidemark.ts';
@@ -34,7 +34,8 @@ export async function countReceipts(
 ): Promise<(Receipt | null)[] | 'receipts-off' | null> {
   const counted = await countAll(tidemark, caller, positions);
   if (!counted || counted === 'receipts-off') return counted;
-  const { policy, receipts } = counted;
+  const { head, receipts } = counted;
+  const { receipts: policy } = head.settings;
   return receipts.map((receipt) => (receipt && isShown(policy, caller, receipt) ? receipt : null));
 }
 
@@ -60,11 +61,12 @@ export async function listReceipts(
   if (!counted || counted === 'receipts-off') return counted;
   const [receipt] = counted.receipts;
   if (!receipt) return 'no-message';
-  if (!isShown(counted.policy, caller, receipt)) return 'receipts-off';
+  const { head } = counted;
+  if (!isShown(head.settings.receipts, caller, receipt)) return 'receipts-off';
   const { state, limit, after } = list;
   const page = await tidemark.cache.receipts.list(caller.groupId, receipt, state, limit, after);
   if (page && page !== 'missing') return { receipt, page };
-  return { receipt, page: await listReceiptsInLedger(tidemark, caller.groupId, receipt, list) };
+  return { receipt, page: await listReceiptsInLedger(tidemark, caller.groupId, head, receipt, list) };
 }
 
 /** Counts as `countReceipts`, but for a policy that has receipts for nobody, whoever may see the counts. */
@@ -72,35 +74,39 @@ async function countAll(
   tidemark: Tidemark,
   caller: Member,
   positions: readonly Position[],
-): Promise<
-  { readonly policy: ReceiptsPolicy; readonly receipts: readonly (Receipt | null)[] } | 'receipts-off' | null
-> {
+): Promise<{ readonly head: Head; readonly receipts: readonly (Receipt | null)[] } | 'receipts-off' | null> {
   const { cache, ledger } = tidemark;
   const { groupId } = caller;
   const queries: readonly ReceiptQuery[] = positions.map((position) => ({ position }));
   const counted = await cache.receipts.count(caller, queries);
-  const [isAllowed, head] = await Promise.all([
-    isMember(tidemark, caller, counted),
+  const [known, head] = await Promise.all([
+    // A departure in the cache is not enough: only the ledger decides that a user is not a member.
+    counted?.caller?.kind === 'member' ? counted.caller : ledger.memberships.read(caller),
     counted?.head ?? ledger.heads.read(groupId),
   ]);
-  if (!isAllowed) return null;
+  if (!currentIn(known, head)) return null;
   if (counted && !counted.head) await cache.merge(groupId, [change.head(head)]);
-  const { receipts: policy } = head.settings;
-  if (policy === 'off') return 'receipts-off';
+  if (head.settings.receipts === 'off') return 'receipts-off';
   const ready = counted && (await awaitIndex(tidemark, caller, queries, counted));
-  if (ready) return { policy, receipts: await complete(tidemark, caller, ready, positions) };
+  if (ready) return { head, receipts: await complete(tidemark, caller, head, ready, positions) };
+  const messages = await readRecorded(tidemark, groupId, head, positions);
+  const receipts = await countReceiptsInLedger(tidemark, groupId, head, messages);
+  return { head, receipts: inOrder(receipts, positions) };
+}
+
+/** The messages among `positions` that are recorded, not deleted, and of the time after the epoch. */
+async function readRecorded(
+  { ledger }: Tidemark,
+  groupId: GroupId,
+  head: Head,
+  positions: readonly Position[],
+): Promise<RecordedMessage[]> {
   const messages = await ledger.messages.readMany(groupId, positions);
-  const receipts = await countReceiptsInLedger(tidemark, groupId, messages.filter(isRecorded));
-  return { policy, receipts: inOrder(receipts, positions) };
+  return messages.filter(isRecorded).filter(({ recordedAt }) => isAfterEpoch(head, recordedAt));
 }
 
 function isShown(policy: ReceiptsPolicy, { userId }: Member, { senderId }: Receipt): boolean {
   return policy === 'members' || senderId === userId;
-}
-
-async function isMember(tidemark: Tidemark, caller: Member, counted: Counted | null): Promise<boolean> {
-  // A departure in the cache is not enough: only the ledger decides that a user is not a member.
-  return counted?.caller?.kind === 'member' || (await readMember(tidemark, caller)) !== null;
 }
 
 type Ready = Counted & { readonly floor: Position; readonly receipts: readonly (Receipt | null)[] };
@@ -147,16 +153,18 @@ async function awaitIndex(
 
 /** Adds the receipts of messages that are older than the cache's window. */
 async function complete(
-  { cache, ledger }: Tidemark,
+  tidemark: Tidemark,
   caller: Member,
+  head: Head,
   { floor, receipts }: Ready,
   positions: readonly Position[],
 ): Promise<(Receipt | null)[]> {
   const old = positions.filter((position, index) => position <= floor && !receipts[index]);
-  const sent = old.length > 0 ? (await ledger.messages.readMany(caller.groupId, old)).filter(isRecorded) : [];
+  const { groupId } = caller;
+  const sent = old.length > 0 ? await readRecorded(tidemark, groupId, head, old) : [];
   if (sent.length === 0) return [...receipts];
-  const counted = await cache.receipts.count(caller, sent);
-  const ofOld = counted?.receipts ?? (await countReceiptsInLedger({ ledger }, caller.groupId, sent));
+  const counted = await tidemark.cache.receipts.count(caller, sent);
+  const ofOld = counted?.receipts ?? (await countReceiptsInLedger(tidemark, groupId, head, sent));
   return inOrder([...receipts, ...ofOld], positions);
 }
 

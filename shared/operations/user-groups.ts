@@ -8,7 +8,7 @@ import { isArchived } from '../domain/preferences.ts';
 import { NOTHING_UNREAD } from '../domain/unread.ts';
 import { UnreadableItem } from '../ledger/items.ts';
 import { type PassedOver, passingOver } from '../ledger/passed-over.ts';
-import { completeFromLedger, type OwnView, unreadIn } from './own-view.ts';
+import { completeFromLedger, currentIn, type OwnView, unreadIn } from './own-view.ts';
 import type { Tidemark } from './tidemark.ts';
 
 /** A membership as the ledger has just returned it. */
@@ -34,7 +34,8 @@ export const CONCURRENT_GROUPS = 10;
 
 /**
  * Adds to each membership the head of its group and what the cache knows of it. One call of the cache. Heads that the cache
- * lacks are read from the ledger, in one call for each hundred. A group whose head cannot be read is left out.
+ * lacks are read from the ledger, in one call for each hundred. A group whose head cannot be read is left out, and so is one
+ * that was deleted since the membership began.
  */
 export async function readGroups(
   tidemark: Tidemark,
@@ -50,7 +51,9 @@ export async function readGroups(
   return memberships.flatMap((membership, index) => {
     const view = views?.[index];
     const head = view?.head ?? heads.get(membership.groupId);
-    return head ? [{ ...membership, head, cached: views && { head, window: view?.window ?? null } }] : [];
+    return head && currentIn(membership.membership, head)
+      ? [{ ...membership, head, cached: views && { head, window: view?.window ?? null } }]
+      : [];
   });
 }
 
@@ -87,7 +90,7 @@ export function isInArchive({ membership, head }: Pick<GroupOfUser, 'membership'
   return isArchived(membership.preferences, head.loud);
 }
 
-/** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. Null if it cannot be read. */
+/** A group as the user sees it: from the cache if that is enough, otherwise from the ledger. Null if it cannot be read, or was deleted. */
 async function countGroup(
   tidemark: Tidemark,
   userId: UserId,
@@ -101,7 +104,8 @@ async function countGroup(
     const { window = null } = cached ?? {};
     const unread = window && (await unreadIn(tidemark, member, membership.self.position, { head, window }));
     if (unread) return { groupId, membership, head, unread };
-    return { groupId, ...(await completeFromLedger(tidemark, member, membership, cached)) };
+    const own = await completeFromLedger(tidemark, member, membership, cached);
+    return own && { groupId, ...own };
   } catch (error) {
     if (!(error instanceof UnreadableItem)) throw error;
     passedOver.note(error);

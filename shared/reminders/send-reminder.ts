@@ -1,6 +1,7 @@
 import type { ListEntry, ListedMember, ReceiptsPage } from '../cache/receipts-index.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import { unavailable } from '../domain/errors.ts';
+import { isAfterEpoch } from '../domain/head.ts';
 import { parseUserId, type UserId } from '../domain/ids.ts';
 import { isMentioned } from '../domain/message.ts';
 import { messageIdAt, parsePosition } from '../domain/position.ts';
@@ -54,7 +55,7 @@ const DONE: Progress = 'done';
 
 /**
  * Publishes who of a message's audience has not read it, from where the last job for it stopped. A message that is deleted,
- * expired or done has no events. May be repeated: the progress is stored after each call of the bus, so a repetition
+ * expired or done has no events, and neither has one of a group that was deleted since. May be repeated: the progress is stored after each call of the bus, so a repetition
  * publishes at most the events of one call again.
  *
  *     send-reminders          cache (or ledger)           bus         ledger
@@ -71,6 +72,8 @@ export async function sendReminder(reminding: Reminding, job: ReminderJob): Prom
   const { reminders, queue } = reminding;
   const message = await reminders.read(job.key);
   if (!message || message.progress === DONE) return;
+  const head = await reminding.tidemark.ledger.heads.read(message.groupId);
+  if (!isAfterEpoch(head, message.recordedAt)) return;
   const outcome = await new Run(reminding, job, message).continue();
   if (outcome !== 'more') return;
   const refused = await queue.add([job]);
@@ -187,7 +190,12 @@ async function pageBehind(
     if (outcome === 'loading') throw unavailable(new Error('the receipts are still being loaded'));
   }
   const message = { position, senderId, audience: 0, readCount: 0, deliveredCount: 0 };
-  return listReceiptsInLedger(tidemark, groupId, message, { state: 'unread', limit: LEDGER_PAGE, after });
+  const head = await tidemark.ledger.heads.read(groupId);
+  return listReceiptsInLedger(tidemark, groupId, head, message, {
+    state: 'unread',
+    limit: LEDGER_PAGE,
+    after,
+  });
 }
 
 /** The text of a place: `0` or `1`, whether it is begun, then the position and the user. */

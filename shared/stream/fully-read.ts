@@ -4,6 +4,7 @@ import { unavailable } from '../domain/errors.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Position } from '../domain/position.ts';
 import type { CurrentMember } from '../ledger/memberships.ts';
+import { currentIn } from '../operations/own-view.ts';
 import { loadIndex } from '../operations/receipts-load.ts';
 import type { Tidemark } from '../operations/tidemark.ts';
 
@@ -47,10 +48,17 @@ async function* candidates(
   groupId: GroupId,
   recent: readonly UserId[],
 ): AsyncGenerator<CurrentMember> {
-  for (const [userId, state] of await ledger.memberships.readMany(groupId, recent)) {
-    if (state.kind === 'member') yield { userId, membership: state };
+  const [head, states] = await Promise.all([
+    ledger.heads.read(groupId),
+    ledger.memberships.readMany(groupId, recent),
+  ]);
+  for (const [userId, state] of states) {
+    const membership = currentIn(state, head);
+    if (membership) yield { userId, membership };
   }
-  yield* ledger.memberships.everyone(groupId, PAGE);
+  for await (const member of ledger.memberships.everyone(groupId, PAGE)) {
+    if (currentIn(member.membership, head)) yield member;
+  }
 }
 
 async function readFromIndex(

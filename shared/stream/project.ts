@@ -10,10 +10,11 @@ import { isPast, type Membership, type MembershipState } from '../domain/members
 import { formatMessageId, type Position } from '../domain/position.ts';
 import type { Tidemark } from '../operations/tidemark.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { type ErasureStarts, type ReadStateRecord, sortErasures, startErasures } from './erasures.ts';
 import { everyonePast } from './fully-read.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
-import { membershipIn, readAll, type StreamRecord, type Written } from './stream-records.ts';
+import { membershipIn, readAll, type StreamRecord } from './stream-records.ts';
 
 /** Groups that are searched at the same time for a member who is behind. */
 const CONCURRENT_GROUPS = 10;
@@ -31,6 +32,7 @@ export interface Projection {
   readonly deadLetters: DeadLetters;
   /** Records whose group events this instance has published. A repeated batch does not publish them again. */
   readonly published: RecentRecords;
+  readonly erasures: ErasureStarts;
   /** @default 10 s */
   readonly searchesMs?: number;
 }
@@ -62,16 +64,18 @@ interface Merged {
 
 /**
  * Merges a batch of the ledger's stream into the cache, one call for each group, and publishes an event for each
- * group that everyone has read further. Sends unreadable records to the dead-letter queue. Resolves to the sequence
+ * group that everyone has read further. Starts the erasures that began. Sends unreadable records to the dead-letter queue. Resolves to the sequence
  * numbers of the records that failed. A failure of one part does not stop the others, and every part may be repeated.
  */
 export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
-  const [unsent, failed] = await Promise.all([
+  const { ofErasures, ofReadState } = sortErasures(readable);
+  const [unsent, failed, unstarted] = await Promise.all([
     projection.deadLetters.setAside(unreadable),
-    mergeAndPublish(projection, readable.map(effectOf)),
+    mergeAndPublish(projection, ofReadState.map(effectOf)),
+    startErasures(projection.erasures, ofErasures),
   ]);
-  return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)])];
+  return [...new Set([...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber), ...unstarted])];
 }
 
 /** Resolves to the effects that failed. The result may contain the same one twice. */
@@ -94,8 +98,9 @@ async function mergeIntoCache(
       const formerPosition = moved.flatMap((item) => item.formerPosition ?? []).toSorted()[0] ?? null;
       const heads = ofGroup.flatMap(({ head }) => head ?? []);
       const changes = [
-        ...ofGroup.flatMap((item) => item.changes),
+        // First, since after a deletion of the group only later members and messages are merged.
         ...(heads.length > 0 ? [change.knownHead(heads.reduce(mergeHeads))] : []),
+        ...ofGroup.flatMap((item) => item.changes),
       ];
       const reply =
         changes.length > 0 ? await tidemark.cache.mergeFromStream(groupId, changes, formerPosition) : null;
@@ -155,7 +160,7 @@ async function publishFullyRead(
   return [...failed];
 }
 
-function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
+function effectOf({ sequenceNumber, was, is, stored }: ReadStateRecord): Effect {
   const { groupId } = stored;
   const quiet = { sequenceNumber, groupId, formerPosition: null };
   switch (stored.kind) {
@@ -165,13 +170,15 @@ function effectOf({ sequenceNumber, was, is, stored }: Written): Effect {
       // A message that expires from the ledger no longer counts as unread.
       return {
         ...quiet,
-        changes: [is ? change.message(stored.message) : change.deleted(stored.message.position)],
+        changes: [is ? change.message(stored.message) : change.deleted(stored.message)],
       };
     }
     case 'membership': {
-      // An expired departure changes nothing.
-      if (!is) return { ...quiet, changes: [] };
       const { userId, state } = stored;
+      if (!is) {
+        // Nothing late can bring the member back after all this time.
+        return { ...quiet, changes: state.kind === 'departed' ? [change.forgotten(userId, state)] : [] };
+      }
       const before = membershipIn(was);
       const changes = [change.knownMember(userId, state)];
       if (!before && state.kind === 'member') changes.push(change.joined(userId));

@@ -1,6 +1,7 @@
 import type { TidemarkEvent } from '../contract/event.ts';
 import { joinAt } from '../domain/membership.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { type ErasureRecord, endOf, sortErasures } from './erasures.ts';
 import { eventsOf, type MembershipChange } from './membership-changes.ts';
 import { type Publisher, publishFrom } from './publisher.ts';
 import type { RecentRecords } from './recent-records.ts';
@@ -13,13 +14,21 @@ export interface Publication {
   readonly published: RecentRecords;
 }
 
-interface Move extends MembershipChange {
+/** The record that an event comes from. */
+interface Source {
   readonly sequenceNumber: string;
 }
 
+interface Move extends MembershipChange, Source {}
+
+/** The end of an erasure. */
+interface End extends Source {
+  readonly event: TidemarkEvent;
+}
+
 /**
- * Publishes how the memberships in a batch of the ledger's stream moved. Several moves of one member become one move.
- * Sends unreadable records to the dead-letter queue. Resolves to the sequence numbers of the records that failed. Uses
+ * Publishes how the memberships in a batch of the ledger's stream moved, and which erasures ended. Several moves of one
+ * member become one move. Sends unreadable records to the dead-letter queue. Resolves to the sequence numbers of the records that failed. Uses
  * neither cache nor ledger, so events leave even if these fail. All of it may be repeated.
  */
 export async function publishMoves(
@@ -29,17 +38,31 @@ export async function publishMoves(
   const { readable, unreadable } = readAll(records);
   const [unsent, failed] = await Promise.all([
     publication.deadLetters.setAside(unreadable),
-    publishEvents(publication, readable.flatMap(moveIn)),
+    publishEvents(publication, readable.flatMap(moveIn), sortErasures(readable).ofErasures.flatMap(endIn)),
   ]);
   return [...unsent, ...failed.map(({ sequenceNumber }) => sequenceNumber)];
 }
 
-/** Resolves to the moves whose events the bus did not accept. */
-async function publishEvents({ publisher, published }: Publication, moves: readonly Move[]): Promise<Move[]> {
-  const fresh = moves.filter(({ sequenceNumber }) => !published.has(sequenceNumber));
-  const failed = await publishFrom(publisher, new Map(eventsOfMembers(fresh)));
-  for (const move of fresh) if (!failed.has(move)) published.add(move.sequenceNumber);
+/** Resolves to the sources of the events that the bus did not accept. */
+async function publishEvents(
+  { publisher, published }: Publication,
+  moves: readonly Move[],
+  ends: readonly End[],
+): Promise<Source[]> {
+  const isFresh = ({ sequenceNumber }: Source) => !published.has(sequenceNumber);
+  const [freshMoves, freshEnds] = [moves.filter(isFresh), ends.filter(isFresh)];
+  const sources = new Map<TidemarkEvent, readonly Source[]>(eventsOfMembers(freshMoves));
+  for (const end of freshEnds) sources.set(end.event, [end]);
+  const failed = await publishFrom(publisher, sources);
+  for (const source of [...freshMoves, ...freshEnds]) {
+    if (!failed.has(source)) published.add(source.sequenceNumber);
+  }
   return [...failed];
+}
+
+function endIn(record: ErasureRecord): End[] {
+  const event = endOf(record);
+  return event ? [{ sequenceNumber: record.sequenceNumber, event }] : [];
 }
 
 /**

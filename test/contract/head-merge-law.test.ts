@@ -7,7 +7,7 @@ import * as change from '../../shared/cache/changes.ts';
 import { type Head, mergeHeads } from '../../shared/domain/head.ts';
 import type { GroupId } from '../../shared/domain/ids.ts';
 import { engines } from '../support/engines.ts';
-import { headCopy } from '../support/heads.ts';
+import { AT_START, headAt, headCopy } from '../support/heads.ts';
 import { at } from '../support/positions.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
 
@@ -98,12 +98,14 @@ function keepsTheLaw(mergeAllOf: () => MergeAll, numRuns: number): void {
       }),
     ));
 
-  test('is monotonic: neither a position nor the revision goes back', () =>
+  test('is monotonic: the epoch does not go back, and within one epoch neither a position nor the revision', () =>
     check(
       fc.asyncProperty(fc.array(headCopy, { minLength: 2, maxLength: 5 }), async (copies) => {
         const heads = await mergeAllOf()(copies);
         for (const [index, after] of heads.slice(1).entries()) {
           const before = heads[index] as Head;
+          expect(after.epoch).toBeGreaterThanOrEqual(before.epoch);
+          if (after.epoch > before.epoch) continue;
           expect(after.position >= before.position).toBe(true);
           expect(after.loud >= before.loud).toBe(true);
           expect(after.settings.revision).toBeGreaterThanOrEqual(before.settings.revision);
@@ -115,20 +117,39 @@ function keepsTheLaw(mergeAllOf: () => MergeAll, numRuns: number): void {
     const parentId = 'parent' as GroupId;
     const merged = await final([
       {
+        epoch: 7,
         position: at('18446744073709551615'),
         loud: at('9007199254740992'),
         settings: { revision: 9, parentId: null, receipts: 'off' },
       },
       {
+        epoch: 7,
         position: at('9007199254740993'),
         loud: at('9007199254740993'),
         settings: { revision: 10, parentId, receipts: 'sender' },
       },
     ]);
     expect(merged).toEqual({
+      epoch: 7,
       position: at('18446744073709551615'),
       loud: at('9007199254740993'),
       settings: { revision: 10, parentId, receipts: 'sender' },
+    });
+  });
+
+  test('takes all of the copy with the larger epoch', async () => {
+    const settings = { revision: 9, parentId: 'parent' as GroupId, receipts: 'off' } as const;
+    const before = { epoch: 35, position: at('18446744073709551615'), loud: at(7), settings };
+    // 36 has more digits in base 36 than 35.
+    expect(await final([before, { ...headAt(1), epoch: 36 }])).toEqual({ ...headAt(1), epoch: 36 });
+    expect(
+      await final([
+        { ...headAt(5), epoch: 0 },
+        { ...AT_START, epoch: 1 },
+      ]),
+    ).toEqual({
+      ...AT_START,
+      epoch: 1,
     });
   });
 }

@@ -34,7 +34,7 @@ const faults = withFaultStack({
  */
 const UNTRACED = [
   ...['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'],
-  ...['close-connection', 'push-frames', 'find-reminders', 'send-reminders'],
+  ...['close-connection', 'push-frames', 'find-reminders', 'send-reminders', 'erase'],
 ];
 const byPlatform = (functionName: string) => [
   ...(UNTRACED.some((name) => functionName.endsWith(`-${name}`)) ? [] : tracing(functionName)),
@@ -75,6 +75,8 @@ const routes = (groupId: string): readonly Call[] => {
     ['service', 'PUT', group, { receipts: 'members' }],
     ['service', 'PUT', group, { parentId: null }],
     ['service', 'GET', group],
+    ['service', 'GET', '/v1/users/ben/export'],
+    ['service', 'DELETE', '/v1/users/zoe'],
     ['user', 'GET', '/v1/badge'],
     ['service', 'POST', '/v1/badges', { userIds: ['ben'] }],
     ['user', 'GET', '/v1/inbox'],
@@ -98,6 +100,11 @@ async function callAll(before: () => Promise<void>): Promise<void> {
         : await faults.api.asService(method, path, body);
     expect([method, path, answer.status < 300]).toEqual([method, path, true]);
   }
+  // The id of a known message under another sender: the head says whether the group was deleted since.
+  const known = { messageId: '3', senderId: 'ben' };
+  const alone = await faults.api.asService('POST', `/v1/groups/${groupId}/messages`, known);
+  const batch = await faults.api.asService('POST', '/v1/messages', { messages: [{ groupId, ...known }] });
+  expect([alone.status, batch.status]).toEqual([409, 200]);
 }
 
 /** Makes every function call the cache again at once. */
@@ -199,6 +206,36 @@ async function useConnections(): Promise<void> {
   const asking = setInterval(() => late.socket.send('{"action":"sync"}'), 500);
   await late.closed;
   clearInterval(asking);
+}
+
+/** Erases a user who is a member and connected. */
+async function eraseSomebody(): Promise<void> {
+  const userId = freshPrefix('u');
+  const groupId = await faults.api.openGroup(['ann', userId], 1);
+  const device = await connectWith(await faults.stack.issueToken(userId, 'user'));
+  expect((await faults.api.asService('DELETE', `/v1/users/${userId}`)).status).toBe(202);
+  await device.closed;
+  await eventually(async () => {
+    for (const sortKey of [`GROUP#${groupId}`, 'ERASURE']) {
+      expect(await faults.ledgerItem(`USER#${userId}`, sortKey)).toBeUndefined();
+    }
+  });
+}
+
+/** Deletes a group with members and messages. */
+async function deleteAGroup(): Promise<void> {
+  const userId = freshPrefix('u');
+  const groupId = await faults.api.openGroup(['ann', userId], 1);
+  expect((await faults.api.asService('DELETE', `/v1/groups/${groupId}`)).status).toBe(202);
+  await eventually(async () => {
+    expect(await faults.ledgerItem(`USER#${userId}`, `GROUP#${groupId}`)).toBeUndefined();
+  });
+}
+
+function putErasure(userId: string): void {
+  const detail = { PK: `USER#${userId}`, SK: 'ERASURE', waitedSinceMs: null };
+  const body = { id: freshPrefix(), 'detail-type': 'ErasureDue', detail };
+  faults.queue('erase').send({ body: JSON.stringify(body) });
 }
 
 /** Pushes to connections that are gone and whose tokens have expired: with the cache, without it, and from the queue. */
@@ -305,6 +342,8 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await remind();
   await useConnections();
   await pushFrames();
+  await eraseSomebody();
+  await deleteAGroup();
 
   // Functions send messages that they cannot handle to their dead-letter queue.
   const broken = freshPrefix();
@@ -326,6 +365,8 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   await isParked('push-frames', 'no frame');
   faults.queue('send-reminders').send({ body: 'no reminder' });
   await isParked('send-reminders', 'no reminder');
+  faults.queue('erase').send({ body: 'no erasure' });
+  await isParked('erase', 'no erasure');
   const unreadable = freshPrefix();
   putEvent('DeliveryAdvanced', { groupId: unreadable, userId: 'no id', from: null, to: '1' });
   await isParked('notify', unreadable);
@@ -339,7 +380,13 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
   putEvent('Any', {});
   putDueFrame('view', failing, 'ben');
   putReminder(failing, 1);
-  const names = ['apply-facts', 'deliver-webhook', 'push-frames', 'send-reminders'];
+  const erased = freshPrefix('u');
+  await faults.putItem({
+    ...{ PK: { S: `USER#${erased}` }, SK: { S: 'ERASURE' }, kind: { S: 'erasure' } },
+    ...{ userId: { S: erased }, begunAt: { N: '1' } },
+  });
+  putErasure(erased);
+  const names = ['apply-facts', 'deliver-webhook', 'push-frames', 'send-reminders', 'erase'];
   for (const name of names) await isTriedAgain(name);
   mendWebhook();
   mendLedger();

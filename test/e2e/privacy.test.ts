@@ -118,6 +118,11 @@ const CALLS: Calls = {
   'DELETE /v1/groups/{groupId}/messages/{messageId}': () => [{ ids: { messageId: '70' } }],
   'GET /v1/groups/{groupId}': () => [{}],
   'PUT /v1/groups/{groupId}': () => [{ body: { receipts: 'members' } }],
+  // The back end may see all that is stored of a user; Bob's own is for Bob and the back end.
+  'GET /v1/users/{userId}/export': ({ alice, carol, dave }) =>
+    [alice, carol, dave].map((userId) => ({ ids: { userId } })),
+  'DELETE /v1/groups/{groupId}': () => [{ ids: { groupId: 'nothing' } }],
+  'DELETE /v1/users/{userId}': () => [{ ids: { userId: 'nobody' } }],
   // It says nothing of any member, and a busy machine changes it.
   'GET /v1/health': () => [],
 };

@@ -27,7 +27,7 @@ afterEach(async () => {
   }
 });
 
-const QUEUES = ['apply-facts', 'deliver-webhook', 'notify', 'project-ledger', 'publish-events'].map(
+const QUEUES = ['apply-facts', 'deliver-webhook', 'erase', 'notify', 'project-ledger', 'publish-events'].map(
   (name) => `${name}-dead-letters`,
 );
 
@@ -56,6 +56,7 @@ test('empty queues are reported with 0 messages', async () => {
     lines: [
       'apply-facts-dead-letters     0 sent again',
       'deliver-webhook-dead-letters 0 sent again',
+      'erase-dead-letters           0 sent again',
       'notify-dead-letters          0 sent again',
       'project-ledger-dead-letters  0 sent again',
       'publish-events-dead-letters  0 sent again',
@@ -107,6 +108,27 @@ test('facts that the ledger refused for a day are applied; one that is not valid
   await eventually(async () => {
     expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(4));
     expect(await parked('apply-facts')).toMatchObject([{ message: { detail: { messageId: 'none' } } }]);
+  });
+});
+
+test('an erasure that the ledger refused for a day goes on', async () => {
+  const userId = freshPrefix('u');
+  const groupId = await faults.api.openGroup(['sender', userId], 1);
+  faults.proxies.dynamodb.always('Query', INTERNAL_ERROR);
+  expect((await faults.api.asService('DELETE', `/v1/users/${userId}`)).status).toBe(202);
+  await eventually(async () =>
+    expect(await parked('erase')).toMatchObject([{ reason: 'received 32 times' }]),
+  );
+  faults.proxies.dynamodb.clear();
+  expect(await redrive('erase')).toEqual({
+    lines: ['erase-dead-letters           1 sent again'],
+    stderr: '',
+    code: 0,
+  });
+  await eventually(async () => {
+    for (const sortKey of [`GROUP#${groupId}`, 'ERASURE']) {
+      expect(await faults.ledgerItem(`USER#${userId}`, sortKey)).toBeUndefined();
+    }
   });
 });
 
@@ -204,7 +226,8 @@ describe('of the stream', () => {
     expect(await redrive('publish-events')).toMatchObject({
       lines: [
         'publish-events-dead-letters  0 sent again, 1 left: the stream keeps records for a day, and these are gone: ' +
-          'these events are lost; the next event of the same member has its whole state',
+          'these events are lost; the next event of the same member has its whole state; ' +
+          'of an erasure that ended no event comes: repeat its DELETE',
       ],
       code: 1,
     });
@@ -251,7 +274,7 @@ test('an unknown queue is reported with the names of all queues', async () => {
     lines: [''],
     stderr:
       'There is no dead-letter queue deliver-webhooks. There are apply-facts-dead-letters, deliver-webhook-dead-letters, ' +
-      'notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters, ' +
+      'erase-dead-letters, notify-dead-letters, project-ledger-dead-letters, publish-events-dead-letters, push-frames-dead-letters, ' +
       'send-reminders-dead-letters.\n',
     code: 1,
   });

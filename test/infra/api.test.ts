@@ -205,6 +205,7 @@ describe('the authorization of routes', () => {
           `${api}/DELETE/v1/groups/*/messages/*`,
           `${api}/GET/v1/groups/*`,
           `${api}/PUT/v1/groups/*`,
+          `${api}/DELETE/v1/groups/*`,
         ].join(','),
       });
     });

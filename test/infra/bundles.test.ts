@@ -23,7 +23,14 @@ beforeAll(async () => {
   }
 });
 
-const senders = ['apply-facts', 'project-ledger', 'publish-events', 'deliver-webhook', 'push-frames'];
+const senders = [
+  'apply-facts',
+  'project-ledger',
+  'publish-events',
+  'erase',
+  'deliver-webhook',
+  'push-frames',
+];
 /** These have a queue of their own, to which they send all the time. */
 const OWN_QUEUE = ['notify', 'find-reminders', 'send-reminders'];
 
@@ -41,7 +48,11 @@ describe('the client of SQS', () => {
       imports.filter(({ path }) => path === 'functions/runtime/sqs.ts').map(({ kind }) => [importer, kind]),
     );
     for (const [importer, kind] of importers) {
-      expect(['functions/runtime/dead-letters.ts', 'functions/runtime/event-queue.ts']).toContain(importer);
+      expect([
+        'functions/runtime/dead-letters.ts',
+        'functions/runtime/erasure-queue.ts',
+        'functions/runtime/event-queue.ts',
+      ]).toContain(importer);
       expect(kind).toBe('dynamic-import');
     }
     expect(importers).not.toEqual([]);

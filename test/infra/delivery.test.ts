@@ -14,9 +14,13 @@ describe('the stream', () => {
   const isReadStateGone =
     '{"eventName":["REMOVE"],"dynamodb":{"OldImage":{"kind":{"S":["membership","message","head"]}}}}';
 
+  const isErasureBegun =
+    '{"eventName":["INSERT","MODIFY"],"dynamodb":{"NewImage":{"kind":{"S":["erasure"]}}}}';
+  const isErasureGone = '{"eventName":["REMOVE"],"dynamodb":{"OldImage":{"kind":{"S":["erasure"]}}}}';
+
   test.each([
-    ['Projection', 'Projectionprojectledger', [isReadState, isReadStateGone]],
-    ['Publication', 'Publicationpublishevents', [isMove]],
+    ['Projection', 'Projectionprojectledger', [isReadState, isReadStateGone, isErasureBegun]],
+    ['Publication', 'Publicationpublishevents', [isMove, isErasureGone]],
   ])(
     'of %s has bounded retries, splits a failing batch, and sends what it gives up to a queue',
     (owner, consumer, patterns) => {
@@ -111,6 +115,7 @@ describe.each([
   ['NotifyWebhook', 'Notifydeliverwebhook', 'tidemark-test-deliver-webhook', 5, 1],
   ['NotifyFrames', 'Notifypushframes', 'tidemark-test-push-frames', 20, 0],
   ['Reminders', 'Reminderssendreminders', 'tidemark-test-send-reminders', 10, 0],
+  ['Erasure', 'Erasureerase', 'tidemark-test-erase', 5, 0],
 ])('the queue of %s', (owner, functionId, name, maximumConcurrency, windowSeconds) => {
   // The queue of frames has no rule before it, and so no subscription around it.
   const [queue, deadLetters] = [owner === 'NotifyFrames' ? owner : `${owner}Queue`, `${owner}DeadLetters`];
@@ -221,6 +226,7 @@ describe('each dead-letter queue', () => {
     ['NotifyWebhookDeadLetters', 'tidemark-test-deliver-webhook-dead-letters'],
     ['NotifyFramesDeadLetters', 'tidemark-test-push-frames-dead-letters'],
     ['RemindersDeadLetters', 'tidemark-test-send-reminders-dead-letters'],
+    ['ErasureDeadLetters', 'tidemark-test-erase-dead-letters'],
   ])('%s is encrypted, keeps messages for 14 days and takes no plain HTTP', (queue, name) => {
     expect(template.Resources[queue]?.Properties).toEqual({
       QueueName: name,
@@ -233,13 +239,14 @@ describe('each dead-letter queue', () => {
     });
   });
 
-  test('is one of these seven', () => {
+  test('is one of these eight', () => {
     const queues = Object.keys(ofType(template, 'AWS::SQS::Queue'));
     expect(queues.filter((queue) => queue.endsWith('DeadLetters'))).toEqual([
       'ProjectionDeadLetters',
       'PublicationDeadLetters',
       'RemindersDeadLetters',
       'FactsSubscriptionDeadLetters',
+      'ErasureDeadLetters',
       'NotifyFramesDeadLetters',
       'NotifySubscriptionDeadLetters',
       'NotifyWebhookDeadLetters',

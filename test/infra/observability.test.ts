@@ -67,6 +67,7 @@ test.each([
   ['tidemark-test-deliver-webhook-dead-letters', 'NotifyWebhookDeadLetters.QueueName'],
   ['tidemark-test-push-frames-dead-letters', 'NotifyFramesDeadLetters.QueueName'],
   ['tidemark-test-send-reminders-dead-letters', 'RemindersDeadLetters.QueueName'],
+  ['tidemark-test-erase-dead-letters', 'ErasureDeadLetters.QueueName'],
 ])('%s is set off by the first message', (alarm, queueName) => {
   expect(alarms[alarm]).toMatchObject({
     Namespace: 'AWS/SQS',
@@ -82,6 +83,7 @@ describe.each([
   ['deliver-webhook', 'NotifyWebhookQueue.QueueName', 'Notifydeliverwebhook'],
   ['push-frames', 'NotifyFrames.QueueName', 'Notifypushframes'],
   ['send-reminders', 'RemindersQueue.QueueName', 'Reminderssendreminders'],
+  ['erase', 'ErasureQueue.QueueName', 'Erasureerase'],
 ])('%s', (name, queueName, functionId) => {
   test('sets off an alarm if events wait 5 minutes', () => {
     expect(alarms[`tidemark-test-${name}-waiting`]).toMatchObject({

@@ -52,7 +52,9 @@ describe('AwsSolutions', () => {
       ...['DELETE', 'POST'].flatMap((method) =>
         [
           ...(method === 'DELETE' ? ['Live/open-connection'] : []),
-          ...['Live/answer-frame', 'Notify/notify', 'Notify/push-frames'],
+          'Live/answer-frame',
+          ...(method === 'DELETE' ? ['Erasure/erase'] : []),
+          ...['Notify/notify', 'Notify/push-frames'],
         ].map(
           (name) =>
             'AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:' +

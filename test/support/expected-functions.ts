@@ -22,6 +22,7 @@ const ledgerAndCache = {
 const connections = { CONNECTIONS_URL: 'https://LiveWebSockets.execute-api.AWS::Region.AWS::URLSuffix/live' };
 const { UPSTASH_SECRET_ARN: _, ...ledgerAlone } = ledgerAndCache;
 const forBackEnds = { ...ledgerAndCache, SERVICE_SCOPE: 'tidemark/service' };
+const forBackEndsAlone = { ...ledgerAlone, SERVICE_SCOPE: 'tidemark/service' };
 const forBoth = { ...forBackEnds, USER_SCOPE: 'tidemark/user' };
 const forMarks = { ...forBoth, MEMBERSHIP: 'strict' };
 
@@ -246,6 +247,30 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     alarms: ['failing'],
   },
   {
+    name: 'export-user',
+    id: 'Apiexportuser',
+    timeoutSeconds: 10,
+    environment: forBackEndsAlone,
+    routes: [['service', 'GET /v1/users/{userId}/export']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'erase-user',
+    id: 'Apieraseuser',
+    timeoutSeconds: 10,
+    environment: forBackEndsAlone,
+    routes: [['service', 'DELETE /v1/users/{userId}']],
+    alarms: ['failing'],
+  },
+  {
+    name: 'delete-group',
+    id: 'Apideletegroup',
+    timeoutSeconds: 10,
+    environment: forBackEnds,
+    routes: [['service', 'DELETE /v1/groups/{groupId}']],
+    alarms: ['failing'],
+  },
+  {
     name: 'check-health',
     id: 'Apicheckhealth',
     timeoutSeconds: 10,
@@ -261,6 +286,7 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
       ...ledgerAndCache,
       EVENT_BUS_NAME: 'Bus',
       DEAD_LETTER_QUEUE_URL: 'ProjectionDeadLetters',
+      ERASURES_QUEUE_URL: 'ErasureQueue',
     },
     routes: [],
     alarms: ['failing', 'dead-letters', 'behind'],
@@ -344,6 +370,19 @@ export const expectedFunctions: readonly ExpectedFunction[] = [
     isTraced: true,
     routes: [],
     alarms: ['failing'],
+  },
+  {
+    name: 'erase',
+    id: 'Erasureerase',
+    timeoutSeconds: 60,
+    environment: {
+      ...ledgerAndCache,
+      ...connections,
+      QUEUE_URL: 'ErasureQueue',
+      DEAD_LETTER_QUEUE_URL: 'ErasureDeadLetters',
+    },
+    routes: [],
+    alarms: ['failing', 'dead-letters', 'waiting', 'retrying'],
   },
   {
     name: 'notify',

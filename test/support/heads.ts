@@ -8,16 +8,19 @@ const UNSET: Head['settings'] = { revision: 0, parentId: null, receipts: 'member
 
 /** The head of a group without settings, whose newest message is not silent. */
 export function headAt(messageId: number | string): Head {
-  return { position: at(messageId), loud: at(messageId), settings: UNSET };
+  return { epoch: 0, position: at(messageId), loud: at(messageId), settings: UNSET };
 }
 
 /** The head of a group in which no message is recorded. */
-export const AT_START: Head = { position: START, loud: START, settings: UNSET };
+export const AT_START: Head = { epoch: 0, position: START, loud: START, settings: UNSET };
 
 /** Few positions, so that copies meet, among them some that are equal as doubles. */
 const position = fc
   .constantFrom(0n, 1n, 2n, 2n ** 53n, 2n ** 53n + 1n, 2n ** 64n - 1n)
   .map((id) => String(id).padStart(20, '0') as Position);
+
+/** Few epochs: a group that was never deleted, and times of nine digits in base 36 and of fewer. */
+const epoch = fc.constantFrom(0, 0, 1, 35, 36, 1_700_000_000_000, 1_700_000_000_001, 36 ** 9 - 1);
 
 /** The settings by revision: two copies of one revision are equal. */
 const SETTINGS: readonly Head['settings'][] = [
@@ -31,5 +34,10 @@ const SETTINGS: readonly Head['settings'][] = [
 
 /** Copies of one head as two stores, late retries and reordered streams may hold them. */
 export const headCopy: fc.Arbitrary<Head> = fc
-  .tuple(position, position, fc.constantFrom(...SETTINGS))
-  .map(([a, b, settings]) => ({ position: laterOf(a, b), loud: earlierOf(a, b), settings }));
+  .tuple(epoch, position, position, fc.constantFrom(...SETTINGS))
+  .map(([time, a, b, settings]) => ({
+    epoch: time,
+    position: laterOf(a, b),
+    loud: earlierOf(a, b),
+    settings,
+  }));

@@ -30,7 +30,7 @@ export async function joinManyGroups(
         (known) => ({ ...known, state: joinAt(at(1), 1) }),
         Date.now(),
       ),
-      heads.raise(groupId, at(1), false),
+      heads.raise(groupId, { position: at(1), isSilent: false, recordedAt: 1 }),
     ]);
     if (unread.includes(groupId)) await recordMessage(tidemark, { groupId, position: at(2), senderId });
   });

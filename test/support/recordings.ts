@@ -5,5 +5,6 @@ import { at } from './positions.ts';
 /** A message sent now, as the ledger records it, without anything special. */
 export function recordingOf(senderId: UserId, messageId: number): Recording {
   const plain = { isSilent: false, mentions: [], ownViewStays: false };
-  return { position: at(messageId), senderId, sentAtMs: Date.now(), ...plain };
+  const [sentAtMs, recordedAt] = [Date.now(), Date.now()];
+  return { position: at(messageId), senderId, sentAtMs, recordedAt, ...plain };
 }

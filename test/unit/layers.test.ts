@@ -31,6 +31,7 @@ const LAYERS: readonly (readonly [room: string, ...imports: string[]])[] = [
       'shared/stream',
     ],
   ],
+  ['shared/erasure', 'shared/domain', 'shared/cache', 'shared/ledger', 'shared/operations', 'shared/live'],
   // The documents that are made of the contract.
   ['document', 'shared/contract', 'shared/domain'],
   // Adapters are built here: of what the service does, and of what it runs on.

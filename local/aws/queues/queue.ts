@@ -85,7 +85,7 @@ export class Queue {
       ...{ body, attributes, reason },
       ...{ sentAtMs: nowMs, arrivedAtMs: nowMs },
       ...{ receiveCount: 0, firstReceivedAtMs: null, isHeld: false },
-      visibleAtMs: nowMs + delaySeconds * 1_000,
+      visibleAtMs: nowMs + this.#delayed(delaySeconds),
     });
   }
 
@@ -190,6 +190,11 @@ export class Queue {
 
   #paused(seconds: number): number {
     return (seconds * 1_000) / this.#clock.speed;
+  }
+
+  /** A delay is shorter here too, but not below a second: frames wait as long as the cache keeps their gate closed. */
+  #delayed(seconds: number): number {
+    return Math.max(Math.min(seconds, 1) * 1_000, this.#paused(seconds));
   }
 
   #inFlight(receiptHandle: string): Message | undefined {

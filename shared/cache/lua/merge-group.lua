@@ -6,8 +6,8 @@
 -- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
 --   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
 --   five values each (see early-marks.lua) }
--- Invariant: no register and no head goes back. A floor exists only while every message above it is here, a complete
---   index only while every member is.
+-- Invariant: no register goes back, and no head within one epoch. A floor exists only while every message above it is here, a
+--   complete index only while every member is. While a head is here, nothing here is of a time up to its epoch.
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
 local now, ttl, capacity, viewer, left_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -77,7 +77,7 @@ local function trim()
   redis.call('ZREMRANGEBYLEX', messages, '[~', '[~' .. dropped)
 end
 
-local group = { members = members, receipts = receipts, doubts = doubts, now = now }
+local group = { members = members, receipts = receipts, doubts = doubts, head = head, now = now }
 
 -- The keys that have changed: their expiry is renewed.
 local changed = {}
@@ -93,17 +93,31 @@ local function add_entries(entries)
 end
 
 -- Without a window or a load nothing is kept: a later load finds the message in the ledger.
-local function add_message(position, sender, entries)
+local function add_message(position, sender, recorded_at, entries)
+  if not is_after_epoch(group, recorded_at) then return end
   if not is_kept_at(position) or redis.call('ZSCORE', messages, '~' .. position) then return end
   entries[#entries + 1] = position .. '|' .. sender
   add_entries(entries)
   trim()
 end
 
+-- Empties all keys but the head, when the group was deleted. The tokens of loads and doubts under way are lost with them, so
+-- their later steps change nothing.
+local function begin_again()
+  redis.call('UNLINK', members, messages, receipts, joined, doubts, early)
+  group.epoch, group.indexing = nil, nil
+end
+
+-- Merges a head. A larger epoch empties the other keys. So does an epoch if no readable head is here: what was merged in the
+-- meantime may be of a time up to it.
 local function put_head(text)
-  local current = redis.call('GET', head)
+  local current = text_of_head(head)
   local merged = current and merge_heads(current, text) or text
-  if merged ~= current then redis.call('SET', head, merged, 'PX', ttl) end
+  if merged == current then return end
+  local before, after = current and decode_head(current), decode_head(merged)
+  redis.call('SET', head, merged, 'PX', ttl)
+  read_heads[head] = merged
+  if after and after[EPOCH] > (before and before[EPOCH] or NO_EPOCH) then begin_again() end
 end
 
 -- Forgets the loads that count as dead.
@@ -126,12 +140,22 @@ merges.member = { 2, function(user, text) put(group, user, redis.call('HGET', me
 merges.knownMember = { 2, function(user, text)
   local current = redis.call('HGET', members, user)
   local parts = decode(text)
-  if not parts then return end
+  if not parts or not is_after_epoch(group, parts[GENERATION]) then return end
   if current and decode(current) or is_departed(parts) then
     put(group, user, current, text, true)
   elseif is_indexing(group) then
     unknown_members[#unknown_members + 1] = user
   end
+end }
+
+-- A departure that the ledger has removed. A later departure and a later membership stay.
+merges.forgotten = { 2, function(user, text)
+  local current = redis.call('HGET', members, user)
+  local parts, given = current and decode(current), decode(text)
+  if parts and (not is_departed(parts) or parts[GENERATION] > given[GENERATION]) then return end
+  redis.call('HDEL', members, user)
+  redis.call('ZREM', joined, user)
+  if redis.call('HGET', members, '#laggard') == user then redis.call('HDEL', members, '#laggard') end
 end }
 
 -- The member has just joined.
@@ -169,25 +193,29 @@ end }
 -- A head (see head.lua), just read from the ledger.
 merges.head = { 1, put_head }
 
--- A head that may be old. It is merged only if a head is here.
+-- A head that may be old. It is merged only if a head is here. Without one, the other keys may be of a time up to its epoch.
 merges.knownHead = { 1, function(text)
-  if head_in(head) then put_head(text) end
+  if head_in(head) then return put_head(text) end
+  local parts = decode_head(text)
+  if parts and parts[EPOCH] ~= NO_EPOCH then begin_again() end
 end }
 
--- A message, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).
-merges.sent = { 3, function(position, sender, mentioned)
+-- A message: position, sender, when it was recorded, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).
+merges.sent = { 4, function(position, sender, recorded_at, mentioned)
   local entries = mention_entries(position, sender, mentioned)
   entries[#entries + 1] = own_of_user(sender) .. position
-  add_message(position, sender, entries)
+  add_message(position, sender, recorded_at, entries)
 end }
 
--- A message that is silent.
-merges.silent = { 2, function(position, sender)
-  add_message(position, sender, { SILENT .. position, silent_of_user(sender) .. position })
+-- A message that is silent: position, sender, when it was recorded.
+merges.silent = { 3, function(position, sender, recorded_at)
+  add_message(position, sender, recorded_at, { SILENT .. position, silent_of_user(sender) .. position })
 end }
 
--- A message that no longer counts, whether or not it is here.
-merges.deleted = { 1, function(position)
+-- A message that no longer counts, whether or not it is here: position, when it was recorded. One of a time up to the epoch
+-- must not take away the message that now has its id.
+merges.deleted = { 2, function(position, recorded_at)
+  if not is_after_epoch(group, recorded_at) then return end
   local entry = message_at(messages, position)
   if entry then drop(entry) end
   if is_kept_at(position) then add_entries({ '~' .. position }) end
@@ -228,6 +256,8 @@ end }
 
 -- The member found behind all others in a search of the ledger.
 merges.laggard = { 1, function(user)
+  -- It is not here if the group was deleted in the meantime.
+  if redis.call('HEXISTS', members, user) == 0 then return end
   changed.members = true
   redis.call('HSET', members, '#laggard', user)
 end }

@@ -1,7 +1,15 @@
--- Functions that merge a member into the cache. A group is a table with the keys `members`, `receipts` and `doubts`, and with
--- the time `now` in ms since the epoch. It remembers what one script finds out: whether members are indexed, and whether
+-- Functions that merge a member into the cache. A group is a table with the keys `members`, `receipts`, `doubts` and `head`,
+-- and with the time `now` in ms. It remembers what one script finds out: the epoch, whether members are indexed, and whether
 -- the members have changed, so that their expiry must be renewed.
--- Invariant: no register goes back. A complete index has every merged member.
+-- Invariant: no register goes back. A complete index has every merged member. While a head is here, no member is of a
+-- generation up to its epoch.
+
+-- Whether a time as text, a generation or when a message was recorded, is after the group was last deleted. Without a head
+-- that is not known: a head with an epoch empties the other keys when it comes (merge-group.lua).
+local function is_after_epoch(group, time)
+  if not group.epoch then group.epoch = epoch_in(group.head) end
+  return time > group.epoch
+end
 
 -- Whether merged members are indexed. If the members hash was lost, the index misses members too, so it is deleted.
 local function is_indexing(group)
@@ -13,8 +21,9 @@ local function is_indexing(group)
   return group.indexing
 end
 
--- Merges a text into a member's. The `?` of a doubt goes only if the text is current and no token is left.
+-- Merges a text into a member's, unless it is of a generation up to the epoch. The `?` of a doubt goes only if the text is current and no token is left.
 local function put(group, user, current, text, is_past)
+  if not is_after_epoch(group, string.sub(text, 1, GENERATION_WIDTH)) then return end
   local members, receipts = group.members, group.receipts
   group.is_changed = true
   local before = current and decode(current)

@@ -67,10 +67,19 @@ function messagesOf(sent: readonly SentMessage[]): Message[] {
     const others = mentions === 'all' ? mentions : mentions.filter((userId) => userId !== senderId);
     return Array.from({ length: run }, () => {
       id += gap;
-      return { position: at(id), senderId, isSilent, mentions: isSilent ? [] : others, deleted: false };
+      return {
+        position: at(id),
+        senderId,
+        isSilent,
+        mentions: isSilent ? [] : others,
+        deleted: false,
+        recordedAt: 1,
+      };
     });
   });
 }
+
+const deleted = (position: Position) => change.deleted({ position, recordedAt: 1 });
 
 /** What is unread, by plain counting. */
 function countPlainly(messages: readonly Message[], userId: UserId, above: Position, limit: number) {
@@ -95,20 +104,20 @@ async function openWindow(groupId: GroupId): Promise<void> {
 test('what is unread in a window is what plain counting finds, with any limit', async () => {
   const history = fc.record({
     sent: fc.array(sentMessage, { minLength: 1, maxLength: 40 }),
-    deleted: fc.array(fc.nat(200), { maxLength: 8 }),
+    removed: fc.array(fc.nat(200), { maxLength: 8 }),
     repeated: fc.array(fc.nat(200), { maxLength: 8 }),
     isReversed: fc.boolean(),
     reads: fc.array(fc.nat(120), { minLength: 3, maxLength: 3 }),
   });
-  const property = fc.asyncProperty(history, async ({ sent, deleted, repeated, isReversed, reads }) => {
+  const property = fc.asyncProperty(history, async ({ sent, removed, repeated, isReversed, reads }) => {
     const groupId = aGroup();
     await openWindow(groupId);
     const messages = messagesOf(sent);
     const chosen = (index: number) => messages[index % messages.length]?.position;
-    const gone = new Set(deleted.map(chosen));
+    const gone = new Set(removed.map(chosen));
     await tidemark().cache.merge(groupId, [
       ...(isReversed ? messages.toReversed() : messages).map(change.message),
-      ...[...gone].filter((position) => position !== undefined).map(change.deleted),
+      ...[...gone].filter((position) => position !== undefined).map(deleted),
       ...repeated.flatMap((index) => messages[index % messages.length] ?? []).map(change.message),
     ]);
     const left = messages.filter(({ position }) => !gone.has(position));
@@ -126,10 +135,7 @@ test('what is unread in a window is what plain counting finds, with any limit', 
         }
       }
     }
-    await tidemark().cache.merge(
-      groupId,
-      messages.map(({ position }) => change.deleted(position)),
-    );
+    await tidemark().cache.merge(groupId, messages.map(change.deleted));
     const entries = await tidemark().redis.zrange(`tm:{${groupId}}:messages`, 0, -1);
     expect(entries.filter((entry) => !/^[!~]/.test(entry))).toEqual([]);
   });
@@ -141,7 +147,14 @@ test('with a message that is dropped all of its entries go', async () => {
   await openWindow(groupId);
   const sent = Array.from({ length: 3 * CAPACITY }, (_, index): Message => {
     const mentions = index % 3 === 0 ? ('all' as const) : [reader, longer];
-    return { position: at(index + 1), senderId: other, deleted: false, isSilent: false, mentions };
+    return {
+      position: at(index + 1),
+      senderId: other,
+      deleted: false,
+      recordedAt: 1,
+      isSilent: false,
+      mentions,
+    };
   });
   const silent = sent.map((message, index) => (index % 5 === 0 ? { ...message, isSilent: true } : message));
   await tidemark().cache.merge(groupId, silent.map(change.message));
@@ -172,7 +185,7 @@ test('messages that a load has left below the floor are counted once', async () 
   const small = await openTidemark({ tableName: whole.tableName, capacity: 5, unreadLimit: 40 });
   try {
     const { cache } = small;
-    const plain = { senderId: other, deleted: false, isSilent: false, mentions: [] };
+    const plain = { senderId: other, deleted: false, recordedAt: 1, isSilent: false, mentions: [] };
     const merged = (...ids: number[]) => ids.map((id) => change.message({ ...plain, position: at(id) }));
     const token = `${Date.now()}-load`;
     await cache.merge(groupId, [change.head(headAt(10)), change.load(token), ...merged(6, 7, 8, 9, 10)]);

@@ -16,6 +16,7 @@ import { project } from '../../../shared/stream/project.ts';
 import { publishMoves } from '../../../shared/stream/publish-moves.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import { eventually } from '../../support/engines.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { at } from '../../support/positions.ts';
 import { KeptLetters, membership } from '../../support/stream-records.ts';
 
@@ -125,6 +126,7 @@ const recordOf = (groupId: string, sequenceNumber: string): DynamoDBRecord => {
 const beside = () => ({
   publisher: createBus(),
   deadLetters: new DeadLetters(new KeptLetters()),
+  erasures: NO_ERASURES,
   published: new RecentRecords(100),
 });
 

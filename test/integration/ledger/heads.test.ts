@@ -1,4 +1,4 @@
-import { PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Head } from '../../../shared/domain/head.ts';
@@ -24,6 +24,8 @@ interface Sent {
   readonly isSilent: boolean;
 }
 
+const message = (id: number, isSilent: boolean) => ({ position: at(id), isSilent, recordedAt: 1 });
+
 /** What two numbers in memory say of the same messages: zero where there is none. */
 const plainly = (sent: readonly Sent[]) => ({
   position: Math.max(0, ...sent.map(({ id }) => id)),
@@ -38,7 +40,7 @@ const plain = ({ position, loud }: { readonly position: Position; readonly loud:
 /** The calls of the ledger, and the head that the last of them left. */
 async function raised(groupId: GroupId, id: number, isSilent = false) {
   tidemark.takeCalls();
-  const head = await heads.raise(groupId, at(id), isSilent);
+  const head = await heads.raise(groupId, message(id, isSilent));
   return { ...plain(head), writes: tidemark.takeCalls().length };
 }
 
@@ -46,7 +48,7 @@ describe('the head of a group', () => {
   test('is at the start if nothing is recorded', async () => {
     const [one, other] = [aGroup(), aGroup()];
     expect(await heads.read(one)).toEqual(AT_START);
-    await heads.raise(other, at(5), false);
+    await heads.raise(other, message(5, false));
     expect([...(await heads.readMany([one, other]))]).toEqual([
       [one, AT_START],
       [other, headAt(5)],
@@ -69,8 +71,8 @@ describe('the head of a group', () => {
 
   test('has no message that is not silent if all are silent', async () => {
     const groupId = aGroup();
-    expect(await heads.raise(groupId, at(3), true)).toEqual({ ...headAt(3), loud: START });
-    expect(await heads.raise(groupId, at(2), true)).toEqual({ ...headAt(3), loud: START });
+    expect(await heads.raise(groupId, message(3, true))).toEqual({ ...headAt(3), loud: START });
+    expect(await heads.raise(groupId, message(2, true))).toEqual({ ...headAt(3), loud: START });
     expect(await raised(groupId, 1)).toEqual({ position: 3, loud: 1, writes: 2 });
   });
 
@@ -108,7 +110,7 @@ describe('the head of a group', () => {
             return isRepeated ? [one, one] : [one];
           });
           const seen = await inParallel(sent, atOnce, ({ id, isSilent }) =>
-            heads.raise(groupId, at(id), isSilent),
+            heads.raise(groupId, message(id, isSilent)),
           );
           expect(plain(await heads.read(groupId))).toEqual(plainly(sent));
           for (const [index, head] of seen.entries()) {
@@ -190,10 +192,10 @@ describe('the settings of a group', () => {
     const groupId = aGroup();
     await heads.set(groupId, { parentId: tea, receipts: 'off' });
     const settings = { revision: 1, parentId: tea, receipts: 'off' };
-    expect(await heads.raise(groupId, at(5), true)).toEqual({ position: at(5), loud: START, settings });
-    expect(await heads.raise(groupId, at(4), false)).toEqual({ position: at(5), loud: at(4), settings });
+    expect(await heads.raise(groupId, message(5, true))).toEqual({ ...headAt(5), loud: START, settings });
+    expect(await heads.raise(groupId, message(4, false))).toEqual({ ...headAt(5), loud: at(4), settings });
     expect(await heads.set(groupId, { receipts: 'sender' })).toEqual({
-      ...{ position: at(5), loud: at(4) },
+      ...{ ...headAt(5), loud: at(4) },
       settings: { revision: 2, parentId: tea, receipts: 'sender' },
     });
   });
@@ -222,5 +224,87 @@ describe('the settings of a group', () => {
       const { settings } = await heads.read(groupId);
       expect(settings).toEqual({ revision: 2, parentId: tea, receipts: 'off' });
     }
+  });
+});
+
+describe('the head of a deleted group', () => {
+  const T = 1_700_000_000_000;
+  const deletedAt = (epoch: number) => ({ ...AT_START, epoch });
+
+  /** The attributes of the item, without its key. */
+  async function itemOf(groupId: GroupId) {
+    const client = connectDynamoDb();
+    const { Item } = await client.send(
+      new GetItemCommand({
+        TableName: tidemark.tableName,
+        Key: { PK: { S: `GROUP#${groupId}` }, SK: { S: 'HEAD' } },
+        ConsistentRead: true,
+      }),
+    );
+    client.destroy();
+    const { PK: _partition, SK: _sort, ...attributes } = Item ?? {};
+    return attributes;
+  }
+
+  test('has nothing but its epoch, which expires after thirty days, and it takes one write', async () => {
+    const groupId = aGroup();
+    await heads.set(groupId, { parentId: 'tea' as GroupId, receipts: 'off' });
+    await heads.raise(groupId, message(9, true));
+    tidemark.takeCalls();
+    expect(await heads.delete(groupId, T)).toEqual(deletedAt(T));
+    expect(tidemark.takeCalls()).toEqual(['ledger UpdateItem']);
+    expect(await itemOf(groupId)).toEqual({
+      ...{ kind: { S: 'head' }, groupId: { S: groupId }, position: { S: '00000000000000000000' } },
+      ...{ epoch: { N: '1700000000000' }, expiresAt: { N: '1702592000' } },
+    });
+  });
+
+  test('never has a smaller epoch, even if a clock is behind, and each deletion has its own', async () => {
+    const groupId = aGroup();
+    await heads.delete(groupId, T);
+    expect(await heads.delete(groupId, T)).toEqual(deletedAt(T + 1));
+    expect(await heads.delete(groupId, T - 60_000)).toEqual(deletedAt(T + 2));
+    expect(await heads.delete(groupId, T + 9)).toEqual(deletedAt(T + 9));
+    const epochs = (await Promise.all([1, 2, 3].map(() => heads.delete(groupId, T)))).map(
+      ({ epoch }) => epoch,
+    );
+    expect(epochs.toSorted()).toEqual([T + 10, T + 11, T + 12]);
+  });
+
+  test.each([
+    ['a message that is not silent', false],
+    ['a silent message', true],
+  ])('is raised only by %s that was recorded after the epoch, and then it stays', async (_, isSilent) => {
+    const groupId = aGroup();
+    const recorded = (id: number, recordedAt: number) => ({ position: at(id), isSilent, recordedAt });
+    await heads.raise(groupId, recorded(900, T - 1));
+    await heads.delete(groupId, T);
+    expect(await heads.raise(groupId, recorded(901, T - 1))).toEqual(deletedAt(T));
+    expect(await heads.raise(groupId, recorded(901, T))).toEqual(deletedAt(T));
+    expect(await heads.raise(groupId, recorded(1, T + 1))).toMatchObject({ epoch: T, position: at(1) });
+    expect(await itemOf(groupId)).not.toHaveProperty('expiresAt');
+    expect(await heads.raise(groupId, recorded(902, T))).toMatchObject({ epoch: T, position: at(1) });
+  });
+
+  test('stays once settings are made', async () => {
+    const groupId = aGroup();
+    await heads.delete(groupId, T);
+    expect(await heads.set(groupId, { receipts: 'off' })).toEqual({
+      ...deletedAt(T),
+      settings: { revision: 1, parentId: null, receipts: 'off' },
+    });
+    expect(await itemOf(groupId)).not.toHaveProperty('expiresAt');
+  });
+
+  test('a message older than the newest silent one does not raise `loud` after a deletion', async () => {
+    const groupId = aGroup();
+    await heads.delete(groupId, T);
+    await heads.raise(groupId, { ...message(9, true), recordedAt: T + 1 });
+    expect(await heads.raise(groupId, { ...message(5, false), recordedAt: T })).toMatchObject({
+      loud: START,
+    });
+    expect(await heads.raise(groupId, { ...message(5, false), recordedAt: T + 1 })).toMatchObject({
+      loud: at(5),
+    });
   });
 });

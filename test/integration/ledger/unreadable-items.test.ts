@@ -243,15 +243,19 @@ describe('an unreadable message', () => {
   });
 
   test('is left out by every read of several messages, and logged in one line', async () => {
-    const readable = { position: at(1), senderId: sender, deleted: false, isSilent: false, mentions: [] };
+    const readable = {
+      ...{ position: at(1), senderId: sender, deleted: false, isSilent: false, mentions: [] },
+      recordedAt: expect.any(Number),
+    };
+    const range = { abovePosition: START, epoch: 0 };
     expect(await messages.readMany(groupId, [at(1), at(2), at(3)])).toEqual([readable]);
-    expect(await messages.newest(groupId, START, 1)).toEqual([readable]);
-    expect(await messages.countUnread({ groupId, userId: ann }, { abovePosition: START, limit: 1 })).toEqual({
+    expect(await messages.newest(groupId, range, 1)).toEqual([readable]);
+    expect(await messages.countUnread({ groupId, userId: ann }, { ...range, limit: 1 })).toEqual({
       tally: { count: 1, mentions: 0, first: at(1) },
       isDecided: true,
     });
-    expect(await messages.newestSentBy(groupId, 1_700_000_000_009)).toEqual(at(1));
-    expect(await messages.newestOf({ groupId, userId: sender }, START, 0)).toEqual(at(1));
+    expect(await messages.newestSentBy(groupId, 1_700_000_000_009, 0)).toEqual(at(1));
+    expect(await messages.newestOf({ groupId, userId: sender }, range, 0)).toEqual(at(1));
     const message = 'items of the ledger that cannot be read were passed over';
     const first = `an item of the ledger has no valid position: GROUP#${groupId} MSG#${at(3)}`;
     expect(logged()).toEqual([

@@ -14,6 +14,7 @@ import { project } from '../../../shared/stream/project.ts';
 import { publishMoves } from '../../../shared/stream/publish-moves.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import { freshPrefix } from '../../support/engines.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { openLive, type TestLive } from '../../support/live.ts';
 import { at } from '../../support/positions.ts';
 import { KeptLetters } from '../../support/stream-records.ts';
@@ -136,7 +137,13 @@ describe('every other reader of the table', () => {
     const published = new RecentRecords(100);
     const publisher = { publish: async () => [] };
     expect(await publishMoves({ publisher, deadLetters, published }, records)).toEqual([]);
-    const projection = { tidemark: live.tidemark, publisher: null, deadLetters, published };
+    const projection = {
+      tidemark: live.tidemark,
+      publisher: null,
+      deadLetters,
+      published,
+      erasures: NO_ERASURES,
+    };
     expect(await project(projection, records)).toEqual([]);
     expect(letters.messages).toEqual([]);
   });

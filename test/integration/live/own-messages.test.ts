@@ -19,7 +19,14 @@ async function aWindow() {
   const sent = (id: number) => {
     const [isBob, isSilent] = [id % 2 === 0, id % 4 === 0];
     const senderId = isBob ? bob : other;
-    return change.message({ position: at(id), senderId, isSilent, deleted: false, mentions: [] });
+    return change.message({
+      position: at(id),
+      senderId,
+      isSilent,
+      deleted: false,
+      recordedAt: 1,
+      mentions: [],
+    });
   };
   const ids = Array.from({ length: 10 }, (_, index) => 11 + index);
   await cache.merge(groupId, [change.load(token), ...ids.map(sent), change.loaded(token, at(10))]);

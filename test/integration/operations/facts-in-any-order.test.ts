@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { instantOf } from '../../../shared/contract/schemas.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
-import { formatMessageId, type Position } from '../../../shared/domain/position.ts';
+import { formatMessageId, type Position, START } from '../../../shared/domain/position.ts';
 import type { Unread } from '../../../shared/domain/unread.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers, applyJoin, applyLeave } from '../../../shared/operations/members.ts';
@@ -51,9 +51,7 @@ test('memberships and messages do not depend on the order in which facts arrive'
       expect(await readOwnView(tidemark, { groupId, userId: leaves })).toBeNull();
       expect(await readOwnView(tidemark, { groupId, userId: stays })).toMatchObject({ head: headAt(2) });
       expect(await readOwnView(tidemark, { groupId, userId: returns })).toMatchObject({ head: headAt(2) });
-      const live = (
-        await tidemark.ledger.messages.newest(groupId, '00000000000000000000' as ReturnType<typeof at>, 10)
-      )
+      const live = (await tidemark.ledger.messages.newest(groupId, { abovePosition: START, epoch: 0 }, 10))
         .filter(({ deleted }) => !deleted)
         .map(({ position }) => position);
       expect(live).toEqual([at(1)]);

@@ -208,7 +208,10 @@ describe('the first recording of a message decides', () => {
     await send(1, bob, { isSilent: true, advanceSender: false });
     await send(1, bob, { mentions: 'all' });
     expect(await tidemark.ledger.messages.readMany(groupId, [at(1)])).toEqual([
-      { position: at(1), senderId: bob, deleted: true, isSilent: true, mentions: [] },
+      {
+        ...{ position: at(1), senderId: bob, deleted: true, isSilent: true, mentions: [] },
+        recordedAt: expect.any(Number),
+      },
     ]);
     expect(await tidemark.ledger.memberships.read({ groupId, userId: bob })).toMatchObject({
       public: { position: '00000000000000000000' },

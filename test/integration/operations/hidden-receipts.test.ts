@@ -15,6 +15,7 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { publishMoves } from '../../../shared/stream/publish-moves.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
 import { KeptLetters } from '../../support/stream-records.ts';
@@ -200,7 +201,13 @@ async function play(steps: readonly Step[]): Promise<void> {
   // The projector repairs what the cache has missed.
   const records = await stream.take();
   const deadLetters = new DeadLetters(new KeptLetters());
-  const projection = { tidemark, publisher: null, deadLetters, published: new RecentRecords(1) };
+  const projection = {
+    tidemark,
+    publisher: null,
+    deadLetters,
+    published: new RecentRecords(1),
+    erasures: NO_ERASURES,
+  };
   expect(await project(projection, records)).toEqual([]);
   await expectSeen();
   await forget(tidemark.redis, groupId);

@@ -86,7 +86,9 @@ describe('marking a group read', () => {
     await readOwnView(tidemark, { groupId, userId: reader });
     // Recorded while the cache could not be reached.
     await tidemark.ledger.messages.record(groupId, recordingOf(sender, 3), Date.now());
-    await tidemark.ledger.heads.raise(groupId, at(3), false);
+    await tidemark.ledger.heads.raise(groupId, {
+      ...{ position: at(3), isSilent: false, recordedAt: Date.now() },
+    });
     expect(await mark(groupId, reader, 3)).toMatchObject({
       clamped: false,
       view: { membership: { self: { position: at(3) } } },

@@ -47,7 +47,14 @@ test('very many loads at once leave a complete window, whichever of them finish'
   for (const token of tokens) await tidemark.cache.merge(groupId, [change.load(token)]);
   const [first = ''] = tokens;
   await tidemark.cache.merge(groupId, [
-    change.message({ position: at(1), senderId: sender, deleted: false, isSilent: false, mentions: [] }),
+    change.message({
+      position: at(1),
+      senderId: sender,
+      deleted: false,
+      recordedAt: 1,
+      isSilent: false,
+      mentions: [],
+    }),
     change.loaded(first, '00000000000000000000' as ReturnType<typeof at>),
   ]);
   expect((await tidemark.cache.read({ groupId, userId: reader }))?.window).toMatchObject({

@@ -9,6 +9,7 @@ import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
@@ -151,6 +152,7 @@ describe('the policy of a group', () => {
         tidemark,
         publisher: null,
         deadLetters: new DeadLetters(new KeptLetters()),
+        erasures: NO_ERASURES,
         published: new RecentRecords(10),
       },
       [{ sequenceNumber: '1', before: null, after: item }],
@@ -169,6 +171,7 @@ describe('the policy of a group', () => {
         tidemark,
         publisher: null,
         deadLetters: new DeadLetters(new KeptLetters()),
+        erasures: NO_ERASURES,
         published: new RecentRecords(10),
       },
       [{ sequenceNumber: '1', before: null, after: head }],

@@ -82,7 +82,7 @@ describe('messages of several groups', () => {
     await recordMessage(tidemark, message(groupId, 5, ann));
     tidemark.takeCalls();
     expect(await recordMessages(tidemark, [message(groupId, 5, bob)])).toEqual(['conflict']);
-    expect(tidemark.takeCalls()).toEqual(['ledger UpdateItem']);
+    expect(tidemark.takeCalls()).toEqual(['ledger UpdateItem', 'ledger GetItem']);
   });
 
   test.each(['record', 'raise'] as const)(

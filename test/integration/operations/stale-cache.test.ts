@@ -18,6 +18,7 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import { engines } from '../../support/engines.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
 import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
@@ -77,7 +78,13 @@ async function projected(source: Tidemark, before: Item | null, after: Item): Pr
   const published = new RecentRecords(10);
   const record = { sequenceNumber: '1', before, after };
   const deadLetters = new DeadLetters(new KeptLetters());
-  const projection = { tidemark: source, publisher: { publish }, deadLetters, published };
+  const projection = {
+    tidemark: source,
+    publisher: { publish },
+    deadLetters,
+    published,
+    erasures: NO_ERASURES,
+  };
   expect(await project(projection, [record])).toEqual([]);
   return types;
 }

@@ -135,8 +135,13 @@ describe('missed runs', () => {
       messages.record(
         groupId,
         {
-          ...{ position: at(id), senderId: sender, sentAtMs: NOON, ownViewStays: false },
-          ...{ isSilent: false, mentions: [], reminder: dueItem(groupId, at(id), NOON + MINUTE) },
+          ...{ position: at(id), senderId: sender, sentAtMs: NOON, recordedAt: NOON },
+          ...{
+            ownViewStays: false,
+            isSilent: false,
+            mentions: [],
+            reminder: dueItem(groupId, at(id), NOON + MINUTE),
+          },
         },
         NOON,
       ),

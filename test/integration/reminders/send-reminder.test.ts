@@ -5,6 +5,7 @@ import { advance, joinAt } from '../../../shared/domain/membership.ts';
 import type { Mentions } from '../../../shared/domain/message.ts';
 import { START } from '../../../shared/domain/position.ts';
 import { messageKey } from '../../../shared/ledger/keys.ts';
+import { deleteGroup } from '../../../shared/operations/groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
@@ -230,6 +231,15 @@ describe.each([
     expect(await table.attributes(groupId, at(10))).toEqual({});
   });
 
+  test('of a message of a time before the group was deleted has no event, even if the members are there again', async () => {
+    const { groupId, readers } = await aChat(2);
+    await deleteGroup(tidemark, groupId);
+    await send(jobOf(groupId, 10), other());
+    await addMembers(tidemark, groupId, [...readers]);
+    await send(jobOf(groupId, 10), other());
+    expect(bus.take()).toEqual([]);
+  });
+
   test('has a hundred users an event, of which the last one is marked, and happens once', async () => {
     const { groupId, readers } = await aChat(250);
     await send(jobOf(groupId, 10), other());
@@ -352,7 +362,7 @@ describe('a reminder', () => {
     expect(await table.inIndex()).not.toContain(`GROUP#${groupId} MSG#00000000000000000010`);
   });
 
-  test('of a group with receipts in the cache costs one read and one write of the ledger, and one call of the cache', async () => {
+  test('of a group with receipts in the cache costs two reads and one write of the ledger, and one call of the cache', async () => {
     const { groupId } = await aCachedChat(250);
     tidemark.takeCalls();
     const ofLedger: string[] = [];
@@ -367,7 +377,8 @@ describe('a reminder', () => {
       },
     });
     await send(jobOf(groupId, 10), { reminders });
-    expect(tidemark.takeCalls()).toEqual(['cache']);
+    // The head says whether the group was deleted since.
+    expect(tidemark.takeCalls()).toEqual(['ledger GetItem', 'cache']);
     expect(ofLedger).toEqual(['read', 'write']);
     expect(bus.take()).toHaveLength(3);
   });

@@ -13,6 +13,7 @@ const mark = { userId: user, position: START, generation: 1, revision: 0, kind: 
 const CHANGES: readonly change.Change[] = [
   change.member(user, state),
   change.knownMember(user, state),
+  change.forgotten(user, { kind: 'departed', generation: 1_700_000_000_000 }),
   change.joined(user),
   change.doubt(user, 'token'),
   change.settled(user, 'token'),
@@ -20,9 +21,23 @@ const CHANGES: readonly change.Change[] = [
   change.due(100),
   change.head(AT_START),
   change.knownHead(AT_START),
-  change.message({ position: START, senderId: user, deleted: false, isSilent: false, mentions: [] }),
-  change.message({ position: START, senderId: user, deleted: false, isSilent: true, mentions: [] }),
-  change.deleted(START),
+  change.message({
+    position: START,
+    senderId: user,
+    deleted: false,
+    recordedAt: 1,
+    isSilent: false,
+    mentions: [],
+  }),
+  change.message({
+    position: START,
+    senderId: user,
+    deleted: false,
+    recordedAt: 1,
+    isSilent: true,
+    mentions: [],
+  }),
+  change.deleted({ position: START, recordedAt: 1 }),
   change.load('token'),
   change.loaded('token', START),
   change.index('token', 1, user),
@@ -39,8 +54,15 @@ test('the script merges each kind of change, and reads as many values as the cha
 
 test('a message without a sender is deleted: only its deletion is known', () => {
   expect(
-    change.message({ position: START, senderId: null, deleted: true, isSilent: false, mentions: [] }),
-  ).toEqual(['deleted', '0000000000000']);
+    change.message({
+      position: START,
+      senderId: null,
+      deleted: true,
+      recordedAt: 1,
+      isSilent: false,
+      mentions: [],
+    }),
+  ).toEqual(['deleted', '0000000000000', '000000001']);
 });
 
 test.each([
@@ -48,6 +70,6 @@ test.each([
   ['two users', ['a|b', 'all'] as UserId[], 'a|b,all'],
   ['everybody', 'all', '#all'],
 ] as const)('a message that mentions %s', (_, mentions, text) => {
-  const sent = { position: START, senderId: user, deleted: false, isSilent: false };
-  expect(change.message({ ...sent, mentions })).toEqual(['sent', '0000000000000', 'u', text]);
+  const sent = { position: START, senderId: user, deleted: false, recordedAt: 1, isSilent: false };
+  expect(change.message({ ...sent, mentions })).toEqual(['sent', '0000000000000', 'u', '000000001', text]);
 });

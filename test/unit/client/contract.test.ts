@@ -33,6 +33,8 @@ holds<Same<client.Badges, OutputOf<'badges'>>>();
 holds<Same<client.Preferences, OutputOf<'preferences'>>>();
 holds<Same<client.ReceiptsPage, OutputOf<'receiptsPage'>>>();
 holds<Same<client.Receipts, OutputOf<'receipts'>>>();
+holds<Same<client.UserExport, OutputOf<'userExport'>>>();
+holds<Same<client.ExportedMembership, OutputOf<'exportedMembership'>>>();
 holds<Same<client.MemberJoined, OutputOf<'memberJoined'>>>();
 holds<Same<client.MembersAdded, OutputOf<'membersAdded'>>>();
 holds<Same<client.MembersPage, OutputOf<'membersPage'>>>();
@@ -151,6 +153,9 @@ describe('the calls of the client', () => {
     getGroup: { groupId: 'tea' },
     setGroup: { groupId: 'tea', parentId: null, receipts: 'sender' },
     countBadges: { userIds: ['ann', 'bob'] },
+    deleteGroup: { groupId: 'tea' },
+    eraseUser: { userId: 'ann' },
+    exportUser: { userId: 'ann', cursor: 'c' },
   } satisfies { [Name in keyof Calls]: FieldsOf<Name> };
   const names = Object.keys(FIELDS) as (keyof Calls)[];
 

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   applyDeparture,
+  applyEpoch,
   applyJoining,
   type Belonging,
   NO_BELONGING,
@@ -71,4 +72,31 @@ test('joinings and departures lead to the same state in any order and with repet
     }),
     { numRuns: 1_000 },
   );
+});
+
+test('the deletion of a group is a departure of everybody, whenever it becomes known', () => {
+  const deletions = fc.record({ epoch: fc.nat(12), known: fc.nat(20) });
+  fc.assert(
+    fc.property(histories, deletions, ({ all, order, more }, { epoch, known }) => {
+      const arrived = [...order, ...more];
+      const afterwards = (belonging: Belonging, event: Event) =>
+        event.time <= epoch ? belonging : apply(applyEpoch(belonging, T + epoch), event);
+      const before = arrived.slice(0, known).reduce(apply, NO_BELONGING);
+      const state = applyEpoch(arrived.slice(known).reduce(afterwards, before), T + epoch);
+      const seen = seenIn(state);
+      expect(seen?.after ?? null).toEqual(inOrder([...all, { time: epoch, after: null }])?.after ?? null);
+      if (seen) expect(seen.revision).toBeGreaterThanOrEqual(T + epoch);
+      expect(applyEpoch(state, T + epoch)).toBe(state);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a membership of a deleted group starts in a revision that is not below the epoch, even if nothing is left of earlier ones', () => {
+  const joined = apply(applyEpoch(NO_BELONGING, T), { time: 1, after: 3 });
+  expect(joined.state).toMatchObject({ kind: 'member', generation: T + 1, firstRevision: T });
+});
+
+test('a group that was never deleted changes nothing', () => {
+  expect(applyEpoch(NO_BELONGING, 0)).toBe(NO_BELONGING);
 });

@@ -47,6 +47,7 @@ describe('an item of the ledger', () => {
       kind: 'head',
       groupId: 'g',
       head: {
+        epoch: 0,
         position: at(7),
         loud: at(7),
         settings: { revision: 0, parentId: null, receipts: 'members' },
@@ -120,6 +121,9 @@ describe('an item of the ledger', () => {
     ['senderId', without(message, 'senderId')],
     ['senderId', { ...message, senderId: { S: 'a#b' } }],
     ['senderId', { ...message, senderId: { N: '1' } }],
+    ['epoch', { ...head, epoch: { S: '1' } }],
+    ['epoch', { ...head, epoch: { N: '101559956668416' } }],
+    ['recordedAt', { ...message, recordedAt: { N: '-1' } }],
     ['mentions', { ...message, mentions: { S: 'some' } }],
     ['mentions', { ...message, mentions: { L: [{ S: 'a' }] } }],
     ['mentions', { ...message, mentions: { SS: ['a', 'a#b'] } }],
@@ -131,10 +135,22 @@ describe('an item of the ledger', () => {
 });
 
 describe('a message', () => {
-  const plain = { position: at(7), senderId: 'a', deleted: false, isSilent: false, mentions: [] };
+  const plain = {
+    position: at(7),
+    senderId: 'a',
+    deleted: false,
+    recordedAt: 0,
+    isSilent: false,
+    mentions: [],
+  };
 
   test.each<[string, Item, object]>([
     ['of a version before silent messages and mentions', {}, {}],
+    [
+      'that was recorded at a known time',
+      { recordedAt: { N: '1700000000000' } },
+      { recordedAt: 1_700_000_000_000 },
+    ],
     ['that is silent', { silent: { BOOL: true } }, { isSilent: true }],
     ['that mentions everybody', { mentions: { S: 'all' } }, { mentions: 'all' }],
     ['that mentions two', { mentions: { SS: ['b', 'all'] } }, { mentions: ['b', 'all'] }],

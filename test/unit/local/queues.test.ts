@@ -58,11 +58,19 @@ test('a pause is shortened', () => {
   expect(bodies()).toEqual(['late']);
 });
 
-test('a delay passes in real time', () => {
+test('a delay of a second passes in real time', () => {
   queues.get(WORK).send({ body: 'delayed', delaySeconds: 1 });
   queues.get(WORK).send({ body: 'at once' });
   expect(bodies()).toEqual(['at once']);
   nowMs += 999;
+  expect(bodies()).toEqual([]);
+  nowMs += 1;
+  expect(bodies()).toEqual(['delayed']);
+});
+
+test('a longer delay is as much shorter as a pause is', () => {
+  queues.get(WORK).send({ body: 'delayed', delaySeconds: 90 });
+  nowMs += 1_499;
   expect(bodies()).toEqual([]);
   nowMs += 1;
   expect(bodies()).toEqual(['delayed']);

@@ -13,6 +13,8 @@ import { DeadLetters } from '../../../shared/stream/dead-letters.ts';
 import { project } from '../../../shared/stream/project.ts';
 import { RecentRecords } from '../../../shared/stream/recent-records.ts';
 import type { StreamRecord } from '../../../shared/stream/stream-records.ts';
+import { NO_ERASURES } from '../../support/erasures.ts';
+import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import {
   breakMembership,
@@ -52,6 +54,8 @@ class Outside {
   pagesRead = 0;
   claims = 0;
   isLedgerDown = false;
+  /** When the group was last deleted. */
+  epoch = 0;
   /** Members whose items in the ledger are broken: it leaves them out. */
   readonly broken = new Set<string>();
   readonly letters = new KeptLetters();
@@ -84,6 +88,7 @@ class Outside {
   } as unknown as GroupCache;
 
   readonly ledger = {
+    heads: { read: async () => ({ ...AT_START, epoch: this.epoch }) },
     memberships: {
       readMany: async (_groupId: string, userIds: readonly string[]) => {
         if (this.isLedgerDown) throw unavailable(new Error('down'));
@@ -127,7 +132,7 @@ beforeEach(() => {
   const published = new RecentRecords(100);
   const tidemark = { cache, ledger, nowMs: () => T, mode: 'strict' } as const;
   const deadLetters = new DeadLetters(letters);
-  run = (records) => project({ tidemark, publisher, deadLetters, published }, records);
+  run = (records) => project({ tidemark, publisher, deadLetters, published, erasures: NO_ERASURES }, records);
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
   jest.spyOn(console, 'info').mockImplementation(() => undefined);
 });
@@ -190,15 +195,24 @@ describe('the projector', () => {
     expect(outside.merged).toEqual([['g', [['knownHead', '0000000000009^0000000000008;1o']]]]);
   });
 
-  test('treats an expired message as deleted, and ignores an expired departure', async () => {
+  test('treats an expired message as deleted, and forgets an expired departure', async () => {
     const message: Item = {
       kind: { S: 'message' },
       groupId: { S: 'g' },
       position: { S: at(7) },
       senderId: { S: 'a' },
+      recordedAt: { N: '35' },
     };
     await run([recordOf(message, null), expire('a')]);
-    expect(outside.merged).toEqual([['g', [['deleted', '0000000000007']]]]);
+    expect(outside.merged).toEqual([
+      [
+        'g',
+        [
+          ['deleted', '0000000000007', '00000000z'],
+          ['forgotten', 'a', '0loyw3v28-'],
+        ],
+      ],
+    ]);
   });
 });
 
@@ -376,5 +390,15 @@ describe('how far everyone has read', () => {
     expect(await run([record])).toEqual([]);
     expect(await run([record])).toEqual([]);
     expect(fullyRead()).toEqual([['g', '5']]);
+  });
+});
+
+describe('how far everyone has read in a deleted group', () => {
+  test('is not asked of members from before', async () => {
+    outside.fullyRead.set('g', null);
+    outside.members.set('a', at(5)).set('b', at(4));
+    outside.epoch = T;
+    expect(await run([move('a', 3, 5)])).toEqual([]);
+    expect(fullyRead()).toEqual([]);
   });
 });

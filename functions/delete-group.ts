@@ -1,0 +1,30 @@
+import { TABLE_NAME } from '../shared/contract/environment.ts';
+import * as requests from '../shared/contract/requests.ts';
+import { Erasures } from '../shared/ledger/erasures.ts';
+import { createLedgerClient } from '../shared/ledger/ledger.ts';
+import { Table } from '../shared/ledger/table.ts';
+import { deleteGroup } from '../shared/operations/groups.ts';
+import { createTidemark } from './runtime/composition.ts';
+import { variable } from './runtime/environment.ts';
+import { prepare } from './runtime/prepare.ts';
+import { reply, serve } from './runtime/serve.ts';
+
+const client = createLedgerClient();
+const tidemark = createTidemark('strict', client);
+const erasures = new Erasures(new Table(client, variable(TABLE_NAME)));
+
+/**
+ * The head comes first: an erasure of an earlier epoch would end at once, and report what is not so. If the second write fails,
+ * the caller has no answer and repeats the call.
+ */
+export const handler = serve(requests.deleteGroup, async ({ groupId }) => {
+  const { epoch } = await deleteGroup(tidemark, groupId);
+  await erasures.begin({ kind: 'group', groupId }, epoch);
+  return reply(202, undefined);
+});
+
+await prepare({
+  tidemark,
+  writes: true,
+  others: [handler.rehearse],
+});

@@ -1,0 +1,146 @@
+import * as change from '../cache/changes.ts';
+import type { LiveCache } from '../cache/live-cache.ts';
+import { isBegunBy } from '../domain/belonging.ts';
+import type { UserId } from '../domain/ids.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import type { UserItem, UserItems } from '../ledger/user-items.ts';
+import type { Sockets } from '../live/live.ts';
+import { endMemberships } from '../operations/members.ts';
+import type { Tidemark } from '../operations/tidemark.ts';
+import type { Outcome, Share } from './erasure-job.ts';
+
+/** Items read in one step. */
+const PAGE = 100;
+
+/** Items worked on at the same time. */
+const CONCURRENT_ITEMS = 20;
+
+export interface ErasingUsers {
+  readonly tidemark: Tidemark;
+  readonly items: UserItems;
+  /** Null in a deployment without the WebSocket API. */
+  readonly live: { readonly cache: LiveCache; readonly sockets: Pick<Sockets, 'close'> } | null;
+}
+
+interface ErasedUser {
+  readonly userId: UserId;
+  readonly begunAtMs: number;
+}
+
+/** What became of an item: nothing of the erasure is left in it, or it must be looked at again later. */
+type Progress = 'settled' | 'waits';
+
+type ItemOf<Kind extends UserItem['kind']> = Extract<UserItem, { readonly kind: Kind }>;
+
+/**
+ * Erases what is stored under a user, in as many steps as there is time for. What began after the erasure stays. If one
+ * item fails, the others are still worked on; then its error is thrown.
+ */
+export async function eraseUser(
+  erasing: ErasingUsers,
+  user: ErasedUser,
+  { hasTime, settledByMs }: Share,
+): Promise<Outcome> {
+  const run = new Run(erasing, user, settledByMs);
+  let after: string | null = null;
+  do {
+    if (!hasTime()) return 'more';
+    const page = await erasing.items.page(user.userId, PAGE, after);
+    await run.work(page.items);
+    after = page.next;
+  } while (after !== null);
+  return run.end();
+}
+
+class Run {
+  readonly #erasing: ErasingUsers;
+  readonly #user: ErasedUser;
+  readonly #settledByMs: number;
+  readonly #errors: unknown[] = [];
+  #waits = false;
+
+  constructor(erasing: ErasingUsers, user: ErasedUser, settledByMs: number) {
+    this.#erasing = erasing;
+    this.#user = user;
+    this.#settledByMs = settledByMs;
+  }
+
+  async work(items: readonly UserItem[]): Promise<void> {
+    await inParallel(items, CONCURRENT_ITEMS, async (item) => {
+      try {
+        if ((await this.#erase(item)) === 'waits') this.#waits = true;
+      } catch (error) {
+        this.#errors.push(error);
+      }
+    });
+  }
+
+  async end(): Promise<Outcome> {
+    const { live } = this.#erasing;
+    const { userId, begunAtMs } = this.#user;
+    await live?.cache.forgetOnline(userId, begunAtMs);
+    if (this.#errors.length > 0) throw this.#errors[0];
+    return this.#waits ? 'waits' : 'done';
+  }
+
+  /** Each kind of item has its own way: one that is missing here does not compile. */
+  async #erase(item: UserItem): Promise<Progress> {
+    switch (item.kind) {
+      case 'membership':
+        return this.#eraseMembership(item);
+      case 'connection':
+        return this.#eraseConnection(item);
+      case 'unreadable':
+        return this.#eraseUnreadable(item);
+      case 'erasure':
+        // Its removal is the end of the erasure.
+        return 'settled';
+    }
+  }
+
+  async #eraseMembership({ groupId, belonging, writtenAtMs }: ItemOf<'membership'>): Promise<Progress> {
+    const { tidemark, items } = this.#erasing;
+    const { userId, begunAtMs } = this.#user;
+    const { state } = belonging;
+    if (state?.kind === 'member') {
+      if (!isBegunBy(belonging, begunAtMs)) return 'settled';
+      const after = await endMemberships(tidemark, { groupId, userId }, begunAtMs);
+      return after?.kind === 'departed' ? 'waits' : 'settled';
+    }
+    if (!state) return 'settled';
+    if ((writtenAtMs ?? 0) > this.#settledByMs) return 'waits';
+    // If the user has joined again meanwhile, the next job sees the later membership.
+    if (!(await items.removeDeparture({ groupId, userId }, state.generation))) return 'waits';
+    // At once, best effort; the stream does the same.
+    await tidemark.cache.merge(groupId, [change.forgotten(userId, state)]);
+    return 'settled';
+  }
+
+  async #eraseConnection({ key, connection }: ItemOf<'connection'>): Promise<Progress> {
+    if (connection.connectedAtMs > this.#user.begunAtMs) return 'settled';
+    // First, so that a job that dies here does not leave it open.
+    await this.#erasing.live?.sockets.close(connection.connectionId);
+    await this.#erasing.items.remove(key);
+    return 'settled';
+  }
+
+  /** A membership that cannot be read must leave the cache too, so it becomes a departure. Others are just removed. */
+  async #eraseUnreadable({ key, broken, reason }: ItemOf<'unreadable'>): Promise<Progress> {
+    const { items, tidemark } = this.#erasing;
+    const { userId, begunAtMs } = this.#user;
+    console.warn({ message: 'an item that cannot be read is erased', reason });
+    if (broken) {
+      const departure = { kind: 'departed', generation: begunAtMs } as const;
+      await items.replaceByDeparture(
+        { groupId: broken.groupId, userId },
+        broken.names,
+        departure,
+        tidemark.nowMs(),
+      );
+      await tidemark.cache.merge(broken.groupId, [change.member(userId, departure)]);
+      return 'waits';
+    }
+    await items.remove(key);
+    return 'settled';
+  }
+}
