@@ -1,4 +1,5 @@
 import { DEFAULT_DATA, readArguments, runCommand, sentenceOf } from './command/command.ts';
+import { playErasure } from './demo/erasure.ts';
 import { playPreferences } from './demo/preferences.ts';
 import { playReading } from './demo/reading.ts';
 import { playReceipts } from './demo/receipts.ts';
@@ -8,7 +9,7 @@ import { Session, say } from './demo/session.ts';
 const HELP = `
 npm run demo
 
-Plays what Tidemark does against the stack that npm run dev started, from the main job to reminders, and explains each
+Plays what Tidemark does against the stack that npm run dev started, from the main job to erasure, and explains each
 step.
 It exits with 1 at the first result that is not as expected.
 
@@ -26,6 +27,7 @@ async function play(dataPath: string): Promise<void> {
   await playReceipts(session);
   await playPreferences(session);
   await playReminder(session);
+  await playErasure(session);
   say('\nEverything was as expected.');
 }
 

@@ -6,7 +6,7 @@ import { type Answer, type ApiClient, createApiClient, fieldsOf } from '../http/
 import { Issuer } from '../identity/issuer.ts';
 import { callersOf, issueFor } from '../identity/token-callers.ts';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 
 type Fields = ReturnType<typeof fieldsOf>;
 

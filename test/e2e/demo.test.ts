@@ -89,6 +89,8 @@ describe('npm run dev', () => {
     expect(said).toContain('and A cannot see it.');
     expect(said).toContain('B marks all threads of the group read with one call.');
     expect(said).toContain('An event was published: C has not read 1.');
+    expect(said).toContain('The group begins again with message 1, which is unread for B.');
+    expect(said).toContain('B is erased: an event was published, and nothing is stored of B.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');
     expect(code).toBe(0);
   });
