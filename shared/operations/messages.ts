@@ -102,7 +102,8 @@ export async function recordInGroup(
       factAtMs === null
         ? await Promise.all([raiseHead(tidemark, groupId, accepted), moveSenders()])
         : [await raiseHead(tidemark, groupId, accepted), null];
-    if (stored.every(({ message }) => isAfterEpoch(head, message.recordedAt))) {
+    const isVoid = ({ message }: Stored) => !isAfterEpoch(head, message.recordedAt);
+    if (!stored.some(isVoid)) {
       if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));
       const due = await cache.mergeRecorded(groupId, [
         change.head(head),
@@ -117,7 +118,10 @@ export async function recordInGroup(
     if (factAtMs !== null && !isAfterEpoch(head, factAtMs)) {
       return messages.map(() => ({ outcome: 'known', head: head.position }));
     }
-    stored = await store(tidemark, groupId, messages, factAtMs, head.epoch);
+    // Not the others: what this call has recorded after the deletion would be known by now.
+    const sent = stored.filter(isVoid).map((one) => one.sent);
+    const again = (await store(tidemark, groupId, sent, factAtMs, head.epoch)).values();
+    stored = stored.map((one) => (isVoid(one) ? (again.next().value ?? one) : one));
   }
   throw unavailable(new Error('a group was deleted faster than its messages could be recorded'));
 }
@@ -157,6 +161,7 @@ async function raiseHead({ ledger }: Tidemark, groupId: GroupId, accepted: reado
 
 /** A message as the ledger holds it after it was recorded, or before that under another sender. */
 interface Stored {
+  readonly sent: Sent;
   readonly senderId: UserId;
   readonly message: Message;
   readonly ownViewStays: boolean;
@@ -196,7 +201,7 @@ async function store(
         epoch === 0
           ? await ledger.messages.record(groupId, recording, now)
           : await ledger.messages.recordAfter(epoch, groupId, recording, now);
-      found.push([index, { ...written, senderId, isConflict: written.message.senderId !== senderId }]);
+      found.push([index, { ...written, sent, senderId, isConflict: written.message.senderId !== senderId }]);
     }
     return found;
   });

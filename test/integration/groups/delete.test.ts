@@ -19,6 +19,7 @@ import { deleteMessage, recordMessage } from '../../../shared/operations/message
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { readPreferences, setPreferences } from '../../../shared/operations/preferences.ts';
 import { countReceipts, listReceipts } from '../../../shared/operations/receipts.ts';
+import { recordMessages } from '../../../shared/operations/record-messages.ts';
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { CACHE_STATES, withoutCache } from '../../support/cache-states.ts';
 import { connectDynamoDb } from '../../support/engines.ts';
@@ -233,6 +234,23 @@ describe('in a deleted group', () => {
     expect(await readOwnView(withoutCache(tidemark), { groupId, userId: ann })).toMatchObject({
       unread: { count: 2, first: at(1) },
     });
+  });
+
+  test('in one call with ids from before, each message has the outcome of its own', async () => {
+    const { groupId, ann, bob } = await aSpoiltChat();
+    await deleteGroup(tidemark, groupId);
+    const call = [
+      { groupId, position: at(6), senderId: ann },
+      { groupId, position: at(3), senderId: bob },
+      { groupId, position: at(6), senderId: ann },
+      { groupId, position: at(2), senderId: ann },
+      { groupId, position: at(2), senderId: bob },
+    ];
+    expect(await recordMessages(tidemark, call)).toEqual([
+      ...['recorded', 'recorded', 'known', 'recorded', 'conflict'],
+    ]);
+    expect(await recordMessages(tidemark, call)).toEqual(['known', 'known', 'known', 'known', 'conflict']);
+    expect((await readGroup(tidemark, groupId)).position).toBe(at(6));
   });
 
   test('a deletion of a message that comes before the message counts, even over an item from before', async () => {
