@@ -32,10 +32,10 @@ export function severalAtOnce(
     });
 }
 
-/** In a group of facts, only facts let users join, leave or send. */
+/** In a group of facts, only facts let users join, leave or send, and it is not deleted. */
 function mayBeIn(groupId: string, { kind }: Operation): boolean {
   const isOfFacts = GROUPS_OF_FACTS.some((ofFacts) => ofFacts === groupId);
-  return !isOfFacts || !['join', 'add members', 'leave', 'record'].includes(kind);
+  return !isOfFacts || !['join', 'add members', 'leave', 'record', 'delete group'].includes(kind);
 }
 
 /**
@@ -63,6 +63,7 @@ function isDeterminate(one: Operation, other: Operation): boolean {
       case 'join':
       case 'leave':
       case 'record':
+      case 'delete group':
       case 'add members':
         return other.groupId !== one.groupId;
       case 'record several':
@@ -103,6 +104,7 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
     case 'delete':
     case 'mark delivered':
     case 'set group':
+    case 'delete group':
       return operation.groupId === groupId;
     case 'mark':
       return operation.groupId === groupId && operation.isPrivate !== true;
@@ -116,6 +118,24 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
     default:
       return false;
   }
+}
+
+/** The deletion of a group, and what is done in it at the same time. */
+export function deletionAtOnce(
+  anOperation: fc.Arbitrary<Operation>,
+  groupId: fc.Arbitrary<string>,
+): fc.Arbitrary<Step> {
+  return fc.tuple(severalAtOnce(anOperation, groupId), groupId).map(([operations, deleted]): Step => {
+    const deletion: Operation = { kind: 'delete group', groupId: deleted };
+    const others = operations.map((operation) =>
+      'groupId' in operation ? { ...operation, groupId: deleted } : operation,
+    );
+    return others.reduce<Operation[]>(
+      (step, operation) =>
+        step.every((other) => mayRunTogether(other, operation)) ? [...step, operation] : step,
+      [deletion],
+    );
+  });
 }
 
 /** The same message, recorded by several calls at once. */
