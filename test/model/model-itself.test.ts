@@ -734,9 +734,13 @@ describe('in a history written by hand', () => {
   const STARTED = { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '9' } };
   const NOBODY = { status: 404, code: 'not_found', type: 't', title: 't', detail: 'd', requestId: 'r' };
   test.each([
-    ['before it: the membership is gone', { status: 404, body: NOBODY }, true],
     [
-      'after it with the head of before',
+      'agrees with a service in which a join at the same time as a deletion came before it',
+      { status: 404, body: NOBODY },
+      true,
+    ],
+    [
+      'does not agree with a service in which a join after a deletion starts at the head of before',
       {
         status: 200,
         body: {
@@ -751,7 +755,7 @@ describe('in a history written by hand', () => {
       },
       false,
     ],
-  ])('a join at the same time as the deletion may come %s: %#', async (_name, watermark, isAllowed) => {
+  ])('the model %s', async (_name, watermark, isAllowed) => {
     const simulated = simulatedService({ appliesLater: false });
     const service: Service = {
       ...simulated,
