@@ -17,6 +17,7 @@ export interface Span {
   readonly to: number;
 }
 
+const ANY_PATH = new OneOf(SOME_TEXT, '');
 const A_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 /**
@@ -47,7 +48,8 @@ export function agree(
     const areErrors =
       Array.isArray(seen) &&
       seen.length > 0 &&
-      seen.every((error) => agree({ path: SOME_TEXT, message: SOME_TEXT }, error, learned, spanOf) !== null);
+      // The path is empty for the body as a whole.
+      seen.every((error) => agree({ path: ANY_PATH, message: SOME_TEXT }, error, learned, spanOf) !== null);
     return areErrors ? learned : null;
   }
   if (expected instanceof Moment) return agreeOnMoment(expected, seen, learned, spanOf);

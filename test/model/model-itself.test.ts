@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { agree } from './agreement.ts';
 import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
 import { manyGroups, manyMessages } from './large-histories.ts';
@@ -10,6 +11,7 @@ import {
   type PreferencesPatch,
   RULES,
   type Rules,
+  SOME_ERRORS,
 } from './model.ts';
 import {
   factsOf,
@@ -75,6 +77,12 @@ test('a model whose badge counts more than 500 messages of a group does not agre
   expect(await findAmongLarge(manyMessages(503), { ...RULES, badgeLimit: 5_000 })).toBeInstanceOf(
     Disagreement,
   );
+});
+
+test('a fault of a malformed body has a path, which is empty for the body as a whole', () => {
+  const agrees = (path: string | null) =>
+    agree(SOME_ERRORS, [{ path, message: 'must have a field' }], {}, () => ({ from: 0, to: 0 })) !== null;
+  expect([agrees(''), agrees('messageId'), agrees(null)]).toEqual([true, true, false]);
 });
 
 /** Performs these one after the other, and returns the model's answer to the last. */
