@@ -181,7 +181,7 @@ describe('the inbox', () => {
   const inbox = (userId: string, query = '') => stack.asUser(userId, 'GET', `/v1/inbox${query}`);
 
   async function expectInbox(userId: string, views: Record<string, unknown>[], query = '') {
-    const groups = views.map((view) => ({ ...view, ...NOTHING_CHOSEN }));
+    const groups = views.map((view) => ({ ...NOTHING_CHOSEN, ...view }));
     await stack.withAndWithoutCache(async () =>
       expectAnswer(await inbox(userId, query), 200, { groups, cursor: null }),
     );
@@ -317,7 +317,11 @@ describe('the inbox', () => {
     await left.join(userId);
     await expectInbox(userId, [
       ofFirst,
-      { groupId: left.groupId, messageId: '2', head: '2', revision: expect.any(Number), unread: NONE_UNREAD },
+      {
+        ...{ groupId: left.groupId, messageId: '2', head: '2', unread: NONE_UNREAD },
+        // Both begin again above all that they were before.
+        ...{ revision: expect.any(Number), preferencesRevision: expect.any(Number) },
+      },
     ]);
   });
 

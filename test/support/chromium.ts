@@ -7,7 +7,7 @@ import { type Listening, listenOnLoopback } from '../../local/http/loopback.ts';
 const EXECUTABLE = '/usr/bin/chromium';
 
 /** As long as `eventually` waits. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 /** Tests in Chromium. Where it is not installed they are skipped, but with TIDEMARK_REQUIRE_CHROMIUM=1 they fail. */
 export const describeInChromium =

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb-streams';
 import type { Item } from '../../shared/ledger/items.ts';
 import type { StreamRecord } from '../../shared/stream/stream-records.ts';
-import { connectDynamoDb, engines, eventually } from './engines.ts';
+import { connectDynamoDb, engines, eventually, ownCredentials } from './engines.ts';
 
 /** The stream of a table of DynamoDB Local. */
 export interface TableStream {
@@ -22,7 +22,7 @@ export async function openTableStream(tableName: string): Promise<TableStream> {
   const streams = new DynamoDBStreamsClient({
     endpoint: engines.dynamodbEndpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials: ownCredentials,
   });
   const { Table } = await dynamodb.send(new DescribeTableCommand({ TableName: tableName }));
   const StreamArn = Table?.LatestStreamArn;

@@ -1,7 +1,7 @@
 import { CreateTableCommand, DeleteTableCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { connectDynamoDb, engines, freshPrefix } from '../../support/engines.ts';
+import { connectDynamoDb, engines, freshPrefix, ownCredentials } from '../../support/engines.ts';
 import { type MailService, startMailService } from '../../support/mail-service.ts';
 
 const TableName = freshPrefix('mailed');
@@ -26,7 +26,8 @@ beforeAll(async () => {
   Object.assign(process.env, {
     ...{ TABLE_NAME: TableName, MAIL_URL: service.url, AWS_REGION: 'us-east-1' },
     ...{ AWS_ENDPOINT_URL_DYNAMODB: engines.dynamodbEndpoint },
-    ...{ AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' },
+    AWS_ACCESS_KEY_ID: ownCredentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ownCredentials.secretAccessKey,
   });
   ({ handler } = await import('../../../examples/reminders/mail-reminders.ts'));
 });

@@ -9,6 +9,7 @@ import {
   engines,
   eventually,
   freshPrefix,
+  ownCredentials,
 } from '../../support/engines.ts';
 import { FaultProxy } from '../../support/fault-proxy.ts';
 import { proxyEvent, tokenWith } from '../../support/proxy-event.ts';
@@ -45,8 +46,8 @@ beforeEach(async () => {
   });
   Object.assign(process.env, {
     AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ACCESS_KEY_ID: ownCredentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: ownCredentials.secretAccessKey,
     AWS_LAMBDA_FUNCTION_NAME: 'a-function',
     AWS_ENDPOINT_URL_DYNAMODB: proxies.dynamodb.standBefore(engines.dynamodbEndpoint),
     AWS_ENDPOINT_URL_SECRETS_MANAGER: proxies.aws.url,
@@ -61,6 +62,7 @@ beforeEach(async () => {
     QUEUE_URL: 'http://127.0.0.1:9/none',
     EVENT_BUS_NAME: 'a-bus',
     DEAD_LETTER_QUEUE_URL: 'http://127.0.0.1:9/none',
+    ERASURES_QUEUE_URL: 'http://127.0.0.1:9/none',
   });
   for (const level of ['info', 'warn', 'error'] as const) {
     jest.spyOn(console, level).mockImplementation(() => undefined);
@@ -111,16 +113,26 @@ const REHEARSALS: readonly (readonly [
   readonly string[],
 ])[] = [
   ['mark-read', ['GetSecretValue'], ['GetItem', 'GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
-  ['mark-unread', ['GetSecretValue'], ['GetItem', 'UpdateItem'], ['doubtMember', 'mergeFor', 'readView']],
+  [
+    'mark-unread',
+    ['GetSecretValue'],
+    ['GetItem', 'GetItem', 'UpdateItem'],
+    ['doubtMember', 'mergeFor', 'readView'],
+  ],
   ['mark-delivered', ['GetSecretValue'], ['GetItem', 'GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
   ['mark-groups', ['GetSecretValue'], ['GetItem', 'GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
-  ['get-watermark', ['GetSecretValue'], ['GetItem'], ['mergeFor', 'readView']],
-  ['get-message-status', ['GetSecretValue'], ['GetItem'], ['mergeFor', 'readStatuses', 'readView']],
+  ['get-watermark', ['GetSecretValue'], ['GetItem', 'GetItem'], ['mergeFor', 'readView']],
+  [
+    'get-message-status',
+    ['GetSecretValue'],
+    ['GetItem', 'GetItem'],
+    ['mergeFor', 'readStatuses', 'readView'],
+  ],
   ['get-inbox', ['GetSecretValue'], ['Query'], ['mergeFor', 'readView']],
   ['list-receipts', ['GetSecretValue'], ['GetItem', 'GetItem'], ['countReceipts', 'mergeFor', 'readView']],
   ['count-receipts', ['GetSecretValue'], ['GetItem', 'GetItem'], ['countReceipts', 'mergeFor', 'readView']],
   ['add-members', ['GetSecretValue'], ['GetItem', 'UpdateItem'], ['mergeFor', 'readView']],
-  ['list-members', ['GetSecretValue'], ['Query'], ['mergeFor', 'readView']],
+  ['list-members', ['GetSecretValue'], ['GetItem', 'Query'], ['mergeFor', 'readView']],
   ['remove-member', ['GetSecretValue'], ['UpdateItem'], ['mergeFor', 'readView']],
   ['record-message', ['GetSecretValue'], ['UpdateItem'], ['mergeFor', 'readView']],
   ['delete-message', ['GetSecretValue'], ['UpdateItem'], ['mergeFor', 'readView']],
@@ -162,7 +174,7 @@ describe('the first request of an instance', () => {
     expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
       statusCode: 404,
     });
-    expect(calls()).toEqual({ aws: [], dynamodb: ['GetItem'], upstash: ['readView'] });
+    expect(calls()).toEqual({ aws: [], dynamodb: ['GetItem', 'GetItem'], upstash: ['readView'] });
   });
 
   test('is sent once more over connections that have died since the start', async () => {
@@ -174,7 +186,10 @@ describe('the first request of an instance', () => {
     expect(await handler(readOfNobody('GET', freshPrefix()), {} as Context)).toMatchObject({
       statusCode: 404,
     });
-    expect(calls()).toEqual({ aws: [], dynamodb: ['GetItem', 'GetItem'], upstash: ['readView', 'readView'] });
+    expect(calls()).toEqual({
+      ...{ aws: [], upstash: ['readView', 'readView'] },
+      dynamodb: ['GetItem', 'GetItem', 'GetItem'],
+    });
     expect(logged()).toEqual([]);
   });
 });

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startDynamoDbFront } from '../../../local/aws/iam/dynamodb-front.ts';
 import { Principal } from '../../../local/aws/iam/principal.ts';
 import type { Listening } from '../../../local/http/loopback.ts';
-import { createLedgerTable, engines, freshPrefix } from '../../support/engines.ts';
+import { createLedgerTable, engines, freshPrefix, ownCredentials } from '../../support/engines.ts';
 
 const TABLE = freshPrefix('front');
 const ARN = `arn:aws:dynamodb:us-east-1:000000000000:table/${TABLE}`;
@@ -35,7 +35,7 @@ beforeAll(async () => {
   const callers = [reader, writer, lister];
   front = await startDynamoDbFront({
     engineEndpoint: engines.dynamodbEndpoint,
-    ownerAccessKeyId: 'local',
+    ownerAccessKeyId: ownCredentials.accessKeyId,
     callers: { byAccessKeyId: (id) => callers.find(({ accessKeyId }) => accessKeyId === id) },
   });
 });
@@ -162,11 +162,7 @@ test.each([
     { accessKeyId: 'unknown', secretAccessKey: 'any' },
     'UnrecognizedClientException',
   ],
-  [
-    "with the owner's access key",
-    { accessKeyId: 'local', secretAccessKey: 'local' },
-    'UnrecognizedClientException',
-  ],
+  ["with the owner's access key", ownCredentials, 'UnrecognizedClientException'],
   [
     "with one caller's access key and another's secret",
     { accessKeyId: 'writer', secretAccessKey: 'secret of reader' },

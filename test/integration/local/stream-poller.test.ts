@@ -23,6 +23,7 @@ import {
   engines,
   eventually,
   freshPrefix,
+  ownCredentials,
 } from '../../support/engines.ts';
 
 const DEAD = 'arn:aws:sqs:us-east-1:000000000000:dead';
@@ -76,7 +77,7 @@ test('a record that is given up is named by its place in the stream, where it ca
   const streams = new DynamoDBStreamsClient({
     endpoint: engines.dynamodbEndpoint,
     region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials: ownCredentials,
   });
   const store = new MessageStore(join(directory, 'queues.jsonl'));
   const queues = new Queues(template, store, { nowMs: Date.now, speed: 1 });
