@@ -18,7 +18,7 @@ import { Disagreement, play } from './play.ts';
 import { shorten } from './shorten.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
-const OPERATIONS = process.env.CI === undefined ? 2_000 : 20_000;
+const OPERATIONS = process.env.CI === undefined ? 2_000 : 8_000;
 /** The number of histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
