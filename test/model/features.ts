@@ -5,7 +5,6 @@ const FEATURES = [
   'messages in bulk',
   'preferences',
   'group settings',
-  'group deletion',
   'inbox filters',
   'badge',
   'mark all',
