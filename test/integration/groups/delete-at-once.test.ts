@@ -227,6 +227,41 @@ describe.each([
   );
 });
 
+describe('just before the deletion is stored, with a later time than the deletion began with,', () => {
+  const LATER = '18446744073709551001';
+
+  test.each<[string, Call]>([
+    [
+      'a joining',
+      async (service, { groupId, bob }) => {
+        await removeMember(service, { groupId, userId: bob });
+        await addMembers(service, groupId, [bob]);
+      },
+    ],
+    [
+      'a recording',
+      (service, { groupId, ann }) => recordMessage(service, { groupId, position: at(LATER), senderId: ann }),
+    ],
+  ])('%s counts as before it', async (_name, call) => {
+    const chat = await aSpoiltChat();
+    const { tidemark: service, close } = openInterposed(tidemark, async (number) => {
+      if (number > 0) return;
+      const begunMs = Date.now();
+      await eventually(() => expect(Date.now()).toBeGreaterThan(begunMs));
+      await call(tidemark, chat);
+    });
+    await deleteGroup(service, chat.groupId);
+    close();
+    await expectGone(chat);
+    await expectSound(chat);
+    const { groupId, ann } = chat;
+    for (const each of [tidemark, withoutCache(tidemark)]) {
+      const counted = await countReceipts(each, { groupId, userId: ann }, [at(LATER)]);
+      expect(countsOf(counted)).toEqual([null]);
+    }
+  });
+});
+
 /** As `expectSound`, with members that may have joined by now. */
 async function expectSoundFor({ groupId, bob }: Chat): Promise<void> {
   await addMembers(tidemark, groupId, [bob]);
