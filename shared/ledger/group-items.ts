@@ -1,14 +1,9 @@
-import {
-  ConditionalCheckFailedException,
-  DeleteItemCommand,
-  QueryCommand,
-  type QueryCommandInput,
-} from '@aws-sdk/client-dynamodb';
-import { unavailable } from '../domain/errors.ts';
+import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import type { GroupId } from '../domain/ids.ts';
 import type { Item } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, type Key, storedKey } from './keys.ts';
-import type { Table } from './table.ts';
+import { removeItem } from './removal.ts';
+import { isNotAbove, type Table } from './table.ts';
 
 /** A page of items to be deleted. The next one begins after `next`; null if there is none. */
 export interface DoomedPage {
@@ -62,32 +57,18 @@ export class GroupItems {
 
   /** Deletes the item of a member, unless it is a membership that began after the epoch. */
   async deleteMember(key: Key, epoch: number): Promise<void> {
-    await this.#delete(key, 'NOT generation > :epoch', epoch);
+    await removeItem(this.#table, key, [isNotAbove('generation', { N: String(epoch) })]);
   }
 
   /** Deletes the item of a message, unless it was recorded after the epoch. */
   async deleteMessage(key: Key, epoch: number): Promise<void> {
-    await this.#delete(key, 'NOT recordedAt > :epoch', epoch);
+    await removeItem(this.#table, key, [isNotAbove('recordedAt', { N: String(epoch) })]);
   }
 
   async #page(query: Omit<QueryCommandInput, 'TableName'>): Promise<DoomedPage> {
     const command = new QueryCommand({ ...query, TableName: this.#table.name });
     const { Items = [], LastEvaluatedKey } = await this.#table.call(() => this.#table.client.send(command));
     return { keys: keysIn(Items), next: LastEvaluatedKey ?? null };
-  }
-
-  async #delete(key: Key, condition: string, epoch: number): Promise<void> {
-    const command = new DeleteItemCommand({
-      TableName: this.#table.name,
-      Key: key,
-      ConditionExpression: condition,
-      ExpressionAttributeValues: { ':epoch': { N: String(epoch) } },
-    });
-    try {
-      await this.#table.client.send(command);
-    } catch (error) {
-      if (!(error instanceof ConditionalCheckFailedException)) throw unavailable(error);
-    }
   }
 }
 

@@ -3,7 +3,7 @@ import { type Head, isAfterEpoch, NO_HEAD, type ReceiptsPolicy } from '../domain
 import type { GroupId } from '../domain/ids.ts';
 import type { Message } from '../domain/message.ts';
 import { START } from '../domain/position.ts';
-import { corrupt, type Item, readItem } from './items.ts';
+import { corrupt, expiryOfEnded, type Item, readItem } from './items.ts';
 import { headKey } from './keys.ts';
 import { passingOver } from './passed-over.ts';
 import {
@@ -29,9 +29,6 @@ export interface SettingsPatch {
 /** The attributes of a head that end with a deletion of the group. `expiresAt` is there only between a deletion and the next use. */
 const REMOVED_NAMES = ['loud', 'parentId', 'receipts', 'settings'];
 const EXPIRES_AT = 'expiresAt';
-
-/** How long the epoch of a deleted group is kept if nobody uses the group again: longer than any retry, queue or stream can delay a write. */
-const EPOCH_SECONDS = 30 * 86_400;
 
 /** A deletion gives up after it has lost to other deletions of the group this many times in a row. */
 const MAX_ATTEMPTS = 10;
@@ -118,7 +115,7 @@ export class Heads {
         set: {
           ...{ kind: { S: 'head' }, groupId: { S: groupId }, position: { S: START } },
           epoch: { N: String(epoch) },
-          [EXPIRES_AT]: { N: String(Math.floor(nowMs / 1000) + EPOCH_SECONDS) },
+          [EXPIRES_AT]: expiryOfEnded(nowMs),
         },
         remove: REMOVED_NAMES,
         conditions: [anyOf(lacks('epoch'), isBelow('epoch', { N: String(epoch) }))],

@@ -222,6 +222,16 @@ function firstRevisionIn(item: Item): number {
   return item.firstRevision ? number(item, 'firstRevision') : 0;
 }
 
+/**
+ * How long what has ended is kept, a departure or the epoch of a deleted group: longer than any retry, queue or stream can delay
+ * a write.
+ */
+export const ENDED_SECONDS = 30 * 86_400;
+
+export function expiryOfEnded(writtenAtMs: number): AttributeValue.NMember {
+  return { N: String(Math.floor(writtenAtMs / 1000) + ENDED_SECONDS) };
+}
+
 /** The content of an item of the ledger. */
 export type StoredItem =
   | {

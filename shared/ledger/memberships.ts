@@ -18,6 +18,7 @@ import {
   belongingOf,
   CURRENT_MEMBER,
   corrupt,
+  expiryOfEnded,
   FORMER_MEMBER,
   HIDDEN,
   HISTORY_NAMES,
@@ -82,13 +83,6 @@ export type Raised =
 
 /** A write gives up after it has lost to other writers this many times in a row. */
 const MAX_ATTEMPTS = 10;
-
-/** How long a departure is kept after it was written: longer than any retry, queue or stream can delay a write. */
-export const DEPARTURE_SECONDS = 30 * 86_400;
-
-export function departureExpiry(writtenAtMs: number): AttributeValue.NMember {
-  return { N: String(Math.floor(writtenAtMs / 1000) + DEPARTURE_SECONDS) };
-}
 
 /** The ledger's memberships. The conditions of every write keep the law of merging: no write lowers a register. */
 export class Memberships {
@@ -466,7 +460,7 @@ function belongingUpdate(member: Member, item: Item | null, next: Belonging, now
       groupId: { S: groupId },
       [FORMER_MEMBER]: { S: userId },
       generation,
-      expiresAt: departureExpiry(nowMs),
+      expiresAt: expiryOfEnded(nowMs),
       ...history,
     };
     return {

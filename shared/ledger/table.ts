@@ -67,6 +67,12 @@ export const isBelow = (name: string, value: Item[string]): Clause => compare(na
 
 export const isAtMost = (name: string, value: Item[string]): Clause => compare(name, '<=', value);
 
+/** Also if the attribute is missing, or of another type than the value: a comparison with it is false. */
+export const isNotAbove = (name: string, value: Item[string]): Clause => {
+  const { expression, ...rest } = compare(name, '>', value);
+  return { expression: `NOT ${expression}`, ...rest };
+};
+
 export const equals = (name: string, value: Item[string]): Clause => compare(name, '=', value);
 
 export const differs = (name: string, value: Item[string]): Clause => compare(name, '<>', value);

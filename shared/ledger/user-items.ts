@@ -8,6 +8,8 @@ import {
   belongingOf,
   CURRENT_MEMBER,
   corrupt,
+  ENDED_SECONDS,
+  expiryOfEnded,
   FORMER_MEMBER,
   type Item,
   readItem,
@@ -15,7 +17,6 @@ import {
   UnreadableItem,
 } from './items.ts';
 import { type Key, membershipKey, storedKey, USER_ITEMS, type UserItemKind, userPartition } from './keys.ts';
-import { DEPARTURE_SECONDS, departureExpiry } from './memberships.ts';
 import { removeItem } from './removal.ts';
 import { equals, lacks, type Table } from './table.ts';
 
@@ -103,7 +104,7 @@ export class UserItems {
       groupId: { S: member.groupId },
       [FORMER_MEMBER]: { S: member.userId },
       generation: { N: String(generation) },
-      expiresAt: departureExpiry(nowMs),
+      expiresAt: expiryOfEnded(nowMs),
     };
     const remove = names.filter((name) => !(name in set));
     await this.#table.update({ key: membershipKey(member), set, remove, conditions: [] });
@@ -114,7 +115,7 @@ const READERS: { readonly [Kind in UserItemKind]: (item: Item) => Contents[Kind]
   membership(item) {
     const { groupId } = storedIn(item, 'membership');
     const expiresAtMs = expiryOf(item);
-    const writtenAtMs = expiresAtMs === null ? null : expiresAtMs - DEPARTURE_SECONDS * 1_000;
+    const writtenAtMs = expiresAtMs === null ? null : expiresAtMs - ENDED_SECONDS * 1_000;
     return { groupId, belonging: belongingOf(item), expiresAtMs, writtenAtMs };
   },
   connection(item) {
