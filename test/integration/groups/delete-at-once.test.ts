@@ -1,7 +1,7 @@
 import { ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { isAfterEpoch } from '../../../shared/domain/head.ts';
-import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import type { GroupId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
 import { joinAt } from '../../../shared/domain/membership.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -32,12 +32,10 @@ import { NO_ERASURES } from '../../support/erasures.ts';
 import { openInterposed } from '../../support/interposed.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
+import { HUGE, openSpoiltChat, type SpoiltChat } from '../../support/spoilt-chat.ts';
 import { KeptLetters } from '../../support/stream-records.ts';
 import { openTableStream, type TableStream } from '../../support/table-stream.ts';
 import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
-
-/** A wrong id, near the largest. */
-const HUGE = '18446744073709551000';
 
 const client = connectDynamoDb();
 let tidemark: CountedTidemark;
@@ -58,24 +56,9 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-interface Chat {
-  readonly groupId: GroupId;
-  readonly ann: UserId;
-  readonly bob: UserId;
-}
+const aSpoiltChat = () => openSpoiltChat(tidemark);
 
-/** Ann has sent three messages and one under a wrong id; Bob has read the first. The cache holds the group. */
-async function aSpoiltChat(): Promise<Chat> {
-  const [groupId, ann, bob] = [aGroup(), aUser('ann'), aUser('bob')];
-  await addMembers(tidemark, groupId, [ann, bob]);
-  for (const id of [1, 2, 3, HUGE])
-    await recordMessage(tidemark, { groupId, position: at(id), senderId: ann });
-  await markRead(tidemark, { groupId, userId: bob }, at(1));
-  await countReceipts(tidemark, { groupId, userId: ann }, [at(3)]);
-  return { groupId, ann, bob };
-}
-
-type Call = (service: Tidemark, chat: Chat) => Promise<unknown>;
+type Call = (service: Tidemark, chat: SpoiltChat) => Promise<unknown>;
 
 /** Runs a call, with the deletion of the group just before its network call with this number. */
 async function runWith(call: Call, number: number, isWarm: boolean) {
@@ -106,7 +89,7 @@ async function atEach(
 }
 
 /** Nobody from before is a member, whatever the call has left in the cache. */
-async function expectGone({ groupId, ann, bob }: Chat): Promise<void> {
+async function expectGone({ groupId, ann, bob }: SpoiltChat): Promise<void> {
   for (const service of [tidemark, withoutCache(tidemark)]) {
     for (const userId of [ann, bob]) {
       const member = { groupId, userId };
@@ -119,7 +102,7 @@ async function expectGone({ groupId, ann, bob }: Chat): Promise<void> {
 }
 
 /** The group is used again with small ids, and all numbers are right. Members start at the head, which is at `joinedAfter`. */
-async function expectSound({ groupId, ann, bob }: Chat, joinedAfter = START): Promise<void> {
+async function expectSound({ groupId, ann, bob }: SpoiltChat, joinedAfter = START): Promise<void> {
   await addMembers(tidemark, groupId, [ann, bob]);
   for (const id of [4, 5]) await recordMessage(tidemark, { groupId, position: at(id), senderId: bob });
   for (const service of [tidemark, withoutCache(tidemark)]) {
@@ -263,7 +246,7 @@ describe('just before the deletion is stored, with a later time than the deletio
 });
 
 /** As `expectSound`, with members that may have joined by now. */
-async function expectSoundFor({ groupId, bob }: Chat): Promise<void> {
+async function expectSoundFor({ groupId, bob }: SpoiltChat): Promise<void> {
   await addMembers(tidemark, groupId, [bob]);
   await recordMessage(tidemark, { groupId, position: at(4), senderId: aUser() });
   for (const service of [tidemark, withoutCache(tidemark)]) {

@@ -1,6 +1,6 @@
 import { GetItemCommand, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
+import type { GroupId } from '../../../shared/domain/ids.ts';
 import { START } from '../../../shared/domain/position.ts';
 import { eraseGroup } from '../../../shared/erasure/erase-group.ts';
 import { GroupItems } from '../../../shared/ledger/group-items.ts';
@@ -26,10 +26,8 @@ import { connectDynamoDb } from '../../support/engines.ts';
 import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
+import { HUGE, openSpoiltChat, type SpoiltChat } from '../../support/spoilt-chat.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
-
-/** A wrong id, near the largest. */
-const HUGE = '18446744073709551000';
 
 const ALWAYS = { hasTime: () => true, settledByMs: Number.POSITIVE_INFINITY };
 
@@ -53,22 +51,10 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-interface Chat {
-  readonly groupId: GroupId;
-  readonly ann: UserId;
-  readonly bob: UserId;
-}
-
-/** Ann has sent three messages and one under a wrong id; Bob has read the first. The cache holds the group. */
-async function aSpoiltChat(): Promise<Chat> {
-  const [groupId, ann, bob] = [aGroup(), aUser('ann'), aUser('bob')];
-  await addMembers(tidemark, groupId, [ann, bob]);
-  for (const id of [1, 2, 3, HUGE])
-    await recordMessage(tidemark, { groupId, position: at(id), senderId: ann });
-  await markRead(tidemark, { groupId, userId: bob }, at(1));
-  await countReceipts(tidemark, { groupId, userId: ann }, [at(3)]);
-  expect(await countBadge(tidemark, bob)).toMatchObject({ groups: 1, messages: 3 });
-  return { groupId, ann, bob };
+async function aSpoiltChat(): Promise<SpoiltChat> {
+  const chat = await openSpoiltChat(tidemark);
+  expect(await countBadge(tidemark, chat.bob)).toMatchObject({ groups: 1, messages: 3 });
+  return chat;
 }
 
 async function erase(groupId: GroupId, epoch: number): Promise<void> {
@@ -78,7 +64,7 @@ async function erase(groupId: GroupId, epoch: number): Promise<void> {
 const REMOVED = { hideReceipts: false } as const;
 
 /** What each route returns to a user. */
-async function seenBy(service: Tidemark, { groupId, ann: userId }: Pick<Chat, 'groupId' | 'ann'>) {
+async function seenBy(service: Tidemark, { groupId, ann: userId }: Pick<SpoiltChat, 'groupId' | 'ann'>) {
   const member = { groupId, userId };
   const marks = [{ groupId, position: at(2), kind: 'read', ifRevision: null }] as const;
   return {
