@@ -139,12 +139,15 @@ export class Memberships {
   /**
    * Moves a membership by `transition` and returns the state that the ledger then holds. `expected` is the state to
    * start from, null for none. It may be old, but never ahead of the ledger. If it is old, the condition fails and
-   * returns the current item, and the transition is computed again from that.
+   * returns the current item, and the transition is computed again from that. Registers that have moved since, but not
+   * past their new positions, do not fail it, as the result is the same; with `isExact` they do: for callers that also
+   * answer from which state the membership moved.
    */
   async change(
     member: Member,
     transition: Transition,
     expected: MembershipState | null,
+    { isExact = false } = {},
   ): Promise<{ readonly state: MembershipState | null; readonly changed: boolean }> {
     let current = expected;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
@@ -156,7 +159,7 @@ export class Memberships {
       if (next.preferences.revision !== current.preferences.revision) {
         throw new Error('a move of a membership may not change its preferences');
       }
-      const { applied, item } = await this.#table.update(moveOf(member, current, next));
+      const { applied, item } = await this.#table.update(moveOf(member, current, next, isExact));
       if (applied) return { state: membershipState(item), changed: true };
       current = item && membershipState(item);
     }
@@ -386,9 +389,12 @@ export class Memberships {
 const KEY_NAMES = ['PK', 'SK'];
 const INDEX_NAMES = ['groupId', CURRENT_MEMBER];
 
-/** The write that moves a membership from its expected state to the next. */
-function moveOf(member: Member, current: Membership, next: Membership): Update {
+/** The write that moves a membership from its expected state to the next; with `isExact`, from that state alone. */
+function moveOf(member: Member, current: Membership, next: Membership, isExact = false): Update {
   const moved = REGISTER_NAMES.filter((name) => isPast(next[name], current[name]));
+  const starts = isExact
+    ? REGISTER_NAMES.map((name) => equals(name, { S: registerText(current, name) }))
+    : moved.map((name) => isBelow(name, { S: registerText(next, name) }));
   return {
     key: membershipKey(member),
     set: Object.assign({}, ...moved.map((name) => registerItem(next, name))),
@@ -396,7 +402,7 @@ function moveOf(member: Member, current: Membership, next: Membership): Update {
     conditions: [
       exists(CURRENT_MEMBER),
       equals('generation', { N: String(next.generation) }),
-      ...moved.map((name) => isBelow(name, { S: registerText(next, name) })),
+      ...starts,
       // The transition was computed for this revision; a later one must recompute it, even if `self` did not move.
       beginsWith('self', revisionPrefix(current.self.revision - current.firstRevision)),
       // The same: what is read while the receipts are hidden moves nothing public.

@@ -104,7 +104,9 @@ export async function writeMarks(
     applied = applyMarks(current, marks, positionOf, at);
     return applied.membership;
   };
-  const { state, changed } = await ledger.memberships.change(member, forward, expected);
+  // That the registers were below their new positions shows that one mark moved them, but not which of several did.
+  const isExact = marks.length > 1 || applied.outcomes.some(({ isConflict }) => isConflict);
+  const { state, changed } = await ledger.memberships.change(member, forward, expected, { isExact });
   return state?.kind === 'member' ? { membership: state, changed, outcomes: applied.outcomes } : null;
 }
 

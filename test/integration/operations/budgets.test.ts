@@ -100,9 +100,13 @@ describe('network calls', () => {
     ]);
   });
 
-  test('deleting a group: ledger, cache', async () => {
+  test('deleting a group: ledger twice, cache', async () => {
     const { groupId } = await aWarmGroup();
-    expect(await callsOf(() => deleteGroup(tidemark, groupId))).toEqual(['ledger UpdateItem', 'cache']);
+    expect(await callsOf(() => deleteGroup(tidemark, groupId))).toEqual([
+      'ledger UpdateItem',
+      'ledger UpdateItem',
+      'cache',
+    ]);
   });
 
   test('the receipts of a hundred messages: cache', async () => {

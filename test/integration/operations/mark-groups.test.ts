@@ -99,3 +99,30 @@ test('marks of one group apply one after the other in one write, each to the res
     delivered: { position: at(9) },
   });
 });
+
+test('the outcomes of a batch are those of the state that its write changes', async () => {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(tidemark, groupId, [sender, reader]);
+  for (let id = 1; id <= 5; id += 1)
+    await recordMessage(tidemark, { groupId, position: at(id), senderId: sender });
+  const { ledger } = tidemark;
+  let isFirst = true;
+  const memberships = replacing(ledger.memberships, {
+    // Another device marks after the batch has read the member.
+    change: async (...args) => {
+      if (isFirst) {
+        isFirst = false;
+        await markRead(tidemark, { groupId, userId: reader }, at(3));
+      }
+      return ledger.memberships.change(...args);
+    },
+  });
+  const mark = (id: number, kind: MarkKind) => ({ groupId, position: at(id), kind, ifRevision: null });
+  const marks = [mark(2, 'delivered'), mark(1, 'private'), mark(4, 'delivered'), mark(5, 'read')];
+  expect(await markGroups({ ...tidemark, ledger: { ...ledger, memberships } }, reader, marks)).toEqual([
+    { outcome: 'unchanged', position: at(3), revision: 0, clamped: false },
+    { outcome: 'unchanged', position: at(3), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(4), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(5), revision: 0, clamped: false },
+  ]);
+});
