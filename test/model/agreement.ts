@@ -17,6 +17,7 @@ export interface Span {
   readonly to: number;
 }
 
+const ANY_PATH = new OneOf(SOME_TEXT, '');
 const A_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$/;
 
 /**
@@ -44,7 +45,12 @@ export function agree(
   if (expected === SOME_TEXT) return typeof seen === 'string' && seen !== '' ? learned : null;
   if (expected === SOME_BOOLEAN) return typeof seen === 'boolean' ? learned : null;
   if (expected === SOME_ERRORS) {
-    return Array.isArray(seen) && seen.length > 0 && seen.every(isError) ? learned : null;
+    const areErrors =
+      Array.isArray(seen) &&
+      seen.length > 0 &&
+      // The path is empty for the body as a whole.
+      seen.every((error) => agree({ path: ANY_PATH, message: SOME_TEXT }, error, learned, spanOf) !== null);
+    return areErrors ? learned : null;
   }
   if (expected instanceof Moment) return agreeOnMoment(expected, seen, learned, spanOf);
   if (expected instanceof Revision) return agreeOnRevision(expected, seen, learned);
@@ -60,14 +66,6 @@ export function agree(
     seenFields.delete(name);
   }
   return seenFields.size === 0 ? known : null;
-}
-
-/** An empty path stands for the whole body. */
-function isError(error: Json): boolean {
-  if (!isFields(error)) return false;
-  const { path, message, ...others } = error;
-  const isText = typeof message === 'string' && message !== '';
-  return typeof path === 'string' && isText && Object.keys(others).length === 0;
 }
 
 function agreeOnMoment(

@@ -32,10 +32,10 @@ export function severalAtOnce(
     });
 }
 
-/** In a group of facts, only facts let users join, leave or send. */
+/** In a group of facts, only facts let users join, leave or send, and it is not deleted. */
 function mayBeIn(groupId: string, { kind }: Operation): boolean {
   const isOfFacts = GROUPS_OF_FACTS.some((ofFacts) => ofFacts === groupId);
-  return !isOfFacts || !['join', 'add members', 'leave', 'record'].includes(kind);
+  return !isOfFacts || !['join', 'add members', 'leave', 'record', 'delete group'].includes(kind);
 }
 
 /**
@@ -54,7 +54,7 @@ function mayRunTogether(one: Operation, other: Operation): boolean {
 }
 
 function isDeterminate(one: Operation, other: Operation): boolean {
-  if (one.kind === 'get badge' || one.kind === 'count badges') return false;
+  if (one.kind === 'get badge' || one.kind === 'count badges' || one.kind === 'delete group') return false;
   if (one.kind === 'list members' || one.kind === 'list receipts' || one.kind === 'count receipts') {
     return !movesWhatOthersSee(other, one.groupId);
   }
@@ -74,6 +74,27 @@ function isDeterminate(one: Operation, other: Operation): boolean {
   if (recordsOneOf(one, other)) return false;
   // Each of its groups is read or marked separately: two such operations have too many orders to try.
   return !isAboutMany(one) || !isAboutMany(other);
+}
+
+/**
+ * Whether the contract determines the possible answers if the group is deleted at the same time: the operation comes
+ * before or after the deletion.
+ */
+function mayRunWithDeletion({ kind }: Operation): boolean {
+  switch (kind) {
+    case 'list members':
+    case 'list receipts':
+    case 'count receipts':
+    case 'get badge':
+    case 'count badges':
+    case 'add members':
+    case 'delete group':
+    // It lists the groups first: then one of them may be left out or not found.
+    case 'mark all':
+      return false;
+    default:
+      return true;
+  }
 }
 
 const recordedBy = (operation: Operation): readonly { groupId: string; messageId: bigint }[] => {
@@ -116,6 +137,46 @@ function movesWhatOthersSee(operation: Operation, groupId: string): boolean {
     default:
       return false;
   }
+}
+
+/** The deletion of a group, and one or two operations of different users in it at the same time. */
+export function deletionAtOnce(
+  anOperation: fc.Arbitrary<Operation>,
+  groupId: fc.Arbitrary<string>,
+): fc.Arbitrary<Step> {
+  return fc
+    .tuple(groupId, fc.array(anOperation, { minLength: 1, maxLength: 2, size: 'max' }))
+    .map(([deleted, operations]) => {
+      const step: Operation[] = [{ kind: 'delete group', groupId: deleted }];
+      const busy = new Set<string>();
+      for (const operation of operations) {
+        const there = inGroup(deleted, operation);
+        const userIds = usersOf(there);
+        if (!mayRunWithDeletion(there) || userIds.some((userId) => busy.has(userId))) continue;
+        if (!step.slice(1).every((other) => mayRunTogether(other, there))) continue;
+        step.push(there);
+        for (const userId of userIds) busy.add(userId);
+      }
+      return step;
+    });
+}
+
+/** The operation in this group, if it is about one group; each of its entries, if it is about several. */
+function inGroup(groupId: string, operation: Operation): Operation {
+  if (operation.kind === 'record several') {
+    return { ...operation, messages: operation.messages.map((message) => ({ ...message, groupId })) };
+  }
+  if (operation.kind === 'mark several') {
+    return { ...operation, marks: operation.marks.map((mark) => ({ ...mark, groupId })) };
+  }
+  return 'groupId' in operation ? { ...operation, groupId } : operation;
+}
+
+/** The users whose registers the operation reads or moves. */
+function usersOf(operation: Operation): readonly string[] {
+  if (operation.kind === 'record') return [operation.senderId];
+  if (operation.kind === 'record several') return operation.messages.map(({ senderId }) => senderId);
+  return 'userId' in operation ? [operation.userId] : [];
 }
 
 /** The same message, recorded by several calls at once. */

@@ -5,6 +5,7 @@ const FEATURES = [
   'messages in bulk',
   'preferences',
   'group settings',
+  'group deletion',
   'inbox filters',
   'badge',
   'mark all',

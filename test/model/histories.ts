@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { sameMessageAtOnce, severalAtOnce } from './at-once.ts';
+import { deletionAtOnce, sameMessageAtOnce, severalAtOnce } from './at-once.ts';
 import {
   A_BOT,
   ALL_GROUPS,
@@ -167,6 +167,10 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
           .map(({ groupId, settings }) => ({ kind: 'set group' as const, groupId, ...settings })),
       },
     ),
+    ...ifPlayed('group deletion', {
+      weight: 1,
+      arbitrary: fc.record({ kind: kind('delete group'), groupId: group }),
+    }),
     ...ifPlayed(
       'badge',
       { weight: 1, arbitrary: fc.record({ kind: kind('get badge'), userId: user, by }) },
@@ -201,6 +205,14 @@ function historyOf(
     { weight: 12, arbitrary: severalAtOnce(anOperation(setting, anyGroup), anyGroup).map((step) => [step]) },
     { weight: 2, arbitrary: sameMessageAtOnce(setting).map((step) => [step]) },
     { weight: 4, arbitrary: aScene(setting) },
+    ...(setting.features.has('group deletion')
+      ? [
+          {
+            weight: 1,
+            arbitrary: deletionAtOnce(anOperation(setting, group), aGroupOfSome).map((step) => [step]),
+          },
+        ]
+      : []),
     ...(focus === undefined ? [] : [{ weight: 30, arbitrary: aScene(setting, focus) }]),
   );
   // Without members and messages most answers would be empty.

@@ -83,6 +83,13 @@ const MISTAKES_IN_GROUP: readonly Mistake[] = [
       feature: 'group settings',
     }),
   ),
+  {
+    name: 'a deletion of a group with a parameter',
+    method: 'DELETE',
+    path: '?force=true',
+    by: 'service',
+    feature: 'group deletion',
+  },
   ...(
     [
       ['silent as text', { silent: 'yes' }],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { agree } from './agreement.ts';
 import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
 import { manyGroups, manyMessages } from './large-histories.ts';
@@ -10,9 +11,16 @@ import {
   type PreferencesPatch,
   RULES,
   type Rules,
+  SOME_ERRORS,
 } from './model.ts';
-import { factsOf, type History, type OperationRequest, type TimelineFact } from './operations.ts';
-import { type AnswerPieces, Disagreement, play } from './play.ts';
+import {
+  factsOf,
+  type History,
+  type Operation,
+  type OperationRequest,
+  type TimelineFact,
+} from './operations.ts';
+import { type AnswerPieces, Disagreement, play, type Service } from './play.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
@@ -69,6 +77,12 @@ test('a model whose badge counts more than 500 messages of a group does not agre
   expect(await findAmongLarge(manyMessages(503), { ...RULES, badgeLimit: 5_000 })).toBeInstanceOf(
     Disagreement,
   );
+});
+
+test('a fault of a malformed body has a path, which is empty for the body as a whole', () => {
+  const agrees = (path: string | null) =>
+    agree(SOME_ERRORS, [{ path, message: 'must have a field' }], {}, () => ({ from: 0, to: 0 })) !== null;
+  expect([agrees(''), agrees('messageId'), agrees(null)]).toEqual([true, true, false]);
 });
 
 /** Performs these one after the other, and returns the model's answer to the last. */
@@ -654,6 +668,126 @@ describe('in a history written by hand', () => {
     expect(await answerTo([...inTwoGroups, inSpace, inbox({ parentId: 'space' })])).toMatchObject({
       'group g': { parentId: 'space', notify: 'all', archived: false },
       'group other': null,
+    });
+  });
+
+  const deleteGroup: OperationRequest = { kind: 'delete group', ...g };
+  /** A group in which a wrong, huge id was recorded, then deleted. */
+  const deleted = [
+    join('ann'),
+    record(1n, 'ben'),
+    set({ archive: 'always', hideReceipts: true }),
+    { kind: 'set group', ...g, parentId: 'space', receipts: 'off' } as const,
+    mark(1n),
+    unreadFrom(1n),
+    mark(7n),
+    record(MAX - 1n, 'ben'),
+    deleteGroup,
+  ] satisfies OperationRequest[];
+
+  test('a deleted group is empty for everybody', async () => {
+    expect(await answerTo(deleted)).toEqual({ answer: { status: 202, body: null } });
+    const notFound = { answer: { status: 404, body: { code: 'not_found' } } };
+    for (const refused of [getWatermark, getPreferences, mark(1n), unreadFrom(1n), countAs('ann', 1n)]) {
+      expect(await answerTo([...deleted, refused])).toMatchObject(notFound);
+    }
+    expect(await answerTo([...deleted, members])).toEqual({ answer: { status: 200, body: { members: [] } } });
+    expect(await answerTo([...deleted, { kind: 'get group', ...g }])).toEqual({
+      answer: { status: 200, body: { groupId: 'g', head: null, parentId: null, receipts: 'members' } },
+    });
+    expect(await answerTo([...deleted, badge])).toEqual(badgeOf(0, 0, 0));
+  });
+
+  test('a deleted group may be used again, with smaller ids and other senders', async () => {
+    const again = [...deleted, join('ann'), record(1n, 'cem')];
+    expect(await answerTo(again)).toEqual({
+      answer: { status: 201, body: { groupId: 'g', messageId: '1', head: '1' } },
+    });
+    expect(await answerTo([...again, getWatermark])).toMatchObject({
+      answer: {
+        body: {
+          messageId: null,
+          readAt: null,
+          head: '1',
+          unread: { count: 1, mentions: 0, firstId: '1', exact: true },
+        },
+      },
+    });
+    expect(await answerTo([...again, getPreferences])).toMatchObject({
+      answer: { body: { notify: 'all', hideReceipts: false, archive: 'no', archived: false } },
+    });
+    expect(await answerTo([...again, countAs('ann', 1n, MAX - 1n)])).toMatchObject({
+      answer: {
+        body: {
+          receipts: [
+            { messageId: '1', known: true, audience: 1 },
+            { messageId: '18446744073709551614', known: false },
+          ],
+        },
+      },
+    });
+  });
+
+  test('a membership after a deletion has a revision of its own, and no clamped mark of before is applied to it', async () => {
+    const choices = { appliesLater: true };
+    const again = [...deleted, join('ann'), record(7n, 'ben')];
+    expect(await answerTo([...again, getWatermark], choices)).toMatchObject({
+      answer: { body: { messageId: null, revision: 3 } },
+    });
+    expect(await answerTo([...again, mark(7n, 1)], choices)).toMatchObject({
+      answer: { status: 409, body: { code: 'revision_conflict' } },
+    });
+  });
+
+  const STARTED = { status: 201, body: { groupId: 'g', userId: 'ann', joinedAfter: '9' } };
+  const NOBODY = { status: 404, code: 'not_found', type: 't', title: 't', detail: 'd', requestId: 'r' };
+  test.each([
+    [
+      'agrees with a service in which a join at the same time as a deletion came before it',
+      { status: 404, body: NOBODY },
+      true,
+    ],
+    [
+      'does not agree with a service in which a join after a deletion starts at the head of before',
+      {
+        status: 200,
+        body: {
+          groupId: 'g',
+          userId: 'ann',
+          messageId: '9',
+          readAt: null,
+          revision: 0,
+          head: null,
+          unread: { count: 0, mentions: 0, firstId: null, exact: true },
+        },
+      },
+      false,
+    ],
+  ])('the model %s', async (_name, watermark, isAllowed) => {
+    const simulated = simulatedService({ appliesLater: false });
+    const service: Service = {
+      ...simulated,
+      perform: async (operation, number) => {
+        if (operation.kind === 'join') return { answer: STARTED };
+        return operation.kind === 'get watermark'
+          ? { answer: watermark }
+          : simulated.perform(operation, number);
+      },
+    };
+    const join: Operation = { kind: 'join', ...ann, joinedAfter: undefined };
+    const history: History = [[record(9n, 'ben')], [deleteGroup, join], [getWatermark]];
+    const agrees = play(service, history, RULES, 0).then(
+      () => true,
+      (error: unknown) => !(error instanceof Disagreement),
+    );
+    expect(await agrees).toBe(isAllowed);
+  });
+
+  test('a message that was deleted before its group may be recorded again', async () => {
+    const removed: OperationRequest = { kind: 'delete', ...g, messageId: 1n };
+    const again = [record(1n, 'ben'), removed, deleteGroup, join('ann'), record(1n, 'ben'), getWatermark];
+    expect(await answerTo(again)).toMatchObject({
+      answer: { body: { unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
     });
   });
 

@@ -236,6 +236,8 @@ export interface Group {
   /** Users that left while they were not members: their first revision is not promised to be 0. */
   readonly leftWithoutJoining: readonly string[];
   readonly notes: readonly Note[];
+  /** How often it was deleted. */
+  readonly deletions: number;
   /** In the order of arrival, each once. */
   readonly facts: readonly Fact[];
 }
@@ -255,6 +257,8 @@ export interface View {
   readonly headBefore: bigint;
   readonly head: bigint;
   readonly messages: readonly Message[];
+  /** How often the group was deleted then: after a deletion nothing of before it is seen. */
+  readonly deletions: number;
 }
 
 export const MAX_ID = 2n ** 64n - 1n;
@@ -275,6 +279,7 @@ export interface Rules {
   isRead(messageId: bigint, message: Message | undefined, member: Member): boolean | typeof SOME_BOOLEAN;
   audience(group: Group, message: Message): readonly Member[];
   headAfterDeleting(group: Group, messageId: bigint): bigint;
+  afterDeletingGroup(group: Group): Group;
   viewOnJoining(group: Group, userId: string, from: bigint): bigint;
   /** The first revision of a membership after the earlier ones in the group; `above` if there were any. */
   revisionOnJoining(above: number | null): number | UnknownRevision;
@@ -357,6 +362,13 @@ export const RULES: Rules = {
       (member) => member.joinedAfter < message.messageId && member.userId !== message.senderId,
     ),
   headAfterDeleting: (group) => group.head,
+  afterDeletingGroup: ({ groupId, members, former, leftWithoutJoining, deletions, facts }) => ({
+    ...groupOf(EMPTY, groupId),
+    former: [...former, ...members],
+    leftWithoutJoining,
+    deletions: deletions + 1,
+    facts,
+  }),
   viewOnJoining: (_group, _userId, from) => from,
   revisionOnJoining: (above) => (above === null ? 0 : { above, isNone: [] }),
   movesSender: ({ isFirst, isTheirs, isShownAsRead, advances }) => {
@@ -454,6 +466,7 @@ export function groupOf(state: State, groupId: string): Group {
       former: [],
       leftWithoutJoining: [],
       notes: [],
+      deletions: 0,
       facts: [],
     }
   );
@@ -461,8 +474,8 @@ export function groupOf(state: State, groupId: string): Group {
 
 /** The messages at this moment. */
 export function viewOf(state: State, groupId: string): View {
-  const { head, messages } = groupOf(state, groupId);
-  return { headBefore: head, head, messages };
+  const { head, messages, deletions } = groupOf(state, groupId);
+  return { headBefore: head, head, messages, deletions };
 }
 
 export function withGroup(state: State, changed: Group): State {
@@ -530,10 +543,14 @@ export function revisionOf({ base, raises, membership }: Member, learned: Learne
   return typeof first === 'number' ? first + raises : null;
 }
 
+/** Whether the contract promises that the next membership of the user begins with revision 0 if there was none before. */
+const beginsAtZero = ({ leftWithoutJoining, deletions }: Group, userId: string) =>
+  deletions === 0 && !leftWithoutJoining.includes(userId);
+
 /** The largest revision of all memberships of the user. Null if there was none. */
 function revisionOfFormer(group: Group, userId: string, learned: Learned): number | null {
   const former = group.former.findLast((member) => member.userId === userId);
-  if (former === undefined) return group.leftWithoutJoining.includes(userId) ? -1 : null;
+  if (former === undefined) return beginsAtZero(group, userId) ? null : -1;
   const known = revisionOf(former, learned);
   if (known !== null || typeof former.base === 'number') return known;
   return former.base.above + 1 + former.raises;
@@ -562,8 +579,8 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
     deliveredAt: null,
     preferences: {
       ...rules.preferencesOnJoining(group, userId),
-      // What they begin with after a departure is not promised.
-      base: isFirst && !group.leftWithoutJoining.includes(userId) ? 0 : { above: -1, isNone: [] },
+      // What they begin with after a departure or a deletion is not promised.
+      base: isFirst && beginsAtZero(group, userId) ? 0 : { above: -1, isNone: [] },
       raises: 0,
     },
     sentPrivately: [],

@@ -121,7 +121,7 @@ export type OperationWith<Revision> =
       readonly patch: PreferencesPatch;
       readonly by: Caller;
     }
-  | { readonly kind: 'get group'; readonly groupId: string }
+  | { readonly kind: 'get group' | 'delete group'; readonly groupId: string }
   | {
       readonly kind: 'set group';
       readonly groupId: string;
@@ -263,6 +263,8 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `${operation.userId} sets preferences in ${operation.groupId}${listed({ ...operation.patch, by: operation.by })}`;
     case 'get group':
       return `the settings of ${operation.groupId}`;
+    case 'delete group':
+      return `the group ${operation.groupId} is deleted`;
     case 'set group':
       return `the chat sets ${operation.groupId}${listed(operation)}`;
     case 'flush':

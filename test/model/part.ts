@@ -30,7 +30,7 @@ export interface Part {
   /** The users whose registers it reads or moves. */
   readonly touches: 'all' | readonly string[];
   readonly changes: boolean;
-  /** Whether it records or deletes a message. */
+  /** Whether it records or deletes messages. */
   readonly changesMessages: boolean;
   /** Whether it is about all groups of the users that it touches, in place of one. */
   readonly isAboutAll?: boolean;

@@ -600,6 +600,13 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       return [reads(operation.groupId, [], expectedSettings)];
     case 'set group':
       return [writes(operation.groupId, [], (group, view) => setGroup(group, operation, view, rules))];
+    case 'delete group': {
+      const deletion = writes(operation.groupId, [], (group) => [
+        rules.afterDeletingGroup(group),
+        { status: 202, body: null },
+      ]);
+      return [{ ...deletion, changesMessages: true }];
+    }
     case 'evict':
       // The model has no cache. This matters only to a model that is wrong on purpose.
       return rules.afterEviction === RULES.afterEviction

@@ -203,6 +203,8 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       );
     case 'get group':
       return whole(await asService('GET', group(operation.groupId)));
+    case 'delete group':
+      return whole(await asService('DELETE', group(operation.groupId)));
     case 'set group': {
       const { groupId, parentId, receipts } = operation;
       return whole(
@@ -313,7 +315,7 @@ function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: str
 const whole = (answer: Json): AnswerPieces => ({ [WHOLE]: answer });
 
 function hasRightType({ status, contentType, text }: Answer): boolean {
-  if (status === 204) return text === '';
+  if (status === 202 || status === 204) return text === '';
   return contentType?.split(';')[0] === (status >= 400 ? 'application/problem+json' : 'application/json');
 }
 

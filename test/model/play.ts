@@ -295,7 +295,9 @@ function statesAfter(
   const { groupId } = part;
   const after = (start: State): State[] => {
     const found: State[] = [];
+    const { deletions } = groupOf(start, groupId ?? '');
     for (const view of views ?? [viewOf(start, groupId ?? '')]) {
+      if (view.deletions < deletions) continue;
       for (const { next, expected } of part.run(start, view)) {
         const learned = part.piece === SILENT ? next.learned : agree(expected, seen, next.learned, spanOf);
         if (learned !== null) found.push(learned === next.learned ? next : { ...next, learned });
@@ -403,9 +405,18 @@ function viewsOf(
   };
   visit(start, changes);
   const groups = [...moments.values()].map((state) => groupOf(state, groupId));
-  const heads = [...new Set(groups.map(({ head }) => head))];
-  const messages = [...new Map(groups.map((group) => [textOf(group.messages), group.messages])).values()];
-  return heads.flatMap((headBefore) =>
-    heads.flatMap((head) => messages.map((seen) => ({ headBefore, head, messages: seen }))),
+  // Of equal ones the last stays: no part is after more deletions than it.
+  const byDeletions = groups.toSorted((a, b) => a.deletions - b.deletions);
+  const heads = [...new Map(byDeletions.map((group) => [group.head, group])).values()];
+  const messages = [...new Map(byDeletions.map((group) => [textOf(group.messages), group])).values()];
+  return heads.flatMap((before) =>
+    heads.flatMap((after) =>
+      messages.map((seen) => ({
+        headBefore: before.head,
+        head: after.head,
+        messages: seen.messages,
+        deletions: Math.min(before.deletions, after.deletions, seen.deletions),
+      })),
+    ),
   );
 }

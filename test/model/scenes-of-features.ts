@@ -79,6 +79,8 @@ export function scenesOf(feature: Feature, setting: Setting): readonly Scene[] {
       return [hiding(setting), archiving(setting), preferring];
     case 'group settings':
       return [deciding(setting)];
+    case 'group deletion':
+      return [deleting(setting)];
     case 'inbox filters':
     case 'badge':
     case 'mark all':
@@ -306,6 +308,55 @@ function deciding(setting: Setting): Scene {
         { kind: 'set group', groupId, ...later },
         { kind: 'get group', groupId },
         listReceipts(there, second),
+      ];
+    });
+}
+
+/** A group in which a wrong, large id was recorded: it is deleted, and used again with the ids of before. */
+function deleting(setting: Setting): Scene {
+  const { features, ids } = setting;
+  return fc
+    .record({
+      ...rolesOf(setting),
+      wrong: fc.constantFrom(...ids.slice(-4)),
+      senders: fc.tuple(fc.constantFrom(...SENDERS), fc.constantFrom(...SENDERS)),
+      isMarked: fc.boolean(),
+      isUsedAgain: fc.boolean(),
+      patch: aPatch,
+      settings: aSettings,
+      later: aSettings,
+    })
+    .map(({ first, second, wrong, senders, isMarked, isUsedAgain, patch, settings, later, ...there }) => {
+      const { groupId, userId } = there;
+      const hasPreferences = features.has('preferences');
+      const hasSettings = features.has('group settings');
+      const setGroup = (values: typeof settings): Operation[] => {
+        const isOfItself = values.parentId === groupId;
+        return hasSettings && !isOfItself ? [{ kind: 'set group', groupId, ...values }] : [];
+      };
+      const readAll: Operation[] = [
+        getWatermark(there),
+        { kind: 'list members', groupId, limit: undefined },
+        inboxOf(userId, undefined),
+        ...(hasSettings ? [{ kind: 'get group' as const, groupId }] : []),
+      ];
+      return [
+        join(there),
+        send(groupId, first, senders[0]),
+        ...(hasPreferences ? [set(there, patch)] : []),
+        ...setGroup(settings),
+        ...(isMarked ? [mark(there, second)] : []),
+        send(groupId, wrong),
+        { kind: 'delete group', groupId },
+        ...(isUsedAgain ? [] : readAll),
+        ...setGroup(later),
+        join(there),
+        send(groupId, first, senders[1]),
+        send(groupId, second),
+        mark(there, first),
+        ...(hasPreferences ? [getPreferences(there)] : []),
+        { kind: 'count receipts', ...there, ...byUser, messageIds: [first, second, wrong] },
+        ...readAll,
       ];
     });
 }

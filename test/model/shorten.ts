@@ -56,6 +56,7 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'facts',
   'set preferences',
   'set group',
+  'delete group',
   'mark all',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);

@@ -2,6 +2,8 @@ import type { Feature } from './features.ts';
 import {
   byTime,
   DEFAULT_PREFERENCES,
+  EMPTY,
+  groupOf,
   isMentioned,
   isRecorded,
   type Member,
@@ -102,6 +104,34 @@ const ALL: readonly (readonly [string, Rules['isAmongAll']])[] = [
     'marks no archived group with all groups',
     (group, member, wanted) =>
       member.preferences.archive !== 'always' && RULES.isAmongAll(group, member, wanted),
+  ],
+];
+
+/** What stays of a deleted group. */
+const DELETIONS: readonly (readonly [string, Rules['afterDeletingGroup']])[] = [
+  [
+    'keeps the head of a deleted group',
+    (group) => ({ ...RULES.afterDeletingGroup(group), head: group.head }),
+  ],
+  [
+    'keeps the members of a deleted group',
+    (group) => ({ ...RULES.afterDeletingGroup(group), members: group.members, former: group.former }),
+  ],
+  [
+    'keeps the messages of a deleted group',
+    (group) => ({ ...RULES.afterDeletingGroup(group), messages: group.messages }),
+  ],
+  [
+    'keeps the parent of a deleted group',
+    (group) => ({ ...RULES.afterDeletingGroup(group), parentId: group.parentId }),
+  ],
+  [
+    'keeps the receipts policy of a deleted group',
+    (group) => ({ ...RULES.afterDeletingGroup(group), receipts: group.receipts }),
+  ],
+  [
+    'begins with revision 0 after a group is deleted',
+    (group) => ({ ...groupOf(EMPTY, group.groupId), facts: group.facts }),
   ],
 ];
 
@@ -388,6 +418,18 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
     { feature: 'group settings' },
   ],
   ...POLICIES.map(([name, mayRead]) => [name, { mayRead }, { feature: 'group settings' }] as const),
+  ...DELETIONS.map(
+    ([name, afterDeletingGroup]) => [name, { afterDeletingGroup }, { feature: 'group deletion' }] as const,
+  ),
+  [
+    'keeps the preferences of the members of a deleted group',
+    {
+      preferencesOnJoining: (group, userId) =>
+        (group.deletions > 0 && group.former.findLast((member) => member.userId === userId)?.preferences) ||
+        RULES.preferencesOnJoining(group, userId),
+    },
+    { feature: 'group deletion' },
+  ],
   [
     'lists archived groups in the inbox without being asked',
     { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
