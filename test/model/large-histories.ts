@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { A_BOT, GROUPS, picks, USERS } from './choices.ts';
-import type { Feature } from './features.ts';
 import { type Attributes, NO_ATTRIBUTES, NO_PATCH } from './model.ts';
 import type { History, Operation, SendingTo, Step } from './operations.ts';
 
@@ -95,14 +94,6 @@ export function manyMessages(about: number): fc.Arbitrary<History> {
     });
 }
 
-export const FEATURES_OF_MANY_MESSAGES: readonly Feature[] = [
-  'unread details',
-  'message attributes',
-  'messages in bulk',
-  'preferences',
-  'badge',
-];
-
 /** A user in more groups than one call marks, and than one page of the inbox has. */
 export const manyGroups: fc.Arbitrary<History> = fc
   .record({
@@ -182,12 +173,3 @@ export const manyGroups: fc.Arbitrary<History> = fc
       ].map((operation): Step => [operation]),
     ];
   });
-
-export const FEATURES_OF_MANY_GROUPS: readonly Feature[] = [
-  'messages in bulk',
-  'preferences',
-  'group settings',
-  'inbox filters',
-  'badge',
-  'mark all',
-];

@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { agree } from './agreement.ts';
-import { ALL_FEATURES } from './features.ts';
-import { type HistoriesOptions, histories } from './histories.ts';
 import { manyGroups, manyMessages } from './large-histories.ts';
 import {
   type Attributes,
@@ -21,6 +19,7 @@ import {
   type TimelineFact,
 } from './operations.ts';
 import { type AnswerPieces, Disagreement, play, type Service } from './play.ts';
+import { firstDisagreement } from './search.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
@@ -29,31 +28,19 @@ const CHOICES: readonly (readonly [string, { appliesLater: boolean }])[] = [
   ['always applies a clamped mark later', { appliesLater: true }],
 ];
 
-/** Plays random histories on a simulated service until one disagrees. */
-async function findDisagreement(
-  choices: { appliesLater: boolean },
-  rules: Rules,
-  numRuns: number,
-  options: Omit<HistoriesOptions, 'features'>,
-): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories({ ...options, features: ALL_FEATURES }), async (history) => {
-    await play(simulatedService(choices), history, rules, 0);
-  });
-  const { errorInstance } = await fc.check(property, { numRuns, endOnFailure: true });
-  if (errorInstance === null || errorInstance instanceof Disagreement) return errorInstance;
-  throw errorInstance;
-}
+const simulated = (choices: { appliesLater: boolean }, rules: Rules) => (history: History) =>
+  play(simulatedService(choices), history, rules, 0);
 
 test.each(CHOICES)('the model agrees with a service that %s', async (_name, choices) => {
-  const found = await findDisagreement(choices, RULES, 60, { maxSteps: 50 });
+  const found = await firstDisagreement(simulated(choices, RULES), { maxHistories: 60, maxSteps: 50 });
   expect(found?.message).toBeUndefined();
 });
 
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
   async (_name, { rules, withFacts, focus }) => {
-    const options = { maxSteps: 30, withFacts, focus };
-    const found = await findDisagreement({ appliesLater: false }, rules, 3_000, options);
+    const options = { maxHistories: 3_000, maxSteps: 30, withFacts, focus };
+    const found = await firstDisagreement(simulated({ appliesLater: false }, rules), options);
     expect(found).toBeInstanceOf(Disagreement);
   },
 );

@@ -24,10 +24,17 @@ import type { AnswerPieces, Service } from './play.ts';
  * A service that follows the model, and chooses if the contract leaves a choice. It is fast, and shows that the model
  * agrees with itself and that a model with other rules does not.
  */
-export function simulatedService({ appliesLater }: { readonly appliesLater: boolean }): Service {
+export function simulatedService({
+  appliesLater,
+  revisionStep = 2,
+}: {
+  readonly appliesLater: boolean;
+  /** How far above the earlier revisions a later membership begins. */
+  readonly revisionStep?: number;
+}): Service {
   const rules: Rules = {
     ...RULES,
-    revisionOnJoining: (above) => (above === null ? 0 : above + 2),
+    revisionOnJoining: (above) => (above === null ? 0 : above + revisionStep),
   };
   let state = EMPTY;
   const times: string[] = [];
@@ -38,7 +45,7 @@ export function simulatedService({ appliesLater }: { readonly appliesLater: bool
     if (expected === SOME_ERRORS) return [{ path: 'some path', message: 'some message' }];
     if (expected instanceof Optional) return answerFor(expected.expected);
     if (expected instanceof OneOf) return answerFor(expected.alternatives[0]);
-    if (expected instanceof Revision) return expected.above + 2 + expected.raises;
+    if (expected instanceof Revision) return expected.above + revisionStep + expected.raises;
     if (expected instanceof Moment) return times[expected.operation] ?? null;
     if (expected === null || typeof expected !== 'object') return expected as Json;
     if (Array.isArray(expected)) return expected.map((item: Expected) => answerFor(item));
