@@ -71,7 +71,7 @@ export async function recordMessage(
 }
 
 /**
- * Records messages of one group. Returns one outcome for each, in their order. First come the messages themselves, since
+ * Records different messages of one group. Returns one outcome for each, in their order. First come the messages themselves, since
  * they may be known under another sender; then, in parallel, the head and the watermark of each sender, each in one write;
  * then the cache, in one call. Each step is correct alone and repeatable, so the caller's retry completes what a failure
  * interrupted.
@@ -170,8 +170,8 @@ interface Stored {
 }
 
 /**
- * Writes messages, those of one position one after the other. Returns them in their order. With an epoch they are recorded
- * after it, in place of messages of the time before it; 0 for none.
+ * Writes messages. Returns them in their order. With an epoch they are recorded after it, in place of messages of the time
+ * before it; 0 for none.
  */
 async function store(
   { ledger, nowMs }: Tidemark,
@@ -183,30 +183,23 @@ async function store(
   const now = nowMs();
   // A fact counts as recorded when it happened: one of the time before a deletion is then void, however late it comes.
   const recordedAt = Math.max(epoch + 1, Math.min(now, factAtMs ?? now));
-  const positions = [...Map.groupBy(messages.entries(), ([, { position }]) => position).values()];
-  const stored = await inParallel(positions, CONCURRENT_MESSAGES, async (ofPosition) => {
-    const found: [number, Stored][] = [];
-    for (const [index, sent] of ofPosition) {
-      const { position, senderId, sentAtMs = now, isSilent = false, remindAfterSeconds } = sent;
-      const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
-      const ownViewStays = sent.advanceSender === false;
-      const reminder =
-        remindAfterSeconds === undefined || isSilent
-          ? {}
-          : dueItem(groupId, position, sentAtMs + remindAfterSeconds * 1_000);
-      const recording: Recording = {
-        ...{ position, senderId, sentAtMs, recordedAt, isSilent, mentions, ownViewStays, reminder },
-      };
-      const written =
-        epoch === 0
-          ? await ledger.messages.record(groupId, recording, now)
-          : await ledger.messages.recordAfter(epoch, groupId, recording, now);
-      found.push([index, { ...written, sent, senderId, isConflict: written.message.senderId !== senderId }]);
-    }
-    return found;
+  return inParallel(messages, CONCURRENT_MESSAGES, async (sent) => {
+    const { position, senderId, sentAtMs = now, isSilent = false, remindAfterSeconds } = sent;
+    const mentions = countedMentions(senderId, isSilent, sent.mentions ?? []);
+    const ownViewStays = sent.advanceSender === false;
+    const reminder =
+      remindAfterSeconds === undefined || isSilent
+        ? {}
+        : dueItem(groupId, position, sentAtMs + remindAfterSeconds * 1_000);
+    const recording: Recording = {
+      ...{ position, senderId, sentAtMs, recordedAt, isSilent, mentions, ownViewStays, reminder },
+    };
+    const written =
+      epoch === 0
+        ? await ledger.messages.record(groupId, recording, now)
+        : await ledger.messages.recordAfter(epoch, groupId, recording, now);
+    return { ...written, sent, senderId, isConflict: written.message.senderId !== senderId };
   });
-  const inOrder = stored.flat().toSorted(([one], [other]) => one - other);
-  return inOrder.map(([, one]) => one);
 }
 
 /** The newest of a sender's messages that move it: of those that were recorded now, and of those that were known. */

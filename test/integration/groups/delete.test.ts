@@ -26,6 +26,7 @@ import { connectDynamoDb } from '../../support/engines.ts';
 import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
+import { replacing } from '../../support/replacing.ts';
 import { HUGE, openSpoiltChat, type SpoiltChat } from '../../support/spoilt-chat.ts';
 import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
 
@@ -237,6 +238,30 @@ describe('in a deleted group', () => {
     ]);
     expect(await recordMessages(tidemark, call)).toEqual(['known', 'known', 'known', 'known', 'conflict']);
     expect((await readGroup(tidemark, groupId)).position).toBe(at(6));
+  });
+
+  test('the outcomes of one call are in its order, also if an item from before is removed meanwhile', async () => {
+    const { groupId, ann, bob } = await aSpoiltChat();
+    const { epoch } = await deleteGroup(tidemark, groupId);
+    const { messages } = tidemark.ledger;
+    let calls = 0;
+    const removed = replacing(messages, {
+      record: async (...args) => {
+        const found = await messages.record(...args);
+        calls += 1;
+        if (calls === 1) await erase(groupId, epoch);
+        return found;
+      },
+    });
+    const service = { ...tidemark, ledger: { ...tidemark.ledger, messages: removed } };
+    const message = { groupId, position: at(2) };
+    expect(
+      await recordMessages(service, [
+        { ...message, senderId: ann },
+        { ...message, senderId: bob },
+        { ...message, senderId: ann },
+      ]),
+    ).toEqual(['recorded', 'conflict', 'known']);
   });
 
   test('a deletion of a message that comes before the message counts, even over an item from before', async () => {
