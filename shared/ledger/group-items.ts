@@ -2,8 +2,9 @@ import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import type { GroupId } from '../domain/ids.ts';
 import type { Item } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, type Key, storedKey } from './keys.ts';
+import { RECORDED_NAMES } from './messages.ts';
 import { removeItem } from './removal.ts';
-import { isNotAbove, type Table } from './table.ts';
+import { copy, isNotAbove, type Table } from './table.ts';
 
 /** A page of items to be deleted. The next one begins after `next`; null if there is none. */
 export interface DoomedPage {
@@ -60,9 +61,22 @@ export class GroupItems {
     await removeItem(this.#table, key, [isNotAbove('generation', { N: String(epoch) })]);
   }
 
-  /** Deletes the item of a message, unless it was recorded after the epoch. */
+  /**
+   * Deletes the item of a message, unless it was recorded after the epoch. If it was deleted after the epoch, that
+   * stays: the message may be recorded later.
+   */
   async deleteMessage(key: Key, epoch: number): Promise<void> {
-    await removeItem(this.#table, key, [isNotAbove('recordedAt', { N: String(epoch) })]);
+    const isRecordedBefore = isNotAbove('recordedAt', { N: String(epoch) });
+    const isDeletedBefore = isNotAbove('deletedAt', { N: String(epoch) });
+    const removal = await removeItem(this.#table, key, [isRecordedBefore, isDeletedBefore]);
+    if (removal !== 'kept') return;
+    await this.#table.update({
+      key,
+      set: {},
+      computed: [copy('recordedAt', 'deletedAt')],
+      remove: RECORDED_NAMES,
+      conditions: [isRecordedBefore],
+    });
   }
 
   async #page(query: Omit<QueryCommandInput, 'TableName'>): Promise<DoomedPage> {

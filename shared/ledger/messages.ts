@@ -7,7 +7,7 @@ import { addToTally, EMPTY_TALLY, type Tally } from '../domain/unread.ts';
 import { type Item, messageDetails, messageOf } from './items.ts';
 import { AFTER_ALL_MESSAGES, BEFORE_ALL_MESSAGES, headKey, justAfter, messageKey } from './keys.ts';
 import { PassedOver, passingOver } from './passed-over.ts';
-import { anyOf, type Clause, isAbsent, isAtMost, lacks, type Table } from './table.ts';
+import { anyOf, type Clause, isAbsent, isAtMost, isBelow, lacks, type Table } from './table.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -27,6 +27,9 @@ const OPTIONAL_NAMES = ['silent', 'mentions', OWN_VIEW_STAYS];
 const REMINDER_NAMES = ['due', 'dueShard', 'reminder'];
 
 const OWN_NAMES = [...OPTIONAL_NAMES, ...REMINDER_NAMES];
+
+/** The attributes that a message has from its recording. */
+export const RECORDED_NAMES = ['senderId', 'sentAt', ...OWN_NAMES];
 
 /** A message as it is recorded. */
 export interface Recording extends Omit<Message, 'deleted'> {
@@ -119,20 +122,22 @@ export class Messages {
   }
 
   /**
-   * Deletes a message, whether or not it is known yet. The stored deletion stops a late recording from reviving it. Returns
-   * when the service first received the message.
+   * Deletes a message, whether or not it is known yet. The stored deletion stops a late recording from reviving it. Its time
+   * is that of the last deletion: one from before a deletion of the group is void. Returns when the service first received
+   * the message.
    */
   async delete(
     groupId: GroupId,
     position: Position,
     { recordedAt, nowMs }: { readonly recordedAt: number; readonly nowMs: number },
   ): Promise<Pick<Message, 'position' | 'recordedAt'>> {
+    const deletedAt = { N: String(nowMs) };
     const { item } = await this.#table.update({
       key: messageKey(groupId, position),
-      set: { ...identity(groupId, position), deletedAt: { N: String(nowMs) } },
+      set: { ...identity(groupId, position), deletedAt },
       setIfAbsent: { ...this.#expiry(nowMs), recordedAt: { N: String(recordedAt) } },
       remove: REMINDER_NAMES,
-      conditions: [lacks('deletedAt')],
+      conditions: [anyOf(lacks('deletedAt'), isBelow('deletedAt', deletedAt))],
     });
     return { position, recordedAt: item ? messageOf(item).recordedAt : recordedAt };
   }

@@ -47,6 +47,12 @@ export const increment = (name: string): Assignment => ({
   values: { [`:${name}Zero`]: { N: '0' }, [`:${name}One`]: { N: '1' } },
 });
 
+/** Sets an attribute to the value of another one, which must exist. */
+export const copy = (name: string, from: string): Assignment => ({
+  expression: `#${name} = #${from}`,
+  names: [name, from],
+});
+
 /** Sets an attribute that is absent to the value of another one, or to `start` if that is absent too. */
 export const copyIfAbsent = (name: string, from: string, start: Item[string]): Assignment => ({
   expression: `#${name} = if_not_exists(#${name}, if_not_exists(#${from}, :${name}Start))`,

@@ -264,19 +264,57 @@ describe('in a deleted group', () => {
     ).toEqual(['recorded', 'conflict', 'known']);
   });
 
-  test('a deletion of a message that comes before the message counts, even over an item from before', async () => {
-    const { groupId, ann, bob } = await aSpoiltChat();
-    await deleteGroup(tidemark, groupId);
-    await addMembers(tidemark, groupId, [ann, bob]);
-    await deleteMessage(tidemark, groupId, at(2));
-    await recordMessage(tidemark, { groupId, position: at(2), senderId: bob });
-    await recordMessage(tidemark, { groupId, position: at(3), senderId: bob });
-    for (const service of [tidemark, withoutCache(tidemark)]) {
-      expect(await readOwnView(service, { groupId, userId: ann })).toMatchObject({
-        head: { position: at(3) },
-        unread: { count: 1, first: at(3) },
-      });
-    }
+  const ITEMS_FROM_BEFORE: readonly (readonly [string, (groupId: GroupId) => Promise<unknown>])[] = [
+    ['an item', async () => undefined],
+    ['a deletion', async (groupId) => deleteMessage(tidemark, groupId, at(2))],
+  ];
+  describe.each(ITEMS_FROM_BEFORE)('a deletion of a message over %s from before counts', (_, before) => {
+    test.each([
+      ['that is still stored', async () => undefined],
+      ['that is removed then', erase],
+    ])('%s', async (_, removal) => {
+      const { groupId, ann, bob } = await aSpoiltChat();
+      await before(groupId);
+      const { epoch } = await deleteGroup(tidemark, groupId);
+      await addMembers(tidemark, groupId, [ann, bob]);
+      await deleteMessage(tidemark, groupId, at(2));
+      await removal(groupId, epoch);
+      await recordMessage(tidemark, { groupId, position: at(2), senderId: bob });
+      await recordMessage(tidemark, { groupId, position: at(3), senderId: bob });
+      for (const service of [tidemark, withoutCache(tidemark)]) {
+        expect(await readOwnView(service, { groupId, userId: ann })).toMatchObject({
+          head: { position: at(3) },
+          unread: { count: 1, first: at(3) },
+        });
+      }
+    });
+  });
+
+  test('of a message that is deleted again, nothing from before stays but its id', async () => {
+    const { groupId } = await aSpoiltChat();
+    const { epoch } = await deleteGroup(tidemark, groupId);
+    await deleteMessage({ ...tidemark, nowMs: () => epoch + 5 }, groupId, at(2));
+    await erase(groupId, epoch);
+    const { Items } = await client.send(
+      new QueryCommand({
+        TableName: tidemark.tableName,
+        KeyConditionExpression: 'PK = :group AND begins_with(SK, :messages)',
+        ExpressionAttributeValues: { ':group': { S: `GROUP#${groupId}` }, ':messages': { S: 'MSG#' } },
+      }),
+    );
+    const time = { N: String(epoch + 5) };
+    expect(Items).toEqual([
+      {
+        PK: { S: `GROUP#${groupId}` },
+        SK: { S: `MSG#${at(2)}` },
+        kind: { S: 'message' },
+        groupId: { S: groupId },
+        position: { S: at(2) },
+        recordedAt: time,
+        deletedAt: time,
+        expiresAt: { N: expect.stringMatching(/^\d{10}$/) },
+      },
+    ]);
   });
 
   test('what an item from before had of reminders, silence and mentions does not stay', async () => {
