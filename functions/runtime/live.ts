@@ -12,8 +12,10 @@ import { createCacheConnection, createTidemark } from './composition.ts';
 import { variable } from './environment.ts';
 import { createSockets } from './sockets.ts';
 
-/** What the functions of the WebSocket API work with. All parts share one client of the ledger and one of the cache. */
-export function createLive(mode?: MembershipMode): Live & { readonly table: Table } {
+type LiveStores = Pick<Live, 'tidemark' | 'cache'> & { readonly table: Table };
+
+/** Ledger and cache, with what the cache knows of connections. All parts share one client of the ledger and one of the cache. */
+export function createLiveStores(mode?: MembershipMode): LiveStores {
   const client = createLedgerClient();
   const connection = createCacheConnection(LIVE_SCRIPTS);
   const table = new Table(client, variable(TABLE_NAME));
@@ -21,9 +23,17 @@ export function createLive(mode?: MembershipMode): Live & { readonly table: Tabl
   return {
     tidemark,
     cache: new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs: tidemark.nowMs }),
-    connections: new Connections(table),
-    sockets: createSockets(variable(CONNECTIONS_URL)),
     table,
+  };
+}
+
+/** What the functions of the WebSocket API work with. */
+export function createLive(mode?: MembershipMode): Live & LiveStores {
+  const stores = createLiveStores(mode);
+  return {
+    ...stores,
+    connections: new Connections(stores.table),
+    sockets: createSockets(variable(CONNECTIONS_URL)),
   };
 }
 
