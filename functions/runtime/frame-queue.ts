@@ -1,5 +1,5 @@
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
-import { GATE_MS } from '../../shared/cache/live-cache.ts';
+import { GATE_MS } from '../../shared/cache/frame-gates.ts';
 import type { FrameQueue } from '../../shared/live/live.ts';
 import { dueFrameMessage } from './due-frame.ts';
 import { createSqsClient } from './sqs-client.ts';
