@@ -240,6 +240,20 @@ describe('in a deleted group', () => {
     expect((await readGroup(tidemark, groupId)).position).toBe(at(6));
   });
 
+  test('a message that leaves the own view of its sender leaves it, whatever the one from before did', async () => {
+    const { groupId, ann } = await aSpoiltChat();
+    await recordMessage(tidemark, { groupId, position: at(2), senderId: ann });
+    await deleteGroup(tidemark, groupId);
+    await addMembers(tidemark, groupId, [ann]);
+    const sent = { groupId, position: at(2), senderId: ann, advanceSender: false };
+    expect(await recordMessage(tidemark, sent)).toMatchObject({ outcome: 'recorded' });
+    for (const service of [tidemark, withoutCache(tidemark)]) {
+      expect(await readOwnView(service, { groupId, userId: ann })).toMatchObject({
+        membership: { self: { position: START }, public: { position: START }, delivered: { position: START } },
+      });
+    }
+  });
+
   test('the outcomes of one call are in its order, also if an item from before is removed meanwhile', async () => {
     const { groupId, ann, bob } = await aSpoiltChat();
     const { epoch } = await deleteGroup(tidemark, groupId);
