@@ -201,6 +201,13 @@ merges.knownHead = { 1, function(text)
   if parts and parts[EPOCH] ~= NO_EPOCH then begin_again() end
 end }
 
+-- A head that the ledger has removed.
+merges.expiredHead = { 1, function(text)
+  if text_of_head(head) ~= text then return end
+  redis.call('UNLINK', head)
+  read_heads[head], group.epoch = false, nil
+end }
+
 -- A message: position, sender, when it was recorded, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).
 merges.sent = { 4, function(position, sender, recorded_at, mentioned)
   local entries = mention_entries(position, sender, mentioned)
