@@ -77,7 +77,7 @@ export async function send(
   }
   const { response, text } = answer;
   const { ok, status } = response;
-  if (status === 204) return undefined;
+  if (status === 202 || status === 204) return undefined;
   const parsed = parseObject(text);
   if (parsed && (ok || status === accepted)) return parsed;
   throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);

@@ -90,6 +90,7 @@ describe('a call', () => {
       { status: 200, body: '<html>log in first' },
       { status: 200, code: 'network', problem: null },
     ],
+    ['an answer that was cut off', { status: 200 }, { status: 200, code: 'network', problem: null }],
     ['no network', 'no network' as const, { status: 0, code: 'network', problem: null, retryAfter: null }],
   ])('throws %s', async (_name, outcome: Outcome, expected) => {
     const { api } = apiOf([outcome]);
@@ -135,8 +136,8 @@ describe('a call', () => {
     expect(service.calls).toEqual([]);
   });
 
-  test('without a body to return returns undefined', async () => {
-    const api = createServiceApi(createFakeService(() => ({ status: 204 })));
+  test.each([202, 204])('returns undefined for the status %i, which has no body', async (status) => {
+    const api = createServiceApi(createFakeService(() => ({ status })));
     expect(await api.removeMember({ groupId: 'tea', userId: 'ann' })).toBeUndefined();
   });
 });
