@@ -117,9 +117,9 @@ describe('the package', () => {
     expect(found).toEqual([]);
   });
 
-  test('is smaller than 6 KB, minified and compressed', async () => {
+  test('has less than 6,000 bytes, minified and gzipped', async () => {
     const all = await bundled("export * from 'tidemark-client';");
-    expect(gzipSync(all, { level: 9 }).length).toBeLessThan(6 * 1_024);
+    expect(gzipSync(all, { level: 9 }).length).toBeLessThan(6_000);
   });
 
   test.each([
@@ -174,7 +174,7 @@ describe('a bundler', () => {
 });
 
 const CALLS = `
-import { createTidemark, TidemarkError, type Snapshot } from 'tidemark-client';
+import { createTidemark, TidemarkError, type Snapshot, type UserCalls } from 'tidemark-client';
 import { messageIdFromTime, messageIdFromUuidV7 } from 'tidemark-client/ids';
 import { createReading } from 'tidemark-client/reading';
 import { createServiceApi } from 'tidemark-client/service';
@@ -196,6 +196,22 @@ export async function backEnd(url: string): Promise<string> {
   return head;
 }
 
+export async function eachGroup(api: UserCalls): Promise<number> {
+  let [groups, cursor]: [number, string | null] = [(await api.getBadge()).groups, null];
+  do {
+    const page = await api.getInbox({ cursor });
+    groups += page.groups.length;
+    cursor = page.cursor;
+  } while (cursor);
+  await api.markAll();
+  do {
+    ({ cursor } = await api.markAll({ parentId: 'tea', cursor }));
+  } while (cursor);
+  // @ts-expect-error fields that the route needs
+  await api.markUnread();
+  return groups;
+}
+
 export function isThrottled(error: unknown): boolean {
   return error instanceof TidemarkError && error.code === 'throttled' && (error.retryAfter ?? 0) > 1;
 }
@@ -215,6 +231,7 @@ stop();
 export const snapshot: Snapshot = tidemark.getSnapshot();
 export const count: number | undefined = snapshot.views.get('tea')?.unread.count;
 export const isArchived: boolean | undefined = snapshot.views.get('tea')?.archived;
+tidemark.refresh('tea');
 tidemark.noteMessage('tea', '7', { senderId: 'bob', silent: false, mentions: ['ann'] });
 export const mute = () => tidemark.api.setPreferences({ groupId: 'tea', mutedUntil: null });
 // @ts-expect-error a mode that does not exist
