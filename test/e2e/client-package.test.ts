@@ -295,6 +295,89 @@ describe('TypeScript, strict and with the declarations of packages checked', () 
   });
 });
 
+/** An app that follows one group until it is gone, and prints how many groups are left. */
+const AN_APP = `
+import { createTidemark } from 'tidemark-client';
+import { createReading } from 'tidemark-client/reading';
+
+const [url, way] = process.argv.slice(2);
+class Socket {
+  send(text) {
+    const { ref } = JSON.parse(text);
+    fetch(url + '/v1/inbox').then((answer) => answer.json()).then(({ groups }) => {
+      const frame = { type: 'synced', ref, asOf: Date.now(), views: groups, complete: true };
+      this.onmessage({ data: JSON.stringify(frame) });
+    });
+  }
+  close() {}
+  constructor() {
+    setTimeout(() => this.onopen({}));
+  }
+}
+const live = way === 'live' ? { wsUrl: 'wss://live.example', WebSocket: Socket } : {};
+const storage = { get: () => null, set: () => undefined };
+const options = { url, userId: 'ann', token: () => 'a-token', createReading, storage, ...live };
+const tidemark = createTidemark({ ...options, onError: console.error });
+const stop = tidemark.subscribe(() => undefined);
+const reach = async (messages) => {
+  while (tidemark.getSnapshot().badge.messages !== messages) await new Promise((go) => setTimeout(go, 10));
+};
+await reach(3);
+tidemark.noteMessage('tea', '11', { senderId: 'bob' });
+await reach(4);
+tidemark.tracker('tea').shown('7');
+await tidemark.tracker('tea').flush();
+await reach(2);
+tidemark.refresh('tea');
+await reach(0);
+stop();
+await tidemark.close();
+console.log(tidemark.getSnapshot().views.size);
+`;
+
+describe('the built package', () => {
+  test.each(['live', 'in the inbox'])(
+    'follows a group, until a refresh finds that it is gone (%s)',
+    async (way) => {
+      const unread = (count: number, firstId: string) => ({ count, mentions: 0, firstId, exact: true });
+      const group = {
+        ...{
+          groupId: 'tea',
+          messageId: null,
+          head: '10',
+          revision: 0,
+          unread: unread(3, '6'),
+          parentId: null,
+        },
+        ...{ notify: 'all', mutedUntil: null, archive: 'no', archived: false, preferencesRevision: 0 },
+      };
+      let groups: object[] = [group];
+      const server = await listenOnLoopback(
+        createServer((request, response) => {
+          response.setHeader('content-type', 'application/json');
+          if (request.method === 'GET') {
+            const isOfArchive = request.url?.includes('archived');
+            response.end(JSON.stringify({ groups: isOfArchive ? [] : groups, cursor: null }));
+            return;
+          }
+          groups = [];
+          const answer = { groupId: 'tea', userId: 'ann', messageId: '7', readAt: null, revision: 0 };
+          response.end(JSON.stringify({ ...answer, unread: unread(2, '8'), advanced: true, clamped: false }));
+        }),
+      );
+      try {
+        const script = await write('an-app.js', AN_APP);
+        const { stdout, stderr } = await run(process.execPath, [script, server.url, way], {
+          timeout: 20_000,
+        });
+        expect([stdout, stderr]).toEqual(['0\n', '']);
+      } finally {
+        await server.close();
+      }
+    },
+  );
+});
+
 describe('Node.js', () => {
   test('runs it', async () => {
     const asked: string[] = [];
