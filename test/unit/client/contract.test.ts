@@ -84,8 +84,9 @@ type Given<T> = T extends readonly (infer Entry)[]
     ? { [Name in keyof T]-?: Given<Exclude<T[Name], undefined>> }
     : T;
 type ContractFields<Name extends keyof Calls> = Taken<Requests[Name]>;
-/** Fields whose text the contract parses into something else. */
+/** Fields whose text the contract parses into something else, or parses later. */
 type Parsed = {
+  cursor: string;
   sentAt: string;
   joinedAfter: string | null;
   mutedUntil: string | null;
