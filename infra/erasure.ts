@@ -29,6 +29,7 @@ export class Erasure extends Construct {
       description: 'Erases what is stored of a user or of a deleted group',
       whenItFails: 'erasures end late; nothing of them is forgotten',
       timeout: QUEUE_FUNCTION_TIMEOUT,
+      queuesItself: true,
     });
     cache.allow(eraser);
     ledger.allow(eraser, ['BatchGetItem', 'DeleteItem', 'GetItem', 'Query', 'UpdateItem']);

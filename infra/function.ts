@@ -6,6 +6,7 @@ import {
   Code,
   Function as LambdaFunction,
   LoggingFormat,
+  RecursiveLoop,
   Runtime,
   SystemLogLevel,
   Tracing,
@@ -43,6 +44,13 @@ export interface TidemarkFunctionProps {
    * @default false
    */
   readonly refusesByErrors?: boolean;
+  /**
+   * Whether it continues its work by jobs in the queue that invokes it. Lambda takes that for a mistake otherwise, and ends a
+   * chain of about 16 such invocations.
+   *
+   * @default false
+   */
+  readonly queuesItself?: boolean;
 }
 
 /**
@@ -90,6 +98,7 @@ export class TidemarkFunction extends LambdaFunction {
       systemLogLevelV2: SystemLogLevel.WARN,
       logGroup,
       role,
+      ...(props.queuesItself && { recursiveLoop: RecursiveLoop.ALLOW }),
     });
     this.whenItFails = props.whenItFails;
     this.refusesByErrors = props.refusesByErrors ?? false;

@@ -47,6 +47,7 @@ export class Reminders extends Construct {
       description: 'Publishes who has not read a message whose reminder is due',
       whenItFails: LATE,
       timeout: QUEUE_FUNCTION_TIMEOUT,
+      queuesItself: true,
     });
     cache.allow(sender);
     ledger.allow(sender, ['BatchGetItem', 'GetItem', 'UpdateItem']);

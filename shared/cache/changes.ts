@@ -55,6 +55,12 @@ export const head = (state: Head): Change => entry('head', encodeHead(state));
 /** A head that may be old. It is merged only if the cache holds a head already. */
 export const knownHead = (state: Head): Change => entry('knownHead', encodeHead(state));
 
+/**
+ * A head that the ledger has removed, long after the group was deleted. The cache's goes too if it is the same: it would win
+ * over one of a group that is used again, which has no epoch.
+ */
+export const expiredHead = (state: Head): Change => entry('expiredHead', encodeHead(state));
+
 /** A message that is recorded or deleted. */
 export const message = (state: Message): Change => {
   const { position, senderId, recordedAt, isSilent, mentions } = state;

@@ -93,9 +93,9 @@ export class LiveCache {
   }
 
   /** Forgets a user whose connections were opened by a time and are closed now. One opened later stays. One call. */
-  async forgetOnline(userId: UserId, connectedByMs: number): Promise<void> {
+  async forgetOnline(userId: UserId, connectedByMs: number): Promise<boolean> {
     const score = String(connectedByMs + this.#options.connectionLifeMs);
-    await this.#connection.run('forgetOnline', [ONLINE_KEY], [userId, score], () => true);
+    return (await this.#connection.run('forgetOnline', [ONLINE_KEY], [userId, score], () => true)) ?? false;
   }
 
   /**

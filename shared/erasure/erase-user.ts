@@ -1,6 +1,7 @@
 import * as change from '../cache/changes.ts';
 import type { LiveCache } from '../cache/live-cache.ts';
 import { isBegunBy } from '../domain/belonging.ts';
+import { unavailable } from '../domain/errors.ts';
 import type { UserId } from '../domain/ids.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { UserItem, UserItems } from '../ledger/user-items.ts';
@@ -78,7 +79,7 @@ class Run {
   async end(): Promise<Outcome> {
     const { live } = this.#erasing;
     const { userId, begunAtMs } = this.#user;
-    await live?.cache.forgetOnline(userId, begunAtMs);
+    if (live && !(await live.cache.forgetOnline(userId, begunAtMs))) this.#errors.push(cacheIsDown());
     if (this.#errors.length > 0) throw this.#errors[0];
     return this.#waits ? 'waits' : 'done';
   }
@@ -109,11 +110,12 @@ class Run {
     }
     if (!state) return 'settled';
     if ((writtenAtMs ?? 0) > this.#settledByMs) return 'waits';
+    // First, so that the erasure does not end while the cache has the user. The stream does it again after the removal, for a
+    // call that has read the departure just before.
+    if (!(await tidemark.cache.merge(groupId, [change.forgotten(userId, state)]))) throw cacheIsDown();
     // If the user has joined again meanwhile, the next job sees the later membership.
-    if (!(await items.removeDeparture({ groupId, userId }, state.generation))) return 'waits';
-    // At once, best effort; the stream does the same.
-    await tidemark.cache.merge(groupId, [change.forgotten(userId, state)]);
-    return 'settled';
+    const isRemoved = await items.removeDeparture({ groupId, userId }, state.generation);
+    return isRemoved ? 'settled' : 'waits';
   }
 
   async #eraseConnection({ key, connection }: ItemOf<'connection'>): Promise<Progress> {
@@ -144,3 +146,7 @@ class Run {
     return 'settled';
   }
 }
+
+/** The queue tries again later. */
+const cacheIsDown = () =>
+  unavailable(new Error('the cache does not answer, and may still have an erased user'));

@@ -82,8 +82,11 @@ export class Reminders {
     this.#table = table;
   }
 
-  /** The message under a key; null if it is not recorded, deleted or expired. Throws `UnreadableItem` for a broken item. */
-  async read(key: Key): Promise<RemindedMessage | null> {
+  /**
+   * The message under a key; null if it is not recorded, deleted or expired, or if it has no reminder that is due by a time in
+   * ms: after its group was deleted, another message may have the same key. Throws `UnreadableItem` for a broken item.
+   */
+  async read(key: Key, atMs: number): Promise<RemindedMessage | null> {
     const item = await this.#table.get(key);
     if (!item) return null;
     const stored = readItem(item);
@@ -91,7 +94,10 @@ export class Reminders {
     const { groupId, message } = stored;
     const { senderId } = message;
     if (senderId === null || message.deleted) return null;
-    const progress = item.reminder?.S ?? QUEUED;
+    // The queue may be faster than the write that takes the message out of the index.
+    const isDue = item.due?.S !== undefined && item.due.S <= dueText(atMs);
+    const progress = item.reminder?.S ?? (isDue ? QUEUED : null);
+    if (progress === null) return null;
     return { ...message, groupId, senderId, progress: progress === QUEUED ? null : progress };
   }
 

@@ -97,11 +97,11 @@ export async function recordInGroup(
   for (let attempt = 0; attempt < MOST_DELETIONS; attempt += 1) {
     const accepted = stored.filter(({ isConflict }) => !isConflict);
     const moveSenders = () => advanceSenders(tidemark, groupId, accepted, factAtMs);
-    // A sender that has joined since the deletion must not move to a fact of the time before it.
-    const [head, senders] =
-      factAtMs === null
-        ? await Promise.all([raiseHead(tidemark, groupId, accepted), moveSenders()])
-        : [await raiseHead(tidemark, groupId, accepted), null];
+    // A sender that has joined since a deletion must not move to a message of the time before it.
+    const mayBeVoid = factAtMs !== null || accepted.some(({ known }) => known);
+    const [head, senders] = mayBeVoid
+      ? [await raiseHead(tidemark, groupId, accepted), null]
+      : await Promise.all([raiseHead(tidemark, groupId, accepted), moveSenders()]);
     const isVoid = ({ message }: Stored) => !isAfterEpoch(head, message.recordedAt);
     if (!stored.some(isVoid)) {
       if (accepted.length === 0) return messages.map(() => ({ outcome: 'conflict' }));

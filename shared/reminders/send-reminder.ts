@@ -54,9 +54,9 @@ const BEGINNING: Place = { after: null, isBegun: false };
 const DONE: Progress = 'done';
 
 /**
- * Publishes who of a message's audience has not read it, from where the last job for it stopped. A message that is deleted,
- * expired or done has no events, and neither has one of a group that was deleted since. May be repeated: the progress is stored after each call of the bus, so a repetition
- * publishes at most the events of one call again.
+ * Publishes who of a message's audience has not read it. Continues where the last job for it stopped. A message that is
+ * deleted, expired or done has no events; nor has one from before its group was deleted. May be repeated: the progress is
+ * stored after each call of the bus, so a repetition publishes at most the events of one call again.
  *
  *     send-reminders          cache (or ledger)           bus         ledger
  *     1 read       ──────────────────────────────────────────────────▶ message and progress
@@ -70,7 +70,7 @@ const DONE: Progress = 'done';
  */
 export async function sendReminder(reminding: Reminding, job: ReminderJob): Promise<void> {
   const { reminders, queue } = reminding;
-  const message = await reminders.read(job.key);
+  const message = await reminders.read(job.key, job.atMs);
   if (!message || message.progress === DONE) return;
   const head = await reminding.tidemark.ledger.heads.read(message.groupId);
   if (!isAfterEpoch(head, message.recordedAt)) return;

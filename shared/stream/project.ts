@@ -54,8 +54,8 @@ interface Merged {
   readonly ofGroup: readonly Effect[];
   readonly isMerged: boolean;
   /**
-   * The effects of members who moved on from a position or left the group, without those published before. `formerPosition` is the lowest of these
-   * positions.
+   * The effects of members who moved on from a position or left the group, without those published before.
+   * `formerPosition` is the lowest of these positions.
    */
   readonly moved: readonly Effect[];
   readonly formerPosition: Position | null;
@@ -64,8 +64,9 @@ interface Merged {
 
 /**
  * Merges a batch of the ledger's stream into the cache, one call for each group, and publishes an event for each
- * group that everyone has read further. Starts the erasures that began. Sends unreadable records to the dead-letter queue. Resolves to the sequence
- * numbers of the records that failed. A failure of one part does not stop the others, and every part may be repeated.
+ * group that everyone has read further. Starts the erasures that began. Sends unreadable records to the dead-letter queue.
+ * Resolves to the sequence numbers of the records that failed. A failure of one part does not stop the others, and every
+ * part may be repeated.
  */
 export async function project(projection: Projection, records: readonly StreamRecord[]): Promise<string[]> {
   const { readable, unreadable } = readAll(records);
@@ -165,7 +166,9 @@ function effectOf({ sequenceNumber, was, is, stored }: ReadStateRecord): Effect 
   const quiet = { sequenceNumber, groupId, formerPosition: null };
   switch (stored.kind) {
     case 'head':
-      return { ...quiet, changes: [], head: stored.head };
+      return is
+        ? { ...quiet, changes: [], head: stored.head }
+        : { ...quiet, changes: [change.expiredHead(stored.head)] };
     case 'message': {
       // A message that expires from the ledger no longer counts as unread.
       return {

@@ -1,6 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { expectedFunctions } from '../support/expected-functions.ts';
 import { context, contextWithWebhook, ofType, synthesize } from './synthesized.ts';
+
+interface PolicyDocument {
+  readonly Statement: readonly { readonly Action: string | readonly string[]; readonly Resource: unknown }[];
+}
 
 const template = synthesize(contextWithWebhook);
 const functions = ofType(template, 'AWS::Lambda::Function');
@@ -176,4 +181,26 @@ describe('a deployment without events', () => {
       Variables: { EVENT_BUS_NAME: expect.anything() },
     });
   });
+});
+
+// Lambda ends a chain of about sixteen invocations over a queue otherwise.
+test('exactly the functions that continue their work by a job for themselves may do so without end', () => {
+  const policies = Object.values(ofType(template, 'AWS::IAM::Policy'));
+  const maySend = (functionId: string, queue: string) =>
+    policies
+      .filter(({ Properties }) => isDeepStrictEqual(Properties.Roles, [`${functionId}role`]))
+      .flatMap(({ Properties }) => (Properties.PolicyDocument as PolicyDocument).Statement)
+      .some(
+        ({ Action, Resource }) =>
+          [Action].flat().includes('sqs:SendMessage') && [Resource].flat().includes(queue),
+      );
+  const sources = Object.values(ofType(template, 'AWS::Lambda::EventSourceMapping'));
+  const ownSenders = sources.flatMap(({ Properties: { FunctionName, EventSourceArn } }) =>
+    maySend(String(FunctionName), String(EventSourceArn)) ? [String(FunctionName)] : [],
+  );
+  expect(ownSenders.toSorted()).toEqual(['Erasureerase', 'Reminderssendreminders']);
+  const allowed = Object.entries(functions).filter(
+    ([, { Properties }]) => Properties.RecursiveLoop === 'Allow',
+  );
+  expect(allowed.map(([id]) => id).toSorted()).toEqual(ownSenders.toSorted());
 });

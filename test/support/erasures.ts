@@ -42,6 +42,8 @@ export interface TestErasures {
   readonly jobs: (readonly [job: ErasureJob, delaySeconds: number])[];
   /** What the erasure's clock is ahead of this machine's, in milliseconds. */
   aheadMs: number;
+  /** Whether the cache does not answer the jobs. */
+  isCacheDown: boolean;
   nowMs(): number;
   /** Handles what the stream has, as the two functions on it do. */
   followStream(): Promise<void>;
@@ -85,7 +87,7 @@ export async function openErasures(): Promise<TestErasures> {
   };
 
   const self: TestErasures = {
-    ...{ live, events, jobs, aheadMs: 0 },
+    ...{ live, events, jobs, aheadMs: 0, isCacheDown: false },
     items: new UserItems(table),
     erasures: new Erasures(table),
     nowMs: () => Date.now() + self.aheadMs,
@@ -120,6 +122,7 @@ export async function openErasures(): Promise<TestErasures> {
         http: {
           handle(request, options) {
             if (!live()) throw new Error('the process is dead');
+            if (self.isCacheDown) throw new Error('the cache is down');
             return http.handle(request, options);
           },
         },

@@ -148,10 +148,11 @@ merges.knownMember = { 2, function(user, text)
   end
 end }
 
--- A departure that the ledger has removed. A later departure and a later membership stay.
+-- A departure that the ledger has removed. What it ended goes too. A later departure and a later membership stay.
 merges.forgotten = { 2, function(user, text)
   local current = redis.call('HGET', members, user)
-  local parts, given = current and decode(current), decode(text)
+  if current then put(group, user, current, text, true) end
+  local parts, given = current and decode(redis.call('HGET', members, user)), decode(text)
   if parts and (not is_departed(parts) or parts[GENERATION] > given[GENERATION]) then return end
   redis.call('HDEL', members, user)
   redis.call('ZREM', joined, user)
@@ -198,6 +199,13 @@ merges.knownHead = { 1, function(text)
   if head_in(head) then return put_head(text) end
   local parts = decode_head(text)
   if parts and parts[EPOCH] ~= NO_EPOCH then begin_again() end
+end }
+
+-- A head that the ledger has removed.
+merges.expiredHead = { 1, function(text)
+  if text_of_head(head) ~= text then return end
+  redis.call('UNLINK', head)
+  read_heads[head], group.epoch = false, nil
 end }
 
 -- A message: position, sender, when it was recorded, and whom it mentions (see the `%` entries in group-view.lua; '' for nobody).

@@ -13,4 +13,5 @@ for index = 3, #ARGV, 2 do
     if complete then redis.call('ZREM', online, user) else redis.call('ZADD', online, 1, user) end
   end
 end
+expire(online, life)
 return 1

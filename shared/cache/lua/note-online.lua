@@ -12,4 +12,5 @@ if is_complete(online, now, life) then redis.call('ZREMRANGEBYSCORE', online, 0,
 local known = redis.call('ZSCORE', online, user)
 if known and tonumber(known) >= score then score = tonumber(known) + 1 end
 redis.call('ZADD', online, score, user)
+expire(online, life)
 return 1

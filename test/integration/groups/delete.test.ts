@@ -1,5 +1,6 @@
-import { GetItemCommand, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, GetItemCommand, QueryCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId } from '../../../shared/domain/ids.ts';
 import { START } from '../../../shared/domain/position.ts';
 import { eraseGroup } from '../../../shared/erasure/erase-group.ts';
@@ -186,6 +187,22 @@ describe('in a deleted group', () => {
     expect(await expiresAt()).toEqual({ epoch: { N: String(epoch) }, expiresAt: undefined });
   });
 
+  test('what follows is shown when the ledger has removed the head, though the cache still has it', async () => {
+    const { groupId, bob } = await aSpoiltChat();
+    const head = await deleteGroup(tidemark, groupId);
+    await erase(groupId, head.epoch);
+    await setGroup(tidemark, groupId, {});
+    const key = { PK: { S: `GROUP#${groupId}` }, SK: { S: 'HEAD' } };
+    await client.send(new DeleteItemCommand({ TableName: tidemark.tableName, Key: key }));
+    await addMembers(tidemark, groupId, [bob]);
+    await recordMessage(tidemark, { groupId, position: at(7), senderId: aUser() });
+    await tidemark.cache.merge(groupId, [change.expiredHead(head)]);
+    expect(await readOwnView(tidemark, { groupId, userId: bob })).toMatchObject({
+      head: { epoch: 0, position: at(7) },
+      unread: { count: 1, first: at(7), exact: true },
+    });
+  });
+
   test('a first mark makes a member where the deployment lets it', async () => {
     const { groupId, ann } = await aSpoiltChat();
     const { epoch } = await deleteGroup(tidemark, groupId);
@@ -238,6 +255,24 @@ describe('in a deleted group', () => {
     ]);
     expect(await recordMessages(tidemark, call)).toEqual(['known', 'known', 'known', 'known', 'conflict']);
     expect((await readGroup(tidemark, groupId)).position).toBe(at(6));
+  });
+
+  test('a message that leaves the own view of its sender leaves it, whatever the one from before did', async () => {
+    const { groupId, ann } = await aSpoiltChat();
+    await recordMessage(tidemark, { groupId, position: at(2), senderId: ann });
+    await deleteGroup(tidemark, groupId);
+    await addMembers(tidemark, groupId, [ann]);
+    const sent = { groupId, position: at(2), senderId: ann, advanceSender: false };
+    expect(await recordMessage(tidemark, sent)).toMatchObject({ outcome: 'recorded' });
+    for (const service of [tidemark, withoutCache(tidemark)]) {
+      expect(await readOwnView(service, { groupId, userId: ann })).toMatchObject({
+        membership: {
+          self: { position: START },
+          public: { position: START },
+          delivered: { position: START },
+        },
+      });
+    }
   });
 
   test('the outcomes of one call are in its order, also if an item from before is removed meanwhile', async () => {

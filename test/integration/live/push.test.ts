@@ -583,6 +583,32 @@ describe('where nobody is connected', () => {
     expect([live.posted, live.due]).toEqual([[], []]);
   });
 
+  test('the ids of who was connected before are gone after an event', async () => {
+    const group = await aGroupOfThree();
+    const events = await reads(group, group.carol, 4);
+    await withNobody();
+    await live.tidemark.redis.zadd('tm:online', 1, aUser(), 5, aUser());
+    await live.tidemark.redis.pexpire('tm:online', 60_000);
+    await push(events);
+    expect(await live.tidemark.redis.zrange('tm:online', 0, -1)).toEqual(['#complete']);
+    // What is left is about nobody, and is kept, since without it the ledger would be asked for each user again.
+    expect(await live.tidemark.redis.pttl('tm:online')).toBe(-1);
+  });
+
+  test('the ids of who was connected expire, if nothing happens any more', async () => {
+    const life = 2 * 7_800_000;
+    for (const note of [
+      async () => void (await live.connect(aUser())),
+      async () => live.cache.noteOffline([{ userId: aUser(), state: 'unknown', seen: '' }]),
+    ]) {
+      await live.tidemark.redis.del('tm:online');
+      await note();
+      const leftMs = await live.tidemark.redis.pttl('tm:online');
+      expect(leftMs).toBeGreaterThan(life - 60_000);
+      expect(leftMs).toBeLessThanOrEqual(life);
+    }
+  });
+
   test('the same holds where others are connected, but none whom it concerns', async () => {
     const group = await aGroupOfThree();
     const events = await reads(group, group.carol, 4);

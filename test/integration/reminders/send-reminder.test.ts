@@ -240,6 +240,24 @@ describe.each([
     expect(bus.take()).toEqual([]);
   });
 
+  test.each([
+    ['no reminder', undefined],
+    ['a later reminder', 660],
+  ])(
+    'of a message that was recorded again with %s, after its group was deleted, has no event',
+    async (_, remindAfterSeconds) => {
+      const { groupId, sender, readers } = await aChat(1);
+      await deleteGroup(tidemark, groupId);
+      await addMembers(tidemark, groupId, [sender, ...readers]);
+      const sent = { groupId, position: at(10), senderId: sender, sentAtMs: NOON - 600_000 };
+      await recordMessage(tidemark, { ...sent, remindAfterSeconds });
+      const before = await table.attributes(groupId, at(10));
+      await sendAll(jobOf(groupId, 10), other());
+      expect(bus.take()).toEqual([]);
+      expect(await table.attributes(groupId, at(10))).toEqual(before);
+    },
+  );
+
   test('has a hundred users an event, of which the last one is marked, and happens once', async () => {
     const { groupId, readers } = await aChat(250);
     await send(jobOf(groupId, 10), other());

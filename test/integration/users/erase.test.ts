@@ -1,5 +1,5 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { advance, type MembershipState } from '../../../shared/domain/membership.ts';
@@ -20,6 +20,7 @@ afterAll(() => service.close());
 beforeEach(() => {
   service.jobs.length = 0;
   service.aheadMs = 0;
+  service.isCacheDown = false;
 });
 
 /** The service by the erasure's clock. */
@@ -121,6 +122,53 @@ describe('an erasure', () => {
     expect(await service.itemsWith(bob)).toEqual([]);
     expect(await service.keysWith(bob)).toEqual([]);
     expect(erasedEvents()).toHaveLength(1);
+  });
+});
+
+describe('a cache that was down', () => {
+  beforeEach(() => {
+    jest.spyOn(console, 'warn').mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('keeps an erasure from ending until it answers', async () => {
+    const { bob } = await aChat();
+    service.isCacheDown = true;
+    await beginErasure(service, bob);
+    await service.followStream();
+    for (let tries = 0; tries < 3; tries += 1) {
+      service.aheadMs += (service.jobs[0]?.[1] ?? 0) * 1_000;
+      await service.workOnce().catch(() => undefined);
+    }
+    expect(service.jobs).toHaveLength(1);
+    await service.followStream();
+    expect(erasedEvents()).toEqual([]);
+    service.isCacheDown = false;
+    await service.finish();
+    expect(await service.itemsWith(bob)).toEqual([]);
+    expect(await service.keysWith(bob)).toEqual([]);
+    expect(erasedEvents()).toEqual([{ type: 'UserErased', userId: bob }]);
+  });
+
+  test('and has lost the departures keeps nothing of the user', async () => {
+    const { ann, bob, tea } = await aChat();
+    const { redis } = service.live.tidemark;
+    const saved = await Promise.all(
+      (await redis.keys(`tm:{${tea}}:*`)).map(async (key) => [key, await redis.dumpBuffer(key)] as const),
+    );
+    await beginErasure(service, bob);
+    await service.followStream();
+    await service.workOnce();
+    await service.followStream();
+    for (const [key, value] of saved) await redis.restore(key, 60_000, value, 'REPLACE');
+    expect(await service.keysWith(bob)).not.toEqual([]);
+    await service.finish();
+    expect(await service.keysWith(bob)).toEqual([]);
+    expect(await countReceipts(tidemark(), { groupId: tea, userId: ann }, [at(3)])).toMatchObject([
+      { audience: 0, readCount: 0 },
+    ]);
   });
 });
 

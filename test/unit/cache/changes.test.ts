@@ -21,6 +21,7 @@ const CHANGES: readonly change.Change[] = [
   change.due(100),
   change.head(AT_START),
   change.knownHead(AT_START),
+  change.expiredHead(AT_START),
   change.message({
     position: START,
     senderId: user,

@@ -195,6 +195,13 @@ describe('the projector', () => {
     expect(outside.merged).toEqual([['g', [['knownHead', '0000000000009^0000000000008;1o']]]]);
   });
 
+  test('merges no head that the ledger has removed, so that the cache loses it too', async () => {
+    const epoch = { N: '1700000000000' };
+    const item: Item = { kind: { S: 'head' }, groupId: { S: 'g' }, position: { S: START }, epoch };
+    await run([recordOf(item, null)]);
+    expect(outside.merged).toEqual([['g', [['expiredHead', '0loyw3v28!0000000000000']]]]);
+  });
+
   test('treats an expired message as deleted, and forgets an expired departure', async () => {
     const message: Item = {
       kind: { S: 'message' },
