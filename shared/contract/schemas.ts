@@ -191,8 +191,8 @@ export const state = /* @__PURE__ */ v.optional(
   'read',
 );
 
-/** Any text: `readCursor` checks it later, since only the function knows which list it must belong to. */
-export const cursor = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.string());
+/** Anything: `readCursor` checks it later, since only the function knows which list it must belong to. */
+export const cursor = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.unknown());
 
 const DAY_MS = 86_400_000;
 
