@@ -52,7 +52,7 @@ const PARSED: Shapes = [
     },
   ],
   [
-    schemas.anyTime,
+    schemas.timeAhead,
     { type: 'string', format: 'date-time', description: 'RFC 3339, from the year 1970 to the year 9999.' },
   ],
   [
@@ -88,6 +88,7 @@ const PARSED: Shapes = [
         'So long after the message was sent, MessageStillUnread names the members who have not read it. Without it, never.',
     },
   ],
+  [schemas.cursor.wrapped, { type: 'string' }],
   [schemas.flagParameter.wrapped, { type: 'boolean' }],
   [schemas.limitTo200.wrapped, integerFrom(1, 200)],
   [schemas.limitTo500.wrapped, integerFrom(1, 500)],
@@ -135,6 +136,7 @@ function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
     const { enum: several, const: one } = properties[key] ?? {};
     return (several as Json[] | undefined) ?? [one as Json];
   });
+  const [words] = choices.flatMap((choice) => choice.properties[key]?.description ?? []);
   const isSwitch = values.every((value) => typeof value === 'boolean');
   const properties = Object.assign({}, ...choices.map((choice) => choice.properties)) as JsonObject;
   /** The fields that all of these choices require. */
@@ -149,7 +151,13 @@ function mergedChoice(key: string, choices: readonly Choice[]): JsonObject {
     });
   return {
     type: 'object',
-    properties: { ...properties, [key]: isSwitch ? { type: 'boolean' } : { type: 'string', enum: values } },
+    properties: {
+      ...properties,
+      [key]: {
+        ...(isSwitch ? { type: 'boolean' } : { type: 'string', enum: values }),
+        ...(words !== undefined && { description: words }),
+      },
+    },
     required,
     dependentRequired: Object.fromEntries(together),
   };

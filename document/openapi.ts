@@ -2,7 +2,7 @@ import type * as v from 'valibot';
 import * as answers from '../shared/contract/answers.ts';
 import { type Route, routesOf, schemasOf } from '../shared/contract/endpoint.ts';
 import { type Endpoint, endpoints } from '../shared/contract/endpoints.ts';
-import { PROBLEMS, type ProblemCode } from '../shared/contract/problems.ts';
+import type { ProblemCode } from '../shared/contract/problems.ts';
 import { mark, message, state } from '../shared/contract/schemas.ts';
 import {
   type Components,
@@ -12,8 +12,15 @@ import {
   jsonSchemaOf,
   reference,
 } from './json-schema.ts';
-import { PROBLEM_SCHEMAS, problemResponses, responseName } from './problem-responses.ts';
+import {
+  type Occasion,
+  PROBLEM_SCHEMAS,
+  problemResponses,
+  responseName,
+  statusOf,
+} from './problem-responses.ts';
 import { type SampleCall, samplesOf } from './samples.ts';
+import { withWords, wordsOfField } from './words.ts';
 
 const TAGS = {
   Users: 'Read state of the user whose token makes the call.',
@@ -39,6 +46,7 @@ const CALLERS_PROBLEMS: readonly ProblemCode[] = ['unauthorized', 'forbidden'];
 const STATUS_WORDS: Readonly<Record<string, string>> = {
   200: 'Done.',
   201: 'Done, and it is new.',
+  202: 'It has begun, and an event reports the end. The answer has no body.',
   204: 'Done. The answer has no body.',
   503: 'The ledger does not answer, so that nothing can be acknowledged.',
 };
@@ -84,7 +92,7 @@ export async function openApi(): Promise<JsonObject> {
         'Read state for group chat: one watermark for each member and group.',
         'Message ids are unsigned 64-bit integers, and text in this document, since many languages would round them as numbers.',
         'Unknown fields of a body and unknown query parameters are refused. Answers may get more fields: ignore those that you do not know.',
-        "Deployed, the gateway's own answers (401, 403, 413, 429, 500, 503) have only `message`: go by the status.",
+        "Deployed, the gateway's own answers (401, 403, 404, 413, 429, 500, 503) have only `message`: go by the status.",
       ].join(' '),
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -116,9 +124,16 @@ export async function openApi(): Promise<JsonObject> {
       parameters: PARAMETERS,
       schemas: {
         ...ID_SHAPES,
-        ...Object.fromEntries(REQUEST_PARTS.map(([schema, name]) => [name, shapeOf(schema)])),
+        ...Object.fromEntries(
+          REQUEST_PARTS.map(([schema, name]) => [
+            name,
+            withWords(name, withFieldWords(name, shapeOf(schema))),
+          ]),
+        ),
         ...Object.fromEntries(requestBodies()),
-        ...Object.fromEntries(ANSWERS.map(([schema, name]) => [name, open(shapeOf(schema))])),
+        ...Object.fromEntries(
+          ANSWERS.map(([schema, name]) => [name, withWords(name, open(shapeOf(schema)) as JsonObject)]),
+        ),
         ...PROBLEM_SCHEMAS,
       },
       responses: problemResponses((endpoints as readonly Endpoint[]).flatMap(problemsByStatus), calls),
@@ -140,8 +155,19 @@ function requestBodies(): (readonly [name: string, JsonObject])[] {
     const { body } = schemasOf(endpoint);
     if (Object.keys(body.entries).length === 0) return [];
     const isAnyNeeded = (endpoint as Endpoint).needsAnyField === true;
-    return [[requestName(endpoint), { ...shapeOf(body), ...(isAnyNeeded && { minProperties: 1 }) }] as const];
+    const shape = withFieldWords(capitalized(endpoint.name), shapeOf(body));
+    return [[requestName(endpoint), { ...shape, ...(isAnyNeeded && { minProperties: 1 }) }] as const];
   });
+}
+
+/** Describes each field of a body or a part of one. */
+function withFieldWords(owner: string, shape: JsonObject): JsonObject {
+  if (!('properties' in shape)) return shape;
+  const described = Object.entries(shape.properties as Record<string, JsonObject>).map(([field, schema]) => {
+    const description = wordsOfField(owner, field, schema.description);
+    return [field, description === undefined ? schema : { ...schema, description }];
+  });
+  return { ...shape, properties: Object.fromEntries(described) };
 }
 
 function requestName({ name }: Pick<Endpoint, 'name'>): string {
@@ -182,12 +208,10 @@ function pathParametersOf({ path }: Route): JsonObject[] {
 
 function queryParametersOf(endpoint: Endpoint): JsonObject[] {
   const { properties = {} } = shapeOf(schemasOf(endpoint).query);
-  return Object.entries(properties as JsonObject).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: false,
-    schema,
-  }));
+  return Object.entries(properties as Record<string, JsonObject>).map(([name, schema]) => {
+    const description = wordsOfField(capitalized(endpoint.name), name, schema.description);
+    return { name, in: 'query', required: false, ...(description && { description }), schema };
+  });
 }
 
 function requestBodyOf(endpoint: Endpoint, samples: readonly SampleCall[]): JsonObject {
@@ -199,26 +223,24 @@ function requestBodyOf(endpoint: Endpoint, samples: readonly SampleCall[]): Json
 }
 
 /** The problems of an endpoint: a list for each status. */
-function problemsByStatus(endpoint: Endpoint): ProblemCode[][] {
-  const codes = [
+function problemsByStatus(endpoint: Endpoint): Occasion[][] {
+  const occasions = [
     ...COMMON_PROBLEMS,
     ...(endpoint.who === 'anyone' ? [] : CALLERS_PROBLEMS),
     ...(endpoint.problems ?? []),
-  ];
-  return [...Map.groupBy(codes, (code) => PROBLEMS[code].status).values()];
+  ].map((code) => (code === 'conflict' && endpoint.name === 'setGroup' ? 'conflict_of_parent' : code));
+  return [...Map.groupBy(occasions, statusOf).values()];
 }
 
 function responsesOf(endpoint: Endpoint, samples: readonly SampleCall[]): JsonObject {
-  const problems = problemsByStatus(endpoint).flatMap((codes) =>
-    codes
+  const problems = problemsByStatus(endpoint).flatMap((occasions) =>
+    occasions
       .slice(0, 1)
-      .map((code) => [
-        String(PROBLEMS[code].status),
-        { $ref: `#/components/responses/${responseName(codes)}` },
-      ]),
+      .map((one) => [String(statusOf(one)), { $ref: `#/components/responses/${responseName(occasions)}` }]),
   );
   const answered = Object.entries(endpoint.answers).map(([status, schema]) => {
-    const description = STATUS_WORDS[status] ?? '';
+    const description = STATUS_WORDS[status];
+    if (description === undefined) throw new Error(`The status ${status} has no words.`);
     const named = ANSWERS.find(([known]) => known === schema);
     if (!named) return [status, { description }];
     const example = samples.find((sample) => sample.status === Number(status))?.answer;

@@ -5,8 +5,11 @@ import type { SampleCall } from './samples.ts';
 
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
+/** A problem, or one of the occasions that a code has in several routes. */
+export type Occasion = ProblemCode | 'conflict_of_parent';
+
 /** The meaning of each problem for a caller, and an example of its detail. */
-const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: string]>> = {
+const WORDS: Readonly<Record<Occasion, readonly [meaning: string, detail: string]>> = {
   invalid_request: [
     'The body, a parameter or an id is malformed. `errors` says which and why.',
     'messageId: is required',
@@ -26,8 +29,12 @@ const WORDS: Readonly<Record<ProblemCode, readonly [meaning: string, detail: str
     'ifRevision is not the current revision: the own view stays where it is.',
   ],
   conflict: [
-    'The message is known under another sender, or the group has another parent. Nothing has changed.',
+    'The message is known under another sender. Nothing has changed.',
     'This message is known under another sender.',
+  ],
+  conflict_of_parent: [
+    'The group has another parent. Nothing has changed.',
+    'The parent of a group is set once, and this group has another one.',
   ],
   too_large: ['The body has more than 64 KiB.', 'The body has 70000 bytes; at most 65536 are taken.'],
   throttled: ['There are too many calls. Send it again after `Retry-After` seconds.', 'Too many requests.'],
@@ -55,9 +62,9 @@ const GATEWAY_MESSAGES: Readonly<Partial<Record<ProblemCode, string>>> = {
 };
 
 const FIELDS: JsonObject = {
-  type: { type: 'string', const: 'about:blank' },
-  title: { type: 'string' },
-  status: { type: 'integer' },
+  type: { type: 'string', const: 'about:blank', description: 'The problem has no page of its own' },
+  title: { type: 'string', description: 'The code in words' },
+  status: { type: 'integer', description: 'The status of the answer' },
   code: reference('ProblemCode'),
   detail: { type: 'string', description: 'What is wrong with this call' },
   requestId: { type: 'string', description: 'Names the call in the logs' },
@@ -75,15 +82,16 @@ const { properties: stateFields, required: stateRequired } = jsonSchemaOf(answer
 
 const FAULT: JsonObject = {
   type: 'object',
+  description: 'One fault of a request',
   properties: {
     path: { type: 'string', description: 'The field; empty for the body as a whole' },
-    message: { type: 'string' },
+    message: { type: 'string', description: 'What is wrong with it' },
   },
   required: ['path', 'message'],
 };
 
 export const PROBLEM_SCHEMAS: JsonObject = {
-  ProblemCode: { type: 'string', enum: CODES },
+  ProblemCode: { type: 'string', enum: CODES, description: 'Which problem it is' },
   Fault: FAULT,
   Problem: {
     type: 'object',
@@ -111,13 +119,21 @@ export const PROBLEM_SCHEMAS: JsonObject = {
 };
 
 /** The name of the response that an endpoint has for the problems of one status. */
-export function responseName(codes: readonly ProblemCode[]): string {
-  return codes.join('_or_');
+export function responseName(occasions: readonly Occasion[]): string {
+  return occasions.join('_or_');
+}
+
+export function statusOf(occasion: Occasion): number {
+  return PROBLEMS[codeOf(occasion)].status;
+}
+
+function codeOf(occasion: Occasion): ProblemCode {
+  return occasion === 'conflict_of_parent' ? 'conflict' : occasion;
 }
 
 /** The responses of problems, by their names. Each entry of `lists` has the problems of one status of an endpoint. */
 export function problemResponses(
-  lists: readonly (readonly ProblemCode[])[],
+  lists: readonly (readonly Occasion[])[],
   calls: readonly SampleCall[],
 ): JsonObject {
   const byName = new Map(lists.map((codes) => [responseName(codes), codes]));
@@ -130,19 +146,19 @@ export function problemResponses(
   );
 }
 
-function placeOf(code: ProblemCode | undefined): number {
-  return code === undefined ? -1 : CODES.indexOf(code);
+function placeOf(occasion: Occasion | undefined): number {
+  return occasion === undefined ? -1 : CODES.indexOf(codeOf(occasion));
 }
 
 /** The response of several problems with the same status. */
-function sharedResponse(codes: readonly ProblemCode[], calls: readonly SampleCall[]): JsonObject {
+function sharedResponse(codes: readonly Occasion[], calls: readonly SampleCall[]): JsonObject {
   const fields = codes.map(schemaOf);
   const isPlain = ({ $ref }: JsonObject) => /\/(GatewayProblem|Problem)$/.test(String($ref));
   if (!fields.every(isPlain)) throw new Error(`these problems differ in shape: ${codes.join(', ')}`);
   // The gateway's schema allows all fields of a problem.
   const schema = fields.find(({ $ref }) => $ref === reference('GatewayProblem').$ref) ?? reference('Problem');
   const examples = codes.map((code) => [code, { value: exampleOf(code, calls) }]);
-  const message = codes.map((code) => GATEWAY_MESSAGES[code]).find((one) => one !== undefined);
+  const message = codes.map((code) => GATEWAY_MESSAGES[codeOf(code)]).find((one) => one !== undefined);
   return {
     description: codes.map((code) => WORDS[code][0]).join(' '),
     content: {
@@ -152,10 +168,11 @@ function sharedResponse(codes: readonly ProblemCode[], calls: readonly SampleCal
   };
 }
 
-function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
-  const [description] = WORDS[code];
+function responseOf(occasion: Occasion, calls: readonly SampleCall[]): JsonObject {
+  const code = codeOf(occasion);
+  const [description] = WORDS[occasion];
   const message = GATEWAY_MESSAGES[code];
-  const problem = { schema: schemaOf(code), example: exampleOf(code, calls) };
+  const problem = { schema: schemaOf(code), example: exampleOf(occasion, calls) };
   const retryAfter = {
     description: 'Seconds',
     schema: { type: 'integer', minimum: 0 },
@@ -172,19 +189,22 @@ function responseOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject
   };
 }
 
-function schemaOf(code: ProblemCode): JsonObject {
+function schemaOf(occasion: Occasion): JsonObject {
+  const code = codeOf(occasion);
   if (code === 'invalid_request') return reference('InvalidRequest');
   if (code === 'revision_conflict') return reference('RevisionConflict');
   return reference(Object.hasOwn(GATEWAY_MESSAGES, code) ? 'GatewayProblem' : 'Problem');
 }
 
 /** The sample of docs/api.md, if it has one for this problem. */
-function exampleOf(code: ProblemCode, calls: readonly SampleCall[]): JsonObject {
+function exampleOf(occasion: Occasion, calls: readonly SampleCall[]): JsonObject {
+  const code = codeOf(occasion);
   const { status, title } = PROBLEMS[code];
-  const [, detail] = WORDS[code];
+  const [, detail] = WORDS[occasion];
   const shown = calls
     .map(({ answer }) => answer as JsonObject | null)
-    .find((answer) => answer?.code === code);
+    // Only the detail distinguishes the occasions of a conflict.
+    .find((answer) => answer?.code === code && (code !== 'conflict' || answer.detail === detail));
   const requestId = '563a8130-1e6e-4ae5-bc8c-d84dce7427b9';
   return shown ?? { type: 'about:blank', title, status, code, detail, requestId };
 }

@@ -11,15 +11,10 @@ export function writeCursor(list: string, text: string): string {
 }
 
 /** Returns what `parse` reads in a cursor of this list; null for the first page. Throws `invalid_request`. */
-export function readCursor<T>(
-  list: string,
-  cursor: string | undefined,
-  parse: (text: string) => T | null,
-): T | null {
+export function readCursor<T>(list: string, cursor: unknown, parse: (text: string) => T | null): T | null {
   if (cursor === undefined) return null;
-  const text = Buffer.from(cursor, 'base64url')
-    .toString()
-    .slice(list.length + 1);
+  const decoded = typeof cursor === 'string' ? Buffer.from(cursor, 'base64url').toString() : '';
+  const text = decoded.slice(list.length + 1);
   // If it is not the same when written again, it is a cursor of another list, or one of several texts that decode
   // alike.
   const read = writeCursor(list, text) === cursor ? parse(text) : null;

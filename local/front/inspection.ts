@@ -85,20 +85,20 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
 };
 
-const person = v.picklist(PEOPLE);
-const groupId = v.pipe(v.string(), v.regex(GROUP_ID));
+const person = v.picklist(PEOPLE, `must be one of ${PEOPLE.join(', ')}`);
+const groupId = matching(GROUP_ID, 'must be a group of the demo page');
 
 const TokenRequest = v.strictObject({ userId: person });
 const JoinRequest = v.strictObject({ groupId, userId: person });
 const SendRequest = v.strictObject({
   groupId,
   senderId: person,
-  text: v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(2_000)),
-  key: v.pipe(v.string(), v.nonEmpty(), v.maxLength(64)),
-  threadOf: v.exactOptional(v.pipe(v.string(), v.regex(/^\d{1,20}$/))),
+  text: textOf(2_000),
+  key: textOf(64),
+  threadOf: v.exactOptional(matching(/^\d{1,20}$/, 'must be a message id')),
 });
 
-const name = v.pipe(v.string(), v.nonEmpty());
+const name = v.pipe(v.string('must be a text'), v.nonEmpty('must not be empty'));
 
 const PutRequest = v.strictObject({
   entries: v.array(
@@ -108,27 +108,43 @@ const PutRequest = v.strictObject({
       // Not `v.record`, which accepts an array.
       detail: v.custom<object>(
         (detail) => typeof detail === 'object' && detail !== null && !Array.isArray(detail),
-        'Invalid type: Expected Object',
+        'must be a JSON object',
       ),
       time: v.exactOptional(
         v.pipe(
-          v.string(),
-          v.check((time) => !Number.isNaN(Date.parse(time)), 'Invalid time'),
+          v.string('must be a time'),
+          v.check((time) => !Number.isNaN(Date.parse(time)), 'must be a time'),
         ),
       ),
     }),
+    'must be an array',
   ),
 });
 
 const SinkAnswer = v.strictObject({
-  status: v.pipe(v.number(), v.integer(), v.minValue(200), v.maxValue(599)),
-  delayMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(60_000)), 0),
+  status: integerFrom(200, 599),
+  delayMs: v.optional(integerFrom(0, 60_000), 0),
 });
 
 const Advance = v.strictObject({
   // At most the longest time of a reminder.
-  advanceSeconds: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(604_800)),
+  advanceSeconds: integerFrom(1, 604_800),
 });
+
+function matching(pattern: RegExp, rule: string) {
+  return v.pipe(v.string(rule), v.regex(pattern, rule));
+}
+
+/** A text of one character or more, without the spaces around it. */
+function textOf(most: number) {
+  const rule = `must have 1 to ${most} characters`;
+  return v.pipe(v.string(rule), v.trim(), v.nonEmpty(rule), v.maxLength(most, rule));
+}
+
+function integerFrom(least: number, most: number) {
+  const rule = `must be an integer from ${least} to ${most}`;
+  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
+}
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -175,7 +191,13 @@ function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutpu
   const parsed = v.safeParse(schema, given);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
-  throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${issue.message}`);
+  throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${ruleOf(issue)}`);
+}
+
+function ruleOf({ type, expected, received, message }: v.BaseIssue<unknown>): string {
+  if (type !== 'strict_object') return message;
+  if (expected === 'never') return 'is not a known field';
+  return received === 'undefined' ? 'is required' : 'must be a JSON object';
 }
 
 /** Answers the routes of the issuer, also while the stack starts. Returns null for any other path. */

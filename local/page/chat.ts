@@ -59,7 +59,12 @@ export type ChatEntry =
  * work.
  */
 type FeedFrame =
-  | { readonly members: readonly ChatMember[]; readonly messages: readonly ChatMessage[] }
+  | {
+      readonly members: readonly ChatMember[];
+      readonly messages: readonly ChatMessage[];
+      /** The members were not members in Tidemark any more, and are again. */
+      readonly isRestored?: true;
+    }
   | { readonly problem: string };
 
 interface Device {
@@ -172,9 +177,8 @@ export class Chat {
       opened.on('error', () => undefined);
       opened.on('close', () => group.devices.delete(device));
       group.devices.add(device);
-      // A new group starts with its first device.
       if (group.members.length > 0) deliver(group, device);
-      else this.#start(group, device);
+      this.#start(group, device);
     });
   }
 
@@ -184,13 +188,16 @@ export class Chat {
     this.#api.close();
   }
 
-  #start(group: Group, { socket }: Device): void {
-    this.#inTurn(group, () => this.#addMembers(group, PEOPLE.slice(0, 2))).catch((error: unknown) => {
+  /** A new group starts with its first device. One that was deleted in Tidemark begins again there with the next device. */
+  #start(group: Group, device: Device): void {
+    const task = () =>
+      group.members.length > 0 ? this.#restoreMembers(group) : this.#addMembers(group, PEOPLE.slice(0, 2));
+    this.#inTurn(group, task).catch((error: unknown) => {
       const problem =
         error instanceof UsageError
           ? error.message
           : 'The chat could not start. The log of the stack has the reason.';
-      socket.send(JSON.stringify({ problem } satisfies FeedFrame));
+      send(device, { problem });
     });
   }
 
@@ -278,6 +285,17 @@ export class Chat {
     deliverToAll(group);
   }
 
+  /** Makes those members of the chat whom Tidemark does not know its members again, in the chat and in its threads. */
+  async #restoreMembers(group: Group): Promise<void> {
+    const { groupId, members, openThreads } = group;
+    const userIds = members.map(({ userId }) => userId);
+    const answer = await this.#acknowledged('POST', `/v1/groups/${groupId}/members`, { userIds });
+    if (answer === null || answer.added === 0) return;
+    // The threads may have been deleted too. Each is made again with its next message.
+    openThreads.clear();
+    for (const device of group.devices) send(device, { members, messages: [], isRestored: true });
+  }
+
   #inTurn(group: Group, task: () => Promise<void>): Promise<void> {
     const done = group.turn.then(task);
     group.turn = done.catch((error: unknown) => this.#log.line(`chat ${group.groupId} failed: ${error}`));
@@ -335,5 +353,9 @@ function deliver(group: Group, device: Device): void {
   const { members, delivered } = group;
   const messages = isMember(group, device.userId) ? delivered.slice(device.has) : [];
   device.has += messages.length;
-  device.socket.send(JSON.stringify({ members, messages } satisfies FeedFrame));
+  send(device, { members, messages });
+}
+
+function send({ socket }: Pick<Device, 'socket'>, frame: FeedFrame): void {
+  socket.send(JSON.stringify(frame));
 }

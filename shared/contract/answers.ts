@@ -28,6 +28,11 @@ const cursor = v.pipe(
   v.description('For the next page, in the parameter `cursor`; null at the end'),
 );
 
+const clamped = v.pipe(
+  v.boolean(),
+  v.description('The mark was beyond the newest message, and counts as a mark of that message'),
+);
+
 const parentId = v.pipe(v.nullable(v.string()), v.description('The group that this one is a thread of'));
 const archived = v.pipe(v.boolean(), v.description('Whether the group counts as archived now'));
 
@@ -65,8 +70,8 @@ const ownWatermark = {
 /** A member's own view after a mark, and the effect of the mark. */
 export const watermarkMoved = v.strictObject({
   ...ownWatermark,
-  advanced: v.boolean(),
-  clamped: v.boolean(),
+  advanced: v.pipe(v.boolean(), v.description('Whether the own view moved, or what others see')),
+  clamped,
 });
 
 /** A member's own view. */
@@ -76,8 +81,8 @@ export const deliveredMoved = v.strictObject({
   groupId,
   userId,
   messageId: messageIdOrNone,
-  advanced: v.boolean(),
-  clamped: v.boolean(),
+  advanced: v.pipe(v.boolean(), v.description('Whether what is delivered moved')),
+  clamped,
 });
 
 /** What became of a mark in a batch, and where the own view stands then. */
@@ -85,10 +90,15 @@ export const markOutcome = v.pipe(
   v.variant('outcome', [
     v.strictObject({
       groupId,
-      outcome: v.picklist(['advanced', 'unchanged', 'conflict']),
+      outcome: v.pipe(
+        v.picklist(['advanced', 'unchanged', 'conflict']),
+        v.description(
+          '`conflict`: `ifRevision` is not the current revision. `not_found`: there is no such group for this user. `failed`: send it again',
+        ),
+      ),
       messageId: messageIdOrNone,
       revision,
-      clamped: v.boolean(),
+      clamped,
     }),
     v.strictObject({ groupId, outcome: v.picklist(['not_found', 'failed']) }),
   ]),
@@ -99,7 +109,10 @@ export const markOutcomes = v.strictObject({ results: v.array(markOutcome) });
 
 export const markAllOutcomes = v.strictObject({ results: v.array(markOutcome), cursor });
 
-export const messageStatus = v.strictObject({ messageId, read: v.boolean() });
+export const messageStatus = v.strictObject({
+  messageId,
+  read: v.pipe(v.boolean(), v.description('Own messages are read')),
+});
 
 export const messageStatuses = v.strictObject({
   groupId,
@@ -131,7 +144,12 @@ export const inboxPage = v.strictObject({ groups: v.array(inboxGroup), cursor })
 /** What is unread in all groups of a user together. */
 const badgeValues = {
   groups: v.pipe(count, v.description('The groups with something unread')),
-  messages: v.pipe(count, v.description('The messages in them, at most 500 of each')),
+  messages: v.pipe(
+    count,
+    v.description(
+      'The messages in them, at most 500 of each. Archived and muted groups count nothing, and those with `notify: mentions` only what mentions the user',
+    ),
+  ),
   mentions: v.pipe(count, v.description('How many of these messages mention the user')),
   exact: v.pipe(v.boolean(), v.description('False if there may be more')),
 };
@@ -142,9 +160,21 @@ export const userBadge = v.strictObject({ userId, ...badgeValues });
 
 export const badges = v.strictObject({ badges: v.array(userBadge) });
 
-const receiptCounts = { audience, readCount: count, deliveredCount: count };
+const receiptCounts = {
+  audience,
+  readCount: v.pipe(count, v.description('How many of them have read the message, without private reads')),
+  deliveredCount: v.pipe(count, v.description('How many of them have received it')),
+};
 
-export const receipt = v.strictObject({ userId, at: timeOrNone });
+export const receipt = v.strictObject({
+  userId,
+  at: v.pipe(
+    timeOrNone,
+    v.description(
+      "When the member's public watermark last moved (with `state=delivered`: what is delivered); null if it never did. It may be later than the reading of this message, and with `state=unread` it is of an earlier one",
+    ),
+  ),
+});
 
 export const receiptsPage = v.strictObject({
   groupId,
@@ -157,7 +187,12 @@ export const receiptsPage = v.strictObject({
 
 export const messageReceipts = v.pipe(
   v.variant('known', [
-    v.strictObject({ messageId, known: v.literal(true), ...receiptCounts, readByAll: v.boolean() }),
+    v.strictObject({
+      messageId,
+      known: v.pipe(v.literal(true), v.description('Whether the message is recorded and not deleted')),
+      ...receiptCounts,
+      readByAll: v.pipe(v.boolean(), v.description('Everybody has read it; false if there is nobody')),
+    }),
     v.strictObject({ messageId, known: v.literal(false) }),
   ]),
   v.description('Where the message is not known, it has no counts'),
@@ -173,7 +208,10 @@ export const preferences = v.strictObject({
 
 export const memberJoined = v.strictObject({ groupId, userId, joinedAfter: messageIdOrNone });
 
-export const membersAdded = v.strictObject({ added: count, existing: count });
+export const membersAdded = v.strictObject({
+  added: v.pipe(count, v.description('How many users became members')),
+  existing: v.pipe(count, v.description('How many were members already')),
+});
 
 export const member = v.strictObject({ userId, messageId: messageIdOrNone, joinedAfter: messageIdOrNone });
 
@@ -228,7 +266,7 @@ export const exportedHistory = v.strictObject({
 });
 
 export const exportedState = v.strictObject({
-  membership: v.number(),
+  membership: v.pipe(v.number(), v.description('Grows with each joining')),
   joinedAfter: messageIdOrNone,
   own: exportedOwnView,
   public: exportedMark,
@@ -269,7 +307,10 @@ export const userExport = v.strictObject({
 export const nothing = v.undefined();
 
 export const health = v.strictObject({
-  status: v.picklist(['ok', 'degraded', 'unavailable']),
-  ledger: v.picklist(['ok', 'unavailable']),
-  cache: v.picklist(['ok', 'unavailable']),
+  status: v.pipe(
+    v.picklist(['ok', 'degraded', 'unavailable']),
+    v.description('`degraded`: there is no cache, so that answers are slower'),
+  ),
+  ledger: v.pipe(v.picklist(['ok', 'unavailable']), v.description('Whether DynamoDB answers')),
+  cache: v.pipe(v.picklist(['ok', 'unavailable']), v.description('Whether Redis answers')),
 });

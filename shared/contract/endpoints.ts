@@ -95,7 +95,7 @@ export const endpoints = [
   },
   {
     ...requests.markAll,
-    summary: "Moves a user's watermarks to the heads, a page of groups at a time",
+    summary: "Moves a user's watermarks to the heads, a page of groups at a time, archived ones too",
     servedBy: 'mark-all',
     ledger: ['BatchGetItem', 'Query', 'UpdateItem'],
     answers: { 200: answers.markAllOutcomes },
@@ -215,6 +215,7 @@ export const endpoints = [
     servedBy: 'set-group',
     ledger: ['GetItem', 'UpdateItem'],
     answers: { 200: answers.group },
+    needsAnyField: true,
     problems: ['conflict'],
   },
   {

@@ -162,6 +162,35 @@ describe('an event for the bus', () => {
   });
 });
 
+describe('what is wrong with a request of the local stack', () => {
+  const messageOf = async (method: string, path: string, body: unknown) => {
+    const sent = { method, path: `/_local/${path}`, headers: JSON_TYPE, body: JSON.stringify(body) };
+    return ((await stack.send(sent)).body as { message: string }).message;
+  };
+
+  test.each([
+    ['POST', 'clock', {}, 'advanceSeconds: is required'],
+    ['POST', 'clock', null, 'The body: must be a JSON object'],
+    ['POST', 'clock', { advanceSeconds: -1 }, 'advanceSeconds: must be an integer from 1 to 604800'],
+    ['POST', 'clock', { advanceSeconds: '60' }, 'advanceSeconds: must be an integer from 1 to 604800'],
+    ['POST', 'clock', { advanceSeconds: 60, more: 1 }, 'more: is not a known field'],
+    ['PUT', 'webhook', { status: 100 }, 'status: must be an integer from 200 to 599'],
+    ['PUT', 'webhook', { status: 200, delayMs: null }, 'delayMs: must be an integer from 0 to 60000'],
+    ['POST', 'events', {}, 'entries: is required'],
+    ['POST', 'events', { entries: 1 }, 'entries: must be an array'],
+    ['POST', 'chat/token', { userId: 'mallory' }, 'userId: must be one of alice, bob, carol'],
+    ['POST', 'chat/members', { groupId: 'tea', userId: 'bob' }, 'groupId: must be a group of the demo page'],
+    [
+      'POST',
+      'chat/messages',
+      { groupId: 'picnic', senderId: 'bob', text: ' ', key: 'k' },
+      'text: must have 1 to 2000 characters',
+    ],
+  ])('is said in plain words: %s %s %j', async (method, path, body, message) => {
+    expect(await messageOf(method, path, body)).toBe(message);
+  });
+});
+
 describe('the local webhook', () => {
   const put = (body: unknown, type = 'application/json') =>
     stack.send({

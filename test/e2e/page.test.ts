@@ -361,7 +361,7 @@ describeInChromium('the page in Chromium', () => {
     await alice.page.bringToFront();
     await alice.say('alice', 'A secret');
     await eventually(async () => expect(await bob.badge('bob')).toBe('1'));
-    await bob.panel('bob').getByText('Read privately').click();
+    await bob.panel('bob').getByText('Private', { exact: true }).click();
     await bob.page.bringToFront();
     await eventually(async () => expect(await bob.badge('bob')).toBeNull());
     await eventually(async () => expect(await alice.receipts('alice')).toEqual(['Delivered to 1 of 1']));
@@ -370,7 +370,7 @@ describeInChromium('the page in Chromium', () => {
       expect(await alice.panel('alice').locator('.names div').allTextContents()).toEqual(['DeliveredBob']),
     );
 
-    await bob.panel('bob').getByText('Read privately').click();
+    await bob.panel('bob').getByText('Private', { exact: true }).click();
     await alice.say('alice', 'Not a secret');
     await eventually(async () =>
       expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']),
@@ -531,7 +531,7 @@ describeInChromium('the page in Chromium', () => {
     const receipts = () => panel('alice').locator('.thread .receipt').allTextContents();
     await eventually(async () => expect(await receipts()).toEqual(['Read by 1 of 1']));
 
-    await panel('bob').getByText('Read privately').click();
+    await panel('bob').getByText('Private', { exact: true }).click();
     await say('alice', 'And the forks?');
     await eventually(async () => expect(await inThread()).toEqual(['1 unread']));
     await markAll();
@@ -540,6 +540,160 @@ describeInChromium('the page in Chromium', () => {
     await eventually(async () => expect(await receipts()).toEqual(expected));
     // That route reads publicly.
     expect(requests.filter((request) => request === 'POST /v1/watermarks/all')).toHaveLength(1);
+  });
+
+  test('the line "New" stands above what is unread, also where an answer has just read the rest', async () => {
+    await start();
+    const group = freshGroup();
+    const alice = await open({ as: 'alice', group });
+    await alice.panel('alice').getByText('No messages yet').waitFor();
+    /** While it is a list, the frames of the service wait here: the page does not know what the answer has read. */
+    let held: string[] | null = null;
+    let release: (frame: string) => void = () => undefined;
+    await context.routeWebSocket('**/live', (page) => {
+      const service = page.connectToServer();
+      release = (frame) => page.send(frame);
+      service.onMessage((frame) => {
+        if (held) held.push(String(frame));
+        else page.send(frame);
+      });
+    });
+    const bob = await open({ as: 'bob', group });
+    await bob.page.evaluate(
+      `Object.defineProperty(document, 'hasFocus', { configurable: true, value: () => false })`,
+    );
+    await alice.say('alice', 'One', 'Two');
+    await eventually(async () => expect(await bob.belowLine('bob')).toEqual(['One']));
+    held = [];
+    await bob.say('bob', 'An answer');
+    await alice.say('alice', 'Three');
+    await bob.panel('bob').getByText('Three').waitFor();
+    const views = () => held?.filter((frame) => frame.includes('"type":"view"')) ?? [];
+    await eventually(() => expect(views()).not.toEqual([]));
+    // The frame as the service sends it if it reads the view only now: it may be later by up to a second.
+    const { body } = await stack.asUser('bob', 'GET', `/v1/groups/${group}/watermark`);
+    const { unread } = body as { readonly unread: { readonly count: number } };
+    expect(unread.count).toBe(1);
+    release(JSON.stringify({ ...JSON.parse(views().at(-1) ?? ''), asOf: Date.now(), unread }));
+    await eventually(async () => expect(await bob.belowLine('bob')).toEqual(['Three']));
+  });
+
+  test('a field with spaces alone becomes empty, and a message that is too long is not cut', async () => {
+    await start();
+    const { panel, texts } = await open({ as: 'alice', group: freshGroup() });
+    const input = panel('alice').getByLabel('Message as Alice');
+    await input.fill('   ');
+    await input.press('Enter');
+    expect(await input.inputValue()).toBe('');
+    await input.fill('x'.repeat(2_001));
+    await input.press('Enter');
+    await panel('alice').getByText('at most 2000 characters, and this one has 2001').waitFor();
+    expect([(await input.inputValue()).length, await texts('alice')]).toEqual([2_001, []]);
+    await input.fill('x'.repeat(2_000));
+    await input.press('Enter');
+    await eventually(async () => expect((await texts('alice')).map((text) => text.length)).toEqual([2_000]));
+  });
+
+  /** Drops what the browser reports of calls that are refused with this status, and the client with this code. */
+  function expectRefusals(status: number, code: string): void {
+    expect(faults).not.toEqual([]);
+    faults = faults.filter((fault) => !fault.includes(`status of ${status}`) && !fault.includes(code));
+  }
+
+  test('a call that is refused shows the reason of the service', async () => {
+    await start();
+    const group = freshGroup();
+    const { panel, say } = await open({ group });
+    await say('alice', 'A message');
+    const asService = (method: string, path: string, body?: object) =>
+      stack.asService(method, `/v1/groups/${group}${path}`, body);
+    expect((await asService('PUT', '', { receipts: 'off' })).status).toBe(200);
+    await panel('alice').locator('.receipt').press('Enter');
+    await panel('alice').getByText('The receipts of this group are not for this caller.').waitFor();
+    expectRefusals(403, 'TidemarkError: receipts_off');
+
+    expect((await asService('DELETE', '/members/bob')).status).toBe(204);
+    await panel('bob').getByRole('button', { name: 'Groups' }).press('Enter');
+    await panel('bob').getByRole('button', { name: 'Mute for an hour' }).press('Enter');
+    await panel('bob')
+      .getByText('Nothing has changed. There is no such group, or you are not a member of it.')
+      .waitFor();
+    expectRefusals(404, 'TidemarkError: not_found');
+  });
+
+  test('after the group was deleted in Tidemark, the chat begins again in it with the next device', async () => {
+    const { alice, bob } = await openAliceAndBob();
+    await alice.say('alice', 'Before', '@bob, before');
+    await eventually(async () =>
+      expect(await alice.receipts('alice')).toEqual(['Read by 1 of 1', 'Read by 1 of 1']),
+    );
+    const group = new URL(alice.page.url()).searchParams.get('group');
+    expect((await stack.asService('DELETE', `/v1/groups/${group}`)).status).toBe(202);
+    await Promise.all([alice.page.reload(), bob.page.reload()]);
+    await alice.say('alice', 'After');
+    await eventually(async () =>
+      expect(await alice.receipts('alice')).toEqual(['Sent', 'Sent', 'Read by 1 of 1']),
+    );
+    expect(await bob.texts('bob')).toEqual(['Before', '@bob, before', 'After']);
+    await bob.panel('bob').getByRole('button', { name: 'Groups' }).click();
+    const groups = () => bob.panel('bob').locator('.groups .group-name').allTextContents();
+    await eventually(async () => expect(await groups()).toEqual(['Chat']));
+    expectRefusals(404, 'TidemarkError: not_found');
+  });
+
+  test('who mentions all is not mentioned', async () => {
+    await start();
+    const { panel, say } = await openUnfocused();
+    await say('alice', '@all: by bike');
+    const marked = (person: string) => panel(person).locator('.mention.me').allTextContents();
+    await eventually(async () => expect(await marked('bob')).toEqual(['@all']));
+    expect(await marked('alice')).toEqual([]);
+  });
+
+  test('nothing is shown for the names of a receipt before they come', async () => {
+    await start();
+    const { page, panel, say } = await open({ as: 'alice', group: freshGroup() });
+    await say('alice', 'A message');
+    let answerNow: () => void = () => undefined;
+    const mayAnswer = new Promise<void>((resolve) => {
+      answerNow = resolve;
+    });
+    await page.route('**/receipts?state=*', async (route) => {
+      await mayAnswer;
+      await route.continue();
+    });
+    await panel('alice').locator('.receipt').click();
+    await panel('alice').locator('.receipt[aria-expanded="true"]').waitFor();
+    const names = panel('alice').locator('.names');
+    expect(await names.isVisible()).toBe(false);
+    answerNow();
+    await names.getByText('Bob').waitFor();
+  });
+
+  test('an own message has its time and ticks at its edge', async () => {
+    await start();
+    const { panel, say } = await open({ as: 'alice', group: freshGroup() });
+    await say('alice', 'A message that is wider than what stands below it, with all its ticks and links');
+    const rightOf = async (selector: string) => {
+      const { x = 0, width = 0 } = (await panel('alice').locator(selector).boundingBox()) ?? {};
+      return x + width;
+    };
+    const inset = (await rightOf('.own .bubble')) - (await rightOf('.own .receipt-line'));
+    // The padding of the line.
+    expect(inset).toBe(4);
+  });
+
+  test('the messages do not jump when the threads get a badge', async () => {
+    await start();
+    const { panel, say } = await openUnfocused();
+    await say('alice', 'Who brings the cake?');
+    const messages = panel('bob').locator('.chat .log');
+    await messages.getByText('cake').waitFor();
+    const before = await messages.boundingBox();
+    await panel('alice').getByRole('button', { name: 'Reply in thread' }).click();
+    await say('alice', '@bob, and the plates?');
+    await panel('bob').getByRole('button', { name: 'Groups' }).locator('.mentions').waitFor();
+    expect(await messages.boundingBox()).toEqual(before);
   });
 
   describe.each([
@@ -554,6 +708,9 @@ describeInChromium('the page in Chromium', () => {
         if (isNarrow) await page.getByRole('button', { name: person }).first().click();
       };
       await page.locator('.panel.active, .panel:not(.active)').first().waitFor();
+      const hint = await page.locator('#hint').textContent();
+      if (isNarrow) expect(hint).toBe('Choose who looks. What stays in view for a second is read.');
+      else expect(hint).toContain('point at a panel');
       expect(await seriousIn(page)).toEqual([]);
       await say('alice', 'A first message');
       await panel('alice').locator('.receipt').click();

@@ -3,12 +3,15 @@ import type { Channel, Device, Draft, Message } from './device.ts';
 import { button, element, icon, setText } from './dom.ts';
 import { partsOf } from './mentions.ts';
 import { nameOf } from './people.ts';
+import { reasonOf } from './reason.ts';
 import { ReceiptLine } from './receipt-line.ts';
 
 /** The list is at its end when this many pixels or fewer are below the view. */
 const END_PX = 24;
 /** What is left above the line of what is new. */
 const ABOVE_LINE_PX = 12;
+/** The chat refuses a longer text. */
+const MOST_CHARACTERS = 2_000;
 
 const CLOCK = 'M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM8 5v3.2l2 1.3';
 
@@ -60,7 +63,6 @@ export class Conversation {
   readonly #drafts = element('ol', { class: 'drafts' });
   readonly #input: HTMLInputElement;
   #isActive = false;
-  #wasLooking = false;
   #lineAt: string | null = null;
   #revision: number | null = null;
   #isAtEnd = true;
@@ -102,7 +104,6 @@ export class Conversation {
       name: 'text',
       'aria-label': inputLabel,
       placeholder: inputLabel,
-      maxlength: '2000',
       autocomplete: 'off',
     });
     const form = element(
@@ -140,9 +141,6 @@ export class Conversation {
   attentionChanged(): void {
     const isLooking = this.#isLooking;
     this.#log.setAttribute('aria-live', isLooking ? 'polite' : 'off');
-    // After a pause, what is new is what came since.
-    if (this.#wasLooking && !isLooking) this.#lineAt = this.#firstUnread;
-    this.#wasLooking = isLooking;
     this.update();
   }
 
@@ -191,8 +189,15 @@ export class Conversation {
 
   #send(): void {
     const text = this.#input.value.trim();
-    if (text === '') return;
+    if (text.length > MOST_CHARACTERS) {
+      this.#options.say(
+        `Not sent. A message has at most ${MOST_CHARACTERS} characters, and this one has ${text.length}.`,
+      );
+      return;
+    }
+    // Spaces alone go too: with them the field looks empty, but has no placeholder.
     this.#input.value = '';
+    if (text === '') return;
     // An answer ends what was new.
     this.#lineAt = null;
     this.#channel.send(text);
@@ -202,8 +207,8 @@ export class Conversation {
   async #markUnread(messageId: string): Promise<void> {
     try {
       await this.#channel.tracker.markUnread(messageId);
-    } catch {
-      this.#options.say('Not marked unread: the service cannot be reached.');
+    } catch (error) {
+      this.#options.say(`Not marked unread. ${reasonOf(error)}`);
     }
   }
 
@@ -247,7 +252,7 @@ export class Conversation {
     const bubble = element('div', { class: 'bubble' });
     if (receipt) bubble.append(element('span', { class: 'spoken' }, 'You: '));
     else bubble.append(element('p', { class: 'sender', 'data-person': senderId }, nameOf(senderId)));
-    bubble.append(element('p', { class: 'text' }, ...this.#withMentions(text)));
+    bubble.append(element('p', { class: 'text' }, ...this.#withMentions(message)));
     return element(
       'li',
       { class: receipt ? 'message own' : 'message', 'data-message': messageId },
@@ -257,11 +262,11 @@ export class Conversation {
     );
   }
 
-  #withMentions(text: string): readonly (HTMLElement | string)[] {
+  #withMentions({ text, senderId }: Message): readonly (HTMLElement | string)[] {
     const { userId } = this.#device;
     return partsOf(text).map((part) => {
       if (part.who === null) return part.text;
-      const isMe = part.who === userId || part.who === 'all';
+      const isMe = part.who === userId || (part.who === 'all' && senderId !== userId);
       return element('strong', { class: isMe ? 'mention me' : 'mention' }, part.text);
     });
   }
@@ -277,17 +282,16 @@ export class Conversation {
     }
   }
 
-  /** Puts the line above the first new message. It stays while the person reads, and goes when the person is away. */
+  /** Puts the line above the first new message. It stays while the person reads; away, it follows what is unread. */
   #placeLine(hasMore: boolean): void {
     const view = this.#channel.view();
     const first = this.#firstUnread;
-    if (view && view.revision !== this.#revision) {
-      // The first view, or marked unread, here or on another device.
-      this.#revision = view.revision;
+    // Of the first view, and after marking unread, here or on another device.
+    const isOtherRevision = view !== null && view.revision !== this.#revision;
+    if (isOtherRevision) this.#revision = view.revision;
+    if (isOtherRevision || !this.#isLooking) {
       this.#lineAt = first;
-    } else if (!this.#isLooking && first === null) {
-      this.#lineAt = null;
-    } else if (this.#lineAt === null && hasMore && !(this.#isLooking && this.#isAtEnd)) {
+    } else if (this.#lineAt === null && hasMore && !this.#isAtEnd) {
       // A message that arrives while the person looks is not marked as new.
       this.#lineAt = first;
     }

@@ -41,7 +41,7 @@ export interface Channel {
 }
 
 type FeedFrame =
-  | { readonly members: readonly Member[]; readonly messages: readonly Message[] }
+  | { readonly members: readonly Member[]; readonly messages: readonly Message[]; readonly isRestored?: true }
   | { readonly problem: string };
 
 /** One device of one person: a network of its own, a client of Tidemark, and the chat's messages. */
@@ -218,8 +218,8 @@ export function createDevice(
   }
 
   /** Asks at once for the view of a group that the user has just joined. Otherwise it would come only after seconds. */
-  function askForView(ofGroup: string): void {
-    if (asked.has(ofGroup)) return;
+  function askForView(ofGroup: string, isAgain = false): void {
+    if (asked.has(ofGroup) && !isAgain) return;
     asked.add(ofGroup);
     tidemark.subscribe(() => undefined, { groupId: ofGroup });
   }
@@ -233,7 +233,7 @@ export function createDevice(
     problem = null;
     const wasMember = isMember();
     members = frame.members;
-    if (!wasMember && isMember()) askForView(groupId);
+    if (isMember() && (!wasMember || frame.isRestored)) askForView(groupId, true);
     const known = new Set(messages.map(({ messageId }) => messageId));
     const added = frame.messages.filter(({ messageId }) => !known.has(messageId));
     messages = [...messages, ...added];

@@ -2,6 +2,7 @@ import type { Preferences, UserCalls, View } from 'tidemark-client';
 import { Badge, muteLeftMs, sumOf } from './badge.ts';
 import type { Device } from './device.ts';
 import { button, element, icon, setText, toggle } from './dom.ts';
+import { reasonOf } from './reason.ts';
 
 const DOWN = 'M4 6l4 4 4-4';
 
@@ -198,8 +199,8 @@ export class Drawer {
     try {
       const preferences = await this.#device.tidemark.api.setPreferences({ groupId, ...change });
       if (groupId === this.#device.chat.groupId) this.#showHidden(preferences);
-    } catch {
-      this.#options.say('Nothing has changed: the service cannot be reached.');
+    } catch (error) {
+      this.#options.say(`Nothing has changed. ${reasonOf(error)}`);
       const input = this.#hide.querySelector('input');
       if (input && change.hideReceipts !== undefined) input.checked = !change.hideReceipts;
       this.update();
@@ -220,8 +221,8 @@ export class Drawer {
         const answer = await tidemark.api.markAll({ parentId: chat.groupId, cursor });
         cursor = answer.cursor;
       } while (cursor);
-    } catch {
-      this.#options.say('The threads are not marked read: the service cannot be reached.');
+    } catch (error) {
+      this.#options.say(`The threads are not marked read. ${reasonOf(error)}`);
     }
   }
 }

@@ -6,6 +6,7 @@ import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
 
 const HINT_FOR_ALL =
   'Only one person looks at a time, because a window has one focus. You choose the person: point at a panel, type in it, or press its name. What stays in view for a second is read.';
+const HINT_FOR_SMALL = 'Choose who looks. What stays in view for a second is read.';
 const HINT_FOR_ONE =
   'Open the same person in a second tab, or another person, and compare. What stays in view for a second is read, while the window has the focus.';
 
@@ -25,7 +26,6 @@ function start(): void {
   const wsPath = meta?.getAttribute('content') || undefined;
   const people = alone === null ? (Object.keys(PEOPLE) as Person[]) : [alone];
   document.body.classList.toggle('alone', alone !== null);
-  setText(byId('hint'), alone === null ? HINT_FOR_ALL : HINT_FOR_ONE);
   const fresh = crypto.randomUUID().slice(0, 6);
   byId('new-chat').setAttribute('href', `/?group=${DEFAULT_GROUP}-${fresh}`);
 
@@ -62,11 +62,13 @@ function start(): void {
   // On a small screen one panel is shown, and its person looks. Side by side, nobody looks before somebody is pointed at.
   const small = window.matchMedia('(max-width: 60rem)');
   const [first] = people;
-  const chooseFirst = () => {
+  const showForSize = () => {
+    const hintForAll = small.matches ? HINT_FOR_SMALL : HINT_FOR_ALL;
+    setText(byId('hint'), alone === null ? hintForAll : HINT_FOR_ONE);
     if (first && (alone !== null || small.matches) && !document.body.dataset.shown) show(first);
   };
-  small.addEventListener('change', chooseFirst);
-  chooseFirst();
+  small.addEventListener('change', showForSize);
+  showForSize();
 }
 
 start();

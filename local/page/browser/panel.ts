@@ -1,11 +1,12 @@
 import type { View } from 'tidemark-client';
 import { Badge } from './badge.ts';
 import { Conversation } from './conversation.ts';
-import { ChatRefusal, createDevice, type Device } from './device.ts';
+import { createDevice, type Device } from './device.ts';
 import { button, element, icon, setText, toggle } from './dom.ts';
 import { Drawer } from './drawer.ts';
 import { DEFAULT_GROUP } from './groups.ts';
 import { nameOf, type Person } from './people.ts';
+import { reasonOf } from './reason.ts';
 
 const EYE = 'M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8Z';
 const PUPIL = 'M8 6.2a1.8 1.8 0 1 1 0 3.6 1.8 1.8 0 0 1 0-3.6Z';
@@ -75,11 +76,7 @@ export class Panel {
         'A new member starts at the newest message. Earlier messages do not become unread, and their receipts do not count the new member.',
       ),
       button({ class: 'primary' }, 'Join the group', () => {
-        this.#device.join().catch((error: unknown) => {
-          this.#say(
-            error instanceof ChatRefusal ? error.message : 'Joining failed: the service cannot be reached.',
-          );
-        });
+        this.#device.join().catch((error: unknown) => this.#say(`Joining failed. ${reasonOf(error)}`));
       }),
     );
     this.#archivedCard = element(
@@ -91,9 +88,13 @@ export class Panel {
         const { tidemark } = this.#device;
         tidemark.api
           .setPreferences({ groupId, archive: 'no' })
-          .catch(() => this.#say('Nothing has changed: the service cannot be reached.'));
+          .catch((error: unknown) => this.#say(`Nothing has changed. ${reasonOf(error)}`));
       }),
     );
+    const privately = toggle('Private', false, (isOn) => {
+      this.#device.isPrivate = isOn;
+    });
+    privately.title = 'Nobody else can see what is read now';
     const headingId = `name-${person}`;
     const query = new URLSearchParams({ as: person, ...(groupId !== DEFAULT_GROUP && { group: groupId }) });
     this.element = element(
@@ -112,9 +113,7 @@ export class Panel {
         'div',
         { class: 'switches' },
         toggle('Network', true, (isOn) => network.switchTo(isOn)),
-        toggle('Read privately', false, (isOn) => {
-          this.#device.isPrivate = isOn;
-        }),
+        privately,
         this.#drawer.button,
         this.#status,
       ),

@@ -2,6 +2,7 @@ import type { Receipt } from 'tidemark-client';
 import type { Device } from './device.ts';
 import { button, element, icon, setText } from './dom.ts';
 import { namesOf } from './people.ts';
+import { reasonOf } from './reason.ts';
 
 const TICK = 'M1.5 8.5 4.7 12 10.5 4.5';
 const SECOND_TICK = 'M7.4 11.2 8.2 12 14.5 4.5';
@@ -69,8 +70,8 @@ export class ReceiptLine {
       ];
       const shown = entries.filter(([, userIds]) => userIds.length > 0);
       this.#show(shown.map(([name, userIds]) => [name, namesOf(userIds)] as const));
-    } catch {
-      this.#show([['Names', 'The service cannot be reached.']]);
+    } catch (error) {
+      this.#show([['Names', reasonOf(error)]]);
     }
   }
 

@@ -53,15 +53,22 @@ test('the OpenAPI linter finds nothing, and the examples match their schemas', a
   expect(problems.map(({ message }) => message)).toEqual([]);
 });
 
+interface Described {
+  readonly description?: string;
+  readonly $ref?: string;
+  readonly items?: Described;
+  readonly properties?: Readonly<Record<string, Described>>;
+}
+
 interface Operation {
   readonly operationId: string;
   readonly security: readonly object[];
-  readonly parameters: readonly { readonly $ref?: string; readonly name?: string }[];
+  readonly parameters: readonly (Described & { readonly name?: string; readonly schema?: Described })[];
   readonly requestBody?: {
     readonly required: boolean;
     readonly content: { readonly 'application/json': { readonly schema: { readonly $ref?: string } } };
   };
-  readonly responses: object;
+  readonly responses: Readonly<Record<string, Described>>;
 }
 
 describe('the OpenAPI document', () => {
@@ -125,6 +132,74 @@ describe('the OpenAPI document', () => {
     ]);
     expect(inbox?.requestBody).toBeUndefined();
     expect(found.get('put /v1/groups/{groupId}/members/{userId}')?.requestBody?.required).toBe(false);
+  });
+
+  test('describes every parameter, field and answer', async () => {
+    const { components } = await readDocument<{
+      components: Record<'schemas' | 'parameters' | 'responses', Readonly<Record<string, Described>>>;
+    }>('openapi.json');
+    const isDescribed = ({ $ref = '', description, items }: Described): boolean => {
+      if (description) return true;
+      const [, kind = '', name = ''] = /^#\/components\/(\w+)\/(\w+)$/.exec($ref) ?? [];
+      if (kind === 'parameters') return true;
+      const named = kind === 'schemas' || kind === 'responses' ? components[kind][name] : items;
+      return named !== undefined && isDescribed(named);
+    };
+    const without: string[] = [];
+    for (const [route, { parameters, responses }] of await operations()) {
+      for (const parameter of parameters) {
+        if (!isDescribed(parameter)) without.push(`${parameter.name} of ${route}`);
+      }
+      for (const [status, response] of Object.entries(responses)) {
+        if (!isDescribed(response)) without.push(`${status} of ${route}`);
+      }
+    }
+    for (const [name, { properties = {} }] of Object.entries(components.schemas)) {
+      for (const [field, schema] of Object.entries(properties)) {
+        if (!isDescribed(schema)) without.push(`${name}.${field}`);
+      }
+    }
+    expect(without).toEqual([]);
+  });
+
+  test('requires one field where a body without any is refused', async () => {
+    const { components } = await readDocument<{ components: { schemas: Readonly<Record<string, object>> } }>(
+      'openapi.json',
+    );
+    const names = Object.entries(components.schemas)
+      .filter(([, schema]) => 'minProperties' in schema && schema.minProperties === 1)
+      .map(([name]) => name);
+    expect(names).toEqual(['SetPreferencesRequest', 'SetGroupRequest']);
+  });
+
+  test('describes each conflict of a route as it can occur there', async () => {
+    const { components } = await readDocument<{
+      components: { responses: Readonly<Record<string, Described & { readonly content: object }>> };
+    }>('openapi.json');
+    const conflictOf = async (route: string) => {
+      const { $ref = '' } = (await operations()).get(route)?.responses[409] ?? {};
+      const { description, content } = components.responses[$ref.split('/').at(-1) ?? ''] ?? {};
+      return { description, content };
+    };
+    expect(await conflictOf('put /v1/groups/{groupId}')).toMatchObject({
+      description: 'The group has another parent. Nothing has changed.',
+      content: {
+        'application/problem+json': {
+          example: {
+            code: 'conflict',
+            detail: 'The parent of a group is set once, and this group has another one.',
+          },
+        },
+      },
+    });
+    expect(await conflictOf('post /v1/groups/{groupId}/messages')).toMatchObject({
+      description: 'The message is known under another sender. Nothing has changed.',
+      content: {
+        'application/problem+json': {
+          example: { code: 'conflict', detail: 'This message is known under another sender.' },
+        },
+      },
+    });
   });
 
   test('has message ids as text', async () => {
