@@ -44,6 +44,7 @@ import {
   RECEIPTS_OFF,
   SILENT,
   shownRevision,
+  WHOLE,
 } from './part.ts';
 import { expectedPreferences, setPreferences } from './preferences.ts';
 import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
@@ -601,11 +602,18 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     case 'set group':
       return [writes(operation.groupId, [], (group, view) => setGroup(group, operation, view, rules))];
     case 'delete group': {
-      const deletion = writes(operation.groupId, [], (group) => [
-        rules.afterDeletingGroup(group),
-        { status: 202, body: null },
-      ]);
-      return [{ ...deletion, changesMessages: true }];
+      // The contract says what holds from the answer on. An operation that runs at the same time may find the group deleted
+      // already, and what it does may be deleted too.
+      const deletes = (piece: string) => ({
+        ...writes(
+          operation.groupId,
+          [],
+          (group) => [rules.afterDeletingGroup(group), { status: 202, body: null }],
+          piece,
+        ),
+        changesMessages: true,
+      });
+      return [deletes(SILENT), { ...deletes(WHOLE), follows: true }];
     }
     case 'evict':
       // The model has no cache. This matters only to a model that is wrong on purpose.
