@@ -42,6 +42,10 @@ const ENVIRONMENT = {
   TOKEN_ISSUERS: '[]',
   CONNECTIONS_URL: 'http://127.0.0.1:9',
   FRAMES_QUEUE_URL: 'http://127.0.0.1:9',
+  QUEUE_URL: 'http://127.0.0.1:9',
+  REMINDERS_INDEX_NAME: 'none',
+  REMINDERS_QUEUE_URL: 'http://127.0.0.1:9',
+  ERASURES_QUEUE_URL: 'http://127.0.0.1:9',
 };
 
 const IMPORT = `
