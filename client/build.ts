@@ -12,9 +12,11 @@ const ENTRIES = ['index', 'ids', 'reading', 'react', 'service'];
  * it may shorten them. None of them may be the name of an option, or of a field of an answer or frame.
  */
 const OWN_NAMES = [
-  ...['takeStaleGroups', 'staleReceipts', 'setConnection', 'mergeViews', 'removeView', 'mergePreferences'],
-  ...['watchReceipt', 'unwatchReceipt', 'mergeReceipts', 'viewChanged', 'watchers', 'isStale', 'isMention'],
-  ...['openedMs', 'answerTimer', 'pingTimer', 'renewTimer'],
+  ...['takeStaleGroups', 'staleReceipts', 'setConnection', 'mergeViews', 'removeViews', 'mergePreferences'],
+  ...['watchReceipt', 'mergeReceipts', 'groupIds', 'expire', 'stamp', 'note', 'see'],
+  ...['view', 'isStale', 'noted', 'isNew', 'isMention', 'loud', 'seen', 'receipt', 'watchers'],
+  ...['store', 'outbox', 'write', 'restore', 'viewChanged', 'start', 'stop', 'check', 'recheck', 'need'],
+  ...['transmit', 'end', 'onFrame', 'onOpen', 'onLost'],
 ];
 
 const here = fileURLToPath(new URL('.', import.meta.url));

@@ -12,7 +12,10 @@ import { validate } from './runtime/validate.ts';
 
 const tidemark = createTidemark();
 
-/** A fact makes up to five calls of the ledger in sequence, each of at most 6 s and its pauses. */
+/**
+ * A fact makes up to eight calls of the ledger in sequence, each of at most 6 s and its pauses; nearly always each takes some
+ * milliseconds. The deadline ends the rest.
+ */
 const LONGEST_MS = 33_000;
 
 /**

@@ -14,8 +14,8 @@ const tidemark = createTidemark('strict', client);
 const erasures = new Erasures(new Table(client, variable(TABLE_NAME)));
 
 /**
- * The head comes first: an erasure of an earlier epoch would end at once, and report what is not so. If the second write fails,
- * the caller has no answer and repeats the call.
+ * The head is written first. Otherwise the job could find nothing to delete yet, end, and publish `GroupDeleted` for a group
+ * that still exists. If the second write fails, the caller gets an error and repeats the call.
  */
 export const handler = serve(requests.deleteGroup, async ({ groupId }) => {
   const { epoch } = await deleteGroup(tidemark, groupId);

@@ -7,7 +7,7 @@ import { scriptText } from './script-text.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
 
-/** The Lambdas without a route of the HTTP API: the stream, the bus, a queue or the WebSocket API invokes them. */
+/** The Lambdas without a route of the HTTP API: the stream, the bus, a queue, the schedule or the WebSocket API invokes them. */
 const consumerNames = [
   'apply-facts',
   'project-ledger',

@@ -41,7 +41,7 @@ export class Ledger extends Construct {
       sortKey: { name: 'userId', type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     });
-    // Only messages whose reminder is not due yet have these attributes: other messages cost no write to the index.
+    // Only messages whose reminder is not queued yet have these attributes: other messages cost no write to the index.
     table.addGlobalSecondaryIndex({
       indexName: remindersIndexName,
       partitionKey: { name: 'dueShard', type: AttributeType.STRING },

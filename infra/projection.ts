@@ -29,7 +29,7 @@ export interface ProjectionProps {
   readonly bus: Bus | null;
 }
 
-/** Merges the ledger's stream into the cache, and publishes how far everyone has read. */
+/** Merges the ledger's stream into the cache, publishes how far everyone has read, and starts erasures. */
 export class Projection extends Construct {
   readonly projector: TidemarkFunction;
 
@@ -37,8 +37,10 @@ export class Projection extends Construct {
     super(scope, id);
     this.projector = new TidemarkFunction(this, 'project-ledger', {
       bundles,
-      description: 'Merges changes of the ledger into the cache, and publishes how far everyone has read',
-      whenItFails: 'shortly after a mark, reads may return the mark before it; GroupFullyRead comes late',
+      description:
+        'Merges changes of the ledger into the cache, publishes how far everyone has read, and starts erasures',
+      whenItFails:
+        'shortly after a mark, reads may return the mark before it; GroupFullyRead comes late, and erasures begin late',
       timeout: Duration.seconds(30),
     });
     cache.allow(this.projector);

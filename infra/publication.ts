@@ -18,7 +18,7 @@ export class Publication extends Construct {
     super(scope, id);
     const publisher = new TidemarkFunction(this, 'publish-events', {
       bundles,
-      description: 'Publishes the moves of memberships in the ledger',
+      description: 'Publishes the moves of memberships in the ledger and the ends of erasures',
       whenItFails: 'events reach subscribers and the webhook late; nothing is lost',
       timeout: Duration.seconds(30),
     });

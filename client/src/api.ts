@@ -13,8 +13,15 @@ import type {
 } from './answers.ts';
 import { type ApiOptions, type CallOptions, send } from './transport.ts';
 
-/** A call takes the fields of the path, the query and the body together. It throws a TidemarkError. */
-export type Call<Fields, Answer> = (fields: Fields, options?: CallOptions) => Promise<Answer>;
+/**
+ * A call takes the fields of the path, the query and the body together. It throws a TidemarkError. A `cursor` is that of the
+ * answer before; without it or with null, the call begins at the start.
+ */
+export type Call<Fields, Answer> = (
+  ...given: Partial<Fields> extends Fields
+    ? [fields?: Fields, options?: CallOptions]
+    : [fields: Fields, options?: CallOptions]
+) => Promise<Answer>;
 
 /** A mark of a batch. */
 export interface Mark {
@@ -52,13 +59,13 @@ export interface UserCalls {
       archived?: boolean | undefined;
       parentId?: string | undefined;
       limit?: number | undefined;
-      cursor?: string | undefined;
+      cursor?: string | null | undefined;
     },
     InboxPage
   >;
-  /** Marks up to 100 groups read up to their heads; with `parentId`, only the threads of that group. */
+  /** Marks up to 100 groups read up to their heads, archived ones too; with `parentId`, only the threads of that group. */
   markAll: Call<
-    { parentId?: string | undefined; unmutedOnly?: boolean | undefined; cursor?: string | undefined },
+    { parentId?: string | undefined; unmutedOnly?: boolean | undefined; cursor?: string | null | undefined },
     MarkAllOutcomes
   >;
   /** Counts at most 500 messages of a group. */
@@ -70,7 +77,7 @@ export interface UserCalls {
       messageId: string;
       state?: 'read' | 'unread' | 'delivered' | undefined;
       limit?: number | undefined;
-      cursor?: string | undefined;
+      cursor?: string | null | undefined;
     },
     ReceiptsPage
   >;
@@ -120,24 +127,29 @@ export function callsOf<Calls>(options: ApiOptions, routes: Routes<Calls>, prefi
   return Object.fromEntries(
     Object.entries<string>(routes).map(([name, route]) => [
       name,
-      async (fields: Readonly<Record<string, unknown>>, given?: CallOptions) =>
+      async (fields?: Readonly<Record<string, unknown>>, given?: CallOptions) =>
         send(options, requestOf(route, prefix, fields), given),
     ]),
   ) as Calls;
 }
 
-function requestOf(route: string, prefix: string, fields: Readonly<Record<string, unknown>>) {
-  const [method = '', pattern = ''] = route.split(' ');
+function requestOf(route: string, prefix: string, fields?: Readonly<Record<string, unknown>>) {
+  const [method, pattern] = route.split(' ') as [string, string];
   const rest = { ...fields };
-  const path = pattern.replace(/\{(\w+)\}/g, (_braces, name: string) => {
-    const id = segment(String(rest[name]));
-    delete rest[name];
-    return id;
-  });
-  if (method.startsWith('P')) return { method, path: prefix + path, body: rest };
-  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
-  const query = String(new URLSearchParams(given as [string, string][]));
-  return { method, path: prefix + path + (query && `?${query}`) };
+  // No cursor is null in an answer, and left out in a request. Other fields may be null in a request.
+  rest.cursor ??= undefined;
+  const path =
+    prefix +
+    pattern.replace(/\{(\w+)\}/g, (_braces, name: string) => {
+      const id = segment(String(rest[name]));
+      delete rest[name];
+      return id;
+    });
+  // This leaves out what is undefined, for the query too.
+  const body = JSON.stringify(rest);
+  if (method.startsWith('P')) return { method, path, body };
+  const query = String(new URLSearchParams(JSON.parse(body) as Record<string, string>));
+  return { method, path: path + (query && `?${query}`) };
 }
 
 /** Throws a RangeError where a URL would lose the segment, so that the call would reach another route. */

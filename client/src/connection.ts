@@ -41,16 +41,13 @@ const ANSWER_MS = 10_000;
  */
 const STABLE_MS = 60_000;
 
-type Timer = ReturnType<typeof setTimeout>;
+type Timer = ReturnType<typeof setTimeout> | undefined;
 
-/** One socket, and what belongs to it. */
+/** One socket, with its timers. */
 interface Line {
-  token?: string;
-  socket?: Socket;
-  openedMs: number;
-  answerTimer?: Timer | undefined;
-  pingTimer?: Timer;
-  renewTimer?: Timer;
+  transmit(frame: ClientFrame): void;
+  /** Closes it, and sees to it that another one follows. */
+  end(): void;
 }
 
 /**
@@ -65,94 +62,99 @@ export function createConnection(options: ConnectionOptions) {
   let next: Line | null = null;
   let failures = 0;
   let refused: string | undefined;
-  let retryTimer: Timer | undefined;
+  let retryTimer: Timer;
 
   async function open(): Promise<void> {
     clearTimeout(retryTimer);
     if (isStopped || next) return;
-    const line: Line = { openedMs: 0 };
+    let token: string | undefined;
+    let socket: Socket | undefined;
+    let openedMs = 0;
+    let answerTimer: Timer;
+    let pingTimer: Timer;
+    let renewTimer: Timer;
+    const line: Line = { transmit, end };
+
+    function use(): void {
+      if (next !== line) return;
+      const old = current;
+      current = line;
+      next = null;
+      old?.end();
+      openedMs = Date.now();
+      pingTimer = setInterval(() => transmit({ action: 'ping' }), PING_MS);
+      renewTimer = setTimeout(() => void open(), RENEW_MS + Math.random() * RENEW_SPREAD_MS);
+      answered();
+      options.onOpen();
+    }
+
+    function receive({ data }: { readonly data: unknown }): void {
+      if (line !== current) return;
+      const frame = parseObject(data) as ServerFrame | null;
+      // What has no type is the gateway's own message that a function has failed.
+      if (!frame?.type || frame.type === 'error') {
+        // What was asked for stays unanswered: after the next connect, everything is asked for.
+        if (frame?.code === 'token_expired') refused = token;
+        else options.onError(new Error(`unexpected frame: ${data}`));
+        end();
+        return;
+      }
+      answered();
+      options.onFrame(frame);
+    }
+
+    function end(): void {
+      clearInterval(pingTimer);
+      clearTimeout(renewTimer);
+      clearTimeout(answerTimer);
+      socket?.close();
+      if (line === next) {
+        next = null;
+        // A refused token looks like any other failure to open: every second time, a new one is asked for.
+        if (failures % 2) refused = token;
+      } else if (line === current) {
+        current = null;
+        if (Date.now() - openedMs > STABLE_MS) failures = 0;
+        options.onLost();
+      } else {
+        return;
+      }
+      if (isStopped || next) return;
+      clearTimeout(retryTimer);
+      retryTimer = setTimeout(() => void open(), pauseAfter(failures));
+      failures += 1;
+    }
+
+    function transmit(frame: ClientFrame): void {
+      socket?.send(JSON.stringify(frame));
+      awaitAnswer();
+    }
+
+    function awaitAnswer(): void {
+      answerTimer ??= setTimeout(end, ANSWER_MS);
+    }
+
+    function answered(): void {
+      clearTimeout(answerTimer);
+      answerTimer = undefined;
+    }
+
     next = line;
-    awaitAnswer(line);
+    awaitAnswer();
     try {
-      line.token = await options.token(refused);
+      token = await options.token(refused);
       if (next !== line) return;
       refused = undefined;
       const Constructor = options.WebSocket ?? (WebSocket as unknown as WebSocketConstructor);
-      const socket = new Constructor(options.url, ['tidemark.v1', `bearer.${line.token}`]);
-      line.socket = socket;
-      socket.onopen = () => use(line);
-      socket.onmessage = ({ data }: { readonly data: unknown }) => receive(line, data);
-      socket.onclose = socket.onerror = () => end(line);
+      socket = new Constructor(options.url, ['tidemark.v1', `bearer.${token}`]);
+      socket.onopen = use;
+      socket.onmessage = receive;
+      socket.onclose = socket.onerror = end;
     } catch (error) {
       // The token callback failed, or there is no WebSocket.
       options.onError(error);
-      end(line);
+      end();
     }
-  }
-
-  function use(line: Line): void {
-    if (next !== line) return;
-    const old = current;
-    current = line;
-    next = null;
-    if (old) end(old);
-    line.openedMs = Date.now();
-    line.pingTimer = setInterval(() => transmit(line, { action: 'ping' }), PING_MS);
-    line.renewTimer = setTimeout(() => void open(), RENEW_MS + Math.random() * RENEW_SPREAD_MS);
-    answered(line);
-    options.onOpen();
-  }
-
-  function receive(line: Line, data: unknown): void {
-    if (line !== current) return;
-    const frame = parseObject(data) as ServerFrame | null;
-    // What has no type is the gateway's own message that a function has failed.
-    if (!frame?.type || frame.type === 'error') {
-      // What was asked for stays unanswered: after the next connect, everything is asked for.
-      if (frame?.code === 'token_expired') refused = line.token;
-      else options.onError(new Error(`unexpected frame: ${data}`));
-      end(line);
-      return;
-    }
-    answered(line);
-    options.onFrame(frame);
-  }
-
-  /** Closes a line, and sees to it that another one follows. */
-  function end(line: Line): void {
-    clearInterval(line.pingTimer);
-    clearTimeout(line.renewTimer);
-    clearTimeout(line.answerTimer);
-    line.socket?.close();
-    if (line === next) {
-      next = null;
-      // A refused token looks like any other failure to open: every second time, a new one is asked for.
-      if (failures % 2) refused = line.token;
-    } else if (line === current) {
-      current = null;
-      if (Date.now() - line.openedMs > STABLE_MS) failures = 0;
-      options.onLost();
-    } else {
-      return;
-    }
-    if (isStopped || next) return;
-    clearTimeout(retryTimer);
-    retryTimer = setTimeout(() => void open(), pauseAfter(failures));
-    failures += 1;
-  }
-
-  function transmit(line: Line, frame: ClientFrame): void {
-    line.socket?.send(JSON.stringify(frame));
-    awaitAnswer(line);
-  }
-
-  function awaitAnswer(line: Line): void {
-    line.answerTimer ??= setTimeout(() => end(line), ANSWER_MS);
-  }
-
-  function answered(line: Line): void {
-    clearTimeout(line.answerTimer);
-    line.answerTimer = undefined;
   }
 
   void open();
@@ -160,18 +162,18 @@ export function createConnection(options: ConnectionOptions) {
     stop(): void {
       isStopped = true;
       clearTimeout(retryTimer);
-      if (current) end(current);
-      if (next) end(next);
+      current?.end();
+      next?.end();
     },
 
     /** Sends a frame that the service answers. Without a connection nothing is sent: each begins with a sync. */
     send(frame: ClientFrame): void {
-      if (current) transmit(current, frame);
+      current?.transmit(frame);
     },
 
     /** The page came back, or the network: a dead connection is noticed at once, and a lost one restored at once. */
     check(): void {
-      if (current) transmit(current, { action: 'ping' });
+      if (current) current.transmit({ action: 'ping' });
       else void open();
     },
   };

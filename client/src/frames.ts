@@ -2,7 +2,9 @@ import type { InboxGroup } from './answers.ts';
 
 /* The frames of the WebSocket API that the client uses. A test holds them equal to those of the service's contract. */
 
-export type ClientFrame = { action: 'sync'; ref: number; groups?: readonly string[] } | { action: 'ping' };
+export type ClientFrame =
+  | { action: 'sync'; ref: number; groups?: readonly string[] | undefined }
+  | { action: 'ping' };
 
 export type ServerFrame =
   | { type: 'synced'; ref: string | number | null; asOf: number; views: InboxGroup[]; complete: boolean }

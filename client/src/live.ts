@@ -1,3 +1,4 @@
+import type { InboxGroup } from './answers.ts';
 import type { UserCalls } from './api.ts';
 import { pauseAfter } from './backoff.ts';
 import { type ConnectionOptions, createConnection } from './connection.ts';
@@ -41,7 +42,7 @@ export function createLive(parts: LiveParts) {
   function sync(groups?: readonly string[]): void {
     const ref = syncs.size + 1;
     syncs.set(ref, groups);
-    connection?.send({ action: 'sync', ref, ...(groups && { groups }) });
+    connection?.send({ action: 'sync', ref, groups });
   }
 
   function onFrame(frame: ServerFrame): void {
@@ -59,9 +60,9 @@ export function createLive(parts: LiveParts) {
     const asked = syncs.get(ref);
     if (asked) {
       store.mergeViews(views, asOf);
-      const absent = asked.filter((id) => !views.some(({ groupId }) => groupId === id));
+      const absent = absentOf(asked, views);
       // A frame may not be large enough for all of them. Otherwise the user is not in a group that is absent.
-      if (complete) for (const id of absent) store.removeView(id, asOf);
+      if (complete) store.removeViews(absent, asOf);
       else if (views.length) sync(absent);
       return;
     }
@@ -81,7 +82,7 @@ export function createLive(parts: LiveParts) {
       const groups = store.takeStaleGroups();
       // Before it is live, nothing is sent: after the connect, everything is asked for.
       if (store.getSnapshot().connection === 'live') for (const some of chunksOf(groups)) sync(some);
-      if (!wsUrl && groups.length > 0) void loadInbox(false);
+      if (!wsUrl && groups.length > 0) void loadInbox();
       for (const [groupId, messageIds] of store.staleReceipts()) {
         for (const some of chunksOf(messageIds)) void loadReceipts(groupId, some);
       }
@@ -105,22 +106,28 @@ export function createLive(parts: LiveParts) {
     }
   }
 
-  async function loadInbox(unreadOnly: boolean, archived = false): Promise<void> {
-    try {
-      let cursor: string | undefined;
+  /** Reads the whole inbox, or the groups with something unread. */
+  async function loadInbox(unreadOnly = false): Promise<void> {
+    const startedAsOf = store.stamp();
+    let absent = store.groupIds();
+    const read = async (archived?: true) => {
+      let cursor: string | null = null;
       do {
         const asOf = store.stamp();
-        const page = await api.getInbox({
-          unreadOnly,
-          archived: archived || undefined,
-          limit: INBOX_LIMIT,
-          cursor,
-        });
-        cursor = page.cursor ?? undefined;
+        const page = await api.getInbox({ unreadOnly, archived, limit: INBOX_LIMIT, cursor });
+        cursor = page.cursor;
+        absent = absentOf(absent, page.groups);
         store.mergeViews(page.groups, asOf, archived ? undefined : !cursor);
       } while (cursor);
+    };
+    try {
       // The badge is complete without the archived groups, but a listener may show one.
-      if (!unreadOnly && !archived) await loadInbox(false, true);
+      await read();
+      if (unreadOnly) return;
+      await read(true);
+      // A group that left the archive in between is in neither answer.
+      if (absent.length > 0) await read();
+      store.removeViews(absent, startedAsOf);
     } catch (error) {
       store.expire();
       onError(error);
@@ -129,29 +136,28 @@ export function createLive(parts: LiveParts) {
 
   function check(): void {
     if (connection) connection.check();
-    else if (isStarted) void loadInbox(false);
+    else if (isStarted) void loadInbox();
   }
 
   return {
     start(): void {
       if (isStarted) return;
       isStarted = true;
-      if (!wsUrl) {
-        store.setConnection('idle', true);
+      store.setConnection(wsUrl ? 'connecting' : 'idle', true);
+      if (wsUrl) {
+        connection = createConnection({
+          ...parts,
+          url: wsUrl,
+          onFrame,
+          onOpen() {
+            syncs.clear();
+            sync();
+          },
+          onLost: () => store.setConnection('connecting'),
+        });
+      } else {
         check();
-        return;
       }
-      store.setConnection('connecting');
-      connection = createConnection({
-        ...parts,
-        url: wsUrl,
-        onFrame,
-        onOpen() {
-          syncs.clear();
-          sync();
-        },
-        onLost: () => store.setConnection('connecting'),
-      });
     },
 
     /** The page came back, or the network. */
@@ -162,6 +168,12 @@ export function createLive(parts: LiveParts) {
       if (!signal.aborted) gatherLater(RECHECK);
     },
 
+    /** Asks for the view of a group, and for the receipts in it that are watched. */
+    refresh(groupId: string): void {
+      store.expire([groupId]);
+      gather();
+    },
+
     stop(): void {
       isStarted = false;
       connection?.stop();
@@ -170,15 +182,21 @@ export function createLive(parts: LiveParts) {
     },
 
     /** Keeps the view of a group true, and the receipts of messages until the function that this returns is called. */
-    need(groupId: string, messageIds: readonly string[]): () => void {
+    need(groupId: string, messageIds: readonly string[] = []): () => void {
       store.add(groupId);
-      for (const id of messageIds) store.watchReceipt(groupId, id);
+      const releases = messageIds.map((id) => store.watchReceipt(groupId, id));
       gather();
       return () => {
-        for (const id of messageIds) store.unwatchReceipt(groupId, id);
+        for (const release of releases) release();
       };
     },
   };
+}
+
+/** The groups that have no view here. */
+function absentOf(groupIds: readonly string[], views: readonly InboxGroup[]): readonly string[] {
+  const present = new Set(views.map(({ groupId }) => groupId));
+  return groupIds.filter((id) => !present.has(id));
 }
 
 function chunksOf(all: readonly string[]): readonly (readonly string[])[] {

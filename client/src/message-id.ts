@@ -11,6 +11,11 @@ export function isAbove(a: string | null | undefined, b: string | null | undefin
   return padded(a) > padded(b);
 }
 
+/** Negative where `a` is smaller than `b`, 0 where they are equal, positive where `a` is larger. */
+export function compareIds(a: string | null, b: string | null): number {
+  return +isAbove(a, b) - +isAbove(b, a);
+}
+
 function padded(id: string | null | undefined): string {
   return (id ?? '').padStart(20);
 }

@@ -40,12 +40,12 @@ export function withMark(marks: readonly PendingMark[], mark: PendingMark): read
  * same.
  */
 export function createOutbox(
-  storage: MarkStorage,
+  storage: MarkStorage | undefined,
   userId: string,
   onError: (error: unknown) => void,
 ): Outbox {
   const key = `tidemark:${userId}`;
-  const read = async () => parse(await storage.get(key));
+  const read = async () => parse(await storage?.get(key));
   let last: Promise<unknown> = Promise.resolve();
 
   return {
@@ -57,7 +57,7 @@ export function createOutbox(
         const others = (stored.get(groupId) ?? []).filter(({ messageId }) => isAbove(messageId, done));
         stored.set(groupId, marks.reduce(withMark, others));
         const left = [...stored].filter(([, some]) => some.length > 0);
-        await storage.set(key, left.length > 0 ? JSON.stringify(Object.fromEntries(left)) : null);
+        await storage?.set(key, left.length > 0 ? JSON.stringify(Object.fromEntries(left)) : null);
       };
       last = last.then(change).catch(onError);
     },

@@ -41,7 +41,7 @@ export interface ServiceCalls {
   /** At most 100 users. */
   addMembers: Call<{ groupId: string; userIds: readonly string[] }, MembersAdded>;
   listMembers: Call<
-    { groupId: string; limit?: number | undefined; cursor?: string | undefined },
+    { groupId: string; limit?: number | undefined; cursor?: string | null | undefined },
     MembersPage
   >;
   removeMember: Call<{ groupId: string; userId: string }, undefined>;
@@ -66,7 +66,7 @@ export interface ServiceCalls {
   /** Erases all that is stored of a user. The event `UserErased` reports the end. */
   eraseUser: Call<{ userId: string }, undefined>;
   /** A page of all that is stored of a user. */
-  exportUser: Call<{ userId: string; cursor?: string | undefined }, UserExport>;
+  exportUser: Call<{ userId: string; cursor?: string | null | undefined }, UserExport>;
 }
 
 export interface ServiceApi extends ServiceCalls {

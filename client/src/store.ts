@@ -1,6 +1,6 @@
 import type { Badge, InboxGroup, MessageReceipts, Preferences, Unread } from './answers.ts';
 import { countBadge, muteLeftMs } from './badge.ts';
-import { isAbove, laterOf } from './message-id.ts';
+import { checkMessageId, compareIds, isAbove, laterOf } from './message-id.ts';
 
 /** Where the user's own view of a group stands, and what the user wants of the group. */
 export type View = Readonly<InboxGroup>;
@@ -199,10 +199,12 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     /** The messages whose receipts are to be asked for, by group. */
     staleReceipts: () => [...watched].map(([groupId, messages]) => [groupId, staleOf(messages)] as const),
 
-    /** What is known may have changed: there was no connection. */
-    expire(): void {
-      for (const messages of [groups, ...watched.values()]) {
-        for (const one of messages.values()) one.isStale = true;
+    groupIds: (): readonly string[] => [...groups.keys()],
+
+    /** What is known of these groups may have changed; of all where there was no connection. */
+    expire(groupIds: readonly string[] = [...groups.keys(), ...watched.keys()]): void {
+      for (const groupId of groupIds) {
+        for (const one of [groupOf(groupId), ...(watched.get(groupId)?.values() ?? [])]) one.isStale = true;
       }
     },
 
@@ -224,9 +226,9 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
 
     mergeViews,
 
-    /** The user is no longer in the group, as of this time. */
-    removeView(groupId: string, asOf: number): void {
-      if ((groups.get(groupId)?.asOf ?? 0) <= asOf) groups.delete(groupId);
+    /** The user is in none of these groups, as of this time. */
+    removeViews(groupIds: readonly string[], asOf: number): void {
+      for (const groupId of groupIds) if ((groups.get(groupId)?.asOf ?? 0) <= asOf) groups.delete(groupId);
       publish();
     },
 
@@ -245,6 +247,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     },
 
     note(groupId: string, messageId: string, { senderId, silent, mentions }: NotedMessage): void {
+      checkMessageId(messageId);
       const group = groupOf(groupId);
       if (!silent) {
         group.loud = laterOf(group.loud, messageId);
@@ -263,22 +266,19 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       publish();
     },
 
-    watchReceipt(groupId: string, messageId: string): void {
+    /** Keeps the receipts of a message until the function that this returns is called. */
+    watchReceipt(groupId: string, messageId: string): () => void {
       const messages = watched.get(groupId) ?? new Map<string, WatchedReceipt>();
       watched.set(groupId, messages);
       const known = messages.get(messageId) ?? { receipt: null, asOf: -1, watchers: 0, isStale: true };
       messages.set(messageId, known);
       known.watchers += 1;
-    },
-
-    unwatchReceipt(groupId: string, messageId: string): void {
-      const messages = watched.get(groupId);
-      const known = messages?.get(messageId);
-      if (!messages || !known) return;
-      known.watchers -= 1;
-      if (known.watchers === 0) messages.delete(messageId);
-      if (messages.size === 0) watched.delete(groupId);
-      publish();
+      return () => {
+        known.watchers -= 1;
+        if (known.watchers === 0) messages.delete(messageId);
+        if (messages.size === 0) watched.delete(groupId);
+        publish();
+      };
     },
 
     /** Merges the receipts of messages that are watched. Those of others are not kept, since nothing keeps them true. */
@@ -309,15 +309,13 @@ function staleOf(all: ReadonlyMap<string, { readonly isStale: boolean }>): reado
 }
 
 function isLater(a: View, aAsOf: number, b: View, bAsOf: number): boolean {
-  if (a.revision !== b.revision) return a.revision > b.revision;
-  if (a.messageId !== b.messageId) return isAbove(a.messageId, b.messageId);
-  if (a.preferencesRevision !== b.preferencesRevision) return a.preferencesRevision > b.preferencesRevision;
-  return aAsOf === bAsOf ? isAbove(a.head, b.head) : aAsOf > bAsOf;
-}
-
-/** The newest message that is known. */
-function headOf({ view, noted }: Group): string | null {
-  return [...noted.keys()].reduce(laterOf, view.head);
+  const order =
+    a.revision - b.revision ||
+    compareIds(a.messageId, b.messageId) ||
+    a.preferencesRevision - b.preferencesRevision ||
+    aAsOf - bAsOf ||
+    compareIds(a.head, b.head);
+  return order > 0;
 }
 
 function unreadOf({ view, noted }: Group): Unread {
@@ -337,17 +335,16 @@ function shownView(group: Group): View {
   const { archive, archived, head } = group.view;
   return {
     ...group.view,
-    head: headOf(group),
+    head: [...group.noted.keys()].reduce(laterOf, head),
     unread: unreadOf(group),
     archived: archived && !(archive === 'untilNew' && isAbove(group.loud, head)),
   };
 }
 
 function shownReceipts([groupId, messages]: [string, ReadonlyMap<string, WatchedReceipt>]) {
-  const known = [...messages].flatMap(([id, { receipt }]): [string, Receipt][] =>
-    receipt ? [[id, receipt]] : [],
-  );
-  return [groupId, new Map(known)] as const;
+  const known = new Map<string, Receipt>();
+  for (const [id, { receipt }] of messages) if (receipt) known.set(id, receipt);
+  return [groupId, known] as const;
 }
 
 /** `after`, but `before` itself where it is equal, and so with each part: what has not changed stays the same object. */

@@ -1,7 +1,6 @@
 import { createUserApi, type UserCalls } from './api.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import { createLive } from './live.ts';
-import { checkMessageId } from './message-id.ts';
 import { createOutbox, type MarkStorage } from './outbox.ts';
 import { isPageHidden, onPage } from './page.ts';
 import type { CreateReading } from './reading.ts';
@@ -50,6 +49,11 @@ export interface Tidemark {
    * service's next view of the group takes its place. Where the view may not count it, it is asked for within seconds.
    */
   noteMessage(groupId: string, messageId: string, message: NotedMessage): void;
+  /**
+   * Asks for the view of a group, and for the receipts in it that listeners show. For what the service does not announce:
+   * the chat has deleted a message or the group, or the user has joined or left it.
+   */
+  refresh(groupId: string): void;
   /** The tracker of a group: the same each time. */
   tracker(groupId: string): Tracker;
   /** Sends what is pending, and ends everything. */
@@ -62,19 +66,9 @@ export interface Tidemark {
  */
 const LINGER_MS = 5_000;
 
-const nothing = () => undefined;
-const NO_STORAGE: MarkStorage = { get: nothing, set: nothing };
-
 /** All of one user: the calls, the trackers, and the state that arrives by itself. */
 export function createTidemark(options: TidemarkOptions): Tidemark {
-  const {
-    userId,
-    storage = NO_STORAGE,
-    createReading,
-    isPrivate = nothing,
-    onDropped = nothing,
-    onError = nothing,
-  } = options;
+  const { userId, onError = () => undefined } = options;
   const ended = new AbortController();
   const { signal } = ended;
   const listeners = new Set<() => void>();
@@ -103,25 +97,17 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     },
     () => live.recheck(),
   );
-  const live = createLive({ ...options, api, store, onError, signal });
-  const outbox = createOutbox(storage, userId, onError);
+  const outbox = createOutbox(options.storage, userId, onError);
+  const parts = { ...options, api, store, outbox, onError, signal };
+  const live = createLive(parts);
 
   function trackerOf(groupId: string) {
     const known = trackers.get(groupId);
     if (known) return known;
-    const tracker = createTracker({
-      groupId,
-      api,
-      store,
-      outbox,
-      createReading,
-      isPrivate,
-      onDropped,
-      signal,
-    });
+    const tracker = createTracker(groupId, parts);
     trackers.set(groupId, tracker);
     // A mark says in which revision of the view the message was read.
-    live.need(groupId, []);
+    live.need(groupId);
     return tracker;
   }
 
@@ -142,12 +128,14 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
     api,
     getSnapshot: store.getSnapshot,
     tracker: trackerOf,
+    noteMessage: store.note,
+    refresh: live.refresh,
 
     subscribe(listener, interest) {
       // The same function may listen twice.
       const own = () => listener();
       listeners.add(own);
-      const release = interest && live.need(interest.groupId, interest.messageIds ?? []);
+      const release = interest && live.need(interest.groupId, interest.messageIds);
       live.start();
       return () => {
         if (!listeners.delete(own)) return;
@@ -158,11 +146,6 @@ export function createTidemark(options: TidemarkOptions): Tidemark {
         }, LINGER_MS);
         lingering.add(timer);
       };
-    },
-
-    noteMessage(groupId, messageId, message) {
-      checkMessageId(messageId);
-      store.note(groupId, messageId, message);
     },
 
     async close() {

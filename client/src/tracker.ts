@@ -46,20 +46,19 @@ interface OwnedTracker extends Tracker {
 }
 
 export interface TrackerParts {
-  readonly groupId: string;
   readonly api: UserCalls;
   readonly store: Store;
   readonly outbox: Outbox;
-  readonly createReading: CreateReading | undefined;
+  readonly createReading?: CreateReading;
   /** Whether what is read now is read privately. */
-  readonly isPrivate: (groupId: string) => boolean | undefined;
-  readonly onDropped: (mark: DroppedMark) => void;
+  readonly isPrivate?: (groupId: string) => boolean | undefined;
+  readonly onDropped?: (mark: DroppedMark) => void;
   /** Aborted when the client is closed. */
   readonly signal: AbortSignal;
 }
 
-export function createTracker(parts: TrackerParts): OwnedTracker {
-  const { groupId, api, store, outbox, createReading, isPrivate, onDropped, signal } = parts;
+export function createTracker(groupId: string, parts: TrackerParts): OwnedTracker {
+  const { api, store, outbox, signal } = parts;
   /** A public one, a private one above it, or both. */
   let marks: readonly PendingMark[] = [];
   const inFlight = new Map<PendingMark, Promise<void>>();
@@ -74,7 +73,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
   let clampedAnswers = 0;
   const viewNow = () => store.getSnapshot().views.get(groupId);
   let view = viewNow();
-  const reading = createReading?.((messageId) => tracker.shown(messageId), signal);
+  const reading = parts.createReading?.((messageId) => tracker.shown(messageId), signal);
   signal.addEventListener('abort', () => clearTimeout(timer));
 
   function isRead({ messageId }: PendingMark): boolean {
@@ -151,7 +150,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
 
   function drop(mark: PendingMark, error: TidemarkError | null): void {
     done(mark);
-    onDropped({ groupId, messageId: mark.messageId, error });
+    parts.onDropped?.({ groupId, messageId: mark.messageId, error });
   }
 
   /** This mark need not be sent any more, nor those that it implies. */
@@ -164,7 +163,7 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
     shown(messageId) {
       checkMessageId(messageId);
       store.see(groupId, messageId);
-      add({ messageId, private: !!isPrivate(groupId), ifRevision: view?.revision });
+      add({ messageId, private: !!parts.isPrivate?.(groupId), ifRevision: view?.revision });
     },
 
     observe(element, messageId) {
@@ -199,8 +198,9 @@ export function createTracker(parts: TrackerParts): OwnedTracker {
       const before = view;
       view = viewNow();
       if (view === before || !view) return;
-      if (before && isAbove(before.messageId, view.messageId)) reading?.hold(view.messageId);
-      if (before && isAbove(view.messageId, before.messageId)) reading?.hold();
+      if (before && before.messageId !== view.messageId) {
+        reading?.hold(isAbove(before.messageId, view.messageId) ? view.messageId : undefined);
+      }
       const left = marks.filter((mark) => inFlight.has(mark) || !isRead(mark));
       if (left.length < marks.length) keep(left, view.messageId);
     },

@@ -44,25 +44,24 @@ export interface CallOptions {
 /** Returns the body of the answer. Throws a TidemarkError, or the reason of an aborted signal. */
 export async function send(
   { url, token, fetch: given, timeoutMs = 30_000 }: ApiOptions,
-  { method, path, body }: { readonly method: string; readonly path: string; readonly body?: object },
+  { path, ...request }: { readonly path: string; readonly method: string; readonly body?: string },
   { signal, keepalive = false }: CallOptions = {},
   accepted?: number,
 ): Promise<unknown> {
   const attempt = async (bearer: string | undefined) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const init: FetchInit = {
-      method,
+      ...request,
       headers: {
         'content-type': 'application/json',
         ...(bearer && { authorization: `Bearer ${bearer}` }),
       },
-      ...(body && { body: JSON.stringify(body) }),
       keepalive,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     };
     try {
       const response = await (given ?? fetch)(`${url.replace(/\/$/, '')}/v1${path}`, init);
-      return { response, text: await response.text() };
+      return [response, await response.text()] as const;
     } catch (cause) {
       signal?.throwIfAborted();
       throw new TidemarkError(0, null, null, { cause });
@@ -70,14 +69,13 @@ export async function send(
   };
 
   const bearer = await token?.();
-  let answer = await attempt(bearer);
-  if (answer.response.status === 401 && token) {
+  let [response, text] = await attempt(bearer);
+  if (response.status === 401 && token) {
     const renewed = await token(bearer);
-    if (renewed !== bearer) answer = await attempt(renewed);
+    if (renewed !== bearer) [response, text] = await attempt(renewed);
   }
-  const { response, text } = answer;
   const { ok, status } = response;
-  if (status === 204) return undefined;
+  if (status === 202 || status === 204) return undefined;
   const parsed = parseObject(text);
   if (parsed && (ok || status === accepted)) return parsed;
   throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);

@@ -25,11 +25,11 @@ export const member = (userId: UserId, state: MembershipState): Change =>
 export const members = (states: Iterable<readonly [UserId, MembershipState]>): Change[] =>
   [...states].map(([userId, state]) => member(userId, state));
 
-/** A member's state that may be old. It is merged only if the cache holds the member already. */
+/** A member's state that may be old. A membership is merged only if the cache holds the member already; a departure always. */
 export const knownMember = (userId: UserId, state: MembershipState): Change =>
   entry('knownMember', userId, encodeMembership(state));
 
-/** A departure that the ledger has removed. A later membership of the user stays. */
+/** A departure that the ledger has removed. What it ended goes too; a later membership or departure of the user stays. */
 export const forgotten = (userId: UserId, departure: Departure): Change =>
   entry('forgotten', userId, encodeMembership(departure));
 
@@ -52,7 +52,10 @@ export const due = (limit: number): Change => entry('due', String(limit));
 /** A head, just read from the ledger. */
 export const head = (state: Head): Change => entry('head', encodeHead(state));
 
-/** A head that may be old. It is merged only if the cache holds a head already. */
+/**
+ * A head that may be old. Without a head in the cache it is not merged; if it has an epoch, the other keys are emptied, since
+ * they may be of a time up to it.
+ */
 export const knownHead = (state: Head): Change => entry('knownHead', encodeHead(state));
 
 /**

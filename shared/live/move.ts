@@ -1,7 +1,7 @@
 import type { MessageRange } from '../cache/live-cache.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
-import { isPast, type Membership, type MembershipState } from '../domain/membership.ts';
+import { isPast, type Membership, type MembershipState, preferencesRevision } from '../domain/membership.ts';
 import { type Position, parseMessageId, START } from '../domain/position.ts';
 
 /** How a member moved, as far as frames are concerned. */
@@ -38,7 +38,7 @@ export function moveIn(event: TidemarkEvent): Move | null {
     }
     case 'PreferencesChanged': {
       const { revision } = event;
-      return moveOf(event, null, true, ({ preferences }) => preferences.revision >= revision);
+      return moveOf(event, null, true, (membership) => preferencesRevision(membership) >= revision);
     }
     case 'GroupFullyRead':
     case 'MessageStillUnread':

@@ -190,6 +190,51 @@ describe('live', () => {
     );
   });
 
+  test.each([
+    ['over the WebSocket API', {}],
+    ['in the inbox', { wsUrl: undefined }],
+  ])(
+    'a refresh %s brings what is left after a deletion, and after leaving and joining',
+    async (_way, options) => {
+      const { groupId, sender, reader } = await openGroup();
+      const client = deviceOf(reader, options);
+      const nothing = { groups: 0, messages: 0, mentions: 0, exact: true };
+      /** After a refresh, the badge is this one and the service's. */
+      async function refreshed(badge: object): Promise<void> {
+        client.refresh(groupId);
+        await eventually(() => expect(client.getSnapshot().badge).toEqual(badge));
+        expect(await apiOf(reader).getBadge()).toEqual(badge);
+      }
+      await eventually(() => expect(unreadOf(client, groupId)).toBe(3));
+
+      await service().recordMessage({ groupId, messageId: '4', senderId: sender });
+      client.noteMessage(groupId, '4', { senderId: sender });
+      await service().deleteMessage({ groupId, messageId: '4' });
+      await service().deleteMessage({ groupId, messageId: '2' });
+      await refreshed({ ...nothing, groups: 1, messages: 2 });
+
+      await apiOf(reader).markRead({ groupId, messageId: '1' });
+      await refreshed({ ...nothing, groups: 1, messages: 1 });
+      await service().removeMember({ groupId, userId: reader });
+      await refreshed(nothing);
+      await service().addMember({ groupId, userId: reader, joinedAfter: null });
+      await refreshed({ ...nothing, groups: 1, messages: 2 });
+
+      await service().deleteGroup({ groupId });
+      await refreshed(nothing);
+      await service().addMembers({ groupId, userIds: [sender, reader] });
+      await service().recordMessage({ groupId, messageId: '1', senderId: sender });
+      await refreshed({ ...nothing, groups: 1, messages: 1 });
+
+      await apiOf(reader).markRead({ groupId, messageId: '1' });
+      await refreshed(nothing);
+      await service().deleteGroup({ groupId });
+      await service().addMembers({ groupId, userIds: [sender, reader] });
+      await service().recordMessage({ groupId, messageId: '1', senderId: sender });
+      await refreshed({ ...nothing, groups: 1, messages: 1 });
+    },
+  );
+
   test('a connection that is cut comes back with what was missed', async () => {
     const { groupId, reader } = await openGroup();
     const sockets: WebSocket[] = [];

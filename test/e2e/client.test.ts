@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { createUserApi, type UserCalls } from '../../client/src/api.ts';
+import { createUserApi, USER_ROUTES, type UserCalls } from '../../client/src/api.ts';
 import { TidemarkError } from '../../client/src/error.ts';
-import { createServiceApi, type ServiceApi } from '../../client/src/service.ts';
+import {
+  createServiceApi,
+  SERVICE_ROUTES,
+  type ServiceApi,
+  type ServiceCalls,
+} from '../../client/src/service.ts';
 import { createTidemark } from '../../client/src/tidemark.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import { withStack } from '../support/running-stack.ts';
@@ -27,6 +32,129 @@ async function errorOf(call: Promise<unknown>): Promise<TidemarkError> {
   if (error instanceof TidemarkError) return error;
   throw new Error(`not a TidemarkError: ${error}`);
 }
+
+/** For each call its fields and what it returns, in an order in which each has something to do. */
+type Examples<Calls> = {
+  readonly [Name in keyof Calls]: Calls[Name] extends (fields: infer Fields, ...rest: never[]) => unknown
+    ? readonly [fields: Fields, answer: unknown]
+    : never;
+};
+
+/** Makes every call of the examples, and returns their names. */
+async function makeCalls<Calls>(calls: Calls, examples: Examples<Calls>): Promise<string[]> {
+  const names = Object.keys(examples) as (keyof Calls & string)[];
+  for (const name of names) {
+    const [fields, answer] = examples[name];
+    const call = calls[name] as (fields: unknown) => Promise<unknown>;
+    const returned = await call(fields).catch((error: unknown) =>
+      Promise.reject(new Error(name, { cause: error })),
+    );
+    expect([name, returned]).toEqual([name, answer]);
+  }
+  return names.toSorted();
+}
+
+const like = (fields: object): unknown => expect.objectContaining(fields);
+
+describe('every call', () => {
+  test.each(['with a token of the user', 'on behalf of the user'])('of a user succeeds %s', async (how) => {
+    const [groupId, userId] = [freshPrefix(), freshPrefix('user')];
+    await service().addMembers({ groupId, userIds: [userId, 'bob'] });
+    for (const messageId of ['1', '2', '3']) {
+      await service().recordMessage({ groupId, messageId, senderId: messageId === '1' ? userId : 'bob' });
+    }
+    const unread = { count: 2, mentions: 0, firstId: '2', exact: true };
+    const nothing = { count: 0, mentions: 0, firstId: null, exact: true };
+    const preferences = { groupId, notify: 'all', mutedUntil: null, archive: 'no', archived: false };
+    const api = how === 'on behalf of the user' ? service().onBehalfOf(userId) : apiOf(userId);
+    const names = await makeCalls<UserCalls>(api, {
+      getWatermark: [{ groupId }, like({ groupId, userId, messageId: '1', revision: 0, head: '3', unread })],
+      getInbox: [
+        { unreadOnly: true, archived: false, limit: 1 },
+        { groups: [like({ groupId, unread })], cursor: null },
+      ],
+      getBadge: [{}, { groups: 1, messages: 2, mentions: 0, exact: true }],
+      markDelivered: [{ groupId, messageId: '2' }, like({ groupId, messageId: '2', advanced: true })],
+      markRead: [{ groupId, messageId: '2', private: true }, like({ messageId: '2', advanced: true })],
+      getMessageStatus: [
+        { groupId, messageIds: ['2'] },
+        { groupId, watermark: '2', statuses: [{ messageId: '2', read: true }] },
+      ],
+      markGroups: [
+        { marks: [{ groupId, messageId: '3' }] },
+        { results: [{ groupId, outcome: 'advanced', messageId: '3', revision: 0, clamped: false }] },
+      ],
+      markUnread: [{ groupId, messageId: '2' }, like({ messageId: '1', revision: 1, unread })],
+      markAll: [
+        { unmutedOnly: true },
+        {
+          results: [{ groupId, outcome: 'advanced', messageId: '3', revision: 1, clamped: false }],
+          cursor: null,
+        },
+      ],
+      listReceipts: [
+        { groupId, messageId: '1', state: 'read', limit: 1 },
+        like({ senderId: userId, audience: 1, members: [{ userId: 'bob', at: expect.any(String) }] }),
+      ],
+      countReceipts: [
+        { groupId, messageIds: ['1'] },
+        { groupId, receipts: [like({ messageId: '1', audience: 1, readCount: 1, readByAll: true })] },
+      ],
+      getPreferences: [{ groupId }, { ...preferences, hideReceipts: false, revision: 0 }],
+      setPreferences: [
+        { groupId, hideReceipts: true },
+        { ...preferences, hideReceipts: true, revision: 1 },
+      ],
+    });
+    expect(names).toEqual(Object.keys(USER_ROUTES).toSorted());
+    expect((await apiOf(userId).getWatermark({ groupId })).unread).toEqual(nothing);
+  });
+
+  test('of a back end succeeds', async () => {
+    const [groupId, userId] = [freshPrefix(), freshPrefix('user')];
+    const message = { groupId, senderId: 'bob' };
+    const names = await makeCalls<ServiceCalls>(service(), {
+      setGroup: [
+        { groupId, parentId: 'hall', receipts: 'sender' },
+        { groupId, head: null, parentId: 'hall', receipts: 'sender' },
+      ],
+      addMember: [
+        { groupId, userId, joinedAfter: null },
+        { groupId, userId, joinedAfter: null },
+      ],
+      addMembers: [
+        { groupId, userIds: [userId, 'bob'] },
+        { added: 1, existing: 1 },
+      ],
+      listMembers: [
+        { groupId, limit: 2 },
+        { members: [like({ userId: 'bob' }), like({ userId })], cursor: null },
+      ],
+      recordMessage: [
+        { ...message, messageId: '1' },
+        { groupId, messageId: '1', head: '1' },
+      ],
+      recordMessages: [
+        { messages: [{ ...message, messageId: '2', mentions: 'all' }] },
+        { results: [{ groupId, messageId: '2', outcome: 'recorded' }] },
+      ],
+      deleteMessage: [{ groupId, messageId: '1' }, undefined],
+      countBadges: [
+        { userIds: [userId] },
+        { badges: [{ userId, groups: 1, messages: 1, mentions: 1, exact: true }] },
+      ],
+      removeMember: [{ groupId, userId: 'bob' }, undefined],
+      exportUser: [
+        { userId },
+        like({ userId, memberships: [like({ groupId })], erasures: [], cursor: null }),
+      ],
+      deleteGroup: [{ groupId }, undefined],
+      getGroup: [{ groupId }, { groupId, head: null, parentId: null, receipts: 'members' }],
+      eraseUser: [{ userId }, undefined],
+    });
+    expect(names).toEqual(Object.keys(SERVICE_ROUTES).toSorted());
+  });
+});
 
 describe('the calls', () => {
   test('of a user do what the routes do', async () => {
@@ -79,7 +207,7 @@ describe('the calls', () => {
     });
     await service().onBehalfOf('cat').markRead({ groupId, messageId: '1', private: true });
     const first = await service().listMembers({ groupId, limit: 2 });
-    const second = await service().listMembers({ groupId, cursor: first.cursor ?? undefined });
+    const second = await service().listMembers({ groupId, cursor: first.cursor });
     expect([...first.members, ...second.members].map(({ userId }) => userId)).toEqual(['ann', 'bob', 'cat']);
     expect(await service().deleteMessage({ groupId, messageId: '2' })).toBeUndefined();
     expect(await service().removeMember({ groupId, userId: 'cat' })).toBeUndefined();

@@ -173,6 +173,8 @@ function hasOnlyTime(input: string): boolean {
 const SCHEMAS = {
   'AWS::Lambda::Function': v.strictObject({
     ...ignored('Architectures', 'Description', 'LoggingConfig', 'TracingConfig'),
+    // Ignored: the local queues bound no loop of a function.
+    ...ignored('RecursiveLoop'),
     FunctionName: v.optional(text),
     Role: text,
     Handler: text,

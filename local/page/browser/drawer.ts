@@ -216,10 +216,10 @@ export class Drawer {
     }
     if (isPrivate) return;
     try {
-      let cursor: string | undefined;
+      let cursor: string | null = null;
       do {
         const answer = await tidemark.api.markAll({ parentId: chat.groupId, cursor });
-        cursor = answer.cursor ?? undefined;
+        cursor = answer.cursor;
       } while (cursor);
     } catch (error) {
       this.#options.say(`The threads are not marked read. ${reasonOf(error)}`);

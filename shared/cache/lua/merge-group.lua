@@ -1,7 +1,7 @@
 -- Merges what the ledger holds of one group into the cache, in any order and any number of times.
 -- KEYS: members hash, messages sorted set, receipts sorted set, head, joined sorted set, doubts hash, early hash
 -- ARGV: now in ms since the epoch, time to live in ms, messages to keep, user whose view to reply ('' for none),
---   position that a member has left ('' for none: then the first value of the reply is false), most unread messages to
+--   position that a member has moved on from ('' for none: then the first value of the reply is false), most unread messages to
 --   count for the view, then the changes: the kind of each and the values of that kind (see `merges` below)
 -- Reply: the view (see group-view.lua); without a user to view { how far everyone has read, or false if unknown;
 --   users of `knownMember` whom the index lacks; users who joined a moment ago, if a position was given; the due marks,
@@ -10,7 +10,7 @@
 --   complete index only while every member is. While a head is here, nothing here is of a time up to its epoch.
 
 local members, messages, receipts, head, joined, doubts, early = unpack(KEYS)
-local now, ttl, capacity, viewer, left_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local now, ttl, capacity, viewer, former_position = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local limit = tonumber(ARGV[6])
 
 -- A load that takes longer counts as dead.
@@ -135,8 +135,8 @@ local merges = {}
 -- A membership or departure, just read from the ledger.
 merges.member = { 2, function(user, text) put(group, user, redis.call('HGET', members, user), text) end }
 
--- One that may be old. It is merged only if the member is here: a missing member is read from the ledger, and an old
--- copy would hide that.
+-- One that may be old. A membership is merged only if the member is here: a missing member is read from the ledger, and an
+-- old copy would hide that. A departure is merged always.
 merges.knownMember = { 2, function(user, text)
   local current = redis.call('HGET', members, user)
   local parts = decode(text)
@@ -186,15 +186,16 @@ merges.early = { 5, function(user, position, ...)
 end }
 
 -- Takes out early marks at or below the head, for the reply.
-merges.due = { 1, function(limit)
+merges.due = { 1, function(most)
   local _, newest = head_in(head)
-  if newest then due = take_early(early, newest, now, tonumber(limit)) end
+  if newest then due = take_early(early, newest, now, tonumber(most)) end
 end }
 
 -- A head (see head.lua), just read from the ledger.
 merges.head = { 1, put_head }
 
--- A head that may be old. It is merged only if a head is here. Without one, the other keys may be of a time up to its epoch.
+-- A head that may be old. Without a head here it is not merged; if it has an epoch, the other keys are emptied, since they may
+-- be of a time up to it.
 merges.knownHead = { 1, function(text)
   if head_in(head) then return put_head(text) end
   local parts = decode_head(text)
@@ -278,7 +279,7 @@ local function fully_read()
   local parts = text and decode(text)
   if not parts or is_departed(parts) then return false end
   local shown = position_of(parts[PUBLIC])
-  return shown <= left_position and shown
+  return shown <= former_position and shown
 end
 
 local next_change = 7
@@ -298,5 +299,5 @@ if changed.joined then
 end
 
 if viewer ~= '' then return view(members, messages, head, doubts, viewer, now, limit) end
-if left_position == '' then return { false, unknown_members, {}, due } end
+if former_position == '' then return { false, unknown_members, {}, due } end
 return { fully_read(), unknown_members, recently_joined(joined, now), due }

@@ -21,14 +21,15 @@ local function is_indexing(group)
   return group.indexing
 end
 
--- Merges a text into a member's, unless it is of a generation up to the epoch. The `?` of a doubt goes only if the text is current and no token is left.
-local function put(group, user, current, text, is_past)
+-- Merges a text into a member's, unless it is of a generation up to the epoch. The `?` of a doubt goes only if the text is
+-- just read from the ledger and no token is left.
+local function put(group, user, current, text, may_be_old)
   if not is_after_epoch(group, string.sub(text, 1, GENERATION_WIDTH)) then return end
   local members, receipts = group.members, group.receipts
   group.is_changed = true
   local before = current and decode(current)
   local merged = before and merge(plain(current), text) or text
-  if current and is_in_doubt(current) and (is_past or #live_doubts(group.doubts, user, group.now) > 0) then
+  if current and is_in_doubt(current) and (may_be_old or #live_doubts(group.doubts, user, group.now) > 0) then
     merged = merged .. '?'
   end
   if merged ~= current then redis.call('HSET', members, user, merged) end

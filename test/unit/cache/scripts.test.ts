@@ -41,7 +41,7 @@ describe.each(Object.entries({ ...SCRIPTS, ...LIVE_SCRIPTS }))('the script %s', 
     const numbers = [...source.matchAll(/tonumber\(([^)]*)\)/g)].map(([, argument]) => argument);
     // Counts, times and revisions.
     const allowed =
-      /^(count|first|revision|doubt_end|lease_end|mark_end|due_until|known|score|limit|ARGV\[\d\])$/;
+      /^(count|first|revision|doubt_end|lease_end|mark_end|due_until|known|score|most|ARGV\[\d\])$/;
     expect(numbers.filter((argument) => !allowed.test(argument ?? ''))).toEqual([]);
   });
 });

@@ -36,6 +36,36 @@ describe('a call', () => {
     ]);
   });
 
+  test('begins at the start with the cursor null that the last answer has, and keeps every other null', async () => {
+    const service = createFakeService(() => ({ status: 200, body: {} }));
+    const api = createUserApi(service);
+    await api.getInbox({ unreadOnly: true, cursor: null });
+    await api.markAll({ parentId: 'tea', cursor: null });
+    await api.markAll({ cursor: 'next' });
+    await api.setPreferences({ groupId: 'tea', mutedUntil: null });
+    await createServiceApi(service).exportUser({ userId: 'ann', cursor: null });
+    expect(service.calls.map(({ path, body }) => [path, body])).toEqual([
+      ['/inbox?unreadOnly=true', null],
+      ['/watermarks/all', { parentId: 'tea' }],
+      ['/watermarks/all', { cursor: 'next' }],
+      ['/groups/tea/preferences', { mutedUntil: null }],
+      ['/users/ann/export', null],
+    ]);
+  });
+
+  test('needs no fields where none is required', async () => {
+    const service = createFakeService(() => ({ status: 200, body: {} }));
+    const api = createUserApi(service);
+    await api.getBadge();
+    await api.getInbox();
+    await api.markAll(undefined, { keepalive: true });
+    expect(service.calls.map(({ path, body, keepalive }) => [path, body, keepalive])).toEqual([
+      ['/badge', null, false],
+      ['/inbox', null, false],
+      ['/watermarks/all', {}, true],
+    ]);
+  });
+
   test('asks for another token once where the service refuses one', async () => {
     const asked: (string | undefined)[] = [];
     const { api, calls } = apiOf(
@@ -90,6 +120,7 @@ describe('a call', () => {
       { status: 200, body: '<html>log in first' },
       { status: 200, code: 'network', problem: null },
     ],
+    ['an answer that was cut off', { status: 200 }, { status: 200, code: 'network', problem: null }],
     ['no network', 'no network' as const, { status: 0, code: 'network', problem: null, retryAfter: null }],
   ])('throws %s', async (_name, outcome: Outcome, expected) => {
     const { api } = apiOf([outcome]);
@@ -135,8 +166,8 @@ describe('a call', () => {
     expect(service.calls).toEqual([]);
   });
 
-  test('without a body to return returns undefined', async () => {
-    const api = createServiceApi(createFakeService(() => ({ status: 204 })));
+  test.each([202, 204])('returns undefined for the status %i, which has no body', async (status) => {
+    const api = createServiceApi(createFakeService(() => ({ status })));
     expect(await api.removeMember({ groupId: 'tea', userId: 'ann' })).toBeUndefined();
   });
 });

@@ -77,16 +77,16 @@ type Sent<T> = T extends readonly (infer Entry)[]
     : T extends object
       ? { [Name in keyof T]-?: Sent<Exclude<T[Name], undefined>> }
       : T;
-type FieldsOf<Name extends keyof Calls> = Parameters<Calls[Name]>[0];
+type FieldsOf<Name extends keyof Calls> = NonNullable<Parameters<Calls[Name]>[0]>;
 type Given<T> = T extends readonly (infer Entry)[]
   ? readonly Given<Entry>[]
   : T extends object
     ? { [Name in keyof T]-?: Given<Exclude<T[Name], undefined>> }
     : T;
 type ContractFields<Name extends keyof Calls> = Taken<Requests[Name]>;
-/** Fields whose text the contract parses into something else, or parses later. */
+/** Fields whose text the contract parses into something else, and the cursor of an answer, which the client leaves out at null. */
 type Parsed = {
-  cursor: string;
+  cursor: string | null;
   sentAt: string;
   joinedAfter: string | null;
   mutedUntil: string | null;

@@ -15,7 +15,9 @@ export interface Reply {
 }
 
 /** What a call gets: an answer, later an answer, or no network. */
-export type Outcome = Reply | Promise<Reply> | 'no network';
+export type Outcome = Answered | Promise<Answered>;
+
+type Answered = Reply | 'no network';
 
 /** A service of one's own behind `fetch`: it lists the calls, and answers them as the test says. */
 export function createFakeService(answer: (call: Call) => Outcome) {

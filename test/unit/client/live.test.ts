@@ -486,7 +486,7 @@ describe('a view that may not count a message', () => {
     await pass(4_000);
     expect(unread('tea')).toBe(4);
     await pass(10 * MINUTE);
-    expect(calls).toHaveLength(4);
+    expect(calls).toHaveLength(5);
   });
 });
 
@@ -607,7 +607,123 @@ describe('receipts', () => {
   });
 });
 
+describe('a refresh', () => {
+  const nothing = { groups: 0, messages: 0, mentions: 0, exact: true };
+
+  /** Answers the sync of the group. */
+  function answer(socket: FakeSocket, views: readonly object[]): void {
+    expect(socket.sent.at(-1)).toMatchObject({ action: 'sync', groups: ['tea'] });
+    socket.receive({ type: 'synced', ref: socket.sent.at(-1)?.ref, asOf: 200, views, complete: true });
+  }
+
+  test('asks for the view of the group, and takes over that a message was deleted', async () => {
+    start();
+    listen();
+    const socket = await connect([view('tea', '7', 3), view('attic', '7', 1)]);
+    tidemark.noteMessage('tea', '11', { senderId: 'bob' });
+    expect(unread('tea')).toBe(4);
+    tidemark.refresh('tea');
+    await pass(20);
+    answer(socket, [view('tea', '7', 3, { head: '11' })]);
+    expect(unread('tea')).toBe(3);
+    await pass(MINUTE);
+    expect(socket.sent).toHaveLength(2);
+  });
+
+  test('forgets the group where the user is no member any more, with what the chat brought', async () => {
+    start();
+    listen({ groupId: 'tea' });
+    const socket = await connect([view('tea', '7', 3)]);
+    tidemark.noteMessage('tea', '11', { senderId: 'bob' });
+    tidemark.refresh('tea');
+    await pass(20);
+    answer(socket, []);
+    expect(tidemark.getSnapshot().views.size).toBe(0);
+    expect(tidemark.getSnapshot().badge).toEqual(nothing);
+  });
+
+  test('brings a group that the user has joined', async () => {
+    start();
+    listen();
+    const socket = await connect();
+    tidemark.refresh('tea');
+    await pass(20);
+    answer(socket, [view('tea', '7', 3)]);
+    expect(tidemark.getSnapshot().badge).toEqual({ ...nothing, groups: 1, messages: 3 });
+  });
+
+  test('asks for the receipts of the group that somebody shows', async () => {
+    start();
+    listen({ groupId: 'tea', messageIds: ['6', '7'] });
+    listen({ groupId: 'attic', messageIds: ['6'] });
+    await connect();
+    const before = calls.length;
+    tidemark.refresh('tea');
+    await pass(20);
+    expect(calls.slice(before).map(({ path, body }) => [path, body])).toEqual([
+      ['/groups/tea/receipts', { messageIds: ['6', '7'] }],
+    ]);
+  });
+
+  test('without a WebSocket API reads the inbox', async () => {
+    let groups = [view('tea', '7', 3), view('attic', '7', 1)];
+    start({ wsUrl: undefined }, ({ path }) => inboxOf(path.includes('archived') ? [] : groups));
+    listen();
+    await pass(0);
+    groups = [view('attic', '7', 1)];
+    tidemark.refresh('tea');
+    await pass(20);
+    expect([...tidemark.getSnapshot().views.keys()]).toEqual(['attic']);
+    expect(tidemark.getSnapshot().badge).toEqual({ ...nothing, groups: 1, messages: 1 });
+  });
+});
+
 describe('without a WebSocket API', () => {
+  test('a group that the user has left goes when the inbox is read, but not before it is read to its end', async () => {
+    let isDown = false;
+    let archived = [view('attic', '7', 5, { archive: 'always', archived: true })];
+    start({ wsUrl: undefined }, ({ path }) => {
+      if (path.includes('archived')) return isDown ? problem(503, 'unavailable') : inboxOf(archived);
+      const isFirst = !path.includes('cursor');
+      const group = view(isFirst ? 'tea' : 'hall', '7', 1);
+      return { status: 200, body: { groups: [group], cursor: isFirst ? 'next' : null } };
+    });
+    const groups = () => [...tidemark.getSnapshot().views.keys()];
+    listen();
+    await pass(0);
+    expect(groups()).toEqual(['tea', 'hall', 'attic']);
+    archived = [];
+    isDown = true;
+    page.show();
+    await pass(0);
+    expect(groups()).toEqual(['tea', 'hall', 'attic']);
+    isDown = false;
+    page.show();
+    await pass(0);
+    expect(groups()).toEqual(['tea', 'hall']);
+  });
+
+  test('a group that leaves the archive while the inbox is read does not go', async () => {
+    let isArchived = true;
+    const attic = () => [
+      view('attic', '7', 5, { archive: isArchived ? 'untilNew' : 'no', archived: isArchived }),
+    ];
+    start({ wsUrl: undefined }, ({ path }) => {
+      const isOfArchive = path.includes('archived');
+      const answer = inboxOf(isOfArchive === isArchived ? attic() : []);
+      if (calls.length === 3) isArchived = false;
+      return answer;
+    });
+    listen();
+    await pass(0);
+    expect(calls).toHaveLength(2);
+    page.show();
+    await pass(0);
+    expect(calls.slice(2).map(({ path }) => path.includes('archived'))).toEqual([false, true, false]);
+    expect(unread('attic')).toBe(5);
+    expect(tidemark.getSnapshot().badge).toEqual({ groups: 1, messages: 5, mentions: 0, exact: true });
+  });
+
   test('the inbox is read at the start and when the page comes back', async () => {
     let count = 3;
     start({ wsUrl: undefined }, ({ path }) =>

@@ -90,9 +90,9 @@ describe('views', () => {
   test('go with the membership', () => {
     const store = createOwnStore();
     store.mergeViews([view('7')], 10);
-    store.removeView('tea', 9);
+    store.removeViews(['tea'], 9);
     expect(store.getSnapshot().views.size).toBe(1);
-    store.removeView('tea', 11);
+    store.removeViews(['tea'], 11);
     expect(store.getSnapshot().views.size).toBe(0);
     expect(store.badge()).toEqual({ groups: 0, messages: 0, mentions: 0, exact: false });
   });
@@ -567,16 +567,16 @@ describe('receipts', () => {
 
   test('are kept while the message is watched, and go when the message is deleted', () => {
     const store = createOwnStore();
-    store.watchReceipt('tea', '7');
-    store.watchReceipt('tea', '7');
+    const unwatch = store.watchReceipt('tea', '7');
+    const alsoUnwatch = store.watchReceipt('tea', '7');
     store.mergeReceipts('tea', [receipt(1), { ...receipt(1), messageId: '8' }], 1);
     expect([...(store.getSnapshot().receipts.get('tea')?.keys() ?? [])]).toEqual(['7']);
     store.mergeReceipts('tea', [{ messageId: '7', known: false }], 2);
     expect(readCount(store)).toBeUndefined();
     store.mergeReceipts('tea', [receipt(2)], 3);
-    store.unwatchReceipt('tea', '7');
+    unwatch();
     expect(readCount(store)).toBe(2);
-    store.unwatchReceipt('tea', '7');
+    alsoUnwatch();
     expect(store.getSnapshot().receipts.size).toBe(0);
   });
 });

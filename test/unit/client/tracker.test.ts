@@ -26,14 +26,26 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
+const PREFERENCES = {
+  ...{ parentId: null, notify: 'all', mutedUntil: null, archive: 'no', archived: false },
+  preferencesRevision: 0,
+};
+
 function start(options: Partial<TidemarkOptions> = {}): Tidemark {
-  const service = createFakeService((call) => {
-    if (call.path.startsWith('/inbox')) return { status: 200, body: { groups: [], cursor: null } };
-    if (call.path === '/groups/tea/unread')
-      return outcomes.shift() ?? marked('4', { revision: 1, head: '10' });
-    marks.push(call);
+  /** The group as the answers have left it. */
+  let groups: object[] = [];
+  const service = createFakeService(async (call) => {
+    if (call.path.startsWith('/inbox')) return { status: 200, body: { groups, cursor: null } };
     const { messageId } = call.body as { messageId: string };
-    return outcomes.shift() ?? marked(messageId);
+    const isUnread = call.path === '/groups/tea/unread';
+    if (!isUnread) marks.push(call);
+    const usual = isUnread ? marked('4', { revision: 1, head: '10' }) : marked(messageId);
+    const outcome = await (outcomes.shift() ?? usual);
+    const state = outcome === 'no network' ? undefined : outcome.body;
+    if (typeof state === 'object' && 'messageId' in state) {
+      groups = [{ ...PREFERENCES, head: state.messageId, ...state }];
+    }
+    return outcome;
   });
   tidemark = createTidemark({
     ...service,
