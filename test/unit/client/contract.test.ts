@@ -84,7 +84,7 @@ type Given<T> = T extends readonly (infer Entry)[]
     ? { [Name in keyof T]-?: Given<Exclude<T[Name], undefined>> }
     : T;
 type ContractFields<Name extends keyof Calls> = Taken<Requests[Name]>;
-/** Fields whose text the contract parses into something else, and the cursor of an answer, which the client leaves out at null. */
+/** Fields whose text the contract parses into something else or parses later, and the cursor of an answer, which the client leaves out at null. */
 type Parsed = {
   cursor: string | null;
   sentAt: string;
