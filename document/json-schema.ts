@@ -52,7 +52,7 @@ const PARSED: Shapes = [
     },
   ],
   [
-    schemas.anyTime,
+    schemas.timeAhead,
     { type: 'string', format: 'date-time', description: 'RFC 3339, from the year 1970 to the year 9999.' },
   ],
   [

@@ -19,7 +19,10 @@ const projection = {
   publisher,
   deadLetters: createDeadLetters(),
   published: new RecentRecords(10_000),
-  erasures: { start: (key: Key) => erasures.add({ key, waitedSinceMs: null }, 0) },
+  erasures: {
+    start: (key: Key) => erasures.add({ key, waitedSinceMs: null }, 0),
+    started: new RecentRecords(10_000),
+  },
 };
 
 export const handler = ledgerStream((records) => project(projection, records));

@@ -15,7 +15,7 @@ import {
   mutedUntil,
   notify,
   parameters,
-  parent,
+  parentFilter,
   parentId,
   position,
   positions,
@@ -83,7 +83,13 @@ export const getInbox = {
   at: 'GET /inbox',
   path: parameters,
   // A larger limit than other lists: a client should get its first screen in one call.
-  query: { unreadOnly: flagParameter, archived: flagParameter, parentId: parent, limit: limitTo200, cursor },
+  query: {
+    unreadOnly: flagParameter,
+    archived: flagParameter,
+    parentId: parentFilter,
+    limit: limitTo200,
+    cursor,
+  },
 } as const satisfies Request;
 
 export const markAll = {
@@ -91,7 +97,7 @@ export const markAll = {
   who: 'user',
   at: 'POST /watermarks/all',
   path: parameters,
-  optionalBody: { parentId: parent, unmutedOnly: flag, cursor },
+  optionalBody: { parentId: parentFilter, unmutedOnly: flag, cursor },
 } as const satisfies Request;
 
 export const getBadge = {

@@ -31,7 +31,7 @@ export const time = parsed(
 );
 
 /** An RFC 3339 time that may be far ahead, exactly as it is written. */
-export const anyTime = parsed(
+export const timeAhead = parsed(
   (value) => (typeof value === 'string' ? millisecondsIn(value) : null),
   'must be an RFC 3339 time such as 2026-01-31T12:00:00.000Z, from the year 1970 to the year 9999',
 );
@@ -66,7 +66,7 @@ export const notify = /* @__PURE__ */ v.optional(
 );
 
 /** Null means not muted. */
-export const mutedUntil = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(anyTime));
+export const mutedUntil = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(timeAhead));
 
 export const hideReceipts = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.boolean('must be true or false'));
 
@@ -95,7 +95,7 @@ export const userIds = listOf(userId);
 export const parentId = /* @__PURE__ */ v.optional(/* @__PURE__ */ v.nullable(groupId));
 
 /** Only groups of this parent. */
-export const parent = /* @__PURE__ */ v.optional(groupId);
+export const parentFilter = /* @__PURE__ */ v.optional(groupId);
 
 /** Who may see receipts. */
 export const receiptsPolicy = /* @__PURE__ */ v.optional(

@@ -3,12 +3,15 @@ import type { Erasure } from '../domain/erasure.ts';
 import { loggedError } from '../domain/logged-error.ts';
 import type { StoredItem } from '../ledger/items.ts';
 import { erasureKey, type Key } from '../ledger/keys.ts';
+import type { RecentRecords } from './recent-records.ts';
 import type { Written } from './stream-records.ts';
 
 /** Starts the work of an erasure. */
 export interface ErasureStarts {
   /** Starts it with the key of its item. May be repeated. Throws if that fails. */
   start(key: Key): Promise<void>;
+  /** Records whose erasures this instance has started. A repeated batch does not start them again. */
+  readonly started: RecentRecords;
 }
 
 /** A record of the stream about an erasure. */
@@ -39,9 +42,11 @@ export async function startErasures(
   const failed: string[] = [];
   for (const { sequenceNumber, was, is } of records) {
     const begun = erasureIn(is);
-    if (!begun || begun.begunAtMs === erasureIn(was)?.begunAtMs) continue;
+    if (!begun || begun.begunAtMs === erasureIn(was)?.begunAtMs || starts.started.has(sequenceNumber))
+      continue;
     try {
       await starts.start(erasureKey(begun.subject));
+      starts.started.add(sequenceNumber);
     } catch (error) {
       console.error({ message: 'an erasure could not be started', error: loggedError(error) });
       failed.push(sequenceNumber);

@@ -29,6 +29,7 @@ export const NO_ERASURES: ErasureStarts = {
   start: async () => {
     throw new Error('no erasure begins in this test');
   },
+  started: new RecentRecords(0),
 };
 
 /** Erasures on the real engines. Queue and bus are in memory, and pauses of the queue take no time. */
@@ -83,7 +84,10 @@ export async function openErasures(): Promise<TestErasures> {
   const publication = { ...common, published: new RecentRecords(10_000) };
   const projection = {
     ...{ ...common, tidemark, published: new RecentRecords(10_000) },
-    erasures: { start: async (key: ErasureJob['key']) => void jobs.push([{ key, waitedSinceMs: null }, 0]) },
+    erasures: {
+      start: async (key: ErasureJob['key']) => void jobs.push([{ key, waitedSinceMs: null }, 0]),
+      started: new RecentRecords(10_000),
+    },
   };
 
   const self: TestErasures = {

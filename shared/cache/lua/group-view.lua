@@ -33,12 +33,12 @@ local function mentions_of_user(user) return '>' .. user .. '#' end
 local function mentions_of_all_by(user) return '<' .. user .. '#' end
 
 -- The number of entries of such a section above a position and up to another.
-local function between(messages, section, above, last)
+local function count_above(messages, section, above, last)
   return redis.call('ZLEXCOUNT', messages, '(' .. section .. above, '[' .. section .. last)
 end
 
 -- The number of entries of such a section from a position on and up to another.
-local function count_within(messages, section, first, last)
+local function count_from(messages, section, first, last)
   return redis.call('ZLEXCOUNT', messages, '[' .. section .. first, '[' .. section .. last)
 end
 
@@ -66,7 +66,7 @@ local function first_counted(messages, user, read, passed, uncounted)
   while low < high do
     local middle = math.floor((low + high) / 2)
     local position = position_at(middle)
-    local counted = middle - between(messages, own, read, position) - between(messages, SILENT, read, position)
+    local counted = middle - count_above(messages, own, read, position) - count_above(messages, SILENT, read, position)
     if counted > passed then high = middle else low = middle + 1 end
   end
   return position_at(low)
@@ -82,8 +82,8 @@ local function unread_in(messages, user, read, newest, limit)
   if all == 0 then return 0, 0, false end
   -- `<`, `=` and `>` follow each other. Without an entry there, no message is silent, and none mentions anybody.
   local is_plain = redis.call('ZLEXCOUNT', messages, '[<', '(?') == 0
-  local uncounted = between(messages, own_of_user(user), read, newest)
-  if not is_plain then uncounted = uncounted + between(messages, SILENT, read, newest) end
+  local uncounted = count_above(messages, own_of_user(user), read, newest)
+  if not is_plain then uncounted = uncounted + count_above(messages, SILENT, read, newest) end
   local count = all - uncounted
   if count <= 0 then return 0, 0, false end
   local first
@@ -95,9 +95,9 @@ local function unread_in(messages, user, read, newest, limit)
   end
   local mentions = 0
   if not is_plain then
-    mentions = count_within(messages, mentions_of_user(user), first, newest)
-      + count_within(messages, MENTIONS_OF_ALL, first, newest)
-      - count_within(messages, mentions_of_all_by(user), first, newest)
+    mentions = count_from(messages, mentions_of_user(user), first, newest)
+      + count_from(messages, MENTIONS_OF_ALL, first, newest)
+      - count_from(messages, mentions_of_all_by(user), first, newest)
   end
   return math.min(count, limit + 1), mentions, first
 end

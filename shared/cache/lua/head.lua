@@ -25,9 +25,9 @@ local EPOCH_PATTERN = '^(' .. string.rep('[0-9a-z]', GENERATION_WIDTH) .. ')!(.*
 
 -- The parts of a head; nil if the text is unreadable, such as that of another version. It counts as missing.
 local function decode_head(text)
-  local epoch, life = string.match(text, EPOCH_PATTERN)
+  local epoch, rest_of_text = string.match(text, EPOCH_PATTERN)
   if epoch == string.rep('0', GENERATION_WIDTH) then return nil end
-  local newest, rest = string.match(life or text, REGISTER_PATTERN)
+  local newest, rest = string.match(rest_of_text or text, REGISTER_PATTERN)
   if not newest or not is_position(newest) then return nil end
   local loud, settings = string.match(rest, '^%^(%w+)(.*)$')
   if not loud then

@@ -25,17 +25,19 @@ afterEach(() => {
 describe('the work of an erasure', () => {
   let started: Key[];
   let isDown: boolean;
+  let records: RecentRecords;
   beforeEach(() => {
     started = [];
     isDown = false;
+    records = new RecentRecords(100);
   });
 
   const start = async (key: Key) => {
     if (isDown) throw new Error('the queue is down');
     started.push(key);
   };
-  const run = (...records: StreamRecord[]) =>
-    startErasures({ start }, sortErasures(readAll(records).readable).ofErasures);
+  const run = (...batch: StreamRecord[]) =>
+    startErasures({ start, started: records }, sortErasures(readAll(batch).readable).ofErasures);
   const KEY = { PK: { S: 'USER#ann' }, SK: { S: 'ERASURE' } };
 
   test('is started when it begins, and when it begins again', async () => {
@@ -56,6 +58,13 @@ describe('the work of an erasure', () => {
     const record = recordOf(null, erasure(1));
     expect(await run(record)).toEqual([record.sequenceNumber]);
     isDown = false;
+    expect(await run(record)).toEqual([]);
+    expect(started).toEqual([KEY]);
+  });
+
+  test('is not started by a repetition of the record, which another record of its batch may need', async () => {
+    const record = recordOf(null, erasure(1));
+    expect(await run(record)).toEqual([]);
     expect(await run(record)).toEqual([]);
     expect(started).toEqual([KEY]);
   });
