@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { type FunctionName, functionNames, LEAN, plainBundles } from '../infra/bundle.ts';
+import * as variables from '../shared/contract/environment.ts';
 import { type DeployedFunctions, USER, withFunctions, withMessage } from './deployed-functions.ts';
 import { NODE, runFunction } from './measured-function.ts';
 import { quantile } from './measurement.ts';
@@ -23,29 +24,21 @@ const MEASURED_BY_AIMS = 'mark-read';
 const FIRST_AIM_MS = 15;
 const FIRST_MEASURED_BY_AIMS: readonly string[] = ['mark-read', 'get-watermark'];
 
+/** A URL at which nothing answers. */
+const NOWHERE = 'http://127.0.0.1:9';
+
 /** What the functions need at their start. Nothing answers there: an import waits for nobody. */
 const ENVIRONMENT = {
+  // Any text will do for most of them. A variable that comes later is here by itself.
+  ...Object.fromEntries(Object.values(variables).map((name) => [name, NOWHERE])),
   AWS_REGION: 'us-east-1',
   AWS_ACCESS_KEY_ID: 'none',
   AWS_SECRET_ACCESS_KEY: 'none',
-  AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
-  TABLE_NAME: 'none',
-  MEMBERS_INDEX_NAME: 'none',
-  MESSAGE_RETENTION_DAYS: '1',
-  MEMBERSHIP: 'strict',
-  UPSTASH_SECRET_ARN: 'none',
-  EVENT_BUS_NAME: 'none',
-  DEAD_LETTER_QUEUE_URL: 'none',
+  AWS_ENDPOINT_URL: NOWHERE,
   AWS_LAMBDA_FUNCTION_NAME: 'none',
-  WEBHOOK_URL: 'http://127.0.0.1:9',
-  WEBHOOK_SECRET_ARN: 'none',
-  TOKEN_ISSUERS: '[]',
-  CONNECTIONS_URL: 'http://127.0.0.1:9',
-  FRAMES_QUEUE_URL: 'http://127.0.0.1:9',
-  QUEUE_URL: 'http://127.0.0.1:9',
-  REMINDERS_INDEX_NAME: 'none',
-  REMINDERS_QUEUE_URL: 'http://127.0.0.1:9',
-  ERASURES_QUEUE_URL: 'http://127.0.0.1:9',
+  [variables.MESSAGE_RETENTION_DAYS]: '1',
+  [variables.MEMBERSHIP]: 'strict',
+  [variables.TOKEN_ISSUERS]: '[]',
 };
 
 const IMPORT = `

@@ -8,6 +8,7 @@ import { deleteMessage, recordMessage } from '../shared/operations/messages.ts';
 import { createTidemark } from './runtime/composition.ts';
 import { eventQueue, HopelessEvent, type QueuedEvent } from './runtime/event-queue.ts';
 import { prepare } from './runtime/prepare.ts';
+import { sentOf } from './runtime/sent-message.ts';
 import { validate } from './runtime/validate.ts';
 
 const tidemark = createTidemark();
@@ -57,15 +58,10 @@ async function apply(event: QueuedEvent): Promise<void> {
   const type = event['detail-type'] as keyof typeof facts;
   switch (type) {
     case 'MessageSent': {
-      const {
-        messageId: position,
-        sentAt: sentAtMs = happenedAtMs,
-        silent: isSilent,
-        ...sent
-      } = validate(facts[type], event.detail);
-      const recorded = await recordMessage(tidemark, { ...sent, position, sentAtMs, isSilent, isFact: true });
+      const { sentAt = happenedAtMs, ...fact } = validate(facts[type], event.detail);
+      const recorded = await recordMessage(tidemark, { ...sentOf({ ...fact, sentAt }), isFact: true });
       if (recorded.outcome === 'conflict') {
-        const { groupId, senderId } = sent;
+        const { groupId, senderId } = fact;
         const message = 'a fact was ignored: the message is known under another sender';
         console.warn({ message, groupId, senderId });
       }

@@ -1,23 +1,13 @@
-import { LiveCache } from '../shared/cache/live-cache.ts';
-import { LIVE_SCRIPTS } from '../shared/cache/live-scripts.ts';
-import {
-  CONNECTIONS_URL,
-  MEMBERS_INDEX_NAME,
-  QUEUE_URL,
-  TABLE_NAME,
-} from '../shared/contract/environment.ts';
+import { CONNECTIONS_URL, MEMBERS_INDEX_NAME, QUEUE_URL } from '../shared/contract/environment.ts';
 import { NOBODY } from '../shared/domain/ids.ts';
 import { erase } from '../shared/erasure/erase.ts';
-import { CONNECTION_LIFE_MS } from '../shared/ledger/connections.ts';
 import { Erasures } from '../shared/ledger/erasures.ts';
 import { GroupItems } from '../shared/ledger/group-items.ts';
-import { createLedgerClient } from '../shared/ledger/ledger.ts';
-import { Table } from '../shared/ledger/table.ts';
 import { UserItems } from '../shared/ledger/user-items.ts';
-import { createCacheConnection, createTidemark } from './runtime/composition.ts';
 import { variable } from './runtime/environment.ts';
 import { createErasureQueue, erasureJobIn } from './runtime/erasure-queue.ts';
 import { eventQueue } from './runtime/event-queue.ts';
+import { createLiveStores } from './runtime/live.ts';
 import { prepare } from './runtime/prepare.ts';
 import { createSockets } from './runtime/sockets.ts';
 
@@ -25,20 +15,11 @@ import { createSockets } from './runtime/sockets.ts';
 const RUN_MS = 15_000;
 const LONGEST_MS = 35_000;
 
-const client = createLedgerClient();
-const connection = createCacheConnection(LIVE_SCRIPTS);
-const table = new Table(client, variable(TABLE_NAME));
-const tidemark = createTidemark('strict', client, connection);
+const { tidemark, cache, table } = createLiveStores('strict');
 const items = new UserItems(table);
 /** A deployment without the WebSocket API has no connections to close. */
 const connectionsUrl = process.env[CONNECTIONS_URL];
-const live =
-  connectionsUrl === undefined
-    ? null
-    : {
-        cache: new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs: tidemark.nowMs }),
-        sockets: createSockets(connectionsUrl),
-      };
+const live = connectionsUrl === undefined ? null : { cache, sockets: createSockets(connectionsUrl) };
 const erasing = {
   ...{ tidemark, items, live },
   groupItems: new GroupItems(table, variable(MEMBERS_INDEX_NAME)),

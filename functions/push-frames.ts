@@ -1,6 +1,6 @@
 import { pushDueFrame } from '../shared/live/push.ts';
+import { dueFrameIn } from './runtime/due-frame.ts';
 import { eventQueue } from './runtime/event-queue.ts';
-import { dueFrameIn } from './runtime/frame-queue.ts';
 import { createLive, rehearsePushes } from './runtime/live.ts';
 import { prepare } from './runtime/prepare.ts';
 

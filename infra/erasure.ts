@@ -5,7 +5,7 @@ import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 import type { Live } from './live.ts';
-import { QUEUE_FUNCTION_TIMEOUT, WorkQueue } from './queued-subscription.ts';
+import { QUEUE_FUNCTION_TIMEOUT, WorkQueue } from './work-queue.ts';
 
 export interface ErasureProps {
   readonly bundles: string;

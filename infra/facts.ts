@@ -4,7 +4,8 @@ import { facts } from '../shared/contract/facts.ts';
 import type { Cache } from './cache.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
-import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription } from './queued-subscription.ts';
+import { QueuedSubscription } from './queued-subscription.ts';
+import { QUEUE_FUNCTION_TIMEOUT } from './work-queue.ts';
 
 export interface FactsProps {
   /** The `source` of the chat back end's events. */

@@ -10,8 +10,9 @@ import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
 import type { Live } from './live.ts';
-import { QUEUE_FUNCTION_TIMEOUT, QueuedSubscription, WorkQueue } from './queued-subscription.ts';
+import { QueuedSubscription } from './queued-subscription.ts';
 import { Subscription } from './subscription.ts';
+import { QUEUE_FUNCTION_TIMEOUT, WorkQueue } from './work-queue.ts';
 
 export interface NotifyProps {
   readonly context: TidemarkContext;

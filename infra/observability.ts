@@ -16,9 +16,9 @@ import { Construct } from 'constructs';
 import type { TidemarkContext } from './context.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
-import { WorkQueue } from './queued-subscription.ts';
 import type { Reminders } from './reminders.ts';
 import { StreamSource } from './stream-source.ts';
+import { WorkQueue } from './work-queue.ts';
 
 export interface ObservabilityProps {
   readonly context: TidemarkContext;

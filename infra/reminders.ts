@@ -8,7 +8,7 @@ import type { Cache } from './cache.ts';
 import { DeadLetterQueue } from './dead-letter-queue.ts';
 import { TidemarkFunction } from './function.ts';
 import type { Ledger } from './ledger.ts';
-import { QUEUE_FUNCTION_TIMEOUT, WorkQueue } from './queued-subscription.ts';
+import { QUEUE_FUNCTION_TIMEOUT, WorkQueue } from './work-queue.ts';
 
 export interface RemindersProps {
   readonly bundles: string;

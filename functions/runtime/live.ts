@@ -1,5 +1,7 @@
-import { LiveCache, NO_MESSAGES } from '../../shared/cache/live-cache.ts';
+import { FrameGates } from '../../shared/cache/frame-gates.ts';
+import { LiveCache } from '../../shared/cache/live-cache.ts';
 import { LIVE_SCRIPTS } from '../../shared/cache/live-scripts.ts';
+import { NO_MESSAGES } from '../../shared/cache/message-range.ts';
 import { CONNECTIONS_URL, TABLE_NAME } from '../../shared/contract/environment.ts';
 import { NOBODY } from '../../shared/domain/ids.ts';
 import { CONNECTION_LIFE_MS, Connections } from '../../shared/ledger/connections.ts';
@@ -12,8 +14,10 @@ import { createCacheConnection, createTidemark } from './composition.ts';
 import { variable } from './environment.ts';
 import { createSockets } from './sockets.ts';
 
-/** What the functions of the WebSocket API work with. All parts share one client of the ledger and one of the cache. */
-export function createLive(mode?: MembershipMode): Live & { readonly table: Table } {
+type LiveStores = Pick<Live, 'tidemark' | 'cache' | 'gates'> & { readonly table: Table };
+
+/** Ledger and cache, with what the cache knows of connections. All parts share one client of the ledger and one of the cache. */
+export function createLiveStores(mode?: MembershipMode): LiveStores {
   const client = createLedgerClient();
   const connection = createCacheConnection(LIVE_SCRIPTS);
   const table = new Table(client, variable(TABLE_NAME));
@@ -21,9 +25,18 @@ export function createLive(mode?: MembershipMode): Live & { readonly table: Tabl
   return {
     tidemark,
     cache: new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs: tidemark.nowMs }),
-    connections: new Connections(table),
-    sockets: createSockets(variable(CONNECTIONS_URL)),
+    gates: new FrameGates(connection, tidemark.nowMs),
     table,
+  };
+}
+
+/** What the functions of the WebSocket API work with. */
+export function createLive(mode?: MembershipMode): Live & LiveStores {
+  const stores = createLiveStores(mode);
+  return {
+    ...stores,
+    connections: new Connections(stores.table),
+    sockets: createSockets(variable(CONNECTIONS_URL)),
   };
 }
 

@@ -1,26 +1,19 @@
-import { randomUUID } from 'node:crypto';
-import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { boundsOf } from '../../shared/aws/bounds.ts';
-import { lean } from '../../shared/aws/lean.ts';
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { loggedError } from '../../shared/domain/logged-error.ts';
 import { storedKey } from '../../shared/ledger/keys.ts';
 import type { ReminderJob, ReminderQueue } from '../../shared/reminders/reminder-job.ts';
 import { HopelessEvent, type QueuedEvent } from './event-queue.ts';
+import { jobDetail, jobMessage } from './job-message.ts';
+import { createSqsClient } from './sqs-client.ts';
 
-const DETAIL_TYPE = 'ReminderDue';
+const TYPE = 'ReminderDue';
 
 /** The most messages that SQS accepts in one call. */
 const MAX_ENTRIES = 10;
 
 /** The queue of reminders that are due. Two tries of 2 s: what it does not accept stays due, or is tried again. */
 export function createReminderQueue(url: string): ReminderQueue {
-  const client = lean(
-    new SQSClient({
-      ...boundsOf({ attempts: 2, timeoutMs: 2_000 }),
-      // Calls go to the endpoint of the environment, not to the host in the queue's URL. On AWS both are the same.
-      useQueueUrlAsEndpoint: false,
-    }),
-  );
+  const client = createSqsClient(2_000);
   return {
     async add(jobs) {
       const parts = Array.from({ length: Math.ceil(jobs.length / MAX_ENTRIES) }, (_, index) =>
@@ -49,14 +42,14 @@ async function addBatch(
 }
 
 function messageOf({ key, atMs }: ReminderJob): string {
-  const detail = { PK: key.PK.S, SK: key.SK.S, atMs };
-  return JSON.stringify({ id: randomUUID(), 'detail-type': DETAIL_TYPE, detail });
+  return jobMessage(TYPE, { PK: key.PK.S, SK: key.SK.S, atMs });
 }
 
 /** The reminder in a message of the queue. */
-export function reminderIn({ detail, 'detail-type': type }: QueuedEvent): ReminderJob {
-  const { PK, SK, atMs } = (detail ?? {}) as Readonly<Record<string, unknown>>;
-  const isKnown = type === DETAIL_TYPE && typeof PK === 'string' && typeof SK === 'string';
-  if (!isKnown || typeof atMs !== 'number') throw new HopelessEvent('the message is no due reminder');
+export function reminderIn(event: QueuedEvent): ReminderJob {
+  const { PK, SK, atMs } = jobDetail(event, TYPE);
+  if (typeof PK !== 'string' || typeof SK !== 'string' || typeof atMs !== 'number') {
+    throw new HopelessEvent('the message is no due reminder');
+  }
   return { key: storedKey(PK, SK), atMs };
 }

@@ -1,15 +1,11 @@
-import { ChangeMessageVisibilityBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { boundsOf } from '../../shared/aws/bounds.ts';
+import { ChangeMessageVisibilityBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { createSqsClient } from './sqs-client.ts';
 
 /**
  * Two tries. A record of the stream that was not sent stays in the stream and is sent when the batch is repeated. A
  * message whose pause was not set is received again after the queue's own visibility timeout.
  */
-const client = new SQSClient({
-  ...boundsOf({ attempts: 2, timeoutMs: 2_000 }),
-  // Calls go to the endpoint of the environment, not to the host in the queue's URL. On AWS both are the same.
-  useQueueUrlAsEndpoint: false,
-});
+const client = createSqsClient(2_000);
 
 export interface SendOptions {
   /** Why the message is sent to a dead-letter queue. */

@@ -1,25 +1,10 @@
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { MembershipState } from '../domain/membership.ts';
-import { type Position, START } from '../domain/position.ts';
+import type { Position } from '../domain/position.ts';
 import type { CacheConnection } from './connection.ts';
-import { frameKeysOf, keysOf, ONLINE_KEY } from './keys.ts';
-import { encodePosition } from './position-text.ts';
+import { keysOf, ONLINE_KEY } from './keys.ts';
+import { endsOf, type MessageRange } from './message-range.ts';
 import { arrayIn, membershipIn, positionIn, userIn } from './replies.ts';
-
-/** What a frame is about. */
-export type FrameKind = 'view' | 'receipts';
-
-/** The messages above `from`, up to and with `to`. */
-export interface MessageRange {
-  readonly from: Position;
-  readonly to: Position;
-}
-
-/** One kind of frame for one user. All are of one group. */
-export interface FrameClaim {
-  readonly userId: UserId;
-  readonly kind: FrameKind;
-}
 
 /**
  * Whether a user is connected. `unknown`: ask the ledger. `seen` belongs to what was read: `noteOffline` compares it.
@@ -41,33 +26,16 @@ export interface Concerned {
   readonly isTooShort: boolean;
 }
 
-/** When a frame leaves. `later`: the caller must queue it. `due`: another event queues it. */
-export type FrameTime = 'now' | 'later' | 'due';
-
-const FRAME_TIMES: readonly FrameTime[] = ['now', 'later', 'due'];
-
 export interface LiveCacheOptions {
   /** The longest life of a connection, in milliseconds. */
   readonly connectionLifeMs: number;
   readonly nowMs: () => number;
 }
 
-/** One frame of a kind for a user and group in this time. */
-export const GATE_MS = 1_000;
-
-/**
- * While a frame is due, no second one is queued, for at most this time. The frame is a second in the queue; the rest is for
- * a slow queue. If the queued frame got lost, the first move after this time queues a new one.
- */
-const DUE_MS = 5_000;
-
-/** The range of a due frame is kept for as long as its tries may fail in a row. */
-const RANGE_MS = 15 * 60_000;
-
 /** Only the senders of this many newest messages get receipts, with the cache and without. */
 export const MOST_MESSAGES = 100;
 
-/** What the cache knows of connections, and the gates that keep frames to one a second. It may be lost at any time. */
+/** What the cache knows of connections, and of whom a move concerns. It may be lost at any time. */
 export class LiveCache {
   readonly #connection: CacheConnection;
   readonly #options: LiveCacheOptions;
@@ -109,7 +77,7 @@ export class LiveCache {
   ): Promise<Concerned | 'nobody' | null> {
     const { connectionLifeMs, nowMs } = this.#options;
     const { messages, members } = keysOf(groupId);
-    const bounds = range ? boundsOf(range) : ['', ''];
+    const bounds = range ? endsOf(range) : ['', ''];
     const settings = [String(nowMs()), String(connectionLifeMs), ...bounds, String(MOST_MESSAGES)];
     return this.#connection.run(
       'findOnline',
@@ -117,40 +85,6 @@ export class LiveCache {
       [userId, ...settings],
       (reply) => (reply === null ? 'nobody' : concernedOf(userId, range, arrayIn(reply))),
     );
-  }
-
-  /**
-   * Decides when each of these frames leaves. Null if the cache does not answer. An event that is tried again has the same id.
-   * One call.
-   */
-  async claimFrames(
-    groupId: GroupId,
-    claims: readonly FrameClaim[],
-    range: MessageRange,
-    eventId: string,
-  ): Promise<readonly FrameTime[] | null> {
-    const times = [this.#options.nowMs(), GATE_MS, DUE_MS, RANGE_MS].map(String);
-    return this.#connection.run(
-      'claimFrames',
-      claims.flatMap(({ userId, kind }) => Object.values(frameKeysOf(groupId, userId, kind))),
-      [...times, ...boundsOf(range), eventId],
-      (reply) => arrayIn(reply, claims.length).map(frameTimeIn),
-    );
-  }
-
-  /** Takes a frame that is due. Returns the range that it covers; null if it is not known. One call. */
-  async takeFrame(groupId: GroupId, { userId, kind }: FrameClaim): Promise<MessageRange | null> {
-    const { gate, due } = frameKeysOf(groupId, userId, kind);
-    return this.#connection.run('takeFrame', [gate, due], [String(GATE_MS)], (reply) => {
-      const [from, to] = arrayIn(reply, 2).map(positionIn);
-      return from && to ? { from, to } : null;
-    });
-  }
-
-  /** The frame has left: its range is forgotten, unless more has become due. One call. */
-  async settleFrame(groupId: GroupId, { userId, kind }: FrameClaim, range: MessageRange): Promise<void> {
-    const { due } = frameKeysOf(groupId, userId, kind);
-    await this.#connection.run('settleFrame', [due], boundsOf(range), () => true);
   }
 
   /** The newest messages of a user in a range, the newest first. Null if the cache does not know all of them. One call. */
@@ -164,14 +98,10 @@ export class LiveCache {
     return this.#connection.run(
       'ownMessages',
       [messages],
-      [userId, ...boundsOf(range), String(most)],
+      [userId, ...endsOf(range), String(most)],
       (reply) => (reply === null ? null : arrayIn(reply).flatMap((position) => positionIn(position) ?? [])),
     );
   }
-}
-
-function boundsOf({ from, to }: MessageRange): [string, string] {
-  return [encodePosition(from), encodePosition(to)];
 }
 
 function concernedOf(userId: UserId, range: MessageRange | null, reply: readonly unknown[]): Concerned {
@@ -197,12 +127,3 @@ function presenceOf(userId: UserId, reply: unknown): Presence {
   }
   return { userId, state, seen };
 }
-
-function frameTimeIn(reply: unknown): FrameTime {
-  const time = FRAME_TIMES.find((one) => one === reply);
-  if (!time) throw new Error(`the cache replied no time of a frame: ${reply}`);
-  return time;
-}
-
-/** The range of a frame that is about no messages. */
-export const NO_MESSAGES: MessageRange = { from: START, to: START };

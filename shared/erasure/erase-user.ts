@@ -29,7 +29,7 @@ interface ErasedUser {
 }
 
 /** What became of an item: nothing of the erasure is left in it, or it must be looked at again later. */
-type Progress = 'settled' | 'waits';
+type ItemOutcome = 'settled' | 'waits';
 
 type ItemOf<Kind extends UserItem['kind']> = Extract<UserItem, { readonly kind: Kind }>;
 
@@ -42,18 +42,19 @@ export async function eraseUser(
   user: ErasedUser,
   { hasTime, settledByMs }: Share,
 ): Promise<Outcome> {
-  const run = new Run(erasing, user, settledByMs);
+  const erasure = new UserErasure(erasing, user, settledByMs);
   let after: string | null = null;
   do {
     if (!hasTime()) return 'more';
     const page = await erasing.items.page(user.userId, PAGE, after);
-    await run.work(page.items);
+    await erasure.work(page.items);
     after = page.next;
   } while (after !== null);
-  return run.end();
+  return erasure.end();
 }
 
-class Run {
+/** One job's share of the erasure of a user. */
+class UserErasure {
   readonly #erasing: ErasingUsers;
   readonly #user: ErasedUser;
   readonly #settledByMs: number;
@@ -85,7 +86,7 @@ class Run {
   }
 
   /** Each kind of item has its own way: one that is missing here does not compile. */
-  async #erase(item: UserItem): Promise<Progress> {
+  async #erase(item: UserItem): Promise<ItemOutcome> {
     switch (item.kind) {
       case 'membership':
         return this.#eraseMembership(item);
@@ -99,7 +100,7 @@ class Run {
     }
   }
 
-  async #eraseMembership({ groupId, belonging, writtenAtMs }: ItemOf<'membership'>): Promise<Progress> {
+  async #eraseMembership({ groupId, belonging, writtenAtMs }: ItemOf<'membership'>): Promise<ItemOutcome> {
     const { tidemark, items } = this.#erasing;
     const { userId, begunAtMs } = this.#user;
     const { state } = belonging;
@@ -118,7 +119,7 @@ class Run {
     return isRemoved ? 'settled' : 'waits';
   }
 
-  async #eraseConnection({ key, connection }: ItemOf<'connection'>): Promise<Progress> {
+  async #eraseConnection({ key, connection }: ItemOf<'connection'>): Promise<ItemOutcome> {
     if (connection.connectedAtMs > this.#user.begunAtMs) return 'settled';
     // First, so that a job that dies here does not leave it open.
     await this.#erasing.live?.sockets.close(connection.connectionId);
@@ -127,7 +128,7 @@ class Run {
   }
 
   /** A membership that cannot be read must leave the cache too, so it becomes a departure. Others are just removed. */
-  async #eraseUnreadable({ key, broken, reason }: ItemOf<'unreadable'>): Promise<Progress> {
+  async #eraseUnreadable({ key, broken, reason }: ItemOf<'unreadable'>): Promise<ItemOutcome> {
     const { items, tidemark } = this.#erasing;
     const { userId, begunAtMs } = this.#user;
     console.warn({ message: 'an item that cannot be read is erased', reason });

@@ -1,4 +1,5 @@
-import { type MessageRange, MOST_MESSAGES } from '../cache/live-cache.ts';
+import { MOST_MESSAGES } from '../cache/live-cache.ts';
+import type { MessageRange } from '../cache/message-range.ts';
 import { MAX_RECEIPTS } from '../contract/frames.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import { formatPlace } from '../domain/place.ts';

@@ -1,4 +1,6 @@
-import type { FrameKind, LiveCache, MessageRange } from '../cache/live-cache.ts';
+import type { FrameGates, FrameKind } from '../cache/frame-gates.ts';
+import type { LiveCache } from '../cache/live-cache.ts';
+import type { MessageRange } from '../cache/message-range.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import type { GroupId, UserId } from '../domain/ids.ts';
 import type { Connections } from '../ledger/connections.ts';
@@ -27,6 +29,7 @@ export interface DueFrame {
 export interface Live {
   readonly tidemark: Tidemark;
   readonly cache: LiveCache;
+  readonly gates: FrameGates;
   readonly connections: Connections;
   readonly sockets: Sockets;
 }

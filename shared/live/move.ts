@@ -1,4 +1,4 @@
-import type { MessageRange } from '../cache/live-cache.ts';
+import type { MessageRange } from '../cache/message-range.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import { type GroupId, parseGroupId, parseUserId, type UserId } from '../domain/ids.ts';
 import { isPast, type Membership, type MembershipState, preferencesRevision } from '../domain/membership.ts';

@@ -1,4 +1,6 @@
-import { type FrameTime, type MessageRange, NO_MESSAGES, type Presence } from '../cache/live-cache.ts';
+import type { FrameTime } from '../cache/frame-gates.ts';
+import type { Presence } from '../cache/live-cache.ts';
+import { type MessageRange, NO_MESSAGES } from '../cache/message-range.ts';
 import type { TidemarkEvent } from '../contract/event.ts';
 import type { ServerFrame } from '../contract/server-frames.ts';
 import { inParallel } from '../domain/in-parallel.ts';
@@ -47,7 +49,7 @@ export async function pushEvent(
         ? { groupId, userId: user.userId, kind: 'view', range: NO_MESSAGES }
         : { groupId, userId: user.userId, kind: 'receipts', range: range ?? NO_MESSAGES },
   );
-  const times = await live.cache.claimFrames(groupId, frames, range ?? NO_MESSAGES, eventId);
+  const times = await live.gates.claim(groupId, frames, range ?? NO_MESSAGES, eventId);
   const gone: Presence[] = [];
   await inTurn(users, async (user, index) => {
     const frame = frames[index];
@@ -63,12 +65,12 @@ export async function pushEvent(
 
 /** Pushes a frame that was due. Throws if it did not reach a connection, so that the queue tries it again. */
 export async function pushDueFrame(live: Live, frame: DueFrame): Promise<void> {
-  const known = await live.cache.takeFrame(frame.groupId, frame);
+  const known = await live.gates.take(frame.groupId, frame);
   const range = known ? covering(known, frame.range) : frame.range;
   if ((await pushFrame(live, { ...frame, range })) === 'failed') {
     throw new Error('a connection did not take a frame');
   }
-  if (known) await live.cache.settleFrame(frame.groupId, frame, known);
+  if (known) await live.gates.settle(frame.groupId, frame, known);
 }
 
 /** Runs all, at most some at once, and then throws the first error. */

@@ -74,14 +74,14 @@ export async function sendReminder(reminding: Reminding, job: ReminderJob): Prom
   if (!message || message.progress === DONE) return;
   const head = await reminding.tidemark.ledger.heads.read(message.groupId);
   if (!isAfterEpoch(head, message.recordedAt)) return;
-  const outcome = await new Run(reminding, job, message).continue();
+  const outcome = await new ReminderRun(reminding, job, message).continue();
   if (outcome !== 'more') return;
   const refused = await queue.add([job]);
   if (refused.length > 0) throw unavailable(new Error('the queue did not accept the rest of a reminder'));
 }
 
 /** One job's share of a reminder. */
-class Run {
+class ReminderRun {
   readonly #reminding: Reminding;
   readonly #job: ReminderJob;
   readonly #message: RemindedMessage;

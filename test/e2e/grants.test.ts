@@ -136,11 +136,17 @@ function putDueFrame(kind: string, groupId: string, userId: string): void {
   faults.queue('push-frames').send({ body: JSON.stringify(body) });
 }
 
+async function recordWithReminder(groupId: string, messageId: number): Promise<void> {
+  const message = { messageId: String(messageId), senderId: 'ann', remindAfterSeconds: 60 };
+  expect((await faults.api.asService('POST', `/v1/groups/${groupId}/messages`, message)).status).toBe(201);
+}
+
+/** The job of a message that was recorded with a reminder, as if its minute were over. */
 function putReminder(groupId: string, messageId: number): void {
   const detail = {
     PK: `GROUP#${groupId}`,
     SK: `MSG#${String(messageId).padStart(20, '0')}`,
-    atMs: Date.now(),
+    atMs: Date.now() + 60_000,
   };
   const body = { id: freshPrefix(), 'detail-type': 'ReminderDue', detail };
   faults.queue('send-reminders').send({ body: JSON.stringify(body) });
@@ -149,8 +155,7 @@ function putReminder(groupId: string, messageId: number): void {
 /** Lets the reminder of a message come, then one of more members than one job looks at: that one queues the rest. */
 async function remind(): Promise<void> {
   const groupId = await faults.api.openGroup(['ann', 'ben'], 1);
-  const message = { messageId: '2', senderId: 'ann', remindAfterSeconds: 60 };
-  expect((await faults.api.asService('POST', `/v1/groups/${groupId}/messages`, message)).status).toBe(201);
+  await recordWithReminder(groupId, 2);
   await faults.call(null, 'POST', '/_local/clock', { advanceSeconds: 60 });
   const named = async (ofGroup: string) =>
     (await faults.eventsOf(ofGroup, 'MessageStillUnread')).flatMap(
@@ -169,7 +174,7 @@ async function remind(): Promise<void> {
   // Where the cache does not answer in time, the ledger names all of them at once, and nothing is left to queue.
   await eventually(async () => {
     messageId += 1;
-    await faults.api.record(large, messageId, 'ann');
+    await recordWithReminder(large, messageId);
     putReminder(large, messageId);
     await eventually(() => expect(faults.queue('send-reminders').messages()).toEqual([]));
     expect(
@@ -373,13 +378,14 @@ test('every grant is needed by a call, except for those that Lambda itself uses'
 
   // A function sets a pause for events that fail.
   const failing = await api.openGroup(['ann', 'ben'], 1);
+  await recordWithReminder(failing, 2);
   const mendWebhook = proxies.webhook.always(() => true, { kind: 'answer', status: 500, body: {} });
   const mendLedger = proxies.dynamodb.always('UpdateItem', INTERNAL_ERROR);
   const mendQueries = proxies.dynamodb.always('Query', INTERNAL_ERROR);
-  putFact('MessageSent', { groupId: failing, messageId: '2', senderId: 'ann' });
+  putFact('MessageSent', { groupId: failing, messageId: '3', senderId: 'ann' });
   putEvent('Any', {});
   putDueFrame('view', failing, 'ben');
-  putReminder(failing, 1);
+  putReminder(failing, 2);
   const erased = freshPrefix('u');
   await faults.putItem({
     ...{ PK: { S: `USER#${erased}` }, SK: { S: 'ERASURE' }, kind: { S: 'erasure' } },

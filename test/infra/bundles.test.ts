@@ -61,11 +61,14 @@ describe('the client of SQS', () => {
         !importer.includes('@aws-sdk/client-sqs/') &&
         imports.some(({ path }) => path.includes('@aws-sdk/client-sqs/')),
     );
-    // push-frames shares a file with notify, of which it uses nothing that sends.
-    const others = name === 'push-frames' ? ['functions/runtime/frame-queue.ts'] : [];
-    expect(sdkImporters.map(([importer]) => importer).sort()).toEqual(
-      [...others, 'functions/runtime/sqs.ts'].sort(),
+    expect(sdkImporters.map(([importer]) => importer).sort()).toEqual([
+      'functions/runtime/sqs-client.ts',
+      'functions/runtime/sqs.ts',
+    ]);
+    const clientImporters = Object.entries(inputs).filter(([, { imports }]) =>
+      imports.some(({ path }) => path === 'functions/runtime/sqs-client.ts'),
     );
+    expect(clientImporters.map(([importer]) => importer)).toEqual(['functions/runtime/sqs.ts']);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CacheConnection } from '../../shared/cache/connection.ts';
+import { FrameGates } from '../../shared/cache/frame-gates.ts';
 import { LiveCache } from '../../shared/cache/live-cache.ts';
 import { LIVE_SCRIPTS } from '../../shared/cache/live-scripts.ts';
 import type { ServerFrame } from '../../shared/contract/server-frames.ts';
@@ -37,13 +38,14 @@ export async function openLive(): Promise<TestLive> {
     moreScripts: LIVE_SCRIPTS,
   });
   const cache = new LiveCache(connection, { connectionLifeMs: CONNECTION_LIFE_MS, nowMs: Date.now });
+  const gates = new FrameGates(connection, Date.now);
   const connections = new Connections(table);
   const posted: TestLive['posted'] = [];
   const closed: string[] = [];
   const due: DueFrame[] = [];
   const results = new Map<string, Posted>();
   return {
-    ...{ tidemark, table, cache, connections, posted, closed, due, results },
+    ...{ tidemark, table, cache, gates, connections, posted, closed, due, results },
     sockets: {
       async post(connectionId, frame) {
         const result = results.get(connectionId) ?? 'sent';

@@ -488,16 +488,19 @@ describe('a user whose last connection was closed', () => {
 describe('the cache', () => {
   const offline: Partial<Live['cache']> = {
     findOnline: async () => null,
-    claimFrames: async () => null,
     ownMessages: async () => null,
-    takeFrame: async () => null,
   };
+  const open: Partial<Live['gates']> = { claim: async () => null, take: async () => null };
 
   test('if it is down, frames leave all the same, from the ledger', async () => {
     const group = await aGroupOfThree();
     await Promise.all([live.connect(group.carol), live.connect(group.alice)]);
     const events = await reads(group, group.carol, 3);
-    await push(events, { ...live, cache: replacing(live.cache, offline) });
+    await push(events, {
+      ...live,
+      cache: replacing(live.cache, offline),
+      gates: replacing(live.gates, open),
+    });
     expect(live.posted.map(({ frame }) => frame)).toMatchObject([
       { type: 'view', messageId: '3' },
       { type: 'receipts', receipts: [{ messageId: '3' }, { messageId: '2' }, { messageId: '1' }] },

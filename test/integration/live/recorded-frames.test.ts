@@ -74,7 +74,7 @@ beforeAll(async () => {
   }
   const [phone, laptop] = [await live.connect(ofAlice), await live.connect(ofBob)];
   // Both at the same time. All gates are open, so that each event makes frames, also while others are computed.
-  const open = { ...live, cache: replacing(live.cache, { claimFrames: async () => null }) };
+  const open = { ...live, gates: replacing(live.gates, { claim: async () => null }) };
   const pushes: Promise<void>[] = [];
   const play = async (userId: UserId, steps: readonly Step[]) => {
     for (const [index, step] of steps.entries()) {
