@@ -22,7 +22,7 @@ Options
 async function play(dataPath: string): Promise<void> {
   const session = await Session.open(dataPath);
   const { run } = session;
-  await playReading(session, 'A group of two and more', `demo-group-${run}`, [`C-${run}`, `D-${run}`]);
+  await playReading(session, 'A group of four', `demo-group-${run}`, [`C-${run}`, `D-${run}`]);
   await playReading(session, 'A one-to-one chat: a group of two', `demo-chat-${run}`, []);
   await playReceipts(session);
   await playPreferences(session);

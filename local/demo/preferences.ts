@@ -58,7 +58,7 @@ export async function playPreferences(session: Session): Promise<void> {
   );
   await wants({ mutedUntil: null, notify: 'mentions' });
   await send('4');
-  say('  B wants to be notified of mentions only, instead. A sends 4, which mentions nobody.');
+  say('  B unmutes the group, and wants to be notified of mentions only. A sends 4, which mentions nobody.');
   expect(
     await badgeOfB(),
     { groups: 1, messages: 2, mentions: 2, exact: true },
@@ -66,7 +66,7 @@ export async function playPreferences(session: Session): Promise<void> {
   );
 
   await wants({ notify: 'all', archive: 'untilNew' });
-  say('  B archives the group until a new message comes.');
+  say('  B wants to be notified of everything again, and archives the group until a new message comes.');
   expect(
     [await inboxOfB(''), await inboxOfB('?archived=true')],
     [[], [groupId]],

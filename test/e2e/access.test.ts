@@ -218,6 +218,22 @@ describe('a token without the scope', () => {
   });
 });
 
+test('a back end that calls a route of users learns of its own route', async () => {
+  const { stack, groupId } = prepared;
+  const token = await stack.serviceToken();
+  const detailOf = async (method: string, path: string) =>
+    ((await stack.call(token, method, path)).body as { detail: string }).detail;
+  expect(await detailOf('GET', `/v1/groups/${groupId}/watermark`)).toBe(
+    `The token lacks the scope tidemark/user. A back end calls /v1/users/{userId}/groups/${groupId}/watermark.`,
+  );
+  expect(await detailOf('GET', '/v1/inbox')).toBe(
+    'The token lacks the scope tidemark/user. A back end calls /v1/users/{userId}/inbox.',
+  );
+  // A user has no other route for what only back ends may do.
+  const { body } = await stack.asUser('bob', 'GET', `/v1/groups/${groupId}/members`);
+  expect(body).toMatchObject({ detail: 'The token lacks the scope tidemark/service.' });
+});
+
 describe("another user's data", () => {
   test.each(['?userId=alice', '?sub=alice', '?user=alice'])(
     'is not had by asking for it: %s',

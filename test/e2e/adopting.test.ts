@@ -38,7 +38,7 @@ interface FollowCode {
 }
 interface Badges {
   count(groupId: string): number;
-  message(groupId: string, messageId: string, senderId: string): void;
+  message(groupId: string, message: Body): void;
   sync(): Promise<void>;
   deleted(groupId: string, messageId: string): Promise<void>;
   mark(groupId: string, messageId: string): Promise<void>;
@@ -136,7 +136,32 @@ describe('which call where: a back end', () => {
     expect(await does('marks unread', 'POST', `${ofBob}/unread`, { messageId: '2' })).toMatchObject({
       ...{ messageId: '1', unread: exactly(1, '2') },
     });
+    const more = { messages: [{ groupId, messageId: '3', senderId: 'alice', mentions: 'all' }] };
+    expect(await does('sends several', 'POST', '/v1/messages', more)).toMatchObject({
+      results: [{ groupId, messageId: '3', outcome: 'recorded' }],
+    });
+    expect(await does('shows a badge', 'GET', '/v1/users/bob/badge')).toMatchObject({ exact: true });
+    const bobAlone = { userIds: ['bob'] };
+    expect(await does('pushes', 'POST', '/v1/badges', bobAlone)).toMatchObject({
+      badges: [{ userId: 'bob' }],
+    });
+    const wishes = { notify: 'mentions', archive: 'no' };
+    expect(await does('keeps wishes', 'PATCH', `${ofBob}/preferences`, wishes)).toMatchObject(wishes);
+    expect(await does('opens a thread', 'PUT', `${group}-2`, { parentId: groupId })).toMatchObject({
+      parentId: groupId,
+    });
+    await does('adds users', 'POST', `${group}-2/members`, bobAlone);
+    await does('sends', 'POST', `${group}-2/messages`, { messageId: '1', senderId: 'alice' });
+    expect(await does('lists threads', 'GET', `/v1/users/bob/inbox?parentId=${groupId}`)).toMatchObject({
+      groups: [{ groupId: `${groupId}-2`, unread: exactly(1, '1') }],
+    });
+    const all = { parentId: groupId };
+    expect(await does('marks all', 'POST', '/v1/users/bob/watermarks/all', all)).toMatchObject({
+      results: [{ groupId: `${groupId}-2`, outcome: 'advanced' }],
+    });
+    await does('deletes a group', 'DELETE', `${group}-2`);
     await does('deletes', 'DELETE', `${group}/messages/2`);
+    await does('deletes', 'DELETE', `${group}/messages/3`);
     expect(await does('opens a group', 'GET', `${ofBob}/watermark`)).toMatchObject({ unread: NONE_UNREAD });
     await does('removes', 'DELETE', `${group}/members/bob`);
     await does('opens a group', 'GET', `${ofBob}/watermark`);
@@ -153,6 +178,17 @@ describe('which call where: a back end', () => {
       ['ticks', 200],
       ['who has read', 200],
       ['marks unread', 200],
+      ['sends several', 200],
+      ['shows a badge', 200],
+      ['pushes', 200],
+      ['keeps wishes', 200],
+      ['opens a thread', 200],
+      ['adds users', 200],
+      ['sends', 201],
+      ['lists threads', 200],
+      ['marks all', 200],
+      ['deletes a group', 202],
+      ['deletes', 204],
       ['deletes', 204],
       ['opens a group', 200],
       ['removes', 204],
@@ -467,6 +503,21 @@ describe('an outbox', () => {
     expect(await readView(groupId, 'dave')).toMatchObject({ messageId: '5', unread: NONE_UNREAD });
   });
 
+  test('sends all fields of a message', async () => {
+    const { relay } = await page.load<OutboxCode>('outbox.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    const outbox = new Outbox([
+      { ...sent(groupId, 'alice', '1'), mentions: ['bob'] },
+      { ...sent(groupId, 'alice', '2'), silent: true },
+      { ...sent(groupId, 'bob', '3'), advanceSender: false },
+    ]);
+    await relay(outbox);
+    expect([await outbox.waiting(), outbox.aside]).toEqual([[], []]);
+    expect(await readView(groupId, 'bob')).toMatchObject({
+      unread: { count: 1, mentions: 1, firstId: '1', exact: true },
+    });
+  });
+
   test('gives a late join its right start', async () => {
     const { relay } = await page.load<OutboxCode>('outbox.mjs');
     const groupId = await aGroup('alice', 'bob');
@@ -560,6 +611,28 @@ describe('history', () => {
     }
     const marks = (await events(groupId, 'WatermarkAdvanced')).map(({ detail }) => detail);
     expect(marks).toContainEqual(expect.objectContaining({ userId: 'carol', to: '4' }));
+  });
+
+  test('takes a hundred messages in one call, with all their fields', async () => {
+    const groupId = freshPrefix();
+    const { bringGroup } = await page.load<HistoryCode>('history.mjs');
+    const messages = Array.from({ length: 101 }, (_, index) => ({
+      ...{ messageId: String(index + 1), senderId: 'alice', silent: index < 100 },
+    }));
+    const before = door.requests.length;
+    await bringGroup(groupId, { members: [{ userId: 'bob', joinedAfter: null }], messages, marks: [] });
+    expect(door.requests.length - before).toBe(3);
+    expect(await readView(groupId, 'bob')).toMatchObject({ head: '101', unread: exactly(1, '101') });
+  });
+
+  test('stops at a message that is known under another sender', async () => {
+    const groupId = await aGroup('alice');
+    await record(groupId, 'alice', '1');
+    const { bringGroup } = await page.load<HistoryCode>('history.mjs');
+    const messages = [{ messageId: '1', senderId: 'bob' }];
+    await expect(bringGroup(groupId, { members: [], messages, marks: [] })).rejects.toThrow(
+      'Tidemark did not record message 1: conflict',
+    );
   });
 
   const bad: readonly [string, { groupId?: string; sentAt?: unknown; marks?: Body[] }, string][] = [
@@ -836,8 +909,8 @@ describe('events', () => {
     const send = async (senderId: string, messageId: string) => {
       await record(groupId, senderId, messageId);
       // The chat may deliver a message twice.
-      for (const _time of [1, 2]) phone.message(groupId, messageId, senderId);
-      if (isOnline) desk.message(groupId, messageId, senderId);
+      for (const _time of [1, 2]) phone.message(groupId, { messageId, senderId });
+      if (isOnline) desk.message(groupId, { messageId, senderId });
     };
     const followed = new Set<string>();
     const bringEvents = async (type: string, detail: Body) => {
@@ -897,6 +970,40 @@ describe('events', () => {
     expect(unread).toEqual(exactly(1, '9'));
   });
 
+  test('do not count silent messages, and nothing is read by a message that the user did not write just now', async () => {
+    const { createBadges } = await page.load<BadgesCode>('badges.mjs');
+    const groupId = await aGroup('alice', 'bob');
+    const badges = createBadges('bob', async (method, path, body) => {
+      return (await tidemark(method, `/v1/users/bob${path}`, body)).body;
+    });
+    await badges.sync();
+    const counts: number[] = [];
+    for (const message of [
+      { messageId: '1', senderId: 'alice' },
+      { messageId: '2', senderId: 'alice', silent: true },
+      { messageId: '3', senderId: 'bob', advanceSender: false },
+      { messageId: '4', senderId: 'alice' },
+    ]) {
+      await tidemark('POST', `/v1/groups/${groupId}/messages`, message);
+      badges.message(groupId, message);
+      counts.push(badges.count(groupId));
+    }
+    expect(counts).toEqual([1, 1, 1, 2]);
+    expect(await readView(groupId, 'bob')).toMatchObject({ unread: exactly(2, '1') });
+    await badges.mark(groupId, '1');
+    expect(badges.count(groupId)).toBe(1);
+  });
+
+  test('of the app leave out what the user does not want to be notified of', async () => {
+    const [loud, muted, archived] = await Promise.all([1, 2, 3].map(() => aGroup('alice', 'hugo')));
+    for (const groupId of [loud, muted, archived]) await record(String(groupId), 'alice', '1');
+    const wants = (groupId: string | undefined, preferences: Body) =>
+      tidemark('PATCH', `/v1/users/hugo/groups/${groupId}/preferences`, preferences);
+    await wants(muted, { notify: 'none' });
+    await wants(archived, { archive: 'always' });
+    expect((await tidemark('GET', '/v1/users/hugo/badge')).body).toMatchObject({ groups: 1, messages: 1 });
+  });
+
   test.each(['before', 'after'])('count a message once that comes %s the answer of a call', async (when) => {
     const { createBadges } = await page.load<BadgesCode>('badges.mjs');
     const groupId = await aGroup('alice', 'bob');
@@ -909,7 +1016,7 @@ describe('events', () => {
       const send = async () => {
         head += 1;
         await record(groupId, 'alice', String(head));
-        badges.message(groupId, String(head), 'alice');
+        badges.message(groupId, { messageId: String(head), senderId: 'alice' });
       };
       if (isNow && when === 'before') await send();
       const answer = await tidemark(method, `/v1/users/bob${path}`, body);

@@ -85,10 +85,15 @@ describe('npm run dev', () => {
     expect(said).toContain('An event was published: everyone has read up to 2.');
     expect(said).toContain('B has 3 unread messages, 2 of them mention B, and the first is 1.');
     expect(said).toContain('B’s badge counts the 2 mentions, and not 4.');
+    expect(said).toContain('A group of four (');
+    expect(said).toContain('  B unmutes the group, and wants to be notified of mentions only.');
+    expect(said).toContain('  B wants to be notified of everything again, and archives the group');
     expect(said).toContain('The group has come back,');
     expect(said).toContain('and A cannot see it.');
     expect(said).toContain('B marks all threads of the group read with one call.');
     expect(said).toContain('An event was published: C has not read 1.');
+    expect(said).toContain('Deletion and erasure (');
+    expect(said).toContain('✓ and B’s badge counts nothing.');
     expect(said).toContain('The group begins again with message 1, which is unread for B.');
     expect(said).toContain('B is erased: an event was published, and nothing is stored of B.');
     expect(said.trimEnd().split('\n').at(-1)).toBe('Everything was as expected.');

@@ -139,7 +139,7 @@ export class HttpApi {
       const reason =
         'reason' in authorization
           ? authorization.reason
-          : `The token lacks the scope ${route.scopes.join(' or ')}.`;
+          : `The token lacks the scope ${route.scopes.join(' or ')}.${this.#otherRoute(request.method, rawPath)}`;
       return gatewayProblem(403, reason, requestId);
     }
     let parameters: Record<string, string>;
@@ -161,6 +161,12 @@ export class HttpApi {
       authorization,
     });
     return this.#invoke(route, JSON.stringify(event), requestId);
+  }
+
+  /** The route of back ends that does the same as this one of users; '' if there is none. */
+  #otherRoute(method = 'GET', path: string): string {
+    const { route } = this.#find(method, path.replace(/^\/v1\//, '/v1/users/a-user/')) ?? {};
+    return route ? ` A back end calls ${path.replace(/^\/v1\//, '/v1/users/{userId}/')}.` : '';
   }
 
   #find(method: string, path: string): { route: Route; parameters: Record<string, string> } | null {

@@ -218,8 +218,8 @@ export function createDevice(
   }
 
   /** Asks at once for the view of a group that the user has just joined. Otherwise it would come only after seconds. */
-  function askForView(ofGroup: string, isAgain = false): void {
-    if (asked.has(ofGroup) && !isAgain) return;
+  function askForView(ofGroup: string): void {
+    if (asked.has(ofGroup)) return;
     asked.add(ofGroup);
     tidemark.subscribe(() => undefined, { groupId: ofGroup });
   }
@@ -233,7 +233,8 @@ export function createDevice(
     problem = null;
     const wasMember = isMember();
     members = frame.members;
-    if (isMember() && (!wasMember || frame.isRestored)) askForView(groupId, true);
+    if (!wasMember && isMember()) askForView(groupId);
+    if (frame.isRestored) tidemark.refresh(groupId);
     const known = new Set(messages.map(({ messageId }) => messageId));
     const added = frame.messages.filter(({ messageId }) => !known.has(messageId));
     messages = [...messages, ...added];
