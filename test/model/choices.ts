@@ -178,6 +178,12 @@ export const aMarkOfAll = fc.record({
   by,
 });
 
+/** Groups that change by routes. */
+const GROUPS_OF_ROUTES = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP];
+
+/** Reads all that is stored of a user. */
+export const exportOf = (userId: string): Operation => ({ kind: 'export', userId, among: GROUPS_OF_ROUTES });
+
 /** Reads the whole inbox of a user. */
 export const inboxOf = (userId: string, archived: boolean | undefined, parentId?: string): Operation => ({
   kind: 'inbox',

@@ -9,6 +9,8 @@ const FEATURES = [
   'inbox filters',
   'badge',
   'mark all',
+  'export',
+  'user erasure',
 ] as const;
 
 export type Feature = (typeof FEATURES)[number];

@@ -173,6 +173,27 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   { name: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
   { name: 'a badge with a parameter', method: 'GET', path: '/badge?exact=true', feature: 'badge' },
   {
+    name: 'an export with a parameter too many',
+    method: 'GET',
+    path: '/users/{groupId}/export?limit=1',
+    by: 'service',
+    feature: 'export',
+  },
+  {
+    name: 'an export with a bad cursor',
+    method: 'GET',
+    path: '/users/{groupId}/export?cursor=no%20cursor',
+    by: 'service',
+    feature: 'export',
+  },
+  {
+    name: 'an erasure with a parameter',
+    method: 'DELETE',
+    path: '/users/{groupId}?now=true',
+    by: 'service',
+    feature: 'user erasure',
+  },
+  {
     name: 'badges of nobody',
     method: 'POST',
     path: '/badges',

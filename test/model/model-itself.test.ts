@@ -778,6 +778,102 @@ describe('in a history written by hand', () => {
     });
   });
 
+  const erase = (userId: string): OperationRequest => ({ kind: 'erase user', userId });
+  const exported = (userId: string): OperationRequest => ({ kind: 'export', userId, among: ['g', 'other'] });
+  /** The user has read and sent, is mentioned, and hides its receipts in one of two groups. */
+  const used: OperationRequest[] = [
+    join('ben'),
+    ...inTwoGroups,
+    record(3n, 'ann'),
+    unreadFrom(2n),
+    set({ hideReceipts: true, notify: 'mentions' }),
+  ];
+
+  test('nothing is left of an erased user, except that others have its messages', async () => {
+    const erased = [...used, erase('ann')];
+    const empty = { userId: 'ann', connections: [], erasures: [], unreadable: [] };
+    expect(await answerTo(erased)).toEqual({
+      answer: { status: 202, body: null },
+      left: {
+        event: { version: '1', userId: 'ann' },
+        exported: { status: 200, body: { ...empty, memberships: [] } },
+      },
+    });
+    expect(await answerTo([...erased, exported('ann')])).toEqual({
+      answer: { status: 200, body: empty, areDistinct: true, others: [] },
+      'group g': null,
+      'group other': null,
+    });
+    for (const refused of [getWatermark, inOther(getWatermark), getPreferences, mark(1n)]) {
+      expect(await answerTo([...erased, refused])).toMatchObject({ answer: { status: 404 } });
+    }
+    expect(await answerTo([...erased, badge])).toEqual(badgeOf(0, 0, 0));
+    expect(await answerTo([...erased, listAs('ben', 3n)])).toMatchObject({
+      answer: { body: { senderId: 'ann', audience: 1, members: [] } },
+    });
+    expect(await answerTo([...used, countAs('ben', 2n)])).toMatchObject({
+      answer: { body: { receipts: [{ audience: 1, readCount: 1 }] } },
+    });
+    expect(await answerTo([...erased, countAs('ben', 2n)])).toMatchObject({
+      answer: { body: { receipts: [{ audience: 0, readCount: 0 }] } },
+    });
+  });
+
+  test('an erased user that comes back starts at the head, with the defaults and any revision', async () => {
+    const back = [...used, erase('ann'), join('ann'), record(4n, 'ben')];
+    expect(await answerTo([...back, getWatermark])).toMatchObject({
+      answer: { body: { messageId: '3', readAt: null, unread: { count: 1, firstId: '4' } } },
+    });
+    expect(await answerTo([...back, getPreferences])).toMatchObject({
+      answer: { body: { notify: 'all', hideReceipts: false } },
+    });
+    expect(await answerTo([...back, inOther(getWatermark)])).toMatchObject({ answer: { status: 404 } });
+  });
+
+  test('an export has what each group stores of the user', async () => {
+    const delivered = { kind: 'mark delivered', ...ann, ...byUser, messageId: 2n } as const;
+    const privately = { ...mark(2n), isPrivate: true } as OperationRequest;
+    const history = [join('ann'), record(1n, 'ben'), record(2n, 'ben'), mark(1n), delivered, privately];
+    const time = expect.any(String);
+    const preferences = {
+      ...{ notify: 'all', mutedUntil: null, hideReceipts: false, archive: 'untilNew' },
+      ...{ revision: 1, archivedAt: '2', at: time },
+    };
+    const group = {
+      groupId: 'g',
+      current: {
+        membership: expect.any(Number),
+        joinedAfter: null,
+        own: { messageId: '2', at: time, revision: 0 },
+        public: { messageId: '1', at: time },
+        delivered: { messageId: '2', at: time },
+        preferences,
+      },
+      history: {
+        joinings: [{ at: time, joinedAfter: null, receivedAt: time }],
+        ...{ leftAt: null, lastRevision: null, sentHidden: null },
+      },
+      expiresAt: null,
+    };
+    expect(await answerTo([...history, set({ archive: 'untilNew' }), exported('ann')])).toEqual({
+      answer: {
+        status: 200,
+        body: { userId: 'ann', connections: [], erasures: [], unreadable: [] },
+        areDistinct: true,
+        others: [],
+      },
+      'group g': group,
+      'group other': null,
+    });
+    expect(await answerTo([...history, leave('ann'), exported('ann')])).toMatchObject({
+      'group g': { current: null, history: { joinings: [], leftAt: time }, expiresAt: time },
+    });
+    const hidden = [join('ann'), set({ hideReceipts: true }), record(5n, 'ann')];
+    expect(await answerTo([...hidden, exported('ann')])).toMatchObject({
+      'group g': { history: { sentHidden: '5' } },
+    });
+  });
+
   const list = (...listed: (readonly [string, string | null, string | null])[]) => ({
     answer: {
       status: 200,

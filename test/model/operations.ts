@@ -128,6 +128,17 @@ export type OperationWith<Revision> =
       readonly parentId: string | null | undefined;
       readonly receipts: ReceiptsPolicy | undefined;
     }
+  | {
+      readonly kind: 'export';
+      readonly userId: string;
+      /** The existing groups. */
+      readonly among: readonly string[];
+    }
+  | {
+      /** Erases a user, and waits until the erasure is over. */
+      readonly kind: 'erase user';
+      readonly userId: string;
+    }
   | { readonly kind: 'flush' }
   | {
       /** Deletes some of the group's data in the cache: `picks` has one entry for each key. */
@@ -267,6 +278,10 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `the group ${operation.groupId} is deleted`;
     case 'set group':
       return `the chat sets ${operation.groupId}${listed(operation)}`;
+    case 'export':
+      return `all that is stored of ${operation.userId}`;
+    case 'erase user':
+      return `${operation.userId} is erased`;
     case 'flush':
       return 'the cache is emptied';
     case 'evict':

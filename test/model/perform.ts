@@ -1,10 +1,11 @@
-import { freshPrefix } from '../support/engines.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
 import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
 import {
   AFTERWARDS,
+  LEFT,
   MEMBERS,
   pieceOfBadge,
   pieceOfEntry,
@@ -29,7 +30,7 @@ export interface Stage {
 
 /** The running stack, for one history with its own users and groups. */
 export function serviceOf(stage: Stage): Service {
-  const playing = { ...stage, prefix: `${freshPrefix('h')}.`, startedAt: Date.now() };
+  const playing = { ...stage, prefix: `${freshPrefix('h')}.`, startedAt: Date.now(), erasures: new Map() };
   return {
     perform: (operation) => perform(playing, operation),
     observe: (operation) => observe(playing, operation),
@@ -40,6 +41,8 @@ export function serviceOf(stage: Stage): Service {
 interface Playing extends Stage {
   readonly prefix: string;
   readonly startedAt: number;
+  /** How often each user was erased. */
+  readonly erasures: Map<string, number>;
 }
 
 const MAX_PAGES = 100;
@@ -214,6 +217,15 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         }),
       );
     }
+    case 'export':
+      return piecesOfExport(await exportOf(playing, operation.userId), operation.among);
+    case 'erase user': {
+      const answer = await asService('DELETE', `/users/${named(operation.userId)}`);
+      return {
+        ...whole(answer),
+        ...(answer.status === 202 && (await afterErasing(playing, operation.userId))),
+      };
+    }
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;
       const inGroup = (text: string, name: string) => text.replaceAll('{groupId}', name);
@@ -292,6 +304,35 @@ async function observe(playing: Playing, operation: OperationRequest): Promise<A
     ...(receipts !== null && { [RECEIPTS]: receipts }),
     ...Object.fromEntries(views),
   };
+}
+
+const exportOf = (playing: Playing, userId: string): Promise<StatusAndBody> => {
+  const { asService, named } = callerOf(playing);
+  return everyPage('memberships', EXPORTED_AT_ONCE, { kind: 'export', userId, among: [] }, (query) =>
+    asService('GET', `/users/${named(userId)}/export${query}`),
+  );
+};
+
+/** Waits until an erasure is over, and returns its event, and what is stored of the user then. */
+async function afterErasing(playing: Playing, userId: string): Promise<AnswerPieces> {
+  const { erasures, prefix, stack } = playing;
+  const erasure = erasures.get(userId) ?? 0;
+  erasures.set(userId, erasure + 1);
+  let exported: StatusAndBody = { status: 0, body: null };
+  let event: Json = null;
+  await eventually(async () => {
+    exported = await exportOf(playing, userId);
+    const isUnderWay = !isFields(exported.body) || JSON.stringify(exported.body.erasures) !== '[]';
+    if (isUnderWay) throw new Error('the erasure is under way');
+    const events = (await stack.events()).filter(
+      ({ 'detail-type': type, detail }) => type === 'UserErased' && detail.userId === prefix + userId,
+    );
+    // At least one more than before: an event may come twice.
+    const last = events.length > erasure ? events.at(-1) : undefined;
+    if (last === undefined) throw new Error('the erasure has no event yet');
+    event = { ...last.detail, userId };
+  }).catch(() => undefined);
+  return { [LEFT]: { event, exported } };
 }
 
 /** Ids are sent as text, or as numbers if these are exact. */
@@ -409,6 +450,8 @@ function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
   return { ...whole({ status, inOrder }), ...pieces };
 }
 
+/** The most items of an export's page. */
+const EXPORTED_AT_ONCE = 100;
 /** The most groups that one call marks. */
 const GROUPS_AT_ONCE = 100;
 
@@ -452,6 +495,20 @@ function piecesOfAll({ status, body }: StatusAndBody, among: readonly string[]):
   const areDistinct = new Set(groupIds).size === body.results.length;
   const others = groupIds.filter((groupId) => !among.includes(groupId));
   return { ...whole({ status, areDistinct, others }), ...pieces };
+}
+
+/** Separates what is stored of a user by group. */
+function piecesOfExport({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.memberships)) return whole({ status, body });
+  const { memberships, ...rest } = body;
+  const exported = body.memberships.filter(isFields);
+  const groupIds = exported.map(({ groupId }) => String(groupId));
+  const pieces: Record<string, Json> = {};
+  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
+  for (const membership of exported) pieces[pieceOfGroup(String(membership.groupId))] = membership;
+  const areDistinct = new Set(groupIds).size === body.memberships.length;
+  const others = groupIds.filter((groupId) => !among.includes(groupId));
+  return { ...whole({ status, body: rest, areDistinct, others }), ...pieces };
 }
 
 /** Separates the badges of several users. */

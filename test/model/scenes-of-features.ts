@@ -6,6 +6,7 @@ import {
   aPatch,
   aRecordedId,
   aSettings,
+  exportOf,
   GROUP_WITHOUT_MEMBERS,
   GROUPS,
   inboxOf,
@@ -81,6 +82,10 @@ export function scenesOf(feature: Feature, setting: Setting): readonly Scene[] {
       return [deciding(setting)];
     case 'group deletion':
       return [deleting(setting)];
+    case 'user erasure':
+      return [erasing(setting)];
+    case 'export':
+      return [exporting(setting)];
     case 'inbox filters':
     case 'badge':
     case 'mark all':
@@ -357,6 +362,91 @@ function deleting(setting: Setting): Scene {
         ...(hasPreferences ? [getPreferences(there)] : []),
         { kind: 'count receipts', ...there, ...byUser, messageIds: [first, second, wrong] },
         ...readAll,
+      ];
+    });
+}
+
+/** A user is erased who has read, sent and left, and comes back. */
+function erasing(setting: Setting): Scene {
+  const { features } = setting;
+  return fc
+    .record({
+      ...rolesOf(setting),
+      other: fc.constantFrom(...USERS),
+      mentions: fc.option(
+        fc.constantFrom(...USERS).map((userId) => [userId]),
+        { nil: undefined },
+      ),
+      isMember: fc.boolean(),
+      isUnreadAgain: fc.boolean(),
+      patch: aPatch,
+      later: aRecordedId(setting.ids),
+    })
+    .map(({ first, second, other, mentions, isMember, isUnreadAgain, patch, later, ...there }) => {
+      const { groupId, userId } = there;
+      const readers = USERS.slice(0, 2).map((reader) => ({ groupId, userId: reader }));
+      const readAll: Operation[] = [
+        { kind: 'list members', groupId, limit: undefined },
+        ...[{ groupId, userId: other }, ...readers].flatMap((reader): Operation[] => [
+          { kind: 'count receipts', ...reader, ...byUser, messageIds: [first, second] },
+          listReceipts(reader, first),
+          getWatermark(reader),
+        ]),
+        inboxOf(userId, undefined),
+      ];
+      return [
+        join(there),
+        join({ groupId, userId: other }),
+        send(groupId, first, userId),
+        send(groupId, second, A_BOT, { ...NO_ATTRIBUTES, mentions }),
+        mark(there, second),
+        ...(isUnreadAgain ? [markUnread(there, first)] : []),
+        ...(features.has('preferences') ? [set(there, patch)] : []),
+        ...(isMember ? [] : [{ kind: 'leave' as const, ...there }]),
+        { kind: 'erase user', userId },
+        ...readAll,
+        join(there),
+        ...(features.has('export') ? [exportOf(userId)] : []),
+        ...(features.has('preferences') ? [getPreferences(there)] : []),
+        send(groupId, later, userId),
+        send(groupId, second),
+        mark(there, first),
+        ...readAll,
+      ];
+    });
+}
+
+/** What is stored of a user that joins, reads, sends, leaves and joins again. */
+function exporting(setting: Setting): Scene {
+  const { features } = setting;
+  return fc
+    .record({
+      ...rolesOf(setting),
+      isPrivate: fc.boolean(),
+      patch: aPatch,
+      sent: fc.option(aRecordedId(setting.ids)),
+      unreadFrom: fc.option(aRecordedId(setting.ids)),
+      end: fc.constantFrom('nothing', 'leaving', 'rejoining'),
+    })
+    .map(({ first, second, isPrivate, patch, sent, unreadFrom, end, ...there }) => {
+      const { groupId, userId } = there;
+      const leave: Operation = { kind: 'leave', ...there };
+      const ends: Record<typeof end, Operation[]> = {
+        nothing: [],
+        leaving: [leave],
+        rejoining: [leave, join(there)],
+      };
+      return [
+        join(there),
+        send(groupId, first),
+        { kind: 'mark delivered', ...there, ...byUser, messageId: first },
+        ...(features.has('preferences') ? [set(there, patch)] : []),
+        ...(sent === null ? [] : [send(groupId, sent, userId)]),
+        { ...mark(there, second), isPrivate } as Operation,
+        ...(unreadFrom === null ? [] : [markUnread(there, unreadFrom)]),
+        exportOf(userId),
+        ...ends[end],
+        exportOf(userId),
       ];
     });
 }

@@ -1,3 +1,4 @@
+import { GROUPS } from './choices.ts';
 import type { Feature } from './features.ts';
 import {
   byTime,
@@ -132,6 +133,60 @@ const DELETIONS: readonly (readonly [string, Rules['afterDeletingGroup']])[] = [
   [
     'begins with revision 0 after a group is deleted',
     (group) => ({ ...groupOf(EMPTY, group.groupId), facts: group.facts }),
+  ],
+];
+
+/** What stays of an erased user. */
+const ERASURES: readonly (readonly [string, Partial<Rules>])[] = [
+  ['keeps the memberships of an erased user', { afterErasing: (group) => group }],
+  [
+    'ends the memberships of an erased user in one group only',
+    {
+      afterErasing: (group, userId) =>
+        group.groupId === GROUPS[0] ? RULES.afterErasing(group, userId) : group,
+    },
+  ],
+  [
+    'deletes the messages of an erased user',
+    {
+      afterErasing: (group, userId) => ({
+        ...RULES.afterErasing(group, userId),
+        messages: group.messages.map((message) => ({
+          ...message,
+          deleted: message.deleted || message.senderId === userId,
+        })),
+      }),
+    },
+  ],
+  [
+    'lets an erased user continue where it was',
+    {
+      afterErasing: (group, userId) => ({
+        ...RULES.afterErasing(group, userId),
+        former: [...group.former, ...group.members.filter((member) => member.userId === userId)],
+      }),
+      viewOnJoining: (group, userId, from) => {
+        const wasErased = group.perhapsReturning.includes(userId);
+        const former = wasErased ? group.former.findLast((member) => member.userId === userId) : undefined;
+        return former?.own ?? from;
+      },
+    },
+  ],
+];
+
+/** What an export has of a member. */
+const EXPORTS: readonly (readonly [string, Rules['exported']])[] = [
+  [
+    'exports what others see as the own view',
+    (member) => ({ ...member, own: member.shown, ownAt: member.shownAt }),
+  ],
+  [
+    'exports the own view as what others see',
+    (member) => ({ ...member, shown: member.own, shownAt: member.ownAt }),
+  ],
+  [
+    'exports the defaults for the preferences',
+    (member) => ({ ...member, preferences: { ...member.preferences, ...DEFAULT_PREFERENCES } }),
   ],
 ];
 
@@ -430,6 +485,8 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
     },
     { feature: 'group deletion' },
   ],
+  ...ERASURES.map(([name, changed]) => [name, changed, { feature: 'user erasure' }] as const),
+  ...EXPORTS.map(([name, exported]) => [name, { exported }, { feature: 'export' }] as const),
   [
     'lists archived groups in the inbox without being asked',
     { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
