@@ -13,6 +13,7 @@ import {
   aRecordedId,
   aSettings,
   aStart,
+  aTurn,
   by,
   exportOf,
   GROUPS,
@@ -172,6 +173,7 @@ function anOperation(setting: Setting, anyGroup: fc.Arbitrary<string>): fc.Arbit
       weight: 1,
       arbitrary: fc.record({ kind: kind('delete group'), groupId: group }),
     }),
+    ...ifPlayed('reminders', { weight: 3, arbitrary: aTurn }),
     ...ifPlayed('export', { weight: 2, arbitrary: user.map(exportOf) }),
     ...ifPlayed('user erasure', {
       weight: 1,
@@ -212,11 +214,17 @@ const besideFacts = (setting: Setting): Setting => ({
   ),
 });
 
+const withReminders = (setting: Setting): Setting => ({
+  ...setting,
+  features: new Set([...setting.features, 'reminders']),
+});
+
 function historyOf(
   given: Setting,
   { maxSteps, withFacts, focus }: HistoriesOptions & { withFacts: boolean },
 ): fc.Arbitrary<History> {
-  const setting = withFacts ? besideFacts(given) : given;
+  const timed = focus === 'reminders' ? withReminders(given) : given;
+  const setting = withFacts ? besideFacts(given) : timed;
   const anyGroup = withFacts ? groupOrOneOfFacts : group;
   const alone = anOperation(setting, anyGroup).map((operation): readonly Step[] => [[operation]]);
   const steps = fc.oneof(
@@ -303,6 +311,9 @@ function finalReads({ ids, features }: Setting, withFacts: boolean): History {
     ...USERS.map((userId): Step => [inboxOf(userId, undefined)]),
     ...withArchived.map((userId): Step => [inboxOf(userId, true)]),
     ...(features.has('export') ? USERS.slice(0, 3).map((userId): Step => [exportOf(userId)]) : []),
+    ...(features.has('reminders')
+      ? [[{ kind: 'turn clock', advanceSeconds: 1_800, among: ALL_GROUPS }] satisfies Step]
+      : []),
     ...(features.has('badge') ? [[{ kind: 'count badges', userIds: USERS }] satisfies Step] : []),
   ];
 }

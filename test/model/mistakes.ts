@@ -97,6 +97,8 @@ const MISTAKES_IN_GROUP: readonly Mistake[] = [
       ['a mention of an empty name', { mentions: ['ann', ''] }],
       ['101 mentions', { mentions: Array.from({ length: 101 }, (_, index) => `user-${index}`) }],
       ['advanceSender as a number', { advanceSender: 0 }],
+      ['a reminder after 59 seconds', { remindAfterSeconds: 59 }],
+      ['a reminder after more than a week', { remindAfterSeconds: 604_801 }],
       ['an unknown attribute', { quiet: true }],
     ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
   ).map(

@@ -36,6 +36,12 @@ test.each(CHOICES)('the model agrees with a service that %s', async (_name, choi
   expect(found?.message).toBeUndefined();
 });
 
+test('the model agrees with a service whose clock is turned', async () => {
+  const options = { maxHistories: 60, maxSteps: 30, withFacts: false, focus: 'reminders' } as const;
+  const found = await firstDisagreement(simulated({ appliesLater: true }, RULES), options);
+  expect(found?.message).toBeUndefined();
+});
+
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
   async (_name, { rules, withFacts, focus }) => {
@@ -872,6 +878,75 @@ describe('in a history written by hand', () => {
     expect(await answerTo([...hidden, exported('ann')])).toMatchObject({
       'group g': { history: { sentHidden: '5' } },
     });
+  });
+
+  const turn = (advanceSeconds: number): OperationRequest => ({
+    kind: 'turn clock',
+    advanceSeconds,
+    among: ['g', 'other'],
+  });
+  const remindedAfter = (remindAfterSeconds: number, attributes: Partial<Attributes> = {}) =>
+    record(5n, 'ben', { remindAfterSeconds, ...attributes });
+  const reminded = (...events: (readonly [string, ...string[]])[]) => ({
+    answer: { status: 200, others: [] },
+    'group g': events.map(([messageId, ...userIds]) => ({ version: '1', messageId, userIds, isLast: true })),
+    'group other': [],
+  });
+  const three = [join('ann'), join('ben'), join('cem')];
+
+  test('a reminder names once the members of the audience who have not read the message, when its time is over', async () => {
+    const history = [
+      ...three,
+      remindedAfter(600),
+      record(6n, 'ben', { remindAfterSeconds: 1_200 }),
+      join('dan'),
+    ];
+    expect(await answerTo([...history, turn(599)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    expect(await answerTo([...history, turn(1_200)])).toEqual(
+      reminded(['5', 'ann', 'cem'], ['6', 'ann', 'cem']),
+    );
+    expect(await answerTo([...history, turn(599), turn(599)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600), remindedAfter(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...history, leave('ann'), turn(600)])).toEqual(reminded(['5', 'cem']));
+    expect(await answerTo([...history, erase('ann'), turn(600)])).toEqual(reminded(['5', 'cem']));
+    expect(await answerTo([...history, deleteGroup, turn(1_200)])).toEqual(reminded());
+  });
+
+  test('a reminder counts from when the message was sent, and its first recording decides', async () => {
+    const earlier = { ...remindedAfter(3_600), sentAt: 3_000 } as OperationRequest;
+    expect(await answerTo([...three, earlier, turn(600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    const again = [...three, remindedAfter(3_600), remindedAfter(600)];
+    expect(await answerTo([...again, turn(600)])).toEqual(reminded());
+    expect(await answerTo([...again, turn(3_600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    expect(await answerTo([...three, record(5n, 'ben'), remindedAfter(600), turn(600)])).toEqual(reminded());
+  });
+
+  test('a deleted or silent message has no reminder', async () => {
+    const removed: OperationRequest = { kind: 'delete', ...g, messageId: 5n };
+    expect(await answerTo([...three, remindedAfter(600), removed, turn(600)])).toEqual(reminded());
+    expect(await answerTo([...three, removed, remindedAfter(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...three, remindedAfter(600, { silent: true }), turn(600)])).toEqual(reminded());
+  });
+
+  const readPrivately = { ...mark(5n), isPrivate: true } as OperationRequest;
+  test.each<[string, Partial<Attributes>, OperationRequest[], boolean]>([
+    ['has read', {}, [mark(5n)], false],
+    ['has read privately', {}, [readPrivately], false],
+    ['has marked unread after a private read', {}, [readPrivately, unreadFrom(5n)], true],
+    ['has marked unread after a public read', {}, [mark(5n), unreadFrom(5n)], false],
+    ['wants no messages', {}, [set({ notify: 'none' })], false],
+    ['has muted the group', {}, [set({ mutedUntil: '2999-12-31T23:59:59.999Z' })], false],
+    ['had muted the group', {}, [set({ mutedUntil: '2020-02-29T00:00:00.000Z' })], true],
+    ['wants mentions and is not mentioned', { mentions: ['cem'] }, [set({ notify: 'mentions' })], false],
+    ['wants mentions and is mentioned', { mentions: ['ann'] }, [set({ notify: 'mentions' })], true],
+    ['wants mentions and all are mentioned', { mentions: 'all' }, [set({ notify: 'mentions' })], true],
+    ['has archived the group', {}, [set({ archive: 'always' })], true],
+  ])('a member who %s: %j', async (_name, attributes, acts, isNamed) => {
+    expect(await answerTo([...three, remindedAfter(600, attributes), ...acts, turn(600)])).toEqual(
+      reminded(isNamed ? ['5', 'ann', 'cem'] : ['5', 'cem']),
+    );
   });
 
   const list = (...listed: (readonly [string, string | null, string | null])[]) => ({

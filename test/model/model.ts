@@ -187,6 +187,16 @@ export interface Message {
   readonly mentions: Mentions;
   /** Whether the sender's own watermark moves to it. */
   readonly advancesSender: boolean;
+  /** Null if there is none, or it has been. */
+  readonly reminder: Reminder | null;
+}
+
+/** When the members of a message's audience are named who have not read it. */
+export interface Reminder {
+  /** Counted from when the message was sent. */
+  readonly afterSeconds: number;
+  /** How long before its recording the message was sent. */
+  readonly sentSecondsAgo: number;
 }
 
 /** The users that a message mentions. */
@@ -197,9 +207,15 @@ export interface Attributes {
   readonly silent: boolean | undefined;
   readonly mentions: Mentions | undefined;
   readonly advanceSender: boolean | undefined;
+  readonly remindAfterSeconds: number | undefined;
 }
 
-export const NO_ATTRIBUTES: Attributes = { silent: undefined, mentions: undefined, advanceSender: undefined };
+export const NO_ATTRIBUTES: Attributes = {
+  silent: undefined,
+  mentions: undefined,
+  advanceSender: undefined,
+  remindAfterSeconds: undefined,
+};
 
 /** The facts that the chat puts on the bus. Times are ticks: only their order matters here. */
 export type Fact =
@@ -348,6 +364,11 @@ export interface Rules {
   readonly badgeLimit: number;
   /** Whether a call that marks all groups marks this one. */
   isAmongAll(group: Group, member: Member, wanted: AllWanted): boolean;
+  /** Whether the message has its reminder if the clock is turned so far. */
+  isDue(message: Message, advanceSeconds: number): boolean;
+  /** Whether the reminder of the message names a member of its audience. */
+  isReminded(message: Message, member: Member): boolean;
+  afterReminding(message: Message): Message;
   /** What a clamped mark moves when its message is recorded. */
   appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
@@ -437,6 +458,16 @@ export const RULES: Rules = {
     if (wanted.parentId !== undefined && parentId !== wanted.parentId) return false;
     return wanted.unmutedOnly !== true || !isMuted(preferences);
   },
+  isDue: ({ deleted, isSilent, reminder }, advanceSeconds) => {
+    if (deleted || isSilent || reminder === null) return false;
+    return reminder.afterSeconds - reminder.sentSecondsAgo <= advanceSeconds;
+  },
+  isReminded: (message, { own, shown, preferences, userId }) => {
+    const hasRead = message.messageId <= own || message.messageId <= shown;
+    if (hasRead || isMuted(preferences)) return false;
+    return preferences.notify !== 'mentions' || isMentioned(message, userId);
+  },
+  afterReminding: (message) => ({ ...message, reminder: null }),
   mayRead: ({ policy, isSender }) => policy === 'members' || (policy === 'sender' && isSender),
   appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };

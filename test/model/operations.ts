@@ -24,7 +24,8 @@ export type OperationWith<Revision> =
       readonly groupId: string;
       readonly messageId: bigint;
       readonly senderId: string;
-      readonly sentAt: string | undefined;
+      /** A time, or how many seconds before the call. */
+      readonly sentAt: string | number | undefined;
       readonly attributes: Attributes;
     }
   | { readonly kind: 'record several'; readonly messages: readonly SendingTo[] }
@@ -138,6 +139,13 @@ export type OperationWith<Revision> =
       /** Erases a user, and waits until the erasure is over. */
       readonly kind: 'erase user';
       readonly userId: string;
+    }
+  | {
+      /** Plays the schedule of reminders so far, and reads whom they name. */
+      readonly kind: 'turn clock';
+      readonly advanceSeconds: number;
+      /** The existing groups. */
+      readonly among: readonly string[];
     }
   | { readonly kind: 'flush' }
   | {
@@ -282,6 +290,8 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `all that is stored of ${operation.userId}`;
     case 'erase user':
       return `${operation.userId} is erased`;
+    case 'turn clock':
+      return `the clock is turned by ${operation.advanceSeconds} seconds`;
     case 'flush':
       return 'the cache is emptied';
     case 'evict':
@@ -315,6 +325,7 @@ const OPTIONS = [
   'silent',
   'mentions',
   'advanceSender',
+  'remindAfterSeconds',
   'notify',
   'mutedUntil',
   'hideReceipts',

@@ -49,6 +49,7 @@ import {
 } from './part.ts';
 import { expectedPreferences, setPreferences } from './preferences.ts';
 import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
+import { remind } from './reminding.ts';
 import { expectedSettings, setGroup } from './settings.ts';
 import { expectedUnread, MAX_UNREAD, unreadOf } from './unread.ts';
 
@@ -645,6 +646,16 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       return [
         writesAll((group) => rules.afterErasing(group, userId), { status: 202, body: null }),
         { ...answersWith(left), piece: LEFT },
+      ];
+    }
+    case 'turn clock': {
+      const { advanceSeconds, among } = operation;
+      return [
+        answersWith({ status: 200, others: [] }),
+        ...among.map((groupId) => ({
+          ...writes(groupId, [], (group) => remind(group, advanceSeconds, rules), pieceOfGroup(groupId)),
+          touches: 'all' as const,
+        })),
       ];
     }
     case 'evict':

@@ -30,7 +30,13 @@ export interface Stage {
 
 /** The running stack, for one history with its own users and groups. */
 export function serviceOf(stage: Stage): Service {
-  const playing = { ...stage, prefix: `${freshPrefix('h')}.`, startedAt: Date.now(), erasures: new Map() };
+  const playing = {
+    ...stage,
+    prefix: `${freshPrefix('h')}.`,
+    startedAt: Date.now(),
+    erasures: new Map(),
+    seen: new Set<string>(),
+  };
   return {
     perform: (operation) => perform(playing, operation),
     observe: (operation) => observe(playing, operation),
@@ -43,6 +49,8 @@ interface Playing extends Stage {
   readonly startedAt: number;
   /** How often each user was erased. */
   readonly erasures: Map<string, number>;
+  /** The ids of the reminders' events that were read. */
+  readonly seen: Set<string>;
 }
 
 const MAX_PAGES = 100;
@@ -109,7 +117,7 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       const { groupId, sentAt } = operation;
       const body = {
         ...sendingInJson(operation, prefix),
-        ...(sentAt !== undefined && { sentAt }),
+        ...(sentAt !== undefined && { sentAt: timeOf(sentAt) }),
       };
       return whole(await asService('POST', `${group(groupId)}/messages`, body));
     }
@@ -226,6 +234,8 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         ...(answer.status === 202 && (await afterErasing(playing, operation.userId))),
       };
     }
+    case 'turn clock':
+      return turnClock(playing, operation);
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;
       const inGroup = (text: string, name: string) => text.replaceAll('{groupId}', name);
@@ -335,6 +345,50 @@ async function afterErasing(playing: Playing, userId: string): Promise<AnswerPie
   return { [LEFT]: { event, exported } };
 }
 
+/**
+ * Turns the clock, and returns the events of the reminders that were due. An event may come twice, but not in a later turn:
+ * that would be a second reminder.
+ */
+async function turnClock(
+  { stack, prefix, seen }: Playing,
+  { advanceSeconds, among }: Extract<OperationRequest, { kind: 'turn clock' }>,
+): Promise<AnswerPieces> {
+  const { status } = await stack.call(null, 'POST', '/_local/clock', { advanceSeconds });
+  await eventually(() => {
+    const { length } = stack.queue('send-reminders').messages();
+    if (length > 0) throw new Error(`${length} reminders wait to be sent`);
+  });
+  const events = (await stack.events()).filter(
+    ({ id, 'detail-type': type, detail }) =>
+      type === 'MessageStillUnread' && String(detail.groupId).startsWith(prefix) && !seen.has(id),
+  );
+  for (const { id } of events) seen.add(id);
+  const named = events.map(
+    ({ detail }) => JSON.parse(JSON.stringify(detail).replaceAll(prefix, '')) as Named,
+  );
+  const inOrder = named.toSorted((a, b) => (BigInt(a.messageId) < BigInt(b.messageId) ? -1 : 1));
+  const others: Json[] = [];
+  const found = new Map(among.map((groupId) => [groupId, new Map<string, Json>()]));
+  for (const { groupId, userIds, ...rest } of inOrder) {
+    const event: Json = { ...rest, userIds: userIds.toSorted() };
+    const ofGroup = found.get(groupId);
+    if (ofGroup === undefined) others.push(event);
+    else ofGroup.set(JSON.stringify(event), event);
+  }
+  const pieces = [...found].map(([groupId, ofGroup]) => [pieceOfGroup(groupId), [...ofGroup.values()]]);
+  return { ...whole({ status, others }), ...Object.fromEntries(pieces) };
+}
+
+interface Named {
+  readonly groupId: string;
+  readonly messageId: string;
+  readonly userIds: readonly string[];
+  readonly [field: string]: Json | readonly string[];
+}
+
+const timeOf = (sentAt: string | number) =>
+  typeof sentAt === 'string' ? sentAt : new Date(Date.now() - sentAt * 1_000).toISOString();
+
 /** Ids are sent as text, or as numbers if these are exact. */
 const idInJson = (messageId: bigint): Json =>
   messageId <= BigInt(Number.MAX_SAFE_INTEGER) && messageId % 3n === 0n
@@ -342,7 +396,7 @@ const idInJson = (messageId: bigint): Json =>
     : messageId.toString();
 
 function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: string) {
-  const { silent, mentions, advanceSender } = attributes;
+  const { silent, mentions, advanceSender, remindAfterSeconds } = attributes;
   const mentioned = mentions === 'all' ? mentions : mentions?.map((userId) => prefix + userId);
   return {
     messageId: idInJson(messageId),
@@ -350,6 +404,7 @@ function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: str
     ...(silent !== undefined && { silent }),
     ...(mentioned !== undefined && { mentions: mentioned }),
     ...(advanceSender !== undefined && { advanceSender }),
+    ...(remindAfterSeconds !== undefined && { remindAfterSeconds }),
   };
 }
 

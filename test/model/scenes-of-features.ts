@@ -5,7 +5,9 @@ import {
   anAttributes,
   aPatch,
   aRecordedId,
+  aReminder,
   aSettings,
+  aTurn,
   exportOf,
   GROUP_WITHOUT_MEMBERS,
   GROUPS,
@@ -86,6 +88,8 @@ export function scenesOf(feature: Feature, setting: Setting): readonly Scene[] {
       return [erasing(setting)];
     case 'export':
       return [exporting(setting)];
+    case 'reminders':
+      return [reminding(setting)];
     case 'inbox filters':
     case 'badge':
     case 'mark all':
@@ -447,6 +451,57 @@ function exporting(setting: Setting): Scene {
         exportOf(userId),
         ...ends[end],
         exportOf(userId),
+      ];
+    });
+}
+
+/** A message with a reminder, what happens until it is due, and what happens later. */
+function reminding(setting: Setting): Scene {
+  return fc
+    .record({
+      ...rolesOf(setting),
+      other: fc.constantFrom(...USERS),
+      of: aReminder,
+      attributes: anAttributes(setting.features),
+      isPlain: fc.boolean(),
+      again: anAttributes(setting.features),
+      act: fc.constantFrom(
+        ...['nothing', 'read', 'read privately', 'mark unread', 'mark unread after a private read'],
+        ...['delete', 'leave', 'set', 'set', 'set', 'record again', 'erase'],
+      ),
+      patch: aPatch,
+      turns: fc.tuple(aTurn, aTurn),
+    })
+    .map(({ first, second, other, of, attributes, isPlain, again, act, patch, turns, ...there }) => {
+      const { groupId, userId } = there;
+      const { remindAfterSeconds, sentAt } = of;
+      const messageId = second;
+      const read = mark(there, messageId);
+      const readPrivately = { ...read, isPrivate: true } as Operation;
+      const acts: Record<string, Operation[]> = {
+        read: [read],
+        'read privately': [readPrivately],
+        'mark unread': [read, markUnread(there, messageId)],
+        'mark unread after a private read': [readPrivately, markUnread(there, messageId)],
+        delete: [{ kind: 'delete', groupId, messageId }],
+        leave: [{ kind: 'leave', ...there }],
+        set: [set(there, patch)],
+        'record again': [send(groupId, messageId, A_BOT, again)],
+        erase: setting.features.has('user erasure') ? [{ kind: 'erase user', userId }] : [],
+      };
+      return [
+        join(there),
+        join({ groupId, userId: other }),
+        {
+          kind: 'record',
+          ...{ groupId, messageId, senderId: A_BOT, sentAt },
+          attributes: { ...(isPlain ? NO_ATTRIBUTES : attributes), remindAfterSeconds },
+        },
+        send(groupId, first),
+        ...(acts[act] ?? []),
+        turns[0],
+        send(groupId, messageId, A_BOT, again),
+        turns[1],
       ];
     });
 }

@@ -60,6 +60,7 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'delete group',
   'mark all',
   'erase user',
+  'turn clock',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
@@ -137,6 +138,9 @@ function smaller(operation: Operation): readonly Operation[] {
         ...(attributes.advanceSender === undefined
           ? []
           : [{ ...operation, attributes: { ...attributes, advanceSender: undefined } }]),
+        ...(attributes.remindAfterSeconds === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, remindAfterSeconds: undefined } }]),
       ];
     }
     case 'mark': {

@@ -190,6 +190,67 @@ const EXPORTS: readonly (readonly [string, Rules['exported']])[] = [
   ],
 ];
 
+/** Which messages have a reminder, and whom it names. */
+const REMINDERS: readonly (readonly [string, Partial<Rules>])[] = [
+  [
+    'reminds of deleted messages',
+    { isDue: (message, seconds) => RULES.isDue({ ...message, deleted: false }, seconds) },
+  ],
+  [
+    'reminds of silent messages',
+    { isDue: (message, seconds) => RULES.isDue({ ...message, isSilent: false }, seconds) },
+  ],
+  [
+    'counts the time of a reminder from the recording',
+    {
+      isDue: (message, seconds) => {
+        const reminder = message.reminder && { ...message.reminder, sentSecondsAgo: 0 };
+        return RULES.isDue({ ...message, reminder }, seconds);
+      },
+    },
+  ],
+  [
+    'reminds members who have read privately',
+    { isReminded: (message, member) => RULES.isReminded(message, { ...member, own: member.shown }) },
+  ],
+  [
+    'does not remind members who have marked unread what they read privately',
+    {
+      isReminded: (message, member) => member.raises === 0 && RULES.isReminded(message, member),
+    },
+  ],
+  [
+    'reminds members who have muted the group',
+    {
+      isReminded: (message, member) => {
+        const { notify } = member.preferences;
+        const preferences = {
+          ...member.preferences,
+          mutedUntil: null,
+          notify: notify === 'none' ? 'all' : notify,
+        };
+        return RULES.isReminded(message, { ...member, preferences });
+      },
+    },
+  ],
+  [
+    'reminds members of messages that do not mention them, though they want only mentions',
+    { isReminded: (message, member) => RULES.isReminded({ ...message, mentions: 'all' }, member) },
+  ],
+  [
+    'does not remind members who have archived the group',
+    {
+      isReminded: (message, member) =>
+        member.preferences.archive !== 'always' && RULES.isReminded(message, member),
+    },
+  ],
+  ['reminds twice', { afterReminding: (message) => message }],
+  [
+    'keeps the reminder of the last recording',
+    { recordedAgain: (known, { reminder }) => ({ ...known, reminder }) },
+  ],
+];
+
 interface Shown {
   /** Whether only facts show it: without facts a shorter history is found sooner. */
   readonly withFacts?: boolean;
@@ -487,6 +548,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   ],
   ...ERASURES.map(([name, changed]) => [name, changed, { feature: 'user erasure' }] as const),
   ...EXPORTS.map(([name, exported]) => [name, { exported }, { feature: 'export' }] as const),
+  ...REMINDERS.map(([name, changed]) => [name, changed, { feature: 'reminders' }] as const),
   [
     'lists archived groups in the inbox without being asked',
     { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
