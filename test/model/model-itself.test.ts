@@ -776,6 +776,30 @@ describe('in a history written by hand', () => {
     expect(await agrees).toBe(isAllowed);
   });
 
+  test.each([
+    ['agrees', 'at the same time as', [[deleteGroup, record(1n, 'cem')]], true],
+    ['does not agree', 'after', [[deleteGroup], [record(1n, 'cem')]], false],
+  ])(
+    'the model %s with a service in which a message that was recorded %s a deletion is lost',
+    async (_name, _when, steps, isAllowed) => {
+      const simulated = simulatedService({ appliesLater: false });
+      const recorded = { answer: { status: 201, body: { groupId: 'g', messageId: '1', head: '1' } } };
+      const service: Service = {
+        ...simulated,
+        perform: async (operation, number) =>
+          operation.kind === 'record' && operation.messageId === 1n
+            ? recorded
+            : simulated.perform(operation, number),
+      };
+      const history: History = [[record(3n, 'ben')], ...steps, [record(1n, 'dan')]];
+      const agrees = play(service, history, RULES, 0).then(
+        () => true,
+        (error: unknown) => !(error instanceof Disagreement),
+      );
+      expect(await agrees).toBe(isAllowed);
+    },
+  );
+
   test('a message that was deleted before its group may be recorded again', async () => {
     const removed: OperationRequest = { kind: 'delete', ...g, messageId: 1n };
     const again = [record(1n, 'ben'), removed, deleteGroup, join('ann'), record(1n, 'ben'), getWatermark];

@@ -266,13 +266,15 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       return [reads(operation.groupId, 'all', listMembers)];
     case 'record': {
       const { groupId, messageId, senderId } = operation;
-      const message = writes(groupId, [], (group) => {
+      const message = writes(groupId, [], (group, view) => {
         const [changed, outcome] = record(group, operation, number, rules);
+        // If the group is deleted at the same time, the head may be read after that.
+        const { head } = view.deletions > group.deletions ? view : group;
         if (outcome === 'conflict') return [changed, problem(409, 'conflict')];
         const body = {
           groupId,
           messageId: messageId.toString(),
-          head: larger(group.head, messageId).toString(),
+          head: larger(head, messageId).toString(),
         };
         return [changed, { status: outcome === 'recorded' ? 201 : 200, body }];
       });
