@@ -236,7 +236,7 @@ export const aRecord = (
       sentAt,
       attributes: anAttributes(features),
     })
-    // It would be due already, at any time within the next minute.
+    // The reminder of a message sent so long ago would come at any time within the next minute.
     .map(({ attributes, ...sent }) => ({
       ...sent,
       attributes: sent.sentAt === undefined ? attributes : { ...attributes, remindAfterSeconds: undefined },

@@ -323,7 +323,10 @@ const exportOf = (playing: Playing, userId: string): Promise<StatusAndBody> => {
   );
 };
 
-/** Waits until an erasure is over, and returns its event, and what is stored of the user then. */
+/**
+ * Waits until an erasure is over, and returns its event, and what is stored of the user then. If it is not over at the
+ * deadline, it returns what there is, which the model does not agree with.
+ */
 async function afterErasing(playing: Playing, userId: string): Promise<AnswerPieces> {
   const { erasures, prefix, stack } = playing;
   const erasure = erasures.get(userId) ?? 0;
