@@ -112,7 +112,7 @@ export class Messages {
         key: messageKey(groupId, recording.position),
         set,
         remove: remove.filter((name) => !(name in set)),
-        conditions: [isOfTimeUpTo(epoch), ...conditions],
+        conditions: [isUnrecordedSince(epoch), ...conditions],
       });
     const written = await record([...OWN_NAMES, 'deletedAt'], isDeletedBefore);
     if (written.applied || !written.item?.deletedAt)
@@ -297,9 +297,14 @@ function recordedIn(recording: Recording, applied: boolean, item: Item | null): 
   return { message: messageOf(item), ownViewStays: staysIn(item), known: !applied };
 }
 
-/** The item was written up to the epoch. An item of an earlier version has no time. */
-function isOfTimeUpTo(epoch: number): Clause {
-  return anyOf(isAbsent, lacks('recordedAt'), isAtMost('recordedAt', { N: String(epoch) }));
+/** Nothing was recorded after the epoch: at most a deletion. An item of an earlier version has no time. */
+function isUnrecordedSince(epoch: number): Clause {
+  return anyOf(
+    isAbsent,
+    lacks('senderId'),
+    lacks('recordedAt'),
+    isAtMost('recordedAt', { N: String(epoch) }),
+  );
 }
 
 /** A message with what the ledger alone knows of it. */

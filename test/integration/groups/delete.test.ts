@@ -314,14 +314,36 @@ describe('in a deleted group', () => {
       await addMembers(tidemark, groupId, [ann, bob]);
       await deleteMessage(tidemark, groupId, at(2));
       await removal(groupId, epoch);
-      await recordMessage(tidemark, { groupId, position: at(2), senderId: bob });
-      await recordMessage(tidemark, { groupId, position: at(3), senderId: bob });
+      for (const id of [2, 3]) {
+        const recorded = await recordMessage(tidemark, { groupId, position: at(id), senderId: bob });
+        expect(recorded).toMatchObject({ outcome: 'recorded', head: at(id) });
+      }
       for (const service of [tidemark, withoutCache(tidemark)]) {
         expect(await readOwnView(service, { groupId, userId: ann })).toMatchObject({
           head: { position: at(3) },
           unread: { count: 1, first: at(3) },
         });
       }
+    });
+  });
+
+  test('a message is recorded over one from before, whose removal leaves its deletion meanwhile', async () => {
+    const { groupId, ann, bob } = await aSpoiltChat();
+    const { epoch } = await deleteGroup(tidemark, groupId);
+    await addMembers(tidemark, groupId, [ann]);
+    await deleteMessage(tidemark, groupId, at(2));
+    const { messages } = tidemark.ledger;
+    const removed = replacing(messages, {
+      recordAfter: async (...args) => {
+        await erase(groupId, epoch);
+        return messages.recordAfter(...args);
+      },
+    });
+    const service = { ...tidemark, ledger: { ...tidemark.ledger, messages: removed } };
+    const sent = { groupId, position: at(2), senderId: bob };
+    expect(await recordMessage(service, sent)).toEqual({ outcome: 'recorded', head: at(2) });
+    expect(await readOwnView(withoutCache(tidemark), { groupId, userId: ann })).toMatchObject({
+      unread: { count: 0 },
     });
   });
 
