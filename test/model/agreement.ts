@@ -1,5 +1,6 @@
 import type { Json } from '../support/running-stack.ts';
 import {
+  ANYTHING,
   type Expected,
   type Learned,
   Moment,
@@ -42,6 +43,7 @@ export function agree(
     return null;
   }
   if (seen === undefined) return null;
+  if (expected === ANYTHING) return learned;
   if (expected === SOME_TEXT) return typeof seen === 'string' && seen !== '' ? learned : null;
   if (expected === SOME_BOOLEAN) return typeof seen === 'boolean' ? learned : null;
   if (expected === SOME_ERRORS) {
@@ -103,6 +105,7 @@ export function describeExpected(expected: Expected, learned: Learned): string {
     if (value === SOME_TEXT) return '<some text>';
     if (value === SOME_ERRORS) return '<some errors>';
     if (value === SOME_BOOLEAN) return '<true or false>';
+    if (value === ANYTHING) return '<anything>';
     if (value instanceof Optional) return value.expected;
     if (value instanceof OneOf) return { 'one of': value.alternatives };
     if (value instanceof Revision) {

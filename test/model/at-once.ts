@@ -44,6 +44,7 @@ function mayBeIn(groupId: string, { kind }: Operation): boolean {
  *
  * - A list of members and a receipt are about many members, even over several pages, and need not be of one moment.
  *   So nothing that others can see may move in the meantime; private moves and other groups may.
+ * - Nothing else runs while a user is erased, while all that is stored of a user is read, or while reminders are sent.
  * - A badge is the sum over many groups, which need not be of one moment: so nothing else runs.
  * - A join of several users need not happen at one head, and its answer has their number, not their names.
  * - Two records of one message return which was first, and each returns a head, of two moments if a third message
@@ -54,7 +55,9 @@ function mayRunTogether(one: Operation, other: Operation): boolean {
 }
 
 function isDeterminate(one: Operation, other: Operation): boolean {
-  if (one.kind === 'get badge' || one.kind === 'count badges' || one.kind === 'delete group') return false;
+  if (one.kind === 'get badge' || one.kind === 'count badges') return false;
+  if (one.kind === 'delete group' || one.kind === 'erase user' || one.kind === 'export') return false;
+  if (one.kind === 'turn clock') return false;
   if (one.kind === 'list members' || one.kind === 'list receipts' || one.kind === 'count receipts') {
     return !movesWhatOthersSee(other, one.groupId);
   }
@@ -89,6 +92,9 @@ function mayRunWithDeletion({ kind }: Operation): boolean {
     case 'count badges':
     case 'add members':
     case 'delete group':
+    case 'erase user':
+    case 'export':
+    case 'turn clock':
     // It lists the groups first: then one of them may be left out or not found.
     case 'mark all':
       return false;

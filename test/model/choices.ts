@@ -116,6 +116,29 @@ export const aStart = (ids: readonly bigint[]) =>
     { weight: 1, arbitrary: fc.constantFrom(...ids.filter((id) => id !== MAX)) },
   );
 
+/** Times of reminders, in seconds. */
+const REMINDERS = [600, 1_200, 3_600, 604_800];
+/** The shortest of them. */
+const FIRST_REMINDER = 600;
+
+/**
+ * Turns the clock so far that some of the reminders are due. The times are minutes apart: a history takes less, and the
+ * schedule of the stack plays each minute.
+ */
+export const aTurn = fc.record({
+  kind: fc.constant('turn clock' as const),
+  advanceSeconds: fc.constantFrom(120, 900, 900, 1_800),
+  among: fc.constant(ALL_GROUPS),
+});
+
+/** A message with a reminder, and when it was sent. If it was sent earlier, its reminder is one of the first. */
+export const aReminder = fc
+  .record({ remindAfterSeconds: fc.constantFrom(...REMINDERS.slice(0, -1)), isSentEarlier: fc.boolean() })
+  .map(({ remindAfterSeconds, isSentEarlier }) => {
+    const sentSecondsAgo = remindAfterSeconds - FIRST_REMINDER;
+    return { remindAfterSeconds, sentAt: isSentEarlier && sentSecondsAgo > 0 ? sentSecondsAgo : undefined };
+  });
+
 /** What a back end says of a message. Most say nothing. */
 export function anAttributes(features: Features): fc.Arbitrary<Attributes> {
   const none = fc.constant(NO_ATTRIBUTES);
@@ -130,6 +153,9 @@ export function anAttributes(features: Features): fc.Arbitrary<Attributes> {
       { nil: undefined },
     ),
     advanceSender: maybe(fc.boolean()),
+    remindAfterSeconds: features.has('reminders')
+      ? fc.option(fc.constantFrom(...REMINDERS), { nil: undefined, freq: 3 })
+      : fc.constant(undefined),
   });
   return fc.oneof({ weight: 2, arbitrary: none }, { weight: 3, arbitrary: some });
 }
@@ -178,6 +204,12 @@ export const aMarkOfAll = fc.record({
   by,
 });
 
+/** Groups that change by routes. */
+const GROUPS_OF_ROUTES = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP];
+
+/** Reads all that is stored of a user. */
+export const exportOf = (userId: string): Operation => ({ kind: 'export', userId, among: GROUPS_OF_ROUTES });
+
 /** Reads the whole inbox of a user. */
 export const inboxOf = (userId: string, archived: boolean | undefined, parentId?: string): Operation => ({
   kind: 'inbox',
@@ -195,11 +227,17 @@ export const aRecord = (
   senderId: fc.Arbitrary<string>,
   sentAt: fc.Arbitrary<string | undefined> = fc.constant(undefined),
 ) =>
-  fc.record({
-    kind: fc.constant('record' as const),
-    groupId: group,
-    messageId: aRecordedId(ids),
-    senderId,
-    sentAt,
-    attributes: anAttributes(features),
-  });
+  fc
+    .record({
+      kind: fc.constant('record' as const),
+      groupId: group,
+      messageId: aRecordedId(ids),
+      senderId,
+      sentAt,
+      attributes: anAttributes(features),
+    })
+    // The reminder of a message sent so long ago would come at any time within the next minute.
+    .map(({ attributes, ...sent }) => ({
+      ...sent,
+      attributes: sent.sentAt === undefined ? attributes : { ...attributes, remindAfterSeconds: undefined },
+    }));

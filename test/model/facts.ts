@@ -101,12 +101,13 @@ function withMemberships(
       if (isKnown(changed, userId, joinedAt)) continue;
       const joinedAfter = fact.joinedAfter ?? newestSentBy(changed, fact.at);
       const membership = `${changed.groupId} ${userId} ${operation} ${joinedAt}`;
-      changed = join(changed, { userId, membership, joinedAt, joinedAfter }, learned, rules);
+      const joining = { userId, membership, joinedAt, joinedBy: operation, joinedAfter };
+      changed = join(changed, joining, learned, rules);
     } else if (fact.kind === 'left') {
       const member = memberOf(changed, userId);
       const isFirst = changed.former.every((former) => former.userId !== userId);
       if (joinedAt === null ? member === undefined && isFirst : member?.joinedAt === joinedAt) {
-        changed = leave(changed, userId);
+        changed = leave(changed, userId, new Moment(operation, `${changed.groupId} ${userId} left`, 'none'));
       }
       joinedAt = null;
     }

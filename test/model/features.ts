@@ -9,9 +9,15 @@ const FEATURES = [
   'inbox filters',
   'badge',
   'mark all',
+  'export',
+  'user erasure',
 ] as const;
 
-export type Feature = (typeof FEATURES)[number];
+export type Feature = (typeof FEATURES)[number] | 'reminders';
 export type Features = ReadonlySet<Feature>;
 
+/**
+ * What each history may have. Only histories about reminders have these: they turn the clock of the whole stack, and so are
+ * played one at a time.
+ */
 export const ALL_FEATURES: Features = new Set(FEATURES);

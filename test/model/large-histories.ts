@@ -60,6 +60,7 @@ export function manyMessages(about: number): fc.Arbitrary<History> {
             silent: isSilent ? true : undefined,
             mentions: mentionsIn(index),
             advanceSender: isOwn ? false : undefined,
+            remindAfterSeconds: undefined,
           },
         });
       }

@@ -97,6 +97,8 @@ const MISTAKES_IN_GROUP: readonly Mistake[] = [
       ['a mention of an empty name', { mentions: ['ann', ''] }],
       ['101 mentions', { mentions: Array.from({ length: 101 }, (_, index) => `user-${index}`) }],
       ['advanceSender as a number', { advanceSender: 0 }],
+      ['a reminder after 59 seconds', { remindAfterSeconds: 59 }],
+      ['a reminder after more than a week', { remindAfterSeconds: 604_801 }],
       ['an unknown attribute', { quiet: true }],
     ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
   ).map(
@@ -172,6 +174,27 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   },
   { name: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
   { name: 'a badge with a parameter', method: 'GET', path: '/badge?exact=true', feature: 'badge' },
+  {
+    name: 'an export with a parameter too many',
+    method: 'GET',
+    path: '/users/{groupId}/export?limit=1',
+    by: 'service',
+    feature: 'export',
+  },
+  {
+    name: 'an export with a bad cursor',
+    method: 'GET',
+    path: '/users/{groupId}/export?cursor=no%20cursor',
+    by: 'service',
+    feature: 'export',
+  },
+  {
+    name: 'an erasure with a parameter',
+    method: 'DELETE',
+    path: '/users/{groupId}?now=true',
+    by: 'service',
+    feature: 'user erasure',
+  },
   {
     name: 'badges of nobody',
     method: 'POST',

@@ -36,6 +36,12 @@ test.each(CHOICES)('the model agrees with a service that %s', async (_name, choi
   expect(found?.message).toBeUndefined();
 });
 
+test('the model agrees with a service whose clock is turned', async () => {
+  const options = { maxHistories: 60, maxSteps: 30, withFacts: false, focus: 'reminders' } as const;
+  const found = await firstDisagreement(simulated({ appliesLater: true }, RULES), options);
+  expect(found?.message).toBeUndefined();
+});
+
 test.each(WRONG_MODELS)(
   'a model that %s does not agree with a service that follows the contract',
   async (_name, { rules, withFacts, focus }) => {
@@ -770,12 +776,201 @@ describe('in a history written by hand', () => {
     expect(await agrees).toBe(isAllowed);
   });
 
+  test.each([
+    ['agrees', 'at the same time as', [[deleteGroup, record(1n, 'cem')]], true],
+    ['does not agree', 'after', [[deleteGroup], [record(1n, 'cem')]], false],
+  ])(
+    'the model %s with a service in which a message that was recorded %s a deletion is lost',
+    async (_name, _when, steps, isAllowed) => {
+      const simulated = simulatedService({ appliesLater: false });
+      const recorded = { answer: { status: 201, body: { groupId: 'g', messageId: '1', head: '1' } } };
+      const service: Service = {
+        ...simulated,
+        perform: async (operation, number) =>
+          operation.kind === 'record' && operation.messageId === 1n
+            ? recorded
+            : simulated.perform(operation, number),
+      };
+      const history: History = [[record(3n, 'ben')], ...steps, [record(1n, 'dan')]];
+      const agrees = play(service, history, RULES, 0).then(
+        () => true,
+        (error: unknown) => !(error instanceof Disagreement),
+      );
+      expect(await agrees).toBe(isAllowed);
+    },
+  );
+
   test('a message that was deleted before its group may be recorded again', async () => {
     const removed: OperationRequest = { kind: 'delete', ...g, messageId: 1n };
     const again = [record(1n, 'ben'), removed, deleteGroup, join('ann'), record(1n, 'ben'), getWatermark];
     expect(await answerTo(again)).toMatchObject({
       answer: { body: { unread: { count: 1, mentions: 0, firstId: '1', exact: true } } },
     });
+  });
+
+  const erase = (userId: string): OperationRequest => ({ kind: 'erase user', userId });
+  const exported = (userId: string): OperationRequest => ({ kind: 'export', userId, among: ['g', 'other'] });
+  /** The user has read and sent, is mentioned, and hides its receipts in one of two groups. */
+  const used: OperationRequest[] = [
+    join('ben'),
+    ...inTwoGroups,
+    record(3n, 'ann'),
+    unreadFrom(2n),
+    set({ hideReceipts: true, notify: 'mentions' }),
+  ];
+
+  test('nothing is left of an erased user, except that others have its messages', async () => {
+    const erased = [...used, erase('ann')];
+    const empty = { userId: 'ann', connections: [], erasures: [], unreadable: [] };
+    expect(await answerTo(erased)).toEqual({
+      answer: { status: 202, body: null },
+      left: {
+        event: { version: '1', userId: 'ann' },
+        exported: { status: 200, body: { ...empty, memberships: [] } },
+      },
+    });
+    expect(await answerTo([...erased, exported('ann')])).toEqual({
+      answer: { status: 200, body: empty, areDistinct: true, others: [] },
+      'group g': null,
+      'group other': null,
+    });
+    for (const refused of [getWatermark, inOther(getWatermark), getPreferences, mark(1n)]) {
+      expect(await answerTo([...erased, refused])).toMatchObject({ answer: { status: 404 } });
+    }
+    expect(await answerTo([...erased, badge])).toEqual(badgeOf(0, 0, 0));
+    expect(await answerTo([...erased, listAs('ben', 3n)])).toMatchObject({
+      answer: { body: { senderId: 'ann', audience: 1, members: [] } },
+    });
+    expect(await answerTo([...used, countAs('ben', 2n)])).toMatchObject({
+      answer: { body: { receipts: [{ audience: 1, readCount: 1 }] } },
+    });
+    expect(await answerTo([...erased, countAs('ben', 2n)])).toMatchObject({
+      answer: { body: { receipts: [{ audience: 0, readCount: 0 }] } },
+    });
+  });
+
+  test('an erased user that comes back starts at the head, with the defaults and any revision', async () => {
+    const back = [...used, erase('ann'), join('ann'), record(4n, 'ben')];
+    expect(await answerTo([...back, getWatermark])).toMatchObject({
+      answer: { body: { messageId: '3', readAt: null, unread: { count: 1, firstId: '4' } } },
+    });
+    expect(await answerTo([...back, getPreferences])).toMatchObject({
+      answer: { body: { notify: 'all', hideReceipts: false } },
+    });
+    expect(await answerTo([...back, inOther(getWatermark)])).toMatchObject({ answer: { status: 404 } });
+  });
+
+  test('an export has what each group stores of the user', async () => {
+    const delivered = { kind: 'mark delivered', ...ann, ...byUser, messageId: 2n } as const;
+    const privately = { ...mark(2n), isPrivate: true } as OperationRequest;
+    const history = [join('ann'), record(1n, 'ben'), record(2n, 'ben'), mark(1n), delivered, privately];
+    const time = expect.any(String);
+    const preferences = {
+      ...{ notify: 'all', mutedUntil: null, hideReceipts: false, archive: 'untilNew' },
+      ...{ revision: 1, archivedAt: '2', at: time },
+    };
+    const group = {
+      groupId: 'g',
+      current: {
+        membership: expect.any(Number),
+        joinedAfter: null,
+        own: { messageId: '2', at: time, revision: 0 },
+        public: { messageId: '1', at: time },
+        delivered: { messageId: '2', at: time },
+        preferences,
+      },
+      history: {
+        joinings: [{ at: time, joinedAfter: null, receivedAt: time }],
+        ...{ leftAt: null, lastRevision: null, sentHidden: null },
+      },
+      expiresAt: null,
+    };
+    expect(await answerTo([...history, set({ archive: 'untilNew' }), exported('ann')])).toEqual({
+      answer: {
+        status: 200,
+        body: { userId: 'ann', connections: [], erasures: [], unreadable: [] },
+        areDistinct: true,
+        others: [],
+      },
+      'group g': group,
+      'group other': null,
+    });
+    expect(await answerTo([...history, leave('ann'), exported('ann')])).toMatchObject({
+      'group g': { current: null, history: { joinings: [], leftAt: time }, expiresAt: time },
+    });
+    const hidden = [join('ann'), set({ hideReceipts: true }), record(5n, 'ann')];
+    expect(await answerTo([...hidden, exported('ann')])).toMatchObject({
+      'group g': { history: { sentHidden: '5' } },
+    });
+  });
+
+  const turn = (advanceSeconds: number): OperationRequest => ({
+    kind: 'turn clock',
+    advanceSeconds,
+    among: ['g', 'other'],
+  });
+  const remindedAfter = (remindAfterSeconds: number, attributes: Partial<Attributes> = {}) =>
+    record(5n, 'ben', { remindAfterSeconds, ...attributes });
+  const reminded = (...events: (readonly [string, ...string[]])[]) => ({
+    answer: { status: 200, others: [] },
+    'group g': events.map(([messageId, ...userIds]) => ({ version: '1', messageId, userIds, isLast: true })),
+    'group other': [],
+  });
+  const three = [join('ann'), join('ben'), join('cem')];
+
+  test('a reminder names once the members of the audience who have not read the message, when its time is over', async () => {
+    const history = [
+      ...three,
+      remindedAfter(600),
+      record(6n, 'ben', { remindAfterSeconds: 1_200 }),
+      join('dan'),
+    ];
+    expect(await answerTo([...history, turn(599)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    expect(await answerTo([...history, turn(1_200)])).toEqual(
+      reminded(['5', 'ann', 'cem'], ['6', 'ann', 'cem']),
+    );
+    expect(await answerTo([...history, turn(599), turn(599)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...history, turn(600), remindedAfter(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...history, leave('ann'), turn(600)])).toEqual(reminded(['5', 'cem']));
+    expect(await answerTo([...history, erase('ann'), turn(600)])).toEqual(reminded(['5', 'cem']));
+    expect(await answerTo([...history, deleteGroup, turn(1_200)])).toEqual(reminded());
+  });
+
+  test('a reminder counts from when the message was sent, and its first recording decides', async () => {
+    const earlier = { ...remindedAfter(3_600), sentAt: 3_000 } as OperationRequest;
+    expect(await answerTo([...three, earlier, turn(600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    const again = [...three, remindedAfter(3_600), remindedAfter(600)];
+    expect(await answerTo([...again, turn(600)])).toEqual(reminded());
+    expect(await answerTo([...again, turn(3_600)])).toEqual(reminded(['5', 'ann', 'cem']));
+    expect(await answerTo([...three, record(5n, 'ben'), remindedAfter(600), turn(600)])).toEqual(reminded());
+  });
+
+  test('a deleted or silent message has no reminder', async () => {
+    const removed: OperationRequest = { kind: 'delete', ...g, messageId: 5n };
+    expect(await answerTo([...three, remindedAfter(600), removed, turn(600)])).toEqual(reminded());
+    expect(await answerTo([...three, removed, remindedAfter(600), turn(600)])).toEqual(reminded());
+    expect(await answerTo([...three, remindedAfter(600, { silent: true }), turn(600)])).toEqual(reminded());
+  });
+
+  const readPrivately = { ...mark(5n), isPrivate: true } as OperationRequest;
+  test.each<[string, Partial<Attributes>, OperationRequest[], boolean]>([
+    ['has read', {}, [mark(5n)], false],
+    ['has read privately', {}, [readPrivately], false],
+    ['has marked unread after a private read', {}, [readPrivately, unreadFrom(5n)], true],
+    ['has marked unread after a public read', {}, [mark(5n), unreadFrom(5n)], false],
+    ['wants no messages', {}, [set({ notify: 'none' })], false],
+    ['has muted the group', {}, [set({ mutedUntil: '2999-12-31T23:59:59.999Z' })], false],
+    ['had muted the group', {}, [set({ mutedUntil: '2020-02-29T00:00:00.000Z' })], true],
+    ['wants mentions and is not mentioned', { mentions: ['cem'] }, [set({ notify: 'mentions' })], false],
+    ['wants mentions and is mentioned', { mentions: ['ann'] }, [set({ notify: 'mentions' })], true],
+    ['wants mentions and all are mentioned', { mentions: 'all' }, [set({ notify: 'mentions' })], true],
+    ['has archived the group', {}, [set({ archive: 'always' })], true],
+  ])('a member who %s: %j', async (_name, attributes, acts, isNamed) => {
+    expect(await answerTo([...three, remindedAfter(600, attributes), ...acts, turn(600)])).toEqual(
+      reminded(isNamed ? ['5', 'ann', 'cem'] : ['5', 'cem']),
+    );
   });
 
   const list = (...listed: (readonly [string, string | null, string | null])[]) => ({

@@ -13,6 +13,8 @@ import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
 const OPERATIONS = process.env.CI === undefined ? 2_000 : 20_000;
+/** Operations of histories with reminders. */
+const REMINDED_OPERATIONS = process.env.CI === undefined ? 300 : 2_000;
 /** The number of histories that are played in parallel, each with its own users and groups. */
 const LANES = 8;
 const HISTORIES_OF_A_SEED = 25;
@@ -108,6 +110,32 @@ test(
     const reports = (await Promise.all(lanes)).filter((report) => report !== '');
     if (reports.length > 0) throw new Error(reports.join('\n\n'));
     expect(compared).toBeGreaterThanOrEqual(OPERATIONS);
+    console.info(`${compared} operations agreed`);
+  },
+  60 * 60_000,
+);
+
+/** The clock of the stack is turned for all: so these histories are played one after the other. */
+test(
+  `the model and the service give the same answers to ${REMINDED_OPERATIONS} operations, with reminders`,
+  async () => {
+    let compared = 0;
+    for (let seed = SEED; compared < REMINDED_OPERATIONS; seed += 1) {
+      const found = await firstDisagreement(
+        async (history) => {
+          if (compared >= REMINDED_OPERATIONS) return;
+          compared += await playOnCache(history, RULES, 0);
+        },
+        { seed, maxHistories: HISTORIES_OF_A_SEED, maxSteps: 20, withFacts: false, focus: 'reminders' },
+      );
+      if (found === null) continue;
+      const { message } = await shortestDisagreement(
+        found,
+        (shorter) => play(serviceOf(stage), shorter, RULES, 0),
+        { attempts: 1, forMs: 60_000 },
+      );
+      throw new Error(`TIDEMARK_MODEL_SEED=${seed} finds\n${message}`);
+    }
     console.info(`${compared} operations agreed`);
   },
   60 * 60_000,

@@ -71,6 +71,8 @@ export const SOME_TEXT = Symbol('some text');
 export const SOME_ERRORS = Symbol('some errors');
 /** Stands for a boolean that the contract leaves open. */
 export const SOME_BOOLEAN = Symbol('true or false');
+/** Stands for anything: the contract does not say what. */
+export const ANYTHING = Symbol('anything');
 
 export type Expected =
   | null
@@ -84,6 +86,7 @@ export type Expected =
   | typeof SOME_TEXT
   | typeof SOME_ERRORS
   | typeof SOME_BOOLEAN
+  | typeof ANYTHING
   | readonly Expected[]
   | { readonly [name: string]: Expected };
 
@@ -102,6 +105,10 @@ export interface Member {
   readonly membership: string;
   /** The tick in the fact; null for a call of a route. */
   readonly joinedAt: number | null;
+  /** The operation that let it join. */
+  readonly joinedBy: number;
+  /** Null while it is a member. */
+  readonly leftAt: Moment | null;
   readonly joinedAfter: bigint;
   /** The revision that the membership began with. */
   readonly base: number | UnknownRevision;
@@ -129,6 +136,7 @@ export interface PreferenceValues {
 export interface Preferences extends PreferenceValues {
   /** The newest message that was not silent when it was archived. */
   readonly archivedAt: bigint;
+  readonly changedAt: Moment | null;
   /** The revision that they began with. */
   readonly base: number | UnknownRevision;
   /** How often they were changed since. */
@@ -179,6 +187,16 @@ export interface Message {
   readonly mentions: Mentions;
   /** Whether the sender's own watermark moves to it. */
   readonly advancesSender: boolean;
+  /** Null if there is none, or it has been. */
+  readonly reminder: Reminder | null;
+}
+
+/** When the members of a message's audience are named who have not read it. */
+export interface Reminder {
+  /** Counted from when the message was sent. */
+  readonly afterSeconds: number;
+  /** How long before its recording the message was sent. */
+  readonly sentSecondsAgo: number;
 }
 
 /** The users that a message mentions. */
@@ -189,9 +207,15 @@ export interface Attributes {
   readonly silent: boolean | undefined;
   readonly mentions: Mentions | undefined;
   readonly advanceSender: boolean | undefined;
+  readonly remindAfterSeconds: number | undefined;
 }
 
-export const NO_ATTRIBUTES: Attributes = { silent: undefined, mentions: undefined, advanceSender: undefined };
+export const NO_ATTRIBUTES: Attributes = {
+  silent: undefined,
+  mentions: undefined,
+  advanceSender: undefined,
+  remindAfterSeconds: undefined,
+};
 
 /** The facts that the chat puts on the bus. Times are ticks: only their order matters here. */
 export type Fact =
@@ -233,8 +257,11 @@ export interface Group {
   readonly members: readonly Member[];
   /** Past memberships, the oldest first: a new one has a higher revision. */
   readonly former: readonly Member[];
-  /** Users that left while they were not members: their first revision is not promised to be 0. */
-  readonly leftWithoutJoining: readonly string[];
+  /**
+   * Users that left while they were not members, or were erased: their first revision is not promised to be 0, though no
+   * earlier membership is known.
+   */
+  readonly perhapsReturning: readonly string[];
   readonly notes: readonly Note[];
   /** How often it was deleted. */
   readonly deletions: number;
@@ -263,6 +290,12 @@ export interface View {
 
 export const MAX_ID = 2n ** 64n - 1n;
 
+/** The registers of a member, as they are exported. */
+export type Exported = Pick<
+  Member,
+  'own' | 'ownAt' | 'shown' | 'shownAt' | 'delivered' | 'deliveredAt' | 'preferences'
+>;
+
 export interface Rules {
   /** What the service has: answers have the fields of these features only. */
   readonly features: Features;
@@ -280,6 +313,9 @@ export interface Rules {
   audience(group: Group, message: Message): readonly Member[];
   headAfterDeleting(group: Group, messageId: bigint): bigint;
   afterDeletingGroup(group: Group): Group;
+  afterErasing(group: Group, userId: string): Group;
+  /** What a user's export has of a member. */
+  exported(member: Member): Exported;
   viewOnJoining(group: Group, userId: string, from: bigint): bigint;
   /** The first revision of a membership after the earlier ones in the group; `above` if there were any. */
   revisionOnJoining(above: number | null): number | UnknownRevision;
@@ -328,6 +364,11 @@ export interface Rules {
   readonly badgeLimit: number;
   /** Whether a call that marks all groups marks this one. */
   isAmongAll(group: Group, member: Member, wanted: AllWanted): boolean;
+  /** Whether the message has its reminder if the clock is turned so far. */
+  isDue(message: Message, advanceSeconds: number): boolean;
+  /** Whether the reminder of the message names a member of its audience. */
+  isReminded(message: Message, member: Member): boolean;
+  afterReminding(message: Message): Message;
   /** What a clamped mark moves when its message is recorded. */
   appliesLater(note: Note, member: Member): { readonly moves: Moves; readonly isSure: boolean };
 }
@@ -362,13 +403,20 @@ export const RULES: Rules = {
       (member) => member.joinedAfter < message.messageId && member.userId !== message.senderId,
     ),
   headAfterDeleting: (group) => group.head,
-  afterDeletingGroup: ({ groupId, members, former, leftWithoutJoining, deletions, facts }) => ({
+  afterDeletingGroup: ({ groupId, members, former, perhapsReturning, deletions, facts }) => ({
     ...groupOf(EMPTY, groupId),
     former: [...former, ...members],
-    leftWithoutJoining,
+    perhapsReturning,
     deletions: deletions + 1,
     facts,
   }),
+  afterErasing: (group, userId) => {
+    const isKept = (member: Member) => member.userId !== userId;
+    const [members, former] = [group.members.filter(isKept), group.former.filter(isKept)];
+    if (members.length === group.members.length && former.length === group.former.length) return group;
+    return { ...withPerhapsReturning(group, userId), members, former };
+  },
+  exported: (member) => member,
   viewOnJoining: (_group, _userId, from) => from,
   revisionOnJoining: (above) => (above === null ? 0 : { above, isNone: [] }),
   movesSender: ({ isFirst, isTheirs, isShownAsRead, advances }) => {
@@ -410,6 +458,16 @@ export const RULES: Rules = {
     if (wanted.parentId !== undefined && parentId !== wanted.parentId) return false;
     return wanted.unmutedOnly !== true || !isMuted(preferences);
   },
+  isDue: ({ deleted, isSilent, reminder }, advanceSeconds) => {
+    if (deleted || isSilent || reminder === null) return false;
+    return reminder.afterSeconds - reminder.sentSecondsAgo <= advanceSeconds;
+  },
+  isReminded: (message, { own, shown, preferences, userId }) => {
+    const hasRead = message.messageId <= own || message.messageId <= shown;
+    if (hasRead || isMuted(preferences)) return false;
+    return preferences.notify !== 'mentions' || isMentioned(message, userId);
+  },
+  afterReminding: (message) => ({ ...message, reminder: null }),
   mayRead: ({ policy, isSender }) => policy === 'members' || (policy === 'sender' && isSender),
   appliesLater: (note, member) => {
     if (note.membership !== member.membership) return { moves: NOTHING, isSure: false };
@@ -464,7 +522,7 @@ export function groupOf(state: State, groupId: string): Group {
       messages: [],
       members: [],
       former: [],
-      leftWithoutJoining: [],
+      perhapsReturning: [],
       notes: [],
       deletions: 0,
       facts: [],
@@ -544,8 +602,8 @@ export function revisionOf({ base, raises, membership }: Member, learned: Learne
 }
 
 /** Whether the contract promises that the next membership of the user begins with revision 0 if there was none before. */
-const beginsAtZero = ({ leftWithoutJoining, deletions }: Group, userId: string) =>
-  deletions === 0 && !leftWithoutJoining.includes(userId);
+const beginsAtZero = ({ perhapsReturning, deletions }: Group, userId: string) =>
+  deletions === 0 && !perhapsReturning.includes(userId);
 
 /** The largest revision of all memberships of the user. Null if there was none. */
 function revisionOfFormer(group: Group, userId: string, learned: Learned): number | null {
@@ -560,6 +618,7 @@ export interface Joining {
   readonly userId: string;
   readonly membership: string;
   readonly joinedAt: number | null;
+  readonly joinedBy: number;
   readonly joinedAfter: bigint;
 }
 
@@ -569,6 +628,7 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
   const isFirst = group.former.every((former) => former.userId !== userId);
   return withMember(group, {
     ...joining,
+    leftAt: null,
     base: rules.revisionOnJoining(revisionOfFormer(group, joining.userId, learned)),
     raises: 0,
     own: from,
@@ -579,6 +639,7 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
     deliveredAt: null,
     preferences: {
       ...rules.preferencesOnJoining(group, userId),
+      changedAt: null,
       // What they begin with after a departure or a deletion is not promised.
       base: isFirst && beginsAtZero(group, userId) ? 0 : { above: -1, isNone: [] },
       raises: 0,
@@ -587,16 +648,17 @@ export function join(group: Group, joining: Joining, learned: Learned, rules: Ru
   });
 }
 
-export function leave(group: Group, userId: string): Group {
+export function leave(group: Group, userId: string, leftAt: Moment): Group {
   const member = memberOf(group, userId);
-  if (member === undefined) {
-    return group.leftWithoutJoining.includes(userId)
-      ? group
-      : { ...group, leftWithoutJoining: [...group.leftWithoutJoining, userId].sort() };
-  }
+  if (member === undefined) return withPerhapsReturning(group, userId);
   return {
     ...group,
     members: group.members.filter((other) => other !== member),
-    former: [...group.former, member],
+    former: [...group.former, { ...member, leftAt }],
   };
 }
+
+const withPerhapsReturning = (group: Group, userId: string): Group => ({
+  ...group,
+  perhapsReturning: [...new Set([...group.perhapsReturning, userId])].sort(),
+});

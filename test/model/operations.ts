@@ -24,7 +24,8 @@ export type OperationWith<Revision> =
       readonly groupId: string;
       readonly messageId: bigint;
       readonly senderId: string;
-      readonly sentAt: string | undefined;
+      /** A time, or how many seconds before the call. */
+      readonly sentAt: string | number | undefined;
       readonly attributes: Attributes;
     }
   | { readonly kind: 'record several'; readonly messages: readonly SendingTo[] }
@@ -127,6 +128,24 @@ export type OperationWith<Revision> =
       readonly groupId: string;
       readonly parentId: string | null | undefined;
       readonly receipts: ReceiptsPolicy | undefined;
+    }
+  | {
+      readonly kind: 'export';
+      readonly userId: string;
+      /** The existing groups. */
+      readonly among: readonly string[];
+    }
+  | {
+      /** Erases a user, and waits until the erasure is over. */
+      readonly kind: 'erase user';
+      readonly userId: string;
+    }
+  | {
+      /** Plays the schedule of reminders so far, and reads whom they name. */
+      readonly kind: 'turn clock';
+      readonly advanceSeconds: number;
+      /** The existing groups. */
+      readonly among: readonly string[];
     }
   | { readonly kind: 'flush' }
   | {
@@ -267,6 +286,12 @@ export function describeOperation(operation: OperationWith<IfRevision>): string 
       return `the group ${operation.groupId} is deleted`;
     case 'set group':
       return `the chat sets ${operation.groupId}${listed(operation)}`;
+    case 'export':
+      return `all that is stored of ${operation.userId}`;
+    case 'erase user':
+      return `${operation.userId} is erased`;
+    case 'turn clock':
+      return `the clock is turned by ${operation.advanceSeconds} seconds`;
     case 'flush':
       return 'the cache is emptied';
     case 'evict':
@@ -300,6 +325,7 @@ const OPTIONS = [
   'silent',
   'mentions',
   'advanceSender',
+  'remindAfterSeconds',
   'notify',
   'mutedUntil',
   'hideReceipts',

@@ -48,6 +48,8 @@ export const WHOLE = 'answer';
 export const AFTERWARDS = 'afterwards';
 export const MEMBERS = 'members';
 export const RECEIPTS = 'receipts';
+/** What is left of an erased user. */
+export const LEFT = 'left';
 export const pieceOfGroup = (groupId: string) => `group ${groupId}`;
 export const pieceOfEntry = (index: number) => `entry ${index}`;
 export const pieceOfBadge = (userId: string) => `badge of ${userId}`;
@@ -86,7 +88,7 @@ export function partsFor(number: number, rules: Rules) {
   const reads = (
     groupId: string,
     touches: Part['touches'],
-    expect: (group: Group, view: View) => Expected,
+    expect: (group: Group, view: View, learned: Learned) => Expected,
     piece = WHOLE,
   ): Part => ({
     piece,
@@ -95,7 +97,7 @@ export function partsFor(number: number, rules: Rules) {
     changes: false,
     changesMessages: false,
     follows: false,
-    run: (state, view) => [{ next: state, expected: expect(groupOf(state, groupId), view) }],
+    run: (state, view) => [{ next: state, expected: expect(groupOf(state, groupId), view, state.learned) }],
   });
   /** A part that may change one group, in one of several ways. */
   const mayWrite = (
@@ -176,5 +178,20 @@ export function partsFor(number: number, rules: Rules) {
     run: (state) => [{ next: state, expected: expect(state) }],
   });
 
-  return { reads, readsAll, mayWrite, writes, endsWith, answersWith };
+  /** A part that may change all groups. */
+  const writesAll = (change: (group: Group) => Group, expected: Expected): Part => ({
+    piece: WHOLE,
+    groupId: null,
+    touches: [],
+    changes: true,
+    changesMessages: false,
+    isAboutAll: true,
+    follows: false,
+    run: (state) => {
+      const groups = state.groups.map((group) => withNotes(change(group), number, rules));
+      return [{ next: { ...state, groups }, expected }];
+    },
+  });
+
+  return { reads, readsAll, mayWrite, writes, writesAll, endsWith, answersWith };
 }

@@ -1,4 +1,5 @@
 import { badgeOf } from './badge.ts';
+import { exportedMembership } from './export.ts';
 import { applyFacts } from './facts.ts';
 import { fieldsOfEntry, isListed } from './inbox.ts';
 import {
@@ -31,6 +32,7 @@ import type { OperationRequest } from './operations.ts';
 import {
   INVALID,
   idText,
+  LEFT,
   MEMBERS,
   NOT_FOUND,
   type Part,
@@ -44,9 +46,11 @@ import {
   RECEIPTS_OFF,
   SILENT,
   shownRevision,
+  WHOLE,
 } from './part.ts';
 import { expectedPreferences, setPreferences } from './preferences.ts';
 import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
+import { remind } from './reminding.ts';
 import { expectedSettings, setGroup } from './settings.ts';
 import { expectedUnread, MAX_UNREAD, unreadOf } from './unread.ts';
 
@@ -89,7 +93,7 @@ function possibleRevisions(
 
 /** The parts of an operation, in an order that is possible if nothing else runs. */
 export function partsOf(operation: OperationRequest, number: number, rules: Rules = RULES): readonly Part[] {
-  const { reads, readsAll, mayWrite, writes, endsWith, answersWith } = partsFor(number, rules);
+  const { reads, readsAll, mayWrite, writes, writesAll, endsWith, answersWith } = partsFor(number, rules);
   const unread = (member: Member, view: View) =>
     expectedUnread(unreadOf(view, member, MAX_UNREAD, rules), rules);
   const ownView = (member: Member, view: View): Record<string, Expected> => ({
@@ -155,7 +159,13 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
   const joining = (group: Group, userId: string, joinedAfter: bigint, learned: Learned) =>
     join(
       group,
-      { userId, membership: `${group.groupId} ${userId} ${number}`, joinedAt: null, joinedAfter },
+      {
+        userId,
+        membership: `${group.groupId} ${userId} ${number}`,
+        joinedAt: null,
+        joinedBy: number,
+        joinedAfter,
+      },
       learned,
       rules,
     );
@@ -250,19 +260,22 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     }
     case 'leave': {
       const { groupId, userId } = operation;
-      return [writes(groupId, [], (group) => [leave(group, userId), { status: 204, body: null }])];
+      const leftAt = new Moment(number, `${groupId} ${userId} left`);
+      return [writes(groupId, [], (group) => [leave(group, userId, leftAt), { status: 204, body: null }])];
     }
     case 'list members':
       return [reads(operation.groupId, 'all', listMembers)];
     case 'record': {
       const { groupId, messageId, senderId } = operation;
-      const message = writes(groupId, [], (group) => {
+      const message = writes(groupId, [], (group, view) => {
         const [changed, outcome] = record(group, operation, number, rules);
+        // If the group is deleted at the same time, the head may be read after that.
+        const { head } = view.deletions > group.deletions ? view : group;
         if (outcome === 'conflict') return [changed, problem(409, 'conflict')];
         const body = {
           groupId,
           messageId: messageId.toString(),
-          head: larger(group.head, messageId).toString(),
+          head: larger(head, messageId).toString(),
         };
         return [changed, { status: outcome === 'recorded' ? 201 : 200, body }];
       });
@@ -592,7 +605,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
         mayWrite(groupId, [userId], (group, view, learned) => {
           const member = memberOf(group, userId);
           if (member === undefined) return [{ group, learned, expected: NOT_FOUND }];
-          return setPreferences(group, member, patch, view, learned, rules);
+          return setPreferences(group, member, patch, view, { learned, number, rules });
         }),
       ];
     }
@@ -601,11 +614,59 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     case 'set group':
       return [writes(operation.groupId, [], (group, view) => setGroup(group, operation, view, rules))];
     case 'delete group': {
-      const deletion = writes(operation.groupId, [], (group) => [
-        rules.afterDeletingGroup(group),
-        { status: 202, body: null },
-      ]);
-      return [{ ...deletion, changesMessages: true }];
+      // The contract says what holds from the answer on. An operation that runs at the same time may find the group deleted
+      // already, and what it does may be deleted too.
+      const deletes = (piece: string) => ({
+        ...writes(
+          operation.groupId,
+          [],
+          (group) => [rules.afterDeletingGroup(group), { status: 202, body: null }],
+          piece,
+        ),
+        changesMessages: true,
+      });
+      return [deletes(SILENT), { ...deletes(WHOLE), follows: true }];
+    }
+    case 'export': {
+      const { userId, among } = operation;
+      return [
+        answersWith({
+          status: 200,
+          body: { userId, connections: [], erasures: [], unreadable: [] },
+          areDistinct: true,
+          others: [],
+        }),
+        ...among.map((groupId) =>
+          reads(
+            groupId,
+            [userId],
+            (group, _view, learned) => exportedMembership(group, userId, learned, rules),
+            pieceOfGroup(groupId),
+          ),
+        ),
+      ];
+    }
+    case 'erase user': {
+      const { userId } = operation;
+      const nothing = { userId, memberships: [], connections: [], erasures: [], unreadable: [] };
+      const left: Expected = {
+        event: { version: '1', userId },
+        exported: { status: 200, body: nothing },
+      };
+      return [
+        writesAll((group) => rules.afterErasing(group, userId), { status: 202, body: null }),
+        { ...answersWith(left), piece: LEFT },
+      ];
+    }
+    case 'turn clock': {
+      const { advanceSeconds, among } = operation;
+      return [
+        answersWith({ status: 200, others: [] }),
+        ...among.map((groupId) => ({
+          ...writes(groupId, [], (group) => remind(group, advanceSeconds, rules), pieceOfGroup(groupId)),
+          touches: 'all' as const,
+        })),
+      ];
     }
     case 'evict':
       // The model has no cache. This matters only to a model that is wrong on purpose.

@@ -1,10 +1,11 @@
-import { freshPrefix } from '../support/engines.ts';
+import { eventually, freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
 import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
 import {
   AFTERWARDS,
+  LEFT,
   MEMBERS,
   pieceOfBadge,
   pieceOfEntry,
@@ -29,7 +30,13 @@ export interface Stage {
 
 /** The running stack, for one history with its own users and groups. */
 export function serviceOf(stage: Stage): Service {
-  const playing = { ...stage, prefix: `${freshPrefix('h')}.`, startedAt: Date.now() };
+  const playing = {
+    ...stage,
+    prefix: `${freshPrefix('h')}.`,
+    startedAt: Date.now(),
+    erasures: new Map(),
+    seen: new Set<string>(),
+  };
   return {
     perform: (operation) => perform(playing, operation),
     observe: (operation) => observe(playing, operation),
@@ -40,6 +47,10 @@ export function serviceOf(stage: Stage): Service {
 interface Playing extends Stage {
   readonly prefix: string;
   readonly startedAt: number;
+  /** How often each user was erased. */
+  readonly erasures: Map<string, number>;
+  /** The ids of the reminders' events that were read. */
+  readonly seen: Set<string>;
 }
 
 const MAX_PAGES = 100;
@@ -106,7 +117,7 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
       const { groupId, sentAt } = operation;
       const body = {
         ...sendingInJson(operation, prefix),
-        ...(sentAt !== undefined && { sentAt }),
+        ...(sentAt !== undefined && { sentAt: timeOf(sentAt) }),
       };
       return whole(await asService('POST', `${group(groupId)}/messages`, body));
     }
@@ -214,6 +225,17 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
         }),
       );
     }
+    case 'export':
+      return piecesOfExport(await exportOf(playing, operation.userId), operation.among);
+    case 'erase user': {
+      const answer = await asService('DELETE', `/users/${named(operation.userId)}`);
+      return {
+        ...whole(answer),
+        ...(answer.status === 202 && (await afterErasing(playing, operation.userId))),
+      };
+    }
+    case 'turn clock':
+      return turnClock(playing, operation);
     case 'send malformed': {
       const { userId, groupId, mistake } = operation;
       const inGroup = (text: string, name: string) => text.replaceAll('{groupId}', name);
@@ -294,6 +316,82 @@ async function observe(playing: Playing, operation: OperationRequest): Promise<A
   };
 }
 
+const exportOf = (playing: Playing, userId: string): Promise<StatusAndBody> => {
+  const { asService, named } = callerOf(playing);
+  return everyPage('memberships', EXPORTED_AT_ONCE, { kind: 'export', userId, among: [] }, (query) =>
+    asService('GET', `/users/${named(userId)}/export${query}`),
+  );
+};
+
+/**
+ * Waits until an erasure is over, and returns its event, and what is stored of the user then. If it is not over at the
+ * deadline, it returns what there is, which the model does not agree with.
+ */
+async function afterErasing(playing: Playing, userId: string): Promise<AnswerPieces> {
+  const { erasures, prefix, stack } = playing;
+  const erasure = erasures.get(userId) ?? 0;
+  erasures.set(userId, erasure + 1);
+  let exported: StatusAndBody = { status: 0, body: null };
+  let event: Json = null;
+  await eventually(async () => {
+    exported = await exportOf(playing, userId);
+    const isUnderWay = !isFields(exported.body) || JSON.stringify(exported.body.erasures) !== '[]';
+    if (isUnderWay) throw new Error('the erasure is under way');
+    const events = (await stack.events()).filter(
+      ({ 'detail-type': type, detail }) => type === 'UserErased' && detail.userId === prefix + userId,
+    );
+    // At least one more than before: an event may come twice.
+    const last = events.length > erasure ? events.at(-1) : undefined;
+    if (last === undefined) throw new Error('the erasure has no event yet');
+    event = { ...last.detail, userId };
+  }).catch(() => undefined);
+  return { [LEFT]: { event, exported } };
+}
+
+/**
+ * Turns the clock, and returns the events of the reminders that were due. An event may come twice, but not in a later turn:
+ * that would be a second reminder.
+ */
+async function turnClock(
+  { stack, prefix, seen }: Playing,
+  { advanceSeconds, among }: Extract<OperationRequest, { kind: 'turn clock' }>,
+): Promise<AnswerPieces> {
+  const { status } = await stack.call(null, 'POST', '/_local/clock', { advanceSeconds });
+  await eventually(() => {
+    const { length } = stack.queue('send-reminders').messages();
+    if (length > 0) throw new Error(`${length} reminders wait to be sent`);
+  });
+  const events = (await stack.events()).filter(
+    ({ id, 'detail-type': type, detail }) =>
+      type === 'MessageStillUnread' && String(detail.groupId).startsWith(prefix) && !seen.has(id),
+  );
+  for (const { id } of events) seen.add(id);
+  const named = events.map(
+    ({ detail }) => JSON.parse(JSON.stringify(detail).replaceAll(prefix, '')) as Named,
+  );
+  const inOrder = named.toSorted((a, b) => (BigInt(a.messageId) < BigInt(b.messageId) ? -1 : 1));
+  const others: Json[] = [];
+  const found = new Map(among.map((groupId) => [groupId, new Map<string, Json>()]));
+  for (const { groupId, userIds, ...rest } of inOrder) {
+    const event: Json = { ...rest, userIds: userIds.toSorted() };
+    const ofGroup = found.get(groupId);
+    if (ofGroup === undefined) others.push(event);
+    else ofGroup.set(JSON.stringify(event), event);
+  }
+  const pieces = [...found].map(([groupId, ofGroup]) => [pieceOfGroup(groupId), [...ofGroup.values()]]);
+  return { ...whole({ status, others }), ...Object.fromEntries(pieces) };
+}
+
+interface Named {
+  readonly groupId: string;
+  readonly messageId: string;
+  readonly userIds: readonly string[];
+  readonly [field: string]: Json | readonly string[];
+}
+
+const timeOf = (sentAt: string | number) =>
+  typeof sentAt === 'string' ? sentAt : new Date(Date.now() - sentAt * 1_000).toISOString();
+
 /** Ids are sent as text, or as numbers if these are exact. */
 const idInJson = (messageId: bigint): Json =>
   messageId <= BigInt(Number.MAX_SAFE_INTEGER) && messageId % 3n === 0n
@@ -301,7 +399,7 @@ const idInJson = (messageId: bigint): Json =>
     : messageId.toString();
 
 function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: string) {
-  const { silent, mentions, advanceSender } = attributes;
+  const { silent, mentions, advanceSender, remindAfterSeconds } = attributes;
   const mentioned = mentions === 'all' ? mentions : mentions?.map((userId) => prefix + userId);
   return {
     messageId: idInJson(messageId),
@@ -309,6 +407,7 @@ function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: str
     ...(silent !== undefined && { silent }),
     ...(mentioned !== undefined && { mentions: mentioned }),
     ...(advanceSender !== undefined && { advanceSender }),
+    ...(remindAfterSeconds !== undefined && { remindAfterSeconds }),
   };
 }
 
@@ -409,6 +508,8 @@ function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
   return { ...whole({ status, inOrder }), ...pieces };
 }
 
+/** The most items of an export's page. */
+const EXPORTED_AT_ONCE = 100;
 /** The most groups that one call marks. */
 const GROUPS_AT_ONCE = 100;
 
@@ -452,6 +553,20 @@ function piecesOfAll({ status, body }: StatusAndBody, among: readonly string[]):
   const areDistinct = new Set(groupIds).size === body.results.length;
   const others = groupIds.filter((groupId) => !among.includes(groupId));
   return { ...whole({ status, areDistinct, others }), ...pieces };
+}
+
+/** Separates what is stored of a user by group. */
+function piecesOfExport({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
+  if (status !== 200 || !isFields(body) || !Array.isArray(body.memberships)) return whole({ status, body });
+  const { memberships, ...rest } = body;
+  const exported = body.memberships.filter(isFields);
+  const groupIds = exported.map(({ groupId }) => String(groupId));
+  const pieces: Record<string, Json> = {};
+  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
+  for (const membership of exported) pieces[pieceOfGroup(String(membership.groupId))] = membership;
+  const areDistinct = new Set(groupIds).size === body.memberships.length;
+  const others = groupIds.filter((groupId) => !among.includes(groupId));
+  return { ...whole({ status, body: rest, areDistinct, others }), ...pieces };
 }
 
 /** Separates the badges of several users. */

@@ -4,6 +4,7 @@ import {
   keyOfPreferences,
   type Learned,
   type Member,
+  Moment,
   newestLoud,
   type PreferencesPatch,
   type Rules,
@@ -44,11 +45,10 @@ export function setPreferences(
   member: Member,
   patch: PreferencesPatch,
   view: View,
-  learned: Learned,
-  rules: Rules,
+  { learned, number, rules }: Pick<Setting, 'learned' | 'number' | 'rules'>,
 ): readonly Set[] {
   const louds = new Set([newestLoud(view.messages), newestLoud(group.messages)]);
-  return [...louds].flatMap((loud) => setAt(loud, { group, member, patch, view, learned, rules }));
+  return [...louds].flatMap((loud) => setAt(loud, { group, member, patch, view, learned, number, rules }));
 }
 
 interface Setting {
@@ -57,15 +57,23 @@ interface Setting {
   readonly patch: PreferencesPatch;
   readonly view: View;
   readonly learned: Learned;
+  readonly number: number;
   readonly rules: Rules;
 }
 
-function setAt(loud: bigint, { group, member, patch, view, learned, rules }: Setting): readonly Set[] {
+function setAt(
+  loud: bigint,
+  { group, member, patch, view, learned, number, rules }: Setting,
+): readonly Set[] {
   const before = member.preferences;
   const changed = rules.withPreferences(member, patch, loud);
   const raised = {
     ...changed,
-    preferences: { ...changed.preferences, raises: changed.preferences.raises + 1 },
+    preferences: {
+      ...changed.preferences,
+      changedAt: new Moment(number, `${group.groupId} ${member.userId} preferences`),
+      raises: changed.preferences.raises + 1,
+    },
   };
   const withAnswer = (after: Member): Set => ({
     group: withMember(group, after),

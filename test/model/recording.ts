@@ -19,16 +19,19 @@ import {
 export interface Sending {
   readonly messageId: bigint;
   readonly senderId: string;
+  /** A time, or how many seconds before the call. */
+  readonly sentAt?: string | number | undefined;
   readonly attributes: Attributes;
 }
 
 /** The message as its first recording describes it. It may have been deleted before. */
 export function messageFrom(
-  { messageId, senderId, attributes }: Sending,
+  { messageId, senderId, sentAt, attributes }: Sending,
   before: Message | undefined,
   recorded: Pick<Message, 'recordedBy' | 'sentAt'>,
 ): Message {
-  const { silent = false, mentions = [], advanceSender = true } = attributes;
+  const { silent = false, mentions = [], advanceSender = true, remindAfterSeconds } = attributes;
+  const sentSecondsAgo = typeof sentAt === 'number' ? sentAt : 0;
   return {
     messageId,
     senderId,
@@ -37,6 +40,7 @@ export function messageFrom(
     isSilent: silent,
     mentions,
     advancesSender: advanceSender,
+    reminder: remindAfterSeconds === undefined ? null : { afterSeconds: remindAfterSeconds, sentSecondsAgo },
   };
 }
 
@@ -51,6 +55,7 @@ export function withoutMessage(messages: readonly Message[], messageId: bigint):
     isSilent: false,
     mentions: [],
     advancesSender: true,
+    reminder: null,
   };
   const known = messageOf(messages, messageId) ?? unknown;
   return withMessage(messages, { ...known, deleted: true });

@@ -5,7 +5,10 @@ import {
   anAttributes,
   aPatch,
   aRecordedId,
+  aReminder,
   aSettings,
+  aTurn,
+  exportOf,
   GROUP_WITHOUT_MEMBERS,
   GROUPS,
   inboxOf,
@@ -81,6 +84,12 @@ export function scenesOf(feature: Feature, setting: Setting): readonly Scene[] {
       return [deciding(setting)];
     case 'group deletion':
       return [deleting(setting)];
+    case 'user erasure':
+      return [erasing(setting)];
+    case 'export':
+      return [exporting(setting)];
+    case 'reminders':
+      return [reminding(setting)];
     case 'inbox filters':
     case 'badge':
     case 'mark all':
@@ -357,6 +366,142 @@ function deleting(setting: Setting): Scene {
         ...(hasPreferences ? [getPreferences(there)] : []),
         { kind: 'count receipts', ...there, ...byUser, messageIds: [first, second, wrong] },
         ...readAll,
+      ];
+    });
+}
+
+/** A user is erased who has read, sent and left, and comes back. */
+function erasing(setting: Setting): Scene {
+  const { features } = setting;
+  return fc
+    .record({
+      ...rolesOf(setting),
+      other: fc.constantFrom(...USERS),
+      mentions: fc.option(
+        fc.constantFrom(...USERS).map((userId) => [userId]),
+        { nil: undefined },
+      ),
+      isMember: fc.boolean(),
+      isUnreadAgain: fc.boolean(),
+      patch: aPatch,
+      later: aRecordedId(setting.ids),
+    })
+    .map(({ first, second, other, mentions, isMember, isUnreadAgain, patch, later, ...there }) => {
+      const { groupId, userId } = there;
+      const readers = USERS.slice(0, 2).map((reader) => ({ groupId, userId: reader }));
+      const readAll: Operation[] = [
+        { kind: 'list members', groupId, limit: undefined },
+        ...[{ groupId, userId: other }, ...readers].flatMap((reader): Operation[] => [
+          { kind: 'count receipts', ...reader, ...byUser, messageIds: [first, second] },
+          listReceipts(reader, first),
+          getWatermark(reader),
+        ]),
+        inboxOf(userId, undefined),
+      ];
+      return [
+        join(there),
+        join({ groupId, userId: other }),
+        send(groupId, first, userId),
+        send(groupId, second, A_BOT, { ...NO_ATTRIBUTES, mentions }),
+        mark(there, second),
+        ...(isUnreadAgain ? [markUnread(there, first)] : []),
+        ...(features.has('preferences') ? [set(there, patch)] : []),
+        ...(isMember ? [] : [{ kind: 'leave' as const, ...there }]),
+        { kind: 'erase user', userId },
+        ...readAll,
+        join(there),
+        ...(features.has('export') ? [exportOf(userId)] : []),
+        ...(features.has('preferences') ? [getPreferences(there)] : []),
+        send(groupId, later, userId),
+        send(groupId, second),
+        mark(there, first),
+        ...readAll,
+      ];
+    });
+}
+
+/** What is stored of a user that joins, reads, sends, leaves and joins again. */
+function exporting(setting: Setting): Scene {
+  const { features } = setting;
+  return fc
+    .record({
+      ...rolesOf(setting),
+      isPrivate: fc.boolean(),
+      patch: aPatch,
+      sent: fc.option(aRecordedId(setting.ids)),
+      unreadFrom: fc.option(aRecordedId(setting.ids)),
+      end: fc.constantFrom('nothing', 'leaving', 'rejoining'),
+    })
+    .map(({ first, second, isPrivate, patch, sent, unreadFrom, end, ...there }) => {
+      const { groupId, userId } = there;
+      const leave: Operation = { kind: 'leave', ...there };
+      const ends: Record<typeof end, Operation[]> = {
+        nothing: [],
+        leaving: [leave],
+        rejoining: [leave, join(there)],
+      };
+      return [
+        join(there),
+        send(groupId, first),
+        { kind: 'mark delivered', ...there, ...byUser, messageId: first },
+        ...(features.has('preferences') ? [set(there, patch)] : []),
+        ...(sent === null ? [] : [send(groupId, sent, userId)]),
+        { ...mark(there, second), isPrivate } as Operation,
+        ...(unreadFrom === null ? [] : [markUnread(there, unreadFrom)]),
+        exportOf(userId),
+        ...ends[end],
+        exportOf(userId),
+      ];
+    });
+}
+
+/** A message with a reminder, what happens until it is due, and what happens later. */
+function reminding(setting: Setting): Scene {
+  return fc
+    .record({
+      ...rolesOf(setting),
+      other: fc.constantFrom(...USERS),
+      of: aReminder,
+      attributes: anAttributes(setting.features),
+      isPlain: fc.boolean(),
+      again: anAttributes(setting.features),
+      act: fc.constantFrom(
+        ...['nothing', 'read', 'read privately', 'mark unread', 'mark unread after a private read'],
+        ...['delete', 'leave', 'set', 'set', 'set', 'record again', 'erase'],
+      ),
+      patch: aPatch,
+      turns: fc.tuple(aTurn, aTurn),
+    })
+    .map(({ first, second, other, of, attributes, isPlain, again, act, patch, turns, ...there }) => {
+      const { groupId, userId } = there;
+      const { remindAfterSeconds, sentAt } = of;
+      const messageId = second;
+      const read = mark(there, messageId);
+      const readPrivately = { ...read, isPrivate: true } as Operation;
+      const acts: Record<string, Operation[]> = {
+        read: [read],
+        'read privately': [readPrivately],
+        'mark unread': [read, markUnread(there, messageId)],
+        'mark unread after a private read': [readPrivately, markUnread(there, messageId)],
+        delete: [{ kind: 'delete', groupId, messageId }],
+        leave: [{ kind: 'leave', ...there }],
+        set: [set(there, patch)],
+        'record again': [send(groupId, messageId, A_BOT, again)],
+        erase: setting.features.has('user erasure') ? [{ kind: 'erase user', userId }] : [],
+      };
+      return [
+        join(there),
+        join({ groupId, userId: other }),
+        {
+          kind: 'record',
+          ...{ groupId, messageId, senderId: A_BOT, sentAt },
+          attributes: { ...(isPlain ? NO_ATTRIBUTES : attributes), remindAfterSeconds },
+        },
+        send(groupId, first),
+        ...(acts[act] ?? []),
+        turns[0],
+        send(groupId, messageId, A_BOT, again),
+        turns[1],
       ];
     });
 }

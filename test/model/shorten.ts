@@ -1,3 +1,4 @@
+import { ALL_GROUPS } from './choices.ts';
 import { given, NO_ATTRIBUTES, NO_PATCH } from './model.ts';
 import { factsOf, type History, type Operation, type Step } from './operations.ts';
 
@@ -58,13 +59,17 @@ const CHANGES: ReadonlySet<Operation['kind']> = new Set([
   'set group',
   'delete group',
   'mark all',
+  'erase user',
+  'turn clock',
 ]);
 const mayChange = ({ kind }: Operation) => CHANGES.has(kind);
 
 function groupsOf(operation: Operation): readonly string[] {
   if (operation.kind === 'mark several') return operation.marks.map(({ groupId }) => groupId);
   if (operation.kind === 'record several') return operation.messages.map(({ groupId }) => groupId);
-  if (operation.kind === 'inbox' || operation.kind === 'mark all') return operation.among;
+  if ('among' in operation) return operation.among;
+  // It may change each group.
+  if (operation.kind === 'erase user') return ALL_GROUPS;
   return 'groupId' in operation ? [operation.groupId] : [];
 }
 
@@ -133,6 +138,9 @@ function smaller(operation: Operation): readonly Operation[] {
         ...(attributes.advanceSender === undefined
           ? []
           : [{ ...operation, attributes: { ...attributes, advanceSender: undefined } }]),
+        ...(attributes.remindAfterSeconds === undefined
+          ? []
+          : [{ ...operation, attributes: { ...attributes, remindAfterSeconds: undefined } }]),
       ];
     }
     case 'mark': {

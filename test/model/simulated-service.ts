@@ -1,5 +1,6 @@
 import type { Json } from '../support/running-stack.ts';
 import {
+  ANYTHING,
   EMPTY,
   type Expected,
   groupOf,
@@ -42,10 +43,16 @@ export function simulatedService({
   const answerFor = (expected: Expected): Json => {
     if (expected === SOME_TEXT) return 'some text';
     if (expected === SOME_BOOLEAN) return appliesLater;
+    if (expected === ANYTHING) return null;
     if (expected === SOME_ERRORS) return [{ path: 'some path', message: 'some message' }];
     if (expected instanceof Optional) return answerFor(expected.expected);
     if (expected instanceof OneOf) return answerFor(expected.alternatives[0]);
-    if (expected instanceof Revision) return expected.above + revisionStep + expected.raises;
+    if (expected instanceof Revision) {
+      const { key, above, raises } = expected;
+      const first = Number(state.learned[key] ?? above + revisionStep);
+      state = { ...state, learned: { ...state.learned, [key]: first } };
+      return first + raises;
+    }
     if (expected instanceof Moment) return times[expected.operation] ?? null;
     if (expected === null || typeof expected !== 'object') return expected as Json;
     if (Array.isArray(expected)) return expected.map((item: Expected) => answerFor(item));

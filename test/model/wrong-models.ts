@@ -1,3 +1,4 @@
+import { GROUPS } from './choices.ts';
 import type { Feature } from './features.ts';
 import {
   byTime,
@@ -132,6 +133,121 @@ const DELETIONS: readonly (readonly [string, Rules['afterDeletingGroup']])[] = [
   [
     'begins with revision 0 after a group is deleted',
     (group) => ({ ...groupOf(EMPTY, group.groupId), facts: group.facts }),
+  ],
+];
+
+/** What stays of an erased user. */
+const ERASURES: readonly (readonly [string, Partial<Rules>])[] = [
+  ['keeps the memberships of an erased user', { afterErasing: (group) => group }],
+  [
+    'ends the memberships of an erased user in one group only',
+    {
+      afterErasing: (group, userId) =>
+        group.groupId === GROUPS[0] ? RULES.afterErasing(group, userId) : group,
+    },
+  ],
+  [
+    'deletes the messages of an erased user',
+    {
+      afterErasing: (group, userId) => ({
+        ...RULES.afterErasing(group, userId),
+        messages: group.messages.map((message) => ({
+          ...message,
+          deleted: message.deleted || message.senderId === userId,
+        })),
+      }),
+    },
+  ],
+  [
+    'lets an erased user continue where it was',
+    {
+      afterErasing: (group, userId) => ({
+        ...RULES.afterErasing(group, userId),
+        former: [...group.former, ...group.members.filter((member) => member.userId === userId)],
+      }),
+      viewOnJoining: (group, userId, from) => {
+        const wasErased = group.perhapsReturning.includes(userId);
+        const former = wasErased ? group.former.findLast((member) => member.userId === userId) : undefined;
+        return former?.own ?? from;
+      },
+    },
+  ],
+];
+
+/** What an export has of a member. */
+const EXPORTS: readonly (readonly [string, Rules['exported']])[] = [
+  [
+    'exports what others see as the own view',
+    (member) => ({ ...member, own: member.shown, ownAt: member.shownAt }),
+  ],
+  [
+    'exports the own view as what others see',
+    (member) => ({ ...member, shown: member.own, shownAt: member.ownAt }),
+  ],
+  [
+    'exports the defaults for the preferences',
+    (member) => ({ ...member, preferences: { ...member.preferences, ...DEFAULT_PREFERENCES } }),
+  ],
+];
+
+/** Which messages have a reminder, and whom it names. */
+const REMINDERS: readonly (readonly [string, Partial<Rules>])[] = [
+  [
+    'reminds of deleted messages',
+    { isDue: (message, seconds) => RULES.isDue({ ...message, deleted: false }, seconds) },
+  ],
+  [
+    'reminds of silent messages',
+    { isDue: (message, seconds) => RULES.isDue({ ...message, isSilent: false }, seconds) },
+  ],
+  [
+    'counts the time of a reminder from the recording',
+    {
+      isDue: (message, seconds) => {
+        const reminder = message.reminder && { ...message.reminder, sentSecondsAgo: 0 };
+        return RULES.isDue({ ...message, reminder }, seconds);
+      },
+    },
+  ],
+  [
+    'reminds members who have read privately',
+    { isReminded: (message, member) => RULES.isReminded(message, { ...member, own: member.shown }) },
+  ],
+  [
+    'does not remind members who have marked unread what they read privately',
+    {
+      isReminded: (message, member) => member.raises === 0 && RULES.isReminded(message, member),
+    },
+  ],
+  [
+    'reminds members who have muted the group',
+    {
+      isReminded: (message, member) => {
+        const { notify } = member.preferences;
+        const preferences = {
+          ...member.preferences,
+          mutedUntil: null,
+          notify: notify === 'none' ? 'all' : notify,
+        };
+        return RULES.isReminded(message, { ...member, preferences });
+      },
+    },
+  ],
+  [
+    'reminds members of messages that do not mention them, though they want only mentions',
+    { isReminded: (message, member) => RULES.isReminded({ ...message, mentions: 'all' }, member) },
+  ],
+  [
+    'does not remind members who have archived the group',
+    {
+      isReminded: (message, member) =>
+        member.preferences.archive !== 'always' && RULES.isReminded(message, member),
+    },
+  ],
+  ['reminds twice', { afterReminding: (message) => message }],
+  [
+    'keeps the reminder of the last recording',
+    { recordedAgain: (known, { reminder }) => ({ ...known, reminder }) },
   ],
 ];
 
@@ -430,6 +546,9 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
     },
     { feature: 'group deletion' },
   ],
+  ...ERASURES.map(([name, changed]) => [name, changed, { feature: 'user erasure' }] as const),
+  ...EXPORTS.map(([name, exported]) => [name, { exported }, { feature: 'export' }] as const),
+  ...REMINDERS.map(([name, changed]) => [name, changed, { feature: 'reminders' }] as const),
   [
     'lists archived groups in the inbox without being asked',
     { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
