@@ -495,9 +495,13 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
             [userId],
             (group, view, learned) => {
               const member = memberOf(group, userId);
-              if (member === undefined || !rules.isAmongAll(group, member, operation)) {
-                return [{ group, learned, expected: null }];
+              if (member === undefined) {
+                // The groups are listed first. The user may have left one of them since then.
+                const hasLeft = group.former.some((former) => former.userId === userId);
+                const expected = hasLeft ? new OneOf(null, { outcome: 'not_found' }) : null;
+                return [{ group, learned, expected }];
               }
+              if (!rules.isAmongAll(group, member, operation)) return [{ group, learned, expected: null }];
               const { headBefore } = view;
               const given = { messageId: headBefore };
               const marked = mark(group, member, member, given, headBefore, learned, true);
