@@ -261,7 +261,10 @@ export const exportedHistory = v.strictObject({
     v.description('Since the last departure: when each happened, and when Tidemark received it'),
   ),
   leftAt: timeOrNone,
-  lastRevision: v.pipe(v.nullable(revision), v.description('Not below any revision of the memberships before this one')),
+  lastRevision: v.pipe(
+    v.nullable(revision),
+    v.description('Not below any revision of the memberships before this one'),
+  ),
   sentHidden: v.pipe(messageIdOrNone, v.description('The newest message sent while receipts were hidden')),
 });
 

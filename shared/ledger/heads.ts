@@ -30,7 +30,7 @@ export interface SettingsPatch {
 const REMOVED_NAMES = ['loud', 'parentId', 'receipts', 'settings'];
 const EXPIRES_AT = 'expiresAt';
 
-/** A deletion gives up after it has lost to other deletions of the group this many times in a row. */
+/** A deletion gives up after it has lost to other writes of the head this many times in a row. */
 const MAX_ATTEMPTS = 10;
 
 /** The heads of groups. They stay when messages expire, and never go back within one epoch. */
@@ -110,22 +110,51 @@ export class Heads {
   async delete(groupId: GroupId, nowMs: number): Promise<Head> {
     let epoch = nowMs;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const { applied, item } = await this.#table.update({
-        key: headKey(groupId),
-        set: {
-          ...{ kind: { S: 'head' }, groupId: { S: groupId }, position: { S: START } },
-          epoch: { N: String(epoch) },
-          [EXPIRES_AT]: expiryOfEnded(nowMs),
-        },
-        remove: REMOVED_NAMES,
-        conditions: [anyOf(lacks('epoch'), isBelow('epoch', { N: String(epoch) }))],
-      });
-      const head = headIn(item);
-      if (applied) return head;
+      const { isBegun, head } = await this.#begin(groupId, epoch, nowMs, []);
+      if (isBegun) return head;
       // A clock that is behind must not make the epoch go back.
       epoch = head.epoch + 1;
     }
     throw unavailable(new Error('a group was deleted faster than it could be written'));
+  }
+
+  /**
+   * Moves the epoch of a group that was just deleted to the time of now. If a message has raised the head since it was read,
+   * that message too is of a time up to the epoch, and the group begins again. One write, and another for each time that the
+   * head is raised meanwhile.
+   *
+   * @param deleted the head as `delete` has returned it
+   */
+  async moveEpoch(groupId: GroupId, deleted: Head, nowMs: () => number): Promise<Head> {
+    let known = deleted;
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      // The time is taken after the head was read: the message that raised it had its time before.
+      const now = nowMs();
+      const isUnraised = equals('position', { S: known.position });
+      const { isBegun, head } = await this.#begin(groupId, Math.max(now, known.epoch + 1), now, [isUnraised]);
+      if (isBegun) return head;
+      known = head;
+    }
+    throw unavailable(new Error('a group was used faster than it could be deleted'));
+  }
+
+  async #begin(
+    groupId: GroupId,
+    epoch: number,
+    nowMs: number,
+    conditions: readonly Clause[],
+  ): Promise<{ readonly isBegun: boolean; readonly head: Head }> {
+    const { applied, item } = await this.#table.update({
+      key: headKey(groupId),
+      set: {
+        ...{ kind: { S: 'head' }, groupId: { S: groupId }, position: { S: START } },
+        epoch: { N: String(epoch) },
+        [EXPIRES_AT]: expiryOfEnded(nowMs),
+      },
+      remove: REMOVED_NAMES,
+      conditions: [anyOf(lacks('epoch'), isBelow('epoch', { N: String(epoch) })), ...conditions],
+    });
+    return { isBegun: applied, head: headIn(item) };
   }
 
   /** Keeps the head of a deleted group that is used again from expiring. */

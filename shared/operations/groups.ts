@@ -14,10 +14,10 @@ export function readGroup({ ledger }: Tidemark, groupId: GroupId): Promise<Head>
  * and the group may be used again; what is stored of before no longer counts. Returns the head with its epoch.
  */
 export async function deleteGroup({ ledger, cache, nowMs }: Tidemark, groupId: GroupId): Promise<Head> {
-  await ledger.heads.delete(groupId, nowMs());
+  const deleted = await ledger.heads.delete(groupId, nowMs());
   // A call that has read the head just before that write may have a later time than it. By now it has begun, so what it
   // stores is of a time up to the second epoch.
-  const head = await ledger.heads.delete(groupId, nowMs());
+  const head = await ledger.heads.moveEpoch(groupId, deleted, nowMs);
   await cache.merge(groupId, [change.head(head)]);
   return head;
 }

@@ -245,6 +245,22 @@ describe('just before the deletion is stored, with a later time than the deletio
   });
 });
 
+test('a recording between the two writes of a deletion counts as before it', async () => {
+  const chat = await aSpoiltChat();
+  const { groupId, bob } = chat;
+  const { tidemark: service, close } = openInterposed(tidemark, async (number) => {
+    if (number !== 1) return;
+    const begunMs = Date.now();
+    await eventually(() => expect(Date.now()).toBeGreaterThan(begunMs));
+    await recordMessage(tidemark, { groupId, position: at(9), senderId: bob });
+  });
+  await deleteGroup(service, groupId);
+  close();
+  await expectGone(chat);
+  const sent = { groupId, position: at(9), senderId: bob };
+  expect(await recordMessage(tidemark, sent)).toEqual({ outcome: 'recorded', head: at(9) });
+});
+
 /** As `expectSound`, with members that may have joined by now. */
 async function expectSoundFor({ groupId, bob }: SpoiltChat): Promise<void> {
   await addMembers(tidemark, groupId, [bob]);
