@@ -88,12 +88,13 @@ export class Api {
     return events.map(({ detail }) => String(detail.upTo));
   }
 
-  /** The events of one member's watermark that the webhook received. */
+  /** The events of one member's watermark that the webhook received, in their order: one that is posted again comes late. */
   async notified(groupId: string, userId: string): Promise<WatermarkEvent[]> {
     const { notifications } = await this.#inspect<{ notifications: { body: string }[] }>('notifications');
     return notifications
       .map(({ body }) => JSON.parse(body) as WatermarkEvent)
-      .filter(({ detail }) => detail.groupId === groupId && detail.userId === userId);
+      .filter(({ detail }) => detail.groupId === groupId && detail.userId === userId)
+      .toSorted((one, other) => Number(one.detail.from) - Number(other.detail.from));
   }
 
   async deadLetters(): Promise<DeadLetter[]> {
