@@ -29,6 +29,11 @@ export function asked(head: Head): Clamp {
   return { positionOf: (position) => position, head };
 }
 
+/** Positions count up to the head at most. */
+function clampedTo(head: Head): Clamp {
+  return { positionOf: (position) => clampTo(head.position, position), head };
+}
+
 /** Applies marks to a membership, one after the other, in one write. Null if the user is not a member. */
 export async function moveForward(
   tidemark: Tidemark,
@@ -125,8 +130,7 @@ async function clampFor(
     return { clamp: asked(cachedHead), headChanges: [] };
   }
   const head = await ledger.heads.read(groupId);
-  const positionOf = (position: Position) => clampTo(head.position, position);
-  return { clamp: { positionOf, head }, headChanges: [change.head(head)] };
+  return { clamp: clampedTo(head), headChanges: [change.head(head)] };
 }
 
 /**
@@ -160,8 +164,8 @@ function earlyMarks(
 }
 
 /**
- * Applies the clamped marks whose message was recorded in the meantime, before the cache kept the mark: the merge then
- * returned a head at or above them.
+ * Applies the marks again if the message of a clamped one was recorded in the meantime, before the cache kept the mark: the
+ * merge then returned a head at or above it. All marks are applied, since their outcomes must be of one moment.
  */
 async function applyOvertaken(
   tidemark: Tidemark,
@@ -172,15 +176,18 @@ async function applyOvertaken(
   const head = moved.view?.head ?? null;
   const isDue = (mark: Mark, index: number) =>
     head !== null && mark.position <= head.position && mayBeEarly(mark, moved.outcomes[index]);
-  const due = marks.filter(isDue);
-  if (!head || due.length === 0 || !currentIn(moved.membership, head)) return moved;
+  if (!head || !marks.some(isDue) || !currentIn(moved.membership, head)) return moved;
   const { revision } = moved.membership.self;
-  const again = due.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
-  const written = await writeMarks(tidemark, member, moved.membership, again, asked(head), false);
+  const again = marks.map((mark) => ({ ...mark, ifRevision: mark.ifRevision ?? revision }));
+  const written = await writeMarks(tidemark, member, moved.membership, again, clampedTo(head), false);
   if (!written) return moved;
   const { membership } = written;
   const view = await tidemark.cache.mergeFor(member, [change.member(member.userId, membership)]);
-  const made = new Map(due.map((mark, index) => [mark, written.outcomes[index]]));
-  const outcomes = moved.outcomes.map((outcome, index) => made.get(marks[index] as Mark) ?? outcome);
+  const outcomes = written.outcomes.map((outcome, index) => ({
+    ...outcome,
+    moved: outcome.moved || moved.outcomes[index]?.moved === true,
+    // Another call may have raised the revision meanwhile: that is no conflict for a mark that names none.
+    isConflict: outcome.isConflict && marks[index]?.ifRevision !== null,
+  }));
   return { membership, changed: moved.changed || written.changed, outcomes, view };
 }

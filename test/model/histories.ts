@@ -200,6 +200,8 @@ export interface HistoriesOptions {
   readonly features: Features;
   /** Most steps are about this. */
   readonly focus?: Focus | undefined;
+  /** Whether some operations run at the same time. @default true */
+  readonly isParallel?: boolean | undefined;
 }
 
 /**
@@ -221,25 +223,22 @@ const withReminders = (setting: Setting): Setting => ({
 
 function historyOf(
   given: Setting,
-  { maxSteps, withFacts, focus }: HistoriesOptions & { withFacts: boolean },
+  { maxSteps, withFacts, focus, isParallel = true }: HistoriesOptions & { withFacts: boolean },
 ): fc.Arbitrary<History> {
   const timed = focus === 'reminders' ? withReminders(given) : given;
   const setting = withFacts ? besideFacts(given) : timed;
   const anyGroup = withFacts ? groupOrOneOfFacts : group;
   const alone = anOperation(setting, anyGroup).map((operation): readonly Step[] => [[operation]]);
-  const steps = fc.oneof(
-    { weight: 32, arbitrary: alone },
+  const deletionStep = deletionAtOnce(anOperation(setting, group), aGroupOfSome).map((step) => [step]);
+  const parallel = [
     { weight: 12, arbitrary: severalAtOnce(anOperation(setting, anyGroup), anyGroup).map((step) => [step]) },
     { weight: 2, arbitrary: sameMessageAtOnce(setting).map((step) => [step]) },
+    ...(setting.features.has('group deletion') ? [{ weight: 1, arbitrary: deletionStep }] : []),
+  ];
+  const steps = fc.oneof(
+    { weight: 32, arbitrary: alone },
+    ...(isParallel ? parallel : []),
     { weight: 4, arbitrary: aScene(setting) },
-    ...(setting.features.has('group deletion')
-      ? [
-          {
-            weight: 1,
-            arbitrary: deletionAtOnce(anOperation(setting, group), aGroupOfSome).map((step) => [step]),
-          },
-        ]
-      : []),
     ...(focus === undefined ? [] : [{ weight: 30, arbitrary: aScene(setting, focus) }]),
   );
   // Without members and messages most answers would be empty.

@@ -126,3 +126,24 @@ test('the outcomes of a batch are those of the state that its write changes', as
     { outcome: 'advanced', position: at(5), revision: 0, clamped: false },
   ]);
 });
+
+test('the outcomes of a batch are of one moment, if a message is recorded meanwhile', async () => {
+  const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];
+  await addMembers(tidemark, groupId, [sender, reader]);
+  await recordMessage(tidemark, { groupId, position: at(1), senderId: sender });
+  const { ledger } = tidemark;
+  const heads = replacing(ledger.heads, {
+    read: async (id) => {
+      const head = await ledger.heads.read(id);
+      await recordMessage(tidemark, { groupId, position: at(11), senderId: sender });
+      return head;
+    },
+  });
+  const mark = (id: number) => ({ groupId, position: at(id), kind: 'read' as const, ifRevision: null });
+  const marks = [mark(1), mark(3), mark(99)];
+  expect(await markGroups({ ...tidemark, ledger: { ...ledger, heads } }, reader, marks)).toEqual([
+    { outcome: 'advanced', position: at(1), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(3), revision: 0, clamped: false },
+    { outcome: 'advanced', position: at(11), revision: 0, clamped: true },
+  ]);
+});
