@@ -186,13 +186,13 @@ function usersOf(operation: Operation): readonly string[] {
 }
 
 /** The same message, recorded by several calls at once. */
-export function sameMessageAtOnce({ ids, features }: Setting): fc.Arbitrary<Step> {
+export function sameMessageAtOnce(setting: Setting): fc.Arbitrary<Step> {
   return fc
     .record({
       groupId: aGroupOfSome,
-      messageId: aRecordedId(ids),
+      messageId: aRecordedId(setting.ids),
       sendings: fc.array(
-        fc.record({ senderId: fc.constantFrom(...SENDERS), attributes: anAttributes(features) }),
+        fc.record({ senderId: fc.constantFrom(...SENDERS), attributes: anAttributes(setting) }),
         { minLength: 2, maxLength: 3 },
       ),
     })

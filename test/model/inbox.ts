@@ -25,7 +25,6 @@ export function isListed(
 ): boolean {
   const { unreadOnly, parentId, archived: asked } = wanted;
   if (unreadOnly === true && !view.messages.some((message) => rules.isUnread(message, member))) return false;
-  if (!rules.features.has('inbox filters')) return true;
   if (parentId !== undefined && group.parentId !== parentId) return false;
   return rules.isListed({ isArchived: rules.isArchived(member.preferences, view), asked });
 }
@@ -37,7 +36,6 @@ export function fieldsOfEntry(
   view: View,
   rules: Rules,
 ): { readonly [name: string]: Expected } {
-  if (!rules.features.has('inbox filters')) return {};
   const { notify, mutedUntil, archive } = preferences;
   const archived = rules.isArchived(preferences, view);
   const preferencesRevision = expectedRevision(preferences, keyOfPreferences(membership));

@@ -15,8 +15,6 @@
  *   *learned*, and later answers must have the same time. A clamped mark leaves a *note*, which may be applied later.
  */
 
-import { ALL_FEATURES, type Features } from './features.ts';
-
 /** The time at which a register moved. The first answer with it determines it, and every later one must agree. */
 export class Moment {
   readonly operation: number;
@@ -297,8 +295,6 @@ export type Exported = Pick<
 >;
 
 export interface Rules {
-  /** What the service has: answers have the fields of these features only. */
-  readonly features: Features;
   clamp(messageId: bigint, head: bigint): bigint;
   /** What a mark moves; `stale` if its ifRevision is not the current revision. */
   moves(mark: { readonly isPrivate: boolean; readonly stale: boolean }): Moves;
@@ -376,7 +372,6 @@ export interface Rules {
 const NOTHING: Moves = { own: false, shown: false, delivered: false };
 
 export const RULES: Rules = {
-  features: ALL_FEATURES,
   clamp: (messageId, head) => {
     if (head === 0n) return messageId === MAX_ID ? 0n : messageId;
     const isBeyond = messageId > head;

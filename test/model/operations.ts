@@ -1,6 +1,5 @@
 import type { Json } from '../support/running-stack.ts';
 import { WATCHER } from './choices.ts';
-import type { Feature } from './features.ts';
 import type { Attributes, Fact, PreferencesPatch, ReceiptsPolicy } from './model.ts';
 import type { Sending } from './recording.ts';
 
@@ -195,8 +194,6 @@ export interface Mistake {
   readonly path: string;
   readonly body?: Json;
   readonly by?: Caller;
-  /** The service must have it. */
-  readonly feature?: Feature;
 }
 
 /** One operation, or several at once. */

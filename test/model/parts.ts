@@ -95,7 +95,7 @@ function possibleRevisions(
 export function partsOf(operation: OperationRequest, number: number, rules: Rules = RULES): readonly Part[] {
   const { reads, readsAll, mayWrite, writes, writesAll, endsWith, answersWith } = partsFor(number, rules);
   const unread = (member: Member, view: View) =>
-    expectedUnread(unreadOf(view, member, MAX_UNREAD, rules), rules);
+    expectedUnread(unreadOf(view, member, MAX_UNREAD, rules));
   const ownView = (member: Member, view: View): Record<string, Expected> => ({
     messageId: idText(member.own),
     readAt: member.ownAt,

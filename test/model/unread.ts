@@ -29,7 +29,6 @@ export function unreadOf({ head, messages }: View, member: Member, limit: number
   };
 }
 
-export function expectedUnread({ count, mentions, first, exact }: Unread, rules: Rules): Expected {
-  if (!rules.features.has('unread details')) return { count, exact };
+export function expectedUnread({ count, mentions, first, exact }: Unread): Expected {
   return { count, mentions, firstId: first === null ? null : idText(first), exact };
 }
