@@ -169,6 +169,12 @@ export interface AllWanted {
 /** Who may read receipts. */
 export type ReceiptsPolicy = 'members' | 'sender' | 'off';
 
+/** The settings of a group that a call sets. Undefined if it does not. */
+export interface GroupSettings {
+  readonly parentId: string | null | undefined;
+  readonly receipts: ReceiptsPolicy | undefined;
+}
+
 /** What is done when a member's receipts are hidden. */
 export type HiddenWhen = 'reading' | 'sending' | 'applied later';
 
@@ -356,7 +362,7 @@ export interface Rules {
     readonly isMuted: boolean;
     readonly notify: PreferenceValues['notify'];
   }): 'messages' | 'mentions' | 'nothing';
-  /** The badge counts at most so many messages of one group. */
+  /** The most messages of one group that the badge counts. */
   readonly badgeLimit: number;
   /** Whether a call that marks all groups marks this one. */
   isAmongAll(group: Group, member: Member, wanted: AllWanted): boolean;

@@ -1,6 +1,6 @@
 import type { Json } from '../support/running-stack.ts';
 import { WATCHER } from './choices.ts';
-import type { Attributes, Fact, PreferencesPatch, ReceiptsPolicy } from './model.ts';
+import type { Attributes, Fact, GroupSettings, PreferencesPatch } from './model.ts';
 import type { Sending } from './recording.ts';
 
 /**
@@ -122,12 +122,7 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | { readonly kind: 'get group' | 'delete group'; readonly groupId: string }
-  | {
-      readonly kind: 'set group';
-      readonly groupId: string;
-      readonly parentId: string | null | undefined;
-      readonly receipts: ReceiptsPolicy | undefined;
-    }
+  | ({ readonly kind: 'set group'; readonly groupId: string } & GroupSettings)
   | {
       readonly kind: 'export';
       readonly userId: string;
@@ -186,6 +181,7 @@ export type IfRevision = number | 'current' | 'former';
 export type Operation = OperationWith<IfRevision>;
 /** An operation as it is performed. */
 export type OperationRequest = OperationWith<number>;
+export type RequestOf<Kind extends OperationRequest['kind']> = Extract<OperationRequest, { kind: Kind }>;
 
 /** A request that is refused for every caller and group, and must change nothing. */
 export interface Mistake {

@@ -16,7 +16,7 @@ import {
 } from './model.ts';
 import { withNotes } from './overtaking.ts';
 
-/** One possible outcome, and the answer that it leads to. */
+/** One possible outcome: the next state, and the piece of the answer that it leads to. */
 export interface Outcome {
   readonly next: State;
   readonly expected: Expected;
@@ -72,7 +72,6 @@ export function problem(status: number, code: string, more: Record<string, Expec
 
 export const NOT_FOUND = problem(404, 'not_found');
 export const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
-
 /** The group's receipts are not for this caller. */
 export const RECEIPTS_OFF = problem(403, 'receipts_off');
 
@@ -82,7 +81,14 @@ export const shownRevision = (member: Member): Expected =>
 export const expectedRevision = ({ base, raises }: Pick<Member, 'base' | 'raises'>, key: string): Expected =>
   typeof base === 'number' ? base + raises : new Revision(key, base, raises);
 
-/** The parts of one operation. */
+/** One possible change of a group, and the piece of the answer that it leads to. */
+export interface Change {
+  readonly group: Group;
+  readonly learned: Learned;
+  readonly expected: Expected;
+}
+
+/** The kinds of parts that an operation may have, by its number. */
 export function partsFor(number: number, rules: Rules) {
   /** A part that reads one group and changes nothing. */
   const reads = (
@@ -103,11 +109,7 @@ export function partsFor(number: number, rules: Rules) {
   const mayWrite = (
     groupId: string,
     touches: readonly string[],
-    change: (
-      group: Group,
-      view: View,
-      learned: Learned,
-    ) => readonly { readonly group: Group; readonly learned: Learned; readonly expected: Expected }[],
+    change: (group: Group, view: View, learned: Learned) => readonly Change[],
     piece = WHOLE,
   ): Part => ({
     piece,
@@ -156,6 +158,7 @@ export function partsFor(number: number, rules: Rules) {
     ),
     follows: true,
   });
+  /** A part whose piece is always the same. */
   const answersWith = (expected: Expected): Part => ({
     piece: WHOLE,
     groupId: null,

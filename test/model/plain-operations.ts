@@ -1,10 +1,10 @@
 import { A_BOT, ALL_GROUPS, GROUPS_OF_ROUTES } from './choices.ts';
 import {
   type Attributes,
+  type GroupSettings,
   NO_ATTRIBUTES,
   NO_PATCH,
   type PreferencesPatch,
-  type ReceiptsPolicy,
 } from './model.ts';
 import type { EntryWith, IfRevision, Operation } from './operations.ts';
 
@@ -108,12 +108,6 @@ export const setPreferences = (there: There, patch: Partial<PreferencesPatch>): 
   ...byUser,
   patch: { ...NO_PATCH, ...patch },
 });
-
-/** The settings that a call may set. Undefined if it does not. */
-export interface GroupSettings {
-  readonly parentId: string | null | undefined;
-  readonly receipts: ReceiptsPolicy | undefined;
-}
 
 export const setGroup = (groupId: string, settings: Partial<GroupSettings>): Operation => ({
   kind: 'set group',

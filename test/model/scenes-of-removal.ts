@@ -10,12 +10,11 @@ import {
   type Setting,
   USERS,
 } from './choices.ts';
-import { NO_ATTRIBUTES } from './model.ts';
+import { type GroupSettings, NO_ATTRIBUTES } from './model.ts';
 import type { Operation } from './operations.ts';
 import {
   countReceipts,
   exportOf,
-  type GroupSettings,
   getPreferences,
   getWatermark,
   inboxOf,

@@ -1,4 +1,4 @@
-import type { Expected, Group, ReceiptsPolicy, Rules, View } from './model.ts';
+import type { Expected, Group, GroupSettings, Rules, View } from './model.ts';
 import { INVALID, idText, problem } from './part.ts';
 
 /** The answer of the routes. */
@@ -8,7 +8,7 @@ export function expectedSettings({ groupId, parentId, receipts }: Group, view: V
 
 export function setGroup(
   group: Group,
-  set: { readonly parentId: string | null | undefined; readonly receipts: ReceiptsPolicy | undefined },
+  set: GroupSettings,
   view: View,
   rules: Rules,
 ): readonly [Group, Expected] {

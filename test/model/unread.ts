@@ -2,9 +2,9 @@ import type { Expected, Member, Rules, View } from './model.ts';
 import { idText } from './part.ts';
 
 /** Above this, the count of one group is not exact. */
-export const MAX_UNREAD = 5_000;
+const MAX_UNREAD = 5_000;
 
-export interface Unread {
+interface Unread {
   readonly count: number;
   readonly mentions: number;
   /** The first of the counted messages; null if there is none. */
@@ -29,6 +29,8 @@ export function unreadOf({ head, messages }: View, member: Member, limit: number
   };
 }
 
-export function expectedUnread({ count, mentions, first, exact }: Unread): Expected {
+/** What answers have of the unread messages of one group. */
+export function expectedUnread(view: View, member: Member, rules: Rules): Expected {
+  const { count, mentions, first, exact } = unreadOf(view, member, MAX_UNREAD, rules);
   return { count, mentions, firstId: first === null ? null : idText(first), exact };
 }
