@@ -1,13 +1,7 @@
-import {
-  type Expected,
-  type Group,
-  keyOfPreferences,
-  type Member,
-  Optional,
-  type Rules,
-  type View,
-} from './model.ts';
+import { type Expected, Optional } from './expected.ts';
+import { type Group, keyOfPreferences, type Member, type View } from './model.ts';
 import { expectedRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 
 export interface InboxWanted {
   readonly unreadOnly: boolean | undefined;

@@ -226,7 +226,7 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   { name: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
 ];
 
-/** All malformed requests. `{groupId}` stands for the group. */
+/** All malformed requests. */
 export const MISTAKES: readonly Mistake[] = [
   ...MISTAKES_IN_GROUP.map((mistake) => ({ ...mistake, path: `/groups/{groupId}${mistake.path}` })),
   ...MISTAKES_ELSEWHERE,

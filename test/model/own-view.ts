@@ -1,5 +1,7 @@
-import { type Expected, type Group, type Member, memberOf, type Rules, type View } from './model.ts';
+import type { Expected } from './expected.ts';
+import { type Group, type Member, memberOf, type View } from './model.ts';
 import { idText, NOT_FOUND, shownRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 import { expectedUnread } from './unread.ts';
 
 type Fields = Readonly<Record<string, Expected>>;

@@ -1,17 +1,12 @@
+import { type Expected, type Learned, Moment, OneOf, Optional } from './expected.ts';
 import {
   advance,
-  type Expected,
   type Group,
   keyOfRevision,
-  type Learned,
   larger,
   MAX_ID,
   type Member,
-  Moment,
   memberOf,
-  OneOf,
-  Optional,
-  type Rules,
   revisionOf,
   upTo,
   type View,
@@ -19,7 +14,17 @@ import {
 } from './model.ts';
 import type { RequestOf } from './operations.ts';
 import { ownView, ownViewAndHead } from './own-view.ts';
-import { type Change, idText, NOT_FOUND, type Part, partsFor, pieceOfGroup, problem, shownRevision } from './part.ts';
+import {
+  type Change,
+  idText,
+  NOT_FOUND,
+  type Part,
+  partsFor,
+  pieceOfGroup,
+  problem,
+  shownRevision,
+} from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The parts of the operations that move what a member has read. */
 
@@ -38,9 +43,7 @@ export function partsOfMark(operation: RequestOf<'mark'>, number: number, rules:
         return {
           group: marked.group,
           learned: possible.learned,
-          expected: marked.stale
-            ? problem(409, 'revision_conflict', result)
-            : { status: 200, body: result },
+          expected: marked.stale ? problem(409, 'revision_conflict', result) : { status: 200, body: result },
         };
       });
     }),
@@ -230,7 +233,11 @@ interface MarkContext {
 
 /** Marks for a member of the group. Its revision and position are compared with those of `comparedTo`. */
 function mark(
-  { group, member, comparedTo }: { readonly group: Group; readonly member: Member; readonly comparedTo: Member },
+  {
+    group,
+    member,
+    comparedTo,
+  }: { readonly group: Group; readonly member: Member; readonly comparedTo: Member },
   { messageId, isPrivate, ifRevision, isDelivered }: Mark,
   { head, learned, inBatch, number, rules }: MarkContext,
 ): Marked {

@@ -1,7 +1,8 @@
-import { larger, memberOf, type Rules, withMember } from './model.ts';
+import { larger, memberOf, withMember } from './model.ts';
 import type { RequestOf } from './operations.ts';
 import { type Part, partsFor, pieceOfEntry, problem, SILENT } from './part.ts';
 import { possibleSenders, record, type Sent, withoutMessage } from './recording.ts';
+import type { Rules } from './rules.ts';
 
 /** The parts of the operations that record and delete messages. */
 

@@ -1,19 +1,10 @@
 import { badgeOf } from './badge.ts';
+import { type Expected, type Learned, Moment } from './expected.ts';
 import { exportedMembership } from './export.ts';
 import { applyFacts } from './facts.ts';
 import { fieldsOfEntry, isListed } from './inbox.ts';
-import {
-  type Expected,
-  type Group,
-  join,
-  type Learned,
-  leave,
-  Moment,
-  memberOf,
-  messageOf,
-  RULES,
-  type Rules,
-} from './model.ts';
+import { join, leave } from './memberships.ts';
+import { type Group, memberOf, messageOf } from './model.ts';
 import type { OperationRequest } from './operations.ts';
 import { expectedWatermark, ownViewAndHead } from './own-view.ts';
 import {
@@ -42,6 +33,7 @@ import { partsOfDelete, partsOfRecord, partsOfRecords } from './parts-of-message
 import { expectedPreferences, setPreferences } from './preferences.ts';
 import { expectedCounts, expectedReceipts } from './receipts.ts';
 import { remind } from './reminding.ts';
+import { RULES, type Rules } from './rules.ts';
 import { expectedSettings, setGroup } from './settings.ts';
 
 /** The parts of an operation, in an order that is possible if nothing else runs. */
@@ -49,12 +41,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
   const { reads, readsAll, mayWrite, writes, writesAll, answersWith } = partsFor(number, rules);
   const afterJoining = (group: Group, userId: string, joinedAfter: bigint, learned: Learned) => {
     const membership = `${group.groupId} ${userId} ${number}`;
-    return join(
-      group,
-      { userId, membership, joinedAt: null, joinedBy: number, joinedAfter },
-      learned,
-      rules,
-    );
+    return join(group, { userId, membership, joinedAt: null, joinedBy: number, joinedAfter }, learned, rules);
   };
 
   switch (operation.kind) {
@@ -170,9 +157,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
     }
     case 'list receipts': {
       const { groupId, userId, messageId, state = 'read' } = operation;
-      return [
-        reads(groupId, 'all', (group) => expectedReceipts(group, userId, messageId, state, rules)),
-      ];
+      return [reads(groupId, 'all', (group) => expectedReceipts(group, userId, messageId, state, rules))];
     }
     case 'count receipts': {
       const { groupId, userId, messageIds } = operation;
@@ -194,7 +179,12 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
               reads(groupId, 'all', (group) => expectedCounts(group, watcherId, messageIds, rules), RECEIPTS),
             ]),
         ...userIds.map((userId) =>
-          reads(groupId, [userId], (group, view) => expectedWatermark(group, userId, view, rules), pieceOfView(userId)),
+          reads(
+            groupId,
+            [userId],
+            (group, view) => expectedWatermark(group, userId, view, rules),
+            pieceOfView(userId),
+          ),
         ),
       ];
     }
@@ -263,7 +253,7 @@ export function partsOf(operation: OperationRequest, number: number, rules: Rule
       };
       return [
         writesAll((group) => rules.afterErasing(group, userId), { status: 202, body: null }),
-        { ...answersWith(left), piece: LEFT },
+        answersWith(left, LEFT),
       ];
     }
     case 'turn clock': {

@@ -39,11 +39,7 @@ export const remove = (groupId: string, messageId: bigint): Operation => ({
 
 type MarkOptions = Pick<EntryWith<IfRevision>, 'isPrivate' | 'ifRevision'>;
 
-export const mark = (
-  there: There,
-  messageId: bigint,
-  options: Partial<MarkOptions> = {},
-): Operation => ({
+export const mark = (there: There, messageId: bigint, options: Partial<MarkOptions> = {}): Operation => ({
   kind: 'mark',
   ...there,
   ...byUser,

@@ -1,17 +1,15 @@
+import { type Expected, type Learned, Moment } from './expected.ts';
 import {
-  type Expected,
   type Group,
   keyOfPreferences,
-  type Learned,
   type Member,
-  Moment,
   newestLoud,
   type PreferencesPatch,
-  type Rules,
   type View,
   withMember,
 } from './model.ts';
 import { type Change, expectedRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The answer of the routes. */
 export function expectedPreferences(groupId: string, member: Member, view: View, rules: Rules): Expected {

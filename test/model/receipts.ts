@@ -1,14 +1,7 @@
-import {
-  type Expected,
-  type Group,
-  isRecorded,
-  type Message,
-  memberOf,
-  messageOf,
-  OneOf,
-  type Rules,
-} from './model.ts';
+import { type Expected, OneOf } from './expected.ts';
+import { type Group, isRecorded, type Message, memberOf, messageOf } from './model.ts';
 import { NOT_FOUND, RECEIPTS_OFF } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The members that a message is for, and those of them that have read it, have it delivered, or have not read it. */
 function receiptsOf(group: Group, message: Message, rules: Rules) {

@@ -14,7 +14,16 @@ import {
 } from './choices.ts';
 import { NO_ATTRIBUTES } from './model.ts';
 import type { Operation } from './operations.ts';
-import { getWatermark, join, leave, mark, markUnread, remove, send, setPreferences } from './plain-operations.ts';
+import {
+  getWatermark,
+  join,
+  leave,
+  mark,
+  markUnread,
+  remove,
+  send,
+  setPreferences,
+} from './plain-operations.ts';
 
 /** Messages with attributes, recorded again with others. */
 export function recordingAgain(setting: Setting): Scene {
@@ -88,7 +97,13 @@ export function reminding(setting: Setting): Scene {
       attributes: fc.oneof(fc.constant(NO_ATTRIBUTES), anAttributes(setting)),
       again: anAttributes(setting),
       act: fc.constantFrom(
-        ...(['nothing', 'read', 'read privately', 'mark unread', 'mark unread after a private read'] as const),
+        ...([
+          'nothing',
+          'read',
+          'read privately',
+          'mark unread',
+          'mark unread after a private read',
+        ] as const),
         ...(['delete', 'leave', 'set', 'set', 'set', 'record again', 'erase'] as const),
       ),
       patch: aPatch,

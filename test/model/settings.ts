@@ -1,5 +1,7 @@
-import type { Expected, Group, GroupSettings, Rules, View } from './model.ts';
+import type { Expected } from './expected.ts';
+import type { Group, GroupSettings, View } from './model.ts';
 import { INVALID, idText, problem } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The answer of the routes. */
 export function expectedSettings({ groupId, parentId, receipts }: Group, view: View): Expected {

@@ -1,5 +1,7 @@
-import type { Expected, Member, Rules, View } from './model.ts';
+import type { Expected } from './expected.ts';
+import type { Member, View } from './model.ts';
 import { idText } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** Above this, the count of one group is not exact. */
 const MAX_UNREAD = 5_000;

@@ -8,9 +8,8 @@ import {
   isRecorded,
   type Member,
   newestLoud,
-  RULES,
-  type Rules,
 } from './model.ts';
+import { RULES, type Rules } from './rules.ts';
 import type { Focus } from './scenes.ts';
 
 /** When a message counts as a mention. */
