@@ -252,7 +252,7 @@ const REMINDERS: readonly (readonly [string, Partial<Rules>])[] = [
 interface Shown {
   /** Whether only facts show it: without facts a shorter history is found sooner. */
   readonly withFacts?: boolean;
-  /** The scenes that show it. By default other steps do. */
+  /** What the scenes that show it are about. By default other steps show it. */
   readonly focus?: Focus;
 }
 
