@@ -1,7 +1,7 @@
 import type { Usage } from '../local/aws/lambda/function-pool.ts';
 import { type Cost, costOf, hundredths, totals } from './cost.ts';
 import { measureLiveCost } from './live-cost.ts';
-import { MeteredStack } from './metered-stack.ts';
+import { MeteredStack, type Times } from './metered-stack.ts';
 import { formatTable } from './table.ts';
 import { sumOfUses, type Use } from './use.ts';
 
@@ -10,6 +10,10 @@ const MESSAGES = 200;
 const GROUPS_OF_A_USER = 20;
 /** The number of runs of each operation, one at a time, so that their events are not coalesced. */
 const TIMES = 20;
+/** The number of erasures and deletions: each waits for a while in the queue. */
+const ERASURES: Times = { warm: 1, measured: 4 };
+const MEMBERS_OF_DELETED = 10;
+const MESSAGES_OF_DELETED = 20;
 /** The marks of different members at the same time: as many as one batch of the webhook's queue. */
 const TOGETHER = 10;
 
@@ -17,6 +21,8 @@ interface Operation {
   readonly name: string;
   /** The number of operations in a run. @default 1 */
   readonly together?: number;
+  /** @default TIMES to warm, and TIMES measured */
+  readonly times?: Times;
   readonly run: (time: number) => Promise<void>;
 }
 
@@ -25,8 +31,8 @@ export async function measureCost(): Promise<void> {
   // What live adds to these has a table of its own.
   await MeteredStack.use({ live: 'off' }, async (stack) => {
     const uses = new Map<string, Use>();
-    for (const { name, run, together = 1 } of await operationsOn(stack)) {
-      const use = await stack.measure(run, { warm: TIMES, measured: TIMES });
+    for (const { name, run, together = 1, times } of await operationsOn(stack)) {
+      const use = await stack.measure(run, times ?? { warm: TIMES, measured: TIMES });
       uses.set(name, sumOfUses([[use, 1 / together]]));
     }
     printRoutes(uses);
@@ -49,6 +55,10 @@ async function operationsOn(stack: MeteredStack): Promise<readonly Operation[]> 
         senderId: 'announcer',
       });
   }
+  await prepareErasures(
+    call,
+    groups.map((groupId) => `left-${groupId}`),
+  );
   const group = '/groups/group-0';
   const ids = (length: number) => Array.from({ length }, (_, index) => String((MESSAGES - index) * 10));
   const newest = String(MESSAGES * 10);
@@ -120,7 +130,38 @@ async function operationsOn(stack: MeteredStack): Promise<readonly Operation[]> 
     { name: 'join', run: (time) => call('PUT', `${group}/members/newcomer-${time}`) },
     { name: 'list 50 members', run: () => call('GET', `${group}/members?limit=50`) },
     { name: 'leave', run: (time) => call('DELETE', `${group}/members/newcomer-${time}`) },
+    {
+      name: `erase a user of ${GROUPS_OF_A_USER} groups`,
+      times: ERASURES,
+      run: (time) => call('DELETE', `/users/erased-${time}`),
+    },
+    {
+      name: `delete a group of ${MEMBERS_OF_DELETED} members and ${MESSAGES_OF_DELETED} messages`,
+      times: ERASURES,
+      run: (time) => call('DELETE', `/groups/deleted-${time}`),
+    },
   ];
+}
+
+/** Creates the users that are erased, as members of these groups, and the groups that are deleted. */
+async function prepareErasures(
+  call: (method: string, path: string, body?: unknown) => Promise<void>,
+  groups: readonly string[],
+): Promise<void> {
+  const count = ERASURES.warm + ERASURES.measured;
+  const userIds = Array.from({ length: count }, (_, time) => `erased-${time}`);
+  for (const groupId of groups) await call('POST', `/groups/${groupId}/members`, { userIds });
+  for (let time = 0; time < count; time += 1) {
+    const groupId = `deleted-${time}`;
+    const members = Array.from({ length: MEMBERS_OF_DELETED }, (_, index) => `member-of-deleted-${index}`);
+    await call('POST', `/groups/${groupId}/members`, { userIds: members });
+    const messages = Array.from({ length: MESSAGES_OF_DELETED }, (_, index) => ({
+      groupId,
+      messageId: String((index + 1) * 10),
+      senderId: 'announcer',
+    }));
+    await call('POST', '/messages', { messages });
+  }
 }
 
 function printRoutes(uses: ReadonlyMap<string, Use>): void {

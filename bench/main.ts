@@ -6,6 +6,7 @@ import { measureCost } from './cost-section.ts';
 import { measureCpu } from './cpu-section.ts';
 import { measureInbox } from './inbox-section.ts';
 import { measureLive } from './live-section.ts';
+import { measureMemoryOfItems } from './memory-section.ts';
 import { measureReceipts } from './receipts-section.ts';
 import { measureStack } from './stack-section.ts';
 import { measureStart } from './start-section.ts';
@@ -17,6 +18,7 @@ const sections = {
   'cache-call': measureCacheCall,
   receipts: measureReceipts,
   inbox: measureInbox,
+  memory: measureMemoryOfItems,
   bundles: measureBundles,
   cost: measureCost,
   cpu: measureCpu,
@@ -34,6 +36,7 @@ Reports the speed of Tidemark on this machine: all sections, or one of these.
   cache-call    what a call of the cache costs a function
   receipts      how receipts grow with the group, in time and memory
   inbox         badge and inbox of a user in 200 and 2,000 groups
+  memory        bytes of Redis for a message and for a member, by what they carry
   bundles       size, import, memory, start and first event of each function's bundle
   cost          what is billed for each route, and a day of a chat, at AWS's prices
   cpu           CPU of all functions for a forward mark and for a message, warm

@@ -21,7 +21,7 @@ export class StackClient {
   }
 
   async call(
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
     path: string,
     token: string,
     content?: unknown,

@@ -1,3 +1,4 @@
+import type { BusEvent } from '../../local/http/api-client.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
@@ -35,7 +36,7 @@ export function serviceOf(stage: Stage): Service {
     ...stage,
     prefix: `${freshPrefix('h')}.`,
     startedAt: Date.now(),
-    erasures: new Map(),
+    eventsBefore: stage.stack.stack.bus.events.length,
     seen: new Set<string>(),
   };
   return {
@@ -48,8 +49,8 @@ export function serviceOf(stage: Stage): Service {
 interface Playing extends Stage {
   readonly prefix: string;
   readonly startedAt: number;
-  /** How often each user was erased. */
-  readonly erasures: Map<string, number>;
+  /** The number of events on the bus when the history began. */
+  readonly eventsBefore: number;
   /** The ids of the reminders' events that were read. */
   readonly seen: Set<string>;
 }
@@ -229,10 +230,11 @@ async function perform(playing: Playing, operation: OperationRequest): Promise<A
     case 'export':
       return piecesOfExport(await exportOf(playing, operation.userId), operation.among);
     case 'erase user': {
+      const eventsBefore = stack.stack.bus.events.length;
       const answer = await asService('DELETE', `/users/${named(operation.userId)}`);
       return {
         ...whole(answer),
-        ...(answer.status === 202 && (await afterErasing(playing, operation.userId))),
+        ...(answer.status === 202 && (await afterErasing(playing, operation.userId, eventsBefore))),
       };
     }
     case 'turn clock':
@@ -328,41 +330,41 @@ const exportOf = (playing: Playing, userId: string): Promise<StatusAndBody> => {
  * Waits until an erasure is over, and returns its event, and what is stored of the user then. If it is not over at the
  * deadline, it returns what there is, which the model does not agree with.
  */
-async function afterErasing(playing: Playing, userId: string): Promise<AnswerPieces> {
-  const { erasures, prefix, stack } = playing;
-  const erasure = erasures.get(userId) ?? 0;
-  erasures.set(userId, erasure + 1);
+async function afterErasing(playing: Playing, userId: string, eventsBefore: number): Promise<AnswerPieces> {
   let exported: StatusAndBody = { status: 0, body: null };
   let event: Json = null;
   await eventually(async () => {
     exported = await exportOf(playing, userId);
     const isUnderWay = !isFields(exported.body) || JSON.stringify(exported.body.erasures) !== '[]';
     if (isUnderWay) throw new Error('the erasure is under way');
-    const events = (await stack.events()).filter(
-      ({ 'detail-type': type, detail }) => type === 'UserErased' && detail.userId === prefix + userId,
+    const ended = eventsSince(playing, eventsBefore).findLast(
+      ({ 'detail-type': type, detail }) => type === 'UserErased' && detail.userId === playing.prefix + userId,
     );
-    // At least one more than before: an event may come twice.
-    const last = events.length > erasure ? events.at(-1) : undefined;
-    if (last === undefined) throw new Error('the erasure has no event yet');
-    event = { ...last.detail, userId };
+    if (ended === undefined) throw new Error('the erasure has no event yet');
+    event = { ...ended.detail, userId };
   }).catch(() => undefined);
   return { [LEFT]: { event, exported } };
 }
+
+/** The events on the bus after the first `before`. Read in this process: over HTTP, each look would transfer all events. */
+const eventsSince = ({ stack }: Playing, before: number) =>
+  (stack.stack.bus.events as readonly BusEvent[]).slice(before);
 
 /**
  * Turns the clock, and returns the events of the reminders that were due. An event may come twice, but not in a later turn:
  * that would be a second reminder.
  */
 async function turnClock(
-  { stack, prefix, seen }: Playing,
+  playing: Playing,
   { advanceSeconds, among }: Extract<OperationRequest, { kind: 'turn clock' }>,
 ): Promise<AnswerPieces> {
+  const { stack, prefix, seen } = playing;
   const { status } = await stack.call(null, 'POST', '/_local/clock', { advanceSeconds });
   await eventually(() => {
     const { length } = stack.queue('send-reminders').messages();
     if (length > 0) throw new Error(`${length} reminders wait to be sent`);
   });
-  const events = (await stack.events()).filter(
+  const events = eventsSince(playing, playing.eventsBefore).filter(
     ({ id, 'detail-type': type, detail }) =>
       type === 'MessageStillUnread' && String(detail.groupId).startsWith(prefix) && !seen.has(id),
   );

@@ -39,9 +39,20 @@ export interface RunningStack extends Omit<ApiClient, 'close'> {
   putEvent(source: string, detailType: string, detail: object): EntryResult;
   /** The queue of a name, which is that of its function, with `-dead-letters` behind it for what was given up. */
   queue(name: string): Queue;
-  /** How often the cache did not answer a function in time. */
-  cacheFailures(): number;
+  /** Why the cache failed functions, a text for each call. */
+  cacheFailures(): readonly string[];
   stop(): Promise<void>;
+}
+
+/** What a function logs of a call of the cache that failed. */
+const CACHE_FAILED = /cache did not answer|reads skip the cache/;
+
+/** Why calls of the cache fail on a busy machine. Any other reason is a fault. */
+const TOO_SLOW = /no answer in time|there is no connection/;
+
+/** The calls of the cache that failed for another reason than that the machine was too busy. */
+export function faultsOfCache(stack: RunningStack): readonly string[] {
+  return stack.cacheFailures().filter((reason) => !TOO_SLOW.test(reason));
 }
 
 export type RunningStackOptions = Partial<Omit<StackOptions, 'port' | 'dataDirectory'>>;
@@ -55,11 +66,11 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
   const { log: given = silentLog } = options;
   const dataDirectory = await mkdtemp(join(tmpdir(), 'tidemark-stack-'));
   const removeData = () => rm(dataDirectory, { recursive: true, force: true });
-  let cacheFailures = 0;
+  const cacheFailures: string[] = [];
   const log: Log = {
     line: given.line,
     output(functionName, text) {
-      cacheFailures += text.split(/cache did not answer|reads skip the cache/).length - 1;
+      cacheFailures.push(...text.split('\n').filter((line) => CACHE_FAILED.test(line)));
       given.output(functionName, text);
     },
   };
