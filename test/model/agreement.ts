@@ -10,7 +10,7 @@ import {
   SOME_BOOLEAN,
   SOME_ERRORS,
   SOME_TEXT,
-} from './model.ts';
+} from './expected.ts';
 
 /** When an operation was under way, in milliseconds since the epoch. */
 export interface Span {

@@ -1,4 +1,6 @@
-import { type Expected, isMuted, memberOf, type Rules, SOME_BOOLEAN, type State, viewOf } from './model.ts';
+import { type Expected, SOME_BOOLEAN } from './expected.ts';
+import { isMuted, memberOf, type State, viewOf } from './model.ts';
+import type { Rules } from './rules.ts';
 import { unreadOf } from './unread.ts';
 
 /** What a user's badge shows: the sum over the groups. */

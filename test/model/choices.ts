@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import type { Features } from './features.ts';
 import {
   type Attributes,
   MAX_ID as MAX,
@@ -16,7 +15,9 @@ export const GROUP_WITHOUT_MEMBERS = 'nobodys';
 export const GROUPS_OF_FACTS = ['f|1', 'f*$'] as const;
 /** Groups with few recorded messages. */
 export const QUIET_GROUP = 'quiet';
-export const ALL_GROUPS = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP, ...GROUPS_OF_FACTS];
+/** Groups that change by routes. */
+export const GROUPS_OF_ROUTES = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP];
+export const ALL_GROUPS = [...GROUPS_OF_ROUTES, ...GROUPS_OF_FACTS];
 export const USERS = ['ann', 'ann|b', 'cem', '*dot', '$eve', 'fay'] as const;
 export const A_BOT = 'a-bot';
 export const SENDERS = [...USERS, A_BOT];
@@ -29,7 +30,14 @@ const PREFERENCES = ['notify', 'mutedUntil', 'hideReceipts', 'archive'] as const
 /** What all operations of a history choose from. */
 export interface Setting {
   readonly ids: readonly bigint[];
-  readonly features: Features;
+  /**
+   * Whether it has groups of facts. Then nobody is erased and nothing is exported. A repeated fact makes an erased user a
+   * member again, and the contract does not say where such a member starts. An export has the times of joinings, which are
+   * known only for a call of a route.
+   */
+  readonly withFacts: boolean;
+  /** Whether messages have reminders. To send them, the clock of the whole stack is turned: no other history may run then. */
+  readonly withReminders: boolean;
 }
 
 /** The ids of one history: the first are simple, the last are often beyond the head. */
@@ -71,6 +79,17 @@ export const aRecordedId = (ids: readonly bigint[]) =>
     { weight: 9, arbitrary: fc.constantFrom(...ids.slice(0, -3)) },
     { weight: 1, arbitrary: fc.constantFrom(...ids) },
   );
+
+/** Operations that only in this order show something. */
+export type Scene = fc.Arbitrary<readonly Operation[]>;
+
+/** Who and what a scene is about. The first message is below the second in half of all scenes. */
+export const rolesOf = ({ ids }: Setting) => ({
+  groupId: fc.constantFrom(...GROUPS),
+  userId: user,
+  first: aRecordedId(ids),
+  second: fc.constantFrom(...ids.slice(1, -2)),
+});
 
 export const picks = fc.array(fc.constantFrom<Pick>('nothing', 'key', 'fields'), {
   minLength: 1,
@@ -140,9 +159,8 @@ export const aReminder = fc
   });
 
 /** What a back end says of a message. Most say nothing. */
-export function anAttributes(features: Features): fc.Arbitrary<Attributes> {
+export function anAttributes({ withReminders }: Setting): fc.Arbitrary<Attributes> {
   const none = fc.constant(NO_ATTRIBUTES);
-  if (!features.has('message attributes')) return none;
   const some = fc.record({
     silent: maybe(fc.boolean()),
     mentions: fc.option(
@@ -153,7 +171,7 @@ export function anAttributes(features: Features): fc.Arbitrary<Attributes> {
       { nil: undefined },
     ),
     advanceSender: maybe(fc.boolean()),
-    remindAfterSeconds: features.has('reminders')
+    remindAfterSeconds: withReminders
       ? fc.option(fc.constantFrom(...REMINDERS), { nil: undefined, freq: 3 })
       : fc.constant(undefined),
   });
@@ -204,26 +222,8 @@ export const aMarkOfAll = fc.record({
   by,
 });
 
-/** Groups that change by routes. */
-const GROUPS_OF_ROUTES = [...GROUPS, GROUP_WITHOUT_MEMBERS, QUIET_GROUP];
-
-/** Reads all that is stored of a user. */
-export const exportOf = (userId: string): Operation => ({ kind: 'export', userId, among: GROUPS_OF_ROUTES });
-
-/** Reads the whole inbox of a user. */
-export const inboxOf = (userId: string, archived: boolean | undefined, parentId?: string): Operation => ({
-  kind: 'inbox',
-  userId,
-  unreadOnly: undefined,
-  limit: undefined,
-  parentId,
-  archived,
-  among: ALL_GROUPS,
-  by: 'user',
-});
-
 export const aRecord = (
-  { ids, features }: Setting,
+  setting: Setting,
   senderId: fc.Arbitrary<string>,
   sentAt: fc.Arbitrary<string | undefined> = fc.constant(undefined),
 ) =>
@@ -231,10 +231,10 @@ export const aRecord = (
     .record({
       kind: fc.constant('record' as const),
       groupId: group,
-      messageId: aRecordedId(ids),
+      messageId: aRecordedId(setting.ids),
       senderId,
       sentAt,
-      attributes: anAttributes(features),
+      attributes: anAttributes(setting),
     })
     // The reminder of a message sent so long ago would come at any time within the next minute.
     .map(({ attributes, ...sent }) => ({

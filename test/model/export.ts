@@ -1,19 +1,7 @@
-import {
-  ANYTHING,
-  type Expected,
-  type Group,
-  keyOfPreferences,
-  type Learned,
-  larger,
-  type Member,
-  Moment,
-  memberOf,
-  OneOf,
-  Revision,
-  type Rules,
-  SOME_TEXT,
-} from './model.ts';
+import { ANYTHING, type Expected, type Learned, Moment, OneOf, Revision, SOME_TEXT } from './expected.ts';
+import { type Group, keyOfPreferences, larger, type Member, memberOf } from './model.ts';
 import { expectedRevision, idText, shownRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** What a user's export has of one group; null if nothing. */
 export function exportedMembership(group: Group, userId: string, learned: Learned, rules: Rules): Expected {

@@ -1,24 +1,22 @@
+import { type Learned, Moment } from './expected.ts';
+import { join, leave } from './memberships.ts';
 import {
   ALL,
   advance,
   type Fact,
   type Group,
   isRecorded,
-  join,
-  type Learned,
   larger,
-  leave,
   type Message,
-  Moment,
   memberOf,
   messageOf,
   privately,
-  type Rules,
   upTo,
   withMember,
   withMessage,
 } from './model.ts';
 import { messageFrom, withoutMessage } from './recording.ts';
+import type { Rules } from './rules.ts';
 
 /**
  * The group after facts arrived. In any order, the result is as if they had arrived when they happened. This holds

@@ -1,13 +1,7 @@
-import {
-  type Expected,
-  type Group,
-  keyOfPreferences,
-  type Member,
-  Optional,
-  type Rules,
-  type View,
-} from './model.ts';
+import { type Expected, Optional } from './expected.ts';
+import { type Group, keyOfPreferences, type Member, type View } from './model.ts';
 import { expectedRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 
 export interface InboxWanted {
   readonly unreadOnly: boolean | undefined;
@@ -25,7 +19,6 @@ export function isListed(
 ): boolean {
   const { unreadOnly, parentId, archived: asked } = wanted;
   if (unreadOnly === true && !view.messages.some((message) => rules.isUnread(message, member))) return false;
-  if (!rules.features.has('inbox filters')) return true;
   if (parentId !== undefined && group.parentId !== parentId) return false;
   return rules.isListed({ isArchived: rules.isArchived(member.preferences, view), asked });
 }
@@ -37,7 +30,6 @@ export function fieldsOfEntry(
   view: View,
   rules: Rules,
 ): { readonly [name: string]: Expected } {
-  if (!rules.features.has('inbox filters')) return {};
   const { notify, mutedUntil, archive } = preferences;
   const archived = rules.isArchived(preferences, view);
   const preferencesRevision = expectedRevision(preferences, keyOfPreferences(membership));

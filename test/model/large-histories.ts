@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { A_BOT, GROUPS, picks, USERS } from './choices.ts';
-import { type Attributes, NO_ATTRIBUTES, NO_PATCH } from './model.ts';
+import { type Attributes, NO_ATTRIBUTES } from './model.ts';
 import type { History, Operation, SendingTo, Step } from './operations.ts';
+import {
+  getBadge,
+  getWatermark,
+  join,
+  mark,
+  markUnread,
+  remove,
+  setGroup,
+  setPreferences,
+} from './plain-operations.ts';
 
 /** Histories that reach limits: too large for each random history, and played once. */
 
@@ -9,10 +19,10 @@ const [USER] = USERS;
 const [GROUP] = GROUPS;
 const SPACE = 'a-space';
 const byUser = { by: 'user' } as const;
-const there = { groupId: GROUP, userId: USER, ...byUser };
-const badge: Operation = { kind: 'get badge', userId: USER, ...byUser };
+const there = { groupId: GROUP, userId: USER };
+const badge = getBadge(USER);
 
-/** A call records at most so many messages. */
+/** The most messages that one call records. */
 const MESSAGES_AT_ONCE = 100;
 const JOINS_AT_ONCE = 4;
 
@@ -64,29 +74,24 @@ export function manyMessages(about: number): fc.Arbitrary<History> {
           },
         });
       }
-      const watermark: Operation = { kind: 'get watermark', ...there };
-      const notify = (what: 'all' | 'mentions'): Operation => ({
-        kind: 'set preferences',
-        ...there,
-        patch: { ...NO_PATCH, notify: what },
-      });
+      const watermark = getWatermark(there);
       return [
-        [{ kind: 'join', groupId: GROUP, userId: USER, joinedAfter: undefined }],
+        [join(there)],
         ...recordAll(messages),
         ...[
           watermark,
           badge,
-          notify('mentions'),
+          setPreferences(there, { notify: 'mentions' }),
           badge,
-          ...deleted.map((messageId): Operation => ({ kind: 'delete', groupId: GROUP, messageId })),
+          ...deleted.map((messageId) => remove(GROUP, messageId)),
           badge,
-          notify('all'),
+          setPreferences(there, { notify: 'all' }),
           { kind: 'evict', groupId: GROUP, picks: lost } as const,
           watermark,
           badge,
-          { kind: 'mark', ...there, messageId: read, isPrivate: undefined, ifRevision: undefined } as const,
+          mark(there, read),
           badge,
-          { kind: 'mark unread', ...there, messageId: unreadFrom } as const,
+          markUnread(there, unreadFrom),
           { kind: 'flush' } as const,
           watermark,
           badge,
@@ -123,37 +128,17 @@ export const manyGroups: fc.Arbitrary<History> = fc
       unmutedOnly,
       among,
     });
-    const joins = among.map(
-      (groupId): Operation => ({
-        kind: 'join',
-        groupId,
-        userId: USER,
-        joinedAfter: undefined,
-      }),
-    );
+    const joins = among.map((groupId) => join({ groupId, userId: USER }));
     const messages = among.map((groupId, index) => ({
       groupId,
       messageId: BigInt(index + 1),
       senderId: A_BOT,
       attributes: NO_ATTRIBUTES,
     }));
-    const mutes = muted.map(
-      (index): Operation => ({
-        kind: 'set preferences',
-        groupId: nameOf(index),
-        userId: USER,
-        ...byUser,
-        patch: { ...NO_PATCH, mutedUntil: '2999-12-31T23:59:59.999Z' },
-      }),
+    const mutes = muted.map((index) =>
+      setPreferences({ groupId: nameOf(index), userId: USER }, { mutedUntil: '2999-12-31T23:59:59.999Z' }),
     );
-    const settings = inSpace.map(
-      (index): Operation => ({
-        kind: 'set group',
-        groupId: nameOf(index),
-        parentId: SPACE,
-        receipts: undefined,
-      }),
-    );
+    const settings = inSpace.map((index) => setGroup(nameOf(index), { parentId: SPACE }));
     return [
       ...inChunks(joins, JOINS_AT_ONCE),
       ...recordAll(messages),

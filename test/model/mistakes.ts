@@ -1,6 +1,17 @@
 import type { Json } from '../support/running-stack.ts';
 import type { Mistake } from './operations.ts';
 
+const A_MESSAGE = { messageId: '1', senderId: 'a-bot' };
+
+/** The same request with each of these bodies, by name. */
+const withEachBody = (
+  what: string,
+  request: Omit<Mistake, 'name' | 'body'>,
+  bodies: { readonly [name: string]: Json },
+): Mistake[] =>
+  Object.entries(bodies).map(([name, body]) => ({ name: `${what} with ${name}`, ...request, body }));
+
+/** Requests about a group. The paths come after the group's. */
 const MISTAKES_IN_GROUP: readonly Mistake[] = [
   { name: 'a mark of 0', method: 'PUT', path: '/watermark', body: { messageId: '0' } },
   { name: 'a mark of 2^64', method: 'PUT', path: '/watermark', body: { messageId: '18446744073709551616' } },
@@ -46,73 +57,56 @@ const MISTAKES_IN_GROUP: readonly Mistake[] = [
     body: { joinedAfter: '0' },
     by: 'service',
   },
-  ...(
-    [
-      ['nothing', {}],
-      ['notify for some', { notify: 'some' }],
-      ['a date alone', { mutedUntil: '2030-01-01' }],
-      ['hideReceipts as text', { hideReceipts: 'yes' }],
-      ['archive as a boolean', { archive: true }],
-      ['an unknown preference', { sound: false }],
-      ['one bad value among several', { notify: 'all', archive: 'never' }],
-    ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
-  ).map(
-    ([name, body]): Mistake => ({
-      name: `preferences with ${name}`,
-      method: 'PATCH',
-      path: '/preferences',
-      body,
-      feature: 'preferences',
-    }),
+  ...withEachBody(
+    'preferences',
+    { method: 'PATCH', path: '/preferences' },
+    {
+      nothing: {},
+      'notify for some': { notify: 'some' },
+      'a date alone': { mutedUntil: '2030-01-01' },
+      'hideReceipts as text': { hideReceipts: 'yes' },
+      'archive as a boolean': { archive: true },
+      'an unknown preference': { sound: false },
+      'one bad value among several': { notify: 'all', archive: 'never' },
+    },
   ),
-  ...(
-    [
-      ['nothing', {}],
-      ['receipts for nobody', { receipts: 'nobody' }],
-      ['a bad parent', { parentId: 'two words' }],
-      ['itself as its parent', { parentId: '{groupId}', receipts: 'off' }],
-      ['an unknown setting', { title: 'all' }],
-    ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
-  ).map(
-    ([name, body]): Mistake => ({
-      name: `a group with ${name}`,
-      method: 'PUT',
-      path: '',
-      body,
-      by: 'service',
-      feature: 'group settings',
-    }),
+  ...withEachBody(
+    'a group',
+    { method: 'PUT', path: '', by: 'service' },
+    {
+      nothing: {},
+      'receipts for nobody': { receipts: 'nobody' },
+      'a bad parent': { parentId: 'two words' },
+      'itself as its parent': { parentId: '{groupId}', receipts: 'off' },
+      'an unknown setting': { title: 'all' },
+    },
   ),
   {
     name: 'a deletion of a group with a parameter',
     method: 'DELETE',
     path: '?force=true',
     by: 'service',
-    feature: 'group deletion',
   },
-  ...(
-    [
-      ['silent as text', { silent: 'yes' }],
-      ['a mention of a text', { mentions: 'some' }],
-      ['a mention of an empty name', { mentions: ['ann', ''] }],
-      ['101 mentions', { mentions: Array.from({ length: 101 }, (_, index) => `user-${index}`) }],
-      ['advanceSender as a number', { advanceSender: 0 }],
-      ['a reminder after 59 seconds', { remindAfterSeconds: 59 }],
-      ['a reminder after more than a week', { remindAfterSeconds: 604_801 }],
-      ['an unknown attribute', { quiet: true }],
-    ] satisfies readonly (readonly [string, { [name: string]: Json }])[]
-  ).map(
-    ([name, attribute]): Mistake => ({
-      name: `a message with ${name}`,
-      method: 'POST',
-      path: '/messages',
-      body: { messageId: '1', senderId: 'a-bot', ...attribute },
-      by: 'service',
-    }),
+  ...withEachBody(
+    'a message',
+    { method: 'POST', path: '/messages', by: 'service' },
+    {
+      'silent as text': { ...A_MESSAGE, silent: 'yes' },
+      'a mention of a text': { ...A_MESSAGE, mentions: 'some' },
+      'a mention of an empty name': { ...A_MESSAGE, mentions: ['ann', ''] },
+      '101 mentions': {
+        ...A_MESSAGE,
+        mentions: Array.from({ length: 101 }, (_, index) => `user-${index}`),
+      },
+      'advanceSender as a number': { ...A_MESSAGE, advanceSender: 0 },
+      'a reminder after 59 seconds': { ...A_MESSAGE, remindAfterSeconds: 59 },
+      'a reminder after more than a week': { ...A_MESSAGE, remindAfterSeconds: 604_801 },
+      'an unknown attribute': { ...A_MESSAGE, quiet: true },
+    },
   ),
 ];
 
-/** Requests about a user only, not about a group. {groupId} stands for the group. */
+/** All other requests. */
 const MISTAKES_ELSEWHERE: readonly Mistake[] = [
   {
     name: 'one bad mark among several',
@@ -143,7 +137,6 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     path: '/messages',
     body: { messages: [] },
     by: 'service',
-    feature: 'messages in bulk',
   },
   {
     name: '101 messages in one call',
@@ -151,13 +144,12 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     path: '/messages',
     body: {
       messages: Array.from({ length: 101 }, (_, index) => ({
+        ...A_MESSAGE,
         groupId: '{groupId}',
         messageId: String(index + 1),
-        senderId: 'a-bot',
       })),
     },
     by: 'service',
-    feature: 'messages in bulk',
   },
   {
     name: 'one bad message among several',
@@ -165,35 +157,31 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     path: '/messages',
     body: {
       messages: [
-        { groupId: '{groupId}', messageId: '1', senderId: 'a-bot' },
-        { groupId: '{groupId}', messageId: '2', senderId: 'a-bot', silent: 1 },
+        { ...A_MESSAGE, groupId: '{groupId}' },
+        { ...A_MESSAGE, groupId: '{groupId}', messageId: '2', silent: 1 },
       ],
     },
     by: 'service',
-    feature: 'messages in bulk',
   },
   { name: 'an inbox with a parameter too many', method: 'GET', path: '/inbox?all=true' },
-  { name: 'a badge with a parameter', method: 'GET', path: '/badge?exact=true', feature: 'badge' },
+  { name: 'a badge with a parameter', method: 'GET', path: '/badge?exact=true' },
   {
     name: 'an export with a parameter too many',
     method: 'GET',
     path: '/users/{groupId}/export?limit=1',
     by: 'service',
-    feature: 'export',
   },
   {
     name: 'an export with a bad cursor',
     method: 'GET',
     path: '/users/{groupId}/export?cursor=no%20cursor',
     by: 'service',
-    feature: 'export',
   },
   {
     name: 'an erasure with a parameter',
     method: 'DELETE',
     path: '/users/{groupId}?now=true',
     by: 'service',
-    feature: 'user erasure',
   },
   {
     name: 'badges of nobody',
@@ -201,7 +189,6 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     path: '/badges',
     body: { userIds: [] },
     by: 'service',
-    feature: 'badge',
   },
   {
     name: 'badges of 101 users',
@@ -209,42 +196,37 @@ const MISTAKES_ELSEWHERE: readonly Mistake[] = [
     path: '/badges',
     body: { userIds: Array.from({ length: 101 }, (_, index) => `user-${index}`) },
     by: 'service',
-    feature: 'badge',
   },
   {
     name: 'a mark of all unmuted groups as text',
     method: 'POST',
     path: '/watermarks/all',
     body: { unmutedOnly: 'yes' },
-    feature: 'mark all',
   },
   {
     name: 'a mark of all with an unknown field',
     method: 'POST',
     path: '/watermarks/all',
     body: { private: true },
-    feature: 'mark all',
   },
   {
     name: 'a mark of all with a bad cursor',
     method: 'POST',
     path: '/watermarks/all',
     body: { cursor: 'no cursor' },
-    feature: 'mark all',
   },
   {
     name: 'an inbox of archived groups perhaps',
     method: 'GET',
     path: '/inbox?archived=perhaps',
-    feature: 'inbox filters',
   },
-  { name: 'an inbox of a bad parent', method: 'GET', path: '/inbox?parentId=.', feature: 'inbox filters' },
+  { name: 'an inbox of a bad parent', method: 'GET', path: '/inbox?parentId=.' },
   { name: 'an inbox, 0 a page', method: 'GET', path: '/inbox?limit=0' },
   { name: 'an inbox, 201 a page', method: 'GET', path: '/inbox?limit=201' },
   { name: 'an inbox of perhaps', method: 'GET', path: '/inbox?unreadOnly=perhaps' },
 ];
 
-/** All malformed requests. `{groupId}` stands for the group. */
+/** All malformed requests. */
 export const MISTAKES: readonly Mistake[] = [
   ...MISTAKES_IN_GROUP.map((mistake) => ({ ...mistake, path: `/groups/{groupId}${mistake.path}` })),
   ...MISTAKES_ELSEWHERE,

@@ -1,16 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { agree } from './agreement.ts';
+import { SOME_ERRORS } from './expected.ts';
 import { manyGroups, manyMessages } from './large-histories.ts';
-import {
-  type Attributes,
-  NO_ATTRIBUTES,
-  NO_PATCH,
-  type PreferencesPatch,
-  RULES,
-  type Rules,
-  SOME_ERRORS,
-} from './model.ts';
+import { type Attributes, NO_ATTRIBUTES, NO_PATCH, type PreferencesPatch } from './model.ts';
 import {
   factsOf,
   type History,
@@ -18,7 +11,9 @@ import {
   type OperationRequest,
   type TimelineFact,
 } from './operations.ts';
-import { type AnswerPieces, Disagreement, play, type Service } from './play.ts';
+import type { AnswerPieces } from './part.ts';
+import { Disagreement, play, type Service } from './play.ts';
+import { RULES, type Rules } from './rules.ts';
 import { firstDisagreement } from './search.ts';
 import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';

@@ -1,7 +1,6 @@
 import type { Json } from '../support/running-stack.ts';
 import { WATCHER } from './choices.ts';
-import type { Feature } from './features.ts';
-import type { Attributes, Fact, PreferencesPatch, ReceiptsPolicy } from './model.ts';
+import type { Attributes, Fact, GroupSettings, PreferencesPatch } from './model.ts';
 import type { Sending } from './recording.ts';
 
 /**
@@ -9,15 +8,14 @@ import type { Sending } from './recording.ts';
  * type of a mark's `ifRevision`.
  */
 export type OperationWith<Revision> =
-  | { readonly kind: 'leave'; readonly groupId: string; readonly userId: string }
   | {
       readonly kind: 'join';
       readonly groupId: string;
       readonly userId: string;
       readonly joinedAfter: bigint | undefined;
     }
-  | { readonly kind: 'get watermark'; readonly groupId: string; readonly userId: string; readonly by: Caller }
   | { readonly kind: 'add members'; readonly groupId: string; readonly userIds: readonly string[] }
+  | { readonly kind: 'leave'; readonly groupId: string; readonly userId: string }
   | { readonly kind: 'list members'; readonly groupId: string; readonly limit: number | undefined }
   | {
       readonly kind: 'record';
@@ -30,6 +28,19 @@ export type OperationWith<Revision> =
     }
   | { readonly kind: 'record several'; readonly messages: readonly SendingTo[] }
   | { readonly kind: 'delete'; readonly groupId: string; readonly messageId: bigint }
+  | {
+      /** Puts facts on the bus, and reads the group after they have arrived. */
+      readonly kind: 'facts';
+      readonly groupId: string;
+      /** In the order in which they are put on the bus. */
+      readonly facts: readonly TimelineFact[];
+      /** The member that reads the receipts. */
+      readonly watcherId: string;
+      /** The users whose watermarks are read. */
+      readonly userIds: readonly string[];
+      /** The messages whose receipts are read. */
+      readonly messageIds: readonly bigint[];
+    }
   | {
       readonly kind: 'mark';
       readonly groupId: string;
@@ -53,10 +64,34 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | {
+      readonly kind: 'mark all';
+      readonly userId: string;
+      readonly parentId: string | undefined;
+      readonly unmutedOnly: boolean | undefined;
+      /** The existing groups. */
+      readonly among: readonly string[];
+      readonly by: Caller;
+    }
+  | {
+      readonly kind: 'get watermark' | 'get preferences';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly by: Caller;
+    }
+  | {
       readonly kind: 'get status' | 'count receipts';
       readonly groupId: string;
       readonly userId: string;
       readonly messageIds: readonly bigint[];
+      readonly by: Caller;
+    }
+  | {
+      readonly kind: 'list receipts';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly messageId: bigint;
+      readonly state: 'read' | 'unread' | 'delivered' | undefined;
+      readonly limit: number | undefined;
       readonly by: Caller;
     }
   | {
@@ -70,51 +105,8 @@ export type OperationWith<Revision> =
       readonly among: readonly string[];
       readonly by: Caller;
     }
-  | {
-      readonly kind: 'mark all';
-      readonly userId: string;
-      readonly parentId: string | undefined;
-      readonly unmutedOnly: boolean | undefined;
-      /** The existing groups. */
-      readonly among: readonly string[];
-      readonly by: Caller;
-    }
   | { readonly kind: 'get badge'; readonly userId: string; readonly by: Caller }
   | { readonly kind: 'count badges'; readonly userIds: readonly string[] }
-  | {
-      readonly kind: 'list receipts';
-      readonly groupId: string;
-      readonly userId: string;
-      readonly messageId: bigint;
-      readonly state: 'read' | 'unread' | 'delivered' | undefined;
-      readonly limit: number | undefined;
-      readonly by: Caller;
-    }
-  | {
-      readonly kind: 'send malformed';
-      readonly groupId: string;
-      readonly userId: string;
-      readonly mistake: Mistake;
-    }
-  | {
-      /** Puts facts on the bus, and reads the group after they have arrived. */
-      readonly kind: 'facts';
-      readonly groupId: string;
-      /** In the order in which they are put on the bus. */
-      readonly facts: readonly TimelineFact[];
-      /** The member that reads the receipts. */
-      readonly watcherId: string;
-      /** The users whose watermarks are read. */
-      readonly userIds: readonly string[];
-      /** The messages whose receipts are read. */
-      readonly messageIds: readonly bigint[];
-    }
-  | {
-      readonly kind: 'get preferences';
-      readonly groupId: string;
-      readonly userId: string;
-      readonly by: Caller;
-    }
   | {
       readonly kind: 'set preferences';
       readonly groupId: string;
@@ -123,12 +115,7 @@ export type OperationWith<Revision> =
       readonly by: Caller;
     }
   | { readonly kind: 'get group' | 'delete group'; readonly groupId: string }
-  | {
-      readonly kind: 'set group';
-      readonly groupId: string;
-      readonly parentId: string | null | undefined;
-      readonly receipts: ReceiptsPolicy | undefined;
-    }
+  | ({ readonly kind: 'set group'; readonly groupId: string } & GroupSettings)
   | {
       readonly kind: 'export';
       readonly userId: string;
@@ -141,13 +128,22 @@ export type OperationWith<Revision> =
       readonly userId: string;
     }
   | {
-      /** Plays the schedule of reminders so far, and reads whom they name. */
+      /** Turns the clock, so that reminders which are due then are sent, and reads whom they name. */
       readonly kind: 'turn clock';
       readonly advanceSeconds: number;
       /** The existing groups. */
       readonly among: readonly string[];
     }
-  | { readonly kind: 'flush' }
+  | {
+      readonly kind: 'send malformed';
+      readonly groupId: string;
+      readonly userId: string;
+      readonly mistake: Mistake;
+    }
+  | {
+      /** Deletes the cache's data of all groups. */
+      readonly kind: 'flush';
+    }
   | {
       /** Deletes some of the group's data in the cache: `picks` has one entry for each key. */
       readonly kind: 'evict';
@@ -187,16 +183,18 @@ export type IfRevision = number | 'current' | 'former';
 export type Operation = OperationWith<IfRevision>;
 /** An operation as it is performed. */
 export type OperationRequest = OperationWith<number>;
+export type RequestOf<Kind extends OperationRequest['kind']> = Extract<OperationRequest, { kind: Kind }>;
 
-/** A request that is refused for every caller and group, and must change nothing. */
+/**
+ * A request that is refused for every caller and group, and must change nothing. `{groupId}` in its path and its body stands
+ * for the group.
+ */
 export interface Mistake {
   readonly name: string;
   readonly method: string;
   readonly path: string;
   readonly body?: Json;
   readonly by?: Caller;
-  /** The service must have it. */
-  readonly feature?: Feature;
 }
 
 /** One operation, or several at once. */
@@ -218,125 +216,4 @@ export function factsOf(groupId: string, facts: readonly TimelineFact[]): Operat
     userIds: [...new Set([...userIds, WATCHER])],
     messageIds: [...new Set(messageIds)],
   };
-}
-
-/** The operation as one line of text. */
-export function describeOperation(operation: OperationWith<IfRevision>): string {
-  switch (operation.kind) {
-    case 'join':
-      return `${operation.userId} joins ${operation.groupId}${listed(operation)}`;
-    case 'leave':
-      return `${operation.userId} leaves ${operation.groupId}`;
-    case 'get watermark':
-      return `${operation.userId} reads the watermark in ${operation.groupId}${listed(operation)}`;
-    case 'add members':
-      return `${operation.userIds.join(', ')} join ${operation.groupId} in one call`;
-    case 'list members':
-      return `the members of ${operation.groupId}${listed(operation)}`;
-    case 'record': {
-      const { senderId, messageId, groupId, sentAt, attributes } = operation;
-      return `${senderId} sends ${messageId} to ${groupId}${listed({ sentAt, ...attributes })}`;
-    }
-    case 'record several': {
-      const messages = operation.messages.map(
-        ({ groupId, messageId, senderId, attributes }) =>
-          `${senderId} sends ${messageId} to ${groupId}${listed(attributes)}`,
-      );
-      return `in one call ${messages.join(', ')}`;
-    }
-    case 'delete':
-      return `${operation.messageId} is deleted in ${operation.groupId}`;
-    case 'mark':
-      return `${operation.userId} marks ${operation.groupId} up to ${operation.messageId}${listed(operation)}`;
-    case 'mark unread':
-      return `${operation.userId} marks ${operation.groupId} unread from ${operation.messageId}${listed(operation)}`;
-    case 'mark delivered':
-      return `${operation.userId} marks ${operation.groupId} delivered up to ${operation.messageId}${listed(operation)}`;
-    case 'mark several': {
-      const marks = operation.marks.map((mark) => `${mark.groupId} up to ${mark.messageId}${listed(mark)}`);
-      return `${operation.userId} marks at once ${marks.join(', ')}${listed(operation)}`;
-    }
-    case 'get status':
-      return `${operation.userId} reads in ${operation.groupId} the status of ${operation.messageIds.join(', ')}${listed(operation)}`;
-    case 'count receipts':
-      return `${operation.userId} counts in ${operation.groupId} the receipts of ${operation.messageIds.join(', ')}${listed(operation)}`;
-    case 'inbox':
-      return `the inbox of ${operation.userId}${listed(operation)}`;
-    case 'mark all':
-      return `${operation.userId} marks all groups${listed(operation)}`;
-    case 'get badge':
-      return `the badge of ${operation.userId}${listed(operation)}`;
-    case 'count badges':
-      return `the badges of ${operation.userIds.join(', ')}`;
-    case 'list receipts': {
-      const { userId, groupId, messageId } = operation;
-      return `${userId} lists in ${groupId} the receipts of ${messageId}${listed(operation)}`;
-    }
-    case 'send malformed':
-      return `${operation.userId} sends a malformed request in ${operation.groupId}: ${operation.mistake.name}`;
-    case 'facts':
-      return `the chat puts facts of ${operation.groupId} on the bus: ${operation.facts.map(describeFact).join(', ')}`;
-    case 'get preferences':
-      return `${operation.userId} reads the preferences in ${operation.groupId}${listed(operation)}`;
-    case 'set preferences':
-      return `${operation.userId} sets preferences in ${operation.groupId}${listed({ ...operation.patch, by: operation.by })}`;
-    case 'get group':
-      return `the settings of ${operation.groupId}`;
-    case 'delete group':
-      return `the group ${operation.groupId} is deleted`;
-    case 'set group':
-      return `the chat sets ${operation.groupId}${listed(operation)}`;
-    case 'export':
-      return `all that is stored of ${operation.userId}`;
-    case 'erase user':
-      return `${operation.userId} is erased`;
-    case 'turn clock':
-      return `the clock is turned by ${operation.advanceSeconds} seconds`;
-    case 'flush':
-      return 'the cache is emptied';
-    case 'evict':
-      return `the cache loses some of ${operation.groupId}: ${operation.picks.join(', ')}`;
-  }
-}
-
-function describeFact(fact: Fact): string {
-  switch (fact.kind) {
-    case 'sent':
-      return `${fact.senderId} sends ${fact.messageId} at ${fact.at}${listed(fact.attributes)}`;
-    case 'deleted':
-      return `${fact.messageId} is deleted`;
-    case 'joined':
-      return `${fact.userId} joins at ${fact.at}${listed(fact)}`;
-    case 'left':
-      return `${fact.userId} leaves at ${fact.at}`;
-  }
-}
-
-const OPTIONS = [
-  'joinedAfter',
-  'isPrivate',
-  'ifRevision',
-  'isDelivered',
-  'by',
-  'state',
-  'unreadOnly',
-  'limit',
-  'sentAt',
-  'silent',
-  'mentions',
-  'advanceSender',
-  'remindAfterSeconds',
-  'notify',
-  'mutedUntil',
-  'hideReceipts',
-  'archive',
-  'parentId',
-  'archived',
-  'unmutedOnly',
-  'receipts',
-] as const;
-
-function listed(options: { readonly [name in (typeof OPTIONS)[number]]?: unknown }): string {
-  const shown = OPTIONS.filter((name) => options[name] !== undefined && options[name] !== 'user');
-  return shown.length === 0 ? '' : ` (${shown.map((name) => `${name}: ${options[name]}`).join(', ')})`;
 }

@@ -1,14 +1,6 @@
-import {
-  advance,
-  type Group,
-  type Member,
-  Moment,
-  memberOf,
-  type Note,
-  type Rules,
-  upTo,
-  withMember,
-} from './model.ts';
+import { Moment } from './expected.ts';
+import { advance, type Group, type Member, memberOf, type Note, upTo, withMember } from './model.ts';
+import type { Rules } from './rules.ts';
 
 /*
  * A clamped mark may be applied when its message is recorded. That is best effort: the model allows

@@ -1,22 +1,19 @@
+import type { Json } from '../support/running-stack.ts';
+import { type Expected, type Learned, Revision, SOME_ERRORS, SOME_TEXT } from './expected.ts';
 import {
-  type Expected,
   type Group,
   groupOf,
   keyOfRevision,
-  type Learned,
   type Member,
   memberOf,
-  Revision,
-  type Rules,
-  SOME_ERRORS,
-  SOME_TEXT,
   type State,
   type View,
   withGroup,
 } from './model.ts';
 import { withNotes } from './overtaking.ts';
+import type { Rules } from './rules.ts';
 
-/** One possible outcome, and the answer that it leads to. */
+/** One possible outcome: the next state, and the piece of the answer that it leads to. */
 export interface Outcome {
   readonly next: State;
   readonly expected: Expected;
@@ -39,6 +36,9 @@ export interface Part {
   /** All outcomes that the contract allows. */
   run(state: State, view: View): readonly Outcome[];
 }
+
+/** The pieces of an answer. */
+export type AnswerPieces = { readonly [piece: string]: Json };
 
 /** For parts without a piece in the answer. */
 export const SILENT = 'silent';
@@ -72,7 +72,6 @@ export function problem(status: number, code: string, more: Record<string, Expec
 
 export const NOT_FOUND = problem(404, 'not_found');
 export const INVALID = problem(400, 'invalid_request', { errors: SOME_ERRORS });
-
 /** The group's receipts are not for this caller. */
 export const RECEIPTS_OFF = problem(403, 'receipts_off');
 
@@ -82,7 +81,17 @@ export const shownRevision = (member: Member): Expected =>
 export const expectedRevision = ({ base, raises }: Pick<Member, 'base' | 'raises'>, key: string): Expected =>
   typeof base === 'number' ? base + raises : new Revision(key, base, raises);
 
-/** The parts of one operation. */
+/** One possible change of a group, and the piece of the answer that it leads to. */
+export interface Change {
+  readonly group: Group;
+  readonly learned: Learned;
+  readonly expected: Expected;
+}
+
+const ONLY_READS = { changes: false, changesMessages: false, follows: false } as const;
+const CHANGES = { ...ONLY_READS, changes: true } as const;
+
+/** The kinds of parts that an operation may have, by its number. */
 export function partsFor(number: number, rules: Rules) {
   /** A part that reads one group and changes nothing. */
   const reads = (
@@ -94,28 +103,20 @@ export function partsFor(number: number, rules: Rules) {
     piece,
     groupId,
     touches,
-    changes: false,
-    changesMessages: false,
-    follows: false,
+    ...ONLY_READS,
     run: (state, view) => [{ next: state, expected: expect(groupOf(state, groupId), view, state.learned) }],
   });
   /** A part that may change one group, in one of several ways. */
   const mayWrite = (
     groupId: string,
     touches: readonly string[],
-    change: (
-      group: Group,
-      view: View,
-      learned: Learned,
-    ) => readonly { readonly group: Group; readonly learned: Learned; readonly expected: Expected }[],
+    change: (group: Group, view: View, learned: Learned) => readonly Change[],
     piece = WHOLE,
   ): Part => ({
     piece,
     groupId,
     touches,
-    changes: true,
-    changesMessages: false,
-    follows: false,
+    ...CHANGES,
     run: (state, view) =>
       change(groupOf(state, groupId), view, state.learned).map(({ group, learned, expected }) => ({
         next: { ...withGroup(state, withNotes(group, number, rules)), learned },
@@ -143,7 +144,6 @@ export function partsFor(number: number, rules: Rules) {
     groupId: string,
     userId: string,
     expect: (member: Member, view: View) => Expected,
-    piece = AFTERWARDS,
   ): Part => ({
     ...reads(
       groupId,
@@ -152,17 +152,16 @@ export function partsFor(number: number, rules: Rules) {
         const member = memberOf(group, userId) ?? group.former.findLast((former) => former.userId === userId);
         return member === undefined ? null : expect(member, view);
       },
-      piece,
+      AFTERWARDS,
     ),
     follows: true,
   });
-  const answersWith = (expected: Expected): Part => ({
-    piece: WHOLE,
+  /** A part whose piece is always the same. */
+  const answersWith = (expected: Expected, piece = WHOLE): Part => ({
+    piece,
     groupId: null,
     touches: [],
-    changes: false,
-    changesMessages: false,
-    follows: false,
+    ...ONLY_READS,
     run: (state) => [{ next: state, expected }],
   });
 
@@ -171,10 +170,8 @@ export function partsFor(number: number, rules: Rules) {
     piece,
     groupId: null,
     touches: [userId],
-    changes: false,
-    changesMessages: false,
+    ...ONLY_READS,
     isAboutAll: true,
-    follows: false,
     run: (state) => [{ next: state, expected: expect(state) }],
   });
 
@@ -183,10 +180,8 @@ export function partsFor(number: number, rules: Rules) {
     piece: WHOLE,
     groupId: null,
     touches: [],
-    changes: true,
-    changesMessages: false,
+    ...CHANGES,
     isAboutAll: true,
-    follows: false,
     run: (state) => {
       const groups = state.groups.map((group) => withNotes(change(group), number, rules));
       return [{ next: { ...state, groups }, expected }];

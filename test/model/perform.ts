@@ -6,6 +6,7 @@ import { given } from './model.ts';
 import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
 import {
   AFTERWARDS,
+  type AnswerPieces,
   LEFT,
   MEMBERS,
   pieceOfBadge,
@@ -15,7 +16,7 @@ import {
   RECEIPTS,
   WHOLE,
 } from './part.ts';
-import type { AnswerPieces, Service } from './play.ts';
+import type { Service } from './play.ts';
 import type { Sending } from './recording.ts';
 
 /** The stack that histories are played on. Several histories can be played at once. */

@@ -1,17 +1,15 @@
+import { type Expected, type Learned, Moment } from './expected.ts';
 import {
-  type Expected,
   type Group,
   keyOfPreferences,
-  type Learned,
   type Member,
-  Moment,
   newestLoud,
   type PreferencesPatch,
-  type Rules,
   type View,
   withMember,
 } from './model.ts';
-import { expectedRevision } from './part.ts';
+import { type Change, expectedRevision } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The answer of the routes. */
 export function expectedPreferences(groupId: string, member: Member, view: View, rules: Rules): Expected {
@@ -30,14 +28,8 @@ export function expectedPreferences(groupId: string, member: Member, view: View,
   };
 }
 
-interface Set {
-  readonly group: Group;
-  readonly learned: Learned;
-  readonly expected: Expected;
-}
-
 /**
- * The possible states after a member sets its preferences. While messages are recorded, the newest one that is not silent is
+ * The possible changes when a member sets its preferences. While messages are recorded, the newest one that is not silent is
  * that of either moment.
  */
 export function setPreferences(
@@ -45,47 +37,37 @@ export function setPreferences(
   member: Member,
   patch: PreferencesPatch,
   view: View,
-  { learned, number, rules }: Pick<Setting, 'learned' | 'number' | 'rules'>,
-): readonly Set[] {
+  learned: Learned,
+  number: number,
+  rules: Rules,
+): readonly Change[] {
+  const changedAt = new Moment(number, `${group.groupId} ${member.userId} preferences`);
   const louds = new Set([newestLoud(view.messages), newestLoud(group.messages)]);
-  return [...louds].flatMap((loud) => setAt(loud, { group, member, patch, view, learned, number, rules }));
+  return [...louds].map((loud) => {
+    const after = afterSetting(member, patch, loud, changedAt, rules);
+    const expected = expectedPreferences(group.groupId, after, view, rules);
+    return { group: withMember(group, after), learned, expected };
+  });
 }
 
-interface Setting {
-  readonly group: Group;
-  readonly member: Member;
-  readonly patch: PreferencesPatch;
-  readonly view: View;
-  readonly learned: Learned;
-  readonly number: number;
-  readonly rules: Rules;
-}
+const NAMES = ['notify', 'mutedUntil', 'hideReceipts', 'archive'] as const;
 
-function setAt(
+function afterSetting(
+  member: Member,
+  patch: PreferencesPatch,
   loud: bigint,
-  { group, member, patch, view, learned, number, rules }: Setting,
-): readonly Set[] {
+  changedAt: Moment,
+  rules: Rules,
+): Member {
   const before = member.preferences;
   const changed = rules.withPreferences(member, patch, loud);
-  const raised = {
-    ...changed,
-    preferences: {
-      ...changed.preferences,
-      changedAt: new Moment(number, `${group.groupId} ${member.userId} preferences`),
-      raises: changed.preferences.raises + 1,
-    },
-  };
-  const withAnswer = (after: Member): Set => ({
-    group: withMember(group, after),
-    learned,
-    expected: expectedPreferences(group.groupId, after, view, rules),
-  });
-  const names = ['notify', 'mutedUntil', 'hideReceipts', 'archive'] as const;
-  const isDifferent = names.some((name) => patch[name] !== undefined && patch[name] !== before[name]);
-  // It came back, and is archived once more.
+  const isDifferent = NAMES.some((name) => patch[name] !== undefined && patch[name] !== before[name]);
+  // The group came back, and is archived once more.
   const isBack = patch.archive === 'untilNew' && before.archivedAt < changed.preferences.archivedAt;
   const hasNews = isDifferent || isBack;
-  return [
-    withAnswer(rules.raisesPreferences({ isDifferent: hasNews }) ? raised : hasNews ? changed : member),
-  ];
+  if (rules.raisesPreferences({ isDifferent: hasNews })) {
+    const { preferences } = changed;
+    return { ...changed, preferences: { ...preferences, changedAt, raises: preferences.raises + 1 } };
+  }
+  return hasNews ? changed : member;
 }

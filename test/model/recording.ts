@@ -1,3 +1,4 @@
+import { Moment } from './expected.ts';
 import {
   ALL,
   type Attributes,
@@ -7,13 +8,12 @@ import {
   larger,
   type Member,
   type Message,
-  Moment,
   messageOf,
   privately,
-  type Rules,
   upTo,
   withMessage,
 } from './model.ts';
+import type { Rules } from './rules.ts';
 
 /** What a back end says of a message: by a route, alone or among several, or by a fact. */
 export interface Sending {

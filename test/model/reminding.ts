@@ -1,4 +1,6 @@
-import type { Expected, Group, Rules } from './model.ts';
+import type { Expected } from './expected.ts';
+import type { Group } from './model.ts';
+import type { Rules } from './rules.ts';
 
 /** The group after its reminders that are due, and their events. There is none if nobody is named. */
 export function remind(group: Group, advanceSeconds: number, rules: Rules): readonly [Group, Expected] {

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { ALL_FEATURES } from './features.ts';
 import { type HistoriesOptions, histories } from './histories.ts';
 import type { History } from './operations.ts';
 import { Disagreement } from './play.ts';
@@ -15,13 +14,13 @@ export async function firstDisagreement(
     seed,
     maxHistories,
     ...options
-  }: Omit<HistoriesOptions, 'features'> & {
+  }: HistoriesOptions & {
     /** The first seed is random if it is not given. */
     readonly seed?: number | undefined;
     readonly maxHistories: number;
   },
 ): Promise<Disagreement | null> {
-  const property = fc.asyncProperty(histories({ ...options, features: ALL_FEATURES }), async (history) => {
+  const property = fc.asyncProperty(histories(options), async (history) => {
     await playing(history);
   });
   // fast-check only makes the histories. It would shorten them more slowly: it does not use that the steps after a

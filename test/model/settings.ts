@@ -1,5 +1,7 @@
-import type { Expected, Group, ReceiptsPolicy, Rules, View } from './model.ts';
+import type { Expected } from './expected.ts';
+import type { Group, GroupSettings, View } from './model.ts';
 import { INVALID, idText, problem } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** The answer of the routes. */
 export function expectedSettings({ groupId, parentId, receipts }: Group, view: View): Expected {
@@ -8,7 +10,7 @@ export function expectedSettings({ groupId, parentId, receipts }: Group, view: V
 
 export function setGroup(
   group: Group,
-  set: { readonly parentId: string | null | undefined; readonly receipts: ReceiptsPolicy | undefined },
+  set: GroupSettings,
   view: View,
   rules: Rules,
 ): readonly [Group, Expected] {

@@ -107,50 +107,54 @@ const withoutOne = <T extends object>(fields: T): Partial<T>[] => {
   );
 };
 
+const shorterLists = <T>(list: readonly T[]) =>
+  list.length === 1 ? [] : list.map((_item, index) => without(list, index));
+
+/** The operation without one of these options, for each that it has. */
+const withoutOptions = <T extends Operation>(operation: T, ...options: (keyof T)[]): T[] =>
+  options
+    .filter((option) => operation[option] !== undefined)
+    .map((option) => ({ ...operation, [option]: undefined }));
+
 function smaller(operation: Operation): readonly Operation[] {
-  const shorterLists = <T>(list: readonly T[]) =>
-    list.length === 1 ? [] : list.map((_item, index) => without(list, index));
   switch (operation.kind) {
+    case 'join':
+      return withoutOptions(operation, 'joinedAfter');
     case 'add members':
       return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
-    case 'mark several':
-      return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'record': {
+      const { attributes } = operation;
+      return [
+        ...withoutOptions(operation, 'sentAt'),
+        ...(attributes === NO_ATTRIBUTES ? [] : [{ ...operation, attributes: NO_ATTRIBUTES }]),
+        ...ATTRIBUTES.filter((name) => attributes[name] !== undefined).map((name) => ({
+          ...operation,
+          attributes: { ...attributes, [name]: undefined },
+        })),
+      ];
+    }
     case 'record several':
       return shorterLists(operation.messages).map((messages) => ({ ...operation, messages }));
     case 'facts':
       return shorterParts(operation.facts).map((facts) => factsOf(operation.groupId, facts));
-    case 'join':
-      return operation.joinedAfter === undefined ? [] : [{ ...operation, joinedAfter: undefined }];
+    case 'mark':
+      return [
+        ...withoutOptions(operation, 'isPrivate', 'ifRevision'),
+        ...(operation.by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
+      ];
+    case 'mark several':
+      return shorterLists(operation.marks).map((marks) => ({ ...operation, marks }));
+    case 'mark all':
+      return withoutOptions(operation, 'parentId', 'unmutedOnly');
     case 'get status':
     case 'count receipts':
       return shorterLists(operation.messageIds).map((messageIds) => ({ ...operation, messageIds }));
-    case 'record': {
-      const { sentAt, attributes } = operation;
-      return [
-        ...(sentAt === undefined ? [] : [{ ...operation, sentAt: undefined }]),
-        ...(attributes === NO_ATTRIBUTES ? [] : [{ ...operation, attributes: NO_ATTRIBUTES }]),
-        ...(attributes.silent === undefined
-          ? []
-          : [{ ...operation, attributes: { ...attributes, silent: undefined } }]),
-        ...(attributes.mentions === undefined
-          ? []
-          : [{ ...operation, attributes: { ...attributes, mentions: undefined } }]),
-        ...(attributes.advanceSender === undefined
-          ? []
-          : [{ ...operation, attributes: { ...attributes, advanceSender: undefined } }]),
-        ...(attributes.remindAfterSeconds === undefined
-          ? []
-          : [{ ...operation, attributes: { ...attributes, remindAfterSeconds: undefined } }]),
-      ];
-    }
-    case 'mark': {
-      const { isPrivate, ifRevision, by } = operation;
-      return [
-        ...(isPrivate === undefined ? [] : [{ ...operation, isPrivate: undefined }]),
-        ...(ifRevision === undefined ? [] : [{ ...operation, ifRevision: undefined }]),
-        ...(by === 'user' ? [] : [{ ...operation, by: 'user' as const }]),
-      ];
-    }
+    case 'list members':
+    case 'list receipts':
+    case 'inbox':
+      return withoutOptions(operation, 'limit');
+    case 'count badges':
+      return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
     case 'set preferences':
       return withoutOne(given(operation.patch)).map((patch) => ({
         ...operation,
@@ -158,24 +162,13 @@ function smaller(operation: Operation): readonly Operation[] {
       }));
     case 'set group': {
       const { parentId, receipts } = operation;
-      if (parentId === undefined || receipts === undefined) return [];
-      return [
-        { ...operation, parentId: undefined },
-        { ...operation, receipts: undefined },
-      ];
+      return parentId === undefined || receipts === undefined
+        ? []
+        : withoutOptions(operation, 'parentId', 'receipts');
     }
-    case 'count badges':
-      return shorterLists(operation.userIds).map((userIds) => ({ ...operation, userIds }));
-    case 'mark all':
-      return [
-        ...(operation.parentId === undefined ? [] : [{ ...operation, parentId: undefined }]),
-        ...(operation.unmutedOnly === undefined ? [] : [{ ...operation, unmutedOnly: undefined }]),
-      ];
-    case 'list receipts':
-    case 'list members':
-    case 'inbox':
-      return operation.limit === undefined ? [] : [{ ...operation, limit: undefined }];
     default:
       return [];
   }
 }
+
+const ATTRIBUTES = ['silent', 'mentions', 'advanceSender', 'remindAfterSeconds'] as const;

@@ -1,25 +1,21 @@
 import type { Json } from '../support/running-stack.ts';
 import {
   ANYTHING,
-  EMPTY,
   type Expected,
-  groupOf,
   Moment,
   OneOf,
   Optional,
   Revision,
-  RULES,
-  type Rules,
   SOME_BOOLEAN,
   SOME_ERRORS,
   SOME_TEXT,
-  viewOf,
-  withGroup,
-} from './model.ts';
+} from './expected.ts';
+import { EMPTY, groupOf, viewOf, withGroup } from './model.ts';
 import { possibleBy } from './overtaking.ts';
-import { SILENT } from './part.ts';
+import { type AnswerPieces, SILENT } from './part.ts';
 import { partsOf } from './parts.ts';
-import type { AnswerPieces, Service } from './play.ts';
+import type { Service } from './play.ts';
+import { RULES, type Rules } from './rules.ts';
 
 /**
  * A service that follows the model, and chooses if the contract leaves a choice. It is fast, and shows that the model

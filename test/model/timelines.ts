@@ -11,7 +11,8 @@ const TICKS_OF_A_ROUND = 10;
  * later than those before. A message has one sender and one time; if another sender uses its id in a later
  * round, that fact is ignored.
  */
-export function aTimeline(groupId: string, { ids, features }: Setting): fc.Arbitrary<readonly Operation[]> {
+export function aTimeline(groupId: string, setting: Setting): fc.Arbitrary<readonly Operation[]> {
+  const { ids } = setting;
   const tick = fc.nat({ max: TICKS_OF_A_ROUND - 1 });
   const fact = fc.oneof(
     {
@@ -31,7 +32,7 @@ export function aTimeline(groupId: string, { ids, features }: Setting): fc.Arbit
         messageId: aRecordedId(ids),
         senderId: fc.constantFrom(...SENDERS),
         at: tick,
-        attributes: anAttributes(features),
+        attributes: anAttributes(setting),
       }),
     },
     {

@@ -1,10 +1,12 @@
-import type { Expected, Member, Rules, View } from './model.ts';
+import type { Expected } from './expected.ts';
+import type { Member, View } from './model.ts';
 import { idText } from './part.ts';
+import type { Rules } from './rules.ts';
 
 /** Above this, the count of one group is not exact. */
-export const MAX_UNREAD = 5_000;
+const MAX_UNREAD = 5_000;
 
-export interface Unread {
+interface Unread {
   readonly count: number;
   readonly mentions: number;
   /** The first of the counted messages; null if there is none. */
@@ -29,7 +31,8 @@ export function unreadOf({ head, messages }: View, member: Member, limit: number
   };
 }
 
-export function expectedUnread({ count, mentions, first, exact }: Unread, rules: Rules): Expected {
-  if (!rules.features.has('unread details')) return { count, exact };
+/** What answers have of the unread messages of one group. */
+export function expectedUnread(view: View, member: Member, rules: Rules): Expected {
+  const { count, mentions, first, exact } = unreadOf(view, member, MAX_UNREAD, rules);
   return { count, mentions, firstId: first === null ? null : idText(first), exact };
 }

@@ -1,5 +1,4 @@
 import { GROUPS } from './choices.ts';
-import type { Feature } from './features.ts';
 import {
   byTime,
   DEFAULT_PREFERENCES,
@@ -9,9 +8,8 @@ import {
   isRecorded,
   type Member,
   newestLoud,
-  RULES,
-  type Rules,
 } from './model.ts';
+import { RULES, type Rules } from './rules.ts';
 import type { Focus } from './scenes.ts';
 
 /** When a message counts as a mention. */
@@ -254,9 +252,7 @@ const REMINDERS: readonly (readonly [string, Partial<Rules>])[] = [
 interface Shown {
   /** Whether only facts show it: without facts a shorter history is found sooner. */
   readonly withFacts?: boolean;
-  /** The feature that it is about. */
-  readonly feature?: Feature;
-  /** What shows it, if it is not the feature. */
+  /** What the scenes that show it are about. By default other steps show it. */
   readonly focus?: Focus;
 }
 
@@ -397,43 +393,43 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
   [
     'counts silent messages as unread',
     { isUnread: (message, member) => RULES.isUnread({ ...message, isSilent: false }, member) },
-    { feature: 'message attributes' },
+    { focus: 'message attributes' },
   ],
   [
     'reads up to the newest message of a member, also if it does not advance its sender',
     { movesSender: (record) => RULES.movesSender({ ...record, advances: true }) },
-    { feature: 'message attributes' },
+    { focus: 'message attributes' },
   ],
   [
     'keeps what the last recording of a message said',
     { recordedAgain: ({ deleted, recordedBy }, again) => ({ ...again, deleted, recordedBy }) },
-    { feature: 'message attributes' },
+    { focus: 'message attributes' },
   ],
   [
     'moves no sender of messages in bulk',
     { movesSender: (record) => (record.isAmongSeveral ? 'never' : RULES.movesSender(record)) },
-    { feature: 'messages in bulk' },
+    { focus: 'messages in bulk' },
   ],
-  ...MENTIONS.map(([name, isMention]) => [name, { isMention }, { feature: 'message attributes' }] as const),
+  ...MENTIONS.map(([name, isMention]) => [name, { isMention }, { focus: 'message attributes' }] as const),
   [
     'begins to read at the head',
     { firstUnread: (unread, head) => (unread.length === 0 ? null : head) },
-    { feature: 'unread details' },
+    { focus: 'message attributes' },
   ],
   [
     'begins to read at the newest unread message',
     { firstUnread: (unread) => unread.at(-1)?.messageId ?? null },
-    { feature: 'unread details' },
+    { focus: 'message attributes' },
   ],
   [
     'shows what a member with hidden receipts reads',
     { isHidden: (member, when) => when !== 'reading' && RULES.isHidden(member, when) },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'shows what a member with hidden receipts sends',
     { isHidden: (member, when) => when !== 'sending' && RULES.isHidden(member, when) },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'shows a clamped mark of a member that then hides its receipts later',
@@ -443,7 +439,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         return isToBeHidden ? { moves: note.moves, isSure: true } : RULES.appliesLater(note, member);
       },
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'hides a member’s receipts forever',
@@ -454,7 +450,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         return { ...changed, preferences: { ...changed.preferences, hideReceipts } };
       },
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'shows what was read while receipts were hidden as soon as they are shown',
@@ -466,7 +462,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
           : changed;
       },
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'does not wait for members with hidden receipts',
@@ -474,7 +470,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
       audience: (group, message) =>
         RULES.audience(group, message).filter(({ preferences }) => !preferences.hideReceipts),
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'sets preferences that a call does not have to their defaults',
@@ -484,17 +480,17 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         return RULES.withPreferences({ ...member, preferences }, patch, loud);
       },
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'raises the revision of preferences that stay the same',
     { raisesPreferences: () => true },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'does not raise the revision of preferences',
     { raisesPreferences: () => false },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'keeps the preferences of a member that left',
@@ -503,7 +499,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         group.former.findLast((member) => member.userId === userId)?.preferences ??
         RULES.preferencesOnJoining(group, userId),
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'lets a silent message bring an archived group back',
@@ -512,7 +508,7 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         RULES.isArchived(preferences, view) &&
         (preferences.archive === 'always' || view.head <= preferences.archivedAt),
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'lets a message bring a group back that is always archived',
@@ -520,22 +516,22 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
       isArchived: (preferences, view) =>
         preferences.archive !== 'no' && newestLoud(view.messages) <= preferences.archivedAt,
     },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
   [
     'does not bring an archived group back',
     { isArchived: ({ archive }) => archive !== 'no' },
-    { feature: 'preferences' },
+    { focus: 'preferences' },
   ],
-  ['changes the parent of a group', { mayBecomeParent: () => true }, { feature: 'group settings' }],
+  ['changes the parent of a group', { mayBecomeParent: () => true }, { focus: 'group settings' }],
   [
     'does not accept the same parent again',
     { mayBecomeParent: ({ parentId }, given) => parentId === null || given === null },
-    { feature: 'group settings' },
+    { focus: 'group settings' },
   ],
-  ...POLICIES.map(([name, mayRead]) => [name, { mayRead }, { feature: 'group settings' }] as const),
+  ...POLICIES.map(([name, mayRead]) => [name, { mayRead }, { focus: 'group settings' }] as const),
   ...DELETIONS.map(
-    ([name, afterDeletingGroup]) => [name, { afterDeletingGroup }, { feature: 'group deletion' }] as const,
+    ([name, afterDeletingGroup]) => [name, { afterDeletingGroup }, { focus: 'group deletion' }] as const,
   ),
   [
     'keeps the preferences of the members of a deleted group',
@@ -544,28 +540,28 @@ const CHANGED: readonly (readonly [string, Partial<Rules>, Shown?])[] = [
         (group.deletions > 0 && group.former.findLast((member) => member.userId === userId)?.preferences) ||
         RULES.preferencesOnJoining(group, userId),
     },
-    { feature: 'group deletion' },
+    { focus: 'group deletion' },
   ],
-  ...ERASURES.map(([name, changed]) => [name, changed, { feature: 'user erasure' }] as const),
-  ...EXPORTS.map(([name, exported]) => [name, { exported }, { feature: 'export' }] as const),
-  ...REMINDERS.map(([name, changed]) => [name, changed, { feature: 'reminders' }] as const),
+  ...ERASURES.map(([name, changed]) => [name, changed, { focus: 'user erasure' }] as const),
+  ...EXPORTS.map(([name, exported]) => [name, { exported }, { focus: 'export' }] as const),
+  ...REMINDERS.map(([name, changed]) => [name, changed, { focus: 'reminders' }] as const),
   [
     'lists archived groups in the inbox without being asked',
     { isListed: ({ isArchived, asked = false }) => isArchived || !asked },
-    { feature: 'inbox filters' },
+    { focus: 'all groups' },
   ],
   [
     'never lists archived groups in the inbox',
     { isListed: ({ isArchived, asked = false }) => !isArchived && !asked },
-    { feature: 'inbox filters' },
+    { focus: 'all groups' },
   ],
-  ...BADGES.map(([name, countsInBadge]) => [name, { countsInBadge }, { feature: 'badge' }] as const),
-  ['counts each group once in the badge', { badgeLimit: 1 }, { feature: 'badge' }],
-  ...ALL.map(([name, isAmongAll]) => [name, { isAmongAll }, { feature: 'mark all' }] as const),
+  ...BADGES.map(([name, countsInBadge]) => [name, { countsInBadge }, { focus: 'all groups' }] as const),
+  ['counts each group once in the badge', { badgeLimit: 1 }, { focus: 'all groups' }],
+  ...ALL.map(([name, isAmongAll]) => [name, { isAmongAll }, { focus: 'all groups' }] as const),
 ];
 
 /** Models that are wrong on purpose, each in one rule, with their behaviour as names. */
 export const WRONG_MODELS = CHANGED.map(
-  ([name, changed, { withFacts = false, feature, focus } = {}]) =>
-    [name, { rules: { ...RULES, ...changed }, withFacts, feature, focus: focus ?? feature }] as const,
+  ([name, changed, { withFacts = false, focus } = {}]) =>
+    [name, { rules: { ...RULES, ...changed }, withFacts, focus }] as const,
 );
