@@ -15,8 +15,8 @@ import { WRONG_MODELS } from './wrong-models.ts';
 const isCI = process.env.CI !== undefined;
 /** The operations that are compared. */
 const PLAYED = [
-  { name: 'one at a time', isParallel: false, operations: Number(process.env.XO ?? (isCI ? 20_000 : 2_000)) },
-  { name: 'some at the same time', isParallel: true, operations: Number(process.env.XP ?? (isCI ? 20_000 : 2_000)) },
+  { name: 'one at a time', isParallel: false, operations: isCI ? 20_000 : 2_000 },
+  { name: 'some at the same time', isParallel: true, operations: isCI ? 20_000 : 2_000 },
 ];
 /** Operations of histories with reminders. */
 const REMINDED_OPERATIONS = isCI ? 2_000 : 300;
@@ -125,7 +125,7 @@ test.each(PLAYED)(
   60 * 60_000,
 );
 
-const REMINDED = { withFacts: false, focus: 'reminders', isParallel: !isCI } as const;
+const REMINDED = { withFacts: false, focus: 'reminders' } as const;
 
 /** The clock of the stack is turned for all: so these histories are played one after the other. */
 test(
