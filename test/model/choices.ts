@@ -6,7 +6,7 @@ import {
   type PreferencesPatch,
   type ReceiptsPolicy,
 } from './model.ts';
-import type { Caller, IfRevision, Operation, Pick } from './operations.ts';
+import type { Caller, Evicted, IfRevision, Operation } from './operations.ts';
 
 // Text order is not the order of numbers, nor that of dictionaries.
 export const GROUPS = ['g9', 'g10', 'G|2'] as const;
@@ -91,7 +91,7 @@ export const rolesOf = ({ ids }: Setting) => ({
   second: fc.constantFrom(...ids.slice(1, -2)),
 });
 
-export const picks = fc.array(fc.constantFrom<Pick>('nothing', 'key', 'fields'), {
+export const picks = fc.array(fc.constantFrom<Evicted>('nothing', 'key', 'fields'), {
   minLength: 1,
   maxLength: 6,
 });

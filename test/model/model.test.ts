@@ -28,7 +28,7 @@ const MAX_ATTEMPTS = 5;
 const SEED = Number(process.env.TIDEMARK_MODEL_SEED ?? randomInt(2 ** 31));
 /** How long facts may take to arrive. */
 const FACTS_WITHIN_MS = 20_000;
-/** A wrong model is searched for in so many histories that show it to a simulated service. */
+/** How often a wrong model is searched for, each time with other histories on a simulated service. */
 const MAX_ROUNDS = 10;
 
 let stage: Stage & { stop(): Promise<void> };

@@ -148,7 +148,7 @@ export type OperationWith<Revision> =
       /** Deletes some of the group's data in the cache: `picks` has one entry for each key. */
       readonly kind: 'evict';
       readonly groupId: string;
-      readonly picks: readonly Pick[];
+      readonly picks: readonly Evicted[];
     };
 
 /** A message of a call that records several. */
@@ -168,7 +168,7 @@ export interface EntryWith<Revision> {
 }
 
 /** What to delete of a key: nothing, the whole key, or some fields of a hash. */
-export type Pick = 'nothing' | 'key' | 'fields';
+export type Evicted = 'nothing' | 'key' | 'fields';
 
 /**
  * A fact of a group's timeline, which has rounds: the times of a round are after those of the rounds before. A fact of

@@ -2,20 +2,21 @@ import type { BusEvent } from '../../local/http/api-client.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
-import { given } from './model.ts';
-import type { OperationRequest, Pick, TimelineFact } from './operations.ts';
 import {
-  AFTERWARDS,
-  type AnswerPieces,
-  LEFT,
-  MEMBERS,
-  pieceOfBadge,
-  pieceOfEntry,
-  pieceOfGroup,
-  pieceOfView,
-  RECEIPTS,
-  WHOLE,
-} from './part.ts';
+  piecesByEntry,
+  piecesByGroup,
+  piecesByUser,
+  piecesOfAll,
+  piecesOfExport,
+  piecesOfInbox,
+  type StatusAndBody,
+  sorted,
+  whole,
+  withAfterwards,
+} from './answer-pieces.ts';
+import { given } from './model.ts';
+import type { Evicted, OperationRequest, TimelineFact } from './operations.ts';
+import { type AnswerPieces, LEFT, MEMBERS, pieceOfGroup, pieceOfView, RECEIPTS } from './part.ts';
 import type { Service } from './play.ts';
 import type { Sending } from './recording.ts';
 
@@ -25,7 +26,7 @@ export interface Stage {
   /** Deletes the cache's data of all groups whose ids begin with `prefix`: other histories are running. */
   emptyCache(prefix: string): Promise<void>;
   /** Deletes some of the cache's data of the group. */
-  evict(groupId: string, picks: readonly Pick[]): Promise<void>;
+  evict(groupId: string, picks: readonly Evicted[]): Promise<void>;
   /** Resolves when these facts have been applied. */
   applied(eventIds: readonly string[]): Promise<void>;
 }
@@ -84,8 +85,6 @@ function callerOf({ stack, prefix }: Playing) {
         : asService(method, `/users/${named(userId)}${path}`, body),
   };
 }
-
-type StatusAndBody = { status: number; body: Json };
 
 /** Performs the operation on the running stack. Returns the pieces of its answer, with the short names. */
 async function perform(playing: Playing, operation: OperationRequest): Promise<AnswerPieces> {
@@ -414,8 +413,6 @@ function sendingInJson({ messageId, senderId, attributes }: Sending, prefix: str
   };
 }
 
-const whole = (answer: Json): AnswerPieces => ({ [WHOLE]: answer });
-
 function hasRightType({ status, contentType, text }: Answer): boolean {
   if (status === 202 || status === 204) return text === '';
   return contentType?.split(';')[0] === (status >= 400 ? 'application/problem+json' : 'application/json');
@@ -456,63 +453,9 @@ async function everyPage(
   return { status: 200, body: 'there is no end to the pages' };
 }
 
-/** The order of listed members is not promised. */
-function sorted(answer: StatusAndBody): Json {
-  if (!isFields(answer.body) || !Array.isArray(answer.body.members)) return answer;
-  const userIdOf = (member: Json) => (isFields(member) ? String(member.userId) : '');
-  const members = answer.body.members.toSorted((a, b) => (userIdOf(a) < userIdOf(b) ? -1 : 1));
-  return { ...answer, body: { ...answer.body, members } };
-}
-
-const STATE_FIELDS = ['messageId', 'readAt', 'revision', 'head', 'unread'];
-
-/** Separates the result of a change from the caller's state. */
-function withAfterwards({ status, body }: StatusAndBody): AnswerPieces {
-  if ((status !== 200 && status !== 409) || !isFields(body)) return whole({ status, body });
-  const fields = Object.entries(body);
-  const state = fields.filter(([name]) => STATE_FIELDS.includes(name));
-  const result = fields.filter(([name]) => !STATE_FIELDS.includes(name));
-  return {
-    ...whole({ status, body: Object.fromEntries(result) }),
-    [AFTERWARDS]: Object.fromEntries(state),
-  };
-}
-
-/** Separates the results by group: each group may be read at a different moment. */
-function piecesByGroup({ status, body }: StatusAndBody): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
-    return whole({ status, body });
-  }
-  const groupIds: Json[] = [];
-  const pieces = new Map<string, Json[]>();
-  for (const result of body.results) {
-    if (!isFields(result)) return whole({ status, body });
-    const { groupId, ...rest } = result;
-    groupIds.push(groupId ?? null);
-    const piece = pieceOfGroup(String(groupId));
-    pieces.set(piece, [...(pieces.get(piece) ?? []), rest]);
-  }
-  return { ...whole({ status, groupIds }), ...Object.fromEntries(pieces) };
-}
-
-/** Separates the outcomes of several messages. */
-function piecesByEntry({ status, body }: StatusAndBody): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
-    return whole({ status, body });
-  }
-  const inOrder: Json[] = [];
-  const pieces: Record<string, Json> = {};
-  for (const [index, result] of body.results.entries()) {
-    if (!isFields(result)) return whole({ status, body });
-    const { groupId = null, messageId = null, ...rest } = result;
-    inOrder.push({ groupId, messageId });
-    pieces[pieceOfEntry(index)] = rest;
-  }
-  return { ...whole({ status, inOrder }), ...pieces };
-}
-
 /** The most items of an export's page. */
 const EXPORTED_AT_ONCE = 100;
+
 /** The most groups that one call marks. */
 const GROUPS_AT_ONCE = 100;
 
@@ -542,64 +485,4 @@ async function markAll(
     cursor = next;
   }
   return { status: 200, body: 'there is no end to the pages' };
-}
-
-function piecesOfAll({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.results) || Object.keys(body).length > 1) {
-    return whole({ status, body });
-  }
-  const results = body.results.filter(isFields);
-  const groupIds = results.map(({ groupId }) => String(groupId));
-  const pieces: Record<string, Json> = {};
-  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
-  for (const { groupId, ...rest } of results) pieces[pieceOfGroup(String(groupId))] = rest;
-  const areDistinct = new Set(groupIds).size === body.results.length;
-  const others = groupIds.filter((groupId) => !among.includes(groupId));
-  return { ...whole({ status, areDistinct, others }), ...pieces };
-}
-
-/** Separates what is stored of a user by group. */
-function piecesOfExport({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.memberships)) return whole({ status, body });
-  const { memberships, ...rest } = body;
-  const exported = body.memberships.filter(isFields);
-  const groupIds = exported.map(({ groupId }) => String(groupId));
-  const pieces: Record<string, Json> = {};
-  for (const groupId of among) pieces[pieceOfGroup(groupId)] = null;
-  for (const membership of exported) pieces[pieceOfGroup(String(membership.groupId))] = membership;
-  const areDistinct = new Set(groupIds).size === body.memberships.length;
-  const others = groupIds.filter((groupId) => !among.includes(groupId));
-  return { ...whole({ status, body: rest, areDistinct, others }), ...pieces };
-}
-
-/** Separates the badges of several users. */
-function piecesByUser({ status, body }: StatusAndBody): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.badges) || Object.keys(body).length > 1) {
-    return whole({ status, body });
-  }
-  const userIds: Json[] = [];
-  const pieces: Record<string, Json> = {};
-  for (const badge of body.badges) {
-    if (!isFields(badge)) return whole({ status, body });
-    const { userId = null, ...rest } = badge;
-    userIds.push(userId);
-    pieces[pieceOfBadge(String(userId))] = rest;
-  }
-  return { ...whole({ status, userIds }), ...pieces };
-}
-
-function piecesOfInbox({ status, body }: StatusAndBody, among: readonly string[]): AnswerPieces {
-  if (status !== 200 || !isFields(body) || !Array.isArray(body.groups) || Object.keys(body).length > 1) {
-    return whole({ status, body });
-  }
-  const groups = body.groups.filter(isFields);
-  const groupIds = groups.map(({ groupId }) => String(groupId));
-  // Two equal entries are not in order either.
-  const inOrder = groupIds.every((groupId, index) => index === 0 || (groupIds[index - 1] ?? '') < groupId);
-  const pieces: Record<string, Json> = {};
-  for (const groupId of among) {
-    pieces[pieceOfGroup(groupId)] = groups.find((group) => group.groupId === groupId) ?? null;
-  }
-  const others = groupIds.filter((groupId) => !among.includes(groupId));
-  return { ...whole({ status, inOrder, others }), ...pieces };
 }
