@@ -8,7 +8,9 @@ import type { Schedules } from '../aws/schedules/schedules.ts';
 import { UsageError } from '../command/usage-error.ts';
 import { readBody } from '../http/body.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
-import { type Chat, GROUP_ID, PEOPLE } from '../page/chat.ts';
+import { MOST_CHARACTERS } from '../page/browser/feed.ts';
+import { USER_IDS } from '../page/browser/people.ts';
+import { type Chat, GROUP_ID } from '../page/chat.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
@@ -85,7 +87,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
 };
 
-const person = v.picklist(PEOPLE, `must be one of ${PEOPLE.join(', ')}`);
+const person = v.picklist(USER_IDS, `must be one of ${USER_IDS.join(', ')}`);
 const groupId = matching(GROUP_ID, 'must be a group of the demo page');
 
 const TokenRequest = v.strictObject({ userId: person });
@@ -93,7 +95,7 @@ const JoinRequest = v.strictObject({ groupId, userId: person });
 const SendRequest = v.strictObject({
   groupId,
   senderId: person,
-  text: textOf(2_000),
+  text: textOf(MOST_CHARACTERS),
   key: textOf(64),
   threadOf: v.exactOptional(matching(/^\d{1,20}$/, 'must be a message id')),
 });
@@ -127,7 +129,7 @@ const SinkAnswer = v.strictObject({
 });
 
 const Advance = v.strictObject({
-  // At most the longest time of a reminder.
+  // Up to the longest time of a reminder.
   advanceSeconds: integerFrom(1, 604_800),
 });
 
@@ -200,7 +202,7 @@ function ruleOf({ type, expected, received, message }: v.BaseIssue<unknown>): st
   return received === 'undefined' ? 'is required' : 'must be a JSON object';
 }
 
-/** Answers the routes of the issuer, also while the stack starts. Returns null for any other path. */
+/** Answers the routes of the local issuer, even while the stack starts. Returns null for any other path. */
 export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): ProxyResponse | null {
   if (path === KEY_SET_PATH) return json(200, issuer.keySet);
   if (path !== '/_local/issuer/.well-known/openid-configuration') return null;

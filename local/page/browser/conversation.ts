@@ -1,6 +1,7 @@
 import { Badge } from './badge.ts';
-import type { Channel, Device, Draft, Message } from './device.ts';
+import type { Channel, Device, Draft } from './device.ts';
 import { button, element, icon, setText } from './dom.ts';
+import { type Message, MOST_CHARACTERS } from './feed.ts';
 import { partsOf } from './mentions.ts';
 import { nameOf } from './people.ts';
 import { reasonOf } from './reason.ts';
@@ -8,10 +9,8 @@ import { ReceiptLine } from './receipt-line.ts';
 
 /** The list is at its end when this many pixels or fewer are below the view. */
 const END_PX = 24;
-/** What is left above the line of what is new. */
+/** The space above the line "New" when the list scrolls to it. */
 const ABOVE_LINE_PX = 12;
-/** The chat refuses a longer text. */
-const MOST_CHARACTERS = 2_000;
 
 const CLOCK = 'M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM8 5v3.2l2 1.3';
 
@@ -20,7 +19,7 @@ interface Row {
   readonly item: HTMLLIElement;
   readonly receipt: ReceiptLine | null;
   readonly thread: ThreadLink | null;
-  /** Stops looking at the message; null where nobody looks at it. */
+  /** Stops observing the message; null if it is not observed. */
   stopObserving: (() => void) | null;
 }
 
@@ -66,7 +65,7 @@ export class Conversation {
   #lineAt: string | null = null;
   #revision: number | null = null;
   #isAtEnd = true;
-  /** Of the view, when its place in the list was last looked at. */
+  /** The height of the list when its place was last read. */
   #heightPx = 0;
 
   constructor(options: ConversationOptions) {
@@ -172,7 +171,7 @@ export class Conversation {
     return this.#isActive && document.visibilityState === 'visible' && document.hasFocus();
   }
 
-  /** The oldest unread message; null where there is none, or the view is not known. */
+  /** The oldest unread message; null if there is none, or the view is not known. */
   get #firstUnread(): string | null {
     return this.#channel.view()?.unread.firstId ?? null;
   }
@@ -198,7 +197,7 @@ export class Conversation {
     // Spaces alone go too: with them the field looks empty, but has no placeholder.
     this.#input.value = '';
     if (text === '') return;
-    // An answer ends what was new.
+    // After an own message, nothing above it is new.
     this.#lineAt = null;
     this.#channel.send(text);
     this.#scrollToEnd();
@@ -282,11 +281,11 @@ export class Conversation {
     }
   }
 
-  /** Puts the line above the first new message. It stays while the person reads; away, it follows what is unread. */
+  /** Puts the line above the first new message. It stays while the person looks; otherwise it follows the oldest unread message. */
   #placeLine(hasMore: boolean): void {
     const view = this.#channel.view();
     const first = this.#firstUnread;
-    // Of the first view, and after marking unread, here or on another device.
+    // With the first view, and after marking unread, here or on another device.
     const isOtherRevision = view !== null && view.revision !== this.#revision;
     if (isOtherRevision) this.#revision = view.revision;
     if (isOtherRevision || !this.#isLooking) {
@@ -337,7 +336,7 @@ export class Conversation {
     );
   }
 
-  /** To the newest message; but if the person is away, not further than to the first new one. */
+  /** Scrolls to the newest message, but while the person is away, not further than to the first new one. */
   #scrollToEnd(): void {
     const end = this.#log.scrollHeight - this.#log.clientHeight;
     const line = this.#isLooking || !this.#line.isConnected ? end : this.#line.offsetTop - ABOVE_LINE_PX;
