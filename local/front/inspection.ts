@@ -6,11 +6,11 @@ import type { Lambda } from '../aws/lambda/lambda.ts';
 import type { Queues } from '../aws/queues/queues.ts';
 import type { Schedules } from '../aws/schedules/schedules.ts';
 import { UsageError } from '../command/usage-error.ts';
-import { readBody } from '../http/body.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
 import { MOST_CHARACTERS } from '../page/browser/feed.ts';
 import { USER_IDS } from '../page/browser/people.ts';
 import { type Chat, GROUP_ID } from '../page/chat.ts';
+import { integerFrom, matching, parse, Refusal, readJsonText, textOf } from './json-request.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
@@ -133,33 +133,6 @@ const Advance = v.strictObject({
   advanceSeconds: integerFrom(1, 604_800),
 });
 
-function matching(pattern: RegExp, rule: string) {
-  return v.pipe(v.string(rule), v.regex(pattern, rule));
-}
-
-/** A text of one character or more, without the spaces around it. */
-function textOf(most: number) {
-  const rule = `must have 1 to ${most} characters`;
-  return v.pipe(v.string(rule), v.trim(), v.nonEmpty(rule), v.maxLength(most, rule));
-}
-
-function integerFrom(least: number, most: number) {
-  const rule = `must be an integer from ${least} to ${most}`;
-  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
-}
-
-const MAX_BODY_BYTES = 1024 * 1024;
-
-/** A request that is refused with this status. */
-class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /** Returns the local webhook. If events go to another receiver it throws a Refusal, because a change would have no effect. */
 function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
   if (otherReceiver === null) return webhookSink;
@@ -167,39 +140,6 @@ function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
     409,
     `Events are posted to ${otherReceiver}, and the local webhook is not used: start without --webhook to use it.`,
   );
-}
-
-/**
- * Returns the body, unchanged. Its type must be JSON: without a preflight, a browser sends only text or forms for a page of
- * another site.
- */
-async function readJsonText(request: IncomingMessage): Promise<string> {
-  const [type = ''] = (request.headers['content-type'] ?? '').split(';');
-  if (type.trim().toLowerCase() !== 'application/json') {
-    throw new Refusal(415, 'The body must be application/json.');
-  }
-  const body = await readBody(request, MAX_BODY_BYTES);
-  if (!body) throw new Refusal(413, `The body has more than ${MAX_BODY_BYTES} bytes.`);
-  return body.toString();
-}
-
-function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> {
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch {
-    throw new Refusal(400, 'The body is not JSON.');
-  }
-  const parsed = v.safeParse(schema, given);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${ruleOf(issue)}`);
-}
-
-function ruleOf({ type, expected, received, message }: v.BaseIssue<unknown>): string {
-  if (type !== 'strict_object') return message;
-  if (expected === 'never') return 'is not a known field';
-  return received === 'undefined' ? 'is required' : 'must be a JSON object';
 }
 
 /** Answers the routes of the local issuer, even while the stack starts. Returns null for any other path. */
