@@ -9,8 +9,7 @@ import { Session, say } from './demo/session.ts';
 const HELP = `
 npm run demo
 
-Plays what Tidemark does against the stack that npm run dev started, from the main job to erasure, and explains each
-step.
+Plays what Tidemark does, from the main job to erasure, against the stack that npm run dev started, and explains each step.
 It exits with 1 at the first result that is not as expected.
 
 Options

@@ -10,7 +10,7 @@ export interface Unread {
   mentions: number;
   /** The oldest of these messages; null where there is none. */
   firstId: string | null;
-  /** False where there are more than `count`, or where it is not known how many. */
+  /** False if there are more than `count`, or if it is not known how many. */
   exact: boolean;
 }
 

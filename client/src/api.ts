@@ -122,7 +122,7 @@ export function createUserApi(options: ApiOptions): UserCalls {
   return callsOf(options, USER_ROUTES);
 }
 
-/** The types of the calls are those of `Calls`; what is sent follows from the route alone. */
+/** The types of the calls are those of `Calls`. What a call sends follows from its route alone. */
 export function callsOf<Calls>(options: ApiOptions, routes: Routes<Calls>, prefix = ''): Calls {
   return Object.fromEntries(
     Object.entries<string>(routes).map(([name, route]) => [
@@ -136,7 +136,7 @@ export function callsOf<Calls>(options: ApiOptions, routes: Routes<Calls>, prefi
 function requestOf(route: string, prefix: string, fields?: Readonly<Record<string, unknown>>) {
   const [method, pattern] = route.split(' ') as [string, string];
   const rest = { ...fields };
-  // No cursor is null in an answer, and left out in a request. Other fields may be null in a request.
+  // A `cursor` of null begins at the start, and is left out. Other fields may be null in a request.
   rest.cursor ??= undefined;
   const path =
     prefix +

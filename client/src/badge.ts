@@ -2,7 +2,7 @@ import type { Badge, InboxGroup } from './answers.ts';
 
 /**
  * What is unread in these groups together, by the rules of the service's badge: nothing of a group that is archived or
- * muted, and only mentions of one with `notify: 'mentions'`. The service counts at most 500 messages of a group, this all.
+ * muted, and only mentions of one with `notify: 'mentions'`. The service counts at most 500 messages of a group, this function all.
  */
 export function countBadge(
   views: readonly Pick<InboxGroup, 'unread' | 'notify' | 'mutedUntil' | 'archived'>[],
@@ -21,7 +21,7 @@ export function countBadge(
   return badge;
 }
 
-/** How long a group is still muted, in milliseconds; NaN where it has not been muted. */
+/** How long a group is still muted, in milliseconds: 0 or less if that is over, NaN if it was never muted. */
 export function muteLeftMs({ mutedUntil }: Pick<InboxGroup, 'mutedUntil'>): number {
   return Date.parse(mutedUntil ?? '') - Date.now();
 }

@@ -33,7 +33,7 @@ const PING_MS = 4 * 60_000;
 const RENEW_MS = 110 * 60_000;
 /** The renewals of clients that connected together are spread over this time. */
 const RENEW_SPREAD_MS = 5 * 60_000;
-/** After this time without an opening, or without an answer to a frame, a connection is taken for dead. */
+/** A connection that does not open within this time, or has no answer to a frame, counts as dead. */
 const ANSWER_MS = 10_000;
 /**
  * A connection that lasted this long ends the backoff. One that is closed soon after it opened does not: the service closes
@@ -46,13 +46,13 @@ type Timer = ReturnType<typeof setTimeout> | undefined;
 /** One socket, with its timers. */
 interface Line {
   transmit(frame: ClientFrame): void;
-  /** Closes it, and sees to it that another one follows. */
+  /** Closes the socket. Another line follows, unless the connection is stopped. */
   end(): void;
 }
 
 /**
  * One connection that is kept open until it is stopped: restored with backoff, kept alive by pings, and renewed
- * before the gateway ends it, where the old one serves until the new one is open.
+ * before the gateway ends it. The old socket is used until the new one is open.
  */
 export function createConnection(options: ConnectionOptions) {
   let isStopped = false;
@@ -91,9 +91,9 @@ export function createConnection(options: ConnectionOptions) {
     function receive({ data }: { readonly data: unknown }): void {
       if (line !== current) return;
       const frame = parseObject(data) as ServerFrame | null;
-      // What has no type is the gateway's own message that a function has failed.
+      // A message without a type is the gateway's own: a function has failed.
       if (!frame?.type || frame.type === 'error') {
-        // What was asked for stays unanswered: after the next connect, everything is asked for.
+        // What was asked for gets no answer now. After the next connect, everything is asked for.
         if (frame?.code === 'token_expired') refused = token;
         else options.onError(new Error(`unexpected frame: ${data}`));
         end();
@@ -171,7 +171,7 @@ export function createConnection(options: ConnectionOptions) {
       current?.transmit(frame);
     },
 
-    /** The page came back, or the network: a dead connection is noticed at once, and a lost one restored at once. */
+    /** The page is visible again, or the network is back: notices a dead connection, and restores a lost one, without a pause. */
     check(): void {
       if (current) current.transmit({ action: 'ping' });
       else void open();

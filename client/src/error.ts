@@ -38,12 +38,12 @@ const CODE_BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /** A call that failed. */
 export class TidemarkError extends Error {
-  /** The HTTP status; 0 where no answer came. */
+  /** The HTTP status; 0 if no answer came. */
   declare readonly status: number;
   declare readonly code: ErrorCode;
-  /** Null where the gateway or the network refused the call. */
+  /** Null if the answer is the gateway's, or there is none. */
   declare readonly problem: Problem | null;
-  /** In seconds; null where the answer has no `Retry-After`. */
+  /** In seconds; null if the answer has no `Retry-After`. */
   declare readonly retryAfter: number | null;
 
   constructor(
@@ -59,7 +59,7 @@ export class TidemarkError extends Error {
   }
 }
 
-/** Whether the same call may succeed later. An error that is not the service's, as of the token callback, may. */
+/** Whether the same call may succeed later. That is assumed of errors that are not the service's, such as the token callback's. */
 export function isTemporary(error: unknown): boolean {
   if (!(error instanceof TidemarkError)) return true;
   const { code, status } = error;

@@ -8,7 +8,10 @@ import type { Store } from './store.ts';
 
 /** What is asked for within this time is asked for together. */
 const GATHER_MS = 20;
-/** A view that may not count a message is asked for after the pause of this many failures, at most 4 s: by then, it is often read. */
+/**
+ * A view that may not count a message is asked for after the pause of this many failures, at most 4 s: by then the message is
+ * often read, and nothing need be asked.
+ */
 const RECHECK = 2;
 /** A sync names at most this many groups, and a call for receipts this many messages. */
 const MOST_ENTRIES = 100;
@@ -25,8 +28,8 @@ interface LiveParts extends Omit<ConnectionOptions, 'url' | 'onFrame' | 'onOpen'
 }
 
 /**
- * Keeps the store true: asks for what is needed, and merges what arrives by itself. With a WebSocket API, everything is
- * asked for after every connect. Without one, the inbox is read at the start and when the page comes back.
+ * Keeps the store up to date: asks for what is needed, and merges what arrives by itself. With a WebSocket API, everything is
+ * asked for after every connect. Without one, the inbox is read at the start and when the page is visible again.
  */
 export function createLive(parts: LiveParts) {
   const { api, store, wsUrl, onError, signal } = parts;
@@ -160,7 +163,7 @@ export function createLive(parts: LiveParts) {
       }
     },
 
-    /** The page came back, or the network. */
+    /** The page is visible again, or the network is back. */
     check,
 
     /** Asks for the views that are stale, after a pause. */
@@ -181,7 +184,7 @@ export function createLive(parts: LiveParts) {
       store.setConnection('idle');
     },
 
-    /** Keeps the view of a group true, and the receipts of messages until the function that this returns is called. */
+    /** Keeps the view of a group up to date, and the receipts of messages until the function that this returns is called. */
     need(groupId: string, messageIds: readonly string[] = []): () => void {
       store.add(groupId);
       const releases = messageIds.map((id) => store.watchReceipt(groupId, id));

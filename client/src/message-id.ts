@@ -6,7 +6,7 @@
 /** The largest id. A mark of it means "everything"; no message has it. */
 export const LARGEST_ID = '18446744073709551615';
 
-/** Whether `a` is larger than `b`. Without an id, it is before every message. */
+/** Whether `a` is larger than `b`. A missing id is smaller than every id. */
 export function isAbove(a: string | null | undefined, b: string | null | undefined): boolean {
   return padded(a) > padded(b);
 }

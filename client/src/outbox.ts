@@ -64,7 +64,7 @@ export function createOutbox(
   };
 }
 
-/** What is not ours, or damaged, counts as nothing. */
+/** Text that is damaged, or that another program has stored, counts as no marks. */
 function parse(text: string | null | undefined): Map<string, readonly PendingMark[]> {
   try {
     const groups = Object.entries(JSON.parse(text ?? '{}') as Record<string, readonly PendingMark[]>);

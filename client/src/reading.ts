@@ -14,7 +14,7 @@ const THRESHOLDS = Array.from({ length: 41 }, (_, step) => step / 40);
 export interface Reading {
   /** Returns a function that stops it. */
   observe(element: PageElement, messageId: string): () => void;
-  /** Everything above this message was marked unread. Without a message, that is over. */
+  /** Everything above this message was marked unread, and is not read for now. Without a message, this ends. */
   hold(above?: string | null): void;
 }
 
@@ -88,7 +88,7 @@ export function createReading(onRead: (messageId: string) => void, signal: Abort
   };
 }
 
-/** Returns the timer of an action for which something must hold all the time. */
+/** Returns the timer of an action that runs when its condition has held for the whole dwell time. */
 function dwell(holds: boolean, timer: Timer, action: () => void): Timer {
   if (holds) return timer ?? setTimeout(action, DWELL_MS);
   clearTimeout(timer);

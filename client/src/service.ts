@@ -36,7 +36,7 @@ export interface SentMessage {
 
 /** The routes of a back end. */
 export interface ServiceCalls {
-  /** `joinedAfter` is where the member starts; null is before the first message, and without it it is the head. */
+  /** The member starts after `joinedAfter`: null is before the first message. Without it the member starts at the head. */
   addMember: Call<{ groupId: string; userId: string; joinedAfter?: string | null | undefined }, MemberJoined>;
   /** At most 100 users. */
   addMembers: Call<{ groupId: string; userIds: readonly string[] }, MembersAdded>;
@@ -72,7 +72,7 @@ export interface ServiceCalls {
 export interface ServiceApi extends ServiceCalls {
   /** The routes of a user, called by a back end on the user's behalf. */
   onBehalfOf(userId: string): UserCalls;
-  /** Returns also what is not healthy. */
+  /** Also returns the state if the service is `unavailable`, which has the status 503. */
   checkHealth(options?: CallOptions): Promise<Health>;
 }
 

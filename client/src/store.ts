@@ -31,7 +31,7 @@ export interface Snapshot {
 /** A view as the service sends it. The answer to a mark has the own view alone. */
 type GivenView = Pick<View, 'groupId' | 'messageId' | 'revision' | 'unread'> & Partial<View>;
 
-/** As long as only the chat or the answer to a mark names the group. */
+/** The view of a group until the service sends one: until then only the chat, or the answer to a mark, has named the group. */
 const NO_VIEW: View = {
   ...{ groupId: '', messageId: null, revision: 0, head: null },
   unread: { count: 0, mentions: 0, firstId: null, exact: true },
@@ -46,21 +46,21 @@ interface Group {
   view: View;
   /** When the view was read, in milliseconds; -1 until it is known. */
   asOf: number;
-  /** Messages of others that the chat brought, and that are not read. Those above the head count besides the view. */
+  /** Messages of others that the chat brought, and that are not read. Those above the view's head are added to its count. */
   readonly noted: Map<string, Noted>;
   /** The newest message that the chat brought and that is not silent. */
   loud: string | null;
-  /** What the user has seen since the last mark unread. A message that the chat brings twice does not become unread by it. */
+  /** What the user has seen since last marking unread. Up to here, a message that the chat brings again does not become unread. */
   seen: string | null;
 }
 
 interface Noted {
-  /** Until the view is asked for. */
+  /** True until the view is asked for. */
   isNew: boolean;
   readonly isMention: boolean;
 }
 
-/** What the chat says of a message. */
+/** What the chat knows of a message. */
 export interface NotedMessage {
   readonly senderId: string;
   /** A silent message is never unread. */
@@ -97,7 +97,7 @@ export type Store = ReturnType<typeof createStore>;
  * after the chat brought a message counts it, because a chat records a message before it delivers it.
  *
  * @param changed called when the snapshot has changed
- * @param askSoon called after a change, if views are to be asked for
+ * @param askSoon called after a change, if a view is to be asked for
  */
 export function createStore(userId: string, changed: () => void, askSoon: () => void) {
   const groups = new Map<string, Group>();
@@ -123,7 +123,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
     return group;
   }
 
-  /** Follows each change. */
+  /** Must be called after each change. */
   function publish(asOf = 0): void {
     latest = Math.max(latest, asOf);
     const views = new Map<string, View>();
@@ -163,12 +163,12 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       const shown = shownView(group);
       const view: View = {
         ...shown,
-        // The answer to a mark has no head. Which of the noted messages it counts is not known: as if it counted all of them.
+        // The answer to a mark has no head. It may count any of the noted messages, and is assumed to count all of them.
         head: laterOf(shown.head, given.messageId),
         // Frames and answers have other fields too.
         ...Object.fromEntries(Object.entries(given).filter(([name]) => name in NO_VIEW)),
       };
-      // What the answer to a mark lacks is still to be asked for.
+      // The answer to a mark lacks the preferences: they are still to be asked for.
       if (given.notify) group.isStale = false;
       if (!isLater(view, asOf, known, group.asOf)) continue;
       const { messageId, head, unread, parentId, revision } = view;
@@ -186,7 +186,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
   return {
     getSnapshot: () => snapshot,
 
-    /** The groups whose views are to be asked for. The caller asks for them now; or for everything, after the next connect. */
+    /** The groups whose views are to be asked for. The caller must ask for them now, or for everything after the next connect. */
     takeStaleGroups(): readonly string[] {
       const stale = staleOf(groups);
       for (const group of stale.map(groupOf)) {
@@ -201,7 +201,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
 
     groupIds: (): readonly string[] => [...groups.keys()],
 
-    /** What is known of these groups may have changed; of all where there was no connection. */
+    /** What is known of these groups may have changed. Without names: of all groups, since there was no connection. */
     expire(groupIds: readonly string[] = [...groups.keys(), ...watched.keys()]): void {
       for (const groupId of groupIds) {
         for (const one of [groupOf(groupId), ...(watched.get(groupId)?.values() ?? [])]) one.isStale = true;
@@ -226,13 +226,13 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
 
     mergeViews,
 
-    /** The user is in none of these groups, as of this time. */
+    /** The user was in none of these groups at this time. */
     removeViews(groupIds: readonly string[], asOf: number): void {
       for (const groupId of groupIds) if ((groups.get(groupId)?.asOf ?? 0) <= asOf) groups.delete(groupId);
       publish();
     },
 
-    /** From now on, the view of the group is kept. */
+    /** From now on, the view of the group is kept, and asked for. */
     add: groupOf as (groupId: string) => void,
 
     /** Merges the answer to a change of preferences. A view that is not known is still to be asked for, with its own. */
@@ -240,7 +240,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       const group = groupOf(values.groupId);
       const { view, asOf, isStale } = group;
       if (asOf < 0) return;
-      // Whether a message that came before has taken the group out again is in the answer.
+      // The answer already knows whether an earlier message has taken the group out of the archive.
       if (revision > view.preferencesRevision) group.loud = null;
       mergeViews([{ ...view, ...values, preferencesRevision: revision }], asOf);
       group.isStale ||= isStale;
@@ -281,7 +281,7 @@ export function createStore(userId: string, changed: () => void, askSoon: () => 
       };
     },
 
-    /** Merges the receipts of messages that are watched. Those of others are not kept, since nothing keeps them true. */
+    /** Merges the receipts of messages that are watched. Those of others are not kept: nothing would keep them up to date. */
     mergeReceipts(
       groupId: string,
       receipts: readonly (Omit<Receipt, 'readByAll'> | MessageReceipts)[],

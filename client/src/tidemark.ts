@@ -24,7 +24,7 @@ export interface TidemarkOptions extends ApiOptions {
   readonly isPrivate?: (groupId: string) => boolean | undefined;
   /** A mark is given up: the service refused it for good, or its message was never recorded. */
   readonly onDropped?: (mark: DroppedMark) => void;
-  /** What failed otherwise, such as the token callback or the storage. What can be tried again, will be. */
+  /** Any other failure, such as that of the token callback or the storage. The client tries again by itself where that can help. */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -45,8 +45,9 @@ export interface Tidemark {
   /** The same object as long as nothing has changed. */
   getSnapshot(): Snapshot;
   /**
-   * The chat brought a message. The badge rises at once, but not for an own message, and not twice for the same; the
-   * service's next view of the group takes its place. Where the view may not count it, it is asked for within seconds.
+   * The chat brought a message. The badge rises at once, but not for an own message, and not twice for the same. The
+   * service's next view of the group then counts the message. If the view may not count it, the client asks for another one
+   * within seconds.
    */
   noteMessage(groupId: string, messageId: string, message: NotedMessage): void;
   /**
@@ -66,7 +67,7 @@ export interface Tidemark {
  */
 const LINGER_MS = 5_000;
 
-/** All of one user: the calls, the trackers, and the state that arrives by itself. */
+/** Creates the client of one user: its calls, its trackers, and the state that arrives by itself. */
 export function createTidemark(options: TidemarkOptions): Tidemark {
   const { userId, onError = () => undefined } = options;
   const ended = new AbortController();

@@ -8,11 +8,11 @@ import type { PageElement } from './page.ts';
 import type { CreateReading } from './reading.ts';
 import type { Store } from './store.ts';
 
-/** One mark stands for all messages that are shown until no other follows for this time. */
+/** A mark is sent when no other message was shown for this time: one mark stands for many messages. */
 const QUIET_MS = 500;
 /** A mark waits no longer than this. */
 const LONGEST_WAIT_MS = 2_000;
-/** How often a mark is sent again whose message the service does not know yet. It takes about a minute. */
+/** How often a mark is sent again if the service does not know its message yet. That takes about a minute. */
 const CLAMPED_ATTEMPTS = 10;
 
 /** A mark that is not sent any more. */
@@ -38,7 +38,7 @@ export interface Tracker {
   flush(): Promise<void>;
 }
 
-/** What the tracker's owner calls besides. */
+/** What only the tracker's owner calls. */
 interface OwnedTracker extends Tracker {
   /** Takes over marks of an earlier page. */
   restore(marks: readonly PendingMark[]): void;
@@ -63,11 +63,11 @@ export function createTracker(groupId: string, parts: TrackerParts): OwnedTracke
   let marks: readonly PendingMark[] = [];
   const inFlight = new Map<PendingMark, Promise<void>>();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the first message was shown that no mark was sent for. */
+  /** When the first of the messages was shown for which no mark was sent. */
   let waitingSinceMs: number | null = null;
-  /** After a failure, nothing is sent before. */
+  /** After a failure, nothing is sent before this time. */
   let retryAtMs = 0;
-  /** The service asked not to be called before, even if the page is hidden. */
+  /** The service asked not to be called before this time. This counts even if the page is hidden. */
   let notBeforeMs = 0;
   let failures = 0;
   let clampedAnswers = 0;
@@ -89,7 +89,7 @@ export function createTracker(groupId: string, parts: TrackerParts): OwnedTracke
     keep(next, null);
   }
 
-  /** Replaces what is pending. Nothing up to `upTo` is pending any more. */
+  /** Replaces what is pending. No mark up to `upTo` is pending any more. */
   function keep(left: readonly PendingMark[], upTo: string | null): void {
     marks = left;
     outbox.write(groupId, marks, upTo);
@@ -120,7 +120,7 @@ export function createTracker(groupId: string, parts: TrackerParts): OwnedTracke
     } catch (error) {
       const { problem = null, retryAfter = null } = error instanceof TidemarkError ? error : {};
       if (problem?.code === 'revision_conflict') {
-        // It was marked unread since the message was shown: others see the read, and the own view stays.
+        // The user has marked unread since the message was shown: others see the read, and the own view stays.
         settle(mark, problem as unknown as WatermarkMoved, asOf);
       } else if (isTemporary(error)) {
         notBeforeMs = Date.now() + (retryAfter ?? 0) * 1_000;
@@ -153,7 +153,7 @@ export function createTracker(groupId: string, parts: TrackerParts): OwnedTracke
     parts.onDropped?.({ groupId, messageId: mark.messageId, error });
   }
 
-  /** This mark need not be sent any more, nor those that it implies. */
+  /** Neither this mark nor those that it implies need be sent any more. */
   function done({ messageId, private: isPrivateMark }: PendingMark): void {
     const left = marks.filter((one) => isAbove(one.messageId, messageId) || (isPrivateMark && !one.private));
     keep(left, messageId);
@@ -176,7 +176,7 @@ export function createTracker(groupId: string, parts: TrackerParts): OwnedTracke
       checkMessageId(messageId);
       reading?.hold(String(BigInt(messageId) - 1n));
       try {
-        // What was read before is read in the revision before.
+        // What was read before must be marked in the revision before.
         await tracker.flush();
         const asOf = store.stamp();
         store.mergeViews([await api.markUnread({ groupId, messageId })], asOf);

@@ -19,8 +19,8 @@ interface FetchInit {
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchedResponse>;
 
 /**
- * Returns a valid token. It is called before every call, so it should keep a token until that expires. Where the service
- * refused a token, it is called once more with that token, and should return a new one.
+ * Returns a valid token. It is called before every call, so it should keep a token until that expires. If the service refuses
+ * a token, it is called once more with that token, and should return a new one.
  */
 export type TokenSource = (refused?: string) => string | Promise<string>;
 
@@ -31,7 +31,7 @@ export interface ApiOptions {
   readonly token?: TokenSource;
   /** In place of the global `fetch`. */
   readonly fetch?: Fetch;
-  /** How long a call may take, in milliseconds; 30,000 where it is not given. */
+  /** How long a call may take, in milliseconds. @default 30,000 */
   readonly timeoutMs?: number;
 }
 
@@ -81,7 +81,7 @@ export async function send(
   throw new TidemarkError(status, parsed, Number(response.headers.get('retry-after')) || null);
 }
 
-/** Null for what is not the service's, such as the page of a proxy, or a frame that is not text. */
+/** Returns null for anything that is not from the service, such as the page of a proxy, or a frame that is not text. */
 export function parseObject(text: unknown): object | null {
   try {
     const value: unknown = JSON.parse(String(text));

@@ -21,7 +21,10 @@ interface Answer {
 }
 
 type Receipts = { readonly receipts: readonly { readonly readCount?: number }[] };
-type Inbox = { readonly groups: readonly { readonly groupId: string; readonly unread: { count: number } }[] };
+type Inbox = {
+  readonly groups: readonly { readonly groupId: string; readonly unread: { count: number } }[];
+  readonly cursor: string | null;
+};
 
 /** `token` is a service token; `webhookSecret` begins with `whsec_`. */
 export function createChat(tidemarkUrl: string, token: string, webhookSecret: string): RequestListener {
@@ -65,7 +68,10 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return joined;
   }
 
-  /** Records messages before it delivers them, in the order of their ids: so no mark is ahead of its message. */
+  /**
+   * Records messages before it delivers them, in the order of their ids: so no mark is ahead of its message. A message that
+   * Tidemark does not acknowledge is not sent, but may be recorded: with a database, send it from an outbox (docs/adopting.md).
+   */
   function send(name: string, senderId: string, words: string): Promise<Answer> {
     const room = roomOf(name);
     const sending = room.turn.then(async () => {
@@ -90,10 +96,18 @@ export function createChat(tidemarkUrl: string, token: string, webhookSecret: st
     return { status: 200, body: { view, messages: withCounts, seen: seen.of(name).members } };
   }
 
+  /** A page of the inbox may be short or empty, and still others may follow: the last one has no cursor. */
   async function badges(user: string): Promise<Answer> {
-    const { status, body } = await tidemark('GET', `/users/${user}/inbox?unreadOnly=true`);
-    const counts = (body as Inbox).groups.map(({ groupId, unread }) => [groupId, unread.count]);
-    return { status, body: Object.fromEntries(counts) };
+    const counts: [groupId: string, count: number][] = [];
+    let next = '';
+    do {
+      const answer = await tidemark('GET', `/users/${user}/inbox?unreadOnly=true${next}`);
+      if (answer.status !== 200) return answer;
+      const { groups, cursor } = answer.body as Inbox;
+      for (const { groupId, unread } of groups) counts.push([groupId, unread.count]);
+      next = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    } while (next !== '');
+    return { status: 200, body: Object.fromEntries(counts) };
   }
 
   async function answer({ method, url = '', headers }: IncomingMessage, body: string): Promise<Answer> {

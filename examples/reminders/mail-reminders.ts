@@ -53,11 +53,11 @@ async function remind(userId: string, unread: readonly Message[]): Promise<void>
   for (const key of mailed) messages.delete(key);
   if (messages.size === 0) return;
   await sendMail(userId, [...messages.values()]);
-  // After the mail: if this fails, the user gets the mail twice, and not never.
+  // After the mail: if this fails, the user gets the mail twice. The other way round, the user might get none.
   for (const message of messages.keys()) await remember(userId, message);
 }
 
-/** Put your mail service here. It knows the user's address, and the texts of the messages are in your chat. */
+/** Put your mail service here. It must know the user's address. The texts of the messages are in your chat. */
 async function sendMail(userId: string, messages: readonly Message[]): Promise<void> {
   const response = await fetch(MAIL_URL, {
     method: 'POST',

@@ -24,7 +24,7 @@ const EVERYONE = '#everyone';
 const { TABLE_NAME } = process.env;
 const dynamodb = new DynamoDBClient({});
 
-/** Stores a batch of events. An event that fails is reported, and the queue delivers it again; the others are done. */
+/** Stores a batch of events. A record that fails is reported, and the queue delivers it again; the others leave the queue. */
 export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const failures = await Promise.all(Records.map(failureOf));
   return { batchItemFailures: failures.flat() };
@@ -52,7 +52,8 @@ function seenIn(event: TidemarkEvent): Seen {
 /**
  * Stores how far a member has read, unless a later event was stored before. Events come at least once and in any order:
  * the larger membership counts, then the larger message id. DynamoDB decides this in the write itself. If the function
- * first read the item and then wrote it, an older event could come between the two.
+ * first read the item and then wrote it, an older event could come between the two. Departures and deleted groups do not show
+ * here: they begin in your chat, which can delete these items.
  */
 async function store({ groupId, userId, membership, messageId }: Seen): Promise<void> {
   const upTo = { S: positionOf(messageId) };

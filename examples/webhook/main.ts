@@ -1,5 +1,5 @@
 /**
- * A receiver of Tidemark's webhook. `GET /seen?groupId=...` shows what it has learned.
+ * A receiver of Tidemark's webhook. `GET /seen?groupId=...` returns how far a group has been read.
  *
  *     npm run dev -- --webhook http://127.0.0.1:4000/tidemark-webhook # prints the secret
  *     TIDEMARK_WEBHOOK_SECRET=whsec_... PORT=4000 npx node examples/webhook/main.ts

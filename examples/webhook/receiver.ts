@@ -14,7 +14,7 @@ export interface ReceiverOptions {
   /** Begins with `whsec_`. */
   readonly secret: string;
   /**
-   * Stores an event. The receiver answers once this resolves, and Tidemark waits 5 s: so store the event here, and do what
+   * Stores an event. The receiver answers when this resolves, and Tidemark waits 5 s: so store the event here, and do what
    * is slow (push notifications, mail) afterwards. If it rejects, the event is posted again later.
    */
   readonly store: (event: WebhookEvent) => void | Promise<void>;
@@ -40,7 +40,7 @@ export function createReceiver({ secret, store }: ReceiverOptions): RequestListe
   /** Each event that is stored or is being stored, by its id, the oldest first. */
   const taken = new Map<string, Promise<void>>();
 
-  /** Stores an event once, also if it is posted again while it is being stored. */
+  /** Stores an event once, even if it is posted again while it is being stored. */
   function storeOnce(id: string, event: WebhookEvent): Promise<void> {
     const known = taken.get(id);
     if (known) return known;
@@ -71,7 +71,7 @@ export function createReceiver({ secret, store }: ReceiverOptions): RequestListe
 
   return async (request, response) => {
     const status = await statusFor(request).catch((error: unknown) => {
-      console.error('An event was not taken. It will be posted again.', error);
+      console.error('An event was not stored. It will be posted again.', error);
       return 500;
     });
     response.writeHead(status).end();

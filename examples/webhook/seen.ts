@@ -4,7 +4,7 @@ import type { WebhookEvent } from './receiver.ts';
 export interface Seen {
   /** The largest message id that each member has read. */
   readonly members: Readonly<Record<string, string>>;
-  /** Everyone has read up to this message id. Null if nothing says so yet. */
+  /** Everyone has read up to this message id. Null until an event reports one. */
   readonly everyone: string | null;
 }
 
@@ -27,7 +27,8 @@ const NOTHING: Mark = { membership: -1, upTo: 0n };
  * bits: compare them as `bigint`, because a JavaScript number loses their last digits.
  *
  * It keeps the state in memory: put it into your database, and a restart changes nothing. `begin` in docs/adopting.md
- * reads it again if you cannot. No event reports a departure, because your chat is where a member leaves.
+ * reads it again if you cannot. It does not notice departures and deleted groups, which begin in your chat: forget there what
+ * has ended, as `left` in docs/adopting.md does.
  */
 export function createSeen() {
   const groups = new Map<string, Group>();
@@ -39,6 +40,8 @@ export function createSeen() {
   return {
     /** Applies an event. Throws on a message id that is no integer. */
     follow({ 'detail-type': type, detail }: WebhookEvent): void {
+      // The others are not about what everyone may see. OwnWatermarkMoved is for the member's own devices only.
+      if (type !== 'WatermarkAdvanced' && type !== 'GroupFullyRead') return;
       const groupId = String(detail.groupId);
       const group = groupOf(groupId);
       groups.set(groupId, group);
@@ -46,10 +49,9 @@ export function createSeen() {
         const userId = String(detail.userId);
         const mark = { membership: Number(detail.membership), upTo: BigInt(String(detail.to)) };
         group.members.set(userId, later(mark, group.members.get(userId) ?? NOTHING));
-      } else if (type === 'GroupFullyRead') {
+      } else {
         group.everyone = later({ membership: 0, upTo: BigInt(String(detail.upTo)) }, group.everyone);
       }
-      // OwnWatermarkMoved is for the member's own devices only: do not show it to others.
     },
 
     of(groupId: string): Seen {

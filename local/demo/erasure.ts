@@ -11,7 +11,7 @@ export async function playErasure(session: Session): Promise<void> {
     (await client.events()).some((event) => event['detail-type'] === type && event.detail[name] === id);
 
   say(`\nDeletion and erasure (${groupId})`);
-  // B is in the groups of the other parts too; what is unread there comes besides.
+  // B is also in the groups of the other parts. What is unread there would count in the badge.
   await session.as(b, 'POST', '/v1/watermarks/all', {});
   await session.asService('POST', `${group}/members`, { userIds: [a, b] });
   await session.asService('POST', `${group}/messages`, { messageId: '18446744073709551615', senderId: a });

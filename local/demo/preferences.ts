@@ -12,7 +12,7 @@ export async function playPreferences(session: Session): Promise<void> {
   const send = (messageId: string, more: object = {}, to = group) =>
     session.asService('POST', `${to}/messages`, { messageId, senderId: a, ...more });
   const unreadOfB = async () => (await session.as(b, 'GET', `${group}/watermark`)).unread;
-  // B is in the groups of the other parts too; what is unread there comes besides.
+  // B is also in the groups of the other parts. What is unread there would count in the badge.
   await session.as(b, 'POST', '/v1/watermarks/all', {});
   const badgeOfB = () => session.as(b, 'GET', '/v1/badge');
   const wants = (preferences: object) => session.as(b, 'PATCH', `${group}/preferences`, preferences);

@@ -4,12 +4,7 @@ import { expect, type Session, say, until } from './session.ts';
 /** Who has read what: receipts, a private read, marking unread, and the inbox. */
 export async function playReceipts(session: Session): Promise<void> {
   const { run } = session;
-  const [a, b, c, d] = ['A', 'B', 'C', 'D'].map((name) => `${name}-${run}`) as [
-    string,
-    string,
-    string,
-    string,
-  ];
+  const [a, b, c, d] = [`A-${run}`, `B-${run}`, `C-${run}`, `D-${run}`];
   const groupId = `demo-receipts-${run}`;
   const group = `/v1/groups/${groupId}`;
   const counts = async () => {

@@ -1,6 +1,6 @@
 import { expect, type Session, say, until } from './session.ts';
 
-/** A message that is still unread after ten minutes, of which an event reminds. */
+/** A reminder: an event names who has not read a message after ten minutes. */
 export async function playReminder(session: Session): Promise<void> {
   const { run, client } = session;
   const [a, b, c] = [`A-${run}`, `B-${run}`, `C-${run}`];

@@ -14,7 +14,7 @@ export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) =
 /** The answer to a request of a foreign page or host. */
 export const FOREIGN = { message: 'Only this machine may call: the Host or the Origin is foreign.' };
 
-/** The system's reason to refuse a port, by the error's code. */
+/** Why the system refuses a port, by the error's code. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use',
   EACCES: 'is reserved for the system',

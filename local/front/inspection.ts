@@ -6,9 +6,11 @@ import type { Lambda } from '../aws/lambda/lambda.ts';
 import type { Queues } from '../aws/queues/queues.ts';
 import type { Schedules } from '../aws/schedules/schedules.ts';
 import { UsageError } from '../command/usage-error.ts';
-import { readBody } from '../http/body.ts';
 import { ISSUER, type Issuer, KEY_SET_PATH } from '../identity/issuer.ts';
-import { type Chat, GROUP_ID, PEOPLE } from '../page/chat.ts';
+import { MOST_CHARACTERS } from '../page/browser/feed.ts';
+import { USER_IDS } from '../page/browser/people.ts';
+import { type Chat, GROUP_ID } from '../page/chat.ts';
+import { integerFrom, matching, parse, Refusal, readJsonText, textOf } from './json-request.ts';
 import type { WebhookSink } from './webhook-sink.ts';
 
 export interface Inspected {
@@ -85,7 +87,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   },
 };
 
-const person = v.picklist(PEOPLE, `must be one of ${PEOPLE.join(', ')}`);
+const person = v.picklist(USER_IDS, `must be one of ${USER_IDS.join(', ')}`);
 const groupId = matching(GROUP_ID, 'must be a group of the demo page');
 
 const TokenRequest = v.strictObject({ userId: person });
@@ -93,7 +95,7 @@ const JoinRequest = v.strictObject({ groupId, userId: person });
 const SendRequest = v.strictObject({
   groupId,
   senderId: person,
-  text: textOf(2_000),
+  text: textOf(MOST_CHARACTERS),
   key: textOf(64),
   threadOf: v.exactOptional(matching(/^\d{1,20}$/, 'must be a message id')),
 });
@@ -127,36 +129,9 @@ const SinkAnswer = v.strictObject({
 });
 
 const Advance = v.strictObject({
-  // At most the longest time of a reminder.
+  // Up to the longest time of a reminder.
   advanceSeconds: integerFrom(1, 604_800),
 });
-
-function matching(pattern: RegExp, rule: string) {
-  return v.pipe(v.string(rule), v.regex(pattern, rule));
-}
-
-/** A text of one character or more, without the spaces around it. */
-function textOf(most: number) {
-  const rule = `must have 1 to ${most} characters`;
-  return v.pipe(v.string(rule), v.trim(), v.nonEmpty(rule), v.maxLength(most, rule));
-}
-
-function integerFrom(least: number, most: number) {
-  const rule = `must be an integer from ${least} to ${most}`;
-  return v.pipe(v.number(rule), v.integer(rule), v.minValue(least, rule), v.maxValue(most, rule));
-}
-
-const MAX_BODY_BYTES = 1024 * 1024;
-
-/** A request that is refused with this status. */
-class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 /** Returns the local webhook. If events go to another receiver it throws a Refusal, because a change would have no effect. */
 function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
@@ -167,40 +142,7 @@ function usedSink({ webhookSink, otherReceiver }: Inspected): WebhookSink {
   );
 }
 
-/**
- * Returns the body, unchanged. Its type must be JSON: without a preflight, a browser sends only text or forms for a page of
- * another site.
- */
-async function readJsonText(request: IncomingMessage): Promise<string> {
-  const [type = ''] = (request.headers['content-type'] ?? '').split(';');
-  if (type.trim().toLowerCase() !== 'application/json') {
-    throw new Refusal(415, 'The body must be application/json.');
-  }
-  const body = await readBody(request, MAX_BODY_BYTES);
-  if (!body) throw new Refusal(413, `The body has more than ${MAX_BODY_BYTES} bytes.`);
-  return body.toString();
-}
-
-function parse<T extends v.GenericSchema>(schema: T, text: string): v.InferOutput<T> {
-  let given: unknown;
-  try {
-    given = JSON.parse(text);
-  } catch {
-    throw new Refusal(400, 'The body is not JSON.');
-  }
-  const parsed = v.safeParse(schema, given);
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new Refusal(400, `${v.getDotPath(issue) ?? 'The body'}: ${ruleOf(issue)}`);
-}
-
-function ruleOf({ type, expected, received, message }: v.BaseIssue<unknown>): string {
-  if (type !== 'strict_object') return message;
-  if (expected === 'never') return 'is not a known field';
-  return received === 'undefined' ? 'is required' : 'must be a JSON object';
-}
-
-/** Answers the routes of the issuer, also while the stack starts. Returns null for any other path. */
+/** Answers the routes of the local issuer, even while the stack starts. Returns null for any other path. */
 export function issuerAnswer(path: string, issuer: Issuer, apiUrl: string): ProxyResponse | null {
   if (path === KEY_SET_PATH) return json(200, issuer.keySet);
   if (path !== '/_local/issuer/.well-known/openid-configuration') return null;

@@ -7,14 +7,15 @@ import type { Log } from '../command/log.ts';
 import { UsageError } from '../command/usage-error.ts';
 import type { Journal } from '../data/journal.ts';
 import { type ApiClient, createApiClient, fieldsOf, type Json } from '../http/api-client.ts';
+import type { FeedFrame, Member, Message } from './browser/feed.ts';
 import { threadGroupId } from './browser/groups.ts';
 import { mentionsIn } from './browser/mentions.ts';
-import { isPerson, PEOPLE as NAMES, type Person } from './browser/people.ts';
+import { isPerson, type Person, USER_IDS } from './browser/people.ts';
 
-/** The people of the demo page. The first two are members of each group from its start. */
-export const PEOPLE = Object.keys(NAMES) as Person[];
+/** The members of each group from its start. */
+const FIRST_MEMBERS = USER_IDS.slice(0, 2);
 
-/** The chats of the page. No other group of the stack can be one. Their threads are groups with one more part in the id. */
+/** The ids of the page's chats: no other group can be one. The id of a thread has one more part. */
 export const GROUP_ID = /^picnic(-[a-z0-9]{1,12})?$/;
 
 /** The browser connects here for messages. */
@@ -22,23 +23,6 @@ export const FEED_PATH = '/_local/chat/feed';
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5_000;
-
-export interface ChatMember {
-  readonly userId: Person;
-  /** The newest message before the member joined; null for a member from the start. */
-  readonly joinedAfter: string | null;
-}
-
-export interface ChatMessage {
-  readonly messageId: string;
-  readonly senderId: Person;
-  readonly text: string;
-  readonly sentAt: string;
-  /** Chosen by the sender's device. A message that is sent twice under one key is one message. */
-  readonly key: string;
-  /** The message of the chat whose thread this one is in; absent in the chat itself. */
-  readonly threadOf?: string;
-}
 
 /** What became of a message that a device sent. */
 export type SendOutcome =
@@ -48,24 +32,11 @@ export type SendOutcome =
   /** The message to answer is not in the chat, or is in a thread itself. */
   | { readonly kind: 'no-thread' };
 
-/** A line of the journal. A message is delivered once there is the line that it is recorded. */
+/** A line of the journal. A message is delivered when the journal has the line that it is recorded. */
 export type ChatEntry =
-  | ({ readonly kind: 'joined'; readonly groupId: string } & ChatMember)
-  | ({ readonly kind: 'sent'; readonly groupId: string } & ChatMessage)
+  | ({ readonly kind: 'joined'; readonly groupId: string } & Member)
+  | ({ readonly kind: 'sent'; readonly groupId: string } & Message)
   | { readonly kind: 'recorded'; readonly groupId: string; readonly messageId: string };
-
-/**
- * What a device receives: all members, and the messages that it does not have yet, oldest first; or why the chat does not
- * work.
- */
-type FeedFrame =
-  | {
-      readonly members: readonly ChatMember[];
-      readonly messages: readonly ChatMessage[];
-      /** The members were not members in Tidemark any more, and are again. */
-      readonly isRestored?: true;
-    }
-  | { readonly problem: string };
 
 interface Device {
   readonly userId: string;
@@ -76,16 +47,16 @@ interface Device {
 
 interface Group {
   readonly groupId: string;
-  readonly members: ChatMember[];
+  readonly members: Member[];
   /** Accepted, oldest first. Those at the end may not be recorded yet. */
-  readonly accepted: ChatMessage[];
-  readonly byKey: Map<string, ChatMessage>;
+  readonly accepted: Message[];
+  readonly byKey: Map<string, Message>;
   /** Recorded with Tidemark, in the order of their ids: those of the chat and of its threads. */
-  readonly delivered: ChatMessage[];
+  readonly delivered: Message[];
   /** The messages whose threads are groups of Tidemark with this parent and these members, as far as this run knows. */
   readonly openThreads: Set<string>;
   readonly devices: Set<Device>;
-  /** Settles once everything so far is recorded: joins and messages reach Tidemark in the order of the chat. */
+  /** Settles when everything so far is recorded: joins and messages reach Tidemark in the order of the chat. */
   turn: Promise<void>;
 }
 
@@ -98,7 +69,7 @@ export interface ChatOptions {
 
 /**
  * The chat of the demo page: members, messages with their texts, and their delivery. As any chat back end, it records each
- * message with Tidemark before it delivers it. It takes the page's word for who calls, so it is for the local stack alone.
+ * message with Tidemark before it delivers it. It does not check who calls, so it is for the local stack alone.
  */
 export class Chat {
   readonly #journal: ChatOptions['journal'];
@@ -125,7 +96,7 @@ export class Chat {
   }
 
   /** Accepts a message, or refuses it and changes nothing. The message is delivered once it is recorded. */
-  send(groupId: string, given: Omit<ChatMessage, 'messageId' | 'sentAt'>): SendOutcome {
+  send(groupId: string, given: Omit<Message, 'messageId' | 'sentAt'>): SendOutcome {
     const { senderId, text, key, threadOf } = given;
     const group = this.#groups.get(groupId);
     if (!group || !isMember(group, senderId)) return { kind: 'not-a-member' };
@@ -137,7 +108,7 @@ export class Chat {
     const floor = BigInt(nowMs) << 22n;
     this.#lastId = this.#lastId < floor ? floor : this.#lastId + 1n;
     const sentAt = new Date(nowMs).toISOString();
-    const message: ChatMessage = {
+    const message: Message = {
       ...{ messageId: String(this.#lastId), senderId, text, sentAt, key },
       ...(threadOf !== undefined && { threadOf }),
     };
@@ -191,7 +162,7 @@ export class Chat {
   /** A new group starts with its first device. One that was deleted in Tidemark begins again there with the next device. */
   #start(group: Group, device: Device): void {
     const task = () =>
-      group.members.length > 0 ? this.#restoreMembers(group) : this.#addMembers(group, PEOPLE.slice(0, 2));
+      group.members.length > 0 ? this.#restoreMembers(group) : this.#addMembers(group, FIRST_MEMBERS);
     this.#inTurn(group, task).catch((error: unknown) => {
       const problem =
         error instanceof UsageError
@@ -235,7 +206,7 @@ export class Chat {
     }
   }
 
-  #record(group: Group, message: ChatMessage): void {
+  #record(group: Group, message: Message): void {
     const { groupId } = group;
     const { messageId, senderId, sentAt, text, threadOf } = message;
     const mentions = mentionsIn(text);
@@ -285,13 +256,16 @@ export class Chat {
     deliverToAll(group);
   }
 
-  /** Makes those members of the chat whom Tidemark does not know its members again, in the chat and in its threads. */
+  /**
+   * Makes the members of the chat members in Tidemark again, if they are not any more: at once in the group of the chat, and in
+   * each thread with its next message.
+   */
   async #restoreMembers(group: Group): Promise<void> {
     const { groupId, members, openThreads } = group;
     const userIds = members.map(({ userId }) => userId);
     const answer = await this.#acknowledged('POST', `/v1/groups/${groupId}/members`, { userIds });
     if (answer === null || answer.added === 0) return;
-    // The threads may have been deleted too. Each is made again with its next message.
+    // The threads may have been deleted too.
     openThreads.clear();
     for (const device of group.devices) send(device, { members, messages: [], isRestored: true });
   }
@@ -325,7 +299,7 @@ export class Chat {
   }
 }
 
-function accept({ accepted, byKey }: Group, message: ChatMessage): void {
+function accept({ accepted, byKey }: Group, message: Message): void {
   accepted.push(message);
   byKey.set(message.key, message);
 }

@@ -18,7 +18,7 @@ const pathOf = (name: string) => fileURLToPath(new URL(`browser/${name}`, import
 
 const FILES: Readonly<Record<string, File>> = {
   '/': { type: 'text/html; charset=utf-8', content: () => readFile(pathOf('page.html'), 'utf8') },
-  '/page/page.css': { type: 'text/css; charset=utf-8', content: () => readFile(pathOf('page.css'), 'utf8') },
+  '/page/page.css': { type: 'text/css; charset=utf-8', content: joinStyles },
   '/page/page.js': { type: 'text/javascript; charset=utf-8', content: bundleScript },
 };
 
@@ -51,6 +51,14 @@ export async function pageAnswer(
 
 function neverRequested(): never {
   throw new Error('The page has no such file.');
+}
+
+/** In the order in which they apply. */
+const STYLES = ['page', 'panel', 'drawer', 'conversation', 'media'] as const;
+
+async function joinStyles(): Promise<string> {
+  const texts = await Promise.all(STYLES.map((name) => readFile(pathOf(`${name}.css`), 'utf8')));
+  return texts.join('\n');
 }
 
 /** The page's script with the client in it. The name of the client's package leads to its source, as tsconfig.json says. */

@@ -892,6 +892,33 @@ describe('events', () => {
     expect(members.get(`${groupId}/alice`)).toMatchObject({ seen: '9' });
   });
 
+  test('from before the deletion of a group are recognized when it is used again', async () => {
+    const { follow, left, members } = await page.load<FollowCode>('follow.mjs');
+    members.clear();
+    const groupId = await aGroup('bob');
+    const seen = () => members.get(`${groupId}/bob`)?.seen;
+    const markAndWait = async (to: string): Promise<BusEvent[]> => {
+      await mark(groupId, 'bob', to);
+      await expectEvent(groupId, 'WatermarkAdvanced', { userId: 'bob', to });
+      return events(groupId, 'WatermarkAdvanced');
+    };
+    await record(groupId, 'alice', '8', '9');
+    const before = await markAndWait('9');
+    for (const event of before) follow(event);
+    expect(seen()).toBe('9');
+
+    await tidemark('DELETE', `/v1/groups/${groupId}`);
+    left(groupId, 'bob');
+    for (const event of before) follow(event);
+    expect(seen()).toBeNull();
+
+    await tidemark('PUT', `/v1/groups/${groupId}/members/bob`, { joinedAfter: null });
+    await record(groupId, 'alice', '1', '2');
+    const all = await markAndWait('1');
+    for (const event of [...all, ...before]) follow(event);
+    expect(seen()).toBe('1');
+  });
+
   test('keep badges exact on two devices, without a call for a message', async () => {
     const { createBadges } = await page.load<BadgesCode>('badges.mjs');
     const groupId = await aGroup('alice', 'bob');

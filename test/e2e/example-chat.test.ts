@@ -146,6 +146,39 @@ describe('the example chat', () => {
     expect((await show('alice', room)).seen).not.toHaveProperty('eve');
   });
 
+  test('has the badges of all pages of the inbox, and the answer of a call that is refused', async () => {
+    const answers = [
+      { status: 200, body: { groups: [{ groupId: 'tea', unread: { count: 1 } }], cursor: 'a page' } },
+      { status: 200, body: { groups: [], cursor: 'another page' } },
+      { status: 200, body: { groups: [{ groupId: 'coffee', unread: { count: 2 } }], cursor: null } },
+      { status: 403, body: { code: 'forbidden' } },
+    ];
+    const paths: unknown[] = [];
+    const tidemark = await listenOnLoopback(
+      createServer((request, response) => {
+        paths.push(request.url);
+        const { status, body } = answers.shift() ?? { status: 500, body: {} };
+        response.writeHead(status).end(JSON.stringify(body));
+      }),
+    );
+    const its = await listenOnLoopback(createServer(createChat(tidemark.url, 'a token', webhookSecret())));
+    const badgesThere = async () => {
+      const response = await fetch(`${its.url}/badges`, { headers: { cookie: 'user=bob' } });
+      return [response.status, await response.json()];
+    };
+    try {
+      expect(await badgesThere()).toEqual([200, { tea: 1, coffee: 2 }]);
+      expect(paths).toEqual([
+        '/v1/users/bob/inbox?unreadOnly=true',
+        '/v1/users/bob/inbox?unreadOnly=true&cursor=a%20page',
+        '/v1/users/bob/inbox?unreadOnly=true&cursor=another%20page',
+      ]);
+      expect(await badgesThere()).toEqual([403, { code: 'forbidden' }]);
+    } finally {
+      await Promise.all([its.close(), tidemark.close()]);
+    }
+  });
+
   test('keeps the order of ids if many users send at once', async () => {
     const room = freshPrefix();
     for (const user of ['alice', 'bob']) await as('alice', 'PUT', `/rooms/${room}/members/${user}`);

@@ -16,13 +16,13 @@ export function muteLeftMs({ mutedUntil }: Pick<View, 'mutedUntil'>): number {
   return Math.max(0, mutedUntil === null ? 0 : Date.parse(mutedUntil) - Date.now());
 }
 
-/** How many unread messages the group counts for outside, such as in the title of the tab. */
+/** How many unread messages of the group count outside of it, such as in the title of the tab. */
 export function loudCount(view: Badged): number {
   if (view.archived || isMuted(view)) return 0;
   return view.notify === 'mentions' ? view.unread.mentions : view.unread.count;
 }
 
-/** What is unread in several groups together, as far as they count for outside. */
+/** The sum of what counts outside of several groups. */
 export function sumOf(views: readonly View[]): Badged {
   const loud = views.filter((view) => loudCount(view) > 0);
   return {
@@ -36,14 +36,14 @@ export function sumOf(views: readonly View[]): Badged {
 }
 
 /**
- * The unread messages of a group, and those among them that mention the user. What the user does not want to be notified of
- * is grey.
+ * The numbers of unread messages of a group, and of those that mention the user. A number of which the user does not want to
+ * be notified is grey.
  */
 export class Badge {
   readonly element = element('span', { class: 'badges', hidden: true });
   #shown = '';
 
-  /** Shows nothing for a group that is archived. Without a view, it is not known yet. */
+  /** Shows nothing for an archived group, or while the view is not known (null). */
   show(view: Badged | null): void {
     const { count, mentions, exact } = view?.unread ?? { count: 0, mentions: 0, exact: true };
     const isHidden = count === 0 || view?.archived === true;

@@ -1,35 +1,16 @@
-import { Badge } from './badge.ts';
-import type { Channel, Device, Draft, Message } from './device.ts';
-import { button, element, icon, setText } from './dom.ts';
-import { partsOf } from './mentions.ts';
+import type { Channel, Device, Draft } from './device.ts';
+import { button, element, icon } from './dom.ts';
+import { MOST_CHARACTERS } from './feed.ts';
+import { MessageRow } from './message-row.ts';
 import { nameOf } from './people.ts';
 import { reasonOf } from './reason.ts';
-import { ReceiptLine } from './receipt-line.ts';
 
 /** The list is at its end when this many pixels or fewer are below the view. */
 const END_PX = 24;
-/** What is left above the line of what is new. */
+/** The space above the line "New" when the list scrolls to it. */
 const ABOVE_LINE_PX = 12;
-/** The chat refuses a longer text. */
-const MOST_CHARACTERS = 2_000;
 
 const CLOCK = 'M8 2.5a5.5 5.5 0 1 1 0 11 5.5 5.5 0 0 1 0-11ZM8 5v3.2l2 1.3';
-
-interface Row {
-  readonly message: Message;
-  readonly item: HTMLLIElement;
-  readonly receipt: ReceiptLine | null;
-  readonly thread: ThreadLink | null;
-  /** Stops looking at the message; null where nobody looks at it. */
-  stopObserving: (() => void) | null;
-}
-
-/** Opens the thread of a message. */
-interface ThreadLink {
-  readonly button: HTMLButtonElement;
-  readonly replies: HTMLElement;
-  readonly badge: Badge;
-}
 
 export interface ConversationOptions {
   readonly device: Device;
@@ -52,7 +33,7 @@ export class Conversation {
   readonly #options: ConversationOptions;
   readonly #device: Device;
   readonly #channel: Channel;
-  readonly #rows = new Map<string, Row>();
+  readonly #rows = new Map<string, MessageRow>();
   /** The user ids of the members whose "joined" line is already in the list. */
   readonly #joined = new Set<string>();
   readonly #list = element('ol');
@@ -66,7 +47,7 @@ export class Conversation {
   #lineAt: string | null = null;
   #revision: number | null = null;
   #isAtEnd = true;
-  /** Of the view, when its place in the list was last looked at. */
+  /** The height of the list when its place was last read. */
   #heightPx = 0;
 
   constructor(options: ConversationOptions) {
@@ -150,18 +131,17 @@ export class Conversation {
 
   /** Shows the link to the thread of a message, and moves the focus to it. */
   focusThreadLink(messageId: string): void {
-    this.#rows.get(messageId)?.thread?.button.focus();
+    this.#rows.get(messageId)?.focusThreadLink();
   }
 
   update(): void {
     const { drafts } = this.#channel;
     const before = this.#rows.size;
     this.#addRows();
-    this.#observe();
+    for (const row of this.#rows.values()) row.setObserved(this.#isActive);
     if (this.#channel.threadOf === null) this.#addJoins();
     this.#placeLine(this.#rows.size > before);
-    this.#updateReceipts();
-    this.#updateThreads();
+    for (const row of this.#rows.values()) row.update();
     this.#showDrafts(drafts);
     this.#empty.hidden = this.#rows.size > 0 || drafts.length > 0;
     if (this.#isAtEnd) this.#scrollToEnd();
@@ -172,19 +152,9 @@ export class Conversation {
     return this.#isActive && document.visibilityState === 'visible' && document.hasFocus();
   }
 
-  /** The oldest unread message; null where there is none, or the view is not known. */
+  /** The oldest unread message; null if there is none, or the view is not known. */
   get #firstUnread(): string | null {
     return this.#channel.view()?.unread.firstId ?? null;
-  }
-
-  /** The client's `observe` finds out what is read. It looks at messages of others only while the conversation is active. */
-  #observe(): void {
-    for (const row of this.#rows.values()) {
-      const { senderId, messageId } = row.message;
-      if (senderId === this.#device.userId || this.#isActive === (row.stopObserving !== null)) continue;
-      row.stopObserving?.();
-      row.stopObserving = this.#isActive ? this.#channel.tracker.observe(row.item, messageId) : null;
-    }
   }
 
   #send(): void {
@@ -198,7 +168,7 @@ export class Conversation {
     // Spaces alone go too: with them the field looks empty, but has no placeholder.
     this.#input.value = '';
     if (text === '') return;
-    // An answer ends what was new.
+    // After an own message, nothing above it is new.
     this.#lineAt = null;
     this.#channel.send(text);
     this.#scrollToEnd();
@@ -215,60 +185,18 @@ export class Conversation {
   #addRows(): void {
     const { messages, groupId } = this.#channel;
     for (const message of messages) {
-      const { messageId, senderId } = message;
+      const { messageId } = message;
       if (this.#rows.has(messageId)) continue;
-      const isOwn = senderId === this.#device.userId;
-      const receipt = isOwn ? new ReceiptLine(this.#device, groupId, messageId) : null;
-      const thread = this.#threadLink(message);
-      const item = this.#itemOf(message, receipt, thread);
-      this.#list.append(item);
-      this.#rows.set(messageId, { message, item, receipt, thread, stopObserving: null });
+      const row = new MessageRow({
+        ...{ device: this.#device, channel: this.#channel, message },
+        markUnread: (id) => void this.#markUnread(id),
+        openThread: this.#options.openThread,
+      });
+      this.#list.append(row.item);
+      this.#rows.set(messageId, row);
       // The panel's own listener is called for these receipts too.
-      if (isOwn) this.#device.tidemark.subscribe(() => undefined, { groupId, messageIds: [messageId] });
+      if (row.isOwn) this.#device.tidemark.subscribe(() => undefined, { groupId, messageIds: [messageId] });
     }
-  }
-
-  #threadLink({ messageId }: Message): ThreadLink | null {
-    const { openThread } = this.#options;
-    if (!openThread) return null;
-    const replies = element('span', {}, 'Reply in thread');
-    const badge = new Badge();
-    const opener = button({ class: 'thread-link quiet-button' }, '', () => openThread(messageId));
-    opener.append(replies, badge.element);
-    return { button: opener, replies, badge };
-  }
-
-  #itemOf(message: Message, receipt: ReceiptLine | null, thread: ThreadLink | null): HTMLLIElement {
-    const { messageId, senderId, text, sentAt } = message;
-    const time = new Date(sentAt).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
-    const meta = element('div', { class: 'meta' }, element('time', { datetime: sentAt }, time));
-    if (receipt) meta.append(receipt.element);
-    if (thread) meta.append(thread.button);
-    if (!receipt) {
-      const label = `Mark unread: ${text.slice(0, 60)}`;
-      const act = () => void this.#markUnread(messageId);
-      meta.append(button({ class: 'quiet-button', 'aria-label': label }, 'Mark unread', act));
-    }
-    const bubble = element('div', { class: 'bubble' });
-    if (receipt) bubble.append(element('span', { class: 'spoken' }, 'You: '));
-    else bubble.append(element('p', { class: 'sender', 'data-person': senderId }, nameOf(senderId)));
-    bubble.append(element('p', { class: 'text' }, ...this.#withMentions(message)));
-    return element(
-      'li',
-      { class: receipt ? 'message own' : 'message', 'data-message': messageId },
-      bubble,
-      meta,
-      ...(receipt ? [receipt.names] : []),
-    );
-  }
-
-  #withMentions({ text, senderId }: Message): readonly (HTMLElement | string)[] {
-    const { userId } = this.#device;
-    return partsOf(text).map((part) => {
-      if (part.who === null) return part.text;
-      const isMe = part.who === userId || (part.who === 'all' && senderId !== userId);
-      return element('strong', { class: isMe ? 'mention me' : 'mention' }, part.text);
-    });
   }
 
   /** A line after the newest message that was there when a member joined. */
@@ -282,11 +210,11 @@ export class Conversation {
     }
   }
 
-  /** Puts the line above the first new message. It stays while the person reads; away, it follows what is unread. */
+  /** Puts the line above the first new message. It stays while the person looks; otherwise it follows the oldest unread message. */
   #placeLine(hasMore: boolean): void {
     const view = this.#channel.view();
     const first = this.#firstUnread;
-    // Of the first view, and after marking unread, here or on another device.
+    // With the first view, and after marking unread, here or on another device.
     const isOtherRevision = view !== null && view.revision !== this.#revision;
     if (isOtherRevision) this.#revision = view.revision;
     if (isOtherRevision || !this.#isLooking) {
@@ -299,25 +227,6 @@ export class Conversation {
     this.#line.classList.toggle('read', first === null);
     if (!row) this.#line.remove();
     else if (this.#line.nextElementSibling !== row.item) row.item.before(this.#line);
-  }
-
-  #updateReceipts(): void {
-    const receipts = this.#device.tidemark.getSnapshot().receipts.get(this.#channel.groupId);
-    for (const [messageId, { receipt }] of this.#rows) receipt?.update(receipts?.get(messageId));
-  }
-
-  #updateThreads(): void {
-    for (const [messageId, { thread, message }] of this.#rows) {
-      if (!thread) continue;
-      const channel = this.#device.threads.get(messageId);
-      const count = channel?.messages.length ?? 0;
-      thread.button.classList.toggle('quiet-button', count === 0);
-      const words = count === 1 ? '1 reply' : `${count} replies`;
-      setText(thread.replies, count === 0 ? 'Reply in thread' : words);
-      thread.badge.show(channel?.view() ?? null);
-      const name = `${thread.button.textContent} to: ${message.text.slice(0, 60)}`;
-      if (thread.button.ariaLabel !== name) thread.button.ariaLabel = name;
-    }
   }
 
   #showDrafts(drafts: readonly Draft[]): void {
@@ -337,7 +246,7 @@ export class Conversation {
     );
   }
 
-  /** To the newest message; but if the person is away, not further than to the first new one. */
+  /** Scrolls to the newest message, but while the person is away, not further than to the first new one. */
   #scrollToEnd(): void {
     const end = this.#log.scrollHeight - this.#log.clientHeight;
     const line = this.#isLooking || !this.#line.isConnected ? end : this.#line.offsetTop - ABOVE_LINE_PX;

@@ -1,24 +1,9 @@
 import { createTidemark, type Tidemark, type Tracker, type View } from 'tidemark-client';
 import { createReading } from 'tidemark-client/reading';
+import type { FeedFrame, Member, Message } from './feed.ts';
 import { threadGroupId } from './groups.ts';
 import { mentionsIn } from './mentions.ts';
 import { createNetwork, type Network } from './network.ts';
-
-export interface Message {
-  readonly messageId: string;
-  readonly senderId: string;
-  readonly text: string;
-  readonly sentAt: string;
-  readonly key: string;
-  /** The message of the chat whose thread this one is in; absent in the chat itself. */
-  readonly threadOf?: string;
-}
-
-export interface Member {
-  readonly userId: string;
-  /** The newest message before the member joined; null for a member from the start. */
-  readonly joinedAfter: string | null;
-}
 
 /** A message that the chat has not delivered yet. */
 export interface Draft {
@@ -40,10 +25,6 @@ export interface Channel {
   send(text: string): void;
 }
 
-type FeedFrame =
-  | { readonly members: readonly Member[]; readonly messages: readonly Message[]; readonly isRestored?: true }
-  | { readonly problem: string };
-
 /** One device of one person: a network of its own, a client of Tidemark, and the chat's messages. */
 export interface Device {
   readonly userId: string;
@@ -58,7 +39,7 @@ export interface Device {
   readonly threads: ReadonlyMap<string, Channel>;
   /** Opens the thread of a message of the chat. */
   thread(messageId: string): Channel;
-  /** Why the chat does not work, or did not take a message; null if it does. */
+  /** Why the chat does not work, or has refused a message; null if there is no problem. */
   readonly problem: string | null;
   /** Throws a ChatRefusal if the chat refuses it, and another error if it cannot be reached. */
   join(): Promise<void>;
@@ -74,7 +55,7 @@ const DELIVERED_AFTER_MS = 300;
 
 /**
  * @param wsPath the path of the WebSocket API; undefined if the stack has none
- * @param changed called after each change, but for those that the client reports
+ * @param changed called after each change that the client of Tidemark does not report
  */
 export function createDevice(
   userId: string,
@@ -217,7 +198,7 @@ export function createDevice(
     }
   }
 
-  /** Asks at once for the view of a group that the user has just joined. Otherwise it would come only after seconds. */
+  /** Asks at once for the view of a group that the user has just joined. By itself, the client asks for it only after seconds. */
   function askForView(ofGroup: string): void {
     if (asked.has(ofGroup)) return;
     asked.add(ofGroup);
@@ -250,7 +231,7 @@ export function createDevice(
     else changed();
   }
 
-  /** The device has received these messages, also where nobody has looked at them. */
+  /** Marks what the device has received as delivered, whether anybody has looked at it or not. */
   function markDeliveredSoon(): void {
     clearTimeout(deliveredTimer);
     deliveredTimer = setTimeout(async () => {

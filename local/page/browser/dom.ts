@@ -15,21 +15,21 @@ export function element<Name extends keyof HTMLElementTagNameMap>(
   return created;
 }
 
-/** Creates a button of this name that does this. */
+/** Creates a button with a text. `act` runs when it is pressed. */
 export function button(attributes: Attributes, text: string, act: () => void): HTMLButtonElement {
   const created = element('button', { type: 'button', ...attributes }, text);
   created.addEventListener('click', act);
   return created;
 }
 
-/** A switch with a label, off or on. */
+/** Creates a switch with a label. */
 export function toggle(label: string, isOn: boolean, change: (isOn: boolean) => void): HTMLLabelElement {
   const input = element('input', { type: 'checkbox', role: 'switch', checked: isOn });
   input.addEventListener('change', () => change(input.checked));
   return element('label', { class: 'switch' }, input, element('span', { class: 'track' }), label);
 }
 
-/** Creates an icon of these paths, in a square of 16. */
+/** Creates an icon of these SVG paths, in a square of 16 units. */
 export function icon(...paths: readonly string[]): SVGSVGElement {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('viewBox', '0 0 16 16');

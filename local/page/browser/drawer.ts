@@ -36,7 +36,7 @@ export interface DrawerOptions {
 /** The groups of one person: the chat, its threads, what is archived, and what the person wants of the chat. */
 export class Drawer {
   readonly element: HTMLElement;
-  /** Opens the drawer. Its badge is of what is unread in the threads. */
+  /** Opens the drawer. Its badge counts what is unread in the threads. */
   readonly button: HTMLButtonElement;
   readonly #options: DrawerOptions;
   readonly #threadsBadge = new Badge();
@@ -50,7 +50,7 @@ export class Drawer {
   readonly #notify: HTMLSelectElement;
   readonly #mute: HTMLButtonElement;
   readonly #hide: HTMLLabelElement;
-  /** The revision of the preferences whose `hideReceipts` the switch shows; no view has it. */
+  /** The revision of the preferences whose `hideReceipts` the switch shows. A view does not have `hideReceipts`. */
   #loadedRevision = 0;
   #muteTimer: number | undefined;
 
@@ -134,7 +134,7 @@ export class Drawer {
     setText(this.#archiveName, `Archive (${count})`);
   }
 
-  /** Puts a row into a list, in the order of the ids: the chat first, then its threads. A focus in the row is not lost. */
+  /** Puts a row into a list, in the order of the ids: the chat first, then its threads. Keeps a focus that is in the row. */
   #place({ item, archive }: GroupRow, list: HTMLElement): void {
     if (item.parentElement === list) return;
     const hadFocus = item.contains(document.activeElement);

@@ -2,7 +2,7 @@ import { Badge, loudCount } from './badge.ts';
 import { button, setText } from './dom.ts';
 import { DEFAULT_GROUP } from './groups.ts';
 import { Panel } from './panel.ts';
-import { isPerson, nameOf, PEOPLE, type Person } from './people.ts';
+import { isPerson, nameOf, type Person, USER_IDS } from './people.ts';
 
 const HINT_FOR_ALL =
   'Only one person looks at a time, because a window has one focus. You choose the person: point at a panel, type in it, or press its name. What stays in view for a second is read.';
@@ -24,7 +24,7 @@ function start(): void {
   const alone = as !== null && isPerson(as) ? as : null;
   const meta = document.querySelector('meta[name="tidemark-ws-path"]');
   const wsPath = meta?.getAttribute('content') || undefined;
-  const people = alone === null ? (Object.keys(PEOPLE) as Person[]) : [alone];
+  const people = alone === null ? USER_IDS : [alone];
   document.body.classList.toggle('alone', alone !== null);
   const fresh = crypto.randomUUID().slice(0, 6);
   byId('new-chat').setAttribute('href', `/?group=${DEFAULT_GROUP}-${fresh}`);

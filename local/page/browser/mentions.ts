@@ -1,6 +1,6 @@
-import { isPerson, PEOPLE, type Person } from './people.ts';
+import { isPerson, type Person, USER_IDS } from './people.ts';
 
-const MENTION = new RegExp(`(?<![\\w@])@(${[...Object.keys(PEOPLE), 'all'].join('|')})\\b`, 'gi');
+const MENTION = new RegExp(`(?<![\\w@])@(${[...USER_IDS, 'all'].join('|')})\\b`, 'gi');
 
 /** The people whom a text mentions with `@name`, each once; or all of them, with `@all`. */
 export function mentionsIn(text: string): readonly Person[] | 'all' {
@@ -8,7 +8,7 @@ export function mentionsIn(text: string): readonly Person[] | 'all' {
   return names.has('all') ? 'all' : [...names].filter(isPerson);
 }
 
-/** The parts of a text in their order, each with whom it mentions; null in between. */
+/** The parts of a text in their order. `who` is whom a part mentions; null if it mentions nobody. */
 export function partsOf(text: string): readonly { readonly text: string; readonly who: string | null }[] {
   const parts: { text: string; who: string | null }[] = [];
   let end = 0;

@@ -13,7 +13,7 @@ export interface Network {
   readonly WebSocket: WebSocketConstructor;
 }
 
-/** The network of one person. A browser has one switch for all of a page, so each person has one of their own here. */
+/** The network of one person. A browser can only switch off the network of a whole page; here each person has a switch. */
 export function createNetwork(): Network {
   let isOn = true;
   let cut = new AbortController();

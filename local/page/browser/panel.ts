@@ -130,7 +130,7 @@ export class Panel {
     this.#update();
   }
 
-  /** Only an active panel looks at its messages: one window has one focus, and the page gives it to one person. */
+  /** Only an active panel observes its messages: a window has one focus, and the page gives it to one person at a time. */
   setActive(isActive: boolean): void {
     if (isActive === this.#isActive) return;
     this.#isActive = isActive;

@@ -3,6 +3,8 @@ export const PEOPLE = { alice: 'Alice', bob: 'Bob', carol: 'Carol' } as const;
 
 export type Person = keyof typeof PEOPLE;
 
+export const USER_IDS = Object.keys(PEOPLE) as readonly Person[];
+
 export function isPerson(userId: string): userId is Person {
   return Object.hasOwn(PEOPLE, userId);
 }

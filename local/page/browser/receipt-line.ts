@@ -7,10 +7,10 @@ import { reasonOf } from './reason.ts';
 const TICK = 'M1.5 8.5 4.7 12 10.5 4.5';
 const SECOND_TICK = 'M7.4 11.2 8.2 12 14.5 4.5';
 
-/** The ticks of an own message, in how many have read it, and who, where that is asked for. */
+/** The ticks of an own message, how many have read it, and on a click, who. */
 export class ReceiptLine {
   readonly element: HTMLElement;
-  /** To stand below the line. */
+  /** Belongs below the line. */
   readonly names: HTMLElement;
   readonly #device: Device;
   readonly #groupId: string;
