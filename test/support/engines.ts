@@ -33,8 +33,8 @@ const LONGEST_PAUSE_MS = 100;
  * Calls `attempt` until it neither throws nor rejects, and returns what it returned. After the deadline the last
  * error is thrown.
  */
-export async function eventually<T>(attempt: () => T | Promise<T>): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+export async function eventually<T>(attempt: () => T | Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  const deadline = performance.now() + patienceMs;
   for (let tries = 0; ; tries += 1) {
     try {
       return await attempt();
