@@ -42,7 +42,7 @@ export const serverFrames = {
       views: v.pipe(
         v.array(v.strictObject(view)),
         v.maxLength(MAX_VIEWS),
-        v.description('A named group is absent if the user is not a member of it'),
+        v.description('If the frame is complete, a named group that is absent is one that the user is not a member of'),
       ),
       complete: v.pipe(
         v.boolean(),
