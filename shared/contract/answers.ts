@@ -249,7 +249,10 @@ export const exportedOwnView = v.strictObject({ ...exportedMarkValues, revision 
 
 export const exportedPreferences = v.strictObject({
   ...preferenceValues,
-  archivedAt: v.pipe(messageIdOrNone, v.description('The newest message that is not silent, when it was archived')),
+  archivedAt: v.pipe(
+    messageIdOrNone,
+    v.description('The newest message that is not silent, when it was archived'),
+  ),
   at: timeOrNone,
 });
 

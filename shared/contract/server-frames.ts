@@ -42,7 +42,9 @@ export const serverFrames = {
       views: v.pipe(
         v.array(v.strictObject(view)),
         v.maxLength(MAX_VIEWS),
-        v.description('If the frame is complete, a named group that is absent is one that the user is not a member of'),
+        v.description(
+          'If the frame is complete, a named group that is absent is one that the user is not a member of',
+        ),
       ),
       complete: v.pipe(
         v.boolean(),
