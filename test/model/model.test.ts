@@ -15,8 +15,8 @@ import { WRONG_MODELS } from './wrong-models.ts';
 const isCI = process.env.CI !== undefined;
 /** The operations that are compared. */
 const PLAYED = [
-  { name: 'one at a time', isParallel: false, operations: isCI ? 20_000 : 2_000 },
-  { name: 'some at the same time', isParallel: true, operations: isCI ? 20_000 : 2_000 },
+  { name: 'one at a time', isParallel: false, operations: isCI ? 10_000 : 2_000 },
+  { name: 'some at the same time', isParallel: true, operations: isCI ? 10_000 : 2_000 },
 ];
 /** Operations of histories with reminders. */
 const REMINDED_OPERATIONS = isCI ? 2_000 : 300;
