@@ -49,7 +49,7 @@ export interface RecordedItem {
 }
 
 /** Messages above a position, up to `lastPosition` if it is given, that were recorded after the group's epoch. */
-export interface MessageRange {
+export interface MessageBounds {
   readonly abovePosition: Position;
   readonly lastPosition?: Position | undefined;
   readonly epoch: number;
@@ -146,7 +146,7 @@ export class Messages {
    * The newest `limit` messages above a position, and up to `lastPosition` if it is given, newest first, and also the deleted
    * ones in between. Messages recorded up to the epoch are left out.
    */
-  async newest(groupId: GroupId, range: MessageRange, limit: number): Promise<Message[]> {
+  async newest(groupId: GroupId, range: MessageBounds, limit: number): Promise<Message[]> {
     const found: Message[] = [];
     let missing = limit;
     for await (const { stored } of this.#pages(groupId, range, () => missing)) {
@@ -164,7 +164,7 @@ export class Messages {
    */
   async countUnread(
     { groupId, userId }: Member,
-    { limit, ...range }: MessageRange & { readonly limit: number },
+    { limit, ...range }: MessageBounds & { readonly limit: number },
   ): Promise<{ readonly tally: Tally; readonly isDecided: boolean }> {
     let tally = EMPTY_TALLY;
     let pages = 0;
@@ -204,7 +204,7 @@ export class Messages {
    */
   async newestOf(
     { groupId, userId }: Member,
-    range: MessageRange,
+    range: MessageBounds,
     afterMs: number,
   ): Promise<Position | null> {
     let limit: number | undefined = FIRST_PAGE;
@@ -229,7 +229,7 @@ export class Messages {
       abovePosition,
       lastPosition,
       epoch,
-    }: Omit<MessageRange, 'abovePosition'> & { readonly abovePosition?: Position },
+    }: Omit<MessageBounds, 'abovePosition'> & { readonly abovePosition?: Position },
     limit: () => number | undefined,
   ): AsyncGenerator<{ readonly stored: StoredMessage[]; readonly isLast: boolean }> {
     const from = abovePosition
