@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { member } from '../../shared/cache/changes.ts';
 import type { Belonging } from '../../shared/domain/belonging.ts';
 import { type MembershipState, merge } from '../../shared/domain/membership.ts';
 import { NO_PREFERENCES } from '../../shared/domain/preferences.ts';
 import { copy } from '../support/memberships.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 /** A holder of a membership: it merges copies one after the other and returns its state after each. */
 type Holder = () => (copy: MembershipState) => Promise<MembershipState | null>;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import * as change from '../../shared/cache/changes.ts';
 import type { UserId } from '../../shared/domain/ids.ts';
@@ -13,13 +13,9 @@ import {
 } from '../../shared/domain/membership.ts';
 import type { Position } from '../../shared/domain/position.ts';
 import { countsOf } from '../support/receipt-counts.ts';
-import { aGroup, type CountedTidemark, openTidemark } from '../support/tidemark.ts';
+import { aGroup, withTidemark } from '../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 const T = 1_700_000_000_000;
 const IDS = ['1', '5', '9', '9007199254740992', '9007199254740993', '18446744073709551615'];

@@ -1,4 +1,5 @@
 import { DeleteTableCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll } from '@jest/globals';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Redis } from 'ioredis';
 import { CacheConnection } from '../../shared/cache/connection.ts';
@@ -35,11 +36,37 @@ export interface CacheEngine {
   readonly upstashToken: string;
 }
 
+/** One for all tests of a file, or of a `describe`, with a table of its own. It can be used from the hooks on. */
+export function withTidemark(): CountedTidemark {
+  const tableName = freshPrefix('ledger');
+  const tidemark = tidemarkOn(tableName);
+  beforeAll(() => createLedgerTable(tableName));
+  afterAll(async () => {
+    await dropTable(tableName);
+    await tidemark.close();
+  });
+  return tidemark;
+}
+
+/** One that the caller closes. With a name of a table it is another instance beside the one that has created it. */
 export async function openTidemark(options: TidemarkOptions = {}): Promise<CountedTidemark> {
-  const { capacity = DEFAULT_GROUP_CACHE.capacity, tableName = freshPrefix('ledger') } = options;
+  if (options.tableName) return tidemarkOn(options.tableName, options);
+  const tableName = freshPrefix('ledger');
+  await createLedgerTable(tableName);
+  const tidemark = tidemarkOn(tableName, options);
+  return {
+    ...tidemark,
+    async close() {
+      await dropTable(tableName);
+      await tidemark.close();
+    },
+  };
+}
+
+function tidemarkOn(tableName: string, options: TidemarkOptions = {}): CountedTidemark {
+  const { capacity = DEFAULT_GROUP_CACHE.capacity } = options;
   const { redisUrl, upstashUrl, upstashToken } = options.engine ?? engines;
   const { unreadLimit = options.capacity ?? DEFAULT_GROUP_CACHE.unreadLimit } = options;
-  if (!options.tableName) await createLedgerTable(tableName);
   const client = connectDynamoDb();
   let calls: string[] = [];
   client.middlewareStack.add(
@@ -78,10 +105,15 @@ export async function openTidemark(options: TidemarkOptions = {}): Promise<Count
     async close() {
       redis.disconnect();
       http.destroy();
-      if (!options.tableName) await client.send(new DeleteTableCommand({ TableName: tableName }));
       client.destroy();
     },
   };
+}
+
+async function dropTable(tableName: string): Promise<void> {
+  const client = connectDynamoDb();
+  await client.send(new DeleteTableCommand({ TableName: tableName }));
+  client.destroy();
 }
 
 const GROUP_KEYS = ['members', 'messages', 'receipts', 'head', 'joined', 'doubts', 'early'];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
@@ -7,17 +7,13 @@ import { deleteMessage, recordMessage } from '../../../shared/operations/message
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
 const WEEK_MS = 604_800_000;
 const DAY_MS = 86_400_000;
 const HALF_A_MINUTE_MS = 30_000;
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 test('every key of a group has an expiry, whatever happens in the group', async () => {
   const [groupId, sender, reader, other] = [aGroup(), aUser('sender'), aUser('reader'), aUser('other')];

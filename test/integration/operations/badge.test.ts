@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
 import { countBadge, countBadges } from '../../../shared/operations/badge.ts';
@@ -11,13 +11,9 @@ import { type PreferencesChange, setPreferences } from '../../../shared/operatio
 import { CACHE_STATES, withoutCache } from '../../support/cache-states.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 beforeEach(() => {
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, applyJoin } from '../../../shared/operations/members.ts';
@@ -8,13 +8,9 @@ import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, forget, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 type Details = Pick<SentAlone, 'isSilent' | 'mentions' | 'advanceSender' | 'isFact' | 'sentAtMs'>;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { inParallel } from '../../../shared/domain/in-parallel.ts';
 import { setGroup } from '../../../shared/operations/groups.ts';
@@ -12,13 +12,9 @@ import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { CACHE_STATES } from '../../support/cache-states.ts';
 import { joinManyGroups } from '../../support/many-groups.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 beforeEach(() => {
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);

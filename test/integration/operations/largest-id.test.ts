@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
 import { markGroups } from '../../../shared/operations/mark-groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -9,13 +9,9 @@ import { countReceipts } from '../../../shared/operations/receipts.ts';
 import { AT_START } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 const EVERYTHING = at('18446744073709551615');
 const START = '00000000000000000000';

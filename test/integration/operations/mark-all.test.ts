@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId, Member, UserId } from '../../../shared/domain/ids.ts';
 import { START } from '../../../shared/domain/position.ts';
@@ -18,13 +18,9 @@ import { joinManyGroups } from '../../support/many-groups.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 let complaints: jest.SpiedFunction<typeof console.warn>;
 beforeEach(() => {

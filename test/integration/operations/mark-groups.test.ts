@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { MarkKind } from '../../../shared/domain/mark.ts';
 import { markGroups } from '../../../shared/operations/mark-groups.ts';
@@ -8,13 +8,9 @@ import { addMembers } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 test('a group that fails and a missing one do not affect the others of a batch', async () => {
   const complaints = jest.spyOn(console, 'warn').mockImplementation(() => undefined);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { NO_BELONGING } from '../../../shared/domain/belonging.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { joinAt } from '../../../shared/domain/membership.ts';
@@ -10,13 +10,9 @@ import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { AT_START, headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { recordingOf } from '../../support/recordings.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, openTidemark, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 const mark = (groupId: GroupId, userId: UserId, id: number | string) =>
   markRead(tidemark, { groupId, userId }, at(id));

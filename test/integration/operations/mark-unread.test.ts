@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
@@ -10,13 +10,9 @@ import { type OwnView, readOwnView } from '../../../shared/operations/own-view.t
 import type { Tidemark } from '../../../shared/operations/tidemark.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 /** A reader who has read all ten messages, which the cache knows. */
 async function prepare(): Promise<{ groupId: GroupId; reader: UserId }> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readStatuses } from '../../../shared/operations/message-statuses.ts';
@@ -6,13 +6,9 @@ import { deleteMessage, recordMessage } from '../../../shared/operations/message
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, forget, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 test('own messages are read, as in the unread count, whatever the cache holds', async () => {
   const [groupId, own, other] = [aGroup(), aUser('own'), aUser('other')];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import * as change from '../../../shared/cache/changes.ts';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
@@ -6,13 +6,9 @@ import { recordMessage } from '../../../shared/operations/messages.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 test('failed loads of a window do not pile up in the cache', async () => {
   const [groupId, sender, reader] = [aGroup(), aUser('sender'), aUser('reader')];

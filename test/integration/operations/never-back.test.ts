@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
 import { readOwnView } from '../../../shared/operations/own-view.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 test('500 marks in random order from 10 writers: no reader sees the watermark go back, and the largest stays', async () => {
   const [groupId, userId] = [aGroup(), aUser()];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { CacheConnection } from '../../../shared/cache/connection.ts';
 import { DEFAULT_GROUP_CACHE, GroupCache } from '../../../shared/cache/group-cache.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
@@ -15,13 +15,9 @@ import { engines } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 /** A group with one recorded message, which the reader has read. */
 async function aChat(readers = 1) {

@@ -1,5 +1,5 @@
 import { GetItemCommand } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Belonging } from '../../../shared/domain/belonging.ts';
 import type { Member } from '../../../shared/domain/ids.ts';
 import { END, START } from '../../../shared/domain/position.ts';
@@ -20,13 +20,9 @@ import { connectDynamoDb } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { recordingOf } from '../../support/recordings.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, forget, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 const DEFAULTS = {
   revision: 0,

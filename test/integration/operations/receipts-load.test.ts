@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import * as change from '../../../shared/cache/changes.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markDelivered } from '../../../shared/operations/mark-delivered.ts';
@@ -10,13 +10,16 @@ import { eventually } from '../../support/engines.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import {
+  aGroup,
+  aUser,
+  type CountedTidemark,
+  forget,
+  openTidemark,
+  withTidemark,
+} from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 const keyOf = (groupId: GroupId, name: string) => `tm:{${groupId}}:${name}`;
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers } from '../../../shared/operations/members.ts';
@@ -9,13 +9,9 @@ import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { countsOf } from '../../support/receipt-counts.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 /** Bob has sent 10, 20 and 30. Mallory is a member and has read nothing. */
 async function aChat() {

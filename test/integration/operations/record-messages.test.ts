@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { unavailable } from '../../../shared/domain/errors.ts';
 import type { GroupId, UserId } from '../../../shared/domain/ids.ts';
@@ -11,13 +11,9 @@ import { recordMessages } from '../../../shared/operations/record-messages.ts';
 import { headAt } from '../../support/heads.ts';
 import { at } from '../../support/positions.ts';
 import { replacing } from '../../support/replacing.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, forget, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 let warnings: jest.SpiedFunction<typeof console.warn>;
 beforeEach(() => {

@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { markGroups } from '../../../shared/operations/mark-groups.ts';
 import { markRead } from '../../../shared/operations/mark-read.ts';
 import { markUnread } from '../../../shared/operations/mark-unread.ts';
 import { addMembers, removeMember } from '../../../shared/operations/members.ts';
 import { recordMessage } from '../../../shared/operations/messages.ts';
 import { at } from '../../support/positions.ts';
-import { aGroup, aUser, type CountedTidemark, forget, openTidemark } from '../../support/tidemark.ts';
+import { aGroup, aUser, forget, withTidemark } from '../../support/tidemark.ts';
 
-let tidemark: CountedTidemark;
-beforeAll(async () => {
-  tidemark = await openTidemark();
-});
-afterAll(() => tidemark.close());
+const tidemark = withTidemark();
 
 /** Reads 2, marks 1 unread, leaves, joins again, reads 3 and marks it unread: each membership has one mark unread. */
 async function aRejoined() {
