@@ -1,4 +1,3 @@
-import type { BusEvent } from '../../local/http/api-client.ts';
 import { eventually, freshPrefix } from '../support/engines.ts';
 import type { Answer, Fact, Json, RunningStack } from '../support/running-stack.ts';
 import { isFields } from './agreement.ts';
@@ -336,7 +335,7 @@ async function afterErasing(playing: Playing, userId: string, eventsBefore: numb
     exported = await exportOf(playing, userId);
     const isUnderWay = !isFields(exported.body) || JSON.stringify(exported.body.erasures) !== '[]';
     if (isUnderWay) throw new Error('the erasure is under way');
-    const ended = eventsSince(playing, eventsBefore).findLast(
+    const ended = (await eventsSince(playing, eventsBefore)).findLast(
       ({ 'detail-type': type, detail }) => type === 'UserErased' && detail.userId === playing.prefix + userId,
     );
     if (ended === undefined) throw new Error('the erasure has no event yet');
@@ -345,9 +344,8 @@ async function afterErasing(playing: Playing, userId: string, eventsBefore: numb
   return { [LEFT]: { event, exported } };
 }
 
-/** The events on the bus after the first `before`. Read in this process: over HTTP, each look would transfer all events. */
-const eventsSince = ({ stack }: Playing, before: number) =>
-  (stack.stack.bus.events as readonly BusEvent[]).slice(before);
+/** The events on the bus after the first `before`. */
+const eventsSince = async ({ stack }: Playing, before: number) => (await stack.events()).slice(before);
 
 /**
  * Turns the clock, and returns the events of the reminders that were due. An event may come twice, but not in a later turn:
@@ -363,7 +361,7 @@ async function turnClock(
     const { length } = stack.queue('send-reminders').messages();
     if (length > 0) throw new Error(`${length} reminders wait to be sent`);
   });
-  const events = eventsSince(playing, playing.eventsBefore).filter(
+  const events = (await eventsSince(playing, playing.eventsBefore)).filter(
     ({ id, 'detail-type': type, detail }) =>
       type === 'MessageStillUnread' && String(detail.groupId).startsWith(prefix) && !seen.has(id),
   );

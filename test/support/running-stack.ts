@@ -5,7 +5,7 @@ import type { EntryResult } from '../../local/aws/events/event-bus.ts';
 import type { Queue } from '../../local/aws/queues/queue.ts';
 import { type Log, silentLog } from '../../local/command/log.ts';
 import type { StackDescription } from '../../local/data/data-directory.ts';
-import { type ApiClient, createApiClient, type Json } from '../../local/http/api-client.ts';
+import { type ApiClient, type BusEvent, createApiClient, type Json } from '../../local/http/api-client.ts';
 import { type Stack, type StackOptions, startStack } from '../../local/stack.ts';
 import { expectDocumented } from './documented.ts';
 import { eventually } from './engines.ts';
@@ -80,7 +80,10 @@ export async function startRunningStack(options: RunningStackOptions = {}): Prom
       throw error;
     },
   );
-  const { close, ...client } = documentedClient(createApiClient(stack.description.apiUrl, stack.issueToken));
+  const caller = documentedClient(createApiClient(stack.description.apiUrl, stack.issueToken));
+  // Read in this process: over HTTP, a test that waits for one event would transfer all of them each time.
+  caller.events = async () => [...(stack.bus.events as readonly BusEvent[])];
+  const { close, ...client } = caller;
   const queueOf = (name: string) =>
     stack.queues.get(`arn:aws:sqs:us-east-1:000000000000:tidemark-local-${name}`);
 
