@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { type EndpointFunctionName, endpoints } from '../shared/contract/endpoints.ts';
+import { isStampTrue, stampOf } from './file-stamp.ts';
 import { scriptText } from './script-text.ts';
 
 const projectFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -70,14 +71,21 @@ export function plainBundles(outdir: string) {
   } satisfies BuildOptions;
 }
 
+/** What the bundles depend on, beside the files that esbuild reads. */
+const SETTINGS = ['package-lock.json', 'tsconfig.json', 'infra/bundle.ts', 'infra/script-text.ts'];
+
 /**
  * Bundles every function into `dist/functions/<name>/index.mjs`. Beside the folder, `<name>.meta.json` lists the bundle's
  * inputs. One call of esbuild makes all bundles, because starting it and reading the SDK takes most of the time.
  *
+ * @param options.reuse whether bundles of an earlier call are taken if no file that they were made from has changed
  * @returns the path of `dist/functions`
  */
-export async function bundleFunctions(): Promise<string> {
+export async function bundleFunctions({ reuse = false } = {}): Promise<string> {
   const outdir = join(projectFolder, 'dist', 'functions');
+  const stamp = join(projectFolder, 'dist', 'functions.stamp.json');
+  const sources = functionNames.map((name) => join(projectFolder, `functions/${name}.ts`));
+  if (reuse && (await isStampTrue(stamp, sources))) return outdir;
   const { outputFiles, metafile } = await build({
     ...plainBundles(outdir),
     ...LEAN,
@@ -85,12 +93,14 @@ export async function bundleFunctions(): Promise<string> {
     metafile: true,
     write: false,
   });
-  await Promise.all([
-    ...outputFiles.map(({ path, contents }) => replace(path, contents)),
-    ...functionNames.map((name) =>
-      replace(join(outdir, `${name}.meta.json`), Buffer.from(JSON.stringify(metafileOf(name, metafile)))),
-    ),
-  ]);
+  const metafiles = functionNames.map((name) => ({
+    path: join(outdir, `${name}.meta.json`),
+    contents: Buffer.from(JSON.stringify(metafileOf(name, metafile))),
+  }));
+  const written = [...outputFiles, ...metafiles];
+  await Promise.all(written.map(({ path, contents }) => replace(path, contents)));
+  const read = [...SETTINGS, ...Object.keys(metafile.inputs)].map((path) => join(projectFolder, path));
+  await replace(stamp, Buffer.from(await stampOf([...read, ...written.map(({ path }) => path)])));
   return outdir;
 }
 

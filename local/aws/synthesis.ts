@@ -37,7 +37,8 @@ export async function synthesize(
 ): Promise<Template> {
   const node = [process.execPath, '--disable-warning=ExperimentalWarning', 'infra/app.ts'] as const;
   try {
-    await runApp(node, await cdkJsonOf(PROJECT), PROJECT, outputDirectory, context);
+    const settings = { TIDEMARK_REUSE_BUNDLES: 'true' };
+    await runApp(node, await cdkJsonOf(PROJECT), PROJECT, outputDirectory, context, settings);
   } catch (error) {
     const { message } = error as Error;
     const refused = /(?:EACCES|EPERM|EROFS): [^,\n]*, \w+ '[^']*'/.exec(message);
@@ -94,6 +95,7 @@ async function runApp(
   cwd: string,
   outputDirectory: string,
   context: Readonly<Record<string, string>>,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   makePrivateDirectory(outputDirectory);
   try {
@@ -101,6 +103,7 @@ async function runApp(
       cwd,
       env: {
         ...process.env,
+        ...settings,
         NODE_OPTIONS: '',
         // `node` is the one that runs this: an older one on the path could not run TypeScript.
         PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
