@@ -69,7 +69,7 @@ export async function listReceipts(
   return { receipt, page: await listReceiptsInLedger(tidemark, caller.groupId, head, receipt, list) };
 }
 
-/** Counts as `countReceipts`, but for a policy that has receipts for nobody, whoever may see the counts. */
+/** Counts like `countReceipts`, but asks only whether the group has receipts at all, and not whether this caller may see them. */
 async function countAll(
   tidemark: Tidemark,
   caller: Member,

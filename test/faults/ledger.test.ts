@@ -116,7 +116,7 @@ describe('the ledger does not answer', () => {
 
     ledger.clear();
     expect((await faults.api.mark(groupId, 'ann', 8)).status).toBe(200);
-    await expectTold(8);
+    await expectNotified(8);
   });
 
   test('a single lost answer has no effect: the call’s own write counts as its own', async () => {
@@ -184,7 +184,7 @@ test('during and after outages, reads return everything that was acknowledged', 
       expect(Number(read)).toBeGreaterThanOrEqual(acknowledged);
     }
   }
-  await expectTold(HEAD);
+  await expectNotified(HEAD);
 });
 
 function expectUnavailable({ status, contentType, retryAfter, body }: Answer): void {
@@ -205,11 +205,11 @@ async function expectMarkTaken(messageId: number, { advanced }: { advanced: bool
     status: 200,
     body: { messageId: String(messageId), advanced },
   });
-  await expectTold(messageId);
+  await expectNotified(messageId);
 }
 
 /** The stores, a read, the bus and the webhook have the mark. */
-async function expectTold(messageId: number): Promise<void> {
+async function expectNotified(messageId: number): Promise<void> {
   await expectReadUpTo(messageId);
   expect(await faults.ledgerPosition(groupId, 'ann')).toBe(positionText(messageId));
   await eventually(async () =>

@@ -150,7 +150,7 @@ describe('within one millisecond', () => {
     );
   });
 
-  test('UUIDs with a finer time or a counter of 12 bits keep the order of the UUIDs, whoever made them', () => {
+  test('UUIDs with a finer time or a counter of 12 bits keep their order, whatever library makes them', () => {
     fc.assert(
       fc.property(times, tails, tails, (ms, one, other) => {
         const idOf = (tail: bigint) => BigInt(messageIdFromUuidV7(uuidOf(ms, tail), 12));
