@@ -80,18 +80,21 @@ test('a back end deletes a group, its badges vanish at once, and the bus reports
   expect((await service('GET', `/v1/groups/${tea}`)).body).toMatchObject({ head: null });
   await begin('1');
   const path = `/v1/groups/${tea}/watermark`;
-  expect((await stack.asUser(bob, 'GET', path)).body).toMatchObject({ head: '1', unread: { count: 1 } });
-
-  expect((await service('DELETE', `/v1/groups/${tea}`)).status).toBe(202);
+  const expectBegunAnew = async () =>
+    expect((await stack.asUser(bob, 'GET', path)).body).toMatchObject({ head: '1', unread: { count: 1 } });
+  await expectBegunAnew();
   const deletions = async () =>
     (await stack.events()).filter(
       ({ 'detail-type': name, detail }) => name === 'GroupDeleted' && detail.groupId === tea,
     );
   await eventually(async () => expect(await deletions()).toHaveLength(1));
-  expect((await deletions())[0]).toMatchObject({
-    source: 'tidemark',
-    detail: { version: '1', groupId: tea },
-  });
+  await expectBegunAnew();
+
+  expect((await service('DELETE', `/v1/groups/${tea}`)).status).toBe(202);
+  await eventually(async () => expect(await deletions()).toHaveLength(2));
+  for (const event of await deletions()) {
+    expect(event).toMatchObject({ source: 'tidemark', detail: { version: '1', groupId: tea } });
+  }
   expect((await placesOf(tea)).sort()).toEqual([`GROUP#${tea} HEAD`, `tm:{${tea}}:head`].sort());
   expect((await stack.asUser(bob, 'GET', path)).status).toBe(404);
 }, 120_000);

@@ -119,7 +119,7 @@ test('npm run bench names its sections where there is none of that name', () => 
   expect(run('bench/main.ts', 'bogus')).toEqual({
     stdout: '',
     stderr:
-      'There is no section bogus; choose start, stack, cache-call, receipts, inbox, bundles, cost, cpu, storm, live, or none for all.\n',
+      'There is no section bogus; choose start, stack, cache-call, receipts, inbox, memory, bundles, cost, cpu, storm, live, or none for all.\n',
     status: 1,
   });
 });
