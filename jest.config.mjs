@@ -10,8 +10,6 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   maxWorkers: 2,
-  // Modules of finished test files stay in the memory of a worker: it is started again when they are too many.
-  workerIdleMemoryLimit: '1500MB',
   // Jest does not stop a test that is over time: it goes on beside the next ones of its file, which then fail, too.
   // So only a test that hangs may reach this.
   testTimeout: 600_000,
