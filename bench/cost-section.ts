@@ -10,6 +10,7 @@ const MESSAGES = 200;
 const GROUPS_OF_A_USER = 20;
 /** The number of runs of each operation, one at a time, so that their events are not coalesced. */
 const TIMES = 20;
+const USUAL: Times = { warm: TIMES, measured: TIMES };
 /** The number of erasures and deletions: each waits for a while in the queue. */
 const ERASURES: Times = { warm: 1, measured: 4 };
 const MEMBERS_OF_DELETED = 10;
@@ -21,7 +22,7 @@ interface Operation {
   readonly name: string;
   /** The number of operations in a run. @default 1 */
   readonly together?: number;
-  /** @default TIMES to warm, and TIMES measured */
+  /** @default USUAL */
   readonly times?: Times;
   readonly run: (time: number) => Promise<void>;
 }
@@ -31,8 +32,8 @@ export async function measureCost(): Promise<void> {
   // What live adds to these has a table of its own.
   await MeteredStack.use({ live: 'off' }, async (stack) => {
     const uses = new Map<string, Use>();
-    for (const { name, run, together = 1, times } of await operationsOn(stack)) {
-      const use = await stack.measure(run, times ?? { warm: TIMES, measured: TIMES });
+    for (const { name, run, together = 1, times = USUAL } of await operationsOn(stack)) {
+      const use = await stack.measure(run, times);
       uses.set(name, sumOfUses([[use, 1 / together]]));
     }
     printRoutes(uses);

@@ -1,8 +1,7 @@
-import { Issuer, SCOPES } from '../local/identity/issuer.ts';
 import { inParallel } from '../shared/domain/in-parallel.ts';
 import { type Bounds, runRound, type Summary, summarize } from './measurement.ts';
 import { withStack } from './running-stack.ts';
-import { StackClient } from './stack-client.ts';
+import { type ServiceCall, withService } from './stack-client.ts';
 import { digits, formatTable, verdict } from './table.ts';
 
 const SIZES = [200, 2_000] as const;
@@ -25,34 +24,20 @@ const CALLS = {
   'inbox, unread only': '/inbox?unreadOnly=true&limit=200',
 } as const;
 
-type Call = (method: 'GET' | 'PUT' | 'POST', path: string, content?: unknown) => Promise<unknown>;
-
 /** Measures the badge and the inbox of a user in many groups, through the local stack, with a warm cache. */
 export async function measureInbox(): Promise<void> {
-  await withStack(async ({ description, dataDirectory }) => {
-    const client = new StackClient(description.apiUrl);
-    try {
-      const issuer = await Issuer.open(dataDirectory);
-      const token = await issuer.issue('chat', SCOPES.service);
+  await withStack((stack) =>
+    withService(stack, async (call) => {
       const rows = [];
-      for (const size of SIZES) {
-        const call: Call = async (method, path, content) => {
-          const { status, body } = await client.call(method, path, token, content);
-          if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${body}`);
-          return JSON.parse(body);
-        };
-        rows.push(...(await measure(call, size)));
-      }
+      for (const size of SIZES) rows.push(...(await measure(call, size)));
       console.log(
         `Badge and inbox of a user, one call after the other, warm; one group in ${UNREAD_EVERY} has something unread`,
       );
       console.log(
         formatTable(['call', 'groups', 'p50 ms', 'p99 ms', `to ${SIZES[0]}`, 'aim, p99', ''], tableOf(rows)),
       );
-    } finally {
-      await client.close();
-    }
-  });
+    }),
+  );
 }
 
 interface Row {
@@ -61,7 +46,7 @@ interface Row {
   readonly summary: Summary;
 }
 
-async function measure(call: Call, size: number): Promise<Row[]> {
+async function measure(call: ServiceCall, size: number): Promise<Row[]> {
   const userId = `reader-of-${size}`;
   const groups = Array.from({ length: size }, (_, index) => `of-${size}-${index}`);
   const unread = groups.filter((_, index) => index % UNREAD_EVERY === 0);
@@ -83,7 +68,7 @@ async function measure(call: Call, size: number): Promise<Row[]> {
   return rows;
 }
 
-async function send(call: Call, groups: readonly string[], messageId: string): Promise<void> {
+async function send(call: ServiceCall, groups: readonly string[], messageId: string): Promise<void> {
   for (let start = 0; start < groups.length; start += BATCH) {
     const messages = groups
       .slice(start, start + BATCH)

@@ -1,15 +1,12 @@
 import { Redis } from 'ioredis';
-import { Issuer, SCOPES } from '../local/identity/issuer.ts';
 import { inParallel } from '../shared/domain/in-parallel.ts';
 import { withStack } from './running-stack.ts';
-import { StackClient } from './stack-client.ts';
+import { type ServiceCall, withService } from './stack-client.ts';
 import { digits, formatTable } from './table.ts';
 
 const MESSAGES = 1_000;
 const MEMBERS = 1_000;
 const CALLERS = 16;
-
-type Call = (method: 'GET' | 'PUT' | 'POST' | 'PATCH', path: string, content?: unknown) => Promise<unknown>;
 
 /** What a message carries beside its id and its sender. */
 const KINDS_OF_MESSAGES = {
@@ -34,37 +31,35 @@ const KINDS_OF_MEMBERS = {
 
 /** Measures the memory of Redis for each message and for each member, through the local stack. */
 export async function measureMemoryOfItems(): Promise<void> {
-  await withStack(async ({ description, dataDirectory }) => {
-    const client = new StackClient(description.apiUrl);
-    const redis = new Redis(description.redis.url);
+  await withStack(async (stack) => {
+    const redis = new Redis(stack.description.redis.url);
     try {
-      const issuer = await Issuer.open(dataDirectory);
-      const token = await issuer.issue('chat', SCOPES.service);
-      const call: Call = async (method, path, content) => {
-        const { status, body } = await client.call(method, path, token, content);
-        if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${body}`);
-        return body === '' ? null : JSON.parse(body);
-      };
-      const messages = Object.entries(KINDS_OF_MESSAGES);
-      const ofMessages = await Promise.all(
-        messages.map(async ([name, carried]) => [name, digits(await ofAMessage(call, redis, carried))]),
-      );
-      console.log(`Bytes of Redis memory for each of ${MESSAGES} messages in the window of a group`);
-      console.log(formatTable(['a message with', 'bytes'], ofMessages));
-      const members = Object.entries(KINDS_OF_MEMBERS);
-      const ofMembers = await Promise.all(
-        members.map(async ([name, set]) => [name, digits(await ofAMember(call, redis, set))]),
-      );
-      console.log(`\nBytes of Redis memory for each of ${MEMBERS} members who have read, without receipts`);
-      console.log(formatTable(['a member who has set', 'bytes'], ofMembers));
+      await withService(stack, (call) => measure(call, redis));
     } finally {
       redis.disconnect();
-      await client.close();
     }
   });
 }
 
-async function ofAMessage(call: Call, redis: Redis, carried: object): Promise<number> {
+async function measure(call: ServiceCall, redis: Redis): Promise<void> {
+  console.log(`Bytes of Redis memory for each of ${MESSAGES} messages in the window of a group`);
+  const ofMessages = await rowsOf(KINDS_OF_MESSAGES, (carried) => ofAMessage(call, redis, carried));
+  console.log(formatTable(['a message with', 'bytes'], ofMessages));
+  console.log(`\nBytes of Redis memory for each of ${MEMBERS} members who have read, without receipts`);
+  const ofMembers = await rowsOf(KINDS_OF_MEMBERS, (set) => ofAMember(call, redis, set));
+  console.log(formatTable(['a member who has set', 'bytes'], ofMembers));
+}
+
+function rowsOf<Kind>(
+  kinds: Readonly<Record<string, Kind>>,
+  bytesOfOne: (kind: Kind) => Promise<number>,
+): Promise<string[][]> {
+  return Promise.all(
+    Object.entries(kinds).map(async ([name, kind]) => [name, digits(await bytesOfOne(kind))]),
+  );
+}
+
+async function ofAMessage(call: ServiceCall, redis: Redis, carried: object): Promise<number> {
   const groupId = `messages-${Math.random()}`;
   await call('PUT', `/v1/groups/${groupId}/members/${memberOf(0)}`);
   // Reading the unread messages loads the window, which then keeps what is recorded.
@@ -85,7 +80,7 @@ async function ofAMessage(call: Call, redis: Redis, carried: object): Promise<nu
   return ((await bytesOf(redis, key)) - before) / MESSAGES;
 }
 
-async function ofAMember(call: Call, redis: Redis, set: object | null): Promise<number> {
+async function ofAMember(call: ServiceCall, redis: Redis, set: object | null): Promise<number> {
   const groupId = `members-${Math.random()}`;
   const members = Array.from({ length: MEMBERS }, (_, index) => memberOf(index));
   await call('POST', `/v1/groups/${groupId}/messages`, {

@@ -4,6 +4,8 @@ import { type Bounds, type Round, runRound } from './measurement.ts';
 import type { Operation } from './operations.ts';
 import type { RunningStack } from './running-stack.ts';
 
+type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+
 interface Answer {
   readonly status: number;
   readonly body: string;
@@ -20,12 +22,7 @@ export class StackClient {
     this.#connections = new Pool(apiUrl, { connections: 64 });
   }
 
-  async call(
-    method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
-    path: string,
-    token: string,
-    content?: unknown,
-  ): Promise<Answer> {
+  async call(method: Method, path: string, token: string, content?: unknown): Promise<Answer> {
     const { statusCode, body } = await this.#connections.request({
       method,
       path,
@@ -41,6 +38,32 @@ export class StackClient {
   async close(): Promise<void> {
     await this.#connections.destroy();
   }
+}
+
+/** A call of a back end. Returns the body of the answer, null if it has none. Throws if the call is refused. */
+export type ServiceCall = (method: Method, path: string, content?: unknown) => Promise<unknown>;
+
+/** Opens a client for a function that calls as a back end. Closes it afterwards, also if the function throws. */
+export async function withService(
+  { description, dataDirectory }: RunningStack,
+  use: (call: ServiceCall) => Promise<void>,
+): Promise<void> {
+  const client = new StackClient(description.apiUrl);
+  try {
+    await use(await serviceCallOf(client, dataDirectory));
+  } finally {
+    await client.close();
+  }
+}
+
+async function serviceCallOf(client: StackClient, dataDirectory: string): Promise<ServiceCall> {
+  const issuer = await Issuer.open(dataDirectory);
+  const token = await issuer.issue('service', SCOPES.service);
+  return async (method, path, content) => {
+    const { status, body } = await client.call(method, path, token, content);
+    if (status >= 300) throw new Error(`${method} ${path} answered ${status}: ${body}`);
+    return body === '' ? null : JSON.parse(body);
+  };
 }
 
 /** A member that reads and marks, one call after the other. */
@@ -68,18 +91,12 @@ export class MeasuredGroup {
     group: { readonly id: string; readonly callers: readonly string[]; readonly others: readonly string[] },
   ): Promise<MeasuredGroup> {
     const issuer = await Issuer.open(stack.dataDirectory);
-    const service = await issuer.issue('service', SCOPES.service);
-    const prepare = async (path: string, body: unknown) => {
-      const { status, body: answered } = await client.call(
-        'POST',
-        `/v1/groups/${group.id}${path}`,
-        service,
-        body,
-      );
-      if (status >= 300) throw new Error(`POST ${path} answered ${status}: ${answered}`);
-    };
-    await prepare('/members', { userIds: [...group.callers, ...group.others] });
-    for (const messageId of messageIds()) await prepare('/messages', { messageId, senderId: 'a-sender' });
+    const call = await serviceCallOf(client, stack.dataDirectory);
+    const path = `/v1/groups/${group.id}`;
+    await call('POST', `${path}/members`, { userIds: [...group.callers, ...group.others] });
+    for (const messageId of messageIds()) {
+      await call('POST', `${path}/messages`, { messageId, senderId: 'a-sender' });
+    }
     const tokens = await Promise.all(group.callers.map((userId) => issuer.issue(userId, SCOPES.user)));
     const members = tokens.map((token) => ({ token, reached: 0 }));
     const measured = new MeasuredGroup(client, group.id, members);
