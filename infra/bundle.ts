@@ -86,6 +86,7 @@ export async function bundleFunctions({ reuse = false } = {}): Promise<string> {
   const stamp = join(projectFolder, 'dist', 'functions.stamp.json');
   const sources = functionNames.map((name) => join(projectFolder, `functions/${name}.ts`));
   if (reuse && (await isStampTrue(stamp, sources))) return outdir;
+  const begunMs = Date.now();
   const { outputFiles, metafile } = await build({
     ...plainBundles(outdir),
     ...LEAN,
@@ -97,10 +98,12 @@ export async function bundleFunctions({ reuse = false } = {}): Promise<string> {
     path: join(outdir, `${name}.meta.json`),
     contents: Buffer.from(JSON.stringify(metafileOf(name, metafile))),
   }));
-  const written = [...outputFiles, ...metafiles];
-  await Promise.all(written.map(({ path, contents }) => replace(path, contents)));
+  const outputs = [...outputFiles, ...metafiles];
+  await Promise.all(outputs.map(({ path, contents }) => replace(path, contents)));
   const read = [...SETTINGS, ...Object.keys(metafile.inputs)].map((path) => join(projectFolder, path));
-  await replace(stamp, Buffer.from(await stampOf([...read, ...written.map(({ path }) => path)])));
+  const written = outputs.map(({ path }) => path);
+  const text = await stampOf({ read, written }, begunMs);
+  if (text !== null) await replace(stamp, Buffer.from(text));
   return outdir;
 }
 

@@ -1,12 +1,22 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import * as v from 'valibot';
 
 const Stamp = v.object({ files: v.array(v.string()), digest: v.string() });
 
-/** The text of a stamp: it holds until the content of one of these files changes, or one of them is gone. */
-export async function stampOf(files: readonly string[]): Promise<string> {
-  return JSON.stringify({ files, digest: await digestOf(files) });
+/**
+ * The text of the stamp of a step that began at a time: it holds until the content of one of these files changes, or one of
+ * them is gone. Null if a file was changed after the step began to read: then nobody knows which content the step has read.
+ */
+export async function stampOf(
+  { read, written }: { readonly read: readonly string[]; readonly written: readonly string[] },
+  begunMs: number,
+): Promise<string | null> {
+  const files = [...read, ...written];
+  const digest = await digestOf(files);
+  const states = await Promise.all(read.map((file) => stat(file)));
+  if (states.some(({ mtimeMs }) => mtimeMs >= begunMs)) return null;
+  return JSON.stringify({ files, digest });
 }
 
 /**
