@@ -38,32 +38,34 @@ export interface CacheEngine {
 
 /** One for all tests of a file, or of a `describe`, with a table of its own. It can be used from the hooks on. */
 export function withTidemark(): CountedTidemark {
-  const tableName = freshPrefix('ledger');
-  const tidemark = tidemarkOn(tableName);
-  beforeAll(() => createLedgerTable(tableName));
-  afterAll(async () => {
-    await dropTable(tableName);
-    await tidemark.close();
-  });
+  const tidemark = tidemarkWithTable({});
+  beforeAll(() => createLedgerTable(tidemark.tableName));
+  afterAll(() => tidemark.close());
   return tidemark;
 }
 
 /** One that the caller closes. With a name of a table it is another instance beside the one that has created it. */
 export async function openTidemark(options: TidemarkOptions = {}): Promise<CountedTidemark> {
   if (options.tableName) return tidemarkOn(options.tableName, options);
+  const tidemark = tidemarkWithTable(options);
+  await createLedgerTable(tidemark.tableName);
+  return tidemark;
+}
+
+/** One whose table is to be created, and is deleted when it is closed. */
+function tidemarkWithTable(options: TidemarkOptions): CountedTidemark {
   const tableName = freshPrefix('ledger');
-  await createLedgerTable(tableName);
   const tidemark = tidemarkOn(tableName, options);
   return {
     ...tidemark,
     async close() {
-      await dropTable(tableName);
+      await deleteTable(tableName);
       await tidemark.close();
     },
   };
 }
 
-function tidemarkOn(tableName: string, options: TidemarkOptions = {}): CountedTidemark {
+function tidemarkOn(tableName: string, options: TidemarkOptions): CountedTidemark {
   const { capacity = DEFAULT_GROUP_CACHE.capacity } = options;
   const { redisUrl, upstashUrl, upstashToken } = options.engine ?? engines;
   const { unreadLimit = options.capacity ?? DEFAULT_GROUP_CACHE.unreadLimit } = options;
@@ -110,7 +112,7 @@ function tidemarkOn(tableName: string, options: TidemarkOptions = {}): CountedTi
   };
 }
 
-async function dropTable(tableName: string): Promise<void> {
+async function deleteTable(tableName: string): Promise<void> {
   const client = connectDynamoDb();
   await client.send(new DeleteTableCommand({ TableName: tableName }));
   client.destroy();
