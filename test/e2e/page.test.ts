@@ -13,9 +13,9 @@ import { freePort } from '../support/free-port.ts';
 import { withStack } from '../support/running-stack.ts';
 
 const stack = withStack();
-
 /** The client waits up to half a minute before it connects again, and 10 s for an answer: on a busy machine more than once. */
 const SEVERAL_RECONNECTIONS_MS = 180_000;
+
 let apiUrl: string;
 beforeAll(() => {
   ({ apiUrl } = stack.description);

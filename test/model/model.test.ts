@@ -13,15 +13,30 @@ import { simulatedService } from './simulated-service.ts';
 import { WRONG_MODELS } from './wrong-models.ts';
 
 const isCI = process.env.CI !== undefined;
-/** The operations that are compared. */
-const PLAYED = [
-  { name: 'one at a time', isParallel: false, operations: isCI ? 10_000 : 2_000 },
-  { name: 'some at the same time', isParallel: true, operations: isCI ? 10_000 : 2_000 },
-];
-/** Operations of histories with reminders. */
-const REMINDED_OPERATIONS = isCI ? 2_000 : 300;
-/** The number of histories that are played in parallel, each with its own users and groups. */
+/** Each lane plays one history at a time, with its own users and groups. */
 const LANES = 8;
+/** The operations that are compared, and the histories that they are in. */
+const PLAYED = [
+  {
+    name: 'one at a time',
+    operations: isCI ? 10_000 : 2_000,
+    lanes: LANES,
+    options: { maxSteps: 50, isParallel: false },
+  },
+  {
+    name: 'some at the same time',
+    operations: isCI ? 10_000 : 2_000,
+    lanes: LANES,
+    options: { maxSteps: 50 },
+  },
+  {
+    name: 'with reminders',
+    operations: isCI ? 2_000 : 300,
+    // They turn the clock of the stack for all.
+    lanes: 1,
+    options: { maxSteps: 20, withFacts: false, focus: 'reminders' },
+  },
+] as const;
 const HISTORIES_OF_A_SEED = 25;
 const MAX_ATTEMPTS = 5;
 /** The first seed. The others of a run follow it. */
@@ -90,20 +105,20 @@ async function playOnCache(history: History, rules: Rules, factsWithinMs: number
 
 test.each(PLAYED)(
   'the model and the service give the same answers to $operations operations, $name',
-  async ({ isParallel, operations }) => {
+  async ({ operations, lanes, options }) => {
     let compared = 0;
     let hasFailed = false;
-    const lanes = Array.from({ length: LANES }, async (_, lane) => {
-      for (let round = lane; compared < operations && !hasFailed; round += LANES) {
+    const played = Array.from({ length: lanes }, async (_, lane) => {
+      for (let round = lane; compared < operations && !hasFailed; round += lanes) {
         const seed = SEED + round;
         const found = await firstDisagreement(
           async (history) => {
             if (compared >= operations || hasFailed) return;
-            const played = await playOnCache(history, RULES, FACTS_WITHIN_MS);
+            const inHistory = await playOnCache(history, RULES, FACTS_WITHIN_MS);
             // Not in one expression with the call: the sum would be from before it, without what other lanes have added.
-            compared += played;
+            compared += inHistory;
           },
-          { seed, maxHistories: HISTORIES_OF_A_SEED, maxSteps: 50, isParallel },
+          { ...options, seed, maxHistories: HISTORIES_OF_A_SEED },
         );
         if (found === null) continue;
         // The others stop, so that nothing disturbs the search for a shorter history.
@@ -117,38 +132,9 @@ test.each(PLAYED)(
       }
       return '';
     });
-    const reports = (await Promise.all(lanes)).filter((report) => report !== '');
+    const reports = (await Promise.all(played)).filter((report) => report !== '');
     if (reports.length > 0) throw new Error(reports.join('\n\n'));
     expect(compared).toBeGreaterThanOrEqual(operations);
-    console.info(`${compared} operations agreed`);
-  },
-  60 * 60_000,
-);
-
-const REMINDED = { withFacts: false, focus: 'reminders' } as const;
-
-/** The clock of the stack is turned for all: so these histories are played one after the other. */
-test(
-  `the model and the service give the same answers to ${REMINDED_OPERATIONS} operations, with reminders`,
-  async () => {
-    let compared = 0;
-    for (let seed = SEED; compared < REMINDED_OPERATIONS; seed += 1) {
-      const found = await firstDisagreement(
-        async (history) => {
-          if (compared >= REMINDED_OPERATIONS) return;
-          const played = await playOnCache(history, RULES, 0);
-          compared += played;
-        },
-        { ...REMINDED, seed, maxHistories: HISTORIES_OF_A_SEED, maxSteps: 20 },
-      );
-      if (found === null) continue;
-      const { message } = await shortestDisagreement(
-        found,
-        (shorter) => play(serviceOf(stage), shorter, RULES, 0),
-        { attempts: 1, forMs: 60_000 },
-      );
-      throw new Error(`TIDEMARK_MODEL_SEED=${seed} finds\n${message}`);
-    }
     console.info(`${compared} operations agreed`);
   },
   60 * 60_000,
